@@ -1,0 +1,1 @@
+"""Where SQL runs: one protocol, two engines. Knows nothing of Prefect, HTTP or res/."""

@@ -1,0 +1,102 @@
+"""The seam between this project and the engines that run SQL: one protocol, implemented by DuckDB and BigQuery."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Protocol
+
+from warehouse.googlesql import Query, Statement
+from warehouse.names import TableName
+from warehouse.types import Column
+
+Row = Mapping[str, Any]
+"""Values by column name: int, float, Decimal, bool, str, bytes, date, time; DATETIME is a naive datetime, TIMESTAMP an
+aware one, JSON its text, ARRAY a list, STRUCT a dict, NULL None. A column left out is NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What building a table took. Bytes, cost and link are None where the engine has none (DuckDB)."""
+
+    rows: int
+    seconds: float
+    bytes_processed: int | None = None
+    bytes_billed: int | None = None
+    slot_milliseconds: int | None = None
+    cache_hit: bool | None = None
+    job_link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """Who builds: the same `run` and `attempt` of a table is the same job, however often it is asked for."""
+
+    run: str
+    attempt: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """What a query would do: the columns of its result, and the bytes that it would read (None: the engine has no such
+    figure). `estimate` says that a table it reads does not exist yet, so that the bytes are a lower bound."""
+
+    columns: tuple[Column, ...]
+    bytes_processed: int | None = None
+    estimate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Rows to store, all or none. With a `key`, they are stored at most once however often they are sent;
+    `fingerprint` tells the same request from another one with that key."""
+
+    rows: Sequence[Row]
+    key: str | None = None
+    fingerprint: str = ""
+
+
+class Outcome(Enum):
+    """What became of an Append."""
+
+    STORED = "stored"
+    REPLAYED = "replayed"  # the same key and fingerprint: stored before
+    KEY_REUSED = "key reused"  # the same key with another fingerprint: nothing stored
+
+
+class Warehouse(Protocol):
+    """Where tables live and SQL runs. Safe to use from several threads; every method may raise WarehouseError."""
+
+    def tables(self, dataset: str) -> list[TableName]:
+        """The dataset's tables, sorted; none if the dataset does not exist."""
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        """The table's columns, in order. Raises TableNotFound."""
+
+    def row_count(self, table: TableName) -> int:
+        """How many rows the table has. Raises TableNotFound."""
+
+    def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
+        """Up to `limit` rows, in no promised order, for people to look at. Raises TableNotFound."""
+
+    def create_datasets(self, datasets: Iterable[str]) -> None:
+        """Create the datasets that do not exist yet."""
+
+    def run_script(self, statements: Sequence[Statement]) -> None:
+        """Run statements (CREATE TABLE, INSERT, …) one after the other, in one transaction where the engine can."""
+
+    def build(self, table: TableName, query: Query, context: BuildContext) -> Built:
+        """Replace the table by the query's result, at once: readers see the old table or the new one."""
+
+    def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
+        """Store rows durably, one outcome per Append. Raises InvalidRow, and then nothing of this call is stored."""
+
+    def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        """What the query would do, without running it. `stand_ins` are the columns of tables that do not exist yet,
+        or will have other columns by then. Raises SqlError."""
+
+    def cancel(self) -> None:
+        """Stop all work that this object has started; the threads that wait for it get Cancelled."""
+
+    def close(self) -> None:
+        """Release what is held (connections, files). The object is not used again."""

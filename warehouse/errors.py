@@ -1,0 +1,75 @@
+"""What can go wrong in a warehouse, one class per thing that a caller does about it.
+
+Messages are for people, and may be shown: they hold no credentials and no rows.
+"""
+
+from dataclasses import dataclass
+
+from warehouse.names import TableName
+
+
+class WarehouseError(Exception):
+    """Any fault of a warehouse that is not a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a SQL text a fault stands: line and column from 1, length in characters."""
+
+    line: int
+    column: int = 1
+    length: int = 1
+
+
+class SqlError(WarehouseError):
+    """The SQL is wrong: running it again would not help.
+
+    `reason` says what is wrong, `hint` (may be empty) what to write instead, `place` where it stands in the text.
+    """
+
+    def __init__(self, reason: str, *, hint: str = "", place: Place | None = None) -> None:
+        super().__init__(f"{reason}: {hint}" if hint else reason)
+        self.reason, self.hint, self.place = reason, hint, place
+
+
+class UnsupportedSql(SqlError):
+    """Valid GoogleSQL that the embedded engine cannot answer as BigQuery would."""
+
+
+class TableNotFound(WarehouseError):
+    """The table does not exist."""
+
+    def __init__(self, table: TableName) -> None:
+        super().__init__(f"there is no table {table}")
+        self.table = table
+
+
+class NotAllowed(WarehouseError):
+    """The account may not do this; the message names the role that is missing."""
+
+
+class OverBudget(WarehouseError):
+    """The query would read more bytes than the settings allow."""
+
+
+class InvalidRow(WarehouseError):
+    """The engine would not store a row, although its values are of the columns' types."""
+
+
+class Transient(WarehouseError):
+    """A passing fault (lock held elsewhere, quota of the moment, connection lost): the same call may succeed later.
+
+    `retry_after` is how many seconds to wait first; `limited` tells a quota (HTTP 429) from an outage (503).
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 1.0, limited: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after, self.limited = retry_after, limited
+
+
+class OutcomeUnknown(Transient):
+    """The connection broke after the request may have been carried out, and it could not be found out which."""
+
+
+class Cancelled(WarehouseError):
+    """The work was stopped because somebody asked for it."""

@@ -1,0 +1,181 @@
+"""Reading GoogleSQL: one parse per text, kept with what everything else asks of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from warehouse.errors import Place, SqlError
+from warehouse.names import TableName
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A table that a query reads, and where its text names it first."""
+
+    table: TableName
+    place: Place
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query: its text, as written, and its syntax tree, which nobody changes (copy it first)."""
+
+    text: str
+    tree: exp.Query
+
+    @cached_property
+    def reads(self) -> tuple[Read, ...]:
+        """The tables that the query reads, each once, in the order of the text. Raises SqlError for a table without
+        its dataset."""
+        first: dict[TableName, Read] = {}
+        for node in sorted(_tables_in(self.tree), key=_start_of):
+            read = Read(TableName(node.db, node.name), _place_of(self.text, node))
+            if not node.db:
+                raise SqlError(
+                    f"{node.name} is neither a WITH query nor a table with its dataset",
+                    hint=f"write `dataset.{node.name}`",
+                    place=read.place,
+                )
+            first.setdefault(read.table, read)
+        return tuple(first.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a script, with the table that it creates or changes (None for any other statement)."""
+
+    text: str
+    tree: exp.Expr
+    target: TableName | None
+
+
+def parse_query(text: str) -> Query:
+    """Read a script that must be one query. Raises SqlError."""
+    statements = _parse(text)
+    if not statements:
+        raise SqlError("the script is empty", hint="write one SELECT")
+    if len(statements) > 1:
+        raise SqlError(
+            f"the script holds {len(statements)} statements",
+            hint="keep one SELECT, give each other table its own script",
+        )
+    tree = statements[0]
+    if not isinstance(tree, exp.Query):
+        raise SqlError(
+            f"the script is not a query but {_kind(tree)}", hint="write one SELECT; the table is made from it"
+        )
+    return Query(text, tree)
+
+
+def parse_script(text: str) -> list[Statement]:
+    """Read a script of statements separated by semicolons. Raises SqlError."""
+    return [Statement(part, tree, _target_of(tree)) for part, tree in zip(_parts(text), _parse(text), strict=True)]
+
+
+def place_at(text: str, start: int, end: int) -> Place:
+    """The place of the characters from `start` to `end`, both counted from 0, both included."""
+    line_start = text.rfind("\n", 0, start) + 1
+    return Place(text.count("\n", 0, start) + 1, start - line_start + 1, end - start + 1)
+
+
+def _parse(text: str) -> list[exp.Expr]:
+    try:
+        trees = sqlglot.parse(text, dialect="bigquery")
+    except ParseError as error:
+        raise _syntax_error(error) from error
+    except TokenError as error:
+        raise SqlError("the SQL cannot be read", hint="is a quote, a back-tick or a comment left open?") from error
+    return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The statements' texts as written: what stands between semicolons, if it is more than comments."""
+    tokens: list[Token] = []
+    for token in [*sqlglot.tokenize(text, dialect="bigquery"), None]:
+        if token is not None and token.token_type != TokenType.SEMICOLON:
+            tokens.append(token)
+        elif tokens:
+            yield text[tokens[0].start : tokens[-1].end + 1]
+            tokens = []
+
+
+def _syntax_error(error: ParseError) -> SqlError:
+    detail = error.errors[0] if error.errors else {}
+    highlight = detail.get("highlight") or " "
+    place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
+    return SqlError(f"syntax error at {highlight!r}: {detail.get('description', error)}", place=place)
+
+
+def _kind(tree: exp.Expr) -> str:
+    word = tree.sql("bigquery").split(maxsplit=1)[0].upper()
+    return f"{'an' if word[0] in 'AEIOU' else 'a'} {word}"
+
+
+def _target_of(tree: exp.Expr) -> TableName | None:
+    """The table that a CREATE TABLE, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, DROP or ALTER is about."""
+    if isinstance(tree, exp.Create | exp.Drop) and tree.args.get("kind") != "TABLE":
+        return None
+    node = tree.expressions[0] if isinstance(tree, exp.TruncateTable) else tree.args.get("tables", [tree.this])[0]
+    table = node.find(exp.Table) if isinstance(node, exp.Expr) else None
+    return TableName(table.db, table.name) if table is not None and table.db else None
+
+
+def _tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
+    """The tables that a query names: neither WITH queries, nor paths into an array of another FROM item, nor tables of
+    another project, nor models and table functions."""
+    for node in tree.find_all(exp.Table):
+        if not isinstance(node.this, exp.Identifier) or node.catalog:
+            continue
+        if not _is_with_query(node) and not _is_path(node):
+            yield node
+
+
+def _is_with_query(node: exp.Table) -> bool:
+    if node.db:
+        return False
+    name = node.name.casefold()
+    return any(name == query.alias.casefold() for scope in _enclosing(node) for query in scope.ctes)
+
+
+def _is_path(node: exp.Table) -> bool:
+    """`p.images` after `FROM tmp.products AS p`: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables"""
+    first = node.db.casefold()
+    return bool(first) and any(
+        first == item.alias_or_name.casefold()
+        for scope in _enclosing(node)
+        for item in _items_of(scope)
+        if item is not node
+    )
+
+
+def _enclosing(node: exp.Expr) -> Iterator[exp.Query]:
+    parent = node.parent
+    while parent is not None:
+        if isinstance(parent, exp.Query):
+            yield parent
+        parent = parent.parent
+
+
+def _items_of(query: exp.Query) -> Iterator[exp.Expr]:
+    """The items of a query's FROM clause."""
+    clause = query.args.get("from_")
+    if clause is not None:
+        yield clause.this
+    for join in query.args.get("joins") or ():
+        yield join.this
+
+
+def _start_of(node: exp.Table) -> int:
+    return int(node.this.meta.get("start", 0))
+
+
+def _place_of(text: str, node: exp.Table) -> Place:
+    end = int(node.this.meta.get("end", 0))
+    db = node.args.get("db")
+    start = int(db.meta.get("start", _start_of(node))) if db is not None else _start_of(node)
+    return place_at(text, start, end)

@@ -1,0 +1,26 @@
+"""Names of tables."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class TableName:
+    """A table in a dataset, printed `tmp.variants`."""
+
+    dataset: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.dataset}.{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> "TableName":
+        """Read `tmp.variants`. Raises ValueError for anything but two non-empty parts."""
+        dataset, dot, name = text.partition(".")
+        if not (dataset and dot and name) or "." in name:
+            raise ValueError(f"{text!r} is not a table's name: write dataset.table")
+        return cls(dataset, name)
+
+    def folded(self) -> "TableName":
+        """The same name without regard to case, to tell names apart that people would confuse."""
+        return TableName(self.dataset.casefold(), self.name.casefold())

@@ -56,11 +56,11 @@ def test_types_are_read_by_all_their_names(text: str, type_: SqlType) -> None:
     assert parse_type(text) == type_
 
 
-@pytest.mark.parametrize(
-    "text",
-    "|FOO|INT64 x|INT64)|ARRAY|ARRAY<>|STRUCT|STRUCT<>|STRUCT<a b INT64>|NUMERIC(a)|STRING(MAX)|MAP<INT64, INT64>"
-    "|STRUCT<`a INT64>|UUID|'x'".split("|"),
-)
+NO_TYPES = ["", "FOO", "INT64 x", "INT64)", "ARRAY", "ARRAY<>", "STRUCT", "STRUCT<>", "STRUCT<a b INT64>"]
+NO_TYPES += ["NUMERIC(a)", "STRING(MAX)", "MAP<INT64, INT64>", "STRUCT<`a INT64>", "UUID", "'x'"]
+
+
+@pytest.mark.parametrize("text", NO_TYPES)
 def test_what_is_no_type_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a"):
         parse_type(text)

@@ -69,9 +69,13 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "shared.duckdb"
 
 
+def prepare_nothing(_connection: duckdb.DuckDBPyConnection) -> None:
+    """For files that need no preparation."""
+
+
 @contextmanager
 def opened(path: Path, patience: float = 30.0) -> Iterator[DuckDBFile]:
-    file = DuckDBFile(path, lambda connection: None, patience)
+    file = DuckDBFile(path, prepare_nothing, patience)
     try:
         yield file
     finally:
@@ -128,7 +132,7 @@ def test_a_file_held_by_a_foreign_process_is_waited_for(path: Path) -> None:
 def test_the_wait_is_bounded_and_ends_in_a_clear_passing_error(path: Path) -> None:
     with child(FOREIGN, path) as foreign, opened(path, patience=0.2) as file:
         assert foreign.hear() == "holds it"
-        with pytest.raises(Transient, match="is held by another process, and still was after 0.2 s") as caught:
+        with pytest.raises(Transient, match=r"is held by another process, and still was after 0\.2 s") as caught:
             answer(file)
         assert str(path) in str(caught.value)
         assert caught.value.retry_after > 0
@@ -259,7 +263,7 @@ def test_an_interrupt_ends_the_wait_for_the_file(path: Path) -> None:
 
 def test_close_frees_the_file_at_once_and_leaves_no_thread(path: Path) -> None:
     before = set(threading.enumerate())
-    file = DuckDBFile(path, lambda connection: None)
+    file = DuckDBFile(path, prepare_nothing)
     assert answer(file) == 42
     assert set(threading.enumerate()) != before
     file.close()
@@ -271,7 +275,7 @@ def test_close_frees_the_file_at_once_and_leaves_no_thread(path: Path) -> None:
 
 
 def test_close_while_the_file_is_waited_for_leaves_nothing_open(path: Path) -> None:
-    file = DuckDBFile(path, lambda connection: None)
+    file = DuckDBFile(path, prepare_nothing)
     with child(FOREIGN, path) as foreign, ThreadPoolExecutor() as pool:
         assert foreign.hear() == "holds it"
         waiting = pool.submit(answer, file)
@@ -283,7 +287,7 @@ def test_close_while_the_file_is_waited_for_leaves_nothing_open(path: Path) -> N
 
 
 def test_what_runs_while_the_file_is_closed_runs_to_its_end(path: Path) -> None:
-    file = DuckDBFile(path, lambda connection: None)
+    file = DuckDBFile(path, prepare_nothing)
     with file.cursor() as cursor:
         file.close()
         assert cursor.execute("SELECT 1").fetchall() == [(1,)]
@@ -304,9 +308,9 @@ def test_the_folder_is_made_at_need(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    with opened(tmp_path / "taken" / "x.duckdb") as file:
-        with pytest.raises(WarehouseError, match=r"taken/x\.duckdb cannot be opened: File exists"):
-            answer(file)
+    expected = pytest.raises(WarehouseError, match=r"taken/x\.duckdb cannot be opened: File exists")
+    with opened(tmp_path / "taken" / "x.duckdb") as file, expected:
+        answer(file)
 
 
 def test_a_file_that_is_no_duckdb_file_is_told_and_left_alone(path: Path) -> None:

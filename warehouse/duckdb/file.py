@@ -202,7 +202,7 @@ class DuckDBFile:
                 self._changed.wait(LONGEST_WAIT)
 
     def _close_when_idle(self) -> float | None:
-        """Close the file if it is idle for long enough; answer in how many seconds to look again (None: once opened)."""
+        """Close the file if it is idle for long enough; answer when to look again, in seconds (None: once opened)."""
         if self._connection is None:
             return None
         if self._cursors:

@@ -1,5 +1,6 @@
 """Reading GoogleSQL: one parse per text, kept with what everything else asks of it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse.errors import Place, SqlError
 from warehouse.names import TableName
+
+_MISSING = re.compile(r"^Required keyword: .* missing for <class '.*\.(\w+)'>$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Query:
         """The tables that the query reads, each once, in the order of the text. Raises SqlError for a table without
         its dataset."""
         first: dict[TableName, Read] = {}
-        for node in sorted(_tables_in(self.tree), key=_start_of):
+        for node in sorted(tables_in(self.tree), key=_start_of):
             read = Read(TableName(node.db, node.name), _place_of(self.text, node))
             if not node.db:
                 raise SqlError(
@@ -47,11 +50,21 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a script, with the table that it creates or changes (None for any other statement)."""
+    """One statement of a script, with the table that it creates or changes (None for any other statement), and where
+    in the script's text it starts."""
 
     text: str
     tree: exp.Expr
     target: TableName | None
+    start: Place
+
+    def located(self, error: SqlError) -> SqlError:
+        """An error in this statement, with its place in the script: the statement's start if it had none."""
+        if error.place is None:
+            return type(error)(error.reason, hint=error.hint, place=self.start)
+        column = error.place.column + (self.start.column - 1 if error.place.line == 1 else 0)
+        place = Place(self.start.line + error.place.line - 1, column, error.place.length)
+        return type(error)(error.reason, hint=error.hint, place=place)
 
 
 def parse_query(text: str) -> Query:
@@ -74,7 +87,10 @@ def parse_query(text: str) -> Query:
 
 def parse_script(text: str) -> list[Statement]:
     """Read a script of statements separated by semicolons. Raises SqlError."""
-    return [Statement(part, tree, _target_of(tree)) for part, tree in zip(_parts(text), _parse(text), strict=True)]
+    return [
+        Statement(text[start : end + 1], tree, _target_of(tree), place_at(text, start, start))
+        for (start, end), tree in zip(_parts(text), _parse(text), strict=True)
+    ]
 
 
 def place_at(text: str, start: int, end: int) -> Place:
@@ -93,14 +109,14 @@ def _parse(text: str) -> list[exp.Expr]:
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
-def _parts(text: str) -> Iterator[str]:
-    """The statements' texts as written: what stands between semicolons, if it is more than comments."""
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """Where the statements start and end: what stands between semicolons, if it is more than comments."""
     tokens: list[Token] = []
     for token in [*sqlglot.tokenize(text, dialect="bigquery"), None]:
         if token is not None and token.token_type != TokenType.SEMICOLON:
             tokens.append(token)
         elif tokens:
-            yield text[tokens[0].start : tokens[-1].end + 1]
+            yield tokens[0].start, tokens[-1].end
             tokens = []
 
 
@@ -108,14 +124,11 @@ def _syntax_error(error: ParseError) -> SqlError:
     detail = error.errors[0] if error.errors else {}
     highlight = detail.get("highlight") or " "
     place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
-    return SqlError(f"syntax error at {highlight!r}: {_in_words(detail.get('description') or '')}", place=place)
-
-
-def _in_words(description: str) -> str:
-    """What sqlglot says is wrong, without its classes' names."""
-    if description.startswith("Required keyword"):
-        return "something is missing before it"
-    return "this is not expected here" if description.startswith("Invalid expression") else description
+    description = str(detail.get("description", error))
+    missing = _MISSING.search(description)
+    if missing:
+        description = f"a part of {missing.group(1).upper()} is missing"
+    return SqlError(f"syntax error at {highlight!r}: {description}", place=place)
 
 
 def _kind(tree: exp.Expr) -> str:
@@ -132,7 +145,7 @@ def _target_of(tree: exp.Expr) -> TableName | None:
     return TableName(table.db, table.name) if table is not None and table.db else None
 
 
-def _tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
+def tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
     """The tables that a query names: neither WITH queries, nor paths into an array of another FROM item, nor tables of
     another project, nor models and table functions."""
     for node in tree.find_all(exp.Table):

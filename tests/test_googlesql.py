@@ -155,10 +155,10 @@ def test_comments_a_last_semicolon_and_brackets_are_welcome(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reason", "place"),
     [
-        ("SELECT 1 +\nFROM tmp.a", "syntax error at 'FROM': a part of ADD is missing", Place(2, 1, 4)),
-        ("SELEC 1", "syntax error at '1': Invalid expression / Unexpected token", Place(1, 7, 1)),
+        ("SELECT 1 +\nFROM tmp.a", "syntax error at 'FROM': something is missing before it", Place(2, 1, 4)),
+        ("SELEC 1", "syntax error at '1': this is not expected here", Place(1, 7, 1)),
         ("SELECT (1", "syntax error at '1': Expecting )", Place(1, 9, 1)),
-        ("\n  SELECT 'é', 1 +\n WHERE )", "syntax error at 'WHERE': a part of ADD is missing", Place(3, 2, 5)),
+        ("\n  SELECT 'é', 1 +\n WHERE )", "syntax error at 'WHERE': something is missing before it", Place(3, 2, 5)),
     ],
 )
 def test_a_syntax_error_tells_what_and_where(text: str, reason: str, place: Place) -> None:

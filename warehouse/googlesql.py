@@ -1,6 +1,5 @@
 """Reading GoogleSQL: one parse per text, kept with what everything else asks of it."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,8 +11,6 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse.errors import Place, SqlError
 from warehouse.names import TableName
-
-_MISSING = re.compile(r"^Required keyword: .* missing for <class '.*\.(\w+)'>$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +121,14 @@ def _syntax_error(error: ParseError) -> SqlError:
     detail = error.errors[0] if error.errors else {}
     highlight = detail.get("highlight") or " "
     place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
-    description = str(detail.get("description", error))
-    missing = _MISSING.search(description)
-    if missing:
-        description = f"a part of {missing.group(1).upper()} is missing"
-    return SqlError(f"syntax error at {highlight!r}: {description}", place=place)
+    return SqlError(f"syntax error at {highlight!r}: {_in_words(detail.get('description') or '')}", place=place)
+
+
+def _in_words(description: str) -> str:
+    """What sqlglot says is wrong, without its classes' names."""
+    if description.startswith("Required keyword"):
+        return "something is missing before it"
+    return "this is not expected here" if description.startswith("Invalid expression") else description
 
 
 def _kind(tree: exp.Expr) -> str:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.makespan [--scripts 60] [--workers 8] [--runs 3]
 
-Nobody can be faster than the longest chain of dependencies, nor than all the work spread evenly: that is the bound. What
-comes closest to it of many orders tried out is the best that is known. Each run has another graph; what is printed for
-each way of running are the makespans and their ratios to the best known, the median last.
+Nobody can be faster than the longest chain of dependencies, nor than all the work spread evenly: that is the bound.
+What comes closest to it of many orders tried out is the best that is known. Each run has another graph; what is printed
+for each way of running are the makespans and their ratios to the best known, the median last.
 """
 
 import argparse
@@ -85,7 +85,7 @@ def through_prefect(graph: Graph, execution: Execution, workers: int) -> None:
     from flows.refresh import run_graph
 
     runner: Any = ThreadPoolTaskRunner(max_workers=workers)
-    flow(name="makespan", task_runner=runner)(lambda: run_graph(graph, execution))()
+    flow(name="makespan", task_runner=runner)(lambda: run_graph(graph, execution, workers))()
 
 
 def makespan(run: Callable[[Graph, Execution, int], None], graph: Graph, seconds: Seconds, workers: int) -> float:

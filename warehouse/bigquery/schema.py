@@ -1,0 +1,45 @@
+"""BigQuery's schemas in our words, and names and types as SQL.
+
+https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema
+"""
+
+from google.cloud.bigquery import SchemaField
+
+from warehouse.types import Column, SqlType, array_of, struct_of
+
+_STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
+
+
+def column_of(field: SchemaField) -> Column:
+    """A field of a schema."""
+    name = _STANDARD.get(field.field_type, field.field_type)
+    if name == "STRUCT":
+        kind = struct_of(*map(column_of, field.fields))
+    else:
+        kind = SqlType(name, _parameters(field))
+    if field.mode == "REPEATED":
+        kind = array_of(kind)
+    return Column(field.name, kind, required=field.mode == "REQUIRED", description=field.description or "")
+
+
+def _parameters(field: SchemaField) -> tuple[int, ...]:
+    if field.max_length is not None:
+        return (int(field.max_length),)
+    if field.precision is None:
+        return ()
+    return (int(field.precision),) if field.scale is None else (int(field.precision), int(field.scale))
+
+
+def quoted(name: str) -> str:
+    """A column's or table's name in SQL, whatever it is made of."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def type_sql(kind: SqlType) -> str:
+    """The type as SQL, without lengths and precisions, which a CAST in a query does not need."""
+    if kind.element is not None:
+        return f"ARRAY<{type_sql(kind.element)}>"
+    if kind.name == "STRUCT":
+        fields = (f"{quoted(f.name)} {type_sql(f.type)}" if f.name else type_sql(f.type) for f in kind.fields)
+        return f"STRUCT<{', '.join(fields)}>"
+    return kind.name

@@ -33,7 +33,7 @@ class Query:
         """The tables that the query reads, each once, in the order of the text. Raises SqlError for a table without
         its dataset."""
         first: dict[TableName, Read] = {}
-        for node in sorted(_tables_in(self.tree), key=_start_of):
+        for node in sorted(tables_in(self.tree), key=_start_of):
             read = Read(TableName(node.db, node.name), _place_of(self.text, node))
             if not node.db:
                 raise SqlError(
@@ -125,7 +125,7 @@ def _target_of(tree: exp.Expr) -> TableName | None:
     return TableName(table.db, table.name) if table is not None and table.db else None
 
 
-def _tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
+def tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
     """The tables that a query names: neither WITH queries, nor paths into an array of another FROM item, nor tables of
     another project, nor models and table functions."""
     for node in tree.find_all(exp.Table):

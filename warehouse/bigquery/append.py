@@ -28,8 +28,8 @@ _AT_ONCE = 8  # INSERT jobs of one call; BigQuery queues more than that for one 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The table to store into: `path` is how SQL names it, `columns` its schema, `with_default` the names of the columns
-    that have a default value, which would take the place of a NULL if the statement did not name them."""
+    """The table to store into: `path` is how SQL names it, `columns` its schema; `with_default` names the columns that
+    have a default value, which would take the place of a NULL if the statement did not name them."""
 
     table: TableName
     path: str

@@ -12,11 +12,28 @@ import requests.exceptions
 from google.api_core.exceptions import GoogleAPICallError, NotFound, RetryError, TooManyRequests
 from google.auth.exceptions import GoogleAuthError, TransportError
 
-from warehouse.errors import Cancelled, NotAllowed, OverBudget, Place, SqlError, TableNotFound, Transient, WarehouseError
+from warehouse.errors import (
+    Cancelled,
+    NotAllowed,
+    OverBudget,
+    Place,
+    SqlError,
+    TableNotFound,
+    Transient,
+    WarehouseError,
+)
 from warehouse.names import TableName
 
 OUTAGES = frozenset(
-    {"backendError", "internalError", "badGateway", "jobBackendError", "jobInternalError", "tableUnavailable", "blocked"}
+    {
+        "backendError",
+        "internalError",
+        "badGateway",
+        "jobBackendError",
+        "jobInternalError",
+        "tableUnavailable",
+        "blocked",
+    }
 )
 LIMITS = frozenset({"rateLimitExceeded", "jobRateLimitExceeded", "quotaExceeded"})
 ASK_AGAIN = OUTAGES | LIMITS - {"quotaExceeded"}
@@ -112,11 +129,12 @@ def _sql_error(message: str) -> WarehouseError:
 
 
 def _not_allowed(message: str) -> WarehouseError:
-    missing = [f"{_ROLES[found]} gives {found}" for found in re.findall(r"bigquery\.[a-zA-Z.]*\w", message) if found in _ROLES]
+    named = re.findall(r"bigquery\.[a-zA-Z]+\.[a-zA-Z]+", message)
+    missing = [f"{_ROLES[permission]} gives {permission}" for permission in named if permission in _ROLES]
     if "billing" in message.lower():
         missing.append("enable billing for the project; the sandbox allows neither INSERT nor other DML")
     elif not missing:
-        missing.append("the account needs roles/bigquery.jobUser on the project, roles/bigquery.dataEditor on the datasets")
+        missing.append("needed: roles/bigquery.jobUser on the project, roles/bigquery.dataEditor on the datasets")
     return NotAllowed(f"{message.rstrip('.')}. {'; '.join(dict.fromkeys(missing))}")
 
 

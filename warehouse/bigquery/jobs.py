@@ -45,7 +45,7 @@ class Jobs:
     """The query jobs that one process has started."""
 
     def __init__(self, client: bigquery.Client, settings: Settings, waits: Waits) -> None:
-        self._client, self._settings, self._waits = client, settings, waits
+        self.client, self._settings, self._waits = client, settings, waits
         self._cancelled = threading.Event()
         self._under_way: set[str] = set()
         # The only layer that repeats requests: Google's own Retry (growing waits with jitter, bounded in time).
@@ -78,12 +78,12 @@ class Jobs:
             self.check_not_cancelled()
             raise
 
-    def dry_run(self, sql: str, config: bigquery.QueryJobConfig) -> bigquery.QueryJob:
-        """What BigQuery makes of the SQL, without running it."""
+    def dry_run(self, sql: str) -> bigquery.QueryJob:
+        """What BigQuery makes of the SQL, without running it; costs nothing."""
         self.check_not_cancelled()
-        config.dry_run, config.use_query_cache = True, False
+        config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False, use_legacy_sql=False)
         with google_errors():
-            return self._client.query(
+            return self.client.query(
                 sql, job_config=config, retry=self.retry, timeout=self._waits.request, job_retry=None
             )
 
@@ -130,7 +130,7 @@ class Jobs:
         """The job with this id, which this call or an earlier one has started."""
         self.check_not_cancelled()
         try:
-            return self._client.query(
+            return self.client.query(
                 sql,
                 job_config=config,
                 job_id=job_id,
@@ -177,7 +177,7 @@ class Jobs:
 
     @contextmanager
     def _under_way_as(self, job_id: str) -> Iterator[str]:
-        """While this lasts, `cancel()` cancels the job; so does whatever interrupts it (Ctrl-C, the end of the process)."""
+        """While this lasts, `cancel()` cancels the job; so does what interrupts it (Ctrl-C, the end of the process)."""
         self._under_way.add(job_id)
         try:
             yield job_id
@@ -191,19 +191,17 @@ class Jobs:
 
     def _stop(self, job_id: str) -> None:
         with suppress(*GOOGLE_ERRORS):
-            self._client.cancel_job(
+            self.client.cancel_job(
                 job_id, location=self._settings.location, retry=self._retry_cancel, timeout=self._waits.request
             )
 
     def _get(self, job_id: str, retry: Retry) -> bigquery.QueryJob:
-        job = self._client.get_job(
-            job_id, location=self._settings.location, retry=retry, timeout=self._waits.request
-        )
+        job = self.client.get_job(job_id, location=self._settings.location, retry=retry, timeout=self._waits.request)
         return cast(bigquery.QueryJob, job)
 
     def _runs(self, job_id: str) -> bool:
         try:
-            return self._get(job_id, self._retry_cancel).state != "DONE"
+            return bool(self._get(job_id, self._retry_cancel).state != "DONE")
         except GOOGLE_ERRORS:
             return False
 

@@ -22,6 +22,11 @@ def fingerprint_label(fingerprint: str) -> str:
     return _digest(fingerprint, length=60)
 
 
+def job_link(project: str, location: str, job_id: str) -> str:
+    """The job's page in the Google Cloud console."""
+    return f"https://console.cloud.google.com/bigquery?project={project}&j=bq:{location}:{job_id}&page=queryresults"
+
+
 def labels(pairs: Mapping[str, str]) -> dict[str, str]:
     """The pairs in the form that BigQuery accepts: https://cloud.google.com/bigquery/docs/labels-intro#requirements"""
     return {re.sub(r"^[^a-z]+", "", _label(key)): _label(value) for key, value in pairs.items()}

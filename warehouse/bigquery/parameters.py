@@ -42,9 +42,9 @@ def values(row: Sequence[Any], kinds: Sequence[SqlType]) -> dict[str, Any]:
 def stored(expression: str, kind: SqlType) -> str:
     """The SQL that makes a value of the column's type of the parameter's value that `expression` names."""
     if kind.element is not None:
-        return f"ARRAY(SELECT {stored('e', kind.element)} FROM UNNEST({expression}) AS e WITH OFFSET AS o ORDER BY o)" if (
-            _read_by_statement(kind.element)
-        ) else expression
+        if stored("e", kind.element) == "e":
+            return expression
+        return f"ARRAY(SELECT {stored('e', kind.element)} FROM UNNEST({expression}) AS e WITH OFFSET AS o ORDER BY o)"
     if kind.name == "STRUCT":
         fields = (f"{stored(f'{expression}.f{i}', f.type)} AS {quoted(f.name)}" for i, f in enumerate(kind.fields))
         return f"IF({expression}.given, STRUCT({', '.join(fields)}), NULL)"
@@ -53,10 +53,6 @@ def stored(expression: str, kind: SqlType) -> str:
     if kind.name == "GEOGRAPHY":
         return f"ST_GEOGFROMTEXT({expression})"
     return f"CAST({expression} AS INTERVAL)" if kind.name == "INTERVAL" else expression
-
-
-def _read_by_statement(kind: SqlType) -> bool:
-    return kind.name in _AS_TEXT or kind.name == "STRUCT"
 
 
 def _fields(kinds: Sequence[SqlType]) -> list[dict[str, Any]]:

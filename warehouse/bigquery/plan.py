@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from warehouse.bigquery.schema import quoted, type_sql
-from warehouse.errors import Place, SqlError
-from warehouse.googlesql import Query, table_nodes
+from warehouse.errors import Place
+from warehouse.googlesql import Query, tables_in
 from warehouse.names import TableName
 from warehouse.types import Column
 
@@ -25,10 +25,10 @@ class Edit:
 def stand_in_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
     """What to write in place of the tables that the stand-ins are for, in the order of the text."""
     edits = []
-    for node in table_nodes(query.tree):
+    for node in tables_in(query.tree):
         columns = stand_ins.get(TableName(node.db, node.name))
         if columns is not None:
-            start, end = span(node)
+            start, end = _span(node)
             alias = "" if node.alias else f" AS {quoted(node.name)}"
             edits.append(Edit(start, end, f"({_no_rows(columns)}){alias}"))
     return sorted(edits, key=lambda edit: edit.start)
@@ -42,24 +42,37 @@ def edited(text: str, edits: Sequence[Edit]) -> str:
 
 
 def original_place(text: str, edits: Sequence[Edit], place: Place) -> Place:
-    """Where in the text stands what is at this place of the edited text."""
-    line_start = sum(len(line) for line in text.splitlines(keepends=True)[: place.line - 1])
-    offset = line_start + place.column - 1
-    for edit in edits:
-        if edit.start < line_start:
-            continue
-        if offset < edit.start:
+    """Where in the text stands what BigQuery says is at this line and column of the edited text."""
+    start = 0
+    for _ in range(place.line - 1):
+        start = text.find("\n", start) + 1
+    end = text.find("\n", start)
+    here = [edit for edit in edits if start <= edit.start and (end < 0 or edit.start < end)]
+    before = sum(len(edit.text) - (edit.end - edit.start) for edit in edits if edit.start < start)
+    line = edited(text, edits)[start + before :].partition("\n")[0]
+    column = _characters_before(line, place.column - 1)
+    for edit in here:
+        at = edit.start - start
+        if column < at:
             break
-        grown = len(edit.text) - (edit.end - edit.start)
-        offset = edit.start if offset < edit.start + len(edit.text) else offset - grown
-    return Place(place.line, max(offset - line_start, 0) + 1, place.length)
+        column = max(at, column - len(edit.text) + (edit.end - edit.start))
+    return Place(place.line, column + 1, place.length)
 
 
-def with_original_place(error: SqlError, text: str, edits: Sequence[Edit]) -> SqlError:
-    """The error with its place in the text as people know it."""
-    if error.place is None or not edits:
-        return error
-    return SqlError(error.reason, hint=error.hint, place=original_place(text, edits, error.place))
+def _characters_before(line: str, columns: int) -> int:
+    """How many characters of the line take up this many columns: GoogleSQL counts a tab as up to eight."""
+    column = 0
+    for i, character in enumerate(line):
+        if column >= columns:
+            return i
+        column += 8 - column % 8 if character == "\t" else 1
+    return len(line)
+
+
+def _span(node: exp.Table) -> tuple[int, int]:
+    """Where the table's name starts in the text, and where it ends."""
+    dataset = node.args["db"]
+    return int(dataset.meta["start"]), int(node.this.meta["end"]) + 1
 
 
 def _no_rows(columns: Sequence[Column]) -> str:

@@ -3,6 +3,9 @@
 https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema
 """
 
+import json
+from typing import Any
+
 from google.cloud.bigquery import SchemaField
 
 from warehouse.types import Column, SqlType, array_of, struct_of
@@ -13,13 +16,9 @@ _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD"
 def column_of(field: SchemaField) -> Column:
     """A field of a schema."""
     name = _STANDARD.get(field.field_type, field.field_type)
-    if name == "STRUCT":
-        kind = struct_of(*map(column_of, field.fields))
-    else:
-        kind = SqlType(name, _parameters(field))
-    if field.mode == "REPEATED":
-        kind = array_of(kind)
-    return Column(field.name, kind, required=field.mode == "REQUIRED", description=field.description or "")
+    kind = struct_of(*map(column_of, field.fields)) if name == "STRUCT" else SqlType(name, _parameters(field))
+    of_column = array_of(kind) if field.mode == "REPEATED" else kind
+    return Column(field.name, of_column, required=field.mode == "REQUIRED", description=field.description or "")
 
 
 def _parameters(field: SchemaField) -> tuple[int, ...]:
@@ -43,3 +42,14 @@ def type_sql(kind: SqlType) -> str:
         fields = (f"{quoted(f.name)} {type_sql(f.type)}" if f.name else type_sql(f.type) for f in kind.fields)
         return f"STRUCT<{', '.join(fields)}>"
     return kind.name
+
+
+def plain_value(value: Any, kind: SqlType) -> Any:
+    """A value that the client library read, as `warehouse.engine.Row` has it: JSON is its text."""
+    if value is None:
+        return None
+    if kind.element is not None:
+        return [plain_value(each, kind.element) for each in value]
+    if kind.name == "STRUCT":
+        return {field.name: plain_value(value.get(field.name), field.type) for field in kind.fields}
+    return json.dumps(value) if kind.name == "JSON" else value

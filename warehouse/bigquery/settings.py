@@ -8,6 +8,8 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from warehouse.errors import WarehouseError
 
 PARAMETERS = ("location", "credentials", "endpoint", "maximum_bytes_billed", "priority")
+DEFAULT_LOCATION = "US"
+DEFAULT_MAXIMUM_BYTES_BILLED = 100 * 2**30
 PRIORITIES = ("INTERACTIVE", "BATCH")
 
 # https://cloud.google.com/resource-manager/docs/creating-managing-projects, with the older `domain:project`
@@ -24,10 +26,10 @@ class Settings:
     """
 
     project: str
-    location: str = "US"
+    location: str = DEFAULT_LOCATION
     credentials: str | None = None
     endpoint: str | None = None
-    maximum_bytes_billed: int = 100 * 2**30
+    maximum_bytes_billed: int = DEFAULT_MAXIMUM_BYTES_BILLED
     priority: str = "INTERACTIVE"
 
     @property
@@ -67,7 +69,7 @@ def parse_url(url: str) -> Settings:
         raise WarehouseError(f"priority={values['priority']}: write one of {', '.join(PRIORITIES)}")
     return Settings(
         project=parts.netloc,
-        location=values.get("location", Settings.location),
+        location=values.get("location", DEFAULT_LOCATION),
         credentials=values.get("credentials"),
         endpoint=_endpoint(values),
         maximum_bytes_billed=_maximum_bytes_billed(values),
@@ -85,7 +87,7 @@ def _parameters(parts: SplitResult) -> dict[str, str]:
         if name in values:
             raise WarehouseError(f"the bigquery:// URL has the parameter {name} twice")
         if not value:
-            raise WarehouseError(f"the parameter {name} of the bigquery:// URL is empty: give it a value, or leave it out")
+            raise WarehouseError(f"{name} in the bigquery:// URL is empty: give it a value, or leave it out")
         values[name] = value
     return values
 
@@ -97,12 +99,12 @@ def _endpoint(values: dict[str, str]) -> str | None:
     if urlsplit(endpoint).scheme not in ("http", "https") or not urlsplit(endpoint).netloc:
         raise WarehouseError(f"endpoint={endpoint}: write a URL such as http://127.0.0.1:9050")
     if endpoint.startswith("http://") and "credentials" in values:
-        raise WarehouseError("credentials are never sent over plain http: use an https endpoint, or leave credentials out")
+        raise WarehouseError("credentials never go over plain http: use an https endpoint, or leave credentials out")
     return endpoint.rstrip("/")
 
 
 def _maximum_bytes_billed(values: dict[str, str]) -> int:
-    text = values.get("maximum_bytes_billed", str(Settings.maximum_bytes_billed))
+    text = values.get("maximum_bytes_billed", str(DEFAULT_MAXIMUM_BYTES_BILLED))
     if not re.fullmatch(r"[1-9][0-9]{0,17}", text):
         raise WarehouseError(f"maximum_bytes_billed={text}: write a number of bytes such as 107374182400 (100 GiB)")
     return int(text)

@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -12,14 +13,16 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 LOCK_FILE = HERE / "requirements-emulator.txt"
-ENVIRONMENTS = HERE.parent.parent / ".data" / "emulator"
+ROOT = HERE.parent.parent
+ENVIRONMENTS = ROOT / ".data" / "emulator"
 
 
 @contextmanager
 def running_emulator() -> Iterator[str]:
     """The URL of an emulator that runs while this lasts."""
     process = subprocess.Popen(
-        [environment() / "bin" / "python", HERE / "launcher.py"],
+        [environment() / "bin" / "python", "-m", "tests.emulator.launcher"],
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -60,7 +63,7 @@ def environment() -> Path:
 
 
 def _install(folder: Path) -> None:
-    uv = shutil.which("uv")
+    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     venv.create(folder, with_pip=uv is None)
     python = str(folder / "bin" / "python")
     command = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install", "--no-deps"]

@@ -1,11 +1,10 @@
 """Starts the BigQuery emulator and mends what it gets wrong; runs in the emulator's own virtual environment.
 
 Mended, so that the engine meets what the real service does:
-- jobs run in the background: jobs.insert answers RUNNING, jobs.cancel stops them, an id used twice is refused (409), and
-  a job is found again with its configuration, labels and location;
+- jobs run in the background: jobs.insert answers RUNNING, jobs.cancel stops them, an id used twice is refused (409),
+  and a job is found again with its configuration, labels and location;
 - a query job writes to its destination, with the write disposition; bytes are counted, and held against the cap;
-- tables know how many rows they have; NUMERIC is (38, 9); STRUCT(x.a) names its field; array and BYTES parameters have
-  their types.
+- SQL, tables and parameters: see mending.py.
 
 For the tests, a comment in a query makes a job behave: `/* emulator: hold */` runs until it is cancelled,
 `/* emulator: fail REASON n */` fails the first n jobs with this text. `GET /emulator/jobs?project=` lists what was
@@ -13,12 +12,10 @@ carried out. Prints the URL when it listens, and ends when its standard input do
 """
 
 import asyncio
-import base64
 import os
 import re
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,17 +24,16 @@ import duckdb_extensions
 import sqlglot
 from bqemulator.api import app as emulator_app
 from bqemulator.api.routes import jobs as routes
-from bqemulator.api.routes import tables as table_routes
 from bqemulator.config import Settings
 from bqemulator.domain.errors import DomainError
-from bqemulator.jobs import executor
 from bqemulator.server import EmulatorServer
-from bqemulator.sql import parameters
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
+
+from tests.emulator.mending import declare, mend_sql, mend_tables, mended, rows_of
 
 MINIMUM_BILLED = 10 * 2**20  # for each table that a query reads: https://cloud.google.com/bigquery/pricing
 JOBS: dict[tuple[str, str], "Job"] = {}
@@ -164,6 +160,7 @@ async def run(job: Job, text: str, context: Any) -> None:
     await routes.execute_query_job(job.project, job.job_id, text, settings.get("queryParameters"), context)
     if target:
         await sums_as_int64(job, target, context)
+    declare(job.project, text, context)
 
 
 async def sums_as_int64(job: Job, target: dict[str, str], context: Any) -> None:
@@ -209,59 +206,23 @@ def statistics(job: Job, context: Any) -> dict[str, Any]:
     }
 
 
-def with_rows(resource: Callable[[Any], dict[str, Any]], context: Any) -> Callable[[Any], dict[str, Any]]:
-    """A table's resource, with the rows that it has now."""
-    return lambda table: {**resource(table), "numRows": str(rows_of(table, context))}
-
-
-def rows_of(table: Any, context: Any) -> int:
-    name = quoted_table_ref(table.project_id, table.dataset_id, table.table_id)
-    return int(context.engine.execute(f"SELECT count(*) FROM {name}").fetchone()[0])
-
-
-def mended(text: str) -> str:
-    """The statement with the fields of `STRUCT(x.a)` named."""
-    tree = sqlglot.parse_one(text, dialect="bigquery", error_level=ErrorLevel.IGNORE)
-    unnamed = [f for node in tree.find_all(exp.Struct) for f in node.expressions if isinstance(f, exp.Column)]
-    for column in unnamed:
-        column.replace(exp.PropertyEQ(this=exp.to_identifier(column.name), expression=column.copy()))
-    return tree.sql("bigquery") if unnamed else text
-
-
 def refusal(code: int, reason: str, message: str) -> JSONResponse:
     error = {"code": code, "message": message, "errors": [{"reason": reason, "message": message}]}
     return JSONResponse({"error": error}, status_code=code)
 
 
-def mend_everything() -> None:
-    duckdb_extensions.import_extension("spatial")
+def mend_jobs() -> None:
+    """Put our routes before the emulator's."""
     jobs = emulator_app.jobs_router
     emulator_app.jobs_router = APIRouter()
     emulator_app.jobs_router.include_router(router)
     emulator_app.jobs_router.include_router(jobs)
 
-    as_before = executor.rewrite_table_refs
-    executor.rewrite_table_refs = lambda sql, project: as_before(
-        re.sub(r"\bDECIMAL\b(?!\s*\()", "DECIMAL(38, 9)", sql), project
-    )
-    parameters._placeholder_for = lambda _, parameter: f"CAST(? AS {duckdb_type(parameter['parameterType'])})"
-    parameters._SCALAR_CONVERTERS["BYTES"] = base64.b64decode
-    parameters._SCALAR_CONVERTERS["JSON"] = str
-
-
-def duckdb_type(kind: dict[str, Any]) -> str:
-    """The type of a query parameter."""
-    if kind["type"] == "ARRAY":
-        return duckdb_type(kind["arrayType"]) + "[]"
-    if kind["type"] == "STRUCT":
-        return "STRUCT(" + ", ".join(f"{f['name']} {duckdb_type(f['type'])}" for f in kind["structTypes"]) + ")"
-    return str(parameters._BQ_SCALAR_TO_DUCKDB[kind["type"]])
-
 
 async def serve() -> None:
     server = EmulatorServer(Settings(rest_port=0, grpc_port=0, log_level="critical", enable_format_extensions=False))
     await server.start()
-    table_routes._table_to_rest = with_rows(table_routes._table_to_rest, server._context)
+    mend_tables(server._context)
     print(f"listening on {server.rest_url}", flush=True)
     with Path(os.devnull).open("w") as nowhere:  # nobody reads on, and a full pipe would block
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
@@ -271,5 +232,7 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    mend_everything()
+    duckdb_extensions.import_extension("spatial")
+    mend_jobs()
+    mend_sql()
     asyncio.run(serve())

@@ -4,7 +4,7 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypedDict
+from typing import Any, Self, TypedDict
 
 from google.api_core.exceptions import NotFound
 from google.api_core.retry import Retry
@@ -107,6 +107,12 @@ class BigQueryWarehouse:
         with _places_of(query.text, edits):
             job = self._jobs.dry_run(edited(query.text, edits))
         return QueryPlan(tuple(map(column_of, job.schema or ())), job.total_bytes_processed, estimate=bool(edits))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
     def cancel(self) -> None:
         """Cancels the jobs that are under way and waits briefly until they have ended; may be called from a signal

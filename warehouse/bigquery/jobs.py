@@ -70,7 +70,7 @@ class Jobs:
         """
         try:
             for number in range(1, attempt):
-                earlier = self._earlier(f"{name}-{number}")
+                earlier = self._earlier(f"{name}-{number}", sql)
                 if earlier is not None:
                     return Finished(earlier, ours=False)
             return self._run(name, sql, config, attempt)
@@ -116,15 +116,15 @@ class Jobs:
             self._cancelled.wait(min(self._waits.first * 2**tries, self._waits.longest))
         raise AssertionError("count() does not end")
 
-    def _earlier(self, job_id: str) -> bigquery.QueryJob | None:
-        """The job, waited for, if it exists and did not fail."""
+    def _earlier(self, job_id: str, sql: str) -> bigquery.QueryJob | None:
+        """The job, waited for, if it exists, ran this very SQL and did not fail."""
         with google_errors(), self._under_way_as(job_id):
             try:
                 job = self._get(job_id, self.retry)
             except NotFound:
                 return None
             self._wait(job)
-        return None if job.error_result else job
+        return None if job.error_result or job.query != sql else job
 
     def _send(self, job_id: str, sql: str, config: bigquery.QueryJobConfig) -> bigquery.QueryJob:
         """The job with this id, which this call or an earlier one has started."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.emulator import running_emulator
+from tests.emulator.proxy import Proxy, running_proxy
 from warehouse.bigquery.settings import Waits
 
 QUICK = Waits(first=0.01, longest=0.1, total=20.0, request=20.0, poll=0.002, poll_longest=0.02, cancel=5.0)
@@ -29,3 +30,10 @@ def bigquery_project() -> str:
 def bigquery_url(bigquery_endpoint: str, bigquery_project: str) -> str:
     """A WAREHOUSE_URL that leads to the emulator, with a project of its own: empty, and apart from other tests."""
     return f"bigquery://{bigquery_project}?endpoint={bigquery_endpoint}"
+
+
+@pytest.fixture
+def proxy(bigquery_endpoint: str) -> Iterator[Proxy]:
+    """A proxy in front of the emulator, which records requests and makes faults when told to."""
+    with running_proxy(bigquery_endpoint) as running:
+        yield running

@@ -16,11 +16,14 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb_extensions
+import fastapi.dependencies.utils
+import fastapi.routing
 import sqlglot
 from bqemulator.api import app as emulator_app
 from bqemulator.api.routes import jobs as routes
@@ -211,8 +214,15 @@ def refusal(code: int, reason: str, message: str) -> JSONResponse:
     return JSONResponse({"error": error}, status_code=code)
 
 
-def mend_jobs() -> None:
-    """Put our routes before the emulator's."""
+async def call(function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+    return function(*arguments, **named)
+
+
+def mend_routes() -> None:
+    """Put our routes first. All run in one thread: threads would share one connection to DuckDB, and
+    read each other's results."""
+    for module in (fastapi.routing, fastapi.dependencies.utils):
+        vars(module)["run_in_threadpool"] = call
     jobs = emulator_app.jobs_router
     emulator_app.jobs_router = APIRouter()
     emulator_app.jobs_router.include_router(router)
@@ -233,6 +243,6 @@ async def serve() -> None:
 
 if __name__ == "__main__":
     duckdb_extensions.import_extension("spatial")
-    mend_jobs()
+    mend_routes()
     mend_sql()
     asyncio.run(serve())

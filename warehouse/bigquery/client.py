@@ -25,7 +25,7 @@ def open_client(settings: Settings) -> bigquery.Client:
 
 def _credentials(settings: Settings) -> Any:
     if settings.plain_http:
-        return AnonymousCredentials()  # type: ignore[no-untyped-call]  # google-auth has no annotations here
+        return AnonymousCredentials()
     if settings.credentials is not None:
         return _of_block(settings.credentials)
     try:

@@ -123,7 +123,7 @@ class BigQueryWarehouse:
         """Cancels jobs that nobody waits for any more, and closes the connections."""
         if self._opened is not None:
             self._opened.cancel()
-            self._opened.client.close()  # type: ignore[no-untyped-call]  # google has no annotations here
+            self._opened.client.close()
 
     @property
     def _jobs(self) -> Jobs:

@@ -29,7 +29,8 @@ def job_link(project: str, location: str, job_id: str) -> str:
 
 def labels(pairs: Mapping[str, str]) -> dict[str, str]:
     """The pairs in the form that BigQuery accepts: https://cloud.google.com/bigquery/docs/labels-intro#requirements"""
-    return {re.sub(r"^[^a-z]+", "", _label(key)): _label(value) for key, value in pairs.items()}
+    named = ((re.sub(r"^[^a-z]+", "", _label(key)), _label(value)) for key, value in pairs.items())
+    return {key: value for key, value in named if key}
 
 
 def _label(text: str) -> str:

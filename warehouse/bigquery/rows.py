@@ -77,8 +77,10 @@ def _fits(number: Decimal, kind: SqlType) -> bool:
     precision, scale = {0: _DECIMALS[kind.name], 1: (*kind.parameters, 0), 2: kind.parameters}[len(kind.parameters)]
     if not number.is_finite():
         return False
-    _, digits, exponent = number.normalize().as_tuple() if number else (0, (0,), 0)
-    return -int(exponent) <= scale and len(digits) + int(exponent) <= precision - scale
+    _, digits, exponent = number.as_tuple()  # normalize() would round to 28 digits
+    significant = "".join(map(str, digits)).rstrip("0")
+    exponent = int(exponent) + len(digits) - len(significant)
+    return not significant or (-exponent <= scale and len(significant) + exponent <= precision - scale)
 
 
 def _problem_of_moment(value: datetime, kind: SqlType) -> str:

@@ -11,9 +11,7 @@ from warehouse.names import TableName
 from warehouse.types import Column, parse_type
 
 A = TableName("tmp", "a")
-STAND_INS = {
-    A: (Column("x y", parse_type("STRUCT<b INT64, c ARRAY<STRING>>")), Column("n", parse_type("NUMERIC(5, 2)")))
-}
+COLUMNS = (Column("x y", parse_type("STRUCT<b INT64, c ARRAY<STRING>>")), Column("n", parse_type("NUMERIC(5, 2)")))
 NOTHING = "(SELECT CAST(NULL AS STRUCT<`b` INT64, `c` ARRAY<STRING>>) AS `x y`, CAST(NULL AS NUMERIC) AS `n` LIMIT 0)"
 
 
@@ -28,7 +26,7 @@ def test_a_stand_in_takes_the_tables_place_and_name(name: str) -> None:
 
 
 def test_every_mention_is_replaced_and_nothing_else() -> None:
-    text = "WITH b AS (SELECT n FROM {}) -- tmp.a\nSELECT 'tmp.a', n FROM b JOIN tmp.other USING (n) JOIN {} AS c USING (n)"
+    text = "WITH b AS (SELECT n FROM {}) -- tmp.a\nSELECT 'tmp.a', n FROM b, tmp.other JOIN {} AS c USING (n)"
     assert sent(text.format("tmp.a", "`tmp.a`")) == text.format(f"{NOTHING} AS `a`", NOTHING)
 
 

@@ -11,7 +11,7 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.settings import Settings, Waits
-from warehouse.engine import BuildContext
+from warehouse.engine import Append, BuildContext
 from warehouse.errors import (
     Cancelled,
     OutcomeUnknown,
@@ -189,6 +189,20 @@ def test_an_answer_that_was_lost_for_good_is_found_by_the_next_attempt(
     (id_before,) = warehouse.first_rows(OUT, 1)
     warehouse.build(OUT, query, BuildContext("one", attempt=2))
     assert warehouse.first_rows(OUT, 1) == [id_before]
+
+
+def test_an_answer_that_never_comes_is_not_taken_for_a_failure(
+    warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
+) -> None:
+    waits = Waits(0.01, 0.05, 0.3, 5, 0.01, 0.01, 0.3)
+    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
+        proxy.decide = lambda _method, path: Fault.AWAY if "/jobs/" in path else None
+        with pytest.raises(OutcomeUnknown, match="was under way"):
+            unlucky.append(NUMBERS, [Append([{"n": 3}])])
+        proxy.decide = lambda method, path: Fault.CUT_AFTER if method == "POST" or "/jobs/" in path else None
+        with pytest.raises(OutcomeUnknown):
+            unlucky.append(NUMBERS, [Append([{"n": 4}])])
+    assert sorted(warehouse.first_rows(NUMBERS, 9)) == [(1,), (2,), (3,), (4,)]
 
 
 def test_a_script_stops_at_its_first_wrong_statement(warehouse: BigQueryWarehouse) -> None:

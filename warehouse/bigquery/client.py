@@ -7,6 +7,7 @@ from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import bigquery
+from requests.adapters import HTTPAdapter
 
 from warehouse.bigquery.settings import Settings
 from warehouse.errors import NotAllowed, WarehouseError
@@ -15,12 +16,15 @@ from warehouse.errors import NotAllowed, WarehouseError
 def open_client(settings: Settings) -> bigquery.Client:
     """A client for the settings' project. Raises NotAllowed if there are no credentials, WarehouseError if the named
     block cannot be read."""
-    return bigquery.Client(
+    client = bigquery.Client(
         project=settings.project,
         location=settings.location,
         credentials=_credentials(settings),
         client_options=ClientOptions(api_endpoint=settings.endpoint) if settings.endpoint else None,
     )
+    # As its documentation has it for many threads; with its ten connections, an eleventh thread draws a warning.
+    client._http.mount(settings.endpoint or "https://", HTTPAdapter(pool_maxsize=128))
+    return client
 
 
 def _credentials(settings: Settings) -> Any:

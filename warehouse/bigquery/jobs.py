@@ -15,7 +15,7 @@ from itertools import count
 from typing import cast
 
 from google.api_core.exceptions import Conflict, NotFound
-from google.api_core.retry import Retry
+from google.api_core.retry import Retry, exponential_sleep_generator
 from google.cloud import bigquery
 
 from warehouse.bigquery.errors import (
@@ -100,6 +100,7 @@ class Jobs:
     def _run(self, name: str, sql: str, config: bigquery.QueryJobConfig, first: int) -> Finished:
         call = secrets.token_hex(8)
         config.labels = {**config.labels, "call": call}
+        pauses = exponential_sleep_generator(self._waits.first, self._waits.longest, 2.0)
         tries = 0
         for number in count(first):
             with self._under_way_as(f"{name}-{number}") as job_id:
@@ -113,12 +114,12 @@ class Jobs:
             tries += 1
             if job.error_result.get("reason") not in ASK_AGAIN or tries >= _TRIES:
                 raise job_error(job.error_result)
-            self._cancelled.wait(min(self._waits.first * 2**tries, self._waits.longest))
+            self._cancelled.wait(next(pauses))
         raise AssertionError("count() does not end")
 
     def _earlier(self, job_id: str, sql: str) -> bigquery.QueryJob | None:
         """The job, waited for, if it exists, ran this very SQL and did not fail."""
-        with google_errors(), self._under_way_as(job_id):
+        with self._under_way_as(job_id), _found_out(job_id):
             try:
                 job = self._get(job_id, self.retry)
             except NotFound:
@@ -139,7 +140,7 @@ class Jobs:
                 job_retry=None,  # it would send the SQL again under another id
             )
         except Conflict:
-            with google_errors():
+            with _found_out(job_id):
                 return self._get(job_id, self._retry_after_409)
         except GOOGLE_ERRORS as error:
             return self._sent_all_the_same(job_id, error)
@@ -161,7 +162,7 @@ class Jobs:
         while job.state != "DONE":
             if self._cancelled.wait(pause):
                 self._wait_for_stop(job)
-            with google_errors():
+            with _found_out(job.job_id):
                 job.reload(retry=self.retry, timeout=self._waits.request)
             pause = min(pause * 1.5, self._waits.poll_longest)
         if job.error_result:
@@ -210,3 +211,15 @@ class Jobs:
 
     def _retry(self, predicate: Callable[[Exception], bool], total: float) -> Retry:
         return Retry(predicate, self._waits.first, self._waits.longest, 2.0, timeout=total)
+
+
+@contextmanager
+def _found_out(job_id: str) -> Iterator[None]:
+    """Raises OutcomeUnknown if what became of the job cannot be found out."""
+    try:
+        yield
+    except GOOGLE_ERRORS as error:
+        meaning = translated(error)
+        if isinstance(meaning, Transient):
+            raise OutcomeUnknown(f"the connection to BigQuery broke while the job {job_id} was under way") from error
+        raise meaning from error

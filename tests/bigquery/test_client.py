@@ -1,5 +1,7 @@
 """Which credentials are used, and what is said when there are none."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,14 @@ def credentials_of(settings: Settings) -> Any:
         return client._credentials
     finally:
         client.close()
+
+
+def test_duckdb_does_not_pay_for_googles_client() -> None:
+    code = (
+        "import sys; import warehouse.url as u; u.connect('duckdb:///x'); print('google.cloud.bigquery' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_nothing_is_opened_before_the_first_call(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,13 @@ def store(warehouse: BigQueryWarehouse, seed: int) -> list[Outcome]:
     return warehouse.append(POSTS, [keyed, Append([{"run": seed, "what": "a"}, {"run": seed, "what": "b"}])])
 
 
-@pytest.mark.parametrize("first", range(0, 200, RUNS_OF_A_TEST))
+@pytest.mark.parametrize(
+    "first",
+    [
+        *range(0, 200, RUNS_OF_A_TEST),
+        *(pytest.param(first, marks=pytest.mark.slow) for first in range(200, 1000, RUNS_OF_A_TEST)),
+    ],
+)
 def test_nothing_is_built_or_stored_twice_whatever_the_network_does(
     proxy: Proxy, bigquery_endpoint: str, bigquery_project: str, first: int
 ) -> None:

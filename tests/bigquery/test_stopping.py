@@ -70,6 +70,8 @@ def test_stopping_the_process_cancels_its_jobs(
     left = jobs(bigquery_endpoint, bigquery_project)
     assert [job["status"]["state"] for job in left] == ["DONE"] * wanted
     assert {job["status"]["errorResult"]["reason"] for job in left} == {"stopped"}
+    flow_runs = {job["configuration"]["labels"].get("flow_run") for job in left}
+    assert (None in flow_runs) == ("build" in command)
     if "flows.cli" in command:
         assert process.returncode == 130
         assert "Traceback" not in said

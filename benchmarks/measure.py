@@ -4,7 +4,7 @@ import os
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class Case:
     name: str
     command: Sequence[str | Path]
     folder: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
     before: Callable[[], None] = nothing
     after: Callable[[], None] = nothing
 
@@ -43,7 +43,7 @@ def measure(case: Case) -> Usage:
         process = subprocess.Popen(
             case.command,
             cwd=case.folder,
-            env={**os.environ, **case.environment},
+            env=_environment() | case.environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -55,6 +55,11 @@ def measure(case: Case) -> Usage:
         raise SystemExit(f"{case.name} failed:\n{log.read_text()[-2000:]}")
     case.after()
     return Usage(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def _environment() -> dict[str, str]:
+    """The environment without what slows Python down, such as PYTHONDONTWRITEBYTECODE."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 def measure_in_turn(cases: Sequence[Case], rounds: int) -> dict[str, list[Usage]]:

@@ -44,7 +44,7 @@ GOALS = [
 ]
 
 
-def cases_of(size: int, folder: Path, server: Mapping[str, str], peers: Sequence[str]) -> list[Case]:
+def cases_of(size: int, folder: Path, server: dict[str, str], peers: Sequence[str]) -> list[Case]:
     """Everything that is measured for a project of `size` scripts."""
     ours = folder / "refresh"
     reads = generate("random", size, ours, ROWS)

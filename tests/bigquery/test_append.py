@@ -94,6 +94,13 @@ def test_a_numeric_keeps_all_its_digits(warehouse: BigQueryWarehouse) -> None:
     assert [row[2] for row in sorted(warehouse.first_rows(ALL, 10))] == numbers
 
 
+def test_jsons_null_is_not_taken_for_null(warehouse: BigQueryWarehouse) -> None:
+    warehouse.run_script(parse_script("CREATE TABLE raw.jsons (j JSON, many ARRAY<JSON>, s STRUCT<j JSON>)"))
+    table = TableName("raw", "jsons")
+    warehouse.append(table, [Append([{"j": "null", "many": ["null", '"a"', "{}"], "s": {"j": "null"}}])])
+    assert warehouse.first_rows(table, 1) == [("null", ["null", '"a"', "{}"], {"j": "null"})]
+
+
 def comparable(value: Any, column: Column) -> Any:
     """JSON by what it says, a moment by what it is in UTC; an ARRAY is never NULL in a table."""
     if column.type.element is not None:

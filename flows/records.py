@@ -1,0 +1,52 @@
+"""What Prefect's server has on record of the flow run that is under way."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterId,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.context import FlowRunContext
+
+from warehouse.names import TableName
+
+_PAGE = 200
+
+
+def this_flow_run() -> FlowRun:
+    """The flow run that the calling code is part of. Raises RuntimeError outside of one."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("not called from within a flow run")
+    return context.flow_run
+
+
+def completed_tables(flow_run: FlowRun) -> set[TableName]:
+    """The tables that earlier attempts of this flow run have built; none in its first attempt.
+
+    Prefect's records tell, not results kept in files: the next attempt may run on another machine.
+    """
+    if flow_run.run_count <= 1:
+        return set()
+    return {TableName.parse(task_run.name) for task_run in _completed_task_runs(flow_run.id)}
+
+
+def _completed_task_runs(flow_run_id: UUID) -> Iterator[TaskRun]:
+    with get_client(sync_client=True) as client:
+        offset = 0
+        while page := client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])),
+            task_run_filter=TaskRunFilter(
+                state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.COMPLETED]))
+            ),
+            limit=_PAGE,
+            offset=offset,
+        ):
+            yield from page
+            offset += len(page)

@@ -134,7 +134,7 @@ def value_source(alias: str, element: Typed) -> Source:
 
 def unnest(node: exp.Unnest, scope: Scope) -> str:
     """UNNEST(array) [AS x] [WITH OFFSET [AS i]]"""
-    only(node, scope, "expressions", "alias", "offset", "joins")
+    only(node, scope, "expressions", "alias", "offset", "joins", "explode_array")
     if len(node.expressions) != 1:
         unsupported(scope.script.text, node, "UNNEST of several arrays")
     value = scope.compile(node.expressions[0])

@@ -52,7 +52,7 @@ def stored_value(sql: str, type_: SqlType) -> str:
 
 def _stored_array(sql: str, type_: SqlType) -> str:
     assert type_.element is not None
-    nulls = f"len(list_filter(a_, lambda e_: e_ IS NULL)) > 0"
+    nulls = "len(list_filter(a_, lambda e_: e_ IS NULL)) > 0"
     inner = "a_"
     if _holds_array(type_.element):
         inner = f"list_transform(a_, lambda i_: {stored_value('i_', type_.element)})"

@@ -155,7 +155,7 @@ def _first(node: exp.Expr, scope: Scope, value: Typed, kind: str) -> Typed:
     """The first argument: of the function's own type, or DATE_ of a DATETIME or TIMESTAMP."""
     if kind == "DATE" and value.type.name in ("DATETIME", "TIMESTAMP"):
         return value
-    if kind == "DATETIME" and value.type == TIMESTAMP or kind == "TIMESTAMP" and value.type == DATETIME:
+    if (kind == "DATETIME" and value.type == TIMESTAMP) or (kind == "TIMESTAMP" and value.type == DATETIME):
         return value if False else no_signature(node, scope, name_of(node), [value])
     return as_type(node, scope, name_of(node), value, SqlType(kind))
 
@@ -197,7 +197,7 @@ def diff_sql(kind: str, a: str, b: str, part: str) -> str:
     if part == "DAY":
         return f"({a} - {b})"
     if part == "ISOYEAR":
-        return f"(date_part('isoyear', {a}) - date_part('isoyear', {b}))"
+        return f"CAST(date_part('isoyear', {a}) - date_part('isoyear', {b}) AS BIGINT)"
     if part in MONTHS:
         return f"date_diff('{part.lower()}', {b}, {a})"
     return f"(({trunc_date(a, part)} - {trunc_date(b, part)}) // 7)"
@@ -267,26 +267,26 @@ PARTS |= {"DAYOFYEAR": "doy", "HOUR": "hour", "MINUTE": "minute", "SECOND": "sec
 def extracted(node: exp.Expr, scope: Scope, sql: str, kind: str, part: str) -> Typed:
     """A part of a date or time."""
     clock = part in CLOCK_UNITS or part == "TIME"
-    if (kind == "DATE" and clock) or (kind == "TIME" and not part in CLOCK_UNITS) or part == "NANOSECOND":
+    if (kind == "DATE" and clock) or (kind == "TIME" and part not in CLOCK_UNITS) or part == "NANOSECOND":
         wrong(scope.script.text, node, f"EXTRACT of {kind} does not take {part}")
     if part in ("DATE", "TIME", "DATETIME"):
         if kind == "DATE" or (kind == "DATETIME" and part == "DATETIME"):
             wrong(scope.script.text, node, f"EXTRACT of {kind} does not take {part}")
         return Typed(f"CAST({sql} AS {t.duckdb_type(SqlType(part))})", SqlType(part))
     if part in ("MICROSECOND", "MILLISECOND"):
-        found = f"(date_part('microsecond', {sql}) % 1000000)"
+        found = f"(CAST(date_part('microsecond', {sql}) AS BIGINT) % 1000000)"
         return Typed(found if part == "MICROSECOND" else f"({found} // 1000)", INT64)
     if part == "DAYOFWEEK":
-        return Typed(f"(date_part('dow', {sql}) + 1)", INT64)
+        return Typed(f"CAST(date_part('dow', {sql}) + 1 AS BIGINT)", INT64)
     if part.startswith("WEEK"):
         week = f"((date_part('doy', {{x}}) + 6 - (date_part('dow', {{x}}) + {7 - first_day(part)}) % 7) // 7)"
-        return Typed(bind(week, x=sql), INT64)
-    return Typed(f"date_part('{PARTS[part]}', {sql})", INT64)
+        return Typed(f"CAST({bind(week, x=sql)} AS BIGINT)", INT64)
+    return Typed(f"CAST(date_part('{PARTS[part]}', {sql}) AS BIGINT)", INT64)
 
 
 def _interval_part(node: exp.Expr, scope: Scope, value: Typed, part: str) -> Typed:
     if part in ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"):
-        return Typed(f"date_part('{part.lower()}', {value.sql})", INT64)
+        return Typed(f"CAST(date_part('{part.lower()}', {value.sql}) AS BIGINT)", INT64)
     return unsupported(scope.script.text, node, f"EXTRACT({part} FROM an INTERVAL)")
 
 

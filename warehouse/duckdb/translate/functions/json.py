@@ -8,7 +8,6 @@ import re
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.casts import FRACTION, STRING_OF_FLOAT64, STRING_OF_NUMERIC
 from warehouse.duckdb.translate.expressions import as_type, handles, no_signature
 from warehouse.duckdb.translate.functions.formats import FLOAT_TEXT

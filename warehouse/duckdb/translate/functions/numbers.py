@@ -82,8 +82,8 @@ define(
     "MOD",
     "NUMERIC NUMERIC -> NUMERIC",
     "CASE WHEN {b} = 0 THEN error('division by zero: MOD') ELSE list_transform(["
-    + f"{_UNITS_A} % {_UNITS_B}], lambda n_: CAST(n_ // 1000000000 AS DECIMAL(38,9))"
-    + " + CAST(CAST(n_ % 1000000000 AS DECIMAL(18,0)) * 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1] END",
+     f"{_UNITS_A} % {_UNITS_B}], lambda n_: CAST(n_ // 1000000000 AS DECIMAL(38,9))"
+     " + CAST(CAST(n_ % 1000000000 AS DECIMAL(18,0)) * 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1] END",
 )
 define("CEIL CEILING", "FLOAT64 -> FLOAT64", "ceil({a})")
 define("FLOOR", "FLOAT64 -> FLOAT64", "floor({a})")

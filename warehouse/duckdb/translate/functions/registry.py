@@ -131,5 +131,5 @@ def scope_text(node: exp.Expr, scope: Scope) -> str:
         return ""
     try:
         return scope.compile(node).sql
-    except Exception:  # noqa: BLE001
+    except Exception:
         return "error"

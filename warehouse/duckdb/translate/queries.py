@@ -8,11 +8,13 @@ from dataclasses import replace
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.coercion import coerce, supertype
 from warehouse.duckdb.translate.expressions import common, handles, no_signature, only
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Named, Relation, Scope
 from warehouse.duckdb.translate.selects import limits, ordering, select
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import BOOL, Typed, coerce, duckdb_type, quoted
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import BOOL, Typed, duckdb_type
 from warehouse.types import array_of
 
 
@@ -135,7 +137,7 @@ def aligned(node: exp.Expr, scope: Scope, word: str, parts: list[Relation]) -> t
             )
     kinds = []
     for index, column in enumerate(first.columns):
-        kind = t.supertype(part.columns[index].value for part in parts)
+        kind = supertype(part.columns[index].value for part in parts)
         if kind is None:
             values = [part.columns[index].value for part in parts]
             no_signature(node, scope, f"{word}, column {column.name or index + 1},", values)

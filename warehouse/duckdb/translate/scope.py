@@ -11,7 +11,8 @@ from typing import Any
 from sqlglot import exp
 
 from warehouse.duckdb.translate.syntax import closest, wrong
-from warehouse.duckdb.translate.typed import Typed, field_names, quoted, string_sql, struct_sql
+from warehouse.duckdb.translate.text import quoted, string_sql
+from warehouse.duckdb.translate.typed import Typed, field_names, struct_sql
 from warehouse.names import TableName
 from warehouse.types import Column, struct_of
 

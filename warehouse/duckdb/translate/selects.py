@@ -16,7 +16,8 @@ from warehouse.duckdb.translate.grouping import GroupedScope, aggregates_in, gro
 from warehouse.duckdb.translate.scope import Named, Relation, Scope, field_sql
 from warehouse.duckdb.translate.sources import from_clause
 from warehouse.duckdb.translate.syntax import closest, unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, quoted
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import Column, struct_of
 
 CLAUSES = ("with_", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit")

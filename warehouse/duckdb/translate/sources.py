@@ -8,11 +8,13 @@ import re
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.coercion import supertype
 from warehouse.duckdb.translate.comparisons import compared, condition
 from warehouse.duckdb.translate.expressions import only
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Named, Relation, Scope, Source, field_sql
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import INT64, Typed, plain, quoted
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import INT64, Typed, plain
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
 from warehouse.types import Column
@@ -202,7 +204,7 @@ def using(node: exp.Expr, scope: Scope, left: list[Source], side: str) -> str:
     for name in (part.name for part in node.args["using"]):
         one, other = (_only_column(node, scope, sources, name) for sources in (left, right))
         tests.append(compared(node, scope, "=", one, other).sql)
-        kind = t.supertype([one, other]) or one.type
+        kind = supertype([one, other]) or one.type
         both = f"coalesce({one.sql}, {other.sql})"
         merged = {"RIGHT": other, "FULL": Typed(both, kind)}.get(side, one)
         scope.merged[name.casefold()] = Named(name, merged)

@@ -6,11 +6,13 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-la
 from sqlglot import exp
 
 from warehouse.duckdb.translate import queries
+from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
 from warehouse.duckdb.translate.selects import unique
 from warehouse.duckdb.translate.storing import stored_value
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, coerce, duckdb_type, quoted
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import Typed, duckdb_type
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
 from warehouse.types import Column, SqlType, type_of

@@ -5,7 +5,8 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_n
 
 from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.scope import Relation
-from warehouse.duckdb.translate.typed import duckdb_type, field_names, quoted, string_sql
+from warehouse.duckdb.translate.text import quoted, string_sql
+from warehouse.duckdb.translate.typed import duckdb_type, field_names
 from warehouse.errors import SqlError
 from warehouse.types import SqlType
 
@@ -58,4 +59,7 @@ def _stored_array(sql: str, type_: SqlType) -> str:
         inner = f"list_transform(a_, lambda i_: {stored_value('i_', type_.element)})"
     failure = "error('Array cannot have a null element; error in writing it to a table')"
     empty = f"[]::{duckdb_type(type_)}"
-    return f"list_transform([{sql}], lambda a_: CASE WHEN a_ IS NULL THEN {empty} WHEN {nulls} THEN {failure} ELSE {inner} END)[1]"
+    return (
+        f"list_transform([{sql}], lambda a_: CASE WHEN a_ IS NULL THEN {empty} WHEN {nulls} THEN {failure} ELSE {inner}"
+        " END)[1]"
+    )

@@ -9,11 +9,14 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate import grouping
 from warehouse.duckdb.translate import typed as t
-from warehouse.duckdb.translate.expressions import N_DIV, as_type, boolean, no_signature
+from warehouse.duckdb.translate.arithmetic import N_DIV
+from warehouse.duckdb.translate.coercion import coerce
+from warehouse.duckdb.translate.expressions import as_type, boolean, no_signature
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
 from warehouse.duckdb.translate.selects import ordering
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, Typed, bind
+from warehouse.duckdb.translate.text import bind
+from warehouse.duckdb.translate.typed import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, Typed
 from warehouse.types import SqlType, array_of
 
 
@@ -67,7 +70,39 @@ def taken_apart(node: exp.Expr, scope: Scope) -> Call:
 
 
 AGGREGATE_NAMES = frozenset(
-    ["COUNT", "COUNTIF", "SUM", "AVG", "MIN", "MAX", "ANY_VALUE", "ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR", "BIT_XOR", "STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR_SAMP", "VAR_POP", "CORR", "COVAR_POP", "COVAR_SAMP", "GROUPING", "MAX_BY", "MIN_BY", "APPROX_COUNT_DISTINCT", "APPROX_QUANTILES", "APPROX_TOP_COUNT", "APPROX_TOP_SUM"]
+    [
+        "COUNT",
+        "COUNTIF",
+        "SUM",
+        "AVG",
+        "MIN",
+        "MAX",
+        "ANY_VALUE",
+        "ARRAY_AGG",
+        "STRING_AGG",
+        "ARRAY_CONCAT_AGG",
+        "LOGICAL_AND",
+        "LOGICAL_OR",
+        "BIT_AND",
+        "BIT_OR",
+        "BIT_XOR",
+        "STDDEV",
+        "STDDEV_SAMP",
+        "STDDEV_POP",
+        "VARIANCE",
+        "VAR_SAMP",
+        "VAR_POP",
+        "CORR",
+        "COVAR_POP",
+        "COVAR_SAMP",
+        "GROUPING",
+        "MAX_BY",
+        "MIN_BY",
+        "APPROX_COUNT_DISTINCT",
+        "APPROX_QUANTILES",
+        "APPROX_TOP_COUNT",
+        "APPROX_TOP_SUM",
+    ]
 )
 grouping.AGGREGATES.update(AGGREGATE_NAMES)
 EXPRESSIONS["aggregates"] = AGGREGATE_NAMES
@@ -106,7 +141,7 @@ def one(node: exp.Expr, scope: Scope, call: Call, *kinds: SqlType) -> Typed:
         if t.same(value.type, kind):
             return value if not value.is_null else as_type(node, scope, call.name, value, kind)
     for kind in kinds:
-        found = t.coerce(value, kind)
+        found = coerce(value, kind)
         if found is not None:
             return found
     return no_signature(node, scope, call.name, call.values)

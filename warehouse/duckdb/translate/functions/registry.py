@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.expressions import handles
 from warehouse.duckdb.translate.functions.known import GOOGLESQL_FUNCTIONS
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
 from warehouse.duckdb.translate.syntax import closest, name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, bind, coerce
+from warehouse.duckdb.translate.text import attempt, bind, is_simple
+from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import SqlType, parse_type
 
 Handler = Callable[[exp.Expr, Scope, list[exp.Expr]], Typed]
@@ -118,8 +120,8 @@ def safe(node: exp.Expr, scope: Scope) -> Typed:
     inner = node.this
     value = scope.compile(inner)
     names = {name for argument in inner.expressions for name in [scope_text(argument, scope)] if name}
-    if all(t.is_simple(name) or "error" not in name for name in names):
-        return Typed(t.attempt(value.sql), value.type)
+    if all(is_simple(name) or "error" not in name for name in names):
+        return Typed(attempt(value.sql), value.type)
     return unsupported(
         scope.script.text, node, "SAFE. around arguments that may fail", "compute them in a subquery first"
     )

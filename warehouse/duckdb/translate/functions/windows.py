@@ -12,7 +12,8 @@ from warehouse.duckdb.translate.functions.aggregates import aggregate
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.selects import order_keys, ordering
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed, closing
+from warehouse.duckdb.translate.text import closing
+from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed
 
 RANKS = {"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
 # What DuckDB makes of "… OVER": each aggregate's text ends with its call, so that OVER can follow it.

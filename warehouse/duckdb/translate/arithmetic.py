@@ -92,13 +92,16 @@ def arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed
     return Typed(f"({bind(template, a=a, b=b)})", FLOAT64)
 
 
+SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+
+
 @handles(exp.Add, exp.Sub, exp.Mul, exp.Div)
 def operator(node: exp.Expr, scope: Scope) -> Typed:
     """x + y, x - y, x * y, x / y"""
-    sign = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}[type(node)]
+    sign = SIGNS[type(node)]
     one, other = scope.compile(node.this), scope.compile(node.expression)
     if one.type.name not in NUMBERS or other.type.name not in NUMBERS:
-        found = EXPRESSIONS["date_arithmetic"](node, scope, sign, one, other)
+        found: Typed | None = EXPRESSIONS["date_arithmetic"](node, scope, sign, one, other)
         if found is not None:
             return found
     return arithmetic(node, scope, sign, one, other)

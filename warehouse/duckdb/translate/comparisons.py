@@ -16,7 +16,7 @@ from warehouse.duckdb.translate.typed import BOOL, STRING, Typed
 from warehouse.types import SqlType
 
 UNORDERED = {"ARRAY", "STRUCT", "JSON", "GEOGRAPHY"}
-SIGNS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
+SIGNS: dict[type[exp.Expr], str] = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 # NaN is equal to nothing and neither above nor below anything; DuckDB has it equal to itself and above all else.
 NAN_AWARE = {
     "=": "CASE WHEN isnan({a}) AND {b} IS NOT NULL THEN false ELSE {a} = {b} END",
@@ -172,9 +172,8 @@ def _like(node: exp.Expr, scope: Scope, value: Typed, pattern: Typed) -> str:
     if t.BYTES in (value.type, pattern.type) and value.type == pattern.type:
         unsupported(scope.script.text, node, "LIKE for BYTES")
     texts: Sequence[Typed] = [as_type(node, scope, "LIKE", side, STRING) for side in (value, pattern)]
-    if isinstance(pattern.literal, str):
-        if (len(pattern.literal) - len(pattern.literal.rstrip("\\"))) % 2:
-            wrong(scope.script.text, node, "a LIKE pattern cannot end with a single backslash")
+    if isinstance(pattern.literal, str) and (len(pattern.literal) - len(pattern.literal.rstrip("\\"))) % 2:
+        wrong(scope.script.text, node, "a LIKE pattern cannot end with a single backslash")
     return f"{texts[0].sql} LIKE {texts[1].sql} ESCAPE '\\'"
 
 

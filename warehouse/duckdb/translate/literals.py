@@ -89,8 +89,11 @@ def _date(text: str) -> date | None:
 
 def _time(text: str) -> time | None:
     matched = _TIME.match(text)
+    if matched is None:
+        return None
+    hour, minute, second = map(int, matched.groups()[:3])
     try:
-        return time(*map(int, matched.groups()[:3]), int((matched[4] or "").ljust(6, "0"))) if matched else None
+        return time(hour, minute, second, int((matched[4] or "").ljust(6, "0")))
     except ValueError:
         return None
 

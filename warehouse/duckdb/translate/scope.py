@@ -185,7 +185,8 @@ class Scope:
 
     def compile(self, node: exp.Expr) -> Typed:
         """An expression, typed. Raises SqlError, UnsupportedSql."""
-        return EXPRESSIONS["any"](node, self)
+        value: Typed = EXPRESSIONS["any"](node, self)
+        return value
 
 
 # Filled by the modules that compile expressions and queries, which need each other.

@@ -13,7 +13,7 @@ from warehouse.duckdb.translate.arithmetic import N_DIV
 from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.expressions import as_type, boolean, no_signature
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
-from warehouse.duckdb.translate.selects import ordering
+from warehouse.duckdb.translate.selects import OrderKey, ordering
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.text import bind
 from warehouse.duckdb.translate.typed import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, Typed
@@ -28,7 +28,7 @@ class Call:
     values: list[Typed]
     distinct: bool = False
     nulls: str = ""
-    order: list[str] = field(default_factory=list)
+    order: list[OrderKey] = field(default_factory=list)
     limit: int | None = None
     having: tuple[str, Typed] | None = None
     star: bool = False
@@ -39,24 +39,7 @@ def taken_apart(node: exp.Expr, scope: Scope) -> Call:
     found = Call(name_of(node), [])
     orders: list[exp.Expr] = []
     for part in node.expressions:
-        inner = part
-        while True:
-            if isinstance(inner, exp.Limit):
-                limit = scope.compile(inner.expression).literal
-                if not isinstance(limit, int):
-                    unsupported(scope.script.text, inner, "LIMIT that is not a number")
-                found.limit, inner = limit, inner.this
-            elif isinstance(inner, exp.Order):
-                orders.append(inner)
-                inner = inner.this
-            elif isinstance(inner, exp.IgnoreNulls | exp.RespectNulls):
-                found.nulls = "IGNORE" if isinstance(inner, exp.IgnoreNulls) else "RESPECT"
-                inner = inner.this
-            elif isinstance(inner, exp.HavingMax):
-                found.having = ("max" if inner.args.get("max") else "min"), scope.compile(inner.expression)
-                inner = inner.this
-            else:
-                break
+        inner = _without_modifiers(part, scope, found, orders)
         if isinstance(inner, exp.Distinct):
             found.distinct = True
             found.values += [scope.compile(value) for value in inner.expressions]
@@ -67,6 +50,24 @@ def taken_apart(node: exp.Expr, scope: Scope) -> Call:
     for order in orders:
         found.order += ordering(order, scope, [])
     return found
+
+
+def _without_modifiers(node: exp.Expr, scope: Scope, call: Call, orders: list[exp.Expr]) -> exp.Expr:
+    """The argument itself, the modifiers around it put into `call`."""
+    while isinstance(node, exp.Limit | exp.Order | exp.IgnoreNulls | exp.RespectNulls | exp.HavingMax):
+        if isinstance(node, exp.Limit):
+            limit = scope.compile(node.expression).literal
+            if not isinstance(limit, int):
+                unsupported(scope.script.text, node, "LIMIT that is not a number")
+            call.limit = limit
+        elif isinstance(node, exp.Order):
+            orders.append(node)
+        elif isinstance(node, exp.HavingMax):
+            call.having = ("max" if node.args.get("max") else "min"), scope.compile(node.expression)
+        else:
+            call.nulls = "IGNORE" if isinstance(node, exp.IgnoreNulls) else "RESPECT"
+        node = node.this
+    return node
 
 
 AGGREGATE_NAMES = frozenset(
@@ -124,7 +125,7 @@ def aggregate(node: exp.Expr, scope: Scope, *, window: bool = False) -> Typed:
         unsupported(scope.script.text, node, call.name)
     if window and (call.distinct or call.order) and call.name not in ("COUNT", "SUM"):
         unsupported(scope.script.text, node, f"DISTINCT or ORDER BY in {call.name} … OVER")
-    return handler(node, scope, call)  # type: ignore[operator,no-any-return] # one shape, named by hand below
+    return handler(node, scope, call)
 
 
 EXPRESSIONS["aggregate"] = aggregate
@@ -238,9 +239,9 @@ def array_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
 def _order(node: exp.Expr, scope: Scope, call: Call, value: Typed) -> str:
     if not call.order:
         return ""
-    if call.distinct and any(getattr(key, "value", key) != value.sql for key in call.order):
+    if call.distinct and any(key.value != value.sql for key in call.order):
         wrong(scope.script.text, node, f"{call.name}(DISTINCT x ORDER BY y): y must be x")
-    return f" ORDER BY {', '.join(call.order)}"
+    return f" ORDER BY {', '.join(map(str, call.order))}"
 
 
 def string_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:

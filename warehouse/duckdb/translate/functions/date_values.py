@@ -88,7 +88,7 @@ def string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """STRING(timestamp), STRING(json)"""
     values = [argument(part, scope) for part in parts]
     if len(values) == 1 and values[0].type.name == "JSON":
-        return EXPRESSIONS["json_scalar"](node, scope, "STRING", values[0])  # type: ignore[no-any-return] # a late binding
+        return EXPRESSIONS["json_scalar"]("STRING", values[0])  # type: ignore[no-any-return] # a late binding
     if len(values) != 1 or values[0].type.name not in INSTANTS:
         unsupported(scope.script.text, node, "this STRING(…)", "use FORMAT_TIMESTAMP")
     return _argument_as(node, scope, values[0], STRING)
@@ -113,7 +113,11 @@ def _now(name: str, zone: str) -> Typed:
 @handles(exp.CurrentDate, exp.CurrentDatetime, exp.CurrentTimestamp, exp.CurrentTime)
 def current_bare(node: exp.Expr, scope: Scope) -> Typed:  # noqa: ARG001
     """CURRENT_DATE without parentheses"""
-    names = {exp.CurrentDate: "CURRENT_DATE", exp.CurrentDatetime: "CURRENT_DATETIME", exp.CurrentTime: "CURRENT_TIME"}
+    names: dict[type[exp.Expr], str] = {
+        exp.CurrentDate: "CURRENT_DATE",
+        exp.CurrentDatetime: "CURRENT_DATETIME",
+        exp.CurrentTime: "CURRENT_TIME",
+    }
     return _now(names.get(type(node), "CURRENT_TIMESTAMP"), "'UTC'")
 
 

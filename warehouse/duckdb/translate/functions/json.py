@@ -31,26 +31,9 @@ def json_literal(node: exp.Expr, scope: Scope) -> Typed:
 def normal(node: exp.Expr, scope: Scope, text: str) -> str:
     """A document as GoogleSQL keeps it: sorted keys, no blanks."""
     try:
-        return json.dumps(
-            json.loads(text, parse_float=_Number),
-            sort_keys=True,
-            separators=(",", ":"),
-            ensure_ascii=False,
-            cls=_Encoder,
-        )
+        return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     except ValueError as error:
         wrong(scope.script.text, node, f"invalid JSON: {error}")
-
-
-class _Number(float):
-    """A number that is written as it was read."""
-
-    def __new__(cls, text: str) -> "_Number":
-        return super().__new__(cls, text)
-
-
-class _Encoder(json.JSONEncoder):
-    pass
 
 
 STEP = re.compile(r"""\.([A-Za-z_0-9$-]+)|\."((?:[^"\\]|\\.)*)"|\['([^']*)'\]|\["([^"]*)"\]|\[(\d+)\]""")
@@ -192,7 +175,7 @@ SCALARS = {
 }
 
 
-def json_scalar(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Typed:
+def json_scalar(name: str, value: Typed) -> Typed:
     """STRING(json), INT64(json) …: an error for a document of another type"""
     kind, accepted, sql = SCALARS[name]
     names = ", ".join(f"'{word}'" for word in accepted.split())
@@ -213,7 +196,7 @@ def scalar_of(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     if len(values) != 1 or values[0].type != JSON:
         return no_signature(node, scope, name_of(node), values)
-    return json_scalar(node, scope, name_of(node), values[0])
+    return json_scalar(name_of(node), values[0])
 
 
 def json_text(sql: str, kind: SqlType, *, strict: bool) -> str | None:

@@ -30,7 +30,6 @@ class Signature:
 
 SIGNATURES: dict[str, list[Signature]] = {}
 HANDLERS: dict[str, Handler] = {}
-# Functions whose failure SAFE. cannot turn into NULL here, since DuckDB has no TRY of a volatile expression.
 LETTERS = "abcdefgh"
 
 
@@ -68,7 +67,7 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
     if name in GOOGLESQL_FUNCTIONS:
         unsupported(scope.script.text, node, f"{name}")
     known = [*HANDLERS, *SIGNATURES, *GOOGLESQL_FUNCTIONS]
-    wrong(scope.script.text, node, f"there is no function {name}", closest(name, known))
+    return wrong(scope.script.text, node, f"there is no function {name}", closest(name, known))
 
 
 def argument(node: exp.Expr, scope: Scope) -> Typed:

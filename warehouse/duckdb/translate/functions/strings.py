@@ -228,7 +228,6 @@ def regexp_extract(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
             f"CASE WHEN regexp_matches({{a}}, {string_sql(pattern)}) THEN regexp_extract({{a}}, {string_sql(pattern)},"
             f" {group}) END"
         )
-        sql = sql if not group else sql
     return Typed(f"({bind(sql.replace('{', '{{').replace('}', '}}').replace('{{a}}', '{a}'), a=value.sql)})", STRING)
 
 

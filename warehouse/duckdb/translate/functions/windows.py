@@ -108,7 +108,7 @@ def order_by(node: exp.Expr, scope: Scope) -> str:
     spec = node.args.get("spec")
     if spec is not None and str(spec.args.get("kind")).upper() == "RANGE" and len(keys) > 1 and _has_offset(spec):
         unsupported(scope.script.text, node, "RANGE with an offset over FLOAT64 or several keys")
-    return f"ORDER BY {', '.join(keys)} " if keys else ""
+    return f"ORDER BY {', '.join(map(str, keys))} " if keys else ""
 
 
 def _has_offset(spec: exp.Expr) -> bool:
@@ -153,21 +153,10 @@ def aggregate_in(inner: exp.Expr, scope: Scope) -> Typed:
     return aggregate(inner, scope, window=True)
 
 
-CALLS = (
-    "sum",
-    "count",
-    "avg",
-    "min",
-    "max",
-    "bool_and",
-    "bool_or",
-    "list",
-    "string_agg",
-    "any_value",
-    "bit_and",
-    "bit_or",
+CALLS = tuple(
+    "sum count avg min max bool_and bool_or list string_agg any_value bit_and bit_or bit_xor stddev_samp stddev_pop"
+    " var_samp var_pop corr".split(" ")
 )
-CALLS = (*CALLS, "bit_xor", "stddev_samp", "stddev_pop", "var_samp", "var_pop", "corr")
 
 
 def put_over(sql: str, over: str) -> str:

@@ -64,6 +64,12 @@ def _parser() -> argparse.ArgumentParser:
             " is built from it), tmp.*",
         )
         command.add_argument("--in-order", action="store_true", help="one table after the other")
+
+    check = commands.add_parser("check", help="find what is wrong with the scripts and the map, without running any")
+    check.set_defaults(module="flows.check_command")
+    check.add_argument("--live", action="store_true", help="take the raw tables' columns from the warehouse")
+    check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
+    check.add_argument("--json", action="store_true", help="print the problems for machines")
     return parser
 
 

@@ -1,12 +1,12 @@
 """What a refresh makes sure of before it touches anything."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from flows.graph import Graph
 from flows.problems import Problem, Refused, closest
-from flows.project import Project, read_project
+from flows.project import Project, read_project, reads_in, reads_of
 from flows.scripts import RAW, Script
 from flows.select import select
 from warehouse.engine import Warehouse
@@ -29,19 +29,19 @@ def prepare_refresh(folder: Path, selectors: Iterable[str], warehouse: Warehouse
     project = read_project(folder)
     graph = select(project.graph, selectors)
     scripts = [project.scripts[table] for table in graph.order]
-    problems = list(_missing_tables(scripts, set(graph.dependencies), warehouse))
+    problems = list(missing_tables(scripts, set(graph.dependencies), warehouse))
     if problems:
         raise Refused(problems)
     warehouse.create_datasets(sorted({table.dataset for table in graph.dependencies}))
     return Prepared(project, graph)
 
 
-def _missing_tables(scripts: list[Script], built: set[TableName], warehouse: Warehouse) -> Iterator[Problem]:
+def missing_tables(scripts: Collection[Script], built: set[TableName], warehouse: Warehouse) -> Iterator[Problem]:
     """The tables that scripts read, and that neither this refresh builds nor the warehouse has."""
-    wanted = {read.table for script in scripts for read in script.query.reads} - built
+    wanted = {table for script in scripts for table in reads_of(script)} - built
     existing = {table for dataset in sorted({table.dataset for table in wanted}) for table in warehouse.tables(dataset)}
     for script in scripts:
-        for read in script.query.reads:
+        for read in reads_in(script):
             if read.table in wanted - existing:
                 reason = f"{script.table} reads {read.table}, which does not exist in the warehouse"
                 yield Problem(script.path, read.place, reason, _way_out(read.table, existing))

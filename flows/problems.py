@@ -63,9 +63,9 @@ def errors_in(problems: Iterable[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity is Severity.ERROR]
 
 
-def sql_problem(file: Path, error: SqlError) -> Problem:
+def sql_problem(file: Path, error: SqlError, severity: Severity = Severity.ERROR) -> Problem:
     """A fault that the SQL's reader or an engine found in the script `file`."""
-    return Problem(file, error.place, error.reason, error.hint)
+    return Problem(file, error.place, error.reason, error.hint, severity)
 
 
 def closest(name: str, names: Iterable[str]) -> str:

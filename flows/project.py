@@ -1,6 +1,6 @@
 """The project in a folder: scripts and map, read together and held against each other."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,12 +59,22 @@ def _raw_tables(folder: Path, scripts: Iterable[Script], entries: Iterable[Entry
     return raw_tables
 
 
-def reads_of(script: Script) -> set[TableName]:
-    """The tables that the script reads; none if it names one without its dataset, which is a problem of its own."""
+def reads_in(script: Script) -> tuple[Read, ...]:
+    """What the script reads; nothing if it names a table without its dataset, which is a problem of its own."""
     try:
-        return {read.table for read in script.query.reads}
+        return script.query.reads
     except SqlError:
-        return set()
+        return ()
+
+
+def reads_of(script: Script) -> set[TableName]:
+    """The tables that the script reads (`reads_in`)."""
+    return {read.table for read in reads_in(script)}
+
+
+def tables_outside(scripts: Collection[Script]) -> set[TableName]:
+    """The tables that `scripts` read and none of them builds."""
+    return {table for script in scripts for table in reads_of(script)} - {script.table for script in scripts}
 
 
 def _edges(scripts: Iterable[TableName], entries: Iterable[Entry]) -> dict[TableName, frozenset[TableName]]:

@@ -77,6 +77,14 @@ def parse_script(text: str) -> list[Statement]:
     return [Statement(part, tree, _target_of(tree)) for part, tree in zip(_parts(text), _parse(text), strict=True)]
 
 
+def place_of(text: str, node: exp.Expr) -> Place | None:
+    """Where a part of the text's syntax tree stands; None for one that left no mark in the text."""
+    marks = [found.meta for found in node.walk() if "start" in found.meta]
+    if not marks:
+        return None
+    return place_at(text, min(mark["start"] for mark in marks), max(mark["end"] for mark in marks))
+
+
 def place_at(text: str, start: int, end: int) -> Place:
     """The place of the characters from `start` to `end`, both counted from 0, both included."""
     line_start = text.rfind("\n", 0, start) + 1

@@ -114,7 +114,8 @@ def _unstorable(script: Script, columns: Columns) -> Iterator[Problem]:
         name = column.name.casefold()
         place = _projection_place(script, number, len(columns), name)
         if not name:
-            yield Problem(script.path, place, f"column {number} of {script.table} has no name", "write AS name after it")
+            reason = f"column {number} of {script.table} has no name"
+            yield Problem(script.path, place, reason, "write AS name after it")
         elif name in seen:
             reason = f"{script.table} has two columns named {column.name}"
             yield Problem(script.path, place, reason, "give one of them another name with AS, or leave it out")

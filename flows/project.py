@@ -77,6 +77,19 @@ def tables_outside(scripts: Collection[Script]) -> set[TableName]:
     return {table for script in scripts for table in reads_of(script)} - {script.table for script in scripts}
 
 
+def find_read_cycles(scripts: Mapping[TableName, Script]) -> list[list[TableName]]:
+    """Cycles of scripts that read each other, as `find_cycles` tells them; a script that reads itself is none."""
+    return find_cycles({table: (reads_of(script) & set(scripts)) - {table} for table, script in scripts.items()})
+
+
+def read_cycle_problem(scripts: Mapping[TableName, Script], cycle: list[TableName]) -> Problem:
+    """No map can be right for scripts that read each other in a cycle."""
+    first, second = scripts[cycle[0]], cycle[1]
+    [place] = [read.place for read in reads_in(first) if read.table == second]
+    path = " -> ".join(map(str, cycle))
+    return Problem(first.path, place, f"the scripts read each other in a cycle: {path}", "take one of these reads out")
+
+
 def _edges(scripts: Iterable[TableName], entries: Iterable[Entry]) -> dict[TableName, frozenset[TableName]]:
     built = set(scripts)
     declared = {entry.table: {declared.table for declared in entry.dependencies} for entry in entries}
@@ -123,23 +136,27 @@ class _Check:
         if declared.table == entry.table:
             yield problem(f"{entry.table} depends on itself", f"delete {declared.table} from its list")
         elif declared.table not in self.known:
-            hint = closest(str(declared.table), map(str, self.known)) or "write its script or delete it from the list"
+            hint = closest(str(declared.table), map(str, self.known)) or "write its script, or delete it from this list"
             yield problem(f"{entry.table} depends on {declared.table}, which is neither a script nor a raw table", hint)
         elif entry.table in self.scripts and declared.table not in reads_of(self.scripts[entry.table]):
             yield problem(
                 f"{entry.table} depends on {declared.table} but does not read it",
-                "delete it from the list, unless it must be built first for another reason",
+                f'delete "{declared.table}" from this list, or let `refresh sync` do it',
                 Severity.WARNING,
             )
 
     def _cycles(self) -> Iterator[Problem]:
         places = {entry.table: entry.place for entry in self.entries}
         edges = _edges({*self.scripts, *self.unreadable}, self.entries)
-        for cycle in find_cycles({table: needed - {table} for table, needed in edges.items()}):
+        declared = find_cycles({table: needed - {table} for table, needed in edges.items()})
+        for cycle in declared:
             path = " -> ".join(map(str, cycle))
             yield Problem(
                 self.map_path, places.get(cycle[0]), f"the dependencies form a cycle: {path}", "remove one of these"
             )
+        for cycle in find_read_cycles(self.scripts):
+            if cycle not in declared:
+                yield read_cycle_problem(self.scripts, cycle)
 
     def _script(self, script: Script) -> Iterator[Problem]:
         try:
@@ -158,15 +175,18 @@ class _Check:
             hint = closest(str(read.table), map(str, self.known)) or f"write its script, or name it in res/{RAW}/"
         elif read.table.dataset != RAW and read.table not in self.declared.get(script.table, ()):
             reason = f"{script.table} reads {read.table}, but the map does not say so: the order is not safe"
-            hint = self._line_to_add(script.table, read.table)
+            hint = self._line_to_add(script.table)
         else:
             return
         yield Problem(script.path, read.place, reason, hint)
 
-    def _line_to_add(self, table: TableName, dependency: TableName) -> str:
-        """The line of the map that declares `dependency` too."""
-        names = ", ".join(f'"{name}"' for name in [*self.declared.get(table, ()), dependency])
-        return f"under [{table.dataset}] in {self.map_path} write: {table.name} = [{names}]"
+    def _line_to_add(self, table: TableName) -> str:
+        """The line of the map that declares all that the script reads."""
+        declared = self.declared.get(table, ())
+        reads = [read.table for read in reads_in(self.scripts[table])]
+        missing = [read for read in reads if read in self.scripts and read not in declared and read != table]
+        names = ", ".join(f'"{name}"' for name in [*declared, *missing])
+        return f"under [{table.dataset}] in {self.map_path} write: {table.name} = [{names}] (or run `refresh sync`)"
 
 
 def _other_case(table: TableName, tables: Iterable[TableName]) -> str:

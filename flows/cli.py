@@ -70,6 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--live", action="store_true", help="take the raw tables' columns from the warehouse")
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
     check.add_argument("--json", action="store_true", help="print the problems for machines")
+
+    sync = commands.add_parser("sync", help="write the dependency map from the SQL")
+    sync.set_defaults(module="flows.sync_command")
+    sync.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the map would change")
     return parser
 
 

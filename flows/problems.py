@@ -73,7 +73,7 @@ def closest(name: str, names: Iterable[str]) -> str:
     from difflib import get_close_matches  # slow to import, and only needed when something is wrong
 
     known = {candidate.casefold(): candidate for candidate in names}
-    found = get_close_matches(name.casefold(), known, n=1)
+    found = get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
     return f"did you mean {known[found[0]]}?" if found else ""
 
 

@@ -107,8 +107,12 @@ class _Check:
     unreadable: set[TableName]
 
     @cached_property
+    def built(self) -> set[TableName]:
+        return {*self.scripts, *self.unreadable}
+
+    @cached_property
     def known(self) -> set[TableName]:
-        return {*self.scripts, *self.unreadable, *self.raw_tables}
+        return self.built | self.raw_tables
 
     @cached_property
     def declared(self) -> dict[TableName, list[TableName]]:
@@ -122,7 +126,7 @@ class _Check:
             yield from self._script(script)
 
     def _entry(self, entry: Entry) -> Iterator[Problem]:
-        if entry.table not in self.scripts and entry.table not in self.unreadable:
+        if entry.table not in self.built:
             hint = _other_case(entry.table, self.scripts) or closest(str(entry.table), map(str, self.scripts))
             missing = f"write res/{entry.table.dataset}/{entry.table.name}.sql or delete the line"
             yield Problem(self.map_path, entry.place, f"no script builds {entry.table}", hint or missing)
@@ -147,7 +151,7 @@ class _Check:
 
     def _cycles(self) -> Iterator[Problem]:
         places = {entry.table: entry.place for entry in self.entries}
-        edges = _edges({*self.scripts, *self.unreadable}, self.entries)
+        edges = _edges(self.built, self.entries)
         declared = find_cycles({table: needed - {table} for table, needed in edges.items()})
         for cycle in declared:
             path = " -> ".join(map(str, cycle))
@@ -173,7 +177,7 @@ class _Check:
         elif read.table not in self.known:
             reason = f"{script.table} reads {read.table}, which is neither a script nor a raw table"
             hint = closest(str(read.table), map(str, self.known)) or f"write its script, or name it in res/{RAW}/"
-        elif read.table.dataset != RAW and read.table not in self.declared.get(script.table, ()):
+        elif read.table in self.built and read.table not in self.declared.get(script.table, ()):
             reason = f"{script.table} reads {read.table}, but the map does not say so: the order is not safe"
             hint = self._line_to_add(script.table)
         else:
@@ -182,9 +186,9 @@ class _Check:
 
     def _line_to_add(self, table: TableName) -> str:
         """The line of the map that declares all that the script reads."""
-        declared = self.declared.get(table, ())
-        reads = [read.table for read in reads_in(self.scripts[table])]
-        missing = [read for read in reads if read in self.scripts and read not in declared and read != table]
+        reads = [read.table for read in reads_in(self.scripts[table]) if read.table != table]
+        declared = [dependency for dependency in self.declared.get(table, ()) if dependency in reads]
+        missing = [read for read in reads if read in self.built and read not in declared]
         names = ", ".join(f'"{name}"' for name in [*declared, *missing])
         return f"under [{table.dataset}] in {self.map_path} write: {table.name} = [{names}] (or run `refresh sync`)"
 

@@ -56,8 +56,8 @@ def _unknown_columns(project: Project, columns: Mapping[TableName, Columns]) -> 
                 yield Problem(
                     script.path,
                     read.place,
-                    f"the columns of {read.table} are not known: no script in db_init/ creates it, so the scripts that"
-                    " depend on it are not checked any further",
+                    f"the columns of {read.table} are not known from db_init/, so what depends on it is not checked"
+                    " any further",
                     "write its CREATE TABLE in db_init/, or check against the warehouse with --live",
                     Severity.WARNING,
                 )

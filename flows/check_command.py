@@ -7,9 +7,10 @@ from typing import Any
 
 from flows.check import Checked, check_project
 from flows.preparation import missing_tables
-from flows.problems import Problem, Severity
+from flows.problems import Problem, Severity, counted
 from flows.project import Project, read_project, tables_outside
 from flows.raw_columns import declared_columns, live_columns
+from flows.scripts import script_tables
 from flows.settings import Settings, read_settings
 from warehouse.url import connect
 
@@ -19,7 +20,7 @@ def run(options: Namespace) -> int:
     settings = read_settings()
     project = read_project(settings.folder)
     checked = _check_live(project, settings) if options.live else _check(project)
-    print(json.dumps(_as_json(checked), indent=2) if options.json else _as_text(checked, len(project.scripts)))
+    print(json.dumps(_as_json(checked), indent=2) if options.json else _as_text(checked, len(script_tables(settings.folder / "res"))))
     return _exit_code(checked.problems, strict=options.strict)
 
 
@@ -45,11 +46,11 @@ def _exit_code(problems: list[Problem], *, strict: bool) -> int:
 def _as_text(checked: Checked, scripts: int) -> str:
     """The problems, then a line that counts them."""
     count = Counter(problem.severity for problem in checked.problems)
-    found = ", ".join(f"{count[severity]} {severity.value}{'s' * (count[severity] > 1)}" for severity in count)
+    found = ", ".join(counted(count[severity], severity.value) for severity in Severity if count[severity])
     lines = [str(problem) for problem in checked.problems]
     if checked.skipped:
         lines.append(f"not checked, since what they read is wrong or unknown: {', '.join(map(str, checked.skipped))}")
-    return "\n\n".join([*lines, f"{scripts} scripts checked: {found or 'nothing is wrong'}"])
+    return "\n\n".join([*lines, f"{counted(scripts, 'script')} checked: {found or 'nothing is wrong'}"])
 
 
 def _as_json(checked: Checked) -> dict[str, Any]:

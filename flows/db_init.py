@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.problems import Problem, Refused, sql_problem
-from flows.scripts import read_sql
+from flows.scripts import read_text
 from warehouse.engine import Warehouse
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.googlesql import Statement, parse_script
@@ -49,7 +49,7 @@ def read_init_scripts(folder: Path) -> tuple[dict[Path, list[Statement]], list[P
     problems = []
     for path in sorted(folder.glob("*.sql")):
         try:
-            scripts[path] = parse_script(read_sql(path))
+            scripts[path] = parse_script(read_text(path))
         except SqlError as error:
             problems.append(sql_problem(path, error))
     return scripts, problems

@@ -68,6 +68,11 @@ def sql_problem(file: Path, error: SqlError, severity: Severity = Severity.ERROR
     return Problem(file, error.place, error.reason, error.hint, severity)
 
 
+def counted(number: int, word: str) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
 def closest(name: str, names: Iterable[str]) -> str:
     """A hint with the name that is most like `name`, or an empty one."""
     from difflib import get_close_matches  # slow to import, and only needed when something is wrong

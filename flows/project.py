@@ -44,7 +44,8 @@ def read_project(folder: Path) -> Project:
     scripts, problems = read_scripts(res)
     entries, map_problems = read_map(res / MAP)
     raw_tables = _raw_tables(folder, scripts.values(), entries)
-    check = _Check(res / MAP, scripts, entries, raw_tables, script_tables(res) - set(scripts))
+    is_map_readable = bool(entries) or not map_problems
+    check = _Check(res / MAP, scripts, entries, raw_tables, script_tables(res) - set(scripts), is_map_readable)
     found = [*problems, *map_problems, *check.problems()]
     return Project(folder, scripts, tuple(entries), frozenset(raw_tables), tuple(found))
 
@@ -105,6 +106,7 @@ class _Check:
     entries: list[Entry]
     raw_tables: set[TableName]
     unreadable: set[TableName]
+    is_map_readable: bool
 
     @cached_property
     def built(self) -> set[TableName]:
@@ -177,7 +179,7 @@ class _Check:
         elif read.table not in self.known:
             reason = f"{script.table} reads {read.table}, which is neither a script nor a raw table"
             hint = closest(str(read.table), map(str, self.known)) or f"write its script, or name it in res/{RAW}/"
-        elif read.table in self.built and read.table not in self.declared.get(script.table, ()):
+        elif self.is_map_readable and read.table in self.built - {*self.declared.get(script.table, ())}:
             reason = f"{script.table} reads {read.table}, but the map does not say so: the order is not safe"
             hint = self._line_to_add(script.table)
         else:

@@ -1,5 +1,6 @@
 """Reading GoogleSQL: one parse per text, kept with what everything else asks of it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,17 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse.errors import Place, SqlError
 from warehouse.names import TableName
+
+
+_QUOTED = re.compile(
+    r"""
+    --[^\n]* | \#[^\n]* | /\*.*?\*/ | `[^`\n]*`
+    | \"{3}(?:\\.|.)*?\"{3} | '{3}(?:\\.|.)*?'{3} | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
+    | (?P<opened>/\*|`|\"{3}|'{3}|"|')
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""What must be closed: comments, names and strings; `opened` where one is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +75,14 @@ def parse_query(text: str) -> Query:
         raise SqlError(
             f"the script holds {len(statements)} statements",
             hint="keep one SELECT, give each other table its own script",
+            place=_place_of_part(text, 1),
         )
     tree = statements[0]
     if not isinstance(tree, exp.Query):
         raise SqlError(
-            f"the script is not a query but {_kind(tree)}", hint="write one SELECT; the table is made from it"
+            f"the script is not a query but {_kind(tree)}",
+            hint="write one SELECT; the table is made from it",
+            place=_place_of_part(text, 0),
         )
     return Query(text, tree)
 
@@ -97,19 +112,40 @@ def _parse(text: str) -> list[exp.Expr]:
     except ParseError as error:
         raise _syntax_error(error) from error
     except TokenError as error:
-        raise SqlError("the SQL cannot be read", hint="is a quote, a back-tick or a comment left open?") from error
+        raise _unclosed(text) from error
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
 def _parts(text: str) -> Iterator[str]:
     """The statements' texts as written: what stands between semicolons, if it is more than comments."""
+    for tokens in _tokens_of_parts(text):
+        yield text[tokens[0].start : tokens[-1].end + 1]
+
+
+def _tokens_of_parts(text: str) -> Iterator[list[Token]]:
     tokens: list[Token] = []
     for token in [*sqlglot.tokenize(text, dialect="bigquery"), None]:
         if token is not None and token.token_type != TokenType.SEMICOLON:
             tokens.append(token)
         elif tokens:
-            yield text[tokens[0].start : tokens[-1].end + 1]
+            yield tokens
             tokens = []
+
+
+def _place_of_part(text: str, number: int) -> Place:
+    """Where a statement's first word stands; statements are counted from 0."""
+    first = list(_tokens_of_parts(text))[number][0]
+    return place_at(text, first.start, first.end)
+
+
+def _unclosed(text: str) -> SqlError:
+    """The error for a text that ends inside a string, a name or a comment."""
+    opened = next((match for match in _QUOTED.finditer(text) if match["opened"]), None)
+    return SqlError(
+        "the SQL cannot be read: " + (f"{opened['opened']} is not closed" if opened else "a character is out of place"),
+        hint="close it" if opened else "is a quote, a back-tick or a comment left open?",
+        place=place_at(text, opened.start(), opened.end() - 1) if opened else None,
+    )
 
 
 def _syntax_error(error: ParseError) -> SqlError:

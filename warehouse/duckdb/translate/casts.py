@@ -3,7 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
 """
 
-from warehouse.duckdb.translate.typed import STRING, Typed, bind, coerce, duckdb_type, field_names, string_sql
+from warehouse.duckdb.translate.typed import STRING, Typed, attempt, bind, coerce, duckdb_type, field_names, string_sql
 from warehouse.duckdb.translate.typed import field_names as names_of
 from warehouse.types import SqlType, array_of
 
@@ -149,21 +149,17 @@ def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None
         if sql is None:
             return None
         if safe and sql != value.sql:
-            sql = _safe(sql, value)
+            sql = _safe(sql, value, simple)
         found = Typed(sql, simple)
     return _parameterized(found, to, safe=safe) if to.parameters else found
 
 
-def _safe(sql: str, value: Typed) -> str:
+def _safe(sql: str, value: Typed, to: SqlType) -> str:
     """NULL where the conversion fails; an error in the value itself stays one."""
     if "(" not in value.sql:
-        return f"TRY({sql})"
-    inner = _cast_again(value)
-    return f"list_transform([{value.sql}], lambda s_: {inner.replace(value.sql, 's_')})[1]" if inner else f"TRY({sql})"
-
-
-def _cast_again(value: Typed) -> str:
-    return ""
+        return attempt(sql)
+    inner = _cast_sql("c_", value.type, to)
+    return f"list_transform([{value.sql}], lambda c_: {attempt(inner or 'NULL')})[1]"
 
 
 def _cast_sql(sql: str, kind: SqlType, to: SqlType) -> str | None:
@@ -201,7 +197,7 @@ def _parameterized(value: Typed, to: SqlType, *, safe: bool) -> Typed:
         template = f"CASE WHEN {length}({{x}}) > {to.parameters[0]} THEN {failure} ELSE {{x}} END"
         return Typed(bind(template, x=value.sql), value.type)
     sql = f"CAST(CAST({value.sql} AS {duckdb_type(to)}) AS DECIMAL(38,9))"
-    return Typed(f"TRY({sql})" if safe else sql, value.type)
+    return Typed(attempt(sql) if safe else sql, value.type)
 
 
 def to_string(value: Typed) -> Typed | None:

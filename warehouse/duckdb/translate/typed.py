@@ -135,7 +135,7 @@ def identical(one: SqlType, other: SqlType) -> bool:
 
 def is_simple(sql: str) -> bool:
     """Short and cheap enough to be written twice."""
-    return len(sql) < 80 and "(" not in sql
+    return len(sql) < 80 and "(" not in sql and "v_." not in sql
 
 
 def bind(template: str, /, **arguments: str) -> str:
@@ -143,12 +143,34 @@ def bind(template: str, /, **arguments: str) -> str:
     shared = {n: sql for n, sql in arguments.items() if template.count("{" + n + "}") > 1 and not is_simple(sql)}
     if not shared:
         return template.format(**arguments)
-    if any("lambda" in field for field in (template,)):
-        return template.format(**arguments)
     places = {name: f"v_.{name}" for name in shared}
     body = template.format(**{**arguments, **places})
     fields = ", ".join(f"'{name}': {sql}" for name, sql in shared.items())
     return f"list_transform([{{{fields}}}], lambda v_: {body})[1]"
+
+
+def attempt(sql: str) -> str:
+    """NULL where the expression fails. DuckDB's TRY takes no `error(…)`, so that becomes NULL by itself."""
+    index = sql.find("error(")
+    while index >= 0:
+        end = closing(sql, index + len("error"))
+        sql = f"{sql[:index]}NULL{sql[end + 1 :]}"
+        index = sql.find("error(", index)
+    return f"TRY({sql})"
+
+
+def closing(sql: str, start: int) -> int:
+    """Where the parenthesis that opens at `start` closes; quotes are skipped."""
+    depth, index = 0, start
+    while index < len(sql):
+        char = sql[index]
+        if char in "'\"":
+            index = sql.index(char, index + 1)
+        depth += (char == "(") - (char == ")")
+        if depth == 0 and char == ")":
+            return index
+        index += 1
+    raise AssertionError(sql)
 
 
 NUMBERS = {"INT64": 1, "NUMERIC": 2, "FLOAT64": 3}
@@ -295,7 +317,9 @@ def numeric_sql(text: str | float) -> str | None:
 WIDE = Context(prec=400)
 _DATE = re.compile(r"(\d{1,4})-(\d{1,2})-(\d{1,2})\Z")
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{0,6}))?\Z")
-_ZONED = re.compile(r"(.*?)(?:(Z|z)|\s*([+-]\d{1,2}(?::\d{2})?)|\s+([A-Za-z_]+(?:/[\w+-]+)*))?\Z")
+_ZONED = re.compile(
+    r"(\d+-\d+-\d+(?:[ Tt]\d+:\d+:\d+(?:\.\d*)?)?)(?:(Z|z)|\s*([+-]\d{1,2}(?::\d{2})?)|\s+([A-Za-z_]+(?:/[\w+-]+)*))?\Z"
+)
 
 
 def date_sql(text: str) -> str | None:

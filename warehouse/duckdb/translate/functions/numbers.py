@@ -72,9 +72,9 @@ define("SAFE_SUBTRACT", "INT64 INT64 -> INT64", "TRY({a} - {b})")
 define("SAFE_MULTIPLY", "INT64 INT64 -> INT64", "TRY({a} * {b})")
 define("SAFE_NEGATE", "INT64 -> INT64", "TRY(-{a})")
 for _name, _sign in (("ADD", "+"), ("SUBTRACT", "-"), ("MULTIPLY", "*")):
-    define(f"SAFE_{_name}", "FLOAT64 FLOAT64 -> FLOAT64", "TRY(" + F_SAFE % (_sign, _sign, _sign) + ")")
+    define(f"SAFE_{_name}", "FLOAT64 FLOAT64 -> FLOAT64", t.attempt(F_SAFE % (_sign, _sign, _sign)))
 define("SAFE_NEGATE", "FLOAT64 -> FLOAT64", "-{a}")
-define("SAFE_DIVIDE", "FLOAT64 FLOAT64 -> FLOAT64", f"TRY({F_DIV})")
+define("SAFE_DIVIDE", "FLOAT64 FLOAT64 -> FLOAT64", t.attempt(F_DIV))
 define("BIT_COUNT", "INT64 -> INT64", "bit_count({a})::BIGINT")
 
 
@@ -143,7 +143,7 @@ def safe_operator(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if len(values) == 2 and t.supertype(values) == t.NUMERIC:
         kind, (a, b) = common(node, scope, name, values)
         sql = {"SAFE_DIVIDE": N_DIV, "SAFE_MULTIPLY": N_MUL, "SAFE_ADD": "{a} + {b}", "SAFE_SUBTRACT": "{a} - {b}"}[name]
-        return Typed(f"TRY({bind(sql, a=a.sql, b=b.sql)})", kind)
+        return Typed(bind(t.attempt(sql), a=a.sql, b=b.sql), kind)
     return by_signature(node, scope, name, values)
 
 
@@ -208,3 +208,14 @@ def uuid(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if parts:
         wrong(scope.script.text, node, "GENERATE_UUID takes no argument")
     return Typed("CAST(uuid() AS VARCHAR)", t.STRING)
+
+
+@function("SQRT", "EXP", "LN", "LOG", "LOG10", "POW", "POWER")
+def transcendental(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """Of FLOAT64; of NUMERIC they have answers of their own, exact to nine digits."""
+    from warehouse.duckdb.translate.functions.registry import by_signature
+
+    values = [argument(part, scope) for part in parts]
+    if any(value.type == t.NUMERIC for value in values):
+        unsupported(scope.script.text, node, f"{name_of(node)} of NUMERIC", "convert with CAST(… AS FLOAT64)")
+    return by_signature(node, scope, name_of(node), values)

@@ -102,7 +102,7 @@ def by_signature(node: exp.Expr, scope: Scope, name: str, values: Sequence[Typed
 def _cost(value: Typed, kind: SqlType) -> int:
     if t.same(value.type, kind) or value.is_null:
         return 0
-    return 1 + t.NUMBERS.get(kind.name, 0) if value.literal is None else 1 + (kind.name != "FLOAT64")
+    return 1 + (kind.name != "FLOAT64")
 
 
 def _described(name: str, signature: Signature) -> str:
@@ -117,7 +117,7 @@ def safe(node: exp.Expr, scope: Scope) -> Typed:
     value = scope.compile(inner)
     names = {name for argument in inner.expressions for name in [scope_text(argument, scope)] if name}
     if all(t.is_simple(name) or "error" not in name for name in names):
-        return Typed(f"TRY({value.sql})", value.type)
+        return Typed(t.attempt(value.sql), value.type)
     return unsupported(scope.script.text, node, "SAFE. around arguments that may fail", "compute them in a subquery first")
 
 

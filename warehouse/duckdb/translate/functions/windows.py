@@ -12,7 +12,7 @@ from warehouse.duckdb.translate.functions.aggregates import aggregate
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.selects import order_keys, ordering
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed
+from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed, closing
 
 RANKS = {"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
 # What DuckDB makes of "… OVER": each aggregate's text ends with its call, so that OVER can follow it.
@@ -121,8 +121,6 @@ def windowed_aggregate(node: exp.Expr, scope: Scope, inner: exp.Expr, over: str)
     if name not in PLAIN:
         unsupported(scope.script.text, node, f"{name} … OVER")
     value = aggregate_in(inner, scope)
-    for call in (f"sum({value.sql[4:]}",):
-        del call
     return Typed(put_over(value.sql, over), value.type)
 
 
@@ -157,20 +155,6 @@ def put_over(sql: str, over: str) -> str:
         result += f"{sql[index : end + 1]} {over}"
         index = end + 1
     return result
-
-
-def closing(sql: str, start: int) -> int:
-    """Where the parenthesis that opens at `start` closes; quotes are skipped."""
-    depth, index = 0, start
-    while index < len(sql):
-        char = sql[index]
-        if char in "'\"":
-            index = sql.index(char, index + 1)
-        depth += (char == "(") - (char == ")")
-        if depth == 0 and char == ")":
-            return index
-        index += 1
-    raise AssertionError(sql)
 
 
 def lead_lag(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: str) -> Typed:

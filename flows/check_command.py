@@ -20,7 +20,11 @@ def run(options: Namespace) -> int:
     settings = read_settings()
     project = read_project(settings.folder)
     checked = _check_live(project, settings) if options.live else _check(project)
-    print(json.dumps(_as_json(checked), indent=2) if options.json else _as_text(checked, len(script_tables(settings.folder / "res"))))
+    print(
+        json.dumps(_as_json(checked), indent=2)
+        if options.json
+        else _as_text(checked, len(script_tables(settings.folder / "res")))
+    )
     return _exit_code(checked.problems, strict=options.strict)
 
 

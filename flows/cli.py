@@ -52,7 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(module="flows.run_command")
     build = commands.add_parser("build", help="refresh here and now, without a server")
     build.set_defaults(module="flows.build_command")
-    for command in (run, build):
+    plan = commands.add_parser("plan", help="show what a refresh would do: order, columns, and on BigQuery the cost")
+    plan.set_defaults(module="flows.plan_command")
+    plan.add_argument("--json", action="store_true", help="print the plan for machines")
+    for command in (run, build, plan):
         command.add_argument(
             "--select",
             nargs="+",
@@ -62,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
             help="only these tables: tmp.variants, +tmp.variants (and what it is built from), tmp.variants+ (and what"
             " is built from it), tmp.*",
         )
+    for command in (run, build):
         command.add_argument("--in-order", action="store_true", help="one table after the other")
 
     check = commands.add_parser("check", help="find what is wrong with the scripts and the map, without running any")

@@ -13,7 +13,6 @@ from sqlglot.tokenizer_core import Token, TokenType
 from warehouse.errors import Place, SqlError
 from warehouse.names import TableName
 
-
 _QUOTED = re.compile(
     r"""
     --[^\n]* | \#[^\n]* | /\*.*?\*/ | `[^`\n]*`

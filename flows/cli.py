@@ -1,6 +1,7 @@
 """The command `refresh`. Each subcommand's module is imported when that subcommand runs."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,6 +13,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = import_module(options.module)
     try:
         return int(command.run(options))
+    except BrokenPipeError:  # whoever reads our output has seen enough: `refresh plan | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -77,6 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     sync = commands.add_parser("sync", help="write the dependency map from the SQL")
     sync.set_defaults(module="flows.sync_command")
     sync.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the map would change")
+    graph = commands.add_parser("graph", help="show what is built from what, as Mermaid")
+    graph.set_defaults(module="flows.graph_command")
+    kind = graph.add_mutually_exclusive_group()
+    kind.add_argument("--svg", metavar="FILE", help="write the picture as SVG")
+    kind.add_argument("--columns", metavar="TABLE", help="show where each column of the table comes from")
     return parser
 
 

@@ -86,7 +86,8 @@ def _table_lines(plan: RefreshPlan, table: TableName) -> Iterator[str]:
 
 def _sums(plan: RefreshPlan) -> Iterator[str]:
     if plan.bytes_processed is not None:
-        yield f"reads {_amount(plan, plan.bytes_processed, estimate=plan.is_estimate)} at ${plan.price_per_tib:g} per TiB"
+        amount = _amount(plan, plan.bytes_processed, estimate=plan.is_estimate)
+        yield f"reads {amount} at ${plan.price_per_tib:g} per TiB"
     if plan.bytes_processed is not None and plan.is_estimate:
         yield "≥: an estimate, since tables that this refresh makes are read too, and their size is not known yet"
 
@@ -98,14 +99,10 @@ def _amount(plan: RefreshPlan, bytes_processed: int, *, estimate: bool) -> str:
 
 def human_bytes(number: int) -> str:
     """`512 B`, `1.5 MiB`."""
-    if number < 1024:
-        return f"{number} B"
-    amount = float(number)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        amount /= 1024
-        if amount < 1024:
-            break
-    return f"{amount:.1f} {unit}"
+    for unit, size in (("TiB", TIB), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number} B"
 
 
 def human_dollars(amount: float) -> str:

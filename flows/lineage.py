@@ -111,7 +111,8 @@ class _Query:
         if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
             item = self._table(node)
         else:
-            item = _Item(node.alias, self.made_by(node.this if isinstance(node, exp.Subquery) else node))
+            inner = node.find(exp.Query)
+            item = _Item(node.alias, self.made_by(inner) if inner is not None else [])
         if node.args.get("pivots"):
             return _Item(node.args["pivots"][0].alias or item.alias, [], item.whole())
         return item

@@ -22,6 +22,7 @@ _QUOTED = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 """What must be closed: comments, names and strings; `opened` where one is not."""
+_MISSING = re.compile(r"^Required keyword: .* missing for <class '.*\.(\w+)'>$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Query:
         """The tables that the query reads, each once, in the order of the text. Raises SqlError for a table without
         its dataset."""
         first: dict[TableName, Read] = {}
-        for node in sorted(_tables_in(self.tree), key=_start_of):
+        for node in sorted(tables_in(self.tree), key=_start_of):
             read = Read(TableName(node.db, node.name), _place_of(self.text, node))
             if not node.db:
                 raise SqlError(
@@ -58,11 +59,21 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a script, with the table that it creates or changes (None for any other statement)."""
+    """One statement of a script, with the table that it creates or changes (None for any other statement), and where
+    in the script's text it starts."""
 
     text: str
     tree: exp.Expr
     target: TableName | None
+    start: Place
+
+    def located(self, error: SqlError) -> SqlError:
+        """An error in this statement, with its place in the script: the statement's start if it had none."""
+        if error.place is None:
+            return type(error)(error.reason, hint=error.hint, place=self.start)
+        column = error.place.column + (self.start.column - 1 if error.place.line == 1 else 0)
+        place = Place(self.start.line + error.place.line - 1, column, error.place.length)
+        return type(error)(error.reason, hint=error.hint, place=place)
 
 
 def parse_query(text: str) -> Query:
@@ -88,7 +99,10 @@ def parse_query(text: str) -> Query:
 
 def parse_script(text: str) -> list[Statement]:
     """Read a script of statements separated by semicolons. Raises SqlError."""
-    return [Statement(part, tree, _target_of(tree)) for part, tree in zip(_parts(text), _parse(text), strict=True)]
+    return [
+        Statement(text[start : end + 1], tree, _target_of(tree), place_at(text, start, start))
+        for (start, end), tree in zip(_parts(text), _parse(text), strict=True)
+    ]
 
 
 def place_of(text: str, node: exp.Expr) -> Place | None:
@@ -115,26 +129,22 @@ def _parse(text: str) -> list[exp.Expr]:
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
-def _parts(text: str) -> Iterator[str]:
-    """The statements' texts as written: what stands between semicolons, if it is more than comments."""
-    for tokens in _tokens_of_parts(text):
-        yield text[tokens[0].start : tokens[-1].end + 1]
-
-
-def _tokens_of_parts(text: str) -> Iterator[list[Token]]:
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """Where the statements start and end: what stands between semicolons, if it is more than comments."""
     tokens: list[Token] = []
     for token in [*sqlglot.tokenize(text, dialect="bigquery"), None]:
         if token is not None and token.token_type != TokenType.SEMICOLON:
             tokens.append(token)
         elif tokens:
-            yield tokens
+            yield tokens[0].start, tokens[-1].end
             tokens = []
 
 
 def _place_of_part(text: str, number: int) -> Place:
     """Where a statement's first word stands; statements are counted from 0."""
-    first = list(_tokens_of_parts(text))[number][0]
-    return place_at(text, first.start, first.end)
+    start, end = list(_parts(text))[number]
+    word = re.match(r"\w+", text[start : end + 1])
+    return place_at(text, start, start + (len(word.group()) if word else 1) - 1)
 
 
 def _unclosed(text: str) -> SqlError:
@@ -151,7 +161,11 @@ def _syntax_error(error: ParseError) -> SqlError:
     detail = error.errors[0] if error.errors else {}
     highlight = detail.get("highlight") or " "
     place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
-    return SqlError(f"syntax error at {highlight!r}: {detail.get('description', error)}", place=place)
+    description = str(detail.get("description", error))
+    missing = _MISSING.search(description)
+    if missing:
+        description = f"a part of {missing.group(1).upper()} is missing"
+    return SqlError(f"syntax error at {highlight!r}: {description}", place=place)
 
 
 def _kind(tree: exp.Expr) -> str:
@@ -168,7 +182,7 @@ def _target_of(tree: exp.Expr) -> TableName | None:
     return TableName(table.db, table.name) if table is not None and table.db else None
 
 
-def _tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
+def tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
     """The tables that a query names: neither WITH queries, nor paths into an array of another FROM item, nor tables of
     another project, nor models and table functions."""
     for node in tree.find_all(exp.Table):

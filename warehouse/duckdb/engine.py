@@ -63,8 +63,7 @@ class DuckDBWarehouse:
     def run_script(self, statements: Sequence[Statement]) -> None:
         def run(cursor: duckdb.DuckDBPyConnection) -> None:
             for statement in statements:
-                for sql in translate_statement(statement, lambda table: _columns(cursor, table)):
-                    cursor.execute(sql)
+                _run_statement(cursor, statement)
 
         self._in_transaction(run)
 
@@ -117,6 +116,15 @@ class DuckDBWarehouse:
                     cursor.rollback()
                     raise
         return result
+
+
+def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> None:
+    try:
+        with _duckdb_errors():
+            for sql in translate_statement(statement, lambda table: _columns(cursor, table)):
+                cursor.execute(sql)
+    except SqlError as error:
+        raise statement.located(error) from error
 
 
 def _conflicts() -> tenacity.Retrying:

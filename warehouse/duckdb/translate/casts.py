@@ -92,13 +92,21 @@ TIMESTAMP_OF_STRING = _parsed(
     "timestamp",
 )
 
+# DuckDB takes the literal '\\xFF' for a text of its own kind, so the bytes are read back.
+UTF8 = "CASE WHEN encode(decode({x})) <> {x} THEN error('Invalid cast of bytes to UTF8 string') ELSE decode({x}) END"
+# The digits of a double are written out in full: its tenth one decides, and a tie goes away from zero.
+EXACT = (
+    "CASE WHEN regexp_matches(printf('%.34f', {x}), '50{{24}}$') THEN CAST(CAST(printf('%.10f', {x}) AS DECIMAL(38,10)) AS DECIMAL(38,9))"
+    " ELSE CAST(printf('%.9f', {x}) AS DECIMAL(38,9)) END"
+)
+
 CASTS = {
     ("INT64", "FLOAT64"): "CAST({x} AS DOUBLE)",
     ("INT64", "NUMERIC"): "CAST({x} AS DECIMAL(38,9))",
     ("INT64", "BOOL"): "({x} <> 0)",
     ("INT64", "STRING"): "CAST({x} AS VARCHAR)",
     ("FLOAT64", "INT64"): "CAST(round({x}) AS BIGINT)",
-    ("FLOAT64", "NUMERIC"): "CAST({x} AS DECIMAL(38,9))",
+    ("FLOAT64", "NUMERIC"): EXACT,
     ("FLOAT64", "STRING"): STRING_OF_FLOAT64,
     ("NUMERIC", "INT64"): "CAST({x} AS BIGINT)",
     ("NUMERIC", "FLOAT64"): "CAST(CAST({x} AS VARCHAR) AS DOUBLE)",
@@ -114,7 +122,7 @@ CASTS = {
     ("STRING", "TIME"): TIME_OF_STRING,
     ("STRING", "DATETIME"): DATETIME_OF_STRING,
     ("STRING", "TIMESTAMP"): TIMESTAMP_OF_STRING,
-    ("BYTES", "STRING"): "decode({x})",
+    ("BYTES", "STRING"): UTF8,
     ("DATE", "STRING"): STRING_OF_DATE,
     ("DATE", "DATETIME"): "CAST({x} AS TIMESTAMP)",
     ("DATE", "TIMESTAMP"): "timezone('UTC', CAST({x} AS TIMESTAMP))",

@@ -137,7 +137,10 @@ def literal(node: exp.Expr, scope: Scope) -> Typed:
         return Typed(t.string_sql(text), STRING, text)
     if text.isdigit():
         return integer(int(text), node, scope)
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:  # sqlglot takes 1e5+1 for one number
+        unsupported(scope.script.text, node, f"number {text}", "write blanks around the operator")
     if value == float("inf"):
         wrong(scope.script.text, node, f"invalid floating point literal {text}")
     return Typed(f"{value!r}::DOUBLE", FLOAT64, value)
@@ -187,6 +190,8 @@ def negative(node: exp.Expr, scope: Scope) -> Typed:
     if value.type.name not in t.NUMBERS:
         return no_signature(node, scope, "-", [value])
     flipped = -value.literal if isinstance(value.literal, float) else None
+    if value.type == INT64:
+        return Typed(f"(0::BIGINT - {value.sql})", INT64)
     return Typed(f"(-({value.sql}))", value.type, flipped)
 
 

@@ -102,16 +102,19 @@ def rounded(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     del kind
     if not -20 <= digits <= 20:
         unsupported(scope.script.text, node, f"{name} to {digits} digits")
-    # Through the exact digits of the number, as GoogleSQL rounds them: 2.675 is below 2.675.
-    power = f"1e{abs(digits)}::DOUBLE"
-    forth, back = ("*", "/") if digits >= 0 else ("/", "*")
-    if name == "TRUNC":
-        sql = f"CASE WHEN isfinite({{a}} {forth} {power}) THEN trunc({{a}} {forth} {power}) {back} {power} ELSE {{a}} END"
+    # By the digits of the double, written out in full: 2.675 is a little less than that.
+    if digits < 0:
+        power = f"1e{-digits}::DOUBLE"
+        sql = f"CASE WHEN isfinite({{a}}) THEN {name.lower()}({{a}} / {power}) * {power} ELSE {{a}} END"
+    elif name == "TRUNC":
+        cut = f"CAST(regexp_replace(printf('%.{digits + 25}f', {{a}}), '.{{{{25}}}}$', '') AS DOUBLE)"
+        sql = f"CASE WHEN isfinite({{a}}) THEN {cut} ELSE {{a}} END"
     else:
+        tie = f"regexp_matches(printf('%.{digits + 25}f', {{a}}), '50{{{{24}}}}$') AND abs({{a}}) < 1e15"
+        up = f"CAST(CAST(round(CAST(printf('%.{digits + 1}f', {{a}}) AS DECIMAL(38,{digits + 1})), {digits}) AS VARCHAR) AS DOUBLE)"
         sql = (
-            f"CASE WHEN abs({{a}}) < 1e{18 - max(digits, 0)}::DOUBLE AND {digits} BETWEEN 0 AND 18"
-            f" THEN CAST(CAST(round(CAST({{a}} AS DECIMAL(38,{min(37, max(digits, 0) + 12)})), {digits}) AS VARCHAR) AS DOUBLE)"
-            f" WHEN isfinite({{a}} {forth} {power}) THEN round({{a}} {forth} {power}) {back} {power} ELSE {{a}} END"
+            f"CASE WHEN NOT isfinite({{a}}) OR abs({{a}}) >= 1e15 THEN {{a}} WHEN {tie} THEN {up}"
+            f" ELSE CAST(printf('%.{digits}f', {{a}}) AS DOUBLE) END"
         )
     return Typed(f"({bind(sql, a=value.sql)})", FLOAT64)
 

@@ -13,6 +13,13 @@ from sqlglot.tokenizer_core import Token, TokenType
 from warehouse.errors import Place, SqlError
 from warehouse.names import TableName
 
+_TOO_MANY = re.compile(r"number of provided arguments \((\d+)\) is greater than .* \((\d+)\)")
+_WORDS = [
+    *("SELECT", "DISTINCT", "FROM", "WHERE", "GROUP", "HAVING", "QUALIFY", "ORDER", "LIMIT", "UNION", "EXCEPT", "WITH"),
+    *("INNER", "LEFT", "RIGHT", "FULL", "CROSS", "JOIN", "USING", "UNNEST", "OFFSET", "PARTITION", "OVER", "BETWEEN"),
+    *("CASE", "WHEN", "THEN", "ELSE", "INTERVAL", "ARRAY", "STRUCT", "INT64", "INTEGER", "FLOAT64", "NUMERIC", "BOOL"),
+    *("STRING", "BYTES", "DATE", "DATETIME", "TIME", "TIMESTAMP", "JSON"),
+]
 _QUOTED = re.compile(
     r"""
     --[^\n]* | \#[^\n]* | /\*.*?\*/ | `[^`\n]*`
@@ -123,7 +130,7 @@ def _parse(text: str) -> list[exp.Expr]:
     try:
         trees = sqlglot.parse(text, dialect="bigquery")
     except ParseError as error:
-        raise _syntax_error(error) from error
+        raise _syntax_error(text, error) from error
     except TokenError as error:
         raise _unclosed(text) from error
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
@@ -152,20 +159,34 @@ def _unclosed(text: str) -> SqlError:
     opened = next((match for match in _QUOTED.finditer(text) if match["opened"]), None)
     return SqlError(
         "the SQL cannot be read: " + (f"{opened['opened']} is not closed" if opened else "a character is out of place"),
-        hint="close it" if opened else "is a quote, a back-tick or a comment left open?",
+        hint=f"write {'*/' if opened['opened'] == '/*' else opened['opened']} where it ends" if opened else "",
         place=place_at(text, opened.start(), opened.end() - 1) if opened else None,
     )
 
 
-def _syntax_error(error: ParseError) -> SqlError:
+def _syntax_error(text: str, error: ParseError) -> SqlError:
     detail = error.errors[0] if error.errors else {}
     highlight = detail.get("highlight") or " "
     place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
     description = str(detail.get("description", error))
-    missing = _MISSING.search(description)
-    if missing:
+    if missing := _MISSING.search(description):
         description = f"a part of {missing.group(1).upper()} is missing"
-    return SqlError(f"syntax error at {highlight!r}: {description}", place=place)
+    elif many := _TOO_MANY.search(description):
+        description = f"{many.group(1)} arguments for a function that takes at most {many.group(2)}"
+    return SqlError(f"syntax error at {highlight!r}: {description}", hint=_syntax_hint(text, place), place=place)
+
+
+def _syntax_hint(text: str, place: Place) -> str:
+    """A misspelt keyword or type at `place` or just before it, as far as one can be told."""
+    from difflib import get_close_matches  # slow to import, and only needed when something is wrong
+
+    lines = text.split("\n")
+    before = "\n".join([*lines[: place.line - 1], lines[place.line - 1][: place.column - 1 + place.length]])
+    for word in reversed(re.findall(r"\w+", before)[-3:]):
+        found = get_close_matches(word.upper(), _WORDS, n=1, cutoff=0.75)
+        if found and found[0] != word.upper():
+            return f"did you mean {found[0]}?"
+    return "look just before it: is a comma, a parenthesis or a word missing or too many?"
 
 
 def _kind(tree: exp.Expr) -> str:

@@ -1,5 +1,6 @@
 """The project in a folder: scripts and map, read together and held against each other."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -192,7 +193,13 @@ class _Check:
         declared = [dependency for dependency in self.declared.get(table, ()) if dependency in reads]
         missing = [read for read in reads if read in self.built and read not in declared]
         names = ", ".join(f'"{name}"' for name in [*declared, *missing])
-        return f"under [{table.dataset}] in {self.map_path} write: {table.name} = [{names}] (or run `refresh sync`)"
+        line = f"{_toml_key(table.name)} = [{names}]"
+        return f"under [{_toml_key(table.dataset)}] in {self.map_path} write: {line} (or run `refresh sync`)"
+
+
+def _toml_key(name: str) -> str:
+    """https://toml.io/en/v1.0.0#keys"""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
 
 
 def _other_case(table: TableName, tables: Iterable[TableName]) -> str:

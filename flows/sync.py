@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import tomlkit
+from tomlkit.container import OutOfOrderTableProxy
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable, Array, Table
 
@@ -20,6 +21,7 @@ HEADER = """\
 # A script that is not named here reads raw tables only. `refresh sync` writes this from the SQL.
 """
 _LONGEST_LINE = 100
+Section = AbstractTable | OutOfOrderTableProxy
 
 
 def sync_map(res: Path, path: Path) -> tuple[str, str]:
@@ -61,7 +63,7 @@ def _readable_scripts(res: Path) -> dict[TableName, Script]:
 
 def _sync_sections(document: tomlkit.TOMLDocument, scripts: Mapping[TableName, Script]) -> None:
     for dataset, section in document.items():
-        if not isinstance(section, AbstractTable):
+        if not isinstance(section, Section):
             raise _WrongShape
         for name in list(section):
             _sync_entry(section, TableName(dataset, name), scripts)
@@ -78,7 +80,9 @@ def _in_order(scripts: Mapping[TableName, Script]) -> list[TableName]:
     return sorted(scripts, key=lambda table: (datasets.index(table.dataset), table))
 
 
-def _sync_entry(section: AbstractTable, table: TableName, scripts: Mapping[TableName, Script]) -> None:
+def _sync_entry(
+    section: AbstractTable | OutOfOrderTableProxy, table: TableName, scripts: Mapping[TableName, Script]
+) -> None:
     array = section[table.name]
     if not isinstance(array, Array):
         raise _WrongShape
@@ -120,7 +124,7 @@ def _add_entry(document: tomlkit.TOMLDocument, table: TableName, names: list[str
     last = max((index for index, (key, _) in enumerate(entries) if key is not None), default=len(entries) - 1)
     rest = entries[last + 1 :]
     del entries[last + 1 :]
-    section.append(table.name, array)
+    section[table.name] = array
     entries.extend(rest)
 
 

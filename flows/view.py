@@ -33,6 +33,7 @@ class View:
         self._width = max((len(str(table)) for table in tables), default=0)
         self._pending = {table: TableRun(table, State.WAITING) for table in tables}
         self._since: dict[TableName, float] = {}
+        self._closed = False
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
@@ -47,10 +48,13 @@ class View:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._closed = True  # what was interrupted is not news
         self._live.stop()
 
     def __call__(self, run: TableRun) -> None:
         """Show what became of a table."""
+        if self._closed:
+            return
         if run.state in _DONE:
             self._pending.pop(run.table, None)
             self._progress.advance(self._task)

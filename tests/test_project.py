@@ -83,7 +83,7 @@ CASES = {
     ),
     "a syntax error": (
         {"res/tmp/a.sql": "SELECT *\nFROM `raw.orders` WHERE WHERE x"},
-        "res/tmp/a.sql:2:25: syntax error at 'WHERE': a part of WHERE is missing",
+        "res/tmp/a.sql:2:25: syntax error at 'WHERE': something is missing before it",
         "",
     ),
     "an open quote": (

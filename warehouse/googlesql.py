@@ -11,25 +11,9 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse.errors import Place, SqlError
+from warehouse.errors import place_at as place_at  # told from here too
 from warehouse.names import TableName
-
-_TOO_MANY = re.compile(r"number of provided arguments \((\d+)\) is greater than .* \((\d+)\)")
-_WORDS = [
-    *("SELECT", "DISTINCT", "FROM", "WHERE", "GROUP", "HAVING", "QUALIFY", "ORDER", "LIMIT", "UNION", "EXCEPT", "WITH"),
-    *("INNER", "LEFT", "RIGHT", "FULL", "CROSS", "JOIN", "USING", "UNNEST", "OFFSET", "PARTITION", "OVER", "BETWEEN"),
-    *("CASE", "WHEN", "THEN", "ELSE", "INTERVAL", "ARRAY", "STRUCT", "INT64", "INTEGER", "FLOAT64", "NUMERIC", "BOOL"),
-    *("STRING", "BYTES", "DATE", "DATETIME", "TIME", "TIMESTAMP", "JSON"),
-]
-_QUOTED = re.compile(
-    r"""
-    --[^\n]* | \#[^\n]* | /\*.*?\*/ | `[^`\n]*`
-    | \"{3}(?:\\.|.)*?\"{3} | '{3}(?:\\.|.)*?'{3} | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
-    | (?P<opened>/\*|`|\"{3}|'{3}|"|')
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-"""What must be closed: comments, names and strings; `opened` where one is not."""
-_MISSING = re.compile(r"^Required keyword: .* missing for <class '.*\.(\w+)'>$")
+from warehouse.syntax_errors import syntax_error, unclosed_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,19 +104,13 @@ def place_of(text: str, node: exp.Expr) -> Place | None:
     return place_at(text, min(mark["start"] for mark in marks), max(mark["end"] for mark in marks))
 
 
-def place_at(text: str, start: int, end: int) -> Place:
-    """The place of the characters from `start` to `end`, both counted from 0, both included."""
-    line_start = text.rfind("\n", 0, start) + 1
-    return Place(text.count("\n", 0, start) + 1, start - line_start + 1, end - start + 1)
-
-
 def _parse(text: str) -> list[exp.Expr]:
     try:
         trees = sqlglot.parse(text, dialect="bigquery")
     except ParseError as error:
-        raise _syntax_error(text, error) from error
+        raise syntax_error(text, error) from error
     except TokenError as error:
-        raise _unclosed(text) from error
+        raise unclosed_error(text) from error
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
@@ -154,41 +132,6 @@ def _place_of_part(text: str, number: int) -> Place:
     return place_at(text, start, start + (len(word.group()) if word else 1) - 1)
 
 
-def _unclosed(text: str) -> SqlError:
-    """The error for a text that ends inside a string, a name or a comment."""
-    opened = next((match for match in _QUOTED.finditer(text) if match["opened"]), None)
-    return SqlError(
-        "the SQL cannot be read: " + (f"{opened['opened']} is not closed" if opened else "a character is out of place"),
-        hint=f"write {'*/' if opened['opened'] == '/*' else opened['opened']} where it ends" if opened else "",
-        place=place_at(text, opened.start(), opened.end() - 1) if opened else None,
-    )
-
-
-def _syntax_error(text: str, error: ParseError) -> SqlError:
-    detail = error.errors[0] if error.errors else {}
-    highlight = detail.get("highlight") or " "
-    place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
-    description = str(detail.get("description", error))
-    if missing := _MISSING.search(description):
-        description = f"a part of {missing.group(1).upper()} is missing"
-    elif many := _TOO_MANY.search(description):
-        description = f"{many.group(1)} arguments for a function that takes at most {many.group(2)}"
-    return SqlError(f"syntax error at {highlight!r}: {description}", hint=_syntax_hint(text, place), place=place)
-
-
-def _syntax_hint(text: str, place: Place) -> str:
-    """A misspelt keyword or type at `place` or just before it, as far as one can be told."""
-    from difflib import get_close_matches  # slow to import, and only needed when something is wrong
-
-    lines = text.split("\n")
-    before = "\n".join([*lines[: place.line - 1], lines[place.line - 1][: place.column - 1 + place.length]])
-    for word in reversed(re.findall(r"\w+", before)[-3:]):
-        found = get_close_matches(word.upper(), _WORDS, n=1, cutoff=0.75)
-        if found and found[0] != word.upper():
-            return f"did you mean {found[0]}?"
-    return "look just before it: is a comma, a parenthesis or a word missing or too many?"
-
-
 def _kind(tree: exp.Expr) -> str:
     word = tree.sql("bigquery").split(maxsplit=1)[0].upper()
     return f"{'an' if word[0] in 'AEIOU' else 'a'} {word}"
@@ -198,7 +141,7 @@ def _target_of(tree: exp.Expr) -> TableName | None:
     """The table that a CREATE TABLE, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, DROP or ALTER is about."""
     if isinstance(tree, exp.Create | exp.Drop) and tree.args.get("kind") != "TABLE":
         return None
-    node = tree.expressions[0] if isinstance(tree, exp.TruncateTable) else tree.args.get("tables", [tree.this])[0]
+    node = tree.expressions[0] if isinstance(tree, exp.TruncateTable) else (tree.args.get("tables") or [tree.this])[0]
     table = node.find(exp.Table) if isinstance(node, exp.Expr) else None
     return TableName(table.db, table.name) if table is not None and table.db else None
 
@@ -214,38 +157,57 @@ def tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
 
 
 def _is_with_query(node: exp.Table) -> bool:
-    if node.db:
-        return False
-    name = node.name.casefold()
-    return any(name == query.alias.casefold() for scope in _enclosing(node) for query in scope.ctes)
+    return not node.db and any(_same_name(node.name, query.alias) for query in _with_queries(node))
+
+
+def _with_queries(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The WITH queries that `node` may name: those of the queries around it and, where it stands in one itself, those
+    before that one, or all with RECURSIVE.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#cte_visibility"""
+    for child, parent in _ancestry(node):
+        if isinstance(parent, exp.With):
+            yield from parent.expressions if parent.recursive else parent.expressions[: child.index]
+        elif isinstance(parent, exp.Query) and not isinstance(child, exp.With):
+            yield from parent.ctes
 
 
 def _is_path(node: exp.Table) -> bool:
     """`p.images` after `FROM tmp.products AS p`: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables"""
-    first = node.db.casefold()
-    return bool(first) and any(
-        first == item.alias_or_name.casefold()
-        for scope in _enclosing(node)
-        for item in _items_of(scope)
-        if item is not node
-    )
+    return bool(node.db) and any(_same_name(node.db, name) for name in _range_variables(node))
 
 
-def _enclosing(node: exp.Expr) -> Iterator[exp.Query]:
-    parent = node.parent
-    while parent is not None:
-        if isinstance(parent, exp.Query):
-            yield parent
-        parent = parent.parent
+def _range_variables(node: exp.Table) -> Iterator[str]:
+    """The names of FROM items that a path in `node`'s place may begin with: those before it, and those of the queries
+    around it; but a subquery in FROM does not see the items beside it, and a WITH query sees nothing around it."""
+    in_from = False
+    for child, parent in _ancestry(node):
+        if isinstance(parent, exp.With):
+            return
+        if isinstance(parent, exp.From | exp.Join):
+            in_from = isinstance(child, exp.Subquery) and child.arg_key == "this"
+        elif isinstance(parent, exp.Query):
+            if not in_from:
+                yield from (item.alias_or_name for item in _items_until(parent, child) if item is not node)
+            in_from = False
 
 
-def _items_of(query: exp.Query) -> Iterator[exp.Expr]:
-    """The items of a query's FROM clause."""
-    clause = query.args.get("from_")
-    if clause is not None:
-        yield clause.this
-    for join in query.args.get("joins") or ():
-        yield join.this
+def _ancestry(node: exp.Expr) -> Iterator[tuple[exp.Expr, exp.Expr]]:
+    """The node with its parent, that one with its own, and so on."""
+    while node.parent is not None:
+        yield node, node.parent
+        node = node.parent
+
+
+def _items_until(query: exp.Query, clause: exp.Expr) -> Iterator[exp.Expr]:
+    """The items of a query's FROM and JOIN clauses, up to and with that of `clause` if it is one of them."""
+    for each in filter(None, [query.args.get("from_"), *(query.args.get("joins") or ())]):
+        yield each.this
+        if each is clause:
+            return
+
+
+def _same_name(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 def _start_of(node: exp.Table) -> int:

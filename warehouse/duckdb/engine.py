@@ -15,7 +15,7 @@ from warehouse.duckdb.file import DuckDBFile
 from warehouse.duckdb.translate import googlesql_type, prepare, quoted, translate_statement
 from warehouse.duckdb.translations import Translations
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
-from warehouse.errors import Cancelled, SqlError, TableNotFound, WarehouseError
+from warehouse.errors import Cancelled, SqlError, TableNotFound, Transient, WarehouseError
 from warehouse.googlesql import Query, Statement
 from warehouse.names import TableName
 from warehouse.types import Column
@@ -105,16 +105,18 @@ class DuckDBWarehouse:
             yield cursor
 
     def _in_transaction(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Do `work` in a transaction; anew, when another transaction changed the same things at the same time."""
-        for attempt in _conflicts():
-            with attempt, self._cursor() as cursor:
-                cursor.begin()
-                try:
+        """Do `work` in a transaction; anew, when another transaction changed the same things at the same time.
+
+        A cursor that is closed rolls back what it has not committed.
+        """
+        try:
+            for attempt in _conflicts():
+                with attempt, self._cursor() as cursor:
+                    cursor.begin()
                     result = work(cursor)
                     cursor.commit()
-                except BaseException:
-                    cursor.rollback()
-                    raise
+        except duckdb.TransactionException as error:
+            raise Transient(f"others kept changing the same tables: {_reason(error)}") from error
         return result
 
 

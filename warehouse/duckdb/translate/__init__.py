@@ -7,7 +7,7 @@ nothing of the text reaches DuckDB that has not been understood.
 import duckdb
 from sqlglot import exp
 
-from warehouse.duckdb.translate import functions, queries
+from warehouse.duckdb.translate import functions, pivots, queries
 from warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
 from warehouse.duckdb.translate.storing import stored
 from warehouse.duckdb.translate.syntax import parse_by_name
@@ -24,6 +24,7 @@ __all__ = [
     "duckdb_type",
     "functions",
     "googlesql_type",
+    "pivots",
     "prepare",
     "quoted",
     "translate",

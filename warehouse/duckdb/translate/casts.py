@@ -92,8 +92,6 @@ TIMESTAMP_OF_STRING = _parsed(
     "timestamp",
 )
 
-# DuckDB takes the literal '\\xFF' for a text of its own kind, so the bytes are read back.
-UTF8 = "CASE WHEN encode(decode({x})) <> {x} THEN error('Invalid cast of bytes to UTF8 string') ELSE decode({x}) END"
 # The digits of a double are written out in full: its tenth one decides, and a tie goes away from zero.
 EXACT = (
     "CASE WHEN regexp_matches(printf('%.34f', {x}), '50{{24}}$') THEN CAST(CAST(printf('%.10f', {x}) AS DECIMAL(38,10)) AS DECIMAL(38,9))"
@@ -122,7 +120,7 @@ CASTS = {
     ("STRING", "TIME"): TIME_OF_STRING,
     ("STRING", "DATETIME"): DATETIME_OF_STRING,
     ("STRING", "TIMESTAMP"): TIMESTAMP_OF_STRING,
-    ("BYTES", "STRING"): UTF8,
+    ("BYTES", "STRING"): "decode({x})",
     ("DATE", "STRING"): STRING_OF_DATE,
     ("DATE", "DATETIME"): "CAST({x} AS TIMESTAMP)",
     ("DATE", "TIMESTAMP"): "timezone('UTC', CAST({x} AS TIMESTAMP))",

@@ -157,8 +157,11 @@ def like(node: exp.Expr, scope: Scope) -> Typed:
         if any(isinstance(pattern, exp.Query | exp.Unnest) for pattern in patterns):
             unsupported(scope.script.text, node, "LIKE ANY of a query or an array")
         word = " OR " if isinstance(other, exp.Any) else " AND "
+        if node.args.get("negate"):
+            unsupported(scope.script.text, node, "NOT LIKE ANY or NOT LIKE ALL", "write NOT (x LIKE ANY …)")
         return Typed(f"({word.join(_like(node, scope, value, scope.compile(p)) for p in patterns)})", BOOL)
-    return Typed(f"({_like(node, scope, value, scope.compile(other))})", BOOL)
+    word = "NOT " if node.args.get("negate") else ""
+    return Typed(f"({word}{_like(node, scope, value, scope.compile(other))})", BOOL)
 
 
 def _like(node: exp.Expr, scope: Scope, value: Typed, pattern: Typed) -> str:

@@ -3,6 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/operators
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import reduce
 
@@ -165,15 +166,27 @@ def raw_string(node: exp.Expr, scope: Scope) -> Typed:  # noqa: ARG001
     return Typed(t.string_sql(str(node.this)), STRING, str(node.this))
 
 
+_BYTES = re.compile(r"""[bB]('''|\"\"\"|'|")(.*)\1\Z""", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:[xX]([0-9a-fA-F]{2})|([0-7]{3})|(.))", re.DOTALL)
+_CHARACTERS = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True)) | {char: char for char in "\\?\"'`"}
+
+
 @handles(exp.ByteString)
 def byte_string(node: exp.Expr, scope: Scope) -> Typed:
-    """b'…'"""
-    text = str(node.this)
-    try:
-        data = text.encode().decode("unicode_escape").encode("latin-1") if "\\" in text else text.encode()
-    except (UnicodeDecodeError, UnicodeEncodeError):
-        unsupported(scope.script.text, node, f"bytes literal {text!r}")
-    return Typed(t.bytes_sql(data), t.BYTES)
+    """b'…', read from the text itself: sqlglot has made one of \\xff and ÿ."""
+    written = scope.script.text[int(node.meta["start"]) : int(node.meta["end"]) + 1] if "start" in node.meta else ""
+    matched = _BYTES.match(written)
+    if matched is None:
+        unsupported(scope.script.text, node, f"bytes literal {written}")
+    data, position = b"", 0
+    for escape in _ESCAPE.finditer(matched[2]):
+        data += matched[2][position : escape.start()].encode()
+        position = escape.end()
+        code = int(escape[1], 16) if escape[1] else int(escape[2], 8) if escape[2] else None
+        if code is None and escape[3] not in _CHARACTERS:
+            wrong(scope.script.text, node, f"illegal escape sequence {escape[0]}")
+        data += bytes([code % 256]) if code is not None else _CHARACTERS[escape[3]].encode()
+    return Typed(t.bytes_sql(data + matched[2][position:].encode()), t.BYTES)
 
 
 @handles(exp.Neg)

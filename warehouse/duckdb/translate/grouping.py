@@ -59,11 +59,15 @@ class GroupedScope(Scope):
     def compile(self, node: exp.Expr) -> Typed:
         if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATES:
             return self.aggregate(node)
+        return super().compile(node)
+
+    def compile_whole(self, node: exp.Expr) -> Typed:
+        """A whole item of SELECT or ORDER BY, which may be what GROUP BY has, written again."""
         if type(node) in self._kinds and not isinstance(node, exp.Column):
             found = self._as_key(node)
             if found is not None:
                 return found
-        return super().compile(node)
+        return self.compile(node)
 
     def _as_key(self, node: exp.Expr) -> Typed | None:
         if any(True for _ in aggregates_in(node)):

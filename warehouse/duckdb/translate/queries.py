@@ -88,7 +88,7 @@ def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> R
     only(node, scope, "with_", "this", "expression", "distinct", "order", "limit", "offset")
     word = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}[type(node)]
     if word != "UNION" and not node.args.get("distinct"):
-        wrong(scope.script.text, node, f"{word} ALL is not GoogleSQL", f"write {word} DISTINCT")
+        unsupported(scope.script.text, node, f"{word} ALL", f"write {word} DISTINCT: BigQuery has no other")
     parts = [query(part, scope) for part in _chain(node)]
     if any(part.is_value for part in parts):
         unsupported(scope.script.text, node, f"{word} of SELECT AS STRUCT")

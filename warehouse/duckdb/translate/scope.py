@@ -170,6 +170,10 @@ class Scope:
         known = [column.name for column in self.columns() if column.name]
         return closest(name, [*known, *(source.alias for source in self.sources if source.alias)])
 
+    def compile_whole(self, node: exp.Expr) -> Typed:
+        """A whole item of SELECT or ORDER BY."""
+        return self.compile(node)
+
     def compile(self, node: exp.Expr) -> Typed:
         """An expression, typed. Raises SqlError, UnsupportedSql."""
         return EXPRESSIONS["any"](node, self)

@@ -161,7 +161,7 @@ def expanded(node: exp.Select, scope: Scope) -> list[Named]:
 def named(node: exp.Expr, scope: Scope) -> Named:
     """One item of a SELECT list, with the name that GoogleSQL gives it."""
     if isinstance(node, exp.Alias):
-        return Named(node.alias, scope.compile(node.this))
+        return Named(node.alias, scope.compile_whole(node.this))
     if isinstance(node, exp.Aliases):
         unsupported(scope.script.text, node, "several aliases of one item")
     inner = node
@@ -169,7 +169,7 @@ def named(node: exp.Expr, scope: Scope) -> Named:
     if isinstance(inner, exp.Column | exp.Dot):
         last = inner.this if isinstance(inner, exp.Column) else inner.expression
         name = last.name if isinstance(last, exp.Identifier) else ""
-    return Named(name, scope.compile(node))
+    return Named(name, scope.compile_whole(node))
 
 
 def _all_columns(node: exp.Expr, scope: Scope) -> list[Named]:
@@ -230,7 +230,9 @@ def ordering(node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed], *, d
     for part in node.expressions if node is not None else ():
         only(part, scope, "this", "desc", "nulls_first")
         value = _order_value(part.this, scope, outputs)
-        if value.type.element is not None or value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
+        if value.type.element is not None:
+            unsupported(scope.script.text, part, f"ORDER BY of {value.type}")
+        if value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
             wrong(scope.script.text, part, f"ORDER BY cannot sort {value.type}")
         keys += order_keys(value, desc=bool(part.args.get("desc")), nulls_first=bool(part.args.get("nulls_first")))
     del distinct
@@ -261,7 +263,7 @@ def _order_value(node: exp.Expr, scope: Scope, outputs: Sequence[Typed]) -> Type
         return outputs[position - 1]
     if isinstance(node, exp.Literal | exp.Null | exp.Boolean):
         wrong(scope.script.text, node, "ORDER BY cannot sort by a literal")
-    return scope.compile(node)
+    return scope.compile_whole(node)
 
 
 def limits(node: exp.Expr, scope: Scope) -> str:
@@ -272,7 +274,9 @@ def limits(node: exp.Expr, scope: Scope) -> str:
         if clause is None:
             continue
         value = scope.compile(clause.expression)
-        if not isinstance(value.literal, int) or value.literal < 0:
+        if isinstance(value.literal, int) and value.literal < 0:
+            wrong(scope.script.text, clause, f"{name.upper()} cannot be negative")
+        if not isinstance(value.literal, int):
             unsupported(scope.script.text, clause, f"{name.upper()} that is not a number", "write a number")
         sql += f" {name.upper()} {value.literal}"
     return sql

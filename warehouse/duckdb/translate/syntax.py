@@ -12,6 +12,7 @@ from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from warehouse.duckdb.translate.pipes import unpiped
 from warehouse.errors import Place, SqlError, UnsupportedSql
 from warehouse.googlesql import place_at
 
@@ -22,7 +23,7 @@ GRAMMAR = frozenset({"CAST", "SAFE_CAST", "EXTRACT", "ARRAY", "STRUCT", "EXISTS"
 WORDS = frozenset(
     {"AS", "IN", "ANY", "ALL", "SOME", "OVER", "USING", "ON", "AND", "OR", "NOT", "LIKE", "BETWEEN", "WHEN", "THEN"}
     | {"ELSE", "CASE", "FROM", "JOIN", "SELECT", "DISTINCT", "WHERE", "BY", "HAVING", "LIMIT", "VALUES", "INTERVAL"}
-    | {"OFFSET", "ORDINAL", "SAFE_OFFSET", "SAFE_ORDINAL", "ROLLUP", "CUBE", "SETS", "PIVOT", "UNPIVOT", "FOR", "QUALIFY"}
+    | {"OFFSET", "ORDINAL", "SAFE_OFFSET", "SAFE_ORDINAL", "ROLLUP", "CUBE", "SETS", "GROUPING SETS", "PIVOT", "UNPIVOT", "FOR", "QUALIFY"}
     | {"UNION", "EXCEPT", "INTERSECT", "EXISTS", "IS", "SET", "END", "TABLESAMPLE", "WINDOW", "NULLS", "RECURSIVE", "INTO"}
     | {"LATERAL", "TABLE", "EXTEND", "DESC", "ASC", "MATERIALIZED", "NUMERIC", "BIGNUMERIC", "DECIMAL", "CORRESPONDING"}
 )
@@ -35,6 +36,8 @@ _BIGQUERY = BigQuery()
 def parse_by_name(text: str) -> list[exp.Expr]:
     """The statements of a text, calls as `exp.Anonymous` with `f:` before the name. Raises SqlError."""
     tokens = _BIGQUERY.tokenize(text)
+    if "|>" in text:
+        tokens = unpiped(tokens, text)
     for index in range(len(tokens) - 1):
         if tokens[index + 1].token_type == TokenType.L_PAREN and _is_call(tokens, index):
             tokens[index].text = PREFIX + tokens[index].text

@@ -6,7 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any
@@ -187,7 +187,9 @@ def coerce(value: Typed, to: SqlType) -> Typed | None:
     if value.is_null:
         return Typed(f"NULL::{duckdb_type(to)}", to, NULL)
     if same(value.type, to):
-        return value if identical(value.type, to) else Typed(f"CAST({value.sql} AS {duckdb_type(to)})", to)
+        if identical(value.type, to):
+            return value
+        return _coerce_parts(value, to) if value.parts else Typed(relabelled(value.sql, value.type, to), to)
     if value.literal is EMPTY and to.element is not None:
         return Typed(f"[]::{duckdb_type(to)}", to)
     if value.parts and (to.element is not None) == (value.type.element is not None):
@@ -278,9 +280,17 @@ def _structs(values: list[Typed]) -> SqlType | None:
     return found if all(coerces(value, found) for value in values) else None
 
 
-def cast_column(value: Typed, to: SqlType) -> Typed:
-    """The value as a type of the same kind, where only field names may differ."""
-    return value if identical(value.type, to) else replace(value, sql=f"CAST({value.sql} AS {duckdb_type(to)})", type=to)
+def relabelled(sql: str, kind: SqlType, to: SqlType) -> str:
+    """A value of the same type with other names for its fields: DuckDB would match them by name."""
+    if identical(kind, to):
+        return sql
+    if kind.element is not None and to.element is not None:
+        return f"list_transform({sql}, lambda l_: {relabelled('l_', kind.element, to.element)})"
+    names = zip(field_names(kind), kind.fields, field_names(to), to.fields, strict=True)
+    fields = ", ".join(
+        f"{string_sql(new)}: {relabelled(f'r_.{quoted(old)}', one.type, other.type)}" for old, one, new, other in names
+    )
+    return f"list_transform([{sql}], lambda r_: CASE WHEN r_ IS NULL THEN NULL ELSE {{{fields}}} END)[1]"
 
 
 def _literal_as(literal: Any, to: SqlType) -> str | None:

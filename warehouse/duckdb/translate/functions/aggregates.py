@@ -77,7 +77,7 @@ EXPRESSIONS["aggregates"] = AGGREGATE_NAMES
 
 def aggregate(node: exp.Expr, scope: Scope, *, window: bool = False) -> Typed:
     """An aggregate call over the rows of `scope`. Raises SqlError, UnsupportedSql."""
-    if any(True for part in node.expressions for _ in grouping.aggregates_in(part)):
+    if not window and any(True for part in node.expressions for _ in grouping.aggregates_in(part)):
         wrong(scope.script.text, node, "an aggregate function cannot hold another one", "aggregate in a subquery first")
     call = taken_apart(node, scope)
     if call.having is not None and call.name not in ("ANY_VALUE", "MAX", "MIN"):

@@ -308,7 +308,11 @@ def _between(one: Typed, other: Typed) -> Typed | None:
         return None
     if kind == DATE:
         return Typed(f"to_days(({a.sql} - {b.sql})::INTEGER)", INTERVAL)
-    return Typed(f"to_microseconds({diff_sql(kind.name, a.sql, b.sql, 'MICROSECOND')})", INTERVAL)
+    micros = diff_sql(kind.name, a.sql, b.sql, "MICROSECOND")
+    if kind == DATETIME:
+        days = "to_days(({x} // 86400000000)::INTEGER) + to_microseconds({x} % 86400000000)"
+        return Typed(f"({bind(days, x=micros)})", INTERVAL)
+    return Typed(f"to_microseconds({micros})", INTERVAL)
 
 
 def _with_interval(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed | None:

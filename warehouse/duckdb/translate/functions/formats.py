@@ -56,6 +56,8 @@ def _piece(node: exp.Expr, scope: Scope, match: re.Match[str], value: Typed) -> 
     if letter in "feEgG" and not set(flags) - set("-+ 0"):
         return _float(node, scope, match, value)
     if letter == "s":
+        if value.is_null:
+            wrong(scope.script.text, node, "FORMAT %s does not take NULL")
         text = as_type(node, scope, "FORMAT %s", value, STRING).sql
         return _padded(node, scope, flags, width, f"substring({text}, 1, {precision})" if precision else text)
     if letter in "tT" and precision is None:

@@ -87,13 +87,25 @@ def _arguments(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> tuple[str
 
 
 SCALAR = "CASE WHEN json_type({x}) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN json_extract_string({x}, '$') END"
+# GoogleSQL gives a number as the text has it (1.50), DuckDB as it would write it (1.5): where they could differ, an error.
+ODD_NUMBER = "'[0-9][.][0-9]*0([^0-9]|$)|[0-9][eE][-+]?[0-9]|[0-9.]{{17,}}'"
+AS_WRITTEN = (
+    "CASE WHEN json_type({x}) = 'DOUBLE' AND regexp_matches({d}, "
+    + ODD_NUMBER
+    + ") THEN error('the embedded engine cannot read a number such as 1.50 or 1e3 out of a JSON text: this needs BigQuery') ELSE "
+    + SCALAR
+    + " END"
+)
 
 
 @function("JSON_VALUE", "JSON_EXTRACT_SCALAR")
 def json_value(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """JSON_VALUE(document, path): a scalar's text, NULL for anything else"""
-    document, _, path = _arguments(node, scope, parts)
-    return Typed(f"({bind(SCALAR, x=bind(f'json_extract({{x}}, {path})', x=document))})", STRING)
+    document, is_json, path = _arguments(node, scope, parts)
+    found = bind(f"json_extract({{x}}, {path})", x=document)
+    if is_json:
+        return Typed(f"({bind(SCALAR, x=found)})", STRING)
+    return Typed(f"({bind(AS_WRITTEN, x=found, d=f'CAST({document} AS VARCHAR)')})", STRING)
 
 
 @function("JSON_QUERY", "JSON_EXTRACT")

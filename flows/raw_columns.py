@@ -71,5 +71,5 @@ def _column(statement: Statement, definition: exp.ColumnDef) -> Column:
         type_ = type_of(definition.args["kind"])
     except ValueError as error:
         raise SqlError(str(error), place=place_of(statement.text, definition)) from error
-    required = any(isinstance(constraint.kind, exp.NotNullColumnConstraint) for constraint in definition.constraints)
-    return Column(definition.name, type_, required=required)
+    kinds = [constraint.args.get("kind") for constraint in definition.constraints]
+    return Column(definition.name, type_, required=any(isinstance(kind, exp.NotNullColumnConstraint) for kind in kinds))

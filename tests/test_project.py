@@ -88,7 +88,7 @@ CASES = {
     ),
     "an open quote": (
         {"res/tmp/a.sql": "SELECT 'x"},
-        "res/tmp/a.sql:1:8: the SQL cannot be read: ' is not closed",
+        "res/tmp/a.sql:1:8: the SQL cannot be read: ' is left open",
         "write ' where it ends",
     ),
     "a dependency that the map leaves out": (

@@ -31,7 +31,7 @@ def unclosed_error(text: str) -> SqlError:
         return SqlError("the SQL cannot be read", hint="is a quote, a back-tick or a comment left open?")
     mark = opened["opened"]
     return SqlError(
-        f"the SQL cannot be read: {mark} is not closed",
+        f"the SQL cannot be read: {mark} is left open",
         hint=f"write {'*/' if mark == '/*' else mark} where it ends",
         place=place_at(text, opened.start(), opened.end() - 1),
     )

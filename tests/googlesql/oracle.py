@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -204,7 +204,7 @@ def _value(kind: SqlType, proto: Any) -> Any:
 
 
 def _scaled(data: bytes, scale: int) -> Decimal:
-    return Decimal(int.from_bytes(data, "little", signed=True)).scaleb(-scale)
+    return Decimal(int.from_bytes(data, "little", signed=True)).scaleb(-scale, Context(prec=100))
 
 
 def _time(bits: int) -> time:

@@ -43,16 +43,15 @@ class Answer:
     rows: list[tuple[Any, ...]]
 
 
-def key(value: Any) -> Any:
-    """A sortable, hashable stand-in for a value: equal exactly when the values are the same, NaN and -0.0 included."""
-    if isinstance(value, list):
-        return ("list", tuple(map(key, value)))
-    if isinstance(value, tuple):
-        return ("tuple", tuple(map(key, value)))
+def key(value: Any, *, rough: bool = False) -> Any:
+    """A sortable, hashable stand-in for a value: equal exactly when the values are the same, NaN and -0.0 included.
+    `rough` takes FLOAT64 to 14 digits."""
+    if isinstance(value, list | tuple):
+        return (type(value).__name__, tuple(key(item, rough=rough) for item in value))
     if isinstance(value, float):
-        return ("float", "nan" if math.isnan(value) else repr(value))
+        return ("float", "nan" if math.isnan(value) else f"{value:.14g}" if rough else repr(value))
     if isinstance(value, Decimal):
-        return ("Decimal", str(value.normalize()) if value else "0")
+        return ("Decimal", f"{value:.40f}" if value else "0")
     if isinstance(value, Json):
         return ("Json", repr(_document(value.text)))
     return (type(value).__name__, str(value) if value is not None else "")

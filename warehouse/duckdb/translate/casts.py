@@ -3,7 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
 """
 
-from warehouse.duckdb.translate.typed import STRING, Typed, attempt, bind, coerce, duckdb_type, field_names, string_sql
+from warehouse.duckdb.translate.typed import STRING, Typed, attempt, bind, coerce, duckdb_type, field_names, from_local, string_sql
 from warehouse.duckdb.translate.typed import field_names as names_of
 from warehouse.types import SqlType, array_of
 
@@ -24,6 +24,9 @@ _INT64_OF_STRING = (
 _FLOAT64_OF_STRING = (
     r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x}, '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
     r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE)"
+    r" WHEN regexp_matches({x}, '^\s*[+-]?0[xX][0-9a-fA-F]{{1,13}}\s*$') THEN"
+    r" CAST(CAST(replace(replace(regexp_replace({x}, '\s', '', 'g'), '-', ''), '+', '') AS BIGINT) AS DOUBLE)"
+    r" * CASE WHEN contains({x}, '-') THEN -1 ELSE 1 END"
     r" WHEN regexp_matches({x}, '^\s*[+-]?(?i:inf|infinity|nan)\s*$')"
     r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE) ELSE " + _bad("double") + " END"
 )
@@ -81,8 +84,11 @@ _ZONE_OF = r"trim(regexp_extract({x}, '(\d\.?)([Zz]|\s*[+-]\d{{1,2}}(:\d{{2}})?|
 _LOCAL = _OF_DATETIME
 TIMESTAMP_OF_STRING = _parsed(
     f"{_DAY}([Tt ]{_CLOCK})?({_ZONE})?",
-    "CASE WHEN regexp_matches({x}, '[A-Ya-y]$|[a-z]/?[Zz]') THEN timezone("
-    r"regexp_extract({x}, '\s([A-Za-z_]+(/[\w+-]+)*)$', 1), " + _LOCAL + ")"
+    "CASE WHEN regexp_matches({x}, '[A-Ya-y]$|[a-z]/?[Zz]') THEN list_transform(["
+    + _LOCAL
+    + r"], lambda l_: "
+    + from_local("l_", "{z}").replace("{z}", r"regexp_extract({x}, '\s([A-Za-z_]+(/[\w+-]+)*)$', 1)")
+    + ")[1]"
     r" WHEN regexp_matches({x}, '(\d\s*)[+-]\d{{1,2}}:?\d{{0,2}}$') AND NOT regexp_matches({x}, '^" + _DAY + r"$') THEN timezone('UTC', "
     + _LOCAL
     + r" - (CASE WHEN regexp_matches({x}, '-\d{{1,2}}(:\d{{2}})?$') THEN -1 ELSE 1 END)"
@@ -94,7 +100,8 @@ TIMESTAMP_OF_STRING = _parsed(
 
 # The digits of a double are written out in full: its tenth one decides, and a tie goes away from zero.
 EXACT = (
-    "CASE WHEN regexp_matches(printf('%.34f', {x}), '50{{24}}$') THEN CAST(CAST(printf('%.10f', {x}) AS DECIMAL(38,10)) AS DECIMAL(38,9))"
+    "CASE WHEN abs({x}) >= 9007199254740992 THEN CAST(CAST({x} AS HUGEINT) AS DECIMAL(38,9))"
+    " WHEN regexp_matches(printf('%.34f', {x}), '50{{24}}$') THEN CAST(CAST(printf('%.10f', {x}) AS DECIMAL(38,10)) AS DECIMAL(38,9))"
     " ELSE CAST(printf('%.9f', {x}) AS DECIMAL(38,9)) END"
 )
 

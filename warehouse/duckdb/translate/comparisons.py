@@ -27,7 +27,10 @@ NAN_BELOW = "CASE WHEN isnan({a}) AND {b} IS NOT NULL OR isnan({b}) AND {a} IS N
 @handles(*SIGNS)
 def comparison(node: exp.Expr, scope: Scope) -> Typed:
     """x = y and the like."""
-    return compared(node, scope, SIGNS[type(node)], scope.compile(node.this), scope.compile(node.expression))
+    one, other = scope.compile(node.this), scope.compile(node.expression)
+    if isinstance(node.this.unnest(), exp.Null) or isinstance(node.expression.unnest(), exp.Null):
+        wrong(scope.script.text, node, f"operands of {SIGNS[type(node)]} cannot be literal NULL", "write IS NULL")
+    return compared(node, scope, SIGNS[type(node)], one, other)
 
 
 def compared(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed:

@@ -421,7 +421,9 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
     safe = isinstance(node, exp.TryCast)
     if isinstance(value.literal, str) and value.type == STRING and not to.parameters and to.name in t.TEXT_READERS:
         return text_literal(node, scope, value.literal, to, safe=safe)
-    if isinstance(value.literal, str) and to == NUMERIC:
+    if isinstance(value.literal, str) and to == NUMERIC and value.type == STRING:
+        if _is_typed(node, scope) and len(value.literal.strip().partition(".")[2].partition("e")[0]) > 9:
+            wrong(scope.script.text, node, f"invalid NUMERIC literal {value.literal!r}: more than nine digits after the point")
         found = t.numeric_sql(value.literal)
         if found is None and not safe:
             wrong(scope.script.text, node, f"invalid NUMERIC {value.literal!r}")
@@ -433,7 +435,13 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
         unsupported(scope.script.text, node, f"CAST from {value.type} to {to}")
     if done is None:
         wrong(scope.script.text, node, f"invalid cast from {value.type} to {to}")
-    return done
+    return Typed(done.sql, done.type)
+
+
+def _is_typed(node: exp.Expr, scope: Scope) -> bool:
+    """NUMERIC '1' and not CAST('1' AS NUMERIC), which sqlglot reads alike."""
+    start = int(node.this.meta.get("start", 0))
+    return scope.script.text[:start].rstrip().upper().endswith(("NUMERIC", "DECIMAL"))
 
 
 def text_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:
@@ -462,6 +470,8 @@ def array(node: exp.Expr, scope: Scope) -> Typed:
 def struct(node: exp.Expr, scope: Scope) -> Typed:
     """STRUCT(x AS a, b, t.c)"""
     names, parts = [], []
+    if not node.expressions:
+        unsupported(scope.script.text, node, "STRUCT()")
     for part in node.expressions:
         inner = part
         name = ""

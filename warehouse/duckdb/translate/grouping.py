@@ -34,6 +34,15 @@ def aggregates_in(node: exp.Expr) -> Iterator[exp.Expr]:
         yield from aggregates_in(child)
 
 
+def windows_in(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The window functions of an expression itself, not those of its subqueries."""
+    if isinstance(node, exp.Window):
+        yield node
+    elif not isinstance(node, exp.Query):
+        for child in node.iter_expressions():
+            yield from windows_in(child)
+
+
 class GroupedScope(Scope):
     """The names after grouping. `own` is the alias of the inner query that groups."""
 
@@ -49,9 +58,7 @@ class GroupedScope(Scope):
     def add_key(self, node: exp.Expr, value: Typed) -> None:
         """Group by a value."""
         kind = value.type
-        if kind.name in ("JSON", "GEOGRAPHY"):
-            wrong(self.script.text, node, f"GROUP BY cannot group by {kind}")
-        if kind.element is not None:
+        if kind.element is not None or kind.name in ("JSON", "GEOGRAPHY"):
             unsupported(self.script.text, node, f"GROUP BY of {kind}", "group by TO_JSON_STRING of it")
         self._kinds.add(type(node.unalias()))
         self.keys.setdefault(value.sql, Typed(f"{self.own}.k{len(self.keys) + 1}", kind))

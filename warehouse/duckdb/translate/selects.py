@@ -12,7 +12,7 @@ from sqlglot import exp
 from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.comparisons import condition
 from warehouse.duckdb.translate.expressions import only
-from warehouse.duckdb.translate.grouping import GroupedScope, aggregates_in, grouped_scope
+from warehouse.duckdb.translate.grouping import GroupedScope, aggregates_in, grouped_scope, windows_in
 from warehouse.duckdb.translate.scope import Named, Relation, Scope, field_sql
 from warehouse.duckdb.translate.sources import from_clause
 from warehouse.duckdb.translate.syntax import closest, unsupported, wrong
@@ -48,6 +48,8 @@ def select(node: exp.Select, outer: Scope, *, unordered: bool = False) -> Relati
     if where is not None:
         if any(aggregates_in(where.this)):
             wrong(outer.script.text, where, "WHERE cannot hold an aggregate function", "write HAVING")
+        if any(windows_in(where.this)):
+            wrong(outer.script.text, where, "WHERE cannot hold a window function", "write QUALIFY")
         source += f" WHERE {condition(where.this, base, 'WHERE')}"
     return _rendered(node, _parts(node, base, source), base, unordered=unordered)
 
@@ -232,7 +234,9 @@ def ordering(node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed], *, d
         value = _order_value(part.this, scope, outputs)
         if value.type.element is not None:
             unsupported(scope.script.text, part, f"ORDER BY of {value.type}")
-        if value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
+        if value.type.name == "JSON":
+            unsupported(scope.script.text, part, "ORDER BY of JSON")
+        if value.type.name in ("STRUCT", "GEOGRAPHY"):
             wrong(scope.script.text, part, f"ORDER BY cannot sort {value.type}")
         keys += order_keys(value, desc=bool(part.args.get("desc")), nulls_first=bool(part.args.get("nulls_first")))
     del distinct

@@ -4,6 +4,7 @@ sqlglot turns the calls it knows into classes shared by all dialects, and mends 
 them, JSON paths are parsed, DATE_ADD drops its INTERVAL). Here the names matter, so they are hidden from it.
 """
 
+import re
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -36,6 +37,8 @@ _BIGQUERY = BigQuery()
 def parse_by_name(text: str) -> list[exp.Expr]:
     """The statements of a text, calls as `exp.Anonymous` with `f:` before the name. Raises SqlError."""
     tokens = _BIGQUERY.tokenize(text)
+    if "\\" in text:
+        _check_escapes(tokens, text)
     if "|>" in text:
         tokens = unpiped(tokens, text)
     for index in range(len(tokens) - 1):
@@ -50,6 +53,26 @@ def parse_by_name(text: str) -> list[exp.Expr]:
             f"syntax error at {detail.get('highlight', '')!r}",
             place=Place(detail.get("line") or 1, max(1, detail.get("col") or 1)),
         ) from error
+
+
+_ESCAPES = re.compile(r"\\([abfnrtv\\?\"'`\n]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.?)", re.DOTALL)
+_KNOWN = re.compile(r"\\([abfnrtv\\?\"'`\n]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})", re.DOTALL)
+
+
+def _check_escapes(tokens: list[Token], text: str) -> None:
+    """sqlglot reads '\\d' as 'd' and leaves others alone: GoogleSQL refuses such escapes, and reads all the others.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#escape_sequences"""
+    for token in tokens:
+        if token.token_type != TokenType.STRING or "\\" not in text[token.start : token.end + 1]:
+            continue
+        written = text[token.start : token.end + 1]
+        for escape in _ESCAPES.finditer(written):
+            if not _KNOWN.fullmatch(escape[0]):
+                raise SqlError(
+                    f"illegal escape sequence {escape[0]}",
+                    hint="write the backslash twice, or r'…'",
+                    place=place_at(text, token.start, token.end),
+                )
 
 
 def _is_call(tokens: list[Token], index: int) -> bool:

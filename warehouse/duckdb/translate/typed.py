@@ -264,7 +264,10 @@ def _numbers_first(kinds: list[SqlType], typed: list[Typed]) -> list[SqlType]:
 
 def _named(kind: SqlType, values: list[Typed]) -> SqlType:
     """Structs of equal types: the names of the first one's fields."""
-    return next((value.type for value in values if same(value.type, kind)), kind)
+    if kind.name != "STRUCT" or values[0].type.name != "STRUCT":
+        return kind
+    pairs = zip(values[0].type.fields, kind.fields, strict=True)
+    return struct_of(*(Column(first.name, field.type) for first, field in pairs))
 
 
 def _structs(values: list[Typed]) -> SqlType | None:
@@ -318,7 +321,7 @@ def numeric_sql(text: str | float) -> str | None:
     """A NUMERIC as DuckDB's literal, rounded half away from zero; None if out of range."""
     try:
         value = Decimal(text.strip() if isinstance(text, str) else text)
-        digits = Decimal(int(abs(value).scaleb(10, WIDE) + 5) // 10).scaleb(-9, WIDE)
+        digits = Decimal((int(value.copy_abs().scaleb(10, WIDE)) + 5) // 10).scaleb(-9, WIDE)
     except (InvalidOperation, ValueError, OverflowError):
         return None
     return f"'{'-' if value < 0 else ''}{digits:f}'::DECIMAL(38,9)" if digits < Decimal("1e29") else None
@@ -357,9 +360,20 @@ def timestamp_sql(text: str) -> str | None:
     if matched is None or found is None:
         return None
     if matched[4] and matched[4].upper() != "UTC":
-        return f"timezone({string_sql(matched[4])}, '{found.isoformat(' ')}'::TIMESTAMP)"
+        return from_local(f"'{found.isoformat(' ')}'::TIMESTAMP", string_sql(matched[4]))
     sign, hours, minutes = _offset(matched[3])
     return f"('{found.isoformat(' ')}{sign}{hours}:{minutes}'::TIMESTAMPTZ)"
+
+
+def from_local(sql: str, zone: str) -> str:
+    """The TIMESTAMP at which the clocks of a zone show a DATETIME: the first one, where they show it twice (DuckDB has
+    the second)."""
+    if zone == "'UTC'":
+        return f"timezone('UTC', {sql})"
+    instant = "timezone({z}, {x})"
+    earlier = [f"{instant} - INTERVAL {minutes} MINUTE" for minutes in (60, 30)]
+    whens = " ".join(f"WHEN timezone({{z}}, {moment}) = {{x}} THEN {moment}" for moment in earlier)
+    return f"({bind(f'CASE {whens} ELSE {instant} END', x=sql, z=zone)})"
 
 
 def _offset(text: str | None) -> tuple[str, str, str]:

@@ -43,7 +43,7 @@ def array_reverse(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 def array_concat(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_CONCAT(a, b, …)"""
     values = [argument(part, scope) for part in parts]
-    if not values or any(value.type.element is None and not value.is_null for value in values):
+    if not values or any(value.type.element is None for value in values):
         return no_signature(node, scope, "ARRAY_CONCAT", values)
     return concatenated(node, scope, values) if len(values) > 1 else values[0]
 

@@ -11,14 +11,13 @@ from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.expressions import as_type
 from warehouse.duckdb.translate.functions.dates import local
 from warehouse.duckdb.translate.functions.registry import argument, function
-from warehouse.duckdb.translate.functions.units import checked_date
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.typed import STRING, Typed, bind, string_sql
 from warehouse.types import SqlType
 
 ELEMENT = re.compile(r"%(E\dY|E[\d*]S|Ez|E?Q|[a-zA-Z%])")
-SHORT = {"F": "%Y-%m-%d", "T": "%H:%M:%S", "D": "%m/%d/%y", "R": "%H:%M", "x": "%m/%d/%y", "X": "%H:%M:%S"}
+SHORT = {"F": "%E4Y-%m-%d", "T": "%H:%M:%S", "D": "%m/%d/%y", "R": "%H:%M", "x": "%m/%d/%y", "X": "%H:%M:%S"}
 PLAIN = {"m", "d", "a", "A", "b", "B", "j", "U", "W", "V", "G", "u", "w", "y", "H", "M", "S"}
 CLOCK = {"H", "M", "S", "I", "l", "k", "p", "P"}
 SECONDS = "strftime({x}, '%S')"
@@ -102,7 +101,8 @@ MONTHS = ["january", "february", "march", "april", "may", "june", "july", "augus
 MONTHS.append("december")
 # What each element reads: the pattern of its text, and how it counts.
 READS = {
-    "Y": r"(\d{4})",
+    "Y": r"(\d{1,4})",
+    "y": r"(\d{2})",
     "m": r"(\d{1,2})",
     "d": r"(\d{1,2})",
     "e": r"(\d{1,2})",
@@ -111,8 +111,8 @@ READS = {
     "S": r"(\d{1,2})",
     "b": "((?i:" + "|".join([*MONTHS, *(month[:3] for month in MONTHS)]) + "))",
     "E*S": r"(\d{1,2}(?:\.\d{1,6})?)",
-    "z": r"([+-]\d{2}:?\d{2}|Z)",
-    "Ez": r"([+-]\d{2}:?\d{2}|Z)",
+    "z": r"([+-]\d{4})",
+    "Ez": r"([+-]\d{2}:\d{2})",
 }
 READS["B"] = READS["b"]
 
@@ -127,11 +127,15 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     text = as_type(node, scope, name, values[1], STRING).sql
     zone = as_type(node, scope, name, values[2], STRING).sql if len(values) == 3 else "'UTC'"
+    if isinstance(values[0].literal, str) and "%F" in values[0].literal:
+        unsupported(scope.script.text, node, f"{name} with %F", "write %Y-%m-%d")
     pattern, codes = _pattern(node, scope, _format(node, scope, values[0]), kind)
-    sql = _assembled(codes, kind, zone, pattern)
+    zoned = kind == t.TIMESTAMP and not set(codes) & {"z", "Ez"}
+    sql = _assembled(codes, t.DATETIME if zoned else kind, pattern)
     failure = f"error('Failed to parse input string for {name}: ' || {{x}})"
     checked = f"CASE WHEN {{x}} IS NULL THEN NULL WHEN NOT regexp_matches({{x}}, {_quoted(pattern)}) THEN {failure} ELSE {sql} END"
-    return Typed(f"({bind(checked, x=text)})", kind)
+    parsed = f"({bind(checked, x=text)})"
+    return Typed(t.from_local(parsed, zone) if zoned else parsed, kind)
 
 
 def _quoted(pattern: str) -> str:
@@ -153,14 +157,14 @@ def _pattern(node: exp.Expr, scope: Scope, text: str, kind: SqlType) -> tuple[st
             unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
         beside = pieces[index + 1 : index + 2]
         read = READS[code]
-        if beside and beside[0].startswith("%") and "{1,2}" in read:  # digits follow: all of its own have to be there
-            read = read.replace("{1,2}", "{2}")
+        if beside and beside[0].startswith("%"):  # digits follow: all of its own have to be there
+            read = read.replace("{1,2}", "{2}").replace("{1,4}", "{4}")
         pattern += read
         codes.append(code)
     return pattern + r"\s*$", codes
 
 
-def _assembled(codes: list[str], kind: SqlType, zone: str, pattern: str) -> str:
+def _assembled(codes: list[str], kind: SqlType, pattern: str) -> str:
     """The groups put together."""
 
     def group(*names: str) -> str:
@@ -174,7 +178,10 @@ def _assembled(codes: list[str], kind: SqlType, zone: str, pattern: str) -> str:
     if group("b", "B"):
         names = "[" + ", ".join(f"'{name[:3]}'" for name in MONTHS) + "]"
         month = f"list_position({names}, lower(substr({group('b', 'B')}, 1, 3)))"
-    day = checked_date_plain(f"make_date({number('Y', default=1970)}, {month}, {number('d', 'e', default=1)})")
+    year = number("Y", default=1970)
+    if group("y"):
+        year = f"(CAST({group('y')} AS BIGINT) + CASE WHEN {group('y')} >= '69' THEN 1900 ELSE 2000 END)"
+    day = f"make_date({year}, {month}, {number('d', 'e', default=1)})"
     seconds = f"CAST({group('S', 'E*S')} AS DOUBLE)" if group("S", "E*S") else "0"
     clock = f"make_time({number('H', default=0)}, {number('M', default=0)}, {seconds})"
     if kind == t.DATE:
@@ -184,8 +191,6 @@ def _assembled(codes: list[str], kind: SqlType, zone: str, pattern: str) -> str:
     local_time = f"({day} + {clock})"
     if kind == t.DATETIME:
         return local_time
-    if not group("z", "Ez"):
-        return f"timezone({zone}, {local_time})"
     offset = group("z", "Ez")
     minutes = (
         f"CASE WHEN {offset} = 'Z' THEN 0 ELSE (CAST(substr({offset}, 2, 2) AS BIGINT) * 60 + CAST(right({offset}, 2) AS BIGINT))"
@@ -194,9 +199,3 @@ def _assembled(codes: list[str], kind: SqlType, zone: str, pattern: str) -> str:
     return f"timezone('UTC', {local_time} - to_minutes({minutes}))"
 
 
-def checked_date_plain(sql: str) -> str:
-    """The date itself: four digits of a year cannot leave the range, but the year 0."""
-    return sql
-
-
-__all__ = ["checked_date", "format_date", "parse_date"]

@@ -34,6 +34,11 @@ def local(value: Typed, zone: str = "'UTC'") -> str:
     return f"timezone({zone}, {value.sql})"
 
 
+def from_local(sql: str, zone: str) -> str:
+    """The TIMESTAMP at which the clocks of a zone show a DATETIME: the first one, where they show it twice."""
+    return t.from_local(sql, zone)
+
+
 @handles(exp.Interval)
 def interval(node: exp.Expr, scope: Scope) -> Typed:
     """INTERVAL n DAY, INTERVAL '1-2' YEAR TO MONTH"""
@@ -228,7 +233,7 @@ def trunc_sql(value: Typed, kind: str, part: str, zone: str) -> str:
         cut = f"date_trunc('{part.lower()}', {plain})"
     else:
         cut = f"CAST({trunc_date(f'CAST({plain} AS DATE)', part)} AS TIMESTAMP)"
-    return cut if kind == "DATETIME" else f"timezone({zone}, {cut})"
+    return cut if kind == "DATETIME" else from_local(cut, zone)
 
 
 @handles(exp.Extract)
@@ -406,7 +411,7 @@ def _in_zone(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) -> Ty
         if value.type == STRING:
             unsupported(scope.script.text, node, "TIMESTAMP of a STRING with a zone", "use PARSE_TIMESTAMP")
         if value.type.name in ("DATE", "DATETIME"):
-            return Typed(f"timezone({zone}, CAST({value.sql} AS TIMESTAMP))", TIMESTAMP)
+            return Typed(from_local(f"CAST({value.sql} AS TIMESTAMP)", zone), TIMESTAMP)
         return no_signature(node, scope, name, values)
     value = as_type(node, scope, name, value, TIMESTAMP)
     sql = local(value, zone)
@@ -447,8 +452,9 @@ def current_bare(node: exp.Expr, scope: Scope) -> Typed:  # noqa: ARG001
     return _now(names.get(type(node), "CURRENT_TIMESTAMP"), "'UTC'")
 
 
-define("UNIX_SECONDS", "TIMESTAMP -> INT64", "CAST(floor(epoch_us({a}) / 1000000) AS BIGINT)")
-define("UNIX_MILLIS", "TIMESTAMP -> INT64", "CAST(floor(epoch_us({a}) / 1000) AS BIGINT)")
+_FLOOR = "CASE WHEN epoch_us({{a}}) >= 0 THEN epoch_us({{a}}) // {0} ELSE -((-epoch_us({{a}}) + {0} - 1) // {0}) END"
+define("UNIX_SECONDS", "TIMESTAMP -> INT64", _FLOOR.format(1_000_000))
+define("UNIX_MILLIS", "TIMESTAMP -> INT64", _FLOOR.format(1000))
 define("UNIX_MICROS", "TIMESTAMP -> INT64", "epoch_us({a})")
 define("UNIX_DATE", "DATE -> INT64", "({a} - DATE '1970-01-01')")
 UNITS = {"TIMESTAMP_SECONDS": 1_000_000, "TIMESTAMP_MILLIS": 1000, "TIMESTAMP_MICROS": 1}
@@ -489,13 +495,14 @@ def generate(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 
 
 def _series(node: exp.Expr, scope: Scope, kind: SqlType, first: str, last: str, part: str, step: int) -> str:
-    unit = part if part in MONTHS or kind == TIMESTAMP else "DAY"
-    size = step * 7 if part == "WEEK" else step
-    steps = f"{diff_sql(kind.name, 'v_.l', 'v_.f', unit)} // {abs(size)}"
-    bound = f"{'-' if step < 0 else ''}({steps})"
-    at = shifted(node, scope, Typed("v_.f", kind), f"(i_ * {step})", part).sql
-    if "list_transform" in at:  # the range check binds; here the bounds do its work
-        at = at[at.index("{'x': ") + 6 : at.index("}], lambda v_")]
-    keep = f"{at} {'<=' if step > 0 else '>='} v_.l"
-    body = f"list_transform(list_filter(range({bound} + 1), lambda i_: {keep}), lambda i_: {at})"
-    return f"list_transform([{{'f': {first}, 'l': {last}}}], lambda v_: CASE WHEN v_.f IS NULL OR v_.l IS NULL THEN NULL ELSE {body} END)[1]"
+    """Each element is the one before it, moved: after 31 January and 29 February comes 29 March."""
+    if kind == TIMESTAMP and part not in (*CLOCK_UNITS, "DAY"):
+        wrong(scope.script.text, node, f"GENERATE_TIMESTAMP_ARRAY does not take {part}")
+    if kind == DATE and part in CLOCK_UNITS:
+        wrong(scope.script.text, node, f"GENERATE_DATE_ARRAY does not take {part}")
+    stored = "TIMESTAMP" if kind == DATE else "TIMESTAMPTZ"
+    span = interval_sql(f"({step}::BIGINT)", part, node, scope)
+    series = f"generate_series(CAST({{a}} AS {stored}), CAST({{b}} AS {stored}), {span})"
+    if kind == DATE:
+        series = f"CAST({series} AS DATE[])"
+    return bind(f"(CASE WHEN {{a}} IS NULL OR {{b}} IS NULL THEN NULL ELSE {series} END)", a=first, b=last)

@@ -48,6 +48,7 @@ class _Encoder(json.JSONEncoder):
 
 
 STEP = re.compile(r"""\.([A-Za-z_0-9$-]+)|\."((?:[^"\\]|\\.)*)"|\['([^']*)'\]|\["([^"]*)"\]|\[(\d+)\]""")
+# JSON_VALUE and its kin quote names as ."a b", the older JSON_EXTRACT as ['a b'].
 
 
 def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
@@ -62,6 +63,9 @@ def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
         match = STEP.match(rest)
         if match is None:
             unsupported(scope.script.text, node, f"the JSON path {text!r}")
+        old = "EXTRACT" in name_of(node)
+        if (match[2] is not None and old) or ((match[3] or match[4]) is not None and not old):
+            wrong(scope.script.text, node, f"the JSON path {text!r} quotes names in another way than {name_of(node)} does")
         name = next((group for group in match.groups()[:4] if group is not None), None)
         if name is not None and ('"' in name or "\\" in name):
             unsupported(scope.script.text, node, f"the JSON path {text!r}")

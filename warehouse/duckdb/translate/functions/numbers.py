@@ -6,7 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/mathematical_funct
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
-from warehouse.duckdb.translate.expressions import F_DIV, F_SAFE, N_DIV, N_MUL, common, no_signature
+from warehouse.duckdb.translate.expressions import F_DIV, F_SAFE, N_DIV, N_MUL, UNSCALED, common, no_signature
 from warehouse.duckdb.translate.functions.registry import argument, define, function
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -22,7 +22,7 @@ define("IS_NAN", "FLOAT64 -> BOOL", "isnan({a})")
 define("IS_INF", "FLOAT64 -> BOOL", "isinf({a})")
 define("RAND", "-> FLOAT64", "random()")
 define("PI", "-> FLOAT64", "pi()")
-_FINITE = "CASE WHEN isfinite({0}) OR NOT isfinite({{a}}) THEN {0} ELSE error('Floating point error in function: {1}') END"
+_FINITE = "CASE WHEN isfinite({0}) OR NOT isfinite({{a}}) OR {{a}} IS NULL THEN {0} ELSE error('Floating point error in function: {1}') END"
 define("EXP", "FLOAT64 -> FLOAT64", _FINITE.format("exp({a})", "EXP"))
 define("SQRT", "FLOAT64 -> FLOAT64", "CASE WHEN {a} < 0 THEN error('Argument to SQRT cannot be negative') ELSE sqrt({a}) END")
 for _name, _duck in (("LN", "ln"), ("LOG10", "log10")):
@@ -56,8 +56,19 @@ _POW = (
 define("POW POWER", "FLOAT64 FLOAT64 -> FLOAT64", _POW)
 define("DIV", "INT64 INT64 -> INT64", "CASE WHEN {b} = 0 THEN error('division by zero: DIV') ELSE CAST({a} // {b} AS BIGINT) END")
 define("MOD", "INT64 INT64 -> INT64", "CASE WHEN {b} = 0 THEN error('division by zero: MOD') WHEN {b} = -1 THEN 0 ELSE {a} % {b} END")
-define("DIV", "NUMERIC NUMERIC -> NUMERIC", "CASE WHEN {b} = 0 THEN error('division by zero: DIV') ELSE trunc(({a} - {a} % {b}) / {b})::DECIMAL(38,9) END")
-define("MOD", "NUMERIC NUMERIC -> NUMERIC", "CASE WHEN {b} = 0 THEN error('division by zero: MOD') ELSE {a} % {b} END")
+_UNITS_A, _UNITS_B = UNSCALED.replace("{x}", "{a}"), UNSCALED.replace("{x}", "{b}")
+define(
+    "DIV",
+    "NUMERIC NUMERIC -> NUMERIC",
+    f"CASE WHEN {{b}} = 0 THEN error('division by zero: DIV') ELSE CAST({_UNITS_A} // {_UNITS_B} AS DECIMAL(38,9)) END",
+)
+define(
+    "MOD",
+    "NUMERIC NUMERIC -> NUMERIC",
+    "CASE WHEN {b} = 0 THEN error('division by zero: MOD') ELSE list_transform(["
+    + f"{_UNITS_A} % {_UNITS_B}], lambda n_: CAST(n_ // 1000000000 AS DECIMAL(38,9))"
+    + " + CAST(CAST(n_ % 1000000000 AS DECIMAL(18,0)) * 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1] END",
+)
 define("CEIL CEILING", "FLOAT64 -> FLOAT64", "ceil({a})")
 define("FLOOR", "FLOAT64 -> FLOAT64", "floor({a})")
 define("CEIL CEILING", "NUMERIC -> NUMERIC", "ceil({a})::DECIMAL(38,9)")

@@ -89,6 +89,8 @@ def by_signature(node: exp.Expr, scope: Scope, name: str, values: Sequence[Typed
         if best is None or cost < best[0]:
             best = cost, signature, [value for value in found if value is not None]
     if best is None:
+        if any(value.type == t.BYTES for value in values):
+            unsupported(scope.script.text, node, f"{name} of BYTES")
         kinds = ", ".join("NULL" if value.is_null else str(value.type) for value in values)
         takes = " or ".join(_described(name, signature) for signature in SIGNATURES[name])
         wrong(scope.script.text, node, f"{name} does not take ({kinds})", f"it is {takes}")

@@ -434,7 +434,7 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
     if done is None and "INTERVAL" in (to.name, value.type.name) and "STRING" in (to.name, value.type.name):
         unsupported(scope.script.text, node, f"CAST from {value.type} to {to}")
     if done is None:
-        wrong(scope.script.text, node, f"invalid cast from {value.type} to {to}")
+        wrong(scope.script.text, node, f"invalid cast from {value.type} to {to}", "convert it with a function")
     return Typed(done.sql, done.type)
 
 

@@ -1,5 +1,8 @@
 """Names of GoogleSQL's functions, so that one that is missing here can be told from one that does not exist."""
 
+GOOGLESQL_FAMILIES = ("ST_", "S2_", "NET.", "HLL_COUNT.", "KEYS.", "AEAD.", "DETERMINISTIC_", "ML.", "AI.", "VECTOR_")
+"""How the names of whole groups of functions start that only BigQuery has."""
+
 GOOGLESQL_FUNCTIONS = frozenset(
     """
     ABS ACOS ACOSH ANY_VALUE APPROX_COUNT_DISTINCT APPROX_QUANTILES APPROX_TOP_COUNT APPROX_TOP_SUM ARRAY_AGG

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 from flows.cli import main
-from flows.lineage import ColumnName, Lineage
+from flows.lineage import Lineage
 from flows.picture import mermaid
 from flows.project import read_project
 from flows.raw_columns import declared_columns
@@ -67,7 +67,7 @@ def test_columns_are_followed_through_all_scripts_down_to_raw(capsys: pytest.Cap
         "   └─ tmp.product_categories.category\n"
         "      └─ raw.categories.category_name\n"
     ) in printed
-    assert "│  ├─ raw.purchase_items.batch_id\n" in printed
+    assert "│     ├─ raw.purchase_items.batch_id\n" in printed
 
 
 def test_every_column_of_the_demonstration_comes_from_raw(demonstration: Path) -> None:
@@ -122,12 +122,8 @@ SOURCES = {TableName("raw", P): ["id", "x", "items", "maker"], TableName("raw", 
 def test_the_origins_of_a_column(write: Write, sql: str, expected: dict[str, str]) -> None:
     folder = write({"res/tmp/t.sql": sql, "res/raw/p": "", "res/raw/q": "", "res/raw/unknown": ""})
     found = Lineage(read_project(folder).scripts, SOURCES).of(TableName("tmp", "t"))
-    raw = {
-        name: {ColumnName(TableName("raw", o.split(".")[0]), o.split(".")[1]) for o in text.split()}
-        for name, text in expected.items()
-    }
-    for name, origins in raw.items():
-        assert found[name] == origins
+    for name, origins in expected.items():
+        assert {str(origin).removeprefix("raw.") for origin in found[name]} == set(origins.split())
 
 
 def test_a_diamond_is_followed_on_both_sides(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

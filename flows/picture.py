@@ -1,8 +1,12 @@
 """The dependencies as a picture: tables as boxes, an arrow from each table to those that are built from it."""
 
+import os
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
+from pathlib import Path
 
 from flows.project import Project, reads_of
 from flows.scripts import RAW
@@ -48,8 +52,23 @@ def svg(edges: Edges) -> bytes:
     for table, reads in edges.items():
         for read in reads:
             graph.add_edge(str(read), str(table))
-    drawn: bytes = graph.draw(format="svg", prog="dot")
+    with _no_stderr():
+        drawn: bytes = graph.draw(format="svg", prog="dot")
     return drawn
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """The wheel's fontconfig complains of system files that are newer than itself. Graphviz' own errors are raised."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _tables(edges: Edges) -> list[TableName]:

@@ -60,12 +60,16 @@ def difference(sql: str, expected: Answer, found: Answer, *, rough: bool = False
     """Compare two answers strictly: columns, types, values; the order where the query orders."""
     if [_shape(c) for c in expected.columns] != [_shape(c) for c in found.columns]:
         return Outcome("different", f"columns are {_named(found.columns)}, should be {_named(expected.columns)}")
-    theirs, ours = ([tuple(key(value, rough=rough) for value in row) for row in answer.rows] for answer in (expected, found))
+    theirs, ours = (
+        [tuple(key(value, rough=rough) for value in row) for row in answer.rows] for answer in (expected, found)
+    )
     if not is_ordered(sql):
         theirs, ours = sorted(theirs, key=repr), sorted(ours, key=repr)
     if theirs != ours:
         first = next((pair for pair in zip(theirs, ours, strict=False) if pair[0] != pair[1]), None)
-        return Outcome("different", f"{len(ours)} rows, should be {len(theirs)}; first difference (theirs, ours): {first}")
+        return Outcome(
+            "different", f"{len(ours)} rows, should be {len(theirs)}; first difference (theirs, ours): {first}"
+        )
     return Outcome("same")
 
 

@@ -161,7 +161,10 @@ def _cached_config() -> wasmtime.Config:
 
 def _analyzer_options(client: wasm_client.WasmClient) -> Any:
     languages = _call(
-        client, "GetLanguageOptions", service.LanguageOptionsRequest(maximum_features=True), options.LanguageOptionsProto
+        client,
+        "GetLanguageOptions",
+        service.LanguageOptionsRequest(maximum_features=True),
+        options.LanguageOptionsProto,
     )
     unwanted = {public_options.LanguageFeature.Value(name) for name in NOT_IN_BIGQUERY}
     features = [feature for feature in languages.enabled_language_features if feature not in unwanted]

@@ -4,6 +4,7 @@ Each is the answer of a GoogleSQL query, which only the reference engine runs; D
 """
 
 from warehouse.names import TableName
+from warehouse.types import Column, parse_type
 
 TABLES = {
     TableName("d", "one"): """
@@ -65,4 +66,47 @@ TABLES = {
         UNION ALL SELECT 6, JSON '{"a": "7", "b": 2.5, "c": []}', 'not json'""",
     TableName("d", "empty"): """
         SELECT * FROM (SELECT 1 AS i, 'x' AS s, 1.5 AS f, [1] AS a, DATE '2024-01-01' AS d) WHERE FALSE""",
+}
+
+_TYPES = {
+    "d.one": {
+        "i": "INT64",
+        "f": "FLOAT64",
+        "n": "NUMERIC",
+        "s": "STRING",
+        "b": "BYTES",
+        "bo": "BOOL",
+        "d": "DATE",
+        "dt": "DATETIME",
+        "ts": "TIMESTAMP",
+        "t": "TIME",
+        "ai": "ARRAY<INT64>",
+        "af": "ARRAY<FLOAT64>",
+        "st": "STRUCT<x INT64, y STRING>",
+        "j": "JSON",
+        "texts": "ARRAY<STRING>",
+        "i2": "INT64",
+        "ni": "INT64",
+        "ns": "STRING",
+        "na": "ARRAY<INT64>",
+    },
+    "d.numbers": {"id": "INT64", "i": "INT64", "f": "FLOAT64", "n": "NUMERIC", "b": "BOOL", "k": "INT64"},
+    "d.texts": {"id": "INT64", "s": "STRING", "t": "STRING", "raw": "BYTES"},
+    "d.times": {"id": "INT64", "d": "DATE", "dt": "DATETIME", "ts": "TIMESTAMP", "t": "TIME"},
+    "d.orders": {
+        "id": "INT64",
+        "customer_id": "INT64",
+        "day": "DATE",
+        "amount": "NUMERIC",
+        "status": "STRING",
+        "tags": "ARRAY<STRING>",
+        "lines": "ARRAY<STRUCT<sku INT64, qty INT64, price FLOAT64>>",
+    },
+    "d.customers": {"id": "INT64", "name": "STRING", "city": "STRING", "address": "STRUCT<street STRING, zip STRING>"},
+    "d.docs": {"id": "INT64", "j": "JSON", "s": "STRING"},
+    "d.empty": {"i": "INT64", "s": "STRING", "f": "FLOAT64", "a": "ARRAY<INT64>", "d": "DATE"},
+}
+TABLE_COLUMNS = {
+    TableName.parse(table): tuple(Column(name, parse_type(kind)) for name, kind in columns.items())
+    for table, columns in _TYPES.items()
 }

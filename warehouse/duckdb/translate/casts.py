@@ -3,7 +3,17 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
 """
 
-from warehouse.duckdb.translate.typed import STRING, Typed, attempt, bind, coerce, duckdb_type, field_names, from_local, string_sql
+from warehouse.duckdb.translate.typed import (
+    STRING,
+    Typed,
+    attempt,
+    bind,
+    coerce,
+    duckdb_type,
+    field_names,
+    from_local,
+    string_sql,
+)
 from warehouse.duckdb.translate.typed import field_names as names_of
 from warehouse.types import SqlType, array_of
 
@@ -89,7 +99,9 @@ TIMESTAMP_OF_STRING = _parsed(
     + r"], lambda l_: "
     + from_local("l_", "{z}").replace("{z}", r"regexp_extract({x}, '\s([A-Za-z_]+(/[\w+-]+)*)$', 1)")
     + ")[1]"
-    r" WHEN regexp_matches({x}, '(\d\s*)[+-]\d{{1,2}}:?\d{{0,2}}$') AND NOT regexp_matches({x}, '^" + _DAY + r"$') THEN timezone('UTC', "
+    r" WHEN regexp_matches({x}, '(\d\s*)[+-]\d{{1,2}}:?\d{{0,2}}$') AND NOT regexp_matches({x}, '^"
+    + _DAY
+    + r"$') THEN timezone('UTC', "
     + _LOCAL
     + r" - (CASE WHEN regexp_matches({x}, '-\d{{1,2}}(:\d{{2}})?$') THEN -1 ELSE 1 END)"
     r" * (to_hours(CAST(regexp_extract({x}, '[+-](\d{{1,2}})(:\d{{2}})?$', 1) AS BIGINT))"

@@ -63,7 +63,9 @@ def struct_equality(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: 
     names = t.field_names(one.type)
     tests = []
     for index, (name, field) in enumerate(zip(names, one.type.fields, strict=True)):
-        sides = [side.parts[index] if side.parts else Typed(field_sql(side.sql, name), field.type) for side in (one, other)]
+        sides = [
+            side.parts[index] if side.parts else Typed(field_sql(side.sql, name), field.type) for side in (one, other)
+        ]
         tests.append(compared(node, scope, "=", *sides).sql)
     found = f"({' AND '.join(tests)})"
     return Typed(found if sign == "=" else f"(NOT {found})", BOOL)
@@ -72,9 +74,7 @@ def struct_equality(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: 
 @handles(exp.NullSafeEQ, exp.NullSafeNEQ)
 def distinct_from(node: exp.Expr, scope: Scope) -> Typed:
     """x IS [NOT] DISTINCT FROM y: here NaN is not distinct from NaN, as in DuckDB."""
-    kind, (a, b) = common(
-        node, scope, "IS DISTINCT FROM", [scope.compile(node.this), scope.compile(node.expression)]
-    )
+    kind, (a, b) = common(node, scope, "IS DISTINCT FROM", [scope.compile(node.this), scope.compile(node.expression)])
     if kind.name in ("JSON", "ARRAY", "GEOGRAPHY"):
         unsupported(scope.script.text, node, f"IS DISTINCT FROM for {kind}")
     word = "IS NOT DISTINCT FROM" if isinstance(node, exp.NullSafeEQ) else "IS DISTINCT FROM"

@@ -322,7 +322,9 @@ def bitwise(node: exp.Expr, scope: Scope) -> Typed:
 def bitwise_not(node: exp.Expr, scope: Scope) -> Typed:
     """~x"""
     value = scope.compile(node.this)
-    return Typed(f"(-1::BIGINT - {value.sql})", INT64) if value.type == INT64 else no_signature(node, scope, "~", [value])
+    return (
+        Typed(f"(-1::BIGINT - {value.sql})", INT64) if value.type == INT64 else no_signature(node, scope, "~", [value])
+    )
 
 
 SHIFTS = {
@@ -423,7 +425,11 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
         return text_literal(node, scope, value.literal, to, safe=safe)
     if isinstance(value.literal, str) and to == NUMERIC and value.type == STRING:
         if _is_typed(node, scope) and len(value.literal.strip().partition(".")[2].partition("e")[0]) > 9:
-            wrong(scope.script.text, node, f"invalid NUMERIC literal {value.literal!r}: more than nine digits after the point")
+            wrong(
+                scope.script.text,
+                node,
+                f"invalid NUMERIC literal {value.literal!r}: more than nine digits after the point",
+            )
         found = t.numeric_sql(value.literal)
         if found is None and not safe:
             wrong(scope.script.text, node, f"invalid NUMERIC {value.literal!r}")
@@ -476,7 +482,9 @@ def struct(node: exp.Expr, scope: Scope) -> Typed:
         inner = part
         name = ""
         if isinstance(part, exp.PropertyEQ | exp.Alias):
-            name, inner = (part.this.name, part.expression) if isinstance(part, exp.PropertyEQ) else (part.alias, part.this)
+            name, inner = (
+                (part.this.name, part.expression) if isinstance(part, exp.PropertyEQ) else (part.alias, part.this)
+            )
         elif isinstance(part, exp.Column | exp.Dot):
             name = part.name if isinstance(part, exp.Column) else part.expression.name
         names.append(name)

@@ -88,7 +88,10 @@ def _unpivoted(node: exp.Pivot, scope: Scope, source: str) -> Relation:
             unsupported(scope.script.text, item, "UNPIVOT name that is not a STRING")
         values.append(scope.compile(column))
         labels.append(label.name if label is not None else column.name)
-    used = {(item.this if isinstance(item, exp.PivotAlias | exp.Alias) else item).name.casefold() for item in field.expressions}
+    used = {
+        (item.this if isinstance(item, exp.PivotAlias | exp.Alias) else item).name.casefold()
+        for item in field.expressions
+    }
     kind, found = common(node, scope, "UNPIVOT", values)
     if any(not t.same(value.type, kind) for value in values):
         wrong(scope.script.text, node, "UNPIVOT: the columns must have one type")

@@ -59,7 +59,11 @@ def with_clause(node: exp.Expr, scope: Scope) -> str:
         else:
             relation = query(cte.this, scope)
         parts.append(f"{own} AS ({relation.sql})")
-        scope.queries[name] = Relation(own, tuple(Named(c.name, replace(c.value, literal=None, parts=())) for c in relation.columns), relation.is_value)
+        scope.queries[name] = Relation(
+            own,
+            tuple(Named(c.name, replace(c.value, literal=None, parts=())) for c in relation.columns),
+            relation.is_value,
+        )
     word = "WITH RECURSIVE" if clause.args.get("recursive") else "WITH"
     return f"{word} {', '.join(parts)} "
 
@@ -75,7 +79,9 @@ def recursive(cte: exp.Expr, scope: Scope, own: str) -> Relation:
         unsupported(scope.script.text, cte, "this form of WITH RECURSIVE", "write base UNION ALL step")
     only(union, scope, "this", "expression", "distinct")
     base = query(union.this, scope)
-    scope.queries[cte.alias.casefold()] = Relation(own, tuple(Named(c.name, replace(c.value, literal=None, parts=())) for c in base.columns))
+    scope.queries[cte.alias.casefold()] = Relation(
+        own, tuple(Named(c.name, replace(c.value, literal=None, parts=())) for c in base.columns)
+    )
     step = query(union.expression, scope)
     if [c.value.type for c in base.columns] != [c.value.type for c in step.columns]:
         unsupported(scope.script.text, cte, "WITH RECURSIVE whose two parts differ in their types", "convert with CAST")
@@ -137,7 +143,9 @@ def aligned(node: exp.Expr, scope: Scope, word: str, parts: list[Relation]) -> t
 
 
 def _as_kinds(part: Relation, kinds: list[t.SqlType]) -> str:
-    if all(t.identical(c.value.type, kind) and not c.value.is_null for c, kind in zip(part.columns, kinds, strict=True)):
+    if all(
+        t.identical(c.value.type, kind) and not c.value.is_null for c, kind in zip(part.columns, kinds, strict=True)
+    ):
         return part.sql
     casts = []
     for column, kind in zip(part.columns, kinds, strict=True):
@@ -158,7 +166,9 @@ def sorted_relation(node: exp.Expr, scope: Scope, found: Relation, *, unordered:
     tail = limits(node, scope)
     if unordered and not tail:
         names = [f"o{i}" for i in range(len(keys))]
-        extra = "".join(f", {key.split(' ASC')[0].split(' DESC')[0]} AS {name}" for key, name in zip(keys, names, strict=True))
+        extra = "".join(
+            f", {key.split(' ASC')[0].split(' DESC')[0]} AS {name}" for key, name in zip(keys, names, strict=True)
+        )
         del extra
     order = f" ORDER BY {', '.join(keys)}" if keys else ""
     return replace(found, sql=f"SELECT {own}.* FROM ({found.sql}) AS {own}{order}{tail}")
@@ -181,7 +191,12 @@ def bare_scalar(node: exp.Expr, scope: Scope) -> Typed:
 
 def _only_column(node: exp.Expr, scope: Scope, relation: Relation) -> Named:
     if len(relation.columns) != 1:
-        wrong(scope.script.text, node, f"a subquery here has one column, not {len(relation.columns)}", "or SELECT AS STRUCT")
+        wrong(
+            scope.script.text,
+            node,
+            f"a subquery here has one column, not {len(relation.columns)}",
+            "or SELECT AS STRUCT",
+        )
     return relation.columns[0]
 
 

@@ -75,7 +75,9 @@ class Script:
 class Scope:
     """The names that an expression sees: those of its own FROM, then those around it."""
 
-    def __init__(self, script: Script, parent: "Scope | None" = None, queries: Mapping[str, Relation] | None = None) -> None:
+    def __init__(
+        self, script: Script, parent: "Scope | None" = None, queries: Mapping[str, Relation] | None = None
+    ) -> None:
         self.script, self.parent = script, parent
         self.queries: dict[str, Relation] = dict(queries if queries is not None else parent.queries if parent else {})
         self.sources: list[Source] = []
@@ -122,14 +124,20 @@ class Scope:
                 return self.fields(node, own[name], path[1:])
         ranges = [source for source in self.sources if source.alias.casefold() == name]
         if len(ranges) > 1:
-            wrong(self.script.text, node, f"{path[0]} is ambiguous: two tables have that alias", "give each its own alias")
+            wrong(
+                self.script.text, node, f"{path[0]} is ambiguous: two tables have that alias", "give each its own alias"
+            )
         if ranges:
             return self._in_range(node, ranges[0], path)
         if name in self.merged:
             return self.fields(node, self.merged[name].value, path[1:])
-        found = [c.value for source in self.sources for c in [*source.columns, *source.hidden] if c.name.casefold() == name]
+        found = [
+            c.value for source in self.sources for c in [*source.columns, *source.hidden] if c.name.casefold() == name
+        ]
         if len(found) > 1:
-            wrong(self.script.text, node, f"column {path[0]} is ambiguous", f"write the table before it: table.{path[0]}")
+            wrong(
+                self.script.text, node, f"column {path[0]} is ambiguous", f"write the table before it: table.{path[0]}"
+            )
         return self.fields(node, found[0], path[1:]) if found else None
 
     def _in_range(self, node: exp.Expr, source: Source, path: Sequence[str]) -> Typed:

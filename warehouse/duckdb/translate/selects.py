@@ -127,7 +127,9 @@ def _order_by(parts: Parts, node: exp.Select, scope: Scope, items: Sequence[Name
         outputs = {item.value.sql for item in items}
         for key in parts.order:
             if key.value not in outputs:
-                wrong(scope.script.text, node.args["order"], "ORDER BY after SELECT DISTINCT must name a selected column")
+                wrong(
+                    scope.script.text, node.args["order"], "ORDER BY after SELECT DISTINCT must name a selected column"
+                )
     return f" ORDER BY {', '.join(parts.order)}"
 
 
@@ -226,7 +228,9 @@ class OrderKey(str):
     value: str
 
 
-def ordering(node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed], *, distinct: bool = False) -> list[OrderKey]:
+def ordering(
+    node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed], *, distinct: bool = False
+) -> list[OrderKey]:
     """ORDER BY's keys as DuckDB's texts, NULLs and NaN where GoogleSQL has them."""
     keys: list[OrderKey] = []
     for part in node.expressions if node is not None else ():

@@ -161,7 +161,12 @@ def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str
 
 def _depends(sql: str, scope: Scope) -> bool:
     """Whether the text refers to an item of this FROM."""
-    own = {name for source in scope.sources for column in source.columns for name in re.findall(r"\bt\d+\b", column.value.sql)}
+    own = {
+        name
+        for source in scope.sources
+        for column in source.columns
+        for name in re.findall(r"\bt\d+\b", column.value.sql)
+    }
     own |= {name for source in scope.sources if source.element for name in re.findall(r"\bt\d+\b", source.element.sql)}
     return bool(own & set(re.findall(r"\bt\d+\b", sql)))
 

@@ -11,7 +11,7 @@ from warehouse.duckdb.translate.selects import unique
 from warehouse.duckdb.translate.storing import stored_value
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed, coerce, duckdb_type, quoted
-from warehouse.errors import SqlError
+from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
 from warehouse.types import Column, SqlType, type_of
 
@@ -109,6 +109,13 @@ def _unsized(type_: SqlType) -> SqlType:
     return SqlType(type_.name) if type_.parameters else type_
 
 
+def _known(target: exp.Table, script: Script) -> tuple[Column, ...]:
+    try:
+        return script.columns(TableName(target.db, target.name))
+    except TableNotFound as error:
+        wrong(script.text, target, str(error))
+
+
 def _insert(tree: exp.Insert, script: Script) -> list[str]:
     for name, value in tree.args.items():
         if value and name not in ("this", "expression"):
@@ -116,7 +123,7 @@ def _insert(tree: exp.Insert, script: Script) -> list[str]:
     schema = tree.this if isinstance(tree.this, exp.Schema) else None
     target = schema.this if schema is not None else tree.this
     table = _name(target, script)
-    known = {c.name.casefold(): c for c in script.columns(TableName(target.db, target.name))}
+    known = {c.name.casefold(): c for c in _known(target, script)}
     names = [part.name for part in schema.expressions] if schema is not None else [c.name for c in known.values()]
     for name in names:
         if name.casefold() not in known:

@@ -24,8 +24,34 @@ GRAMMAR = frozenset({"CAST", "SAFE_CAST", "EXTRACT", "ARRAY", "STRUCT", "EXISTS"
 WORDS = frozenset(
     {"AS", "IN", "ANY", "ALL", "SOME", "OVER", "USING", "ON", "AND", "OR", "NOT", "LIKE", "BETWEEN", "WHEN", "THEN"}
     | {"ELSE", "CASE", "FROM", "JOIN", "SELECT", "DISTINCT", "WHERE", "BY", "HAVING", "LIMIT", "VALUES", "INTERVAL"}
-    | {"OFFSET", "ORDINAL", "SAFE_OFFSET", "SAFE_ORDINAL", "ROLLUP", "CUBE", "SETS", "GROUPING SETS", "PIVOT", "UNPIVOT", "FOR", "QUALIFY"}
-    | {"UNION", "EXCEPT", "INTERSECT", "EXISTS", "IS", "SET", "END", "TABLESAMPLE", "WINDOW", "NULLS", "RECURSIVE", "INTO"}
+    | {
+        "OFFSET",
+        "ORDINAL",
+        "SAFE_OFFSET",
+        "SAFE_ORDINAL",
+        "ROLLUP",
+        "CUBE",
+        "SETS",
+        "GROUPING SETS",
+        "PIVOT",
+        "UNPIVOT",
+        "FOR",
+        "QUALIFY",
+    }
+    | {
+        "UNION",
+        "EXCEPT",
+        "INTERSECT",
+        "EXISTS",
+        "IS",
+        "SET",
+        "END",
+        "TABLESAMPLE",
+        "WINDOW",
+        "NULLS",
+        "RECURSIVE",
+        "INTO",
+    }
     | {"LATERAL", "TABLE", "EXTEND", "DESC", "ASC", "MATERIALIZED", "NUMERIC", "BIGNUMERIC", "DECIMAL", "CORRESPONDING"}
 )
 BEFORE_NO_CALL = frozenset(
@@ -55,8 +81,12 @@ def parse_by_name(text: str) -> list[exp.Expr]:
         ) from error
 
 
-_ESCAPES = re.compile(r"\\([abfnrtv\\?\"'`\n]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.?)", re.DOTALL)
-_KNOWN = re.compile(r"\\([abfnrtv\\?\"'`\n]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})", re.DOTALL)
+_ESCAPES = re.compile(
+    r"\\([abfnrtv\\?\"'`\n]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.?)", re.DOTALL
+)
+_KNOWN = re.compile(
+    r"\\([abfnrtv\\?\"'`\n]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})", re.DOTALL
+)
 
 
 def _check_escapes(tokens: list[Token], text: str) -> None:

@@ -275,7 +275,9 @@ def _structs(values: list[Typed]) -> SqlType | None:
         return None
     columns = []
     for index, field in enumerate(values[0].type.fields):
-        kind = supertype(value.parts[index] if value.parts else Typed("", value.type.fields[index].type) for value in values)
+        kind = supertype(
+            value.parts[index] if value.parts else Typed("", value.type.fields[index].type) for value in values
+        )
         if kind is None:
             return None
         columns.append(Column(field.name, kind))

@@ -197,5 +197,3 @@ def _assembled(codes: list[str], kind: SqlType, pattern: str) -> str:
         f" * CASE WHEN {offset} LIKE '-%' THEN -1 ELSE 1 END END"
     )
     return f"timezone('UTC', {local_time} - to_minutes({minutes}))"
-
-

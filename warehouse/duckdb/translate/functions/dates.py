@@ -114,7 +114,9 @@ def shifted(node: exp.Expr, scope: Scope, value: Typed, count: str, part: str) -
     kind = value.type.name
     if kind == "DATE" and part in CLOCK_UNITS:
         value, kind = Typed(f"CAST({value.sql} AS TIMESTAMP)", DATETIME), "DATETIME"
-    fits = {"DATE": DATE_UNITS, "TIME": CLOCK_UNITS, "TIMESTAMP": {*CLOCK_UNITS, "DAY"}}.get(kind, DATE_UNITS | CLOCK_UNITS)
+    fits = {"DATE": DATE_UNITS, "TIME": CLOCK_UNITS, "TIMESTAMP": {*CLOCK_UNITS, "DAY"}}.get(
+        kind, DATE_UNITS | CLOCK_UNITS
+    )
     if part not in fits or part.startswith(("WEEK(", "ISO")):
         wrong(scope.script.text, node, f"{kind} cannot be moved by {part}")
     if kind == "DATE" and part in ("DAY", "WEEK"):
@@ -129,7 +131,9 @@ def shifted(node: exp.Expr, scope: Scope, value: Typed, count: str, part: str) -
     return Typed(CHECKED[kind](sql) if kind in CHECKED else sql, value.type)
 
 
-@function("DATE_ADD", "DATE_SUB", "DATETIME_ADD", "DATETIME_SUB", "TIMESTAMP_ADD", "TIMESTAMP_SUB", "TIME_ADD", "TIME_SUB")
+@function(
+    "DATE_ADD", "DATE_SUB", "DATETIME_ADD", "DATETIME_SUB", "TIMESTAMP_ADD", "TIMESTAMP_SUB", "TIME_ADD", "TIME_SUB"
+)
 def add(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """DATE_ADD(x, INTERVAL n unit) and the like"""
     name = name_of(node)
@@ -172,7 +176,9 @@ def diff(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         kind = common.name if common is not None and common.name in ("DATETIME", "TIMESTAMP") else "DATE"
     a, b = (as_type(node, scope, name, value, SqlType(kind)).sql for value in values)
     part = unit_of(parts[2], scope)
-    allowed = {"DATE": DATE_UNITS, "TIME": CLOCK_UNITS, "TIMESTAMP": {*CLOCK_UNITS, "DAY"}}.get(kind, DATE_UNITS | CLOCK_UNITS)
+    allowed = {"DATE": DATE_UNITS, "TIME": CLOCK_UNITS, "TIMESTAMP": {*CLOCK_UNITS, "DAY"}}.get(
+        kind, DATE_UNITS | CLOCK_UNITS
+    )
     if part not in allowed:
         wrong(scope.script.text, node, f"{name} of {kind} does not take {part}")
     return Typed(diff_sql(kind, a, b, part), INT64)
@@ -382,7 +388,11 @@ def constructor(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     value = values[0]
     if isinstance(value.literal, str):
         return as_type(node, scope, name, value, SqlType(name))
-    takes = {"DATE": (*INSTANTS[:3], "STRING"), "DATETIME": (*INSTANTS[:3], "STRING"), "TIMESTAMP": (*INSTANTS[:3], "STRING")}
+    takes = {
+        "DATE": (*INSTANTS[:3], "STRING"),
+        "DATETIME": (*INSTANTS[:3], "STRING"),
+        "TIMESTAMP": (*INSTANTS[:3], "STRING"),
+    }
     if value.type.name not in takes.get(name, ("TIME", "DATETIME", "TIMESTAMP")):
         return no_signature(node, scope, name, values)
     if value.type == STRING and name in ("DATE", "DATETIME"):

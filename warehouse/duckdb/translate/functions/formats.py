@@ -52,7 +52,9 @@ def _piece(node: exp.Expr, scope: Scope, match: re.Match[str], value: Typed) -> 
         return _integer(node, scope, match, as_type(node, scope, f"FORMAT {match[0]}", value, INT64))
     if letter in "xXo" and not flags.strip("-0") and precision is None:
         number = as_type(node, scope, f"FORMAT {match[0]}", value, INT64).sql
-        return bind(f"CASE WHEN {{x}} < 0 THEN error('FORMAT') ELSE printf('%{flags}{width}{letter}', {{x}}) END", x=number)
+        return bind(
+            f"CASE WHEN {{x}} < 0 THEN error('FORMAT') ELSE printf('%{flags}{width}{letter}', {{x}}) END", x=number
+        )
     if letter in "feEgG" and not set(flags) - set("-+ 0"):
         return _float(node, scope, match, value)
     if letter == "s":
@@ -75,7 +77,9 @@ def _integer(node: exp.Expr, scope: Scope, match: re.Match[str], value: Typed) -
     if "'" in flags:
         if set(flags) - {"'"}:
             unsupported(scope.script.text, node, f"FORMAT {match[0]}")
-        return _padded(node, scope, "", width, f"format('{{{{:,}}}}', {value.sql})".replace("{{", "{").replace("}}", "}"))
+        return _padded(
+            node, scope, "", width, f"format('{{{{:,}}}}', {value.sql})".replace("{{", "{").replace("}}", "}")
+        )
     return f"printf('%{flags}{width}d', {value.sql})"
 
 
@@ -99,9 +103,7 @@ def _padded(node: exp.Expr, scope: Scope, flags: str, width: str, sql: str) -> s
     return bind(f"{word}({{x}}, greatest(length({{x}}), {width})::INTEGER, ' ')", x=sql)
 
 
-FLOAT_TEXT = (
-    "regexp_replace(" + STRING_OF_FLOAT64 + ", '^(-?[0-9]+)$', '\\1.0')"
-)
+FLOAT_TEXT = "regexp_replace(" + STRING_OF_FLOAT64 + ", '^(-?[0-9]+)$', '\\1.0')"
 
 
 def printed(value: Typed) -> str | None:

@@ -15,7 +15,18 @@ from warehouse.duckdb.translate.functions.formats import FLOAT_TEXT
 from warehouse.duckdb.translate.functions.registry import argument, function
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import BOOL, FLOAT64, INT64, JSON, STRING, Typed, bind, field_names, quoted, string_sql
+from warehouse.duckdb.translate.typed import (
+    BOOL,
+    FLOAT64,
+    INT64,
+    JSON,
+    STRING,
+    Typed,
+    bind,
+    field_names,
+    quoted,
+    string_sql,
+)
 from warehouse.types import SqlType, array_of
 
 
@@ -31,7 +42,13 @@ def json_literal(node: exp.Expr, scope: Scope) -> Typed:
 def normal(node: exp.Expr, scope: Scope, text: str) -> str:
     """A document as GoogleSQL keeps it: sorted keys, no blanks."""
     try:
-        return json.dumps(json.loads(text, parse_float=_Number), sort_keys=True, separators=(",", ":"), ensure_ascii=False, cls=_Encoder)
+        return json.dumps(
+            json.loads(text, parse_float=_Number),
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=False,
+            cls=_Encoder,
+        )
     except ValueError as error:
         wrong(scope.script.text, node, f"invalid JSON: {error}")
 
@@ -65,7 +82,9 @@ def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
             unsupported(scope.script.text, node, f"the JSON path {text!r}")
         old = "EXTRACT" in name_of(node)
         if (match[2] is not None and old) or ((match[3] or match[4]) is not None and not old):
-            wrong(scope.script.text, node, f"the JSON path {text!r} quotes names in another way than {name_of(node)} does")
+            wrong(
+                scope.script.text, node, f"the JSON path {text!r} quotes names in another way than {name_of(node)} does"
+            )
         name = next((group for group in match.groups()[:4] if group is not None), None)
         if name is not None and ('"' in name or "\\" in name):
             unsupported(scope.script.text, node, f"the JSON path {text!r}")
@@ -146,7 +165,13 @@ def parse_json(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if len(values) != 1:
         unsupported(scope.script.text, node, "PARSE_JSON with a rounding mode")
     text = as_type(node, scope, "PARSE_JSON", values[0], STRING)
-    return Typed(bind("(CASE WHEN {x} IS NULL THEN NULL WHEN json_valid({x}) THEN json({x}) ELSE error('Invalid input to PARSE_JSON') END)", x=text.sql), JSON)
+    return Typed(
+        bind(
+            "(CASE WHEN {x} IS NULL THEN NULL WHEN json_valid({x}) THEN json({x}) ELSE error('Invalid input to PARSE_JSON') END)",
+            x=text.sql,
+        ),
+        JSON,
+    )
 
 
 @function("JSON_TYPE")
@@ -162,7 +187,11 @@ def json_type(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 SCALARS = {
     "STRING": (STRING, "VARCHAR", "{s}"),
     "BOOL": (BOOL, "BOOLEAN", "CAST({s} AS BOOLEAN)"),
-    "INT64": (INT64, "BIGINT UBIGINT DOUBLE", "CASE WHEN CAST({s} AS DOUBLE) = floor(CAST({s} AS DOUBLE)) THEN CASE WHEN regexp_matches({s}, '^-?[0-9]+$') THEN CAST({s} AS BIGINT) ELSE CAST(CAST({s} AS DOUBLE) AS BIGINT) END ELSE error('The provided JSON number is not an integer') END"),
+    "INT64": (
+        INT64,
+        "BIGINT UBIGINT DOUBLE",
+        "CASE WHEN CAST({s} AS DOUBLE) = floor(CAST({s} AS DOUBLE)) THEN CASE WHEN regexp_matches({s}, '^-?[0-9]+$') THEN CAST({s} AS BIGINT) ELSE CAST(CAST({s} AS DOUBLE) AS BIGINT) END ELSE error('The provided JSON number is not an integer') END",
+    ),
     "FLOAT64": (FLOAT64, "BIGINT UBIGINT DOUBLE HUGEINT", "CAST({s} AS DOUBLE)"),
 }
 
@@ -211,12 +240,16 @@ def _struct_text(sql: str, kind: SqlType, *, strict: bool) -> str | None:
             return None
         fields.append(f"{string_sql(json.dumps(field.name, ensure_ascii=False) + ':')} || {text}")
     body = " || ',' || ".join(f"({field})" for field in fields)
-    return f"list_transform([{sql}], lambda f_: CASE WHEN f_ IS NULL THEN 'null' ELSE '{{' || {body} || '}}' END)[1]".replace("{{", "{").replace("}}", "}")
+    return f"list_transform([{sql}], lambda f_: CASE WHEN f_ IS NULL THEN 'null' ELSE '{{' || {body} || '}}' END)[1]".replace(
+        "{{", "{"
+    ).replace("}}", "}")
 
 
 def _texts(strict: bool) -> dict[str, str]:
     clock = f"strftime({{x}}, '%Y-%m-%dT%H:%M:%S') || {FRACTION}"
-    wide = "CASE WHEN abs({x}) > 9007199254740992 THEN '\"' || CAST({x} AS VARCHAR) || '\"' ELSE CAST({x} AS VARCHAR) END"
+    wide = (
+        "CASE WHEN abs({x}) > 9007199254740992 THEN '\"' || CAST({x} AS VARCHAR) || '\"' ELSE CAST({x} AS VARCHAR) END"
+    )
     number = "CASE WHEN isnan({x}) THEN '\"NaN\"' WHEN isinf({x}) THEN CASE WHEN {x} > 0 THEN '\"Infinity\"' ELSE '\"-Infinity\"' END ELSE "
     return {
         "INT64": wide if strict else "CAST({x} AS VARCHAR)",

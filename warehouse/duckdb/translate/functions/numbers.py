@@ -24,14 +24,22 @@ define("RAND", "-> FLOAT64", "random()")
 define("PI", "-> FLOAT64", "pi()")
 _FINITE = "CASE WHEN isfinite({0}) OR NOT isfinite({{a}}) OR {{a}} IS NULL THEN {0} ELSE error('Floating point error in function: {1}') END"
 define("EXP", "FLOAT64 -> FLOAT64", _FINITE.format("exp({a})", "EXP"))
-define("SQRT", "FLOAT64 -> FLOAT64", "CASE WHEN {a} < 0 THEN error('Argument to SQRT cannot be negative') ELSE sqrt({a}) END")
+define(
+    "SQRT",
+    "FLOAT64 -> FLOAT64",
+    "CASE WHEN {a} < 0 THEN error('Argument to SQRT cannot be negative') ELSE sqrt({a}) END",
+)
 for _name, _duck in (("LN", "ln"), ("LOG10", "log10")):
     define(
         _name,
         "FLOAT64 -> FLOAT64",
         f"CASE WHEN {{a}} <= 0 THEN error('Floating point error in function: {_name}') ELSE {_duck}({{a}}) END",
     )
-define("LOG", "FLOAT64 -> FLOAT64", "CASE WHEN {a} <= 0 THEN error('Floating point error in function: LOG') ELSE ln({a}) END")
+define(
+    "LOG",
+    "FLOAT64 -> FLOAT64",
+    "CASE WHEN {a} <= 0 THEN error('Floating point error in function: LOG') ELSE ln({a}) END",
+)
 define(
     "LOG",
     "FLOAT64 FLOAT64 -> FLOAT64",
@@ -54,8 +62,16 @@ _POW = (
     " ELSE pow({a}, {b}) END"
 )
 define("POW POWER", "FLOAT64 FLOAT64 -> FLOAT64", _POW)
-define("DIV", "INT64 INT64 -> INT64", "CASE WHEN {b} = 0 THEN error('division by zero: DIV') ELSE CAST({a} // {b} AS BIGINT) END")
-define("MOD", "INT64 INT64 -> INT64", "CASE WHEN {b} = 0 THEN error('division by zero: MOD') WHEN {b} = -1 THEN 0 ELSE {a} % {b} END")
+define(
+    "DIV",
+    "INT64 INT64 -> INT64",
+    "CASE WHEN {b} = 0 THEN error('division by zero: DIV') ELSE CAST({a} // {b} AS BIGINT) END",
+)
+define(
+    "MOD",
+    "INT64 INT64 -> INT64",
+    "CASE WHEN {b} = 0 THEN error('division by zero: MOD') WHEN {b} = -1 THEN 0 ELSE {a} % {b} END",
+)
 _UNITS_A, _UNITS_B = UNSCALED.replace("{x}", "{a}"), UNSCALED.replace("{x}", "{b}")
 define(
     "DIV",
@@ -77,7 +93,11 @@ define("TRUNC", "FLOAT64 -> FLOAT64", "trunc({a})")
 define("TRUNC", "NUMERIC -> NUMERIC", "trunc({a})::DECIMAL(38,9)")
 define("ROUND", "FLOAT64 -> FLOAT64", "round({a})")
 define("ROUND", "NUMERIC -> NUMERIC", "round({a})::DECIMAL(38,9)")
-define("IEEE_DIVIDE", "FLOAT64 FLOAT64 -> FLOAT64", "CASE WHEN {b} = 0 AND ({a} = 0 OR isnan({a})) THEN 'nan'::DOUBLE ELSE {a} / {b} END")
+define(
+    "IEEE_DIVIDE",
+    "FLOAT64 FLOAT64 -> FLOAT64",
+    "CASE WHEN {b} = 0 AND ({a} = 0 OR isnan({a})) THEN 'nan'::DOUBLE ELSE {a} / {b} END",
+)
 define("SAFE_ADD", "INT64 INT64 -> INT64", "TRY({a} + {b})")
 define("SAFE_SUBTRACT", "INT64 INT64 -> INT64", "TRY({a} - {b})")
 define("SAFE_MULTIPLY", "INT64 INT64 -> INT64", "TRY({a} * {b})")
@@ -135,15 +155,21 @@ def numeric_rounded(value: Typed, word: str, digits: int) -> Typed:
     if digits >= 9:
         return value
     if digits >= 0:
-        template = f"CAST({word}({{a}}, {digits}) AS DECIMAL(38,9))" if word == "round" else (
-            f"CAST(trunc({{a}} * 1{'0' * digits}) / 1{'0' * digits} AS DECIMAL(38,9))"
+        template = (
+            f"CAST({word}({{a}}, {digits}) AS DECIMAL(38,9))"
+            if word == "round"
+            else (f"CAST(trunc({{a}} * 1{'0' * digits}) / 1{'0' * digits} AS DECIMAL(38,9))")
         )
         if word == "trunc":
-            template = f"{{a}} - {{a}} % {t.numeric_sql(str(10.0 ** -digits if digits else 1))}"
+            template = f"{{a}} - {{a}} % {t.numeric_sql(str(10.0**-digits if digits else 1))}"
         return Typed(f"CAST({bind(template, a=value.sql)} AS DECIMAL(38,9))", value.type)
     unit = f"'1{'0' * -digits}'::DECIMAL(38,9)"
     cut = f"({{a}} - {{a}} % {unit})"
-    template = cut if word == "trunc" else f"({cut} + CASE WHEN abs({{a}} % {unit}) * 2 >= {unit} THEN sign({{a}}) * {unit} ELSE 0 END)"
+    template = (
+        cut
+        if word == "trunc"
+        else f"({cut} + CASE WHEN abs({{a}} % {unit}) * 2 >= {unit} THEN sign({{a}}) * {unit} ELSE 0 END)"
+    )
     return Typed(f"CAST({bind(template, a=value.sql)} AS DECIMAL(38,9))", value.type)
 
 
@@ -156,7 +182,9 @@ def safe_operator(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     name = name_of(node)
     if len(values) == 2 and t.supertype(values) == t.NUMERIC:
         kind, (a, b) = common(node, scope, name, values)
-        sql = {"SAFE_DIVIDE": N_DIV, "SAFE_MULTIPLY": N_MUL, "SAFE_ADD": "{a} + {b}", "SAFE_SUBTRACT": "{a} - {b}"}[name]
+        sql = {"SAFE_DIVIDE": N_DIV, "SAFE_MULTIPLY": N_MUL, "SAFE_ADD": "{a} + {b}", "SAFE_SUBTRACT": "{a} - {b}"}[
+            name
+        ]
         return Typed(bind(t.attempt(sql), a=a.sql, b=b.sql), kind)
     return by_signature(node, scope, name, values)
 

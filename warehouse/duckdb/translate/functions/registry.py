@@ -120,7 +120,9 @@ def safe(node: exp.Expr, scope: Scope) -> Typed:
     names = {name for argument in inner.expressions for name in [scope_text(argument, scope)] if name}
     if all(t.is_simple(name) or "error" not in name for name in names):
         return Typed(t.attempt(value.sql), value.type)
-    return unsupported(scope.script.text, node, "SAFE. around arguments that may fail", "compute them in a subquery first")
+    return unsupported(
+        scope.script.text, node, "SAFE. around arguments that may fail", "compute them in a subquery first"
+    )
 
 
 def scope_text(node: exp.Expr, scope: Scope) -> str:

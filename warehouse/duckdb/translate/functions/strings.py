@@ -16,7 +16,11 @@ from warehouse.types import array_of
 # GoogleSQL maps a few letters to several, which DuckDB does not: ß is known, any other fails.
 _ODD = "".join(char for char in map(chr, range(0x80, 0x20000)) if len(char.upper()) > 1 and char != "ß")
 _NO_CASE = "error('the embedded engine cannot change the case of this text as BigQuery does')"
-define("UPPER", "STRING -> STRING", f"CASE WHEN regexp_matches({{a}}, '[{_ODD}]') THEN {_NO_CASE} ELSE upper(replace({{a}}, 'ß', 'SS')) END")
+define(
+    "UPPER",
+    "STRING -> STRING",
+    f"CASE WHEN regexp_matches({{a}}, '[{_ODD}]') THEN {_NO_CASE} ELSE upper(replace({{a}}, 'ß', 'SS')) END",
+)
 define("LOWER", "STRING -> STRING", f"CASE WHEN regexp_matches({{a}}, '[İΣ]') THEN {_NO_CASE} ELSE lower({{a}}) END")
 define("LENGTH CHAR_LENGTH CHARACTER_LENGTH", "STRING -> INT64", "length({a})")
 define("LENGTH", "BYTES -> INT64", "octet_length({a})")
@@ -29,16 +33,28 @@ define("RTRIM", "STRING -> STRING", f"regexp_replace({{a}}, '{_SPACE}$', '')")
 define("TRIM", "STRING STRING -> STRING", "trim({a}, {b})")
 define("LTRIM", "STRING STRING -> STRING", "ltrim({a}, {b})")
 define("RTRIM", "STRING STRING -> STRING", "rtrim({a}, {b})")
-define("REPLACE", "STRING STRING STRING -> STRING", "CASE WHEN {b} = '' AND {c} IS NOT NULL THEN {a} ELSE replace({a}, {b}, {c}) END")
+define(
+    "REPLACE",
+    "STRING STRING STRING -> STRING",
+    "CASE WHEN {b} = '' AND {c} IS NOT NULL THEN {a} ELSE replace({a}, {b}, {c}) END",
+)
 define("REVERSE", "STRING -> STRING", "array_to_string(list_reverse(string_split({a}, '')), '')")
 _REPEAT = "CASE WHEN {b} < 0 THEN error('REPEAT: the count is negative') ELSE repeat({a}, {b}) END"
 define("REPEAT", "STRING INT64 -> STRING", _REPEAT)
 define("STARTS_WITH", "STRING STRING -> BOOL", "starts_with({a}, {b})")
 define("ENDS_WITH", "STRING STRING -> BOOL", "ends_with({a}, {b})")
 define("STRPOS", "STRING STRING -> INT64", "CASE WHEN {b} = '' AND {a} IS NOT NULL THEN 1 ELSE strpos({a}, {b}) END")
-define("ASCII", "STRING -> INT64", "CASE WHEN {a} = '' THEN 0 WHEN ascii({a}) > 127 THEN error('ASCII: not an ASCII character') ELSE ascii({a}) END")
+define(
+    "ASCII",
+    "STRING -> INT64",
+    "CASE WHEN {a} = '' THEN 0 WHEN ascii({a}) > 127 THEN error('ASCII: not an ASCII character') ELSE ascii({a}) END",
+)
 define("UNICODE", "STRING -> INT64", "CASE WHEN {a} = '' THEN 0 ELSE unicode({a})::BIGINT END")
-define("CHR", "INT64 -> STRING", "CASE WHEN {a} = 0 THEN '' WHEN {a} < 0 OR {a} > 1114111 OR {a} BETWEEN 55296 AND 57343 THEN error('CHR: not a code point') ELSE chr({a}::INTEGER) END")
+define(
+    "CHR",
+    "INT64 -> STRING",
+    "CASE WHEN {a} = 0 THEN '' WHEN {a} < 0 OR {a} > 1114111 OR {a} BETWEEN 55296 AND 57343 THEN error('CHR: not a code point') ELSE chr({a}::INTEGER) END",
+)
 define("TO_HEX", "BYTES -> STRING", "lower(hex({a}))")
 define("FROM_HEX", "STRING -> BYTES", "unhex(CASE WHEN length({a}) % 2 = 1 THEN '0' || {a} ELSE {a} END)")
 define("TO_BASE64", "BYTES -> STRING", "to_base64({a})")
@@ -49,10 +65,26 @@ define("SHA256", "STRING -> BYTES", "unhex(sha256({a}))")
 define("MD5", "BYTES -> BYTES", "unhex(md5({a}))")
 define("SHA1", "BYTES -> BYTES", "unhex(sha1({a}))")
 define("SHA256", "BYTES -> BYTES", "unhex(sha256({a}))")
-define("TO_CODE_POINTS", "STRING -> ARRAY<INT64>", "CASE WHEN {a} = '' THEN []::BIGINT[] ELSE list_transform(string_split({a}, ''), lambda c_: unicode(c_)::BIGINT) END")
-define("CODE_POINTS_TO_STRING", "ARRAY<INT64> -> STRING", "array_to_string(list_transform({a}, lambda c_: chr(c_::INTEGER)), '')")
-define("LEFT", "STRING INT64 -> STRING", "CASE WHEN {b} < 0 THEN error('LEFT: the length is negative') ELSE substring({a}, 1, {b}) END")
-define("RIGHT", "STRING INT64 -> STRING", "CASE WHEN {b} < 0 THEN error('RIGHT: the length is negative') WHEN {b} >= length({a}) THEN {a} ELSE substring({a}, length({a}) - {b} + 1, {b}) END")
+define(
+    "TO_CODE_POINTS",
+    "STRING -> ARRAY<INT64>",
+    "CASE WHEN {a} = '' THEN []::BIGINT[] ELSE list_transform(string_split({a}, ''), lambda c_: unicode(c_)::BIGINT) END",
+)
+define(
+    "CODE_POINTS_TO_STRING",
+    "ARRAY<INT64> -> STRING",
+    "array_to_string(list_transform({a}, lambda c_: chr(c_::INTEGER)), '')",
+)
+define(
+    "LEFT",
+    "STRING INT64 -> STRING",
+    "CASE WHEN {b} < 0 THEN error('LEFT: the length is negative') ELSE substring({a}, 1, {b}) END",
+)
+define(
+    "RIGHT",
+    "STRING INT64 -> STRING",
+    "CASE WHEN {b} < 0 THEN error('RIGHT: the length is negative') WHEN {b} >= length({a}) THEN {a} ELSE substring({a}, length({a}) - {b} + 1, {b}) END",
+)
 # Position 0 is read as 1, and one before the start as the start: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#substr
 _FROM = "CASE WHEN {b} = 0 OR {b} < -%s THEN 1 WHEN {b} < 0 THEN %s + {b} + 1 ELSE {b} END"
 _STRING_FROM, _BYTES_FROM = (_FROM.replace("%s", size) for size in ("length({a})", "octet_length({a})"))
@@ -235,5 +267,7 @@ def regexp_instr(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         unsupported(scope.script.text, node, "REGEXP_INSTR of a group")
     text = t.string_sql(pattern).replace("{", "{{").replace("}", "}}")
     sql = f"CASE WHEN NOT regexp_matches({{a}}, {text}) THEN 0 ELSE strpos({{a}}, regexp_extract({{a}}, {text})) END"
-    unsupported(scope.script.text, node, "REGEXP_INSTR") if "^" in pattern or "$" in pattern or "\\b" in pattern else None
+    unsupported(
+        scope.script.text, node, "REGEXP_INSTR"
+    ) if "^" in pattern or "$" in pattern or "\\b" in pattern else None
     return Typed(f"({bind(sql, a=values[0].sql)})", INT64)

@@ -16,8 +16,31 @@ from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed, clo
 
 RANKS = {"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
 # What DuckDB makes of "… OVER": each aggregate's text ends with its call, so that OVER can follow it.
-PLAIN = {"COUNT", "COUNTIF", "SUM", "AVG", "MIN", "MAX", "LOGICAL_AND", "LOGICAL_OR", "STRING_AGG", "ARRAY_AGG", "BIT_AND"}
-PLAIN |= {"BIT_OR", "BIT_XOR", "ANY_VALUE", "STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR_SAMP", "VAR_POP", "CORR"}
+PLAIN = {
+    "COUNT",
+    "COUNTIF",
+    "SUM",
+    "AVG",
+    "MIN",
+    "MAX",
+    "LOGICAL_AND",
+    "LOGICAL_OR",
+    "STRING_AGG",
+    "ARRAY_AGG",
+    "BIT_AND",
+}
+PLAIN |= {
+    "BIT_OR",
+    "BIT_XOR",
+    "ANY_VALUE",
+    "STDDEV",
+    "STDDEV_SAMP",
+    "STDDEV_POP",
+    "VARIANCE",
+    "VAR_SAMP",
+    "VAR_POP",
+    "CORR",
+}
 
 
 @handles(exp.Window)
@@ -129,7 +152,20 @@ def aggregate_in(inner: exp.Expr, scope: Scope) -> Typed:
     return aggregate(inner, scope, window=True)
 
 
-CALLS = ("sum", "count", "avg", "min", "max", "bool_and", "bool_or", "list", "string_agg", "any_value", "bit_and", "bit_or")
+CALLS = (
+    "sum",
+    "count",
+    "avg",
+    "min",
+    "max",
+    "bool_and",
+    "bool_or",
+    "list",
+    "string_agg",
+    "any_value",
+    "bit_and",
+    "bit_or",
+)
 CALLS = (*CALLS, "bit_xor", "stddev_samp", "stddev_pop", "var_samp", "var_pop", "corr")
 
 
@@ -143,7 +179,7 @@ def put_over(sql: str, over: str) -> str:
             index = end + 1
             continue
         name = next((call for call in CALLS if sql.startswith(f"{call}(", index)), None)
-        fresh = index == 0 or not (sql[index - 1].isalnum() or sql[index - 1] in "_.\"")
+        fresh = index == 0 or not (sql[index - 1].isalnum() or sql[index - 1] in '_."')
         if name is None or not fresh:
             result += sql[index]
             index += 1

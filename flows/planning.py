@@ -129,5 +129,5 @@ def _projection_place(script: Script, number: int, count: int, name: str) -> Pla
         return place_of(script.query.text, projections[number - 1])
     named = [projection for projection in projections if projection.alias_or_name.casefold() == name]
     stars = [projection for projection in projections if projection.is_star]
-    found: list[exp.Expr] = [*named[1:], *stars, *named]
+    found: list[exp.Expr] = [*named[1:], *stars, *named, *projections]
     return place_of(script.query.text, found[0]) if found else None

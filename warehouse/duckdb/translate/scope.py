@@ -149,7 +149,8 @@ class Scope:
         if len(found) > 1:
             wrong(self.script.text, node, f"column {path[0]}.{path[1]} is ambiguous")
         if not found:
-            hint = closest(path[1], [column.name for column in source.columns if column.name])
+            names = [column.name for column in source.columns if column.name]
+            hint = closest(path[1], names) or f"its columns are {', '.join(names)}"
             wrong(self.script.text, node, f"{path[0]} has no column {path[1]}", hint)
         return self.fields(node, found[0], path[2:])
 

@@ -149,7 +149,12 @@ def unnest(node: exp.Unnest, scope: Scope) -> str:
 def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str | None) -> str:
     """An array's elements as rows, its names put into `scope`."""
     if value.type.element is None:
-        wrong(scope.script.text, node, f"UNNEST takes an array, not {value.type}", "name an ARRAY, or make one: SPLIT(…), […]")
+        wrong(
+            scope.script.text,
+            node,
+            f"UNNEST takes an array, not {value.type}",
+            "name an ARRAY, or make one: SPLIT(…), […]",
+        )
     own = scope.script.alias()
     source = value_source(alias, Typed(f"{own}.v", value.type.element))
     if offset is not None:

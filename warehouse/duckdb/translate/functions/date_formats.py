@@ -11,9 +11,11 @@ from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.expressions import as_type
 from warehouse.duckdb.translate.functions.dates import local
 from warehouse.duckdb.translate.functions.registry import argument, function
+from warehouse.duckdb.translate.literals import from_local
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import STRING, Typed, bind, string_sql
+from warehouse.duckdb.translate.text import bind, string_sql
+from warehouse.duckdb.translate.typed import STRING, Typed
 from warehouse.types import SqlType
 
 ELEMENT = re.compile(r"%(E\dY|E[\d*]S|Ez|E?Q|[a-zA-Z%])")
@@ -133,9 +135,12 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     zoned = kind == t.TIMESTAMP and not set(codes) & {"z", "Ez"}
     sql = _assembled(codes, t.DATETIME if zoned else kind, pattern)
     failure = f"error('Failed to parse input string for {name}: ' || {{x}})"
-    checked = f"CASE WHEN {{x}} IS NULL THEN NULL WHEN NOT regexp_matches({{x}}, {_quoted(pattern)}) THEN {failure} ELSE {sql} END"
+    checked = (
+        f"CASE WHEN {{x}} IS NULL THEN NULL WHEN NOT regexp_matches({{x}}, {_quoted(pattern)}) THEN {failure} ELSE"
+        f" {sql} END"
+    )
     parsed = f"({bind(checked, x=text)})"
-    return Typed(t.from_local(parsed, zone) if zoned else parsed, kind)
+    return Typed(from_local(parsed, zone) if zoned else parsed, kind)
 
 
 def _quoted(pattern: str) -> str:
@@ -193,7 +198,7 @@ def _assembled(codes: list[str], kind: SqlType, pattern: str) -> str:
         return local_time
     offset = group("z", "Ez")
     minutes = (
-        f"CASE WHEN {offset} = 'Z' THEN 0 ELSE (CAST(substr({offset}, 2, 2) AS BIGINT) * 60 + CAST(right({offset}, 2) AS BIGINT))"
-        f" * CASE WHEN {offset} LIKE '-%' THEN -1 ELSE 1 END END"
+        f"CASE WHEN {offset} = 'Z' THEN 0 ELSE (CAST(substr({offset}, 2, 2) AS BIGINT) * 60 + CAST(right({offset}, 2)"
+        f" AS BIGINT)) * CASE WHEN {offset} LIKE '-%' THEN -1 ELSE 1 END END"
     )
     return f"timezone('UTC', {local_time} - to_minutes({minutes}))"

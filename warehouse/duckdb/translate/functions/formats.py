@@ -12,7 +12,8 @@ from warehouse.duckdb.translate.casts import STRING_OF_FLOAT64, to_string
 from warehouse.duckdb.translate.expressions import as_type
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, STRING, Typed, bind, string_sql
+from warehouse.duckdb.translate.text import bind, string_sql
+from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, STRING, Typed
 
 SPECIFIER = re.compile(r"%([-+ 0#']*)(\d*)(?:\.(\d+))?([a-zA-Z%])")
 

@@ -1,5 +1,6 @@
 """What each script would make, found in the order in which the scripts read each other, without building anything."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -110,16 +111,29 @@ def _unstorable(script: Script, columns: Columns) -> Iterator[Problem]:
     """A table's columns have names, and no two have one name:
     https://cloud.google.com/bigquery/docs/schemas#column_names"""
     seen: set[str] = set()
-    for number, column in enumerate(columns, start=1):
-        name = column.name.casefold()
+    for number in range(1, len(columns) + 1):
+        written = _written_name(script, number, columns)
+        name = written.casefold()
         place = _projection_place(script, number, len(columns), name)
         if not name:
             reason = f"column {number} of {script.table} has no name"
             yield Problem(script.path, place, reason, "write AS name after it")
         elif name in seen:
-            reason = f"{script.table} has two columns named {column.name}"
+            reason = f"{script.table} has two columns named {written}"
             yield Problem(script.path, place, reason, "give one of them another name with AS, or leave it out")
         seen.add(name)
+
+
+def _written_name(script: Script, number: int, columns: Columns) -> str:
+    """The name that the query gives its column of that number. BigQuery makes some up: `f0_`, and `id_1` for a second
+    `id`."""
+    projections = script.query.tree.selects
+    if len(projections) == len(columns) and not any(projection.is_star for projection in projections):
+        projection = projections[number - 1]
+        if isinstance(projection, exp.Alias | exp.Column | exp.Dot):
+            return projection.alias_or_name
+    name = columns[number - 1].name
+    return "" if re.fullmatch(r"f\d+_", name) else name
 
 
 def _projection_place(script: Script, number: int, count: int, name: str) -> Place | None:

@@ -161,10 +161,7 @@ def castable(value: Typed, to: SqlType) -> bool:
 def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None:
     """The value converted; None if there is no such conversion. `safe` gives NULL where the conversion fails."""
     simple = SqlType(to.name) if to.parameters else to
-    if value.is_null or value.parts:
-        found = coerce(value, simple)
-    else:
-        found = None
+    found = coerce(value, simple) if value.is_null or value.parts else None
     if found is None:
         if value.parts and value.type.element is not None and not _cast_sql("x", value.type, simple):
             return None

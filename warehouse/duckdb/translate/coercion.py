@@ -46,16 +46,16 @@ def coerce(value: Typed, to: SqlType) -> Typed | None:
         return Typed(f"[]::{duckdb_type(to)}", to)
     if value.parts and (to.element is not None) == (value.type.element is not None):
         return _coerce_parts(value, to)
-    if value.literal is not None:
-        found = _literal_as(value.literal, to)
-        if found is not None:
-            return Typed(found, to)
+    literal = _literal_as(value.literal, to) if value.literal is not None else None
+    return Typed(literal, to) if literal is not None else _widened(value, to)
+
+
+def _widened(value: Typed, to: SqlType) -> Typed | None:
+    """Of any value: INT64 to NUMERIC to FLOAT64, and DATE to DATETIME."""
     name = value.type.name
     if name in NUMBERS and to.name in NUMBERS and NUMBERS[name] < NUMBERS[to.name]:
         return Typed(_number_as(value.sql, name, to), to)
-    if (name, to.name) in _WIDER:
-        return Typed(f"CAST({value.sql} AS TIMESTAMP)", to)
-    return None
+    return Typed(f"CAST({value.sql} AS TIMESTAMP)", to) if (name, to.name) in _WIDER else None
 
 
 def _number_as(sql: str, name: str, to: SqlType) -> str:

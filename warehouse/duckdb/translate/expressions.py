@@ -163,7 +163,7 @@ def json_element(node: exp.Expr, scope: Scope, value: Typed, index: Typed) -> Ty
         return scope.field(node, value, index.literal)
     if isinstance(index.literal, int):
         return Typed(f"json_extract({value.sql}, '$[{index.literal}]')", value.type)
-    unsupported(scope.script.text, node, "JSON subscript that is not a literal")
+    return unsupported(scope.script.text, node, "JSON subscript that is not a literal")
 
 
 @handles(exp.Case)

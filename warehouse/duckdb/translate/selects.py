@@ -233,9 +233,7 @@ class OrderKey:
         return self.expression + self.direction
 
 
-def ordering(
-    node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed], *, distinct: bool = False
-) -> list[OrderKey]:
+def ordering(node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed]) -> list[OrderKey]:
     """ORDER BY's keys as DuckDB's texts, NULLs and NaN where GoogleSQL has them."""
     keys: list[OrderKey] = []
     for part in node.expressions if node is not None else ():

@@ -52,7 +52,10 @@ def stored_value(sql: str, type_: SqlType) -> str:
 def _stored_array(sql: str, type_: SqlType) -> str:
     inner = "{x}"
     if type_.element is not None and _holds_array(type_.element):
-        inner = f"list_transform({{x}}, lambda i_: {stored_value('i_', type_.element).replace('{', '{{').replace('}', '}}')})"
-    failure = "error('an array with a NULL element cannot be stored')"
-    template = f"CASE WHEN {{x}} IS NULL THEN []::{duckdb_type(type_)} WHEN list_count({{x}}) <> len({{x}}) THEN {failure} ELSE {inner} END"
+        element = stored_value("i_", type_.element).replace("{", "{{").replace("}", "}}")
+        inner = f"list_transform({{x}}, lambda i_: {element})"
+    template = (
+        f"CASE WHEN {{x}} IS NULL THEN []::{duckdb_type(type_)} WHEN list_count({{x}}) <> len({{x}})"
+        f" THEN error('an array with a NULL element cannot be stored') ELSE {inner} END"
+    )
     return bind(template, x=sql)

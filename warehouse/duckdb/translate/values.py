@@ -103,25 +103,28 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
     safe = isinstance(node, exp.TryCast)
     if isinstance(value.literal, str) and value.type == STRING and not to.parameters and to.name in TEXT_READERS:
         return text_literal(node, scope, value.literal, to, safe=safe)
-    if isinstance(value.literal, str) and to == NUMERIC and value.type == STRING:
-        if _is_typed(node, scope) and len(value.literal.strip().partition(".")[2].partition("e")[0]) > 9:
-            wrong(
-                scope.script.text,
-                node,
-                f"invalid NUMERIC literal {value.literal!r}: more than nine digits after the point",
-            )
-        found = numeric_sql(value.literal)
-        if found is None and not safe:
-            wrong(scope.script.text, node, f"invalid NUMERIC {value.literal!r}")
-        return Typed(found or "NULL::DECIMAL(38,9)", NUMERIC)
-    if to.name in ("BIGNUMERIC", "GEOGRAPHY") or value.type.name in ("BIGNUMERIC", "GEOGRAPHY"):
-        unsupported(scope.script.text, node, to.name if to.name in ("BIGNUMERIC", "GEOGRAPHY") else value.type.name)
+    if isinstance(value.literal, str) and value.type == STRING and to == NUMERIC:
+        return numeric_literal(node, scope, value.literal, safe=safe)
+    for kind in (to, value.type):
+        if kind.name in ("BIGNUMERIC", "GEOGRAPHY"):
+            unsupported(scope.script.text, node, kind.name)
     done = cast_value(value, to, safe=safe)
-    if done is None and "INTERVAL" in (to.name, value.type.name) and "STRING" in (to.name, value.type.name):
+    if done is not None:
+        return Typed(done.sql, done.type)
+    if {to.name, value.type.name} == {"INTERVAL", "STRING"}:
         unsupported(scope.script.text, node, f"CAST from {value.type} to {to}")
-    if done is None:
-        wrong(scope.script.text, node, f"invalid cast from {value.type} to {to}", "convert it with a function")
-    return Typed(done.sql, done.type)
+    reason = f"invalid cast from {value.type} to {to}"
+    return wrong(scope.script.text, node, reason, "convert it with a function")
+
+
+def numeric_literal(node: exp.Expr, scope: Scope, text: str, *, safe: bool) -> Typed:
+    """A NUMERIC that stands in the text."""
+    if _is_typed(node, scope) and len(text.strip().partition(".")[2].partition("e")[0]) > 9:
+        wrong(scope.script.text, node, f"invalid NUMERIC literal {text!r}: more than nine digits after the point")
+    found = numeric_sql(text)
+    if found is None and not safe:
+        wrong(scope.script.text, node, f"invalid NUMERIC {text!r}")
+    return Typed(found or "NULL::DECIMAL(38,9)", NUMERIC)
 
 
 def _is_typed(node: exp.Expr, scope: Scope) -> bool:

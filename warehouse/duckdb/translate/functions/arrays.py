@@ -15,7 +15,7 @@ from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.text import bind
 from warehouse.duckdb.translate.typed import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, Typed
-from warehouse.types import array_of
+from warehouse.types import SqlType, array_of
 
 
 def the_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr], *, count: int = 1) -> list[Typed]:
@@ -26,6 +26,13 @@ def the_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr], *, count: int
     if values[0].type.element is None:
         no_signature(node, scope, name_of(node), values)
     return values
+
+
+def element_of(value: Typed) -> SqlType:
+    """The type of an array's elements."""
+    if value.type.element is None:
+        raise TypeError(f"{value.type} is not an array")
+    return value.type.element
 
 
 @function("ARRAY_LENGTH")
@@ -87,13 +94,13 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
 def array_end(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_FIRST(a), ARRAY_LAST(a): an error for an empty array"""
     [value] = the_array(node, scope, parts)
-    assert value.type.element is not None
+    kind = element_of(value)
     index = "1" if name_of(node) == "ARRAY_FIRST" else "-1"
     sql = (
         f"CASE WHEN len({{a}}) = 0 THEN error('{name_of(node)} cannot get an element of an empty array') ELSE"
         f" ({{a}})[{index}] END"
     )
-    return Typed(f"({bind(sql, a=value.sql)})", value.type.element)
+    return Typed(f"({bind(sql, a=value.sql)})", kind)
 
 
 @function("ARRAY_SLICE")
@@ -113,8 +120,7 @@ def array_slice(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 def array_is_distinct(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_IS_DISTINCT(a): NULL counts as a value"""
     [value] = the_array(node, scope, parts)
-    assert value.type.element is not None
-    if value.type.element.name in ("STRUCT", "JSON", "FLOAT64"):
+    if element_of(value).name in ("STRUCT", "JSON", "FLOAT64"):
         unsupported(scope.script.text, node, f"ARRAY_IS_DISTINCT of {value.type}")
     sql = "(len(list_distinct({a})) + least(1, len({a}) - list_count({a})) = len({a}))"
     return Typed(bind(sql, a=value.sql), BOOL)

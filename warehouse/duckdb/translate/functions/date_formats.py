@@ -70,37 +70,32 @@ def _element(node: exp.Expr, scope: Scope, piece: str, kind: SqlType) -> str:
     if not piece.startswith("%"):
         return string_sql(piece).replace("{", "{{").replace("}", "}}")
     code = piece[1:]
-    if code == "%":
-        return "'%'"
     clock = code in CLOCK or code.endswith("S")
-    if (kind == t.DATE and clock) or (kind == t.TIME and not clock):
+    if code != "%" and ((kind == t.DATE and clock) or (kind == t.TIME and not clock)):
         unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
-    special = {
-        "Y": "CAST(date_part('year', {x}) AS VARCHAR)",
-        "E4Y": "printf('%04d', CAST(date_part('year', {x}) AS BIGINT))",
-        "Q": "CAST(date_part('quarter', {x}) AS VARCHAR)",
-        "e": "printf('%2d', CAST(date_part('day', {x}) AS BIGINT))",
-        "E*S": f"rtrim(rtrim({SECONDS} || '.' || {MICROS}, '0'), '.')",
-        "s": "CAST(epoch_us({x}) // 1000000 AS VARCHAR)",
-        "Z": "'UTC'",
-        "z": "'+0000'",
-        "Ez": "'+00:00'",
-    }
     if code in ("Z", "z", "Ez", "s") and kind != t.TIMESTAMP:
         unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
-    if code == "E*S":
-        return "(" + SECONDS + " || regexp_replace(regexp_replace('.' || " + MICROS + ", '0+$', ''), '[.]$', ''))"
     if re.fullmatch(r"E[1-6]S", code):
         return f"({SECONDS} || '.' || substr({MICROS}, 1, {code[1]}))"
-    if code in special:
-        return special[code]
-    if code in PLAIN:
-        return f"strftime({{x}}, '%{code}')"
-    return unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
+    if code not in SPECIAL and code not in PLAIN:
+        unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
+    return SPECIAL.get(code) or f"strftime({{x}}, '%{code}')"
 
 
-MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november"]
-MONTHS.append("december")
+SPECIAL = {
+    "%": "'%'",
+    "Y": "CAST(date_part('year', {x}) AS VARCHAR)",
+    "E4Y": "printf('%04d', CAST(date_part('year', {x}) AS BIGINT))",
+    "Q": "CAST(date_part('quarter', {x}) AS VARCHAR)",
+    "e": "printf('%2d', CAST(date_part('day', {x}) AS BIGINT))",
+    "E*S": f"({SECONDS} || regexp_replace(regexp_replace('.' || {MICROS}, '0+$', ''), '[.]$', ''))",
+    "s": "CAST(epoch_us({x}) // 1000000 AS VARCHAR)",
+    "Z": "'UTC'",
+    "z": "'+0000'",
+    "Ez": "'+00:00'",
+}
+MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september"]
+MONTHS += ["october", "november", "december"]
 # What each element reads: the pattern of its text, and how it counts.
 READS = {
     "Y": r"(\d{1,4})",

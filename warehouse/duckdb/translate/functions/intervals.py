@@ -43,7 +43,7 @@ def interval_sql(count: str, part: str, node: exp.Expr, scope: Scope) -> str:
         return f"to_days(({count} * {7 if part == 'WEEK' else 1})::INTEGER)"
     if part in MICROSECONDS:
         return f"to_microseconds({count} * {MICROSECONDS[part]})"
-    wrong(scope.script.text, node, f"INTERVAL does not take {part}")
+    return wrong(scope.script.text, node, f"INTERVAL does not take {part}")
 
 
 _SPANS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")

@@ -82,7 +82,8 @@ def _arguments(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> tuple[str
 
 
 SCALAR = "CASE WHEN json_type({x}) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN json_extract_string({x}, '$') END"
-# GoogleSQL gives a number as the text has it (1.50), DuckDB as it would write it (1.5): where they could differ, an error.
+# GoogleSQL gives a number as the text has it (1.50), DuckDB as it would write it (1.5): where they could differ, it
+# is an error.
 ODD_NUMBER = "'[0-9][.][0-9]*0([^0-9]|$)|[0-9][eE][-+]?[0-9]|[0-9.]{{17,}}'"
 AS_WRITTEN = (
     "CASE WHEN json_type({x}) = 'DOUBLE' AND regexp_matches({d}, "
@@ -222,9 +223,8 @@ def _struct_text(sql: str, kind: SqlType, *, strict: bool) -> str | None:
             return None
         fields.append(f"{string_sql(json.dumps(field.name, ensure_ascii=False) + ':')} || {text}")
     body = " || ',' || ".join(f"({field})" for field in fields)
-    return f"list_transform([{sql}], lambda f_: CASE WHEN f_ IS NULL THEN 'null' ELSE '{{' || {body} || '}}' END)[1]".replace(
-        "{{", "{"
-    ).replace("}}", "}")
+    text = "'{' || " + body + " || '}'"
+    return f"list_transform([{sql}], lambda f_: CASE WHEN f_ IS NULL THEN 'null' ELSE {text} END)[1]"
 
 
 def _texts(strict: bool) -> dict[str, str]:

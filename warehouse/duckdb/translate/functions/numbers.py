@@ -7,14 +7,14 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.arithmetic import F_DIV, F_SAFE, N_DIV, N_MUL, UNSCALED
-from warehouse.duckdb.translate.coercion import NUMBERS, coerce, supertype
-from warehouse.duckdb.translate.expressions import common, no_signature
+from warehouse.duckdb.translate.coercion import NUMBERS, supertype
+from warehouse.duckdb.translate.expressions import as_type, common, no_signature
 from warehouse.duckdb.translate.functions.registry import argument, define, function
 from warehouse.duckdb.translate.literals import numeric_sql
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.text import attempt, bind
-from warehouse.duckdb.translate.typed import FLOAT64, INT64, Typed
+from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed
 
 define("ABS", "INT64 -> INT64", "abs({a})")
 define("ABS", "FLOAT64 -> FLOAT64", "abs({a})")
@@ -132,35 +132,30 @@ def rounded(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         if len(values) == 3:
             unsupported(scope.script.text, node, f"{name} with a rounding mode")
         return no_signature(node, scope, name, values)
-    if values[0].type.name == "NUMERIC" and isinstance(values[1].literal, int):
-        return numeric_rounded(values[0], name.lower(), values[1].literal)
-    kind, _ = common(node, scope, name, [values[0], Typed("", FLOAT64)])
-    if values[0].type.name == "NUMERIC" or not isinstance(values[1].literal, int):
-        unsupported(scope.script.text, node, f"{name} to a number of digits that is not a literal")
     digits = values[1].literal
-    value = coerce(values[0], FLOAT64)
-    assert value is not None
-    del kind
-    if not -20 <= digits <= 20:
-        unsupported(scope.script.text, node, f"{name} to {digits} digits")
-    # By the digits of the double, written out in full: 2.675 is a little less than that.
+    if not isinstance(digits, int) or not -20 <= digits <= 20:
+        unsupported(scope.script.text, node, f"{name} to digits that are not a literal from -20 to 20")
+    if values[0].type == NUMERIC:
+        return numeric_rounded(values[0], name.lower(), digits)
+    value = as_type(node, scope, name, values[0], FLOAT64)
+    return Typed(f"({bind(float_rounded(name.lower(), digits), a=value.sql)})", FLOAT64)
+
+
+def float_rounded(word: str, digits: int) -> str:
+    """A FLOAT64 rounded or cut, by its digits written out in full: the double 2.675 is a little less than that."""
     if digits < 0:
         power = f"1e{-digits}::DOUBLE"
-        sql = f"CASE WHEN isfinite({{a}}) THEN {name.lower()}({{a}} / {power}) * {power} ELSE {{a}} END"
-    elif name == "TRUNC":
+        return f"CASE WHEN isfinite({{a}}) THEN {word}({{a}} / {power}) * {power} ELSE {{a}} END"
+    if word == "trunc":
         cut = f"CAST(regexp_replace(printf('%.{digits + 25}f', {{a}}), '.{{{{25}}}}$', '') AS DOUBLE)"
-        sql = f"CASE WHEN isfinite({{a}}) THEN {cut} ELSE {{a}} END"
-    else:
-        tie = f"regexp_matches(printf('%.{digits + 25}f', {{a}}), '50{{{{24}}}}$') AND abs({{a}}) < 1e15"
-        up = (
-            f"CAST(CAST(round(CAST(printf('%.{digits + 1}f', {{a}}) AS DECIMAL(38,{digits + 1})), {digits}) AS VARCHAR)"
-            " AS DOUBLE)"
-        )
-        sql = (
-            f"CASE WHEN NOT isfinite({{a}}) OR abs({{a}}) >= 1e15 THEN {{a}} WHEN {tie} THEN {up}"
-            f" ELSE CAST(printf('%.{digits}f', {{a}}) AS DOUBLE) END"
-        )
-    return Typed(f"({bind(sql, a=value.sql)})", FLOAT64)
+        return f"CASE WHEN isfinite({{a}}) AND abs({{a}}) < 1e15 THEN {cut} ELSE {{a}} END"
+    tie = f"regexp_matches(printf('%.{digits + 25}f', {{a}}), '50{{{{24}}}}$')"
+    exact = f"CAST(printf('%.{digits + 1}f', {{a}}) AS DECIMAL(38,{digits + 1}))"
+    return (
+        f"CASE WHEN NOT isfinite({{a}}) OR abs({{a}}) >= 1e15 THEN {{a}}"
+        f" WHEN {tie} THEN CAST(CAST(round({exact}, {digits}) AS VARCHAR) AS DOUBLE)"
+        f" ELSE CAST(printf('%.{digits}f', {{a}}) AS DOUBLE) END"
+    )
 
 
 def numeric_rounded(value: Typed, word: str, digits: int) -> Typed:

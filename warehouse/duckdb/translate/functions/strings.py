@@ -27,7 +27,10 @@ define("LENGTH CHAR_LENGTH CHARACTER_LENGTH", "STRING -> INT64", "length({a})")
 define("LENGTH", "BYTES -> INT64", "octet_length({a})")
 define("BYTE_LENGTH OCTET_LENGTH", "STRING -> INT64", "strlen({a})")
 define("BYTE_LENGTH OCTET_LENGTH", "BYTES -> INT64", "octet_length({a})")
-_SPACE = "[\\x{{0009}}-\\x{{000D}}\\x{{0020}}\\x{{0085}}\\x{{00A0}}\\x{{1680}}\\x{{2000}}-\\x{{200A}}\\x{{2028}}\\x{{2029}}\\x{{202F}}\\x{{205F}}\\x{{3000}}]+"
+_SPACE = (
+    "[\\x{{0009}}-\\x{{000D}}\\x{{0020}}\\x{{0085}}\\x{{00A0}}\\x{{1680}}\\x{{2000}}-\\x{{200A}}"
+    "\\x{{2028}}\\x{{2029}}\\x{{202F}}\\x{{205F}}\\x{{3000}}]+"
+)
 define("TRIM", "STRING -> STRING", f"regexp_replace({{a}}, '^{_SPACE}|{_SPACE}$', '', 'g')")
 define("LTRIM", "STRING -> STRING", f"regexp_replace({{a}}, '^{_SPACE}', '')")
 define("RTRIM", "STRING -> STRING", f"regexp_replace({{a}}, '{_SPACE}$', '')")

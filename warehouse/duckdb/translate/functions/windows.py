@@ -153,10 +153,20 @@ def aggregate_in(inner: exp.Expr, scope: Scope) -> Typed:
     return aggregate(inner, scope, window=True)
 
 
-CALLS = tuple(
-    "sum count avg min max bool_and bool_or list string_agg any_value bit_and bit_or bit_xor stddev_samp stddev_pop"
-    " var_samp var_pop corr".split(" ")
+CALLS: tuple[str, ...] = (
+    "sum",
+    "count",
+    "avg",
+    "min",
+    "max",
+    "bool_and",
+    "bool_or",
+    "list",
+    "string_agg",
+    "any_value",
+    "corr",
 )
+CALLS += ("bit_and", "bit_or", "bit_xor", "stddev_samp", "stddev_pop", "var_samp", "var_pop")
 
 
 def put_over(sql: str, over: str) -> str:

@@ -130,6 +130,7 @@ def _add_entry(document: tomlkit.TOMLDocument, table: TableName, names: list[str
 
 def write_map(path: Path, text: str) -> None:
     """Replace the map at once: whoever reads it sees the old one or the new one."""
-    beside = path.with_name(f"{path.name}.new")
+    target = path.resolve()  # a link stays a link
+    beside = target.with_name(f"{target.name}.new")
     beside.write_bytes(text.encode())
-    beside.replace(path)
+    beside.replace(target)

@@ -64,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
             " is built from it), tmp.*",
         )
         command.add_argument("--in-order", action="store_true", help="one table after the other")
+
+    deploy = commands.add_parser("deploy", help="create or update Prefect's work pools, deployments and automation")
+    deploy.set_defaults(module="flows.deploy_command")
     return parser
 
 

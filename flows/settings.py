@@ -3,6 +3,7 @@
 Read with a plain dataclass: a settings library takes longer to import than a refresh of eight scripts takes to run.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,19 +18,22 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the project is, which warehouse it fills, and how many tables are built at once."""
+    """Where the project is, which warehouse it fills, how many tables are built at once, and what BigQuery asks for
+    2**40 bytes billed, in whatever currency it bills (the list price in the United States, in dollars)."""
 
     folder: Path
     warehouse_url: str = DEFAULT_URL
     workers: int = 8
+    price_per_tib: float = 6.25
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings: the working folder, WAREHOUSE_URL and REFRESH_WORKERS. Raises SettingError."""
+    """The settings: the working folder, WAREHOUSE_URL, REFRESH_WORKERS, REFRESH_PRICE_PER_TIB. Raises SettingError."""
     return Settings(
         folder=Path(),
         warehouse_url=environment.get("WAREHOUSE_URL") or DEFAULT_URL,
         workers=_workers(environment.get("REFRESH_WORKERS") or "8"),
+        price_per_tib=_price(environment.get("REFRESH_PRICE_PER_TIB") or "6.25"),
     )
 
 
@@ -37,3 +41,13 @@ def _workers(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1000):
         raise SettingError(f"REFRESH_WORKERS is {text!r}: write a whole number from 1 to 1000")
     return int(text)
+
+
+def _price(text: str) -> float:
+    try:
+        price = float(text)
+    except ValueError:
+        price = math.nan
+    if not (math.isfinite(price) and price >= 0):
+        raise SettingError(f"REFRESH_PRICE_PER_TIB is {text!r}: write a number such as 6.25")
+    return price

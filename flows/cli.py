@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
 
     deploy = commands.add_parser("deploy", help="create or update Prefect's work pools, deployments and automation")
     deploy.set_defaults(module="flows.deploy_command")
+    doctor = commands.add_parser("doctor", help="say what is set up, what is missing, and how to mend it")
+    doctor.set_defaults(module="flows.doctor_command")
     return parser
 
 

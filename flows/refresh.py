@@ -27,6 +27,7 @@ from flows.settings import Settings, read_settings
 from flows.version import scripts_version
 from warehouse.engine import BuildContext, Warehouse
 from warehouse.errors import WarehouseError
+from warehouse.exclusive import UNDER_WAY, one_at_a_time
 from warehouse.names import TableName
 from warehouse.url import connect
 
@@ -53,15 +54,19 @@ def reported_to(report: Report) -> Iterator[None]:
     on_crashed=[tell_of_failure],
 )
 def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectState[Any]:
-    """Build all tables, or those that `select` names (`tmp.variants`, `+tmp.variants`, `tmp.variants+`, `tmp.*`).
+    """Build all tables, or those that are selected. A retried run builds what did not complete before.
 
-    With `in_order`, one table is built after the other. A retried run builds what did not complete before.
+    Args:
+        select: Only these tables, one on a line: tmp.variants, +tmp.variants (and what it is built from), tmp.variants+
+            (and what is built from it), tmp.* (a whole dataset). All tables if there is none.
+        in_order: Build one table after the other, not several at once.
     """
     settings = read_settings()
     warehouse = connect(settings.warehouse_url)
     try:
-        prepared = prepare_refresh(settings.folder, select or [], warehouse)
-        return _run(prepared, warehouse, settings, in_order=in_order)
+        with one_at_a_time(settings.warehouse_url, lambda: get_run_logger().info(UNDER_WAY)):
+            prepared = prepare_refresh(settings.folder, select or [], warehouse)
+            return _run(prepared, warehouse, settings, in_order=in_order)
     except (Refused, SelectionError, WarehouseError) as error:
         return Failed(message=str(error))
     except BaseException:

@@ -1,6 +1,7 @@
 """Prefect's server for a laptop: found where Prefect's settings say, else started in the background.
 
-`python -m flows.server start` starts one if none answers; `python -m flows.server stop` ends the one that it started.
+`python -m flows.server start` starts one if none answers; `python -m flows.server stop` ends the one that it started;
+`python -m flows.server url` prints where it is.
 """
 
 import os
@@ -47,6 +48,11 @@ def stop() -> None:
         print("nothing to stop: no server was started here")
 
 
+def show_url() -> None:
+    """Print where Prefect's API is."""
+    print(configured_url())
+
+
 def configured_url() -> str:
     """Where Prefect's settings say that its API is; on this machine if they say nothing."""
     from prefect.settings import get_current_settings
@@ -79,6 +85,6 @@ def _answers(url: str) -> bool:
 
 if __name__ == "__main__":
     try:
-        {"start": start, "stop": stop}[sys.argv[1]]()
+        {"start": start, "stop": stop, "url": show_url}[sys.argv[1]]()
     except NoServer as error:
         sys.exit(f"error: {error}")

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling
 
 from tests.conftest import free_port
-from tests.operation.house import House, house, wait_for
+from tests.operation.installation import Installation, installation, wait_for
 from warehouse.names import TableName
 from warehouse.url import connect
 
@@ -32,99 +32,99 @@ PROJECT = {
 
 
 @pytest.fixture
-def at_home(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path, free_port()) as built:
+def installed(tmp_path: Path) -> Iterator[Installation]:
+    with installation(tmp_path, free_port()) as built:
         built.write(PROJECT)
         built.run("flows.cli", "deploy")
         built.start("worker", "prefect", "worker", "start", "--pool", "local")
         yield built
 
 
-def rows(at_home: House, table: str) -> list[tuple[object, ...]]:
-    with connect(f"duckdb:///{at_home.folder}/.data/warehouse.duckdb") as warehouse:
+def rows(installed: Installation, table: str) -> list[tuple[object, ...]]:
+    with connect(f"duckdb:///{installed.folder}/.data/warehouse.duckdb") as warehouse:
         return warehouse.first_rows(TableName.parse(table), 10)
 
 
-def test_an_operators_day(at_home: House) -> None:
-    _a_failed_run_is_told_and_its_retry_builds_the_rest(at_home)
-    waiting = _a_cancelled_run_stops_and_leaves_its_tables(at_home)
-    _a_killed_process_leaves_its_place_to_the_next_run(at_home, waiting)
+def test_an_operators_day(installed: Installation) -> None:
+    _a_failed_run_is_told_and_its_retry_builds_the_rest(installed)
+    waiting = _a_cancelled_run_stops_and_leaves_its_tables(installed)
+    _a_killed_process_leaves_its_place_to_the_next_run(installed, waiting)
 
 
-def _a_failed_run_is_told_and_its_retry_builds_the_rest(at_home: House) -> None:
-    printed = at_home.run("prefect", "deployment", "run", "refresh/warehouse")
+def _a_failed_run_is_told_and_its_retry_builds_the_rest(installed: Installation) -> None:
+    printed = installed.run("prefect", "deployment", "run", "refresh/warehouse")
     run = _id_in(printed)
-    failed = at_home.ended(run)
+    failed = installed.ended(run)
     assert failed.state is not None
     assert failed.state.type == StateType.FAILED
     assert "failed: tmp.second: res/tmp/second.sql" in str(failed.state.message)
-    assert at_home.table_states(run) == [{"tmp.first": "built", "tmp.second": "failed", "final.end": "not run"}]
-    [message] = wait_for(lambda: at_home.messages)
+    assert installed.table_states(run) == [{"tmp.first": "built", "tmp.second": "failed", "final.end": "not run"}]
+    [message] = wait_for(lambda: installed.messages)
     assert [entry["table"] for entry in message["failed"]] == ["tmp.second"]
     assert [entry["table"] for entry in message["not_run"]] == ["final.end"]
     assert f"/flow-run/{run}" in message["text"]
 
-    at_home.write({"res/tmp/second.sql": RIGHT})
-    at_home.run("prefect", "flow-run", "retry", str(run))
-    wait_for(lambda: at_home.flow_run(run).run_count == 2)
-    again = at_home.ended(run)
+    installed.write({"res/tmp/second.sql": RIGHT})
+    installed.run("prefect", "flow-run", "retry", str(run))
+    wait_for(lambda: installed.flow_run(run).run_count == 2)
+    again = installed.ended(run)
     assert again.state is not None
     assert again.state.is_completed()
-    assert at_home.table_states(run)[1] == {"tmp.first": "built before", "tmp.second": "built", "final.end": "built"}
-    first, second = at_home.artifacts(run, "refresh-graph")
+    assert installed.table_states(run)[1] == {"tmp.first": "built before", "tmp.second": "built", "final.end": "built"}
+    first, second = installed.artifacts(run, "refresh-graph")
     assert "started by: somebody, in Prefect's UI or on its command line\n" in first
     assert "attempt 2" in second
     assert re.findall("res [0-9a-f]{12}", first) != re.findall("res [0-9a-f]{12}", second)
-    assert rows(at_home, "final.end") == [(1, 7)]
+    assert rows(installed, "final.end") == [(1, 7)]
 
 
-def _a_cancelled_run_stops_and_leaves_its_tables(at_home: House) -> UUID:
-    at_home.write({"res/tmp/second.sql": ENDLESS})
-    run = _id_in(at_home.run("prefect", "deployment", "run", "refresh/warehouse", "-p", 'select=["tmp.second+"]'))
-    at_home.until_building(run, "tmp.second")
-    waiting = at_home.trigger()
-    at_home.client.set_flow_run_state(run, Cancelling())
-    cancelled = at_home.ended(run)
+def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> UUID:
+    installed.write({"res/tmp/second.sql": ENDLESS})
+    run = _id_in(installed.run("prefect", "deployment", "run", "refresh/warehouse", "-p", 'select=["tmp.second+"]'))
+    installed.until_building(run, "tmp.second")
+    waiting = installed.trigger()
+    installed.client.set_flow_run_state(run, Cancelling())
+    cancelled = installed.ended(run)
     assert cancelled.state is not None
     assert cancelled.state.type == StateType.CANCELLED
-    assert "tmp.first" not in at_home.task_states(run), "it was not selected"
-    assert rows(at_home, "tmp.second") == [(1, 7)], "the old table stands, whole"
+    assert "tmp.first" not in installed.task_states(run), "it was not selected"
+    assert rows(installed, "tmp.second") == [(1, 7)], "the old table stands, whole"
     return waiting
 
 
-def _a_killed_process_leaves_its_place_to_the_next_run(at_home: House, run: UUID) -> None:
-    at_home.until_building(run, "tmp.second")
-    at_home.write({"res/tmp/second.sql": RIGHT.replace("7", "8")})
-    waiting = at_home.trigger()
-    process = at_home.flow_run(run).infrastructure_pid
+def _a_killed_process_leaves_its_place_to_the_next_run(installed: Installation, run: UUID) -> None:
+    installed.until_building(run, "tmp.second")
+    installed.write({"res/tmp/second.sql": RIGHT.replace("7", "8")})
+    waiting = installed.trigger()
+    process = installed.flow_run(run).infrastructure_pid
     os.kill(int(str(process).rpartition(":")[2]), signal.SIGKILL)
-    crashed = at_home.ended(run)
+    crashed = installed.ended(run)
     assert crashed.state is not None
     assert crashed.state.type == StateType.CRASHED
-    after = at_home.ended(waiting)
+    after = installed.ended(waiting)
     assert after.state is not None
     assert after.state.is_completed()
-    assert rows(at_home, "final.end") == [(1, 8)]
-    assert [message["run"]["state"] for message in at_home.messages] == ["Failed", "Crashed"]
-    assert wait_for(lambda: at_home.slots_taken() == 0)
+    assert rows(installed, "final.end") == [(1, 8)]
+    assert [message["run"]["state"] for message in installed.messages] == ["Failed", "Crashed"]
+    assert wait_for(lambda: installed.slots_taken() == 0)
 
 
 @pytest.mark.slow
-def test_a_machine_that_dies_leaves_its_place_to_the_next_run(at_home: House) -> None:
-    at_home.write({"res/tmp/second.sql": ENDLESS})
-    run = at_home.trigger()
-    at_home.until_building(run, "tmp.second")
-    waiting = at_home.trigger()
-    os.kill(int(str(at_home.flow_run(run).infrastructure_pid).rpartition(":")[2]), signal.SIGSTOP)
-    at_home.kill("worker")
-    os.kill(int(str(at_home.flow_run(run).infrastructure_pid).rpartition(":")[2]), signal.SIGKILL)
-    at_home.write({"res/tmp/second.sql": RIGHT})
-    at_home.start("worker", "prefect", "worker", "start", "--pool", "local")
-    crashed = at_home.ended(run)
+def test_a_machine_that_dies_leaves_its_place_to_the_next_run(installed: Installation) -> None:
+    installed.write({"res/tmp/second.sql": ENDLESS})
+    run = installed.trigger()
+    installed.until_building(run, "tmp.second")
+    waiting = installed.trigger()
+    os.kill(int(str(installed.flow_run(run).infrastructure_pid).rpartition(":")[2]), signal.SIGSTOP)
+    installed.kill("worker")
+    os.kill(int(str(installed.flow_run(run).infrastructure_pid).rpartition(":")[2]), signal.SIGKILL)
+    installed.write({"res/tmp/second.sql": RIGHT})
+    installed.start("worker", "prefect", "worker", "start", "--pool", "local")
+    crashed = installed.ended(run)
     assert crashed.state is not None
     assert crashed.state.type == StateType.CRASHED
     assert "no heartbeat" in str(crashed.state.message)
-    after = at_home.ended(waiting)
+    after = installed.ended(waiting)
     assert after.state is not None
     assert after.state.is_completed()
 

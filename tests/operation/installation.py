@@ -37,7 +37,7 @@ def wait_for(look: Callable[[], T | None], patience: float = PATIENCE) -> T:
     return seen
 
 
-class House:
+class Installation:
     """Everything that runs; `messages` is what the webhook was sent."""
 
     def __init__(self, folder: Path, port: int) -> None:
@@ -112,7 +112,7 @@ class House:
         found = self.client.read_task_runs(
             flow_run_filter=filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=[run]))
         )
-        return {str(task.name): task.state.name for task in found if task.state}
+        return {str(task.name): str(task.state.name) for task in found if task.state}
 
     def table_states(self, run: UUID) -> list[dict[str, str]]:
         """What the run's artifacts say became of each table, one dict for each attempt, the first attempt first."""
@@ -138,12 +138,12 @@ class House:
 
 
 @contextmanager
-def house(folder: Path, port: int) -> Iterator[House]:
+def installation(folder: Path, port: int) -> Iterator[Installation]:
     """A server on `port`, the deployments as `refresh deploy` makes them, and a worker, all in `folder`."""
     for name in ("prefect.yaml", "prefect.toml"):
         shutil.copy(ROOT / name, folder / name)
     with ExitStack() as stack:
-        built = House(folder, port)
+        built = Installation(folder, port)
         built.environment["REFRESH_WEBHOOK_URL"] = stack.enter_context(_webhook(built.messages))
         stack.callback(built.kill_all)
         built.start("server", "prefect", "server", "start", "--port", str(port))

@@ -42,7 +42,7 @@ def cloud_run_template(existing: dict[str, Any] | None, environment: Mapping[str
     """
     from prefect_gcp.workers.cloud_run_v2 import CloudRunWorkerV2
 
-    template = deepcopy(existing) if existing else _with_limits(CloudRunWorkerV2.get_default_base_job_template())
+    template = deepcopy(existing or CloudRunWorkerV2.get_default_base_job_template())
     for variable, name in _CLOUD_RUN_VARIABLES.items():
         if value := environment.get(variable):
             _set_default(template, name, value)
@@ -53,13 +53,6 @@ def cloud_run_template(existing: dict[str, Any] | None, environment: Mapping[str
     if handed_on:
         properties = template["variables"]["properties"]
         _set_default(template, "env", {**properties["env"].get("default", {}), **handed_on})
-    return template
-
-
-def _with_limits(template: dict[str, Any]) -> dict[str, Any]:
-    """A refresh mostly waits for BigQuery: little memory, and longer than Prefect's ten minutes."""
-    _set_default(template, "memory", "1Gi")
-    _set_default(template, "timeout", 4 * 60 * 60)
     return template
 
 

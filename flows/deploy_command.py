@@ -30,6 +30,7 @@ def run(options: Namespace) -> int:  # noqa: ARG001 (the command has no options)
     from flows.stale_runs import automation
 
     url = configured_url()
+    _remember(url)
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         check_server(client, url)
         for name, type_, template in _pools(client):
@@ -43,6 +44,16 @@ def run(options: Namespace) -> int:  # noqa: ARG001 (the command has no options)
         print(f"automation {automation().name!r}")
     print("\nStart a worker with `make worker`, then a refresh with `prefect deployment run refresh/warehouse`.")
     return 0
+
+
+def _remember(url: str) -> None:
+    """Where nothing says so yet, let Prefect's profile say where the server is. Else each `prefect` command, such as
+    `prefect deployment run`, would start a server of its own, which takes 20 s or fails."""
+    from prefect.settings import PREFECT_API_URL, get_current_settings, update_current_profile
+
+    if not get_current_settings().api.url:
+        update_current_profile({PREFECT_API_URL: url})
+        print(f"Prefect's profile now has PREFECT_API_URL={url}")
 
 
 def check_server(client: "SyncPrefectClient", url: str) -> None:

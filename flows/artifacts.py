@@ -28,7 +28,7 @@ _COLOURS = {
 
 
 def table_rows(runs: Iterable[TableRun], price_per_tib: float) -> list[dict[str, Any]]:
-    """One row for each table. `cost` is in the currency of `price_per_tib`: BigQuery's price of 2**40 bytes billed."""
+    """One row for each table. `cost` is in USD, at the price of a TiB (2**40 bytes) billed."""
     return [_row(run, price_per_tib) for run in runs]
 
 

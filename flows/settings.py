@@ -3,8 +3,8 @@
 Read with a plain dataclass: a settings library takes longer to import than a refresh of eight scripts takes to run.
 """
 
-import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,8 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the project is, which warehouse it fills, how many tables are built at once, and what BigQuery asks for
-    2**40 bytes billed, in whatever currency it bills (the list price in the United States, in dollars)."""
+    """Where the project is, which warehouse it fills, how many tables are built at once, and what BigQuery charges for
+    a TiB that a query reads, in USD."""
 
     folder: Path
     warehouse_url: str = DEFAULT_URL
@@ -28,7 +28,8 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings: the working folder, WAREHOUSE_URL, REFRESH_WORKERS, REFRESH_PRICE_PER_TIB. Raises SettingError."""
+    """The settings: the working folder, WAREHOUSE_URL, REFRESH_WORKERS and REFRESH_PRICE_PER_TIB. Raises
+    SettingError."""
     return Settings(
         folder=Path(),
         warehouse_url=environment.get("WAREHOUSE_URL") or DEFAULT_URL,
@@ -44,10 +45,6 @@ def _workers(text: str) -> int:
 
 
 def _price(text: str) -> float:
-    try:
-        price = float(text)
-    except ValueError:
-        price = math.nan
-    if not (math.isfinite(price) and price >= 0):
-        raise SettingError(f"REFRESH_PRICE_PER_TIB is {text!r}: write a number such as 6.25")
-    return price
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
+        raise SettingError(f"REFRESH_PRICE_PER_TIB is {text!r}: write a price in USD, such as 6.25")
+    return float(text)

@@ -53,5 +53,5 @@ def test_wrong_scripts_and_settings_are_told_and_the_rest_is_looked_at_all_the_s
     monkeypatch.setenv("REFRESH_PRICE_PER_TIB", "much")
     assert main(["doctor"]) == 1
     told = capsys.readouterr().out
-    assert "missing  settings           REFRESH_PRICE_PER_TIB is 'much': write a number such as 6.25" in told
+    assert "missing  settings           REFRESH_PRICE_PER_TIB is 'much': write a price in USD, such as 6.25" in told
     assert no_server in told

@@ -1,8 +1,10 @@
 """`refresh doctor`: every line says what is there or what mends it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.cli import main
 from flows.findings import fine, note, wrong
@@ -10,11 +12,11 @@ from tests.conftest import Write, free_port
 
 
 @pytest.fixture
-def no_server(monkeypatch: pytest.MonkeyPatch) -> str:
+def no_server() -> Iterator[str]:
     """Prefect's settings name a server that does not run."""
     url = f"http://127.0.0.1:{free_port()}/api"
-    monkeypatch.setenv("PREFECT_API_URL", url)
-    return url
+    with temporary_settings({PREFECT_API_URL: url}):
+        yield url
 
 
 def test_a_finding_is_a_line_with_what_mends_it_below() -> None:

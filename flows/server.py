@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -77,6 +78,8 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=2) as response:  # noqa: S310 (a URL from the settings)
             return bool(response.status == 200)
+    except urllib.error.HTTPError as error:
+        return url != LOCAL_URL and error.code in (401, 403, 404)  # it wants a key first, as Prefect Cloud does
     except (OSError, ValueError):
         return False
 

@@ -1,9 +1,12 @@
 """What an operator lives through, with a real server, a real worker and real processes that are killed."""
 
+import json
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -11,7 +14,8 @@ import pytest
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling
 
-from tests.conftest import free_port
+from flows.stale_runs import automation
+from tests.conftest import ROOT, free_port
 from tests.operation.installation import Installation, installation, wait_for
 from warehouse.names import TableName
 from warehouse.url import connect
@@ -115,9 +119,10 @@ def test_a_machine_that_dies_leaves_its_place_to_the_next_run(installed: Install
     run = installed.trigger()
     installed.until_building(run, "tmp.second")
     waiting = installed.trigger()
-    os.kill(int(str(installed.flow_run(run).infrastructure_pid).rpartition(":")[2]), signal.SIGSTOP)
+    process = str(installed.flow_run(run).infrastructure_pid)
     installed.kill("worker")
-    os.kill(int(str(installed.flow_run(run).infrastructure_pid).rpartition(":")[2]), signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it is of the worker's process group, and may have died with it
+        os.kill(int(process.rpartition(":")[2]), signal.SIGKILL)
     installed.write({"res/tmp/second.sql": RIGHT})
     installed.start("worker", "prefect", "worker", "start", "--pool", "local")
     crashed = installed.ended(run)
@@ -127,6 +132,50 @@ def test_a_machine_that_dies_leaves_its_place_to_the_next_run(installed: Install
     after = installed.ended(waiting)
     assert after.state is not None
     assert after.state.is_completed()
+
+
+@pytest.mark.slow
+def test_deploying_again_leaves_a_schedule_on_and_doctor_finds_nothing_missing(installed: Installation) -> None:
+    client = installed.client
+    deployment = client.read_deployment_by_name("refresh/warehouse")
+    [schedule] = deployment.schedules
+    assert not schedule.active
+    client.update_deployment_schedule(deployment.id, schedule.id, active=True)
+    installed.run("flows.cli", "deploy")
+    [schedule] = client.read_deployment_by_name("refresh/warehouse").schedules
+    assert schedule.active
+    assert len(client.read_automations_by_name(automation().name)) == 1
+    wait_for(lambda: client.read_workers_for_work_pool("local"))
+    told = installed.run("flows.cli", "doctor")
+    assert told.endswith("nothing is missing\n")
+    for line in (
+        "deployment         refresh/warehouse, one run at a time",
+        "worker             1 online",
+        "automation",
+    ):
+        assert f"ok       {line}" in told
+
+
+@pytest.mark.slow
+def test_the_deployment_refreshes_bigquery_and_records_cost_and_jobs(
+    tmp_path: Path, bigquery_url: str, bigquery_project: str
+) -> None:
+    with installation(tmp_path, free_port()) as installed:
+        for name in ("res", "db_init"):
+            shutil.copytree(ROOT / name, tmp_path / name)
+        installed.environment["WAREHOUSE_URL"] = bigquery_url
+        installed.run("flows.cli", "init")
+        installed.run("flows.cli", "deploy")
+        installed.start("worker", "prefect", "worker", "start", "--pool", "local")
+        run = installed.trigger(select=["+tmp.variants"])
+        ended = installed.ended(run)
+        assert ended.state is not None
+        assert ended.state.is_completed(), ended.state.message
+        [artifact] = installed.artifacts(run, "refresh")
+    tables = json.loads(artifact)
+    assert {row["table"] for row in tables} >= {"tmp.variants", "tmp.inventory_items"}
+    assert all(row["cost"] is not None and row["bytes"] is not None for row in tables)
+    assert all(f"project={bigquery_project}" in row["job"] for row in tables)
 
 
 def _id_in(printed: str) -> UUID:

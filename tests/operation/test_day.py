@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling
 
 from flows.stale_runs import automation
+from tests.bigquery.test_stopping import jobs
 from tests.conftest import ROOT, free_port
 from tests.operation.installation import Installation, installation, wait_for
 from warehouse.names import TableName
@@ -157,8 +158,8 @@ def test_deploying_again_leaves_a_schedule_on_and_doctor_finds_nothing_missing(i
 
 
 @pytest.mark.slow
-def test_the_deployment_refreshes_bigquery_and_records_cost_and_jobs(
-    tmp_path: Path, bigquery_url: str, bigquery_project: str
+def test_the_deployment_refreshes_bigquery_records_cost_and_jobs_and_cancels_them(
+    tmp_path: Path, bigquery_url: str, bigquery_endpoint: str, bigquery_project: str
 ) -> None:
     with installation(tmp_path, free_port()) as installed:
         for name in ("res", "db_init"):
@@ -172,6 +173,15 @@ def test_the_deployment_refreshes_bigquery_and_records_cost_and_jobs(
         assert ended.state is not None
         assert ended.state.is_completed(), ended.state.message
         [artifact] = installed.artifacts(run, "refresh")
+
+        installed.write({"res/tmp/inventory_items.sql": "SELECT 1 AS id /* emulator: hold */"})
+        cancelled = installed.trigger(select=["tmp.inventory_items"])
+        wait_for(lambda: [job for job in jobs(bigquery_endpoint, bigquery_project) if job["status"]["state"] != "DONE"])
+        installed.client.set_flow_run_state(cancelled, Cancelling())
+        ended = installed.ended(cancelled)
+        assert ended.state is not None
+        assert ended.state.type == StateType.CANCELLED
+        assert {job["status"]["state"] for job in jobs(bigquery_endpoint, bigquery_project)} == {"DONE"}
     tables = json.loads(artifact)
     assert {row["table"] for row in tables} >= {"tmp.variants", "tmp.inventory_items"}
     assert all(row["cost"] is not None and row["bytes"] is not None for row in tables)

@@ -1,0 +1,1 @@
+"""The embedded engine: GoogleSQL, translated, on one DuckDB file."""

@@ -1,0 +1,150 @@
+"""The embedded engine, as the seam wants it."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import duckdb
+import tenacity
+
+from warehouse.duckdb.append import append_rows
+from warehouse.duckdb.file import DuckDBFile
+from warehouse.duckdb.translate import googlesql_type, prepare, quoted, translate, translate_statement
+from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
+from warehouse.errors import Cancelled, SqlError, TableNotFound, WarehouseError
+from warehouse.googlesql import Query, Statement
+from warehouse.names import TableName
+from warehouse.types import Column
+
+T = TypeVar("T")
+
+
+class DuckDBWarehouse:
+    """A DuckDB file as a warehouse. Implements `warehouse.engine.Warehouse`.
+
+    `patience` is how many seconds a file that another process holds is waited for.
+    """
+
+    def __init__(self, path: Path, patience: float = 30.0) -> None:
+        self._file = DuckDBFile(path, prepare, patience)
+
+    def tables(self, dataset: str) -> list[TableName]:
+        with self._cursor() as cursor:
+            names = cursor.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE schema_name = ? AND NOT temporary", [dataset]
+            ).fetchall()
+        return sorted(TableName(dataset, name) for (name,) in names)
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        with self._cursor() as cursor:
+            return _columns(cursor, table)
+
+    def row_count(self, table: TableName) -> int:
+        with self._cursor() as cursor:
+            _columns(cursor, table)
+            [(count,)] = cursor.execute(f"SELECT count(*) FROM {_identifier(table)}").fetchall()
+        return int(count)
+
+    def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
+        with self._cursor() as cursor:
+            _columns(cursor, table)
+            return cursor.execute(f"SELECT * FROM {_identifier(table)} LIMIT {int(limit)}").fetchall()
+
+    def create_datasets(self, datasets: Iterable[str]) -> None:
+        with self._cursor() as cursor:
+            for dataset in datasets:
+                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(dataset)}")
+
+    def run_script(self, statements: Sequence[Statement]) -> None:
+        def run(cursor: duckdb.DuckDBPyConnection) -> None:
+            for statement in statements:
+                for sql in translate_statement(statement, lambda table: _columns(cursor, table)):
+                    cursor.execute(sql)
+
+        self._in_transaction(run)
+
+    def build(self, table: TableName, query: Query, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
+        def replace(cursor: duckdb.DuckDBPyConnection) -> int:
+            sql = translate(query, lambda read: _columns(cursor, read))
+            [(rows,)] = cursor.execute(f"CREATE OR REPLACE TABLE {_identifier(table)} AS {sql}").fetchall()
+            return int(rows)
+
+        started = time.monotonic()
+        rows = self._in_transaction(replace)
+        return Built(rows=rows, seconds=time.monotonic() - started)
+
+    def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
+        return self._in_transaction(lambda cursor: append_rows(cursor, table, _columns(cursor, table), appends))
+
+    def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        raise NotImplementedError
+
+    def cancel(self) -> None:
+        self._file.interrupt()
+
+    def close(self) -> None:
+        self._file.close()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._file.cursor() as cursor, _duckdb_errors():
+            yield cursor
+
+    def _in_transaction(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Do `work` in a transaction; anew, when another transaction changed the same things at the same time."""
+        for attempt in _conflicts():
+            with attempt, self._cursor() as cursor:
+                cursor.begin()
+                try:
+                    result = work(cursor)
+                    cursor.commit()
+                except BaseException:
+                    cursor.rollback()
+                    raise
+        return result
+
+
+def _conflicts() -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(duckdb.TransactionException),
+        wait=tenacity.wait_random_exponential(0.01, max=1),
+        stop=tenacity.stop_after_delay(30),
+        reraise=True,
+    )
+
+
+def _identifier(table: TableName) -> str:
+    return f"{quoted(table.dataset)}.{quoted(table.name)}"
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
+    found = cursor.execute(
+        "SELECT column_name, data_type, is_nullable FROM duckdb_columns()"
+        " WHERE schema_name = ? AND table_name = ? ORDER BY column_index",
+        [table.dataset, table.name],
+    ).fetchall()
+    if not found:
+        raise TableNotFound(table)
+    return tuple(Column(name, googlesql_type(type_), required=not nullable) for name, type_, nullable in found)
+
+
+@contextmanager
+def _duckdb_errors() -> Iterator[None]:
+    """DuckDB's errors as the warehouse's. A conflict of transactions passes: it is retried."""
+    try:
+        yield
+    except duckdb.TransactionException:
+        raise
+    except duckdb.InterruptException as error:
+        raise Cancelled("the query was cancelled") from error
+    except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InternalException, duckdb.FatalException) as error:
+        raise WarehouseError(_reason(error)) from error
+    except duckdb.Error as error:
+        raise SqlError(_reason(error)) from error
+
+
+def _reason(error: duckdb.Error) -> str:
+    """DuckDB's message without its picture of SQL that the user did not write."""
+    return str(error).split("\n\nLINE ")[0].split("\nLINE ")[0].strip()

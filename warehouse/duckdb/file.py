@@ -1,0 +1,190 @@
+"""One DuckDB file, shared by the threads of this process and, in turns, with other processes.
+
+While a process has a DuckDB file open for writing, no other can open it at all. So that two processes get along,
+whoever wants the file takes a lock beside it (the turn) and keeps it until it has opened the file; whoever holds the
+file looks at that lock before it starts anything new and, when it is taken, finishes what runs, closes the file and
+queues for its own turn. A file that nobody uses is closed after a moment.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from warehouse.duckdb.turn import Turn
+from warehouse.errors import Cancelled, Transient, WarehouseError
+
+IDLE_SECONDS = 0.1
+HELD_SECONDS = 0.1
+LONGEST_WAIT = 0.02
+T = TypeVar("T")
+_LOCKED = "Could not set lock on file"
+
+
+class DuckDBFile:
+    """Hands out cursors on the file at `path`, which is opened when one is needed.
+
+    `prepare` is called on each newly opened connection; what it makes is seen by every cursor. `patience` is how many
+    seconds a lock held elsewhere is waited for before Transient is raised.
+    """
+
+    def __init__(
+        self, path: Path, prepare: Callable[[duckdb.DuckDBPyConnection], None], patience: float = 30.0
+    ) -> None:
+        self.path, self._prepare, self._patience = path, prepare, patience
+        self._changed = threading.Condition()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._opening = self._yielding = self._closed = False
+        self._cursors: set[duckdb.DuckDBPyConnection] = set()
+        self._opened = self._idle_since = 0.0
+        self._turn: Turn | None = None
+        self._closer: threading.Thread | None = None
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor on the open file, for one thread and a short time. Raises Transient, WarehouseError."""
+        cursor = self._enter(time.monotonic() + self._patience)
+        try:
+            yield cursor
+        finally:
+            self._leave(cursor)
+
+    def interrupt(self) -> None:
+        """Stop what runs on every cursor, and hand out no more of them."""
+        with self._changed:
+            self._closed = True
+            for cursor in self._cursors:
+                cursor.interrupt()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Close the file when the last cursor is done with, and hand out no more of them."""
+        with self._changed:
+            self._closed = True
+            self._close_if_unused()
+            self._changed.notify_all()
+        if self._closer is not None:
+            self._closer.join()
+        with self._changed:
+            if self._turn is not None and not self._opening:
+                self._turn.close()
+                self._turn = None
+
+    def _enter(self, deadline: float) -> duckdb.DuckDBPyConnection:
+        with self._changed:
+            while True:
+                if self._closed:
+                    raise Cancelled("the warehouse was closed")
+                self._yield_if_wanted()
+                if self._connection is not None and not self._yielding:
+                    return self._new_cursor(self._connection)
+                if self._connection is None and not self._opening:
+                    self._open(deadline)
+                elif not self._changed.wait(deadline - time.monotonic()):
+                    raise self._busy()
+
+    def _new_cursor(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+        cursor = connection.cursor()
+        self._cursors.add(cursor)
+        return cursor
+
+    def _leave(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        cursor.close()
+        with self._changed:
+            self._cursors.discard(cursor)
+            self._idle_since = time.monotonic()
+            if self._closed or self._yielding:
+                self._close_if_unused()
+            self._changed.notify_all()
+
+    def _yield_if_wanted(self) -> None:
+        """When another process waits for the file, close it as soon as nothing runs on it.
+
+        Opening costs about as much as ten small statements: whoever has the file may use it for a moment.
+        """
+        if self._connection is None or time.monotonic() < self._opened + HELD_SECONDS or self._turn is None:
+            return
+        if self._turn.is_wanted():
+            self._yielding = True
+            self._close_if_unused()
+
+    def _close_if_unused(self) -> None:
+        if self._connection is not None and not self._cursors:
+            self._connection.close()
+            self._connection, self._yielding = None, False
+            self._changed.notify_all()
+
+    def _open(self, deadline: float) -> None:
+        """Open the file without keeping the other threads from looking at their clocks."""
+        self._opening = True
+        self._changed.release()
+        connection = None
+        try:
+            connection = self._open_in_turn(deadline)
+        finally:
+            self._changed.acquire()
+            self._opening, self._connection = False, connection
+            self._opened = self._idle_since = time.monotonic()
+            self._changed.notify_all()
+        self._start_closer()
+
+    def _open_in_turn(self, deadline: float) -> duckdb.DuckDBPyConnection:
+        turn = self._turn or self._new_turn()
+        self._wait_until(turn.take, deadline)
+        try:
+            return self._wait_until(self._try_open, deadline)
+        finally:
+            turn.release()
+
+    def _new_turn(self) -> Turn:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._turn = Turn(self.path.with_name(f"{self.path.name}.lock"))
+        except OSError as error:
+            raise WarehouseError(f"{self.path} cannot be opened: {error.strerror}") from error
+        return self._turn
+
+    def _wait_until(self, attempt: Callable[[], T | None], deadline: float) -> T:
+        wait = 0.001
+        while not (result := attempt()):
+            if time.monotonic() >= deadline or self._closed:
+                raise self._busy()
+            time.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
+            wait = min(wait * 1.5, LONGEST_WAIT)
+        return result
+
+    def _try_open(self) -> duckdb.DuckDBPyConnection | None:
+        try:
+            connection = duckdb.connect(self.path)
+        except duckdb.IOException as error:
+            if _LOCKED in str(error):
+                return None
+            raise WarehouseError(f"{self.path} cannot be opened: {str(error).splitlines()[0]}") from error
+        self._prepare(connection)
+        return connection
+
+    def _busy(self) -> Transient:
+        return Transient(
+            f"{self.path} is held by another process, and still was after {self._patience:g} s; close that process"
+            " (a DuckDB shell, another refresh) or try again later",
+            retry_after=5,
+        )
+
+    def _start_closer(self) -> None:
+        if self._closer is None:
+            self._closer = threading.Thread(target=self._close_when_idle, name="duckdb-closer", daemon=True)
+            self._closer.start()
+
+    def _close_when_idle(self) -> None:
+        with self._changed:
+            while not self._closed:
+                idle = bool(self._connection) and not self._cursors
+                due = self._idle_since + IDLE_SECONDS - time.monotonic()
+                if idle and due <= 0:
+                    self._close_if_unused()
+                self._changed.wait(max(due, 0.001) if idle and due > 0 else None)

@@ -1,0 +1,30 @@
+"""Which engine: chosen by one URL."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from warehouse.engine import Warehouse
+from warehouse.errors import WarehouseError
+
+DEFAULT_URL = "duckdb:///.data/warehouse.duckdb"
+
+
+def connect(url: str) -> Warehouse:
+    """The warehouse at `url`, `duckdb:///path/to/file` or `bigquery://PROJECT?location=…`; nothing is opened yet.
+
+    After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root. Raises
+    WarehouseError for a URL that names no warehouse.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme == "duckdb":
+        from warehouse.duckdb.engine import DuckDBWarehouse
+
+        return DuckDBWarehouse(_duckdb_path(url))
+    raise WarehouseError(f"WAREHOUSE_URL is {url!r}: write duckdb:///path/to/file or bigquery://PROJECT?location=…")
+
+
+def _duckdb_path(url: str) -> Path:
+    prefix = "duckdb:///"
+    if not url.startswith(prefix) or len(url) == len(prefix):
+        raise WarehouseError(f"WAREHOUSE_URL is {url!r}: write duckdb:///path/to/file")
+    return Path(url.removeprefix(prefix))

@@ -11,7 +11,8 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api.problems import MEDIA_TYPE, Problem, request_id, retry_after
 
@@ -48,10 +49,10 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request and log it in one line; query strings hold data and are not logged."""
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        identity = _id_of(scope["headers"])
+        identity = _id_of(scope)
         token = request_id.set(identity)
         started, status, location = time.perf_counter(), 500, ""
 
@@ -69,21 +70,26 @@ class Access:
         finally:
             request_id.reset(token)
             milliseconds = (time.perf_counter() - started) * 1000
-            client = scope["client"][0] if scope.get("client") else "-"  # type: ignore[index] # checked just before
-            line = f"{scope['method']} {json.dumps(scope['path'])} {status} {milliseconds:.1f}ms client={client}"
-            logger.info("%s id=%s%s", line, identity, f" location={location}" if location else "")
+            line = f"{scope['method']} {json.dumps(scope['path'])} {status} {milliseconds:.1f}ms"
+            logger.info(
+                "%s client=%s id=%s%s", line, _client(scope), identity, f" location={location}" if location else ""
+            )
 
-    async def _within_limit(self, scope: Scope, receive: Receive, send: Send) -> None:
-        client = scope["client"][0] if scope.get("client") else ""  # type: ignore[index] # checked just before
-        wait = self._limit.wait_for(client) if self._limit else 0
+    async def _within_limit(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        wait = self._limit.wait_for(_client(scope)) if self._limit else 0
         if wait:
             await _send(Problem("rate-limited", "Slow down a little.", headers=retry_after(wait)), send)
         else:
             await self._app(scope, receive, send)
 
 
-def _id_of(headers: object) -> str:
-    given = dict(headers).get(b"x-request-id", b"")  # type: ignore[call-overload] # ASGI: an iterable of pairs of bytes
+def _client(scope: HTTPScope) -> str:
+    client = scope.get("client")
+    return client[0] if client else "-"
+
+
+def _id_of(scope: HTTPScope) -> str:
+    given = dict(scope["headers"]).get(b"x-request-id", b"")
     return given.decode() if USABLE_ID.fullmatch(given) else uuid.uuid4().hex
 
 

@@ -90,7 +90,7 @@ class Batcher:
                 return
             for waiting in batch:  # one bad row does not fail another request
                 await self._store(table, [waiting])
-        except Exception as error:  # noqa: BLE001 - whatever it is, each request is answered with it
+        except Exception as error:
             _fail(batch, error)
         else:
             for waiting, outcome in zip(batch, outcomes, strict=True):

@@ -32,7 +32,9 @@ WKT = re.compile(rf"{SHAPE}|GEOMETRYCOLLECTION ?(?:{_list_of(SHAPE)}|EMPTY)")
 def check_geography(text: str) -> None:
     """Raise Refused unless the text is well-known text such as `POINT(103.8 1.3)`."""
     if not WKT.fullmatch(text):
-        raise Refused("invalid-value", f"{shown(text)} is not GEOGRAPHY: write well-known text such as POINT(103.8 1.3)")
+        raise Refused(
+            "invalid-value", f"{shown(text)} is not GEOGRAPHY: write well-known text such as POINT(103.8 1.3)"
+        )
     for pair in re.findall(POINT, text):
         longitude, latitude = map(float, pair.split(" "))
         if abs(longitude) > 180 or abs(latitude) > 90:

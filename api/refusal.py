@@ -12,4 +12,6 @@ class Refused(ValueError):
 def shown(text: str, limit: int = 40) -> str:
     """A text as it may be quoted in a message: one line of printable characters, cut at `limit`."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "'" + "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cut) + "'"
+    return (
+        "'" + "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cut) + "'"
+    )

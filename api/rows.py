@@ -1,4 +1,4 @@
-"""Requests into rows: a query string is one row, a JSON array of objects is many. All faults are found, not only the first.
+"""Requests into rows: a query string is one row, a JSON array of objects is many. All faults are found, not one.
 
 Names come from the table's columns and must match exactly; a name that is not there gets the closest that is.
 """

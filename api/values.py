@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from math import inf, isinf, isnan
 from typing import Any, TypeVar
 
 import msgspec
@@ -115,7 +116,7 @@ def _float64(text: str, _: SqlType) -> float:
     if not FLOAT.fullmatch(text):
         raise _not(text, "FLOAT64", "a number such as 1.5 or 2e-3, NaN, Infinity or -Infinity")
     number = float(text)
-    if number in {float("inf"), float("-inf")} or (number == 0 and re.search("[1-9]", re.split("[eE]", text)[0])):
+    if isinf(number) or (number == 0 and re.search("[1-9]", re.split("[eE]", text)[0])):
         raise Refused("out-of-range", f"{shown(text)} is out of range for FLOAT64")
     return number
 
@@ -231,8 +232,9 @@ def _json_kind(value: object) -> str:
 
 
 def _float_to_json(value: float) -> float | str:
-    names = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
-    return "NaN" if value != value else names.get(value, value)  # noqa: PLR0124 - only NaN differs from itself
+    if isnan(value):
+        return "NaN"
+    return {inf: "Infinity", -inf: "-Infinity"}.get(value, value)
 
 
 READERS: dict[str, Callable[[str, SqlType], Any]] = {

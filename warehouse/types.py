@@ -18,6 +18,7 @@ type_names = exp.DataType.Type
 _SCALAR_OF_SQLGLOT = {
     type_names.BIGINT: "INT64",
     type_names.INT: "INT64",
+    type_names.INT128: "INT64",
     type_names.SMALLINT: "INT64",
     type_names.TINYINT: "INT64",
     type_names.DOUBLE: "FLOAT64",

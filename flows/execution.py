@@ -1,0 +1,126 @@
+"""One refresh under way: what is built, and what became of each table."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from flows.graph import Graph
+from flows.problems import sql_problem
+from flows.scripts import Script
+from warehouse.engine import BuildContext, Built, Warehouse
+from warehouse.errors import SqlError, WarehouseError
+from warehouse.names import TableName
+
+logger = logging.getLogger(__name__)
+
+
+class State(Enum):
+    """How far a table is."""
+
+    WAITING = "waiting"
+    BUILDING = "building"
+    BUILT = "built"
+    BUILT_BEFORE = "built before"  # by an earlier attempt of the same run
+    FAILED = "failed"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True)
+class TableRun:
+    """What became of a table so far: `built` once it is, `reason` when it failed or was not run."""
+
+    table: TableName
+    state: State
+    built: Built | None = None
+    reason: str = ""
+
+
+Report = Callable[[TableRun], None]
+
+
+def ignore(_run: TableRun) -> None:
+    """The report of a refresh that nobody watches."""
+
+
+class BuildFailed(Exception):
+    """A table was not built; the message is for people, and no stack trace is of use to them."""
+
+
+class Execution:
+    """Builds the tables of a graph, in whatever order it is asked to, and keeps what becomes of each in `runs`.
+
+    Safe to use from several threads. Each change is told to `report` at once, in the thread that made it.
+    """
+
+    def __init__(self, graph: Graph, build: Callable[[TableName], Built], report: Report) -> None:
+        self._build, self._report = build, report
+        self._lock = threading.Lock()
+        self.runs = {table: TableRun(table, State.WAITING) for table in graph.order}
+
+    def build(self, table: TableName) -> Built:
+        """Build one table. Raises BuildFailed with the reason, or what a bug raised."""
+        self._set(TableRun(table, State.BUILDING))
+        try:
+            built = self._build(table)
+        except (BuildFailed, WarehouseError) as error:
+            self._set(TableRun(table, State.FAILED, reason=str(error)))
+            raise BuildFailed(str(error)) from error
+        except Exception as error:
+            self._set(
+                TableRun(table, State.FAILED, reason=f"{type(error).__name__}: {error} (a bug: please report it)")
+            )
+            logger.exception("building %s failed unexpectedly", table)
+            raise
+        self._set(TableRun(table, State.BUILT, built))
+        return built
+
+    def built_before(self, tables: Iterable[TableName]) -> None:
+        """Note that an earlier attempt of this run built `tables`."""
+        for table in tables:
+            self._set(TableRun(table, State.BUILT_BEFORE))
+
+    def not_run(self, blame: Mapping[TableName, Iterable[TableName]]) -> None:
+        """Note the tables that were not run, with the failed tables that they wait for."""
+        for table, failed in blame.items():
+            self._set(TableRun(table, State.NOT_RUN, reason=f"waits for {', '.join(map(str, failed))}"))
+
+    def in_state(self, *states: State) -> list[TableRun]:
+        """The tables that are in one of `states`, in the graph's order."""
+        return [run for run in self.runs.values() if run.state in states]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every table has been built."""
+        return len(self.in_state(State.BUILT, State.BUILT_BEFORE)) == len(self.runs)
+
+    def summary(self) -> str:
+        """One message: how many tables were built, then each failed table with its reason, and each one not run."""
+        count = len(self.in_state(State.BUILT))
+        before = len(self.in_state(State.BUILT_BEFORE))
+        lines = [f"{count} of {len(self.runs)} tables built" + (f", {before} built before" if before else "")]
+        lines += [f"failed: {run.table}: {run.reason}" for run in self.in_state(State.FAILED)]
+        lines += [f"not run: {run.table}: {run.reason}" for run in self.in_state(State.NOT_RUN)]
+        return "\n".join(lines)
+
+    def _set(self, run: TableRun) -> None:
+        with self._lock:
+            self.runs[run.table] = run
+            self._report(run)
+
+
+def builder(
+    scripts: Mapping[TableName, Script], warehouse: Warehouse, context: BuildContext
+) -> Callable[[TableName], Built]:
+    """How a table is built: run its script in the warehouse. What it returns raises BuildFailed for wrong SQL, with the
+    file and the line, and WarehouseError for anything else."""
+
+    def build(table: TableName) -> Built:
+        script = scripts[table]
+        try:
+            return warehouse.build(table, script.query, context)
+        except SqlError as error:
+            raise BuildFailed(str(sql_problem(script.path, error)).removeprefix("error: ")) from error
+
+    return build

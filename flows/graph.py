@@ -1,0 +1,103 @@
+"""The dependencies between tables, as plain data."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+
+from warehouse.names import TableName
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Tables to build, each with those of its dependencies that are to be built too. Free of cycles (`find_cycles`)."""
+
+    dependencies: Mapping[TableName, frozenset[TableName]]
+
+    @cached_property
+    def dependents(self) -> dict[TableName, list[TableName]]:
+        """For each table the tables that depend on it directly, in order of their names."""
+        found: dict[TableName, list[TableName]] = {table: [] for table in self.dependencies}
+        for table in sorted(self.dependencies):
+            for dependency in self.dependencies[table]:
+                found[dependency].append(table)
+        return found
+
+    @cached_property
+    def order(self) -> list[TableName]:
+        """Every table after its dependencies; of those that are free to go, the one that most waits for comes first."""
+        return [table for level in self.levels for table in level]
+
+    @cached_property
+    def levels(self) -> list[list[TableName]]:
+        """The tables by how many must be built before them, one after the other; each level in the order of `order`."""
+        sorter = TopologicalSorter(self.dependencies)
+        sorter.prepare()
+        levels = []
+        while sorter.is_active():
+            ready = sorter.get_ready()
+            sorter.done(*ready)
+            levels.append(self.first_things_first(ready))
+        return levels
+
+    @cached_property
+    def _heights(self) -> dict[TableName, int]:
+        """How many tables the longest chain that starts at each table has."""
+        heights: dict[TableName, int] = {}
+        for table in TopologicalSorter(self.dependents).static_order():
+            heights[table] = 1 + max((heights[after] for after in self.dependents[table]), default=0)
+        return heights
+
+    def first_things_first(self, tables: Iterable[TableName]) -> list[TableName]:
+        """`tables` with those first that the longest chain of others waits for."""
+        return sorted(tables, key=lambda table: (-self._heights[table], table))
+
+    def upstream(self, table: TableName) -> set[TableName]:
+        """All tables that must be built before `table`."""
+        return _reachable(table, self.dependencies)
+
+    def downstream(self, table: TableName) -> set[TableName]:
+        """All tables that `table` must be built before."""
+        return _reachable(table, self.dependents)
+
+    def only(self, tables: Iterable[TableName]) -> "Graph":
+        """The graph of `tables` alone; what depends on another through a table left out depends on it still."""
+        kept = set(tables)
+        nearest: dict[TableName, frozenset[TableName]] = {}
+        for table in self.order:
+            nearest[table] = frozenset().union(
+                *({near} if near in kept else nearest[near] for near in self.dependencies[table])
+            )
+        return Graph({table: nearest[table] for table in self.dependencies if table in kept})
+
+
+def find_cycles(dependencies: Mapping[TableName, Iterable[TableName]]) -> list[list[TableName]]:
+    """Cycles that share no table, each as a path `[a, b, a]` in which a depends on b and b on a; none if there is none.
+
+    Breaking all of them may bring others to light that share a table with one of them.
+    """
+    rest = {table: set(needed) for table, needed in dependencies.items()}
+    cycles = []
+    while True:
+        try:
+            TopologicalSorter(rest).prepare()
+        except CycleError as error:
+            cycles.append(_from_smallest(error.args[1][::-1]))
+            rest = {table: needed for table, needed in rest.items() if table not in cycles[-1]}
+        else:
+            return sorted(cycles)
+
+
+def _from_smallest(cycle: list[TableName]) -> list[TableName]:
+    start = cycle.index(min(cycle))
+    return [*cycle[start:-1], *cycle[: start + 1]]
+
+
+def _reachable(start: TableName, edges: Mapping[TableName, Iterable[TableName]]) -> set[TableName]:
+    found: set[TableName] = set()
+    waiting = [start]
+    while waiting:
+        new = set(edges[waiting.pop()]) - found
+        found |= new
+        waiting.extend(new)
+    return found

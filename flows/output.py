@@ -1,0 +1,28 @@
+"""What the commands that build print: lines as tables are done, then the summary."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flows.execution import Execution, Report
+from flows.graph import Graph
+
+
+@contextmanager
+def shown(graph: Graph) -> Iterator[Report]:
+    """A report that shows each table on the terminal, or prints a plain line where there is none."""
+    from rich.console import Console
+
+    from flows.view import View
+
+    started = time.monotonic()
+    console = Console()
+    with View(console, graph.order) as view:
+        yield view
+    console.print(f"{time.monotonic() - started:.2f} s", style="dim")
+
+
+def finish(execution: Execution) -> int:
+    """Print the summary; answer the exit code, 0 if every table was built and 1 if not."""
+    print(execution.summary())
+    return 0 if execution.succeeded else 1

@@ -1,0 +1,85 @@
+"""What is wrong with the scripts and the map, told so that a person can mend it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from warehouse.errors import Place, SqlError
+
+
+class Severity(Enum):
+    """An error stops a refresh; a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault: `file` (as the user would name it), the place in it (None: the file as a whole), what is wrong, and
+    the way out (may be empty)."""
+
+    file: Path
+    place: Place | None
+    reason: str
+    hint: str = ""
+    severity: Severity = Severity.ERROR
+
+    @property
+    def position(self) -> tuple[str, int, int, str]:
+        """What problems are sorted by: file, line, column."""
+        place = self.place or Place(0, 0)
+        return (str(self.file), place.line, place.column, self.reason)
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.place.line}:{self.place.column}" if self.place else str(self.file)
+        lines = [f"{self.severity.value}: {where}: {self.reason}", *self._underlined()]
+        if self.hint:
+            lines.append(f"  help: {self.hint}")
+        return "\n".join(lines)
+
+    def _underlined(self) -> list[str]:
+        """The line of the file, with the place underlined."""
+        line = _line(self.file, self.place.line) if self.place else None
+        if line is None or self.place is None:
+            return []
+        number = str(self.place.line)
+        marks = max(1, min(self.place.length, len(line) - self.place.column + 1))
+        lead = "".join("\t" if character == "\t" else " " for character in line[: self.place.column - 1])
+        return [f"  {number} | {line}", f"  {' ' * len(number)} | {lead}{'^' * marks}"]
+
+
+class Refused(Exception):
+    """The refresh is refused before anything runs: `problems` says why, in order of file and line."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda problem: problem.position)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def errors_in(problems: Iterable[Problem]) -> list[Problem]:
+    """Those of `problems` that stop a refresh."""
+    return [problem for problem in problems if problem.severity is Severity.ERROR]
+
+
+def sql_problem(file: Path, error: SqlError) -> Problem:
+    """A fault that the SQL's reader or an engine found in the script `file`."""
+    return Problem(file, error.place, error.reason, error.hint)
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """A hint with the name that is most like `name`, or an empty one."""
+    from difflib import get_close_matches  # slow to import, and only needed when something is wrong
+
+    known = {candidate.casefold(): candidate for candidate in names}
+    found = get_close_matches(name.casefold(), known, n=1)
+    return f"did you mean {known[found[0]]}?" if found else ""
+
+
+def _line(file: Path, number: int) -> str | None:
+    try:
+        lines = file.read_text(encoding="utf-8-sig", errors="replace").split("\n")
+    except OSError:
+        return None
+    return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else None

@@ -1,0 +1,39 @@
+"""Settings of a refresh, from the environment.
+
+Read with a plain dataclass: a settings library takes longer to import than a refresh of eight scripts takes to run.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from warehouse.url import DEFAULT_URL
+
+
+class SettingError(Exception):
+    """An environment variable that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the project is, which warehouse it fills, and how many tables are built at once."""
+
+    folder: Path
+    warehouse_url: str = DEFAULT_URL
+    workers: int = 8
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings: the working folder, WAREHOUSE_URL and REFRESH_WORKERS. Raises SettingError."""
+    return Settings(
+        folder=Path(),
+        warehouse_url=environment.get("WAREHOUSE_URL") or DEFAULT_URL,
+        workers=_workers(environment.get("REFRESH_WORKERS") or "8"),
+    )
+
+
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1000):
+        raise SettingError(f"REFRESH_WORKERS is {text!r}: write a whole number from 1 to 1000")
+    return int(text)

@@ -1,0 +1,138 @@
+"""Where the keys and the array items of a TOML document stand.
+
+No TOML reader for Python tells line numbers, so the tokens of a document that is known to be valid are walked again.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from warehouse.errors import Place
+from warehouse.googlesql import place_at
+
+Path = tuple[str | int, ...]
+_TOKEN = re.compile(
+    r"""
+    (?P<comment>\#[^\n]*) | (?P<newline>\n) | (?P<space>[ \t\r]+)
+    | (?P<string>\"{3}(?:\\.|[^\\])*?\"{3,5} | '{3}.*?'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*')
+    | (?P<mark>[\[\]{}=,.]) | (?P<word>[^\s\[\]{}=,."'\#]+)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class _Token(NamedTuple):
+    kind: str
+    text: str
+    start: int
+
+
+def places_of(text: str) -> dict[Path, Place]:
+    """The places of keys, as `(section, key)`, and of items of their arrays, as `(section, key, index)`, from 0.
+
+    `text` is a valid TOML document. Arrays and tables inside an array's items are not looked into.
+    """
+    return _Walker(text).walk()
+
+
+class _Walker:
+    """One pass over the tokens; `_tokens[_at]` is the next one."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = [*_tokens(text), _Token("end", "", len(text))]
+        self._at = 0
+        self._places: dict[Path, Place] = {}
+
+    def walk(self) -> dict[Path, Place]:
+        section: Path = ()
+        while (token := self._skip("newline")).kind != "end":
+            if token.text == "[":
+                section = self._header()
+            else:
+                self._pair(section)
+        return self._places
+
+    def _header(self) -> Path:
+        self._skip_marks("[")
+        section = self._key(())
+        self._skip_marks("]")
+        return section
+
+    def _pair(self, section: Path) -> None:
+        key = self._key(section)
+        self._skip_marks("=")
+        self._value(key)
+
+    def _key(self, prefix: Path) -> Path:
+        """A key, dotted or not: `a`, `"a"`, `a.b`; each of its parts gets a place."""
+        while True:
+            token = self._next()
+            prefix = (*prefix, _unquoted(token))
+            self._places.setdefault(prefix, self._place(token))
+            if self._tokens[self._at].text != ".":
+                return prefix
+            self._next()
+
+    def _value(self, key: Path) -> None:
+        token = self._tokens[self._at]
+        if token.text == "[":
+            self._array(key)
+        elif token.text == "{":
+            self._inline_table(key)
+        else:
+            self._scalar()
+
+    def _array(self, key: Path) -> None:
+        self._next()
+        index = 0
+        while (token := self._skip("newline")).text != "]":
+            if token.text == ",":
+                self._next()
+                continue
+            self._places[(*key, index)] = self._place(token)
+            self._value((*key, index))
+            index += 1
+        self._next()
+
+    def _inline_table(self, key: Path) -> None:
+        self._next()
+        while (token := self._skip("newline")).text != "}":
+            if token.text == ",":
+                self._next()
+            else:
+                self._pair(key)
+        self._next()
+
+    def _scalar(self) -> None:
+        """A string, a number, a date, a boolean: one token, or several words and dots."""
+        self._next()
+        while self._tokens[self._at].kind == "word" or self._tokens[self._at].text == ".":
+            self._next()
+
+    def _place(self, token: _Token) -> Place:
+        return place_at(self._text, token.start, token.start + len(token.text) - 1)
+
+    def _next(self) -> _Token:
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def _skip(self, kind: str) -> _Token:
+        while self._tokens[self._at].kind == kind:
+            self._at += 1
+        return self._tokens[self._at]
+
+    def _skip_marks(self, mark: str) -> None:
+        while self._tokens[self._at].text == mark:
+            self._at += 1
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    for match in _TOKEN.finditer(text):
+        kind = match.lastgroup or ""
+        if kind not in ("comment", "space"):
+            yield _Token(kind, match.group(), match.start())
+
+
+def _unquoted(token: _Token) -> str:
+    return token.text[1:-1] if token.kind == "string" else token.text

@@ -1,0 +1,90 @@
+"""What a person sees of a refresh: a line for each table as it is done, and on a terminal what is under way."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from flows.execution import State, TableRun
+from warehouse.names import TableName
+
+_LOOKS = {
+    State.WAITING: ("·", "dim"),
+    State.BUILDING: ("▸", "cyan"),
+    State.BUILT: ("✓", "green"),
+    State.BUILT_BEFORE: ("✓", "dim green"),
+    State.FAILED: ("✗", "bold red"),
+    State.NOT_RUN: ("–", "yellow"),
+}
+_DONE = {State.BUILT, State.BUILT_BEFORE, State.FAILED, State.NOT_RUN}
+_MOST_LINES = 12
+
+
+class View:
+    """Shows the tables of a refresh on `console`; call it with each change, from any one thread at a time."""
+
+    def __init__(self, console: Console, tables: list[TableName]) -> None:
+        self._console = console
+        self._width = max((len(str(table)) for table in tables), default=0)
+        self._pending = {table: TableRun(table, State.WAITING) for table in tables}
+        self._since: dict[TableName, float] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+        )
+        self._task = self._progress.add_task("tables", total=len(tables))
+        self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=10, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def __call__(self, run: TableRun) -> None:
+        """Show what became of a table."""
+        if run.state in _DONE:
+            self._pending.pop(run.table, None)
+            self._progress.advance(self._task)
+            self._console.print(self._line(run), highlight=False, soft_wrap=True)
+        else:
+            self._pending[run.table] = run
+            self._since[run.table] = time.monotonic()
+
+    def _line(self, run: TableRun) -> Text:
+        sign, style = _LOOKS[run.state]
+        line = Text(f"{sign} {run.table!s:<{self._width}}  ", style=style)
+        line.append(f"{run.state.value:<8}")
+        if run.built is not None:
+            line.append(f"  {run.built.rows:>12,} rows  {run.built.seconds:8.2f} s")
+        elif run.state is State.BUILDING:
+            line.append(f"  {time.monotonic() - self._since[run.table]:26.1f} s")
+        elif run.reason:
+            line.append(f"  {run.reason}")
+        return line
+
+    def _picture(self) -> Group:
+        """What is under way: the tables being built, then some of those that wait, and the progress bar."""
+        under_way = sorted(self._pending.values(), key=lambda run: run.state is not State.BUILDING)
+        lines = [self._line(run) for run in under_way[:_MOST_LINES]]
+        if len(under_way) > _MOST_LINES:
+            lines.append(Text(f"… and {len(under_way) - _MOST_LINES} more", style="dim"))
+        return Group(*lines, self._progress)
+
+
+def rows_table(title: str, columns: list[str], rows: list[tuple[object, ...]]) -> Table:
+    """Some rows of a table, each value cut to a few words."""
+    picture = Table(title=title, title_justify="left", show_lines=False)
+    for column in columns:
+        picture.add_column(column, max_width=40, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        picture.add_row(*(Text("NULL", style="dim") if value is None else Text(str(value)) for value in row))
+    return picture

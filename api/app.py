@@ -82,6 +82,7 @@ def _litestar(
         },
         exception_handlers={Exception: answer_problem},
         lifespan=[lifespan],
+        logging_config=None,
         middleware=[PrometheusConfig(app_name="api", prefix="api", group_path=True).middleware],
         openapi_config=None,
         request_max_body_size=settings.max_body_bytes,

@@ -39,10 +39,7 @@ class Prefect:
     async def _connected(self) -> "PrefectClient":
         async with self._connecting:
             if self._client is None:
-                await asyncio.to_thread(_check_address)
-                from prefect.client.orchestration import get_client
-
-                self._client = await self._stack.enter_async_context(get_client())
+                self._client = await self._stack.enter_async_context(await asyncio.to_thread(_new_client))
             return self._client
 
 
@@ -51,9 +48,11 @@ def unavailable(detail: str) -> Problem:
     return Problem("prefect-unavailable", detail, headers=retry_after(5))
 
 
-def _check_address() -> None:
+def _new_client() -> "PrefectClient":
     """Without an address Prefect would start a temporary server, whose runs no worker would ever see."""
+    from prefect.client.orchestration import get_client
     from prefect.settings import get_current_settings
 
     if not get_current_settings().api.url:
         raise unavailable("PREFECT_API_URL is not set: the API does not know where Prefect is.")
+    return get_client()

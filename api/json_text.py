@@ -9,6 +9,7 @@ from api.refusal import Refused, shown
 
 MAX_DEPTH = 500  # BigQuery's limit: https://cloud.google.com/bigquery/quotas#json_type
 MAX_DIGITS = 400
+DONE = -1
 
 
 class Number(str):
@@ -48,23 +49,40 @@ def canonical(value: object) -> str:
     A number that neither holds exactly is refused, as PARSE_JSON does by default:
     https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions#parse_json
     """
-    return _canonical(value, 0)
+    parts: list[str] = []
+    waiting: list[tuple[object, int]] = [(value, 0)]  # a stack of our own: Python's is not deep enough
+    while waiting:
+        item, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise Refused("out-of-range", f"JSON nested deeper than {MAX_DEPTH} levels")
+        if depth == DONE:
+            parts.append(str(item))
+        elif isinstance(item, list | Object):
+            waiting += reversed(_inside(item, depth + 1))
+        else:
+            parts.append(_leaf(item))
+    return "".join(parts)
 
 
-def _canonical(value: object, depth: int) -> str:
-    if depth > MAX_DEPTH:
-        raise Refused("out-of-range", f"JSON nested deeper than {MAX_DEPTH} levels")
+def _inside(value: list[object] | Object, depth: int) -> list[tuple[object, int]]:
+    """The parts of an array or object in order: texts that are done, and values at `depth`."""
+    if isinstance(value, list):
+        pairs = [("", item) for item in value]
+    elif value.repeated:
+        raise Refused("repeated-attribute", f"the JSON object has the name {shown(value.repeated)} twice")
+    else:
+        pairs = [(f"{_text(name)}:", item) for name, item in value.items()]
+    parts: list[tuple[object, int]] = []
+    for before, item in pairs:
+        parts += [("," + before if parts else before, DONE), (item, depth)]
+    opening, closing = "[]" if isinstance(value, list) else "{}"
+    return [(opening, DONE), *parts, (closing, DONE)]
+
+
+def _leaf(value: object) -> str:
     if isinstance(value, Number):
         return _number(value)
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, list):
-        return f"[{','.join(_canonical(item, depth + 1) for item in value)}]"
-    if isinstance(value, Object):
-        if value.repeated:
-            raise Refused("repeated-attribute", f"the JSON object has the name {shown(value.repeated)} twice")
-        return "{" + ",".join(f"{_text(name)}:{_canonical(item, depth + 1)}" for name, item in value.items()) + "}"
-    return json.dumps(value)
+    return _text(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _text(text: str) -> str:

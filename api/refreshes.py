@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from api.keys import idempotency_key
 from api.prefect_client import Prefect
@@ -24,7 +26,10 @@ FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0
 
 @post("/run", guards=[needs_token])
 async def ask_for_run(
-    request: Request[Any, Any, Any], runs: Runs, prefect: Prefect, settings: Settings
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    prefect: NamedDependency[Prefect],
+    settings: NamedDependency[Settings],
 ) -> Response[dict[str, Any]]:
     """Ask for a refresh; with `Prefer: wait=30`, wait that long for its end."""
     select = _selection(request.scope["query_string"])
@@ -39,7 +44,9 @@ async def ask_for_run(
 
 
 @get("/run/{run:str}")
-async def show_run(run: str, runs: Runs, prefect: Prefect) -> dict[str, Any]:
+async def show_run(
+    run: FromPath[str], runs: NamedDependency[Runs], prefect: NamedDependency[Prefect]
+) -> dict[str, Any]:
     """What became of a run, per table."""
     try:
         identity = UUID(run)

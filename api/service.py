@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from litestar import MediaType, Response, get
+from litestar.di import NamedDependency
 
 from api.catalogue import Catalogue
 from api.openapi import document
@@ -34,7 +35,7 @@ async def live() -> dict[str, str]:
 
 
 @get("/health/ready")
-async def ready(catalogue: Catalogue, runs: Runs) -> dict[str, str]:
+async def ready(catalogue: NamedDependency[Catalogue], runs: NamedDependency[Runs]) -> dict[str, str]:
     """Rows can be stored and runs asked for."""
     checks = {"warehouse": _has_raw_tables(catalogue), "prefect": runs.check()}
     found = await asyncio.gather(*(_fault(what, check) for what, check in checks.items()))
@@ -51,7 +52,9 @@ async def page() -> str:
 
 
 @get("/schema/openapi.json")
-async def openapi(catalogue: Catalogue, settings: Settings) -> Response[dict[str, Any]]:
+async def openapi(
+    catalogue: NamedDependency[Catalogue], settings: NamedDependency[Settings]
+) -> Response[dict[str, Any]]:
     """The OpenAPI document, made from the raw tables as they are now."""
     tables = {name: (await catalogue.table(name))[1] for name in await catalogue.names()}
     return Response(document(tables, settings), media_type="application/json")

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from api.batcher import Batcher
 from api.catalogue import Catalogue, InThread
@@ -42,25 +44,29 @@ class Incoming:
 
 
 @get("/{table:str}")
-async def describe_shadowable(table: str, tables: Tables) -> dict[str, Any]:
+async def describe_shadowable(table: FromPath[str], tables: NamedDependency[Tables]) -> dict[str, Any]:
     """The columns that can be posted."""
     return await _describe(_not_reserved(table), tables)
 
 
 @get("/tables/{table:str}")
-async def describe(table: str, tables: Tables) -> dict[str, Any]:
+async def describe(table: FromPath[str], tables: NamedDependency[Tables]) -> dict[str, Any]:
     """The same, for every table, also one whose name is a path of the API."""
     return await _describe(table, tables)
 
 
 @post("/{table:str}", guards=[needs_token])
-async def append_shadowable(table: str, request: Request[Any, Any, Any], tables: Tables) -> Response[bytes]:
+async def append_shadowable(
+    table: FromPath[str], request: Request[Any, Any, Any], tables: NamedDependency[Tables]
+) -> Response[bytes]:
     """Store one row or many."""
     return await _append(_not_reserved(table), request, tables)
 
 
 @post("/tables/{table:str}", guards=[needs_token])
-async def append(table: str, request: Request[Any, Any, Any], tables: Tables) -> Response[bytes]:
+async def append(
+    table: FromPath[str], request: Request[Any, Any, Any], tables: NamedDependency[Tables]
+) -> Response[bytes]:
     """The same, for every table, also one whose name is a path of the API."""
     return await _append(table, request, tables)
 

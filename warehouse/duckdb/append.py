@@ -75,4 +75,14 @@ def _stored(column: Column, value: Any) -> Any:
         return [_stored(Column("", column.type.element), item) for item in value or ()]
     if value is not None and column.type.name in ("NUMERIC", "BIGNUMERIC"):
         return str(value)
+    if value is not None and column.type.name == "INTERVAL":
+        return _interval(value)
     return value
+
+
+def _interval(text: str) -> str:
+    """GoogleSQL's canonical `[-]Y-M [-]D [-]H:M:S[.F]` as DuckDB reads it."""
+    months, days, clock = text.split(" ")
+    sign = "-" if months.startswith("-") else ""
+    years, months = months.removeprefix("-").split("-")
+    return f"{sign}{years} years {sign}{months} months {days} days {clock}"

@@ -24,11 +24,11 @@ CREATE TABLE raw.products (id INT64, name STRING, category_id INT64, external_id
 CREATE TABLE raw.strict_products (id INT64 NOT NULL, name STRING NOT NULL, price NUMERIC);
 CREATE TABLE raw.run (id INT64);
 CREATE TABLE raw.everything (
-  int64 INT64, float64 FLOAT64, numeric NUMERIC, bool BOOL, string STRING, bytes BYTES,
+  int64 INT64, float64 FLOAT64, numeric NUMERIC(38, 9), bool BOOL, string STRING, bytes BYTES,
   date DATE, time TIME, datetime DATETIME, timestamp TIMESTAMP, json JSON,
-  int64s ARRAY<INT64>, float64s ARRAY<FLOAT64>, numerics ARRAY<NUMERIC>, bools ARRAY<BOOL>, strings ARRAY<STRING>,
+  int64s ARRAY<INT64>, float64s ARRAY<FLOAT64>, numerics ARRAY<NUMERIC(38, 9)>, bools ARRAY<BOOL>, strings ARRAY<STRING>,
   bytess ARRAY<BYTES>, dates ARRAY<DATE>, times ARRAY<TIME>, datetimes ARRAY<DATETIME>, timestamps ARRAY<TIMESTAMP>,
-  jsons ARRAY<JSON>, struct STRUCT<sku INT64, tags ARRAY<STRING>>
+  jsons ARRAY<JSON>, struct STRUCT<sku INT64, tags ARRAY<STRING>>, marker INT64
 );
 """
 

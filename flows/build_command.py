@@ -18,19 +18,17 @@ from warehouse.url import connect
 def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = read_settings()
-    warehouse = connect(settings.warehouse_url)
-    try:
+    with connect(settings.warehouse_url) as warehouse:
         prepared = prepare_refresh(settings.folder, options.select, warehouse)
         build = builder(prepared.project.scripts, warehouse, BuildContext(run=uuid.uuid4().hex))
-        with shown(prepared.graph) as report:
-            execution = Execution(prepared.graph, build, report)
-            run_here(prepared.graph, execution, 1 if options.in_order else settings.workers)
-        return finish(execution)
-    except BaseException:
-        warehouse.cancel()
-        raise
-    finally:
-        warehouse.close()
+        try:
+            with shown(prepared.graph) as report:
+                execution = Execution(prepared.graph, build, report)
+                run_here(prepared.graph, execution, 1 if options.in_order else settings.workers)
+        except BaseException:
+            warehouse.cancel()
+            raise
+    return finish(execution)
 
 
 def run_here(graph: Graph, execution: Execution, workers: int) -> None:

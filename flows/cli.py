@@ -27,13 +27,14 @@ def _message_for_people(error: Exception) -> str | None:
     """What to tell the user of an error that is theirs to mend; None for a bug."""
     from flows.problems import Refused
     from flows.select import SelectionError
+    from flows.server import NoServer
     from flows.settings import SettingError
     from warehouse.errors import WarehouseError
 
     if isinstance(error, Refused):
         count = len(error.problems)
         return f"{error}\n\n{count} {'problem' if count == 1 else 'problems'}; nothing was run"
-    if isinstance(error, SelectionError | SettingError | WarehouseError):
+    if isinstance(error, SelectionError | SettingError | NoServer | WarehouseError):
         return f"error: {error}"
     return None
 

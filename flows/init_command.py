@@ -11,15 +11,11 @@ from warehouse.url import connect
 def run(options: Namespace) -> int:
     """Create what is missing, say what was done, and answer the exit code."""
     settings = read_settings()
-    warehouse = connect(settings.warehouse_url)
-    try:
-        done = initialise(
-            warehouse, settings.folder / "db_init", read_datasets(settings.folder / "res"), replace=options.replace
-        )
-    finally:
-        warehouse.close()
+    datasets = read_datasets(settings.folder / "res")
+    with connect(settings.warehouse_url) as warehouse:
+        done = initialise(warehouse, settings.folder / "db_init", datasets, replace=options.replace)
     for table in done.created:
         print(f"created {table}")
-    for table in done.kept:
-        print(f"kept {table}: it has rows (--replace would replace it)")
+    if done.kept:
+        print(f"kept {', '.join(map(str, done.kept))}: they have rows; --replace would replace them")
     return 0

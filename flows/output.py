@@ -6,6 +6,10 @@ from contextlib import contextmanager
 
 from flows.execution import Execution, Report
 from flows.graph import Graph
+from warehouse.engine import Warehouse
+from warehouse.names import TableName
+
+ROWS_SHOWN = 5
 
 
 @contextmanager
@@ -26,3 +30,13 @@ def finish(execution: Execution) -> int:
     """Print the summary; answer the exit code, 0 if every table was built and 1 if not."""
     print(execution.summary())
     return 0 if execution.succeeded else 1
+
+
+def show_rows(warehouse: Warehouse, table: TableName) -> None:
+    """Print the first rows of `table`."""
+    from rich.console import Console
+
+    from flows.view import rows_table
+
+    names = [column.name for column in warehouse.columns(table)]
+    Console().print(rows_table(str(table), names, warehouse.first_rows(table, ROWS_SHOWN)))

@@ -11,22 +11,30 @@ from prefect.client.schemas.filters import (
     TaskRunFilterState,
     TaskRunFilterStateType,
 )
-from prefect.client.schemas.objects import StateType, TaskRun
-from prefect.runtime import flow_run
+from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.context import FlowRunContext
 
 from warehouse.names import TableName
 
 _PAGE = 200
 
 
-def completed_tables() -> set[TableName]:
+def this_flow_run() -> FlowRun:
+    """The flow run that the calling code is part of. Raises RuntimeError outside of one."""
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("not called from within a flow run")
+    return context.flow_run
+
+
+def completed_tables(flow_run: FlowRun) -> set[TableName]:
     """The tables that earlier attempts of this flow run have built; none in its first attempt.
 
     Prefect's records tell, not results kept in files: the next attempt may run on another machine.
     """
-    if (flow_run.run_count or 1) <= 1:
+    if flow_run.run_count <= 1:
         return set()
-    return {TableName.parse(task_run.name) for task_run in _completed_task_runs(UUID(str(flow_run.id)))}
+    return {TableName.parse(task_run.name) for task_run in _completed_task_runs(flow_run.id)}
 
 
 def _completed_task_runs(flow_run_id: UUID) -> Iterator[TaskRun]:

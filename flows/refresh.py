@@ -8,9 +8,9 @@ from typing import Any, cast
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as PrefectState
 from prefect.futures import PrefectFuture
-from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
@@ -18,7 +18,7 @@ from flows.execution import BuildFailed, Execution, Report, TableRun, builder, i
 from flows.graph import Graph
 from flows.preparation import Prepared, prepare_refresh
 from flows.problems import Refused
-from flows.records import completed_tables
+from flows.records import completed_tables, this_flow_run
 from flows.schedule import Schedule, run_in_parallel
 from flows.select import SelectionError
 from flows.settings import read_settings
@@ -69,7 +69,8 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
 
 
 def _run(prepared: Prepared, warehouse: Warehouse, *, in_order: bool) -> PrefectState[Any]:
-    context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count or 1, labels=_labels())
+    flow_run = this_flow_run()
+    context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
     build = builder(prepared.project.scripts, warehouse, context)
     execution = Execution(prepared.graph, build, _report.get())
     run_graph(prepared.graph, execution, in_order=in_order)
@@ -95,7 +96,7 @@ def run_graph(graph: Graph, execution: Execution, *, in_order: bool = False) -> 
             future.wait()
         return future
 
-    done = completed_tables() & set(graph.dependencies)
+    done = completed_tables(this_flow_run()) & set(graph.dependencies)
     execution.built_before(sorted(done))
     schedule = run_in_parallel(graph.only(set(graph.dependencies) - done), submit, _completed)
     execution.not_run(schedule.not_run)
@@ -113,7 +114,7 @@ def _completed(future: Future) -> bool:
     return future.state.is_completed()
 
 
-def _labels() -> dict[str, str]:
+def _labels(flow_run: FlowRun) -> dict[str, str]:
     labels = {"flow_run": flow_run.id, "deployment": flow_run.deployment_id}
     return {name: str(value) for name, value in labels.items() if value}
 

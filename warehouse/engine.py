@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from warehouse.googlesql import Query, Statement
 from warehouse.names import TableName
@@ -95,6 +95,12 @@ class Warehouse(Protocol):
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         """What the query would do, without running it. `stand_ins` are the columns of tables that do not exist yet,
         or will have other columns by then. Raises SqlError."""
+
+    def __enter__(self) -> Self:
+        """The warehouse itself, closed at the end of the `with` block."""
+
+    def __exit__(self, *error: object) -> None:
+        """Close."""
 
     def cancel(self) -> None:
         """Stop all work that this object has started; the threads that wait for it get Cancelled."""

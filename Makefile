@@ -1,0 +1,58 @@
+# Everything from a fresh clone: `make run`, `make test`. Needs Python 3.11 or newer, make and git.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run build server stop test test-slow lint format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(READY) server ## refresh the demonstration data through Prefect, and show the result
+	@$(BIN)/refresh init
+	@$(BIN)/refresh run
+
+build: $(READY) ## the same without Prefect, for the quick loop
+	@$(BIN)/refresh init
+	@$(BIN)/refresh build
+
+server: $(READY) ## start a Prefect server in the background, if none answers
+	@$(BIN)/python -m flows.server start
+
+stop: ## end what was started in the background
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m flows.server stop; else echo "nothing to stop"; fi
+
+test: $(READY) ## run the tests
+	@$(BIN)/pytest -q -n 2 -m "not slow"
+
+test-slow: $(READY) ## run the sweeps that take minutes
+	@$(BIN)/pytest -q -n 2 -m slow
+
+lint: $(READY) ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(READY) ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(READY) ## pin every dependency anew, with hashes
+	@. $(BIN)/activate && $(LOCK) --upgrade --output-file requirements.txt
+	@. $(BIN)/activate && $(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: stop ## forget the environment and the local warehouse
+	rm -rf .venv .data
+
+# The virtual environment, made anew when the locked dependencies change. uv installs them; it is installed first.
+$(READY): requirements-uv.txt requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@echo "installing the locked dependencies into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-uv.txt requirements-dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
+	@touch $@

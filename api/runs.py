@@ -6,6 +6,7 @@ requests at the same instant, in whatever process, create one run between them. 
 starts later than the request that looks, and so serves it. See docs/api.md.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -34,19 +35,35 @@ class Runs:
     def __init__(self, prefect: Prefect, deployment: str) -> None:
         self._prefect, self._name = prefect, deployment
         self._keys: set[str] = set()
+        self._one_at_a_time = asyncio.Lock()
+        self._not_begun: dict[tuple[str, ...], asyncio.Task[FlowRun]] = {}
 
     async def ask(self, select: Sequence[str], key: str | None, request: str) -> "FlowRun":
         """A run that starts after this call and builds at least what `select` names (all, when it names nothing).
 
         `request` is the request's id, kept as a tag. Raises Problem.
         """
+        if key is None:
+            return await asyncio.shield(self._shared(tuple(select), request))
         with self._claim(key):
-            async with self._prefect.client() as client:
+            async with self._one_at_a_time, self._prefect.client() as client:
                 deployment = await self.deployment(client)
                 tags = _key_tags(key, select)
                 if found := await self._asked_before(client, deployment, tags):
                     return found
                 return await _coalesce(client, deployment, select, [f"request:{request}", *tags])
+
+    def _shared(self, select: tuple[str, ...], request: str) -> "asyncio.Task[FlowRun]":
+        """The next look at Prefect for this selection that has not begun: requests that arrive until then share it."""
+        if select not in self._not_begun:
+            self._not_begun[select] = asyncio.create_task(self._look(select, request))
+        return self._not_begun[select]
+
+    async def _look(self, select: tuple[str, ...], request: str) -> "FlowRun":
+        async with self._one_at_a_time:
+            del self._not_begun[select]
+            async with self._prefect.client() as client:
+                return await _coalesce(client, await self.deployment(client), select, [f"request:{request}"])
 
     async def get(self, identity: UUID) -> "FlowRun":
         """The run of that id. Raises Problem when there is none, or it is another flow's."""
@@ -117,8 +134,8 @@ async def _coalesce(
     client: "PrefectClient", deployment: "DeploymentResponse", select: Sequence[str], tags: list[str]
 ) -> "FlowRun":
     last = await _newest(client, deployment, [TAG])
-    for run in [last, *await _others_waiting(client, deployment)]:
-        if run and _waits(run) and _covers(run, select):
+    for run in [last] if last and _serves(last, select) else await _others_waiting(client, deployment):
+        if _serves(run, select):
             return await _joined(client, run, tags)
     while True:
         if last and await _widened(client, last):
@@ -129,7 +146,7 @@ async def _coalesce(
             tags=[TAG, *tags],
             idempotency_key=f"api after {last.id}" if last else f"api first of {deployment.id}",
         )
-        if _waits(last) and _covers(last, select):
+        if _serves(last, select):
             return await _joined(client, last, tags)
 
 
@@ -174,6 +191,11 @@ def _waits(run: "FlowRun") -> bool:
     if run.state.is_pending():
         return datetime.now(UTC) - run.state.timestamp < LONGEST_START
     return run.state.name in WAITING
+
+
+def _serves(run: "FlowRun", select: Sequence[str]) -> bool:
+    """Whether the run waits and will build what `select` names."""
+    return _waits(run) and _covers(run, select)
 
 
 def _covers(run: "FlowRun", select: Sequence[str]) -> bool:

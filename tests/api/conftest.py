@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,9 @@ CREATE TABLE raw.run (id INT64);
 CREATE TABLE raw.everything (
   int64 INT64, float64 FLOAT64, numeric NUMERIC(38, 9), bool BOOL, string STRING, bytes BYTES,
   date DATE, time TIME, datetime DATETIME, timestamp TIMESTAMP, json JSON,
-  int64s ARRAY<INT64>, float64s ARRAY<FLOAT64>, numerics ARRAY<NUMERIC(38, 9)>, bools ARRAY<BOOL>, strings ARRAY<STRING>,
-  bytess ARRAY<BYTES>, dates ARRAY<DATE>, times ARRAY<TIME>, datetimes ARRAY<DATETIME>, timestamps ARRAY<TIMESTAMP>,
+  int64s ARRAY<INT64>, float64s ARRAY<FLOAT64>, numerics ARRAY<NUMERIC(38, 9)>, bools ARRAY<BOOL>,
+  strings ARRAY<STRING>, bytess ARRAY<BYTES>,
+  dates ARRAY<DATE>, times ARRAY<TIME>, datetimes ARRAY<DATETIME>, timestamps ARRAY<TIMESTAMP>,
   jsons ARRAY<JSON>, struct STRUCT<sku INT64, tags ARRAY<STRING>>, marker INT64
 );
 """
@@ -54,7 +56,7 @@ class Served:
 def served(app: ASGIApp) -> Iterator[str]:
     """Serve an application on a free port; gives its URL."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=copy_context().run, args=[server.run])
     thread.start()
     try:
         while not server.started:

@@ -54,7 +54,7 @@ class Execution:
     Safe to use from several threads. Each change is told to `report` at once, in the thread that made it.
     """
 
-    def __init__(self, graph: Graph, build: Callable[[TableName], Built], report: Report) -> None:
+    def __init__(self, graph: Graph, build: Callable[[TableName], Built], report: Report = ignore) -> None:
         self._build, self._report = build, report
         self._lock = threading.Lock()
         self.runs = {table: TableRun(table, State.WAITING) for table in graph.order}

@@ -39,4 +39,5 @@ def show_rows(warehouse: Warehouse, table: TableName) -> None:
     from flows.view import rows_table
 
     names = [column.name for column in warehouse.columns(table)]
-    Console().print(rows_table(str(table), names, warehouse.first_rows(table, ROWS_SHOWN)))
+    console = Console()
+    console.print(rows_table(str(table), names, warehouse.first_rows(table, ROWS_SHOWN), console.width))

@@ -46,8 +46,9 @@ def _run_flow(graph: Graph, options: Namespace) -> Any:
 
 def _check_server() -> None:
     from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-    with get_client(sync_client=True) as client:
+    with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
         error = client.api_healthcheck()
     if error is not None:
         raise NoServer(f"no Prefect server answers at {configured_url()}: {error}; `make server` starts one here")

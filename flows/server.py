@@ -28,9 +28,7 @@ def start() -> None:
         if not _answers(url):
             raise NoServer(f"no Prefect server answers at {url}, where Prefect's settings say it is")
         return
-    print(
-        f"starting a Prefect server at {LOCAL_URL.removesuffix('/api')} (the first time takes about 20 s)", flush=True
-    )
+    print(f"starting a Prefect server at {LOCAL_URL.removesuffix('/api')}, which takes a few seconds", flush=True)
     _STARTED.parent.mkdir(parents=True, exist_ok=True)
     _STARTED.touch()
     _prefect("server", "start", "--background")

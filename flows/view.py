@@ -33,6 +33,7 @@ class View:
         self._width = max((len(str(table)) for table in tables), default=0)
         self._pending = {table: TableRun(table, State.WAITING) for table in tables}
         self._since: dict[TableName, float] = {}
+        self._closed = False
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
@@ -47,10 +48,13 @@ class View:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._closed = True  # what was interrupted is not news
         self._live.stop()
 
     def __call__(self, run: TableRun) -> None:
         """Show what became of a table."""
+        if self._closed:
+            return
         if run.state in _DONE:
             self._pending.pop(run.table, None)
             self._progress.advance(self._task)
@@ -80,11 +84,23 @@ class View:
         return Group(*lines, self._progress)
 
 
-def rows_table(title: str, columns: list[str], rows: list[tuple[object, ...]]) -> Table:
-    """Some rows of a table, each value cut to a few words."""
-    picture = Table(title=title, title_justify="left", show_lines=False)
-    for column in columns:
-        picture.add_column(column, max_width=40, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        picture.add_row(*(Text("NULL", style="dim") if value is None else Text(str(value)) for value in row))
+def rows_table(title: str, columns: list[str], rows: list[tuple[object, ...]], width: int) -> Table:
+    """Some rows of a table, in `width` characters: the longest values are cut so that the others are not."""
+    texts = [[("NULL" if value is None else str(value)) for value in row] for row in rows]
+    natural = [max([len(name), *(len(row[index]) for row in texts)]) for index, name in enumerate(columns)]
+    picture = Table(title=title, title_justify="left")
+    for name, room in zip(columns, _rooms(natural, width - 3 * len(columns) - 1), strict=True):
+        picture.add_column(name, width=room, no_wrap=True, overflow="ellipsis")
+    for row in texts:
+        picture.add_row(*map(Text, row))
     return picture
+
+
+def _rooms(natural: list[int], width: int) -> list[int]:
+    """How many characters each column gets of `width`: what it needs, or an equal share of what the others leave."""
+    rooms = [0] * len(natural)
+    by_need = sorted(range(len(natural)), key=natural.__getitem__)
+    for position, index in enumerate(by_need):
+        rooms[index] = max(3, min(natural[index], width // (len(natural) - position)))
+        width -= rooms[index]
+    return rooms

@@ -33,7 +33,7 @@ class Query:
         """The tables that the query reads, each once, in the order of the text. Raises SqlError for a table without
         its dataset."""
         first: dict[TableName, Read] = {}
-        for node in sorted(_tables_in(self.tree), key=_start_of):
+        for node in sorted(tables_in(self.tree), key=_start_of):
             read = Read(TableName(node.db, node.name), _place_of(self.text, node))
             if not node.db:
                 raise SqlError(
@@ -47,11 +47,21 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a script, with the table that it creates or changes (None for any other statement)."""
+    """One statement of a script, with the table that it creates or changes (None for any other statement), and where
+    in the script's text it starts."""
 
     text: str
     tree: exp.Expr
     target: TableName | None
+    start: Place
+
+    def located(self, error: SqlError) -> SqlError:
+        """An error in this statement, with its place in the script: the statement's start if it had none."""
+        if error.place is None:
+            return type(error)(error.reason, hint=error.hint, place=self.start)
+        column = error.place.column + (self.start.column - 1 if error.place.line == 1 else 0)
+        place = Place(self.start.line + error.place.line - 1, column, error.place.length)
+        return type(error)(error.reason, hint=error.hint, place=place)
 
 
 def parse_query(text: str) -> Query:
@@ -74,7 +84,10 @@ def parse_query(text: str) -> Query:
 
 def parse_script(text: str) -> list[Statement]:
     """Read a script of statements separated by semicolons. Raises SqlError."""
-    return [Statement(part, tree, _target_of(tree)) for part, tree in zip(_parts(text), _parse(text), strict=True)]
+    return [
+        Statement(text[start : end + 1], tree, _target_of(tree), place_at(text, start, start))
+        for (start, end), tree in zip(_parts(text), _parse(text), strict=True)
+    ]
 
 
 def place_at(text: str, start: int, end: int) -> Place:
@@ -93,14 +106,14 @@ def _parse(text: str) -> list[exp.Expr]:
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
-def _parts(text: str) -> Iterator[str]:
-    """The statements' texts as written: what stands between semicolons, if it is more than comments."""
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """Where the statements start and end: what stands between semicolons, if it is more than comments."""
     tokens: list[Token] = []
     for token in [*sqlglot.tokenize(text, dialect="bigquery"), None]:
         if token is not None and token.token_type != TokenType.SEMICOLON:
             tokens.append(token)
         elif tokens:
-            yield text[tokens[0].start : tokens[-1].end + 1]
+            yield tokens[0].start, tokens[-1].end
             tokens = []
 
 
@@ -108,7 +121,14 @@ def _syntax_error(error: ParseError) -> SqlError:
     detail = error.errors[0] if error.errors else {}
     highlight = detail.get("highlight") or " "
     place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
-    return SqlError(f"syntax error at {highlight!r}: {detail.get('description', error)}", place=place)
+    return SqlError(f"syntax error at {highlight!r}: {_in_words(detail.get('description') or '')}", place=place)
+
+
+def _in_words(description: str) -> str:
+    """What sqlglot says is wrong, without its classes' names."""
+    if description.startswith("Required keyword"):
+        return "something is missing before it"
+    return "this is not expected here" if description.startswith("Invalid expression") else description
 
 
 def _kind(tree: exp.Expr) -> str:
@@ -120,12 +140,12 @@ def _target_of(tree: exp.Expr) -> TableName | None:
     """The table that a CREATE TABLE, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, DROP or ALTER is about."""
     if isinstance(tree, exp.Create | exp.Drop) and tree.args.get("kind") != "TABLE":
         return None
-    node = tree.expressions[0] if isinstance(tree, exp.TruncateTable) else tree.args.get("tables", [tree.this])[0]
+    node = tree.expressions[0] if isinstance(tree, exp.TruncateTable) else (tree.args.get("tables") or [tree.this])[0]
     table = node.find(exp.Table) if isinstance(node, exp.Expr) else None
     return TableName(table.db, table.name) if table is not None and table.db else None
 
 
-def _tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
+def tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
     """The tables that a query names: neither WITH queries, nor paths into an array of another FROM item, nor tables of
     another project, nor models and table functions."""
     for node in tree.find_all(exp.Table):
@@ -136,38 +156,57 @@ def _tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
 
 
 def _is_with_query(node: exp.Table) -> bool:
-    if node.db:
-        return False
-    name = node.name.casefold()
-    return any(name == query.alias.casefold() for scope in _enclosing(node) for query in scope.ctes)
+    return not node.db and any(_same_name(node.name, query.alias) for query in _with_queries(node))
+
+
+def _with_queries(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The WITH queries that `node` may name: those of the queries around it and, where it stands in one itself, those
+    before that one, or all with RECURSIVE.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#cte_visibility"""
+    for child, parent in _ancestry(node):
+        if isinstance(parent, exp.With):
+            yield from parent.expressions if parent.recursive else parent.expressions[: child.index]
+        elif isinstance(parent, exp.Query) and not isinstance(child, exp.With):
+            yield from parent.ctes
 
 
 def _is_path(node: exp.Table) -> bool:
     """`p.images` after `FROM tmp.products AS p`: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables"""
-    first = node.db.casefold()
-    return bool(first) and any(
-        first == item.alias_or_name.casefold()
-        for scope in _enclosing(node)
-        for item in _items_of(scope)
-        if item is not node
-    )
+    return bool(node.db) and any(_same_name(node.db, name) for name in _range_variables(node))
 
 
-def _enclosing(node: exp.Expr) -> Iterator[exp.Query]:
-    parent = node.parent
-    while parent is not None:
-        if isinstance(parent, exp.Query):
-            yield parent
-        parent = parent.parent
+def _range_variables(node: exp.Table) -> Iterator[str]:
+    """The names of FROM items that a path in `node`'s place may begin with: those before it, and those of the queries
+    around it; but a subquery in FROM does not see the items beside it, and a WITH query sees nothing around it."""
+    in_from = False
+    for child, parent in _ancestry(node):
+        if isinstance(parent, exp.With):
+            return
+        if isinstance(parent, exp.From | exp.Join):
+            in_from = isinstance(child, exp.Subquery) and child.arg_key == "this"
+        elif isinstance(parent, exp.Query):
+            if not in_from:
+                yield from (item.alias_or_name for item in _items_until(parent, child) if item is not node)
+            in_from = False
 
 
-def _items_of(query: exp.Query) -> Iterator[exp.Expr]:
-    """The items of a query's FROM clause."""
-    clause = query.args.get("from_")
-    if clause is not None:
-        yield clause.this
-    for join in query.args.get("joins") or ():
-        yield join.this
+def _ancestry(node: exp.Expr) -> Iterator[tuple[exp.Expr, exp.Expr]]:
+    """The node with its parent, that one with its own, and so on."""
+    while node.parent is not None:
+        yield node, node.parent
+        node = node.parent
+
+
+def _items_until(query: exp.Query, clause: exp.Expr) -> Iterator[exp.Expr]:
+    """The items of a query's FROM and JOIN clauses, up to and with that of `clause` if it is one of them."""
+    for each in filter(None, [query.args.get("from_"), *(query.args.get("joins") or ())]):
+        yield each.this
+        if each is clause:
+            return
+
+
+def _same_name(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
 
 
 def _start_of(node: exp.Table) -> int:

@@ -6,8 +6,9 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlglot import exp
-from sqlglot.errors import ParseError
+import sqlglot
+from sqlglot import ErrorLevel, exp
+from sqlglot.errors import ParseError, TokenError
 
 SCALARS = frozenset(
     {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC", "BOOL", "STRING", "BYTES"}
@@ -58,7 +59,7 @@ class SqlType:
         if self.element is not None:
             return f"ARRAY<{self.element}>"
         if self.name == "STRUCT":
-            return f"STRUCT<{', '.join(f'{field.name} {field.type}'.strip() for field in self.fields)}>"
+            return f"STRUCT<{', '.join(map(_field_text, self.fields))}>"
         return self.name + (f"({', '.join(map(str, self.parameters))})" if self.parameters else "")
 
 
@@ -92,21 +93,32 @@ def struct_of(*fields: Column) -> SqlType:
 def parse_type(text: str) -> SqlType:
     """Read a GoogleSQL type as printed by `str(SqlType)`. Raises ValueError."""
     try:
-        return type_of(exp.DataType.build(text, dialect="bigquery"))
-    except ParseError as error:
+        tree = sqlglot.parse_one(text, into=exp.DataType, dialect="bigquery", error_level=ErrorLevel.IMMEDIATE)
+        return type_of(tree)
+    except (ParseError, TokenError) as error:
         raise ValueError(f"{text!r} is not a GoogleSQL type") from error
 
 
 def type_of(datatype: exp.DataType) -> SqlType:
     """The type that sqlglot parsed from GoogleSQL. Raises ValueError for a type GoogleSQL does not have."""
-    if datatype.this == type_names.ARRAY:
+    if datatype.this == type_names.ARRAY and datatype.expressions:
         return array_of(type_of(datatype.expressions[0]))
-    if datatype.this == type_names.STRUCT:
+    if datatype.this == type_names.STRUCT and datatype.expressions:
         return struct_of(*map(_field_of, datatype.expressions))
     if datatype.this not in _SCALAR_OF_SQLGLOT:
         raise ValueError(f"{datatype.sql('bigquery')} is not a GoogleSQL type")
-    parameters = tuple(int(parameter.name) for parameter in datatype.expressions)
-    return SqlType(_SCALAR_OF_SQLGLOT[datatype.this], parameters)
+    return SqlType(_SCALAR_OF_SQLGLOT[datatype.this], tuple(map(_parameter, datatype.expressions)))
+
+
+def _parameter(node: exp.Expr) -> int:
+    if not node.name.isdigit():
+        raise ValueError(f"{node.sql('bigquery')} is not a type's length, precision or scale")
+    return int(node.name)
+
+
+def _field_text(field: Column) -> str:
+    name = exp.to_identifier(field.name).sql("bigquery") if field.name else ""
+    return f"{name} {field.type}".strip()
 
 
 def _field_of(node: exp.Expr) -> Column:

@@ -1,6 +1,6 @@
 """Storing rows in a DuckDB table, at most once for each key."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -12,13 +12,14 @@ from warehouse.names import TableName
 from warehouse.types import Column
 
 KEYS_KEPT = "30 days"
+_KEYS = "_warehouse.append_keys"
 
 
 def append_rows(
     cursor: duckdb.DuckDBPyConnection, table: TableName, columns: tuple[Column, ...], appends: Sequence[Append]
 ) -> list[Outcome]:
     """Store the rows of all `appends` that are new, in the transaction that `cursor` is in. Raises InvalidRow."""
-    outcomes = [_claim_key(cursor, table, append) for append in appends]
+    outcomes = _claim_keys(cursor, table, appends)
     rows = [
         row
         for append, outcome in zip(appends, outcomes, strict=True)
@@ -30,27 +31,52 @@ def append_rows(
     return outcomes
 
 
-def _claim_key(cursor: duckdb.DuckDBPyConnection, table: TableName, append: Append) -> Outcome:
+def _claim_keys(cursor: duckdb.DuckDBPyConnection, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
+    """What becomes of each append, by the keys that were used before; the new keys are noted."""
+    keys = {append.key for append in appends if append.key is not None}
+    known = _fingerprints(cursor, table, keys) if keys else {}
+    new: dict[str, str] = {}
+    outcomes = [_outcome(append, known, new) for append in appends]
+    if new:
+        _note(cursor, table, new)
+    return outcomes
+
+
+def _outcome(append: Append, known: Mapping[str, str], new: dict[str, str]) -> Outcome:
     if append.key is None:
         return Outcome.STORED
+    fingerprint = known.get(append.key, new.get(append.key))
+    if fingerprint is None:
+        new[append.key] = append.fingerprint
+        return Outcome.STORED
+    return Outcome.REPLAYED if fingerprint == append.fingerprint else Outcome.KEY_REUSED
+
+
+def _fingerprints(cursor: duckdb.DuckDBPyConnection, table: TableName, keys: Iterable[str]) -> dict[str, str]:
     _create_keys(cursor)
-    key = [str(table), append.key]
     found = cursor.execute(
-        "SELECT fingerprint FROM warehouse.append_keys WHERE table_name = ? AND key = ?", key
-    ).fetchone()
-    if found is not None:
-        return Outcome.REPLAYED if found[0] == append.fingerprint else Outcome.KEY_REUSED
-    cursor.execute("INSERT INTO warehouse.append_keys VALUES (?, ?, ?, now())", [*key, append.fingerprint])
-    return Outcome.STORED
+        f"SELECT key, fingerprint FROM {_KEYS} WHERE table_name = ? AND key IN (SELECT unnest(?))",
+        [str(table), list(keys)],
+    ).fetchall()
+    return dict(found)
+
+
+def _note(cursor: duckdb.DuckDBPyConnection, table: TableName, new: Mapping[str, str]) -> None:
+    try:
+        cursor.execute(
+            f"INSERT INTO {_KEYS} SELECT ?, unnest(?), unnest(?), now()", [str(table), list(new), list(new.values())]
+        )
+    except duckdb.ConstraintException as error:  # another transaction has noted the key since we looked
+        raise duckdb.TransactionException(str(error)) from error
 
 
 def _create_keys(cursor: duckdb.DuckDBPyConnection) -> None:
-    cursor.execute("CREATE SCHEMA IF NOT EXISTS warehouse")
+    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_KEYS.partition('.')[0]}")
     cursor.execute(
-        "CREATE TABLE IF NOT EXISTS warehouse.append_keys (table_name VARCHAR, key VARCHAR, fingerprint VARCHAR,"
+        f"CREATE TABLE IF NOT EXISTS {_KEYS} (table_name VARCHAR, key VARCHAR, fingerprint VARCHAR,"
         " stored_at TIMESTAMP WITH TIME ZONE, PRIMARY KEY (table_name, key))"
     )
-    cursor.execute(f"DELETE FROM warehouse.append_keys WHERE stored_at < now() - INTERVAL '{KEYS_KEPT}'")
+    cursor.execute(f"DELETE FROM {_KEYS} WHERE stored_at < now() - INTERVAL '{KEYS_KEPT}'")
 
 
 def _insert(
@@ -66,7 +92,15 @@ def _insert(
             [[_stored(column, row.get(column.name)) for row in rows] for column in columns],
         )
     except (duckdb.ConstraintException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
-        raise InvalidRow(f"{table} does not take these rows: {str(error).splitlines()[0]}") from error
+        raise InvalidRow(f"{table} does not take these rows: {_reason(error)}") from error
+
+
+def _reason(error: duckdb.Error) -> str:
+    """What is wrong, without the values, which DuckDB's message may repeat."""
+    if isinstance(error, duckdb.ConstraintException):
+        text = str(error).splitlines()[0].removeprefix("Constraint Error: ")
+        return text if text.startswith("NOT NULL") else "a constraint of the table forbids them"
+    return "a value does not fit its column's type"
 
 
 def _stored(column: Column, value: Any) -> Any:

@@ -13,7 +13,7 @@ from warehouse.duckdb.append import append_rows
 from warehouse.duckdb.file import DuckDBFile
 from warehouse.duckdb.translate import googlesql_type, prepare, quoted, translate, translate_statement
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
-from warehouse.errors import Cancelled, SqlError, TableNotFound, WarehouseError
+from warehouse.errors import Cancelled, SqlError, TableNotFound, Transient, WarehouseError
 from warehouse.googlesql import Query, Statement
 from warehouse.names import TableName
 from warehouse.types import Column
@@ -60,8 +60,7 @@ class DuckDBWarehouse:
     def run_script(self, statements: Sequence[Statement]) -> None:
         def run(cursor: duckdb.DuckDBPyConnection) -> None:
             for statement in statements:
-                for sql in translate_statement(statement, lambda table: _columns(cursor, table)):
-                    cursor.execute(sql)
+                _run_statement(cursor, statement)
 
         self._in_transaction(run)
 
@@ -99,17 +98,28 @@ class DuckDBWarehouse:
             yield cursor
 
     def _in_transaction(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Do `work` in a transaction; anew, when another transaction changed the same things at the same time."""
-        for attempt in _conflicts():
-            with attempt, self._cursor() as cursor:
-                cursor.begin()
-                try:
+        """Do `work` in a transaction; anew, when another transaction changed the same things at the same time.
+
+        A cursor that is closed rolls back what it has not committed.
+        """
+        try:
+            for attempt in _conflicts():
+                with attempt, self._cursor() as cursor:
+                    cursor.begin()
                     result = work(cursor)
                     cursor.commit()
-                except BaseException:
-                    cursor.rollback()
-                    raise
+        except duckdb.TransactionException as error:
+            raise Transient(f"others kept changing the same tables: {_reason(error)}") from error
         return result
+
+
+def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> None:
+    try:
+        with _duckdb_errors():
+            for sql in translate_statement(statement, lambda table: _columns(cursor, table)):
+                cursor.execute(sql)
+    except SqlError as error:
+        raise statement.located(error) from error
 
 
 def _conflicts() -> tenacity.Retrying:

@@ -39,7 +39,7 @@ class DuckDBFile:
         self.path, self._prepare, self._patience = path, prepare, patience
         self._changed = threading.Condition()
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._opening = self._yielding = self._closed = False
+        self._opening = self._yielding = self._closed = self._interrupted = False
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
         self._opened = self._idle_since = 0.0
         self._turn: Turn | None = None
@@ -57,33 +57,30 @@ class DuckDBFile:
     def interrupt(self) -> None:
         """Stop what runs on every cursor, and hand out no more of them."""
         with self._changed:
-            self._closed = True
-            for cursor in self._cursors:
-                cursor.interrupt()
+            self._closed = self._interrupted = True
             self._changed.notify_all()
 
     def close(self) -> None:
         """Close the file when the last cursor is done with, and hand out no more of them."""
         with self._changed:
             self._closed = True
-            self._close_if_unused()
+            self._release_if_done()
             self._changed.notify_all()
         if self._closer is not None:
             self._closer.join()
-        with self._changed:
-            if self._turn is not None and not self._opening:
-                self._turn.close()
-                self._turn = None
 
     def _enter(self, deadline: float) -> duckdb.DuckDBPyConnection:
         with self._changed:
             while True:
                 if self._closed:
-                    raise Cancelled("the warehouse was closed")
+                    raise _closed()
                 self._yield_if_wanted()
                 if self._connection is not None and not self._yielding:
                     return self._new_cursor(self._connection)
-                if self._connection is None and not self._opening:
+                if self._connection is not None:  # what runs here comes first, and is nobody else's fault
+                    self._changed.wait()
+                    deadline = time.monotonic() + self._patience
+                elif not self._opening:
                     self._open(deadline)
                 elif not self._changed.wait(deadline - time.monotonic()):
                     raise self._busy()
@@ -94,13 +91,13 @@ class DuckDBFile:
         return cursor
 
     def _leave(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        cursor.close()
         with self._changed:
+            cursor.close()
             self._cursors.discard(cursor)
             self._idle_since = time.monotonic()
-            if self._closed or self._yielding:
+            if self._yielding:
                 self._close_if_unused()
-            self._changed.notify_all()
+            self._release_if_done()
 
     def _yield_if_wanted(self) -> None:
         """When another process waits for the file, close it as soon as nothing runs on it.
@@ -119,6 +116,14 @@ class DuckDBFile:
             self._connection, self._yielding = None, False
             self._changed.notify_all()
 
+    def _release_if_done(self) -> None:
+        """Let go of everything, once closed and no longer in use."""
+        if self._closed and not self._cursors and not self._opening:
+            self._close_if_unused()
+            if self._turn is not None:
+                self._turn.close()
+                self._turn = None
+
     def _open(self, deadline: float) -> None:
         """Open the file without keeping the other threads from looking at their clocks."""
         self._opening = True
@@ -130,6 +135,7 @@ class DuckDBFile:
             self._changed.acquire()
             self._opening, self._connection = False, connection
             self._opened = self._idle_since = time.monotonic()
+            self._release_if_done()
             self._changed.notify_all()
         self._start_closer()
 
@@ -152,7 +158,9 @@ class DuckDBFile:
     def _wait_until(self, attempt: Callable[[], T | None], deadline: float) -> T:
         wait = 0.001
         while not (result := attempt()):
-            if time.monotonic() >= deadline or self._closed:
+            if self._closed:
+                raise _closed()
+            if time.monotonic() >= deadline:
                 raise self._busy()
             time.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
             wait = min(wait * 1.5, LONGEST_WAIT)
@@ -176,15 +184,35 @@ class DuckDBFile:
         )
 
     def _start_closer(self) -> None:
-        if self._closer is None:
-            self._closer = threading.Thread(target=self._close_when_idle, name="duckdb-closer", daemon=True)
+        if self._closer is None and not self._closed:
+            self._closer = threading.Thread(target=self._attend, name="duckdb-closer", daemon=True)
             self._closer.start()
 
-    def _close_when_idle(self) -> None:
+    def _attend(self) -> None:
+        """Close the file whenever it is idle; at the end, interrupt what runs if that is asked for.
+
+        DuckDB forgets an interrupt that comes between two statements: it is repeated until the cursors are gone.
+        """
         with self._changed:
             while not self._closed:
-                idle = bool(self._connection) and not self._cursors
-                due = self._idle_since + IDLE_SECONDS - time.monotonic()
-                if idle and due <= 0:
-                    self._close_if_unused()
-                self._changed.wait(max(due, 0.001) if idle and due > 0 else None)
+                self._changed.wait(self._close_when_idle())
+            while self._interrupted and self._cursors:
+                for cursor in self._cursors:
+                    cursor.interrupt()
+                self._changed.wait(LONGEST_WAIT)
+
+    def _close_when_idle(self) -> float | None:
+        """Close the file if it is idle for long enough; answer when to look again, in seconds (None: once opened)."""
+        if self._connection is None:
+            return None
+        if self._cursors:
+            return IDLE_SECONDS
+        due = self._idle_since + IDLE_SECONDS - time.monotonic()
+        if due > 0:
+            return due
+        self._close_if_unused()
+        return None
+
+
+def _closed() -> Cancelled:
+    return Cancelled("the warehouse was closed")

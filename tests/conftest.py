@@ -1,0 +1,130 @@
+"""What every test may use. Nothing of the user's home or environment is read or changed."""
+
+import atexit
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+if "REFRESH_TESTS_SHARED" not in os.environ:  # else another process of this run of the tests has made the folder
+    os.environ["REFRESH_TESTS_SHARED"] = tempfile.mkdtemp(prefix="refresh-tests-")
+    _MAKER = os.getpid()
+else:
+    _MAKER = 0
+SHARED = Path(os.environ["REFRESH_TESTS_SHARED"])
+
+for name in list(os.environ):
+    if name.startswith(("PREFECT_", "REFRESH_W", "WAREHOUSE_", "API_")):
+        del os.environ[name]
+os.environ["PREFECT_HOME"] = str(SHARED / "prefect")
+os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "false"
+
+
+@atexit.register  # before Prefect registers what it does at the end, and so after it
+def _clean_up() -> None:
+    """In the process that made the shared folder, stop the server that `prefect_server` started, in whichever."""
+    if os.getpid() != _MAKER:
+        return
+    pid = SHARED / "prefect.pid"
+    if pid.exists():
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+    shutil.rmtree(SHARED, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> str:
+    """The API's URL of a real Prefect server, one for all processes of this run of the tests."""
+    address = SHARED / "prefect.url"
+    with (SHARED / "prefect.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not address.exists():
+            address.write_text(_start_server())
+    return address.read_text()
+
+
+@pytest.fixture
+def prefect_api(prefect_server: str) -> Iterator[str]:
+    """The server's API as what this process uses while the test runs."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: prefect_server}):
+        yield prefect_server
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, which is the working folder and has the default warehouse."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def demonstration(folder: Path) -> Path:
+    """A working folder with the project's own res/ and db_init/."""
+    for name in ("res", "db_init"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
+
+
+Write = Callable[[dict[str, str]], Path]
+
+
+@pytest.fixture
+def write(folder: Path) -> Write:
+    """Write files, texts by path, into the working folder; answers the folder."""
+
+    def write_files(files: dict[str, str]) -> Path:
+        for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, encoding="utf-8")
+        return folder
+
+    return write_files
+
+
+def _start_server() -> str:
+    """Start a server that outlives the process that starts it, and wait until it answers."""
+    port = free_port()
+    command = 'cd "$0" && exec "$1" -m prefect server start --port "$2" > "$3" 2>&1 & echo $!'
+    log = SHARED / "prefect.log"
+    pid = subprocess.run(
+        ["setsid", "sh", "-c", command, ROOT, sys.executable, str(port), log],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    (SHARED / "prefect.pid").write_text(pid)
+    url = f"http://127.0.0.1:{port}/api"
+    deadline = time.monotonic() + 180
+    while not _answers(f"{url}/health"):
+        if time.monotonic() > deadline:
+            pytest.fail(f"the Prefect server did not start:\n{log.read_text()}")
+        time.sleep(0.1)
+    return url
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1) as response:
+            return bool(response.status == 200)
+    except OSError:
+        return False

@@ -1,0 +1,125 @@
+"""The demonstration data and its eight scripts: what each table promises in its first comment."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.cli import main
+from warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse.engine import Append
+from warehouse.names import TableName
+from warehouse.url import DEFAULT_URL, connect
+
+GRAIN = {
+    "tmp.inventory_items": ["sku_id"],
+    "tmp.item_purchase_prices": ["sku_id"],
+    "tmp.product_categories": ["category_id"],
+    "tmp.product_images": ["external_id"],
+    "tmp.variant_images": ["variant_id"],
+    "tmp.variants": ["sku"],
+    "tmp.products": ["id"],
+    "final.products": ["id"],
+}
+
+
+def rows_of(table: str) -> list[dict[str, Any]]:
+    with connect(DEFAULT_URL) as warehouse:
+        names = [column.name for column in warehouse.columns(TableName.parse(table))]
+        rows = warehouse.first_rows(TableName.parse(table), 10_000)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+@pytest.fixture
+def built(demonstration: Path) -> Path:
+    assert main(["init"]) == 0
+    assert main(["build"]) == 0
+    return demonstration
+
+
+@pytest.mark.usefixtures("built")
+def test_each_table_keeps_its_grain() -> None:
+    for table, key in GRAIN.items():
+        counts = Counter(tuple(row[column] for column in key) for row in rows_of(table))
+        assert counts, table
+        assert max(counts.values()) == 1, table
+        assert all(None not in values for values in counts), table
+
+
+@pytest.mark.usefixtures("built")
+def test_no_product_and_no_variant_is_lost() -> None:
+    assert len(rows_of("final.products")) == len(rows_of("raw.products")) == 25
+    assert len(rows_of("tmp.variants")) == len(rows_of("raw.variants")) == 60
+    assert sum(len(row["variants"]) for row in rows_of("final.products")) == 60
+
+
+@pytest.mark.usefixtures("built")
+def test_no_join_is_dead() -> None:
+    """Every column of final.products has values, and so has every field of its variants."""
+    products = rows_of("final.products")
+    for column in products[0]:
+        assert any(row[column] for row in products), column
+    variants = [variant for row in products for variant in row["variants"]]
+    for field in variants[0]:
+        assert any(variant[field] for variant in variants), field
+
+
+@pytest.mark.usefixtures("built")
+def test_the_demonstration_has_what_real_data_has() -> None:
+    products = rows_of("final.products")
+    assert any(not row["image_urls"] for row in products)
+    assert any(not row["variants"] for row in products)
+    assert any(not variant["purchase_prices"] for row in products for variant in row["variants"])
+    assert any(
+        len({price["batch_id"] for price in row["purchase_prices"] or []}) > 2 for row in rows_of("tmp.variants")
+    )
+    assert {row["type"] for row in products} == {"product", "sample"}
+    assert {"product", "variant", "sample"} < {row["type"] for row in rows_of("raw.pictures")}
+    text = " ".join(row["name"] for row in products)
+    assert "'" in text
+    assert '"' in text
+    assert any(ord(character) > 0xFFFF for character in text)
+    assert len({row["category"] for row in products}) == 6
+
+
+@pytest.mark.usefixtures("built")
+def test_pictures_go_to_their_own_kind_only() -> None:
+    pictures = rows_of("raw.pictures")
+    for product in rows_of("final.products"):
+        for url in product["image_urls"]:
+            assert {row["type"] for row in pictures if row["url"] == url} == {"product"}
+
+
+@pytest.mark.usefixtures("built")
+def test_a_posted_product_without_an_id_reaches_final_products() -> None:
+    product = {"name": "banana lipstick", "category_id": 2, "external_id": 1001, "type": "product"}
+    with connect(DEFAULT_URL) as warehouse:
+        warehouse.append(TableName("raw", "products"), [Append([product])])
+    assert main(["build"]) == 0
+    [row] = [row for row in rows_of("final.products") if row["name"] == "banana lipstick"]
+    assert (row["id"], row["category"], row["variants"]) == (None, "Make-up", [])
+    assert row["image_urls"]
+    assert len(rows_of("final.products")) == 26
+
+
+@pytest.mark.usefixtures("built")
+def test_init_keeps_raw_tables_that_have_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    table = TableName("raw", "categories")
+    with connect(DEFAULT_URL) as warehouse:
+        warehouse.append(table, [Append([{"id": 77, "category_name": "posted"}])])
+    assert main(["init"]) == 0
+    assert "raw.categories" in capsys.readouterr().out
+    assert len(rows_of("raw.categories")) == 7
+    assert main(["init", "--replace"]) == 0
+    assert len(rows_of("raw.categories")) == 6
+
+
+def test_init_fills_a_raw_table_that_is_empty(demonstration: Path) -> None:
+    with DuckDBWarehouse(demonstration / ".data/warehouse.duckdb") as warehouse:
+        warehouse.create_datasets(["raw"])
+        from warehouse.googlesql import parse_script
+
+        warehouse.run_script(parse_script("CREATE TABLE raw.categories (id INT64, category_name STRING)"))
+    assert main(["init"]) == 0
+    assert len(rows_of("raw.categories")) == 6

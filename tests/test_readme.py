@@ -1,0 +1,67 @@
+"""README says what is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from flows.cli import main
+from flows.project import read_project
+from flows.settings import read_settings
+from tests.conftest import ROOT
+from warehouse.url import DEFAULT_URL
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_picture_is_the_graph(demonstration: Path) -> None:
+    project = read_project(demonstration)
+    picture = set(re.findall(r"^  (\S+) --> (\S+)$", README, re.MULTILINE))
+    assert picture == {
+        (str(read.table), str(script.table)) for script in project.scripts.values() for read in script.query.reads
+    }
+
+
+def test_every_make_target_that_it_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z-]+)", README + (ROOT / "CONTRIBUTING.md").read_text()))
+    assert named - {"and"} <= targets
+
+
+def test_every_link_leads_to_a_file() -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", README):
+        assert link.startswith("https://") or (ROOT / link).exists(), link
+
+
+def test_the_rows_that_make_run_prints_are_those_that_are_built(
+    demonstration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init"]) == main(["build"]) == 0
+    pattern = re.compile(r"✓ (\S+) +built +(\d+) rows")
+    assert set(pattern.findall(README)) == set(pattern.findall(capsys.readouterr().out))
+    assert (demonstration / ".data").is_dir()
+
+
+def test_a_line_left_out_of_the_map_gives_the_message_shown(
+    demonstration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = demonstration / "res/dependencies.toml"
+    path.write_text(path.read_text().replace(', "tmp.variants"', ""))
+    assert main(["build"]) == 2
+    assert capsys.readouterr().err in README
+
+
+def test_the_settings_have_the_defaults_that_it_names() -> None:
+    settings = read_settings({})
+    assert f"| `WAREHOUSE_URL` | `{DEFAULT_URL}` |" in README
+    assert settings.warehouse_url == DEFAULT_URL
+    assert f"| `REFRESH_WORKERS` | `{settings.workers}` |" in README
+
+
+def test_every_command_is_listed() -> None:
+    import flows.cli
+
+    commands = re.findall(r'add_parser\("(\w+)"', Path(flows.cli.__file__).read_text())
+    assert commands
+    for command in commands:
+        assert f"| `refresh {command}` |" in README

@@ -1,56 +1,14 @@
-"""A real Prefect server, and a deployment without a worker: tests move its runs from state to state themselves."""
+"""A deployment on a real Prefect server, without a worker: tests move its runs from state to state themselves."""
 
-import itertools
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
-import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentCreate
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions, FlowRun, State
 from prefect.settings import PREFECT_API_URL, temporary_settings
-
-NUMBERS = itertools.count()
-
-
-@contextmanager
-def started_server(home: Path) -> Iterator[str]:
-    """Start a Prefect server on a free port, with its database in `home`; gives the URL of its API."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    url = f"http://127.0.0.1:{port}/api"
-    with (home / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, env={**os.environ, "PREFECT_HOME": str(home)}, stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            _wait_for(f"{url}/health", process)
-            yield url
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the Prefect server ended"
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    raise TimeoutError(url)
 
 
 @dataclass(frozen=True)
@@ -83,7 +41,7 @@ class Deployment:
 def deployed(url: str) -> Iterator[Deployment]:
     """A new flow with a deployment, on the server at `url`, which is Prefect's server inside the `with` block."""
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as prefect:
-        flow = f"refresh-{next(NUMBERS)}"
+        flow = f"refresh-{uuid4()}"
         flow_id = prefect.create_flow_from_name(flow)
         asked = DeploymentCreate(
             name="warehouse",

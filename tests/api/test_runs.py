@@ -28,18 +28,12 @@ from prefect.states import (
 )
 
 from tests.api.conftest import Served, api_over, raw_tables
-from tests.api.prefect_parts import Deployment, deployed, started_server
-
-
-@pytest.fixture(scope="module")
-def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with started_server(tmp_path_factory.mktemp("prefect")) as url:
-        yield url
+from tests.api.prefect_parts import Deployment, deployed
 
 
 @pytest.fixture
-def deployment(prefect_url: str) -> Iterator[Deployment]:
-    with deployed(prefect_url) as it:
+def deployment(prefect_server: str) -> Iterator[Deployment]:
+    with deployed(prefect_server) as it:
         yield it
 
 
@@ -280,9 +274,9 @@ def test_waiting_ends_when_the_time_is_over(api: Served) -> None:
     assert (answer.status_code, answer.json()["state"]) == (202, "Scheduled")
 
 
-def test_a_missing_deployment_is_told_apart_from_a_missing_server(prefect_url: str, tmp_path: Any) -> None:
+def test_a_missing_deployment_is_told_apart_from_a_missing_server(prefect_server: str, tmp_path: Any) -> None:
     url = raw_tables(tmp_path / "w.duckdb")
-    with deployed(prefect_url), api_over(url, deployment="refresh/nowhere") as api:
+    with deployed(prefect_server), api_over(url, deployment="refresh/nowhere") as api:
         answer = api.client.post("/run")
         assert (answer.status_code, answer.json()["code"]) == (503, "deployment-missing")
         assert "refresh/nowhere" in answer.json()["detail"]

@@ -10,11 +10,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from flows.server import LOCAL_URL, answers, configured_url
+from flows.server import configured_url
 
 PATIENCE_SECONDS = 120.0
 STOP_SECONDS = 30.0
@@ -27,7 +28,8 @@ class NotServed(Exception):
 
 def main() -> int:
     """Start everything, say where it is, and wait. Answers the exit code."""
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked_to_stop, _as_interrupt)
     try:
         with ExitStack() as running:
             _serve(running)
@@ -43,11 +45,9 @@ def _serve(running: ExitStack) -> None:
     url = configured_url()
     environment = {**os.environ, "PREFECT_API_URL": url}
     processes = {}
-    if not answers(url):
-        if url != LOCAL_URL:
-            raise NotServed(f"no Prefect server answers at {url}, where Prefect's settings say it is")
+    if not _is_up(f"{url}/health"):
         print("starting Prefect's server (about 20 s the first time)", flush=True)
-        processes["Prefect's server"] = running.enter_context(_started(environment, "prefect", "server", "start"))
+        processes["Prefect's server"] = running.enter_context(_started(environment, *_server_command(url)))
         _wait_for(f"{url}/health", processes)
     _deploy(environment)
     address = f"http://{environment.get('API_HOST', '127.0.0.1')}:{environment.get('API_PORT', '8000')}"
@@ -63,6 +63,13 @@ def _serve(running: ExitStack) -> None:
         time.sleep(0.5)
 
 
+def _server_command(url: str) -> list[str]:
+    host, port = urlsplit(url).hostname, urlsplit(url).port
+    if host not in {"127.0.0.1", "localhost"} or not port:
+        raise NotServed(f"no Prefect server answers at {url}, where Prefect's settings say it is")
+    return ["prefect", "server", "start", "--host", host, "--port", str(port)]
+
+
 def _deploy(environment: Mapping[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "flows.cli", "deploy"], env=environment, capture_output=True, text=True, check=False
@@ -74,7 +81,7 @@ def _deploy(environment: Mapping[str, str]) -> None:
 @contextmanager
 def _started(environment: Mapping[str, str], *command: str) -> Iterator[Process]:
     """Run a module of Python in a process group of its own, so that Ctrl-C reaches it only through us."""
-    process = subprocess.Popen([sys.executable, "-m", *command], env=environment, start_new_session=True)
+    process = subprocess.Popen([sys.executable, "-m", *command], env=environment, start_new_session=True)  # noqa: S603 (our own words)
     try:
         yield process
     finally:
@@ -84,14 +91,10 @@ def _started(environment: Mapping[str, str], *command: str) -> Iterator[Process]
 def _stop(process: Process) -> None:
     """End the process and what it started: asked first, then made to."""
     process.terminate()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        pass
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from tests.conftest import ROOT, free_port
+from warehouse.names import TableName
+from warehouse.url import DEFAULT_URL, connect
 
 pytest.importorskip("flows.deploy_command", reason="the deployment's command is not here yet")
 
@@ -36,7 +38,7 @@ def test_one_command_starts_everything_and_ctrl_c_ends_it(demonstration: Path) -
             assert serve.poll() is None, log.read_text()
             time.sleep(0.2)
         assert f"Prefect  {prefect}\nAPI      {api} " in log.read_text()
-        row = "id=990001&name=banana%20lipstick&category_id=4&external_id=123&type=product"
+        row = "name=banana%20lipstick&category_id=4&external_id=123&type=product"
         assert httpx.post(f"{api}/products?{row}").status_code == 201
         answer = httpx.post(f"{api}/run", headers={"Prefer": "wait=120"}, timeout=130)
         assert (answer.status_code, answer.json()["state"]) == (200, "Completed"), answer.text
@@ -45,6 +47,10 @@ def test_one_command_starts_everything_and_ctrl_c_ends_it(demonstration: Path) -
         serve.send_signal(signal.SIGINT)
         assert serve.wait(120) == 0
     assert log.read_text().endswith("stopped\n")
+    warehouse = connect(DEFAULT_URL)
+    products = warehouse.first_rows(TableName("final", "products"), 1000)
+    warehouse.close()
+    assert any("banana lipstick" in row for row in products)
     for address in (prefect, api):
         with pytest.raises(httpx.ConnectError):
             httpx.get(address)

@@ -43,6 +43,7 @@ format: $(READY) ## let ruff mend what it can
 lock: $(READY) ## pin every dependency anew, with hashes
 	@. $(BIN)/activate && $(LOCK) --upgrade --output-file requirements.txt
 	@. $(BIN)/activate && $(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
+	@. $(BIN)/activate && cd tests/emulator && $(subst pyproject.toml,requirements-emulator.in,$(LOCK)) --upgrade --output-file requirements-emulator.txt
 
 clean: stop ## forget the environment and the local warehouse
 	rm -rf .venv .data

@@ -1,7 +1,9 @@
 """The command `refresh`. Each subcommand's module is imported when that subcommand runs."""
 
 import argparse
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -10,6 +12,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and answer its exit code: 0 done, 1 a script failed, 2 refused before anything ran."""
     options = _parser().parse_args(arguments)
     command = import_module(options.module)
+    _stop_tidily_when_told_to()
     try:
         return int(command.run(options))
     except KeyboardInterrupt:
@@ -21,6 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(message, file=sys.stderr)
         return 2
+
+
+def _stop_tidily_when_told_to() -> None:
+    """Let SIGTERM (from a supervisor, a container, `kill`) end the work as Ctrl-C does: the warehouse's jobs too."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _message_for_people(error: Exception) -> str | None:

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.emulator.fixtures"]
+
 ROOT = Path(__file__).parent.parent
 
 if "REFRESH_TESTS_SHARED" not in os.environ:  # else another process of this run of the tests has made the folder
@@ -26,7 +28,7 @@ else:
 SHARED = Path(os.environ["REFRESH_TESTS_SHARED"])
 
 for name in list(os.environ):
-    if name.startswith(("PREFECT_", "REFRESH_W", "WAREHOUSE_", "API_")):
+    if name.startswith(("PREFECT_", "REFRESH_W", "WAREHOUSE_", "API_", "GOOGLE_", "BIGQUERY_")):
         del os.environ[name]
 os.environ["PREFECT_HOME"] = str(SHARED / "prefect")
 os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "false"
@@ -128,3 +130,10 @@ def _answers(url: str) -> bool:
             return bool(response.status == 200)
     except OSError:
         return False
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the comparison of both engines came to."""
+    from tests.googlesql.summary import report
+
+    report(terminalreporter)

@@ -20,6 +20,10 @@ def connect(url: str) -> Warehouse:
         from warehouse.duckdb.engine import DuckDBWarehouse
 
         return DuckDBWarehouse(_duckdb_path(url))
+    if scheme == "bigquery":
+        from warehouse.bigquery import open_bigquery
+
+        return open_bigquery(url)
     raise WarehouseError(f"WAREHOUSE_URL is {url!r}: write duckdb:///path/to/file or bigquery://PROJECT?location=…")
 
 

@@ -1,0 +1,248 @@
+"""Starts the BigQuery emulator and mends what it gets wrong; runs in the emulator's own virtual environment.
+
+Mended, so that the engine meets what the real service does:
+- jobs run in the background: jobs.insert answers RUNNING, jobs.cancel stops them, an id used twice is refused (409),
+  and a job is found again with its configuration, labels and location;
+- a query job writes to its destination, with the write disposition; bytes are counted, and held against the cap;
+- SQL, tables and parameters: see mending.py.
+
+For the tests, a comment in a query makes a job behave: `/* emulator: hold */` runs until it is cancelled,
+`/* emulator: fail REASON n */` fails the first n jobs with this text. `GET /emulator/jobs?project=` lists what was
+carried out. Prints the URL when it listens, and ends when its standard input does: with the tests, however they end.
+"""
+
+import asyncio
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb_extensions
+import fastapi.dependencies.utils
+import fastapi.routing
+import sqlglot
+from bqemulator.api import app as emulator_app
+from bqemulator.api.routes import jobs as routes
+from bqemulator.config import Settings
+from bqemulator.domain.errors import DomainError
+from bqemulator.server import EmulatorServer
+from bqemulator.storage.sql_identifiers import quoted_table_ref
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel
+
+from tests.emulator.mending import declare, mend_sql, mend_tables, mended, rows_of
+
+MINIMUM_BILLED = 10 * 2**20  # for each table that a query reads: https://cloud.google.com/bigquery/pricing
+JOBS: dict[tuple[str, str], "Job"] = {}
+router = APIRouter()
+
+
+@dataclass
+class Job:
+    """A query job, from its insertion on."""
+
+    project: str
+    job_id: str
+    location: str
+    config: dict[str, Any]
+    state: str = "RUNNING"
+    error: dict[str, str] | None = None
+    carried_out: bool = False
+    query_statistics: dict[str, Any] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+    ended: float = 0.0
+    task: Any = None
+
+    def end(self, error: dict[str, str] | None = None) -> None:
+        self.state, self.error, self.ended = "DONE", error, time.time()
+
+    def resource(self) -> dict[str, Any]:
+        started = str(int(self.started * 1000))
+        status: dict[str, Any] = {"state": self.state}
+        if self.error:
+            status.update(errorResult=self.error, errors=[self.error])
+        return {
+            "kind": "bigquery#job",
+            "id": f"{self.project}:{self.location}.{self.job_id}",
+            "jobReference": {"projectId": self.project, "jobId": self.job_id, "location": self.location},
+            "configuration": {"jobType": "QUERY", **self.config},
+            "status": status,
+            "statistics": {
+                "creationTime": started,
+                "startTime": started,
+                **({"endTime": str(int(self.ended * 1000))} if self.ended else {}),
+                "query": self.query_statistics,
+            },
+        }
+
+
+@router.post("/bigquery/v2/projects/{project}/jobs")
+async def insert(project: str, request: Request) -> Any:
+    body = await request.json()
+    config, reference = body["configuration"], body.get("jobReference", {})
+    job_id, context = reference.get("jobId", f"job-{len(JOBS)}"), request.app.state.context
+    if (project, job_id) in JOBS:
+        return refusal(409, "duplicate", f"Already Exists: Job {project}:{job_id}")
+    job = Job(project, job_id, reference.get("location") or "US", config)
+    if config.get("dryRun"):
+        return await dry_run(job, context)
+    JOBS[project, job_id] = job
+    job.task = asyncio.create_task(carry_out(job, context))
+    return job.resource()
+
+
+@router.get("/bigquery/v2/projects/{project}/jobs/{job_id}")
+async def get(project: str, job_id: str, location: str = "US") -> Any:
+    job = JOBS.get((project, job_id))
+    if job is None or job.location != location:
+        return refusal(404, "notFound", f"Not found: Job {project}:{location}.{job_id}")
+    return job.resource()
+
+
+@router.post("/bigquery/v2/projects/{project}/jobs/{job_id}/cancel")
+async def cancel(project: str, job_id: str, location: str = "US") -> Any:
+    job = JOBS.get((project, job_id))
+    if job is None or job.location != location:
+        return refusal(404, "notFound", f"Not found: Job {project}:{location}.{job_id}")
+    if job.state != "DONE":
+        job.task.cancel()
+        job.end({"reason": "stopped", "message": "Job execution was cancelled: User requested cancellation"})
+    return {"kind": "bigquery#jobCancelResponse", "job": job.resource()}
+
+
+@router.get("/emulator/jobs")
+async def carried_out(project: str) -> list[dict[str, Any]]:
+    return [{**job.resource(), "carriedOut": job.carried_out} for job in JOBS.values() if job.project == project]
+
+
+async def dry_run(job: Job, context: Any) -> Any:
+    query = mended(job.config["query"]["query"])
+    answer = await routes._dry_run_response(
+        project_id=job.project,
+        job_id=job.job_id,
+        bq_sql=query,
+        query_params=None,
+        ctx=context,
+        caller=None,
+        wire_shape="insert",
+    )
+    job.query_statistics = {**statistics(job, context), "schema": answer["schema"]}
+    job.end()
+    return job.resource()
+
+
+async def carry_out(job: Job, context: Any) -> None:
+    text = job.config["query"]["query"]
+    if "/* emulator: hold */" in text:
+        await asyncio.Event().wait()
+    try:
+        job.query_statistics = statistics(job, context)
+        error = asked_error(job, text) or over_budget(job)
+        if error is None:
+            job.carried_out = True
+            await run(job, mended(text), context)
+    except DomainError as failed:
+        error = {"reason": failed.bq_reason, "message": failed.message, "location": "query"}
+    except Exception as failed:
+        error = {"reason": "invalid", "message": f"the emulator failed: {failed!r}"}
+    job.end(error)
+
+
+async def run(job: Job, text: str, context: Any) -> None:
+    settings = job.config["query"]
+    target = settings.get("destinationTable")
+    if target and settings.get("writeDisposition") == "WRITE_TRUNCATE":
+        name = "`{projectId}`.`{datasetId}`.`{tableId}`".format(**target)
+        text = f"CREATE OR REPLACE TABLE {name} AS\n{text}\n"
+    await routes.execute_query_job(job.project, job.job_id, text, settings.get("queryParameters"), context)
+    if target:
+        await sums_as_int64(job, target, context)
+    declare(job.project, text, context)
+
+
+async def sums_as_int64(job: Job, target: dict[str, str], context: Any) -> None:
+    """SUM of INT64 is INT64, where DuckDB makes a HUGEINT of it."""
+    name = quoted_table_ref(target["projectId"], target["datasetId"], target["tableId"])
+    wide = [row[0] for row in context.engine.execute(f"DESCRIBE {name}").fetchall() if row[1] == "HUGEINT"]
+    if wide:
+        casts = ", ".join(f"CAST({column} AS INT64) AS {column}" for column in wide)
+        path = "`{projectId}`.`{datasetId}`.`{tableId}`".format(**target)
+        text = f"CREATE OR REPLACE TABLE {path} AS SELECT * REPLACE ({casts}) FROM {path}"
+        await routes.execute_query_job(job.project, job.job_id, text, None, context)
+
+
+def asked_error(job: Job, text: str) -> dict[str, str] | None:
+    asked = re.search(r"/\* emulator: fail (\w+) (\d+) \*/", text)
+    same = [other for other in JOBS.values() if other.project == job.project and other.config["query"]["query"] == text]
+    if asked and sum(other.error is not None for other in same) < int(asked[2]):
+        return {"reason": asked[1], "message": f"the tests asked for {asked[1]}"}
+    return None
+
+
+def over_budget(job: Job) -> dict[str, str] | None:
+    billed, limit = int(job.query_statistics["totalBytesBilled"]), int(job.config["query"]["maximumBytesBilled"])
+    if billed > limit:
+        message = f"Query exceeded limit for bytes billed: {limit}. {billed} or higher required."
+        return {"reason": "bytesBilledLimitExceeded", "message": message}
+    return None
+
+
+def statistics(job: Job, context: Any) -> dict[str, Any]:
+    """As BigQuery counts: eight bytes for each value, and ten megabytes at least for each table that is read."""
+    tables = [
+        context.catalog.get_table(job.project, node.db, node.name)
+        for tree in sqlglot.parse(job.config["query"]["query"], dialect="bigquery", error_level=ErrorLevel.IGNORE)
+        for node in (tree.find_all(exp.Table) if tree is not None and not isinstance(tree, exp.Create) else ())
+    ]
+    sizes = [8 * rows_of(table, context) * len(table.schema_.fields) for table in tables if table is not None]
+    return {
+        "totalBytesProcessed": str(sum(sizes)),
+        "totalBytesBilled": str(sum(max(size, MINIMUM_BILLED) for size in sizes)),
+        "totalSlotMs": "1",
+        "cacheHit": False,
+    }
+
+
+def refusal(code: int, reason: str, message: str) -> JSONResponse:
+    error = {"code": code, "message": message, "errors": [{"reason": reason, "message": message}]}
+    return JSONResponse({"error": error}, status_code=code)
+
+
+async def call(function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
+    return function(*arguments, **named)
+
+
+def mend_routes() -> None:
+    """Put our routes first. All run in one thread: threads would share one connection to DuckDB, and
+    read each other's results."""
+    for module in (fastapi.routing, fastapi.dependencies.utils):
+        vars(module)["run_in_threadpool"] = call
+    jobs = emulator_app.jobs_router
+    emulator_app.jobs_router = APIRouter()
+    emulator_app.jobs_router.include_router(router)
+    emulator_app.jobs_router.include_router(jobs)
+
+
+async def serve() -> None:
+    server = EmulatorServer(Settings(rest_port=0, grpc_port=0, log_level="critical", enable_format_extensions=False))
+    await server.start()
+    mend_tables(server._context)
+    print(f"listening on {server.rest_url}", flush=True)
+    with Path(os.devnull).open("w") as nowhere:  # nobody reads on, and a full pipe would block
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
+    await asyncio.to_thread(sys.stdin.read)
+    await server.stop()
+
+
+if __name__ == "__main__":
+    duckdb_extensions.import_extension("spatial")
+    mend_routes()
+    mend_sql()
+    asyncio.run(serve())

@@ -1,0 +1,101 @@
+"""What the emulator gets wrong in SQL, tables and query parameters; runs in the emulator's own virtual environment.
+
+- Tables know how many rows they have, and the types that they were created with: JSON, sizes, REQUIRED.
+- NUMERIC is (38, 9); `STRUCT(x.a)` names its field; SUM of INT64 is INT64.
+- Parameters have their types, whatever they hold: an ARRAY of STRUCTs, BYTES, NULL.
+"""
+
+import base64
+import re
+from typing import Any
+
+import sqlglot
+from bqemulator.api.routes import tables
+from bqemulator.catalog.models import TableFieldSchema, TableSchema
+from bqemulator.jobs import executor
+from bqemulator.sql import parameters
+from bqemulator.storage.sql_identifiers import quoted_table_ref
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel
+
+
+def mend_sql() -> None:
+    """NUMERIC, and parameters."""
+    as_before = executor.rewrite_table_refs
+
+    def rewrite(sql: str, project: str) -> Any:
+        return as_before(re.sub(r"\bDECIMAL\b(?!\s*\()", "DECIMAL(38, 9)", sql), project)
+
+    executor.rewrite_table_refs = rewrite
+    parameters._placeholder_for = lambda _, parameter: f"CAST(? AS {duckdb_type(parameter['parameterType'])})"
+    parameters._SCALAR_CONVERTERS["BYTES"] = base64.b64decode
+    parameters._BQ_SCALAR_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 9)"
+
+
+def duckdb_type(kind: dict[str, Any]) -> str:
+    """The type of a query parameter."""
+    if kind["type"] == "ARRAY":
+        return duckdb_type(kind["arrayType"]) + "[]"
+    if kind["type"] == "STRUCT":
+        return "STRUCT(" + ", ".join(f"{f['name']} {duckdb_type(f['type'])}" for f in kind["structTypes"]) + ")"
+    return str(parameters._BQ_SCALAR_TO_DUCKDB[kind["type"]])
+
+
+def mended(text: str) -> str:
+    """The statement with the fields of `STRUCT(x.a)` named."""
+    tree = sqlglot.parse_one(text, dialect="bigquery", error_level=ErrorLevel.IGNORE)
+    unnamed = [f for node in tree.find_all(exp.Struct) for f in node.expressions if isinstance(f, exp.Column)]
+    for column in unnamed:
+        column.replace(exp.PropertyEQ(this=exp.to_identifier(column.name), expression=column.copy()))
+    return tree.sql("bigquery") if unnamed else text
+
+
+def mend_tables(context: Any) -> None:
+    """A table's resource has its rows and its columns' sizes."""
+    as_before = tables._table_to_rest
+
+    def resource(table: Any) -> dict[str, Any]:
+        fields = [field_resource(field) for field in table.schema_.fields]
+        return {**as_before(table), "numRows": str(rows_of(table, context)), "schema": {"fields": fields}}
+
+    tables._table_to_rest = resource
+
+
+def rows_of(table: Any, context: Any) -> int:
+    """How many rows the table has now."""
+    name = quoted_table_ref(table.project_id, table.dataset_id, table.table_id)
+    return int(context.engine.execute(f"SELECT count(*) FROM {name}").fetchone()[0])
+
+
+def field_resource(field: Any) -> dict[str, Any]:
+    """https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema"""
+    sizes = {"maxLength": field.max_length, "precision": field.precision, "scale": field.scale}
+    resource = {"name": field.name, "type": field.type, "mode": field.mode, "description": field.description}
+    if field.fields:
+        resource["fields"] = [field_resource(inner) for inner in field.fields]
+    return {**resource, **{name: str(size) for name, size in sizes.items() if size is not None}}
+
+
+def declare(project: str, text: str, context: Any) -> None:
+    """Remember the columns of a CREATE TABLE that was carried out as it declares them."""
+    tree = sqlglot.parse_one(text, dialect="bigquery", error_level=ErrorLevel.IGNORE)
+    if isinstance(tree, exp.Create) and isinstance(tree.this, exp.Schema):
+        name = tree.this.this
+        fields = tuple(declared(column) for column in tree.this.expressions if isinstance(column, exp.ColumnDef))
+        table = context.catalog.get_table(project, name.db, name.name)
+        context.catalog.update_table(table.model_copy(update={"schema_": TableSchema(fields=fields)}))
+
+
+def declared(column: exp.ColumnDef) -> Any:
+    """A column, or a field of a STRUCT."""
+    kind = column.args["kind"]
+    repeated = kind.this == exp.DataType.Type.ARRAY
+    kind = kind.expressions[0] if repeated else kind
+    required = any(isinstance(constraint.kind, exp.NotNullColumnConstraint) for constraint in column.constraints)
+    mode = "REPEATED" if repeated else "REQUIRED" if required else "NULLABLE"
+    if kind.this == exp.DataType.Type.STRUCT:
+        fields = tuple(map(declared, kind.expressions))
+        return TableFieldSchema(name=column.name, type="RECORD", mode=mode, fields=fields)
+    name, sizes = kind.sql("bigquery").partition("(")[0], [int(size.name) for size in kind.expressions]
+    keys = ("max_length",) if name in ("STRING", "BYTES") else ("precision", "scale")
+    return TableFieldSchema(name=column.name, type=name, mode=mode, **dict(zip(keys, sizes, strict=False)))

@@ -1,0 +1,56 @@
+"""Google's client, with the credentials and the endpoint of the settings."""
+
+from typing import Any
+
+import google.auth
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud import bigquery
+from requests.adapters import HTTPAdapter
+
+from warehouse.bigquery.settings import Settings
+from warehouse.errors import NotAllowed, WarehouseError
+
+
+def open_client(settings: Settings) -> bigquery.Client:
+    """A client for the settings' project. Raises NotAllowed if there are no credentials, WarehouseError if the named
+    block cannot be read."""
+    client = bigquery.Client(
+        project=settings.project,
+        location=settings.location,
+        credentials=_credentials(settings),
+        client_options=ClientOptions(api_endpoint=settings.endpoint) if settings.endpoint else None,
+    )
+    # As its documentation has it for many threads; with its ten connections, an eleventh thread draws a warning.
+    client._http.mount(settings.endpoint or "https://", HTTPAdapter(pool_maxsize=128))
+    return client
+
+
+def _credentials(settings: Settings) -> Any:
+    if settings.plain_http:
+        return AnonymousCredentials()
+    if settings.credentials is not None:
+        return _of_block(settings.credentials)
+    try:
+        credentials, _ = google.auth.default()
+    except DefaultCredentialsError as error:
+        raise NotAllowed(
+            "there are no Google credentials: run `gcloud auth application-default login`, set "
+            "GOOGLE_APPLICATION_CREDENTIALS, or name a GcpCredentials block with credentials= in WAREHOUSE_URL"
+        ) from error
+    return credentials
+
+
+def _of_block(name: str) -> Any:
+    """The credentials of Prefect's block `gcp-credentials/name`."""
+    from prefect_gcp.credentials import GcpCredentials  # slow to import, and seldom needed
+
+    try:
+        block = GcpCredentials.load(name, _sync=True)
+        return block.get_credentials_from_service_account()
+    except ValueError as error:
+        raise WarehouseError(
+            f"the credentials block gcp-credentials/{name} cannot be used: is it saved in the Prefect server that "
+            f"PREFECT_API_URL names? ({error})"
+        ) from error

@@ -1,0 +1,185 @@
+"""BigQuery, as the seam wants it."""
+
+import secrets
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self, TypedDict
+
+from google.api_core.exceptions import NotFound
+from google.api_core.retry import Retry
+from google.cloud import bigquery
+
+from warehouse.bigquery import names
+from warehouse.bigquery.append import Sender, Target
+from warehouse.bigquery.client import open_client
+from warehouse.bigquery.errors import google_errors
+from warehouse.bigquery.jobs import Jobs
+from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
+from warehouse.bigquery.schema import column_of, plain_value, quoted
+from warehouse.bigquery.settings import Settings, Waits
+from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
+from warehouse.errors import SqlError, TableNotFound, WarehouseError
+from warehouse.googlesql import Query, Statement
+from warehouse.names import TableName
+from warehouse.types import Column
+
+
+class Patience(TypedDict):
+    """How one request is tried again, and how many seconds each try may take."""
+
+    retry: Retry
+    timeout: float
+
+
+class BigQueryWarehouse:
+    """A project's datasets as a warehouse. Implements `warehouse.engine.Warehouse`.
+
+    Nothing is opened before the first call, which raises NotAllowed if there are no credentials.
+    """
+
+    def __init__(self, settings: Settings, waits: Waits | None = None) -> None:
+        self._settings, self._waits = settings, waits or Waits()
+        self._opened: Jobs | None = None
+        self._opening = threading.Lock()
+
+    def tables(self, dataset: str) -> list[TableName]:
+        with google_errors():
+            try:
+                items = list(self._client.list_tables(self._reference(dataset), **self._patience))
+            except NotFound:
+                return []
+        return sorted(TableName(dataset, item.table_id) for item in items)
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        return tuple(map(column_of, self._table(table).schema))
+
+    def row_count(self, table: TableName) -> int:
+        return int(self._table(table).num_rows or 0)
+
+    def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
+        found = self._table(table)
+        kinds = [column_of(field).type for field in found.schema]
+        with google_errors():
+            rows = list(self._client.list_rows(found, max_results=limit, **self._patience))
+        return [tuple(map(plain_value, row.values(), kinds)) for row in rows]
+
+    def create_datasets(self, datasets: Iterable[str]) -> None:
+        for dataset in datasets:
+            with google_errors():
+                self._create_dataset(dataset)
+
+    def run_script(self, statements: Sequence[Statement]) -> None:
+        """Each statement is a job of its own: BigQuery has no transaction around CREATE TABLE."""
+        for statement in statements:
+            config = self._config({"table": str(statement.target or "")})
+            with _places_of(statement.text):
+                self._jobs.run(f"script-{secrets.token_hex(16)}", statement.text, config)
+
+    def build(self, table: TableName, query: Query, context: BuildContext) -> Built:
+        config = self._config({"run": context.run, "table": str(table), **context.labels})
+        config.destination = self._reference(table.dataset).table(table.name)
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
+        with _places_of(query.text):
+            job = self._jobs.run(names.build_name(context.run, table), query.text, config, context.attempt).job
+        return Built(
+            rows=self.row_count(table),
+            seconds=(job.ended - job.started).total_seconds() if job.ended and job.started else 0.0,
+            bytes_processed=job.total_bytes_processed,
+            bytes_billed=job.total_bytes_billed,
+            slot_milliseconds=job.slot_millis,
+            cache_hit=job.cache_hit,
+            job_link=names.job_link(self._settings.project, self._settings.location, job.job_id),
+        )
+
+    def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
+        found = self._table(table)
+        target = Target(
+            table,
+            ".".join(map(quoted, (self._settings.project, table.dataset, table.name))),
+            tuple(map(column_of, found.schema)),
+            frozenset(field.name for field in found.schema if field.default_value_expression),
+        )
+        return Sender(self._jobs, self._config).send(target, appends)
+
+    def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        edits = stand_in_edits(query, stand_ins)
+        with _places_of(query.text, edits):
+            job = self._jobs.dry_run(edited(query.text, edits))
+        return QueryPlan(tuple(map(column_of, job.schema or ())), job.total_bytes_processed, estimate=bool(edits))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def cancel(self) -> None:
+        """Cancels the jobs that are under way and waits briefly until they have ended; may be called from a signal
+        handler."""
+        self._jobs.cancel()
+
+    def close(self) -> None:
+        """Cancels jobs that nobody waits for any more, and closes the connections."""
+        if self._opened is not None:
+            self._opened.cancel()
+            self._opened.client.close()
+
+    @property
+    def _jobs(self) -> Jobs:
+        with self._opening:
+            if self._opened is None:
+                self._opened = Jobs(open_client(self._settings), self._settings, self._waits)
+        return self._opened
+
+    @property
+    def _client(self) -> bigquery.Client:
+        self._jobs.check_not_cancelled()
+        return self._jobs.client
+
+    @property
+    def _patience(self) -> Patience:
+        """What every request but a job's takes."""
+        return Patience(retry=self._jobs.retry, timeout=self._waits.request)
+
+    def _reference(self, dataset: str) -> bigquery.DatasetReference:
+        return bigquery.DatasetReference(self._settings.project, dataset)
+
+    def _table(self, table: TableName) -> bigquery.Table:
+        with google_errors():
+            try:
+                return self._client.get_table(self._reference(table.dataset).table(table.name), **self._patience)
+            except NotFound as error:
+                raise TableNotFound(table) from error
+
+    def _create_dataset(self, name: str) -> None:
+        wanted = bigquery.Dataset(self._reference(name))
+        wanted.location = self._settings.location
+        try:
+            found = self._client.get_dataset(wanted.reference, **self._patience)
+        except NotFound:
+            found = self._client.create_dataset(wanted, exists_ok=True, **self._patience)
+        if found.location.casefold() != wanted.location.casefold():
+            raise WarehouseError(
+                f"the dataset {name} is in {found.location} and WAREHOUSE_URL says location={wanted.location}: all "
+                "datasets must be in one location"
+            )
+
+    def _config(self, labels: Mapping[str, str]) -> bigquery.QueryJobConfig:
+        config = bigquery.QueryJobConfig(use_legacy_sql=False)
+        config.labels = names.labels(labels)
+        config.priority = self._settings.priority
+        config.maximum_bytes_billed = self._settings.maximum_bytes_billed
+        return config
+
+
+@contextmanager
+def _places_of(text: str, edits: Sequence[Edit] = ()) -> Iterator[None]:
+    """Raises a SqlError of BigQuery's with its place in the text as people know it."""
+    try:
+        yield
+    except SqlError as error:
+        if error.place is None:
+            raise
+        place = original_place(text, edits, error.place)
+        raise SqlError(error.reason, hint=error.hint, place=place) from error

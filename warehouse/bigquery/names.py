@@ -1,0 +1,50 @@
+"""Job ids and labels: what a job is called, so that another process finds it again."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+from warehouse.names import TableName
+
+
+def build_name(run: str, table: TableName) -> str:
+    """What the jobs that build the table in this run are called, before their number."""
+    return f"refresh-{_slug(run)}-{_slug(str(table))}-{_digest(run, str(table))}"
+
+
+def append_name(table: TableName, key: str) -> str:
+    """What the jobs that store the rows sent to the table with this key are called, before their number."""
+    return f"append-{_slug(str(table))}-{_digest(str(table), key, length=40)}"
+
+
+def fingerprint_label(fingerprint: str) -> str:
+    """A fingerprint of any form as a label's value."""
+    return _digest(fingerprint, length=60)
+
+
+def job_link(project: str, location: str, job_id: str) -> str:
+    """The job's page in the Google Cloud console."""
+    return f"https://console.cloud.google.com/bigquery?project={project}&j=bq:{location}:{job_id}&page=queryresults"
+
+
+def labels(pairs: Mapping[str, str]) -> dict[str, str]:
+    """The pairs in the form that BigQuery accepts: https://cloud.google.com/bigquery/docs/labels-intro#requirements"""
+    named = ((re.sub(r"^[^a-z]+", "", _label(key)), _label(value)) for key, value in pairs.items())
+    return {key: value for key, value in named if key}
+
+
+def _label(text: str) -> str:
+    return re.sub(r"[^a-z0-9_-]", "_", text.lower())[:63]
+
+
+def _slug(text: str) -> str:
+    """A readable part of a job id; what it loses, the digest behind it keeps apart.
+
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/JobReference"""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:80]
+
+
+def _digest(*parts: str, length: int = 12) -> str:
+    """Of the parts with their lengths, so that ("a", "bc") and ("ab", "c") differ."""
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]

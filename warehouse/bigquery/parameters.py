@@ -1,0 +1,94 @@
+"""Rows as one query parameter: no value ever becomes part of a statement's text.
+
+https://cloud.google.com/bigquery/docs/reference/rest/v2/QueryParameter
+"""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from warehouse.bigquery.schema import quoted
+from warehouse.types import Column, SqlType
+
+_AS_TEXT = frozenset({"JSON", "GEOGRAPHY", "INTERVAL"})
+"""Types that are sent as STRING and read by the statement: a parameter of BigQuery cannot have them inside an ARRAY."""
+
+
+class RowsParameter:
+    """The parameter `@rows`: an ARRAY of STRUCTs whose fields are `f0`, `f1`, … in the columns' order."""
+
+    def __init__(self, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> None:
+        self._columns, self._rows = columns, rows
+
+    def to_api_repr(self) -> dict[str, Any]:
+        """What the client library puts into the request."""
+        kinds = [column.type for column in self._columns]
+        rows = [{"structValues": values([row.get(c.name) for c in self._columns], kinds)} for row in self._rows]
+        return {
+            "name": "rows",
+            "parameterType": {"type": "ARRAY", "arrayType": {"type": "STRUCT", "structTypes": _fields(kinds)}},
+            "parameterValue": {"arrayValues": rows},
+        }
+
+
+def values(row: Sequence[Any], kinds: Sequence[SqlType]) -> dict[str, Any]:
+    """The `structValues` of a row."""
+    return {f"f{i}": _value(value, kind) for i, (value, kind) in enumerate(zip(row, kinds, strict=True))}
+
+
+def stored(expression: str, kind: SqlType) -> str:
+    """The SQL that makes a value of the column's type of the parameter's value that `expression` names."""
+    if kind.element is not None:
+        if stored("e", kind.element) == "e":
+            return expression
+        return f"ARRAY(SELECT {stored('e', kind.element)} FROM UNNEST({expression}) AS e WITH OFFSET AS o ORDER BY o)"
+    if kind.name == "STRUCT":
+        fields = (f"{stored(f'{expression}.f{i}', f.type)} AS {quoted(f.name)}" for i, f in enumerate(kind.fields))
+        return f"IF({expression}.given, STRUCT({', '.join(fields)}), NULL)"
+    if kind.name == "JSON":
+        return f"PARSE_JSON({expression}, wide_number_mode => 'round')"
+    if kind.name == "GEOGRAPHY":
+        return f"ST_GEOGFROMTEXT({expression})"
+    return f"CAST({expression} AS INTERVAL)" if kind.name == "INTERVAL" else expression
+
+
+def _fields(kinds: Sequence[SqlType]) -> list[dict[str, Any]]:
+    return [{"name": f"f{i}", "type": _type(kind)} for i, kind in enumerate(kinds)]
+
+
+def _type(kind: SqlType) -> dict[str, Any]:
+    if kind.element is not None:
+        return {"type": "ARRAY", "arrayType": _type(kind.element)}
+    if kind.name == "STRUCT":
+        # `given` tells a NULL from a STRUCT of NULLs, which a parameter's value cannot.
+        given = {"name": "given", "type": {"type": "BOOL"}}
+        return {"type": "STRUCT", "structTypes": [given, *_fields([field.type for field in kind.fields])]}
+    return {"type": "STRING" if kind.name in _AS_TEXT else kind.name}
+
+
+def _value(value: Any, kind: SqlType) -> dict[str, Any]:
+    if kind.element is not None:
+        return {"arrayValues": [_value(each, kind.element) for each in value or ()]}
+    if kind.name == "STRUCT":
+        kinds = [field.type for field in kind.fields]
+        fields = values([(value or {}).get(field.name) for field in kind.fields], kinds)
+        return {"structValues": {"given": {"value": "false" if value is None else "true"}, **fields}}
+    return {"value": None if value is None else _text(value)}
+
+
+def _text(value: Any) -> str:
+    """A scalar as the API reads it; the values' Python types are those of `warehouse.engine.Row`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(value), "NaN")
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, datetime):
+        return (value.astimezone(UTC) if value.tzinfo else value).isoformat(" ")
+    return value.isoformat() if isinstance(value, date | time) else str(value)

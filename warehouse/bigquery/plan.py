@@ -1,0 +1,80 @@
+"""A dry run of a query whose tables do not all exist yet: stand-ins are written into its text, line by line as it is,
+so that the places in BigQuery's errors still lead to the script."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from warehouse.bigquery.schema import quoted, type_sql
+from warehouse.errors import Place
+from warehouse.googlesql import Query, tables_in
+from warehouse.names import TableName
+from warehouse.types import Column
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The characters from `start` up to `end` of a text are replaced by `text`, which has no line break."""
+
+    start: int
+    end: int
+    text: str
+
+
+def stand_in_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
+    """What to write in place of the tables that the stand-ins are for, in the order of the text."""
+    edits = []
+    for node in tables_in(query.tree):
+        columns = stand_ins.get(TableName(node.db, node.name))
+        if columns is not None:
+            start, end = _span(node)
+            alias = "" if node.alias else f" AS {quoted(node.name)}"
+            edits.append(Edit(start, end, f"({_no_rows(columns)}){alias}"))
+    return sorted(edits, key=lambda edit: edit.start)
+
+
+def edited(text: str, edits: Sequence[Edit]) -> str:
+    """The text with the edits made."""
+    for edit in reversed(edits):
+        text = text[: edit.start] + edit.text + text[edit.end :]
+    return text
+
+
+def original_place(text: str, edits: Sequence[Edit], place: Place) -> Place:
+    """Where in the text stands what BigQuery says is at this line and column of the edited text."""
+    start = 0
+    for _ in range(place.line - 1):
+        start = text.find("\n", start) + 1
+    end = text.find("\n", start)
+    here = [edit for edit in edits if start <= edit.start and (end < 0 or edit.start < end)]
+    before = sum(len(edit.text) - (edit.end - edit.start) for edit in edits if edit.start < start)
+    line = edited(text, edits)[start + before :].partition("\n")[0]
+    column = _characters_before(line, place.column - 1)
+    for edit in here:
+        at = edit.start - start
+        if column < at:
+            break
+        column = max(at, column - len(edit.text) + (edit.end - edit.start))
+    return Place(place.line, column + 1, place.length)
+
+
+def _characters_before(line: str, columns: int) -> int:
+    """How many characters of the line take up this many columns: GoogleSQL counts a tab as up to eight."""
+    column = 0
+    for i, character in enumerate(line):
+        if column >= columns:
+            return i
+        column += 8 - column % 8 if character == "\t" else 1
+    return len(line)
+
+
+def _span(node: exp.Table) -> tuple[int, int]:
+    """Where the table's name starts in the text, and where it ends."""
+    dataset = node.args["db"]
+    return int(dataset.meta["start"]), int(node.this.meta["end"]) + 1
+
+
+def _no_rows(columns: Sequence[Column]) -> str:
+    nulls = (f"CAST(NULL AS {type_sql(column.type)}) AS {quoted(column.name)}" for column in columns)
+    return f"SELECT {', '.join(nulls)} LIMIT 0"

@@ -1,0 +1,55 @@
+"""BigQuery's schemas in our words, and names and types as SQL.
+
+https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema
+"""
+
+import json
+from typing import Any
+
+from google.cloud.bigquery import SchemaField
+
+from warehouse.types import Column, SqlType, array_of, struct_of
+
+_STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
+
+
+def column_of(field: SchemaField) -> Column:
+    """A field of a schema."""
+    name = _STANDARD.get(field.field_type, field.field_type)
+    kind = struct_of(*map(column_of, field.fields)) if name == "STRUCT" else SqlType(name, _parameters(field))
+    of_column = array_of(kind) if field.mode == "REPEATED" else kind
+    return Column(field.name, of_column, required=field.mode == "REQUIRED", description=field.description or "")
+
+
+def _parameters(field: SchemaField) -> tuple[int, ...]:
+    if field.max_length is not None:
+        return (int(field.max_length),)
+    if field.precision is None:
+        return ()
+    return (int(field.precision),) if field.scale is None else (int(field.precision), int(field.scale))
+
+
+def quoted(name: str) -> str:
+    """A column's or table's name in SQL, whatever it is made of."""
+    return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def type_sql(kind: SqlType) -> str:
+    """The type as SQL, without lengths and precisions, which a CAST in a query does not need."""
+    if kind.element is not None:
+        return f"ARRAY<{type_sql(kind.element)}>"
+    if kind.name == "STRUCT":
+        fields = (f"{quoted(f.name)} {type_sql(f.type)}" if f.name else type_sql(f.type) for f in kind.fields)
+        return f"STRUCT<{', '.join(fields)}>"
+    return kind.name
+
+
+def plain_value(value: Any, kind: SqlType) -> Any:
+    """A value that the client library read, as `warehouse.engine.Row` has it: JSON is its text."""
+    if value is None:
+        return None
+    if kind.element is not None:
+        return [plain_value(each, kind.element) for each in value]
+    if kind.name == "STRUCT":
+        return {field.name: plain_value(value.get(field.name), field.type) for field in kind.fields}
+    return json.dumps(value) if kind.name == "JSON" else value

@@ -25,9 +25,9 @@ CREATE TABLE raw.products (id INT64, name STRING, category_id INT64, external_id
 CREATE TABLE raw.strict_products (id INT64 NOT NULL, name STRING NOT NULL, price NUMERIC);
 CREATE TABLE raw.run (id INT64);
 CREATE TABLE raw.everything (
-  int64 INT64, float64 FLOAT64, numeric NUMERIC(38, 9), bool BOOL, string STRING, bytes BYTES,
+  int64 INT64, float64 FLOAT64, numeric NUMERIC, bool BOOL, string STRING, bytes BYTES,
   date DATE, time TIME, datetime DATETIME, timestamp TIMESTAMP, json JSON,
-  int64s ARRAY<INT64>, float64s ARRAY<FLOAT64>, numerics ARRAY<NUMERIC(38, 9)>, bools ARRAY<BOOL>,
+  int64s ARRAY<INT64>, float64s ARRAY<FLOAT64>, numerics ARRAY<NUMERIC>, bools ARRAY<BOOL>,
   strings ARRAY<STRING>, bytess ARRAY<BYTES>,
   dates ARRAY<DATE>, times ARRAY<TIME>, datetimes ARRAY<DATETIME>, timestamps ARRAY<TIMESTAMP>,
   jsons ARRAY<JSON>, struct STRUCT<sku INT64, tags ARRAY<STRING>>, marker INT64
@@ -71,7 +71,11 @@ def served(app: ASGIApp) -> Iterator[str]:
 
 def raw_tables(path: Path) -> str:
     """Create the tables in a new DuckDB file; gives its WAREHOUSE_URL."""
-    url = f"duckdb:///{path}"
+    return with_tables(f"duckdb:///{path}")
+
+
+def with_tables(url: str) -> str:
+    """Create the tables in the warehouse at `url`; gives `url`."""
     warehouse = connect(url)
     warehouse.create_datasets(["raw"])
     warehouse.run_script(parse_script(TABLES))

@@ -60,5 +60,5 @@ def same(column: str, stored: Any, value: Any) -> bool:
     if isinstance(stored, list):
         return len(stored) == len(value) and all(map(same, [column] * len(value), stored, value))
     if column.startswith("json"):
-        return bool(json.loads(stored) == value)
+        return bool((None if stored is None else json.loads(stored)) == value)  # BigQuery's client reads null as None
     return bool(stored == value or (stored != stored and value != value))

@@ -1,14 +1,16 @@
 """Every good value of every type is read back equal."""
 
 import itertools
+from collections.abc import Iterator
+from secrets import token_hex
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.api.conftest import Served
+from tests.api.conftest import Served, api_over, with_tables
 from tests.api.good_values import SCALARS, Good, same
 
 COLUMNS = {**SCALARS, **{f"{name}s": st.lists(values, max_size=3) for name, values in SCALARS.items()}}
@@ -16,9 +18,38 @@ ROWS = st.lists(st.fixed_dictionaries({}, optional=COLUMNS), min_size=1, max_siz
 MARKERS = itertools.count()
 
 
+@pytest.fixture(scope="module")
+def bigquery_api(bigquery_endpoint: str) -> Iterator[Served]:
+    """An API over an emulator of BigQuery."""
+    with api_over(with_tables(f"bigquery://test-{token_hex(8)}?endpoint={bigquery_endpoint}")) as it:
+        yield it
+
+
 @settings(max_examples=40, deadline=None)
 @given(rows=ROWS)
 def test_values_in_a_query_are_read_back_equal(api: Served, rows: list[dict[str, Any]]) -> None:
+    _check_query(api, rows)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rows=ROWS)
+def test_values_in_a_body_are_read_back_equal(api: Served, rows: list[dict[str, Any]]) -> None:
+    _check_body(api, rows)
+
+
+@settings(max_examples=8, deadline=None, phases=[Phase.generate])
+@given(rows=ROWS)
+def test_values_in_a_query_are_read_back_equal_from_bigquery(bigquery_api: Served, rows: list[dict[str, Any]]) -> None:
+    _check_query(bigquery_api, rows[:3])
+
+
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+@given(rows=ROWS)
+def test_values_in_a_body_are_read_back_equal_from_bigquery(bigquery_api: Served, rows: list[dict[str, Any]]) -> None:
+    _check_body(bigquery_api, rows)
+
+
+def _check_query(api: Served, rows: list[dict[str, Any]]) -> None:
     first = next(MARKERS)
     for marker, row in enumerate(rows, first):
         attributes = [(name, text) for name, good in row.items() for text in _texts(good)]
@@ -27,9 +58,8 @@ def test_values_in_a_query_are_read_back_equal(api: Served, rows: list[dict[str,
     _check(api, first, rows)
 
 
-@settings(max_examples=40, deadline=None)
-@given(rows=ROWS)
-def test_values_in_a_body_are_read_back_equal(api: Served, rows: list[dict[str, Any]]) -> None:
+def _check_body(api: Served, rows: list[dict[str, Any]]) -> None:
+    """What is answered, sent again, is answered again."""
     rows = [_without_json_null(row) for row in rows]
     first = next(MARKERS)
     sent = [{"marker": marker, **_in_json(row)} for marker, row in enumerate(rows, first)]

@@ -95,12 +95,14 @@ def _row(
     faults = [_unknown(name, known) for name in given if name not in known]
     for name, column in known.items():
         try:
-            row[name] = read(given[name], column.type) if name in given else from_json(None, column.type)
+            value = read(given[name], column.type) if name in given else None
         except Refused as refused:
             faults.append(Fault(refused.code, refused.detail, name))
-        else:
-            if row[name] is None and column.required:
-                faults.append(Fault("missing-attribute", f"the column is REQUIRED and needs a {column.type}", name))
+            continue
+        if value is not None:
+            row[name] = value
+        elif column.required:
+            faults.append(Fault("missing-attribute", f"the column is REQUIRED and needs a {column.type}", name))
     return row, faults
 
 

@@ -114,9 +114,20 @@ def test_an_array_is_stored_whole_and_answered_whole(own_api: Served) -> None:
 def test_a_new_table_and_a_new_column_are_seen_without_a_restart(own_api: Served) -> None:
     own_api.warehouse.run_script(parse_script("CREATE TABLE raw.pears (id INT64)"))
     _until(lambda: own_api.client.post("/pears?id=1").status_code == 201)
-    own_api.warehouse.run_script(parse_script("ALTER TABLE raw.pears ADD COLUMN color STRING"))
+    own_api.warehouse.run_script(parse_script("CREATE OR REPLACE TABLE raw.pears (id INT64, color STRING)"))
     _until(lambda: own_api.client.post("/pears?id=1&color=green").status_code == 201)
     assert "/pears" in own_api.client.get("/schema/openapi.json").json()["paths"]
+
+
+def test_a_value_of_a_column_that_was_dropped_a_moment_ago_is_not_lost_silently(tmp_path: Path) -> None:
+    with api_over(raw_tables(tmp_path / "w.duckdb"), schema_seconds=3600) as api:
+        assert api.client.post("/products?id=1&type=x").status_code == 201
+        without = "CREATE OR REPLACE TABLE raw.products (id INT64, name STRING, category_id INT64, external_id INT64)"
+        api.warehouse.run_script(parse_script(without))
+        answer = api.client.post("/products?id=2&type=x")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid-rows")
+        assert api.rows()["products"] == 0
+        assert "type" not in api.client.post("/products?id=3").json()
 
 
 def test_a_table_of_a_name_that_the_api_uses_itself_is_reached(

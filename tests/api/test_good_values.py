@@ -1,6 +1,7 @@
 """Every good value of every type is read back equal."""
 
 import itertools
+import math
 from collections.abc import Iterator
 from secrets import token_hex
 from typing import Any
@@ -40,13 +41,13 @@ def test_values_in_a_body_are_read_back_equal(api: Served, rows: list[dict[str, 
 @settings(max_examples=8, deadline=None, phases=[Phase.generate])
 @given(rows=ROWS)
 def test_values_in_a_query_are_read_back_equal_from_bigquery(bigquery_api: Served, rows: list[dict[str, Any]]) -> None:
-    _check_query(bigquery_api, rows[:3])
+    _check_query(bigquery_api, [_without_nan_in_an_array(row) for row in rows[:3]])
 
 
 @settings(max_examples=25, deadline=None, phases=[Phase.generate])
 @given(rows=ROWS)
 def test_values_in_a_body_are_read_back_equal_from_bigquery(bigquery_api: Served, rows: list[dict[str, Any]]) -> None:
-    _check_body(bigquery_api, rows)
+    _check_body(bigquery_api, [_without_nan_in_an_array(row) for row in rows])
 
 
 def _check_query(api: Served, rows: list[dict[str, Any]]) -> None:
@@ -89,6 +90,11 @@ def _without_json_null(row: dict[str, Any]) -> dict[str, Any]:
     """In a body null means NULL, not JSON's null."""
     row = {**row, "jsons": [good for good in row.get("jsons", []) if good[0] is not None]}
     return {name: good for name, good in row.items() if name != "json" or good[0] is not None}
+
+
+def _without_nan_in_an_array(row: dict[str, Any]) -> dict[str, Any]:
+    """The emulator loses these when the table is read."""
+    return {**row, "float64s": [good for good in row.get("float64s", []) if not math.isnan(good[0])]}
 
 
 def _in_json(row: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ def append_rows(
     cursor: duckdb.DuckDBPyConnection, table: TableName, columns: tuple[Column, ...], appends: Sequence[Append]
 ) -> list[Outcome]:
     """Store the rows of all `appends` that are new, in the transaction that `cursor` is in. Raises InvalidRow."""
+    _check_names(columns, appends)
     outcomes = _claim_keys(cursor, table, appends)
     rows = [
         row
@@ -29,6 +30,15 @@ def append_rows(
     if rows:
         _insert(cursor, table, columns, rows)
     return outcomes
+
+
+def _check_names(columns: tuple[Column, ...], appends: Sequence[Append]) -> None:
+    """A value of a column that was dropped since somebody looked must not vanish."""
+    known = {column.name for column in columns}
+    for append in appends:
+        for row in append.rows:
+            if unknown := row.keys() - known:
+                raise InvalidRow(f"there is no column {min(unknown)}")
 
 
 def _claim_keys(cursor: duckdb.DuckDBPyConnection, table: TableName, appends: Sequence[Append]) -> list[Outcome]:

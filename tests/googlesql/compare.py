@@ -29,31 +29,31 @@ def compare(sql: str, oracle: Oracle, engine: Engine, *, rough: bool = False) ->
         expected = error
     try:
         found = engine.answer(sql)
-    except UnsupportedSql as error:
-        return Outcome("both reject" if _analysis(expected) else "refused", _told(error))
     except SqlError as error:
-        if isinstance(expected, Answer) and error.reason.startswith("syntax error"):
-            return Outcome("refused", _told(error))  # sqlglot cannot read it
-        if isinstance(expected, Answer):
-            return Outcome("different", f"GoogleSQL accepts it, but we say: {_told(error)}")
-        return Outcome("both reject", _told(error))
+        return _refusal(error, expected)
     except duckdb.Error as error:
-        if isinstance(expected, Rejected) and not expected.analysis:
-            return Outcome("both reject", str(error))
-        if "the embedded engine cannot" in str(error):  # the data decide, so it cannot be told before
-            return Outcome("refused", str(error))
-        return Outcome("different", f"DuckDB fails: {str(error)[:1500]}")
+        return _failure(error, expected)
     if isinstance(expected, Rejected):
         return Outcome("different", f"GoogleSQL rejects it: {expected}; DuckDB gives {found.rows[:3]}")
     return difference(sql, expected, found, rough=rough)
 
 
-def _analysis(expected: Answer | Rejected) -> bool:
-    return isinstance(expected, Rejected) and expected.analysis
+def _refusal(error: SqlError, expected: Answer | Rejected) -> Outcome:
+    """What was told before the query ran. A syntax error is sqlglot's: it cannot read all of GoogleSQL."""
+    if isinstance(expected, Rejected) and (expected.analysis or not isinstance(error, UnsupportedSql)):
+        return Outcome("both reject", str(error))
+    if isinstance(error, UnsupportedSql) or error.reason.startswith("syntax error"):
+        return Outcome("refused", str(error))
+    return Outcome("different", f"GoogleSQL accepts it, but we say: {error}")
 
 
-def _told(error: SqlError) -> str:
-    return str(error)
+def _failure(error: duckdb.Error, expected: Answer | Rejected) -> Outcome:
+    """What failed as the query ran. Where only the data tell, a refusal comes that late."""
+    if isinstance(expected, Rejected) and not expected.analysis:
+        return Outcome("both reject", str(error))
+    if "the embedded engine cannot" in str(error):
+        return Outcome("refused", str(error))
+    return Outcome("different", f"DuckDB fails: {str(error)[:1500]}")
 
 
 def difference(sql: str, expected: Answer, found: Answer, *, rough: bool = False) -> Outcome:

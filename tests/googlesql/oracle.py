@@ -71,7 +71,8 @@ class Oracle:
         request = service.RegisterCatalogRequest()
         request.simple_catalog.name = "root"
         request.simple_catalog.builtin_function_options.language_options.CopyFrom(self._options.language_options)
-        self._names, answers = {}, {}
+        self._names = {}
+        answers: dict[TableName, Answer] = {}
         self._catalog = self._register(request)
         for name, query in tables.items():
             columns, data = self._evaluate(query)

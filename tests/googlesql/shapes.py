@@ -16,10 +16,13 @@ class Shape:
     rough: bool
 
 
-def shapes(path: Path = Path(__file__).with_name("shapes.txt")) -> list[Shape]:
-    """The shapes of a file, in order."""
+FILE = Path(__file__).with_name("shapes.txt")
+
+
+def shapes() -> list[Shape]:
+    """The shapes of shapes.txt, in order."""
     topic, lines = "", list[tuple[str, str]]()
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in FILE.read_text(encoding="utf-8").splitlines():
         if line.startswith("## "):
             topic = line[3:]
         elif line.startswith(" ") and lines:

@@ -1,7 +1,7 @@
 """A query's answer in one form, whichever engine gave it, so that answers can be compared strictly.
 
-A value is None, int, float, Decimal, bool, str, bytes, date, time, datetime (naive: DATETIME, aware: TIMESTAMP), Interval,
-Json, a list (ARRAY) or a tuple of values (STRUCT, whose field names are part of the type).
+A value is None, int, float, Decimal, bool, str, bytes, date, time, datetime (naive: DATETIME, aware: TIMESTAMP),
+Interval, Json, a list (ARRAY) or a tuple of values (STRUCT, whose field names are part of the type).
 """
 
 import json

@@ -7,19 +7,19 @@ nothing of the text reaches DuckDB that has not been understood.
 import duckdb
 from sqlglot import exp
 
-from warehouse.duckdb.translate import functions, pivots, queries
+from warehouse.duckdb.translate import arithmetic, functions, pivots, queries, values
 from warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
 from warehouse.duckdb.translate.storing import stored
 from warehouse.duckdb.translate.syntax import parse_by_name
-from warehouse.duckdb.translate.typed import coerce, duckdb_type, googlesql_type, quoted
-from warehouse.errors import SqlError, UnsupportedSql
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type
 from warehouse.googlesql import Query, Statement
-from warehouse.names import TableName
-from warehouse.types import Column, type_of
+from warehouse.types import Column
 
 __all__ = [
     "Columns",
     "answer",
+    "arithmetic",
     "columns_of",
     "duckdb_type",
     "functions",
@@ -29,6 +29,7 @@ __all__ = [
     "quoted",
     "translate",
     "translate_statement",
+    "values",
 ]
 
 
@@ -59,6 +60,3 @@ def translate_statement(statement: Statement, columns: Columns) -> list[str]:
 
     [tree] = parse_by_name(statement.text)
     return translated(tree, statement.text, columns)
-
-
-_ = (SqlError, UnsupportedSql, TableName, type_of, coerce)

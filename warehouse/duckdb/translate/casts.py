@@ -3,17 +3,10 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
 """
 
-from warehouse.duckdb.translate.typed import (
-    STRING,
-    Typed,
-    attempt,
-    bind,
-    coerce,
-    duckdb_type,
-    field_names,
-    from_local,
-    string_sql,
-)
+from warehouse.duckdb.translate.coercion import coerce
+from warehouse.duckdb.translate.literals import from_local
+from warehouse.duckdb.translate.text import attempt, bind, string_sql
+from warehouse.duckdb.translate.typed import STRING, Typed, duckdb_type, field_names
 from warehouse.duckdb.translate.typed import field_names as names_of
 from warehouse.types import SqlType, array_of
 
@@ -26,13 +19,15 @@ def _bad(kind: str) -> str:
 
 
 _INT64_OF_STRING = (
-    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x}, '^\s*[+-]?[0-9]+\s*$') THEN CAST(trim({x}, E' \t\n\r\f\v') AS BIGINT)"
+    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x}, '^\s*[+-]?[0-9]+\s*$') THEN CAST(trim({x}, E'"
+    r" \t\n\r\f\v') AS BIGINT)"
     r" WHEN regexp_matches({x}, '^\s*[+-]?0[xX][0-9a-fA-F]{{1,15}}\s*$') THEN"
     r" CAST(replace(replace(regexp_replace({x}, '\s', '', 'g'), '-', ''), '+', '') AS BIGINT)"
     r" * CASE WHEN contains({x}, '-') THEN -1 ELSE 1 END ELSE " + _bad("int64") + " END"
 )
 _FLOAT64_OF_STRING = (
-    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x}, '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
+    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x},"
+    r" '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
     r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE)"
     r" WHEN regexp_matches({x}, '^\s*[+-]?0[xX][0-9a-fA-F]{{1,13}}\s*$') THEN"
     r" CAST(CAST(replace(replace(regexp_replace({x}, '\s', '', 'g'), '-', ''), '+', '') AS BIGINT) AS DOUBLE)"
@@ -41,8 +36,10 @@ _FLOAT64_OF_STRING = (
     r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE) ELSE " + _bad("double") + " END"
 )
 _NUMERIC_OF_STRING = (
-    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x}, '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
-    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DECIMAL(38,9)) ELSE error('Invalid NUMERIC value: ' || {x}) END"
+    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x},"
+    r" '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
+    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DECIMAL(38,9)) ELSE error('Invalid NUMERIC value: ' ||"
+    r" {x}) END"
 )
 _BOOL_OF_STRING = (
     "CASE lower({x}) WHEN 'true' THEN true WHEN 'false' THEN false ELSE CASE WHEN {x} IS NULL THEN NULL::BOOLEAN ELSE "
@@ -86,7 +83,8 @@ TIME_OF_STRING = _parsed(
 _SPLIT = r"regexp_extract({x}, '[Tt ](.*)$', 1)"
 _OF_DATETIME = (
     r"(CAST(regexp_extract({x}, '^[0-9-]+') AS DATE) + CASE WHEN regexp_matches({x}, '[Tt ]\d') THEN"
-    r" make_time(CAST(regexp_extract({x}, '[Tt ](\d+):', 1) AS BIGINT), CAST(regexp_extract({x}, ':(\d+):', 1) AS BIGINT),"
+    r" make_time(CAST(regexp_extract({x}, '[Tt ](\d+):', 1) AS BIGINT), CAST(regexp_extract({x}, ':(\d+):', 1) AS"
+    r" BIGINT),"
     r" CAST(regexp_extract({x}, ':\d+:([0-9.]+)', 1) AS DOUBLE)) ELSE TIME '00:00:00' END)"
 )
 DATETIME_OF_STRING = _parsed(f"{_DAY}([Tt ]{_CLOCK})?", _OF_DATETIME, "datetime string")
@@ -112,9 +110,9 @@ TIMESTAMP_OF_STRING = _parsed(
 
 # The digits of a double are written out in full: its tenth one decides, and a tie goes away from zero.
 EXACT = (
-    "CASE WHEN abs({x}) >= 9007199254740992 THEN CAST(CAST({x} AS HUGEINT) AS DECIMAL(38,9))"
-    " WHEN regexp_matches(printf('%.34f', {x}), '50{{24}}$') THEN CAST(CAST(printf('%.10f', {x}) AS DECIMAL(38,10)) AS DECIMAL(38,9))"
-    " ELSE CAST(printf('%.9f', {x}) AS DECIMAL(38,9)) END"
+    "CASE WHEN abs({x}) >= 9007199254740992 THEN CAST(CAST({x} AS HUGEINT) AS DECIMAL(38,9)) WHEN"
+    " regexp_matches(printf('%.34f', {x}), '50{{24}}$') THEN CAST(CAST(printf('%.10f', {x}) AS DECIMAL(38,10)) AS"
+    " DECIMAL(38,9)) ELSE CAST(printf('%.9f', {x}) AS DECIMAL(38,9)) END"
 )
 
 CASTS = {
@@ -163,10 +161,7 @@ def castable(value: Typed, to: SqlType) -> bool:
 def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None:
     """The value converted; None if there is no such conversion. `safe` gives NULL where the conversion fails."""
     simple = SqlType(to.name) if to.parameters else to
-    if value.is_null or value.parts:
-        found = coerce(value, simple)
-    else:
-        found = None
+    found = coerce(value, simple) if value.is_null or value.parts else None
     if found is None:
         if value.parts and value.type.element is not None and not _cast_sql("x", value.type, simple):
             return None

@@ -11,11 +11,12 @@ from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.expressions import as_type, boolean, common, handles, no_signature, only
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope, field_sql
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import BOOL, STRING, Typed, bind
+from warehouse.duckdb.translate.text import bind, is_simple
+from warehouse.duckdb.translate.typed import BOOL, STRING, Typed
 from warehouse.types import SqlType
 
 UNORDERED = {"ARRAY", "STRUCT", "JSON", "GEOGRAPHY"}
-SIGNS = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
+SIGNS: dict[type[exp.Expr], str] = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 # NaN is equal to nothing and neither above nor below anything; DuckDB has it equal to itself and above all else.
 NAN_AWARE = {
     "=": "CASE WHEN isnan({a}) AND {b} IS NOT NULL THEN false ELSE {a} = {b} END",
@@ -125,8 +126,8 @@ def in_(node: exp.Expr, scope: Scope) -> Typed:
 
 
 IN_ARRAY = (
-    "CASE WHEN {a} IS NULL OR len({a}) = 0 THEN false WHEN {x} IS NULL THEN NULL::BOOLEAN WHEN %slist_contains({a}, {x}) THEN true"
-    " WHEN len(list_filter({a}, lambda e_: e_ IS NULL)) > 0 THEN NULL::BOOLEAN ELSE false END"
+    "CASE WHEN {a} IS NULL OR len({a}) = 0 THEN false WHEN {x} IS NULL THEN NULL::BOOLEAN WHEN %slist_contains({a},"
+    " {x}) THEN true WHEN len(list_filter({a}, lambda e_: e_ IS NULL)) > 0 THEN NULL::BOOLEAN ELSE false END"
 )
 
 
@@ -144,7 +145,7 @@ def in_array(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
 
 def in_sql(template: str, array: str, value: str) -> str:
     """IN_ARRAY with its arguments: it holds a lambda of its own, so both are bound around it."""
-    if t.is_simple(array) and t.is_simple(value):
+    if is_simple(array) and is_simple(value):
         return template.format(a=array, x=value)
     return f"list_transform([{{'a': {array}, 'x': {value}}}], lambda v_: {template.format(a='v_.a', x='v_.x')})[1]"
 
@@ -171,9 +172,8 @@ def _like(node: exp.Expr, scope: Scope, value: Typed, pattern: Typed) -> str:
     if t.BYTES in (value.type, pattern.type) and value.type == pattern.type:
         unsupported(scope.script.text, node, "LIKE for BYTES")
     texts: Sequence[Typed] = [as_type(node, scope, "LIKE", side, STRING) for side in (value, pattern)]
-    if isinstance(pattern.literal, str):
-        if (len(pattern.literal) - len(pattern.literal.rstrip("\\"))) % 2:
-            wrong(scope.script.text, node, "a LIKE pattern cannot end with a single backslash")
+    if isinstance(pattern.literal, str) and (len(pattern.literal) - len(pattern.literal.rstrip("\\"))) % 2:
+        wrong(scope.script.text, node, "a LIKE pattern cannot end with a single backslash")
     return f"{texts[0].sql} LIKE {texts[1].sql} ESCAPE '\\'"
 
 

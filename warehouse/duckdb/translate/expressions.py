@@ -3,21 +3,21 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/operators
 """
 
-import re
 from collections.abc import Callable, Sequence
-from functools import reduce
 
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
-from warehouse.duckdb.translate.casts import cast_value, to_string
+from warehouse.duckdb.translate.coercion import coerce, supertype
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import BOOL, FLOAT64, INT64, NUMERIC, STRING, Typed, bind, coerce
+from warehouse.duckdb.translate.text import bind
+from warehouse.duckdb.translate.typed import BOOL, INT64, Typed
 from warehouse.errors import UnsupportedSql
-from warehouse.types import Column, SqlType, array_of, struct_of, type_of
+from warehouse.types import Column, SqlType, array_of, struct_of
 
 Handler = Callable[[exp.Expr, Scope], Typed]
+
 HANDLERS: dict[type[exp.Expr], Handler] = {}
 
 
@@ -62,7 +62,7 @@ def no_signature(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed
 
 def common(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed]) -> tuple[SqlType, list[Typed]]:
     """The values as their common supertype. Raises SqlError where there is none."""
-    kind = t.supertype(values)
+    kind = supertype(values)
     found = [coerce(value, kind) for value in values] if kind is not None else []
     if kind is None or None in found:
         no_signature(node, scope, what, values)
@@ -118,96 +118,6 @@ def paren(node: exp.Expr, scope: Scope) -> Typed:
     return scope.compile(node.this)
 
 
-@handles(exp.Null)
-def null(node: exp.Expr, scope: Scope) -> Typed:  # noqa: ARG001
-    """NULL"""
-    return Typed("NULL::BIGINT", INT64, t.NULL)
-
-
-@handles(exp.Boolean)
-def boolean_literal(node: exp.Expr, scope: Scope) -> Typed:  # noqa: ARG001
-    """TRUE, FALSE"""
-    return Typed("true" if node.this else "false", BOOL)
-
-
-@handles(exp.Literal)
-def literal(node: exp.Expr, scope: Scope) -> Typed:
-    """Numbers and strings."""
-    text = str(node.this)
-    if node.args.get("is_string"):
-        return Typed(t.string_sql(text), STRING, text)
-    if text.isdigit():
-        return integer(int(text), node, scope)
-    try:
-        value = float(text)
-    except ValueError:  # sqlglot takes 1e5+1 for one number
-        unsupported(scope.script.text, node, f"number {text}", "write blanks around the operator")
-    if value == float("inf"):
-        wrong(scope.script.text, node, f"invalid floating point literal {text}")
-    return Typed(f"{value!r}::DOUBLE", FLOAT64, value)
-
-
-def integer(value: int, node: exp.Expr, scope: Scope) -> Typed:
-    """An INT64 literal."""
-    if not -(2**63) <= value < 2**63:
-        wrong(scope.script.text, node, f"invalid integer literal {value}")
-    return Typed(f"{value}::BIGINT" if value >= 0 else f"'{value}'::BIGINT", INT64, value)
-
-
-@handles(exp.HexString)
-def hexadecimal(node: exp.Expr, scope: Scope) -> Typed:
-    """0x1F"""
-    return integer(int(str(node.this), 16), node, scope)
-
-
-@handles(exp.RawString)
-def raw_string(node: exp.Expr, scope: Scope) -> Typed:  # noqa: ARG001
-    """r'…'"""
-    return Typed(t.string_sql(str(node.this)), STRING, str(node.this))
-
-
-_BYTES = re.compile(r"""[bB]('''|\"\"\"|'|")(.*)\1\Z""", re.DOTALL)
-_ESCAPE = re.compile(r"\\(?:[xX]([0-9a-fA-F]{2})|([0-7]{3})|(.))", re.DOTALL)
-_CHARACTERS = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True)) | {char: char for char in "\\?\"'`"}
-
-
-@handles(exp.ByteString)
-def byte_string(node: exp.Expr, scope: Scope) -> Typed:
-    """b'…', read from the text itself: sqlglot has made one of \\xff and ÿ."""
-    written = scope.script.text[int(node.meta["start"]) : int(node.meta["end"]) + 1] if "start" in node.meta else ""
-    matched = _BYTES.match(written)
-    if matched is None:
-        unsupported(scope.script.text, node, f"bytes literal {written}")
-    data, position = b"", 0
-    for escape in _ESCAPE.finditer(matched[2]):
-        data += matched[2][position : escape.start()].encode()
-        position = escape.end()
-        code = int(escape[1], 16) if escape[1] else int(escape[2], 8) if escape[2] else None
-        if code is None and escape[3] not in _CHARACTERS:
-            wrong(scope.script.text, node, f"illegal escape sequence {escape[0]}")
-        data += bytes([code % 256]) if code is not None else _CHARACTERS[escape[3]].encode()
-    return Typed(t.bytes_sql(data + matched[2][position:].encode()), t.BYTES)
-
-
-@handles(exp.Neg)
-def negative(node: exp.Expr, scope: Scope) -> Typed:
-    """-x"""
-    inner = node.this
-    if isinstance(inner, exp.Literal) and not inner.args.get("is_string") and str(inner.this).isdigit():
-        return integer(-int(inner.this), node, scope)
-    value = scope.compile(inner)
-    if value.is_null:
-        wrong(scope.script.text, node, "operands of - cannot be literal NULL")
-    if value.type.name == "INTERVAL":
-        return Typed(f"(-{value.sql})", value.type)
-    if value.type.name not in t.NUMBERS:
-        return no_signature(node, scope, "-", [value])
-    flipped = -value.literal if isinstance(value.literal, float) else None
-    if value.type == INT64:
-        return Typed(f"(0::BIGINT - {value.sql})", INT64)
-    return Typed(f"(-({value.sql}))", value.type, flipped)
-
-
 @handles(exp.Not)
 def negation(node: exp.Expr, scope: Scope) -> Typed:
     """NOT x"""
@@ -220,133 +130,6 @@ def connector(node: exp.Expr, scope: Scope) -> Typed:
     word = "AND" if isinstance(node, exp.And) else "OR"
     parts = [boolean(part, scope, word).sql for part in node.flatten()]
     return Typed(f"({f' {word} '.join(parts)})", BOOL)
-
-
-N_MUL = (
-    "CASE WHEN abs(CAST({a} AS DOUBLE) * CAST({b} AS DOUBLE)) < 9e18 OR {a} IS NULL OR {b} IS NULL"
-    " THEN CAST(CAST({a} AS DECIMAL(38,9)) * CAST({b} AS DECIMAL(38,9)) AS DECIMAL(38,9)) ELSE "
-    "list_transform([{{'i': CAST(trunc({a}) AS HUGEINT), 'j': CAST(trunc({b}) AS HUGEINT),"
-    " 'f': CAST(({a} - trunc({a})) * 1000000000 AS HUGEINT), 'g': CAST(({b} - trunc({b})) * 1000000000 AS HUGEINT)}}],"
-    " lambda m_: CAST(m_.i * m_.j AS DECIMAL(38,9)) + list_transform([m_.i * m_.g + m_.f * m_.j"
-    " + CAST(CAST(m_.f * m_.g AS DECIMAL(38,0)) * 0.000000001 AS HUGEINT)],"
-    " lambda n_: CAST(n_ // 1000000000 AS DECIMAL(38,9))"
-    " + CAST(CAST(n_ % 1000000000 AS DECIMAL(18,0)) * 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1])[1] END"
-)
-UNSCALED = "(CAST(trunc({x}) AS HUGEINT) * 1000000000 + CAST(({x} - trunc({x})) * 1000000000 AS HUGEINT))"
-_UNITS = "CAST({x} AS DECIMAL(20,0)) * 0.000000001::DECIMAL(9,9)"
-N_DIV = (
-    "CASE WHEN {b} = 0 THEN error('division by zero') WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE "
-    "list_transform([{{'p': " + UNSCALED.replace("{x}", "{a}") + ", 'q': " + UNSCALED.replace("{x}", "{b}") + "}}],"
-    " lambda d_: CAST(d_.p // d_.q AS DECIMAL(38,9)) + list_transform([{{'n': (d_.p % d_.q) * 1000000000, 'q': d_.q}}],"
-    " lambda r_: CAST((r_.n // r_.q + CASE WHEN abs(r_.n % r_.q) * 2 >= abs(r_.q) THEN sign(r_.n) * sign(r_.q) ELSE 0 END)"
-    " * 0.000000001::DECIMAL(10,9) AS DECIMAL(38,9)))[1])[1] END"
-)
-F_SAFE = (
-    "CASE WHEN isfinite({a} %s {b}) OR NOT isfinite({a}) OR NOT isfinite({b}) OR {a} IS NULL OR {b} IS NULL THEN {a} %s {b}"
-    " ELSE error('double overflow: ' || {a} || ' %s ' || {b}) END"
-)
-F_DIV = "CASE WHEN {b} = 0 THEN error('division by zero') ELSE " + (F_SAFE % ("/", "/", "/")) + " END"
-
-
-def arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed:
-    """+, -, *, / of two numbers."""
-    what = f"operator {sign}"
-    if one.is_null or other.is_null:
-        wrong(scope.script.text, node, f"operands of {sign} cannot be literal NULL")
-    if one.type.name not in t.NUMBERS or other.type.name not in t.NUMBERS:
-        return no_signature(node, scope, what, [one, other])
-    kind = t.supertype([one, other]) or FLOAT64
-    if sign == "/" and kind == INT64:
-        kind = FLOAT64
-    a, b = as_type(node, scope, what, one, kind).sql, as_type(node, scope, what, other, kind).sql
-    if kind == INT64:
-        return Typed(f"({a} {sign} {b})", INT64)
-    if kind == NUMERIC:
-        template = {"*": N_MUL, "/": N_DIV}.get(sign, f"CAST({{a}} {sign} {{b}} AS DECIMAL(38,9))")
-        return Typed(bind(template, a=a, b=b), NUMERIC)
-    template = F_DIV if sign == "/" else F_SAFE % (sign, sign, sign)
-    return Typed(f"({bind(template, a=a, b=b)})", FLOAT64)
-
-
-@handles(exp.Add, exp.Sub, exp.Mul, exp.Div)
-def operator(node: exp.Expr, scope: Scope) -> Typed:
-    """x + y, x - y, x * y, x / y"""
-    sign = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}[type(node)]
-    one, other = scope.compile(node.this), scope.compile(node.expression)
-    if one.type.name not in t.NUMBERS or other.type.name not in t.NUMBERS:
-        found = EXPRESSIONS["date_arithmetic"](node, scope, sign, one, other)
-        if found is not None:
-            return found
-    return arithmetic(node, scope, sign, one, other)
-
-
-@handles(exp.DPipe)
-def concatenation(node: exp.Expr, scope: Scope) -> Typed:
-    """x || y of strings, bytes or arrays."""
-    values = [scope.compile(part) for part in node.flatten()]
-    if any(value.is_null for value in values):
-        wrong(scope.script.text, node, "operands of || cannot be literal NULL")
-    return concatenated(node, scope, values)
-
-
-def concatenated(node: exp.Expr, scope: Scope, values: Sequence[Typed]) -> Typed:
-    """The values one after the other; NULL if one is."""
-    if any(value.type.element is not None for value in values):
-        kind, arrays = common(node, scope, "||", values)
-        if kind.element is None:
-            return no_signature(node, scope, "||", values)
-        joined = reduce(lambda a, b: f"list_concat({a}, {b})", (value.sql for value in arrays))
-        nulls = " OR ".join(f"{value.sql} IS NULL" for value in arrays)
-        return Typed(f"CASE WHEN {nulls} THEN NULL ELSE {joined} END", kind)
-    if all(value.type == t.BYTES for value in values):
-        return Typed(f"({' || '.join(value.sql for value in values)})", t.BYTES)
-    texts = [to_string(value) if value.type != t.BYTES else None for value in values]
-    if any(text is None for text in texts):
-        return no_signature(node, scope, "||", values)
-    return Typed(f"({' || '.join(text.sql for text in texts if text)})", STRING)
-
-
-@handles(exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
-def bitwise(node: exp.Expr, scope: Scope) -> Typed:
-    """x & y, x | y, x ^ y"""
-    values = [scope.compile(node.this), scope.compile(node.expression)]
-    if any(value.type != INT64 or value.is_null for value in values):
-        return no_signature(node, scope, "bitwise operator", values)
-    a, b = (value.sql for value in values)
-    if isinstance(node, exp.BitwiseXor):
-        return Typed(f"xor({a}, {b})", INT64)
-    return Typed(f"({a} {'&' if isinstance(node, exp.BitwiseAnd) else '|'} {b})", INT64)
-
-
-@handles(exp.BitwiseNot)
-def bitwise_not(node: exp.Expr, scope: Scope) -> Typed:
-    """~x"""
-    value = scope.compile(node.this)
-    return (
-        Typed(f"(-1::BIGINT - {value.sql})", INT64) if value.type == INT64 else no_signature(node, scope, "~", [value])
-    )
-
-
-SHIFTS = {
-    # a negative number cannot be shifted left in DuckDB, and >> keeps the sign there: both go by way of 64 plain bits
-    "<<": "CASE WHEN {b} < 0 THEN error('Bitwise shift by negative offset.') WHEN {b} > 63 THEN 0::BIGINT"
-    " WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE list_transform([((CASE WHEN {a} < 0 THEN {a}::HUGEINT"
-    " + 18446744073709551616 ELSE {a}::HUGEINT END) % (1::HUGEINT << (64 - {b})::HUGEINT)) * (1::HUGEINT << {b}::HUGEINT)],"
-    " lambda b_: CAST(CASE WHEN b_ > 9223372036854775807 THEN b_ - 18446744073709551616 ELSE b_ END AS BIGINT))[1] END",
-    ">>": "CASE WHEN {b} < 0 THEN error('Bitwise shift by negative offset.') WHEN {b} > 63 THEN 0::BIGINT WHEN {b} = 0 THEN {a}"
-    " ELSE CAST((CASE WHEN {a} < 0 THEN {a}::HUGEINT + 18446744073709551616 ELSE {a}::HUGEINT END)"
-    " // (1::HUGEINT << {b}::HUGEINT) AS BIGINT) END",
-}
-
-
-@handles(exp.BitwiseLeftShift, exp.BitwiseRightShift)
-def shift(node: exp.Expr, scope: Scope) -> Typed:
-    """x << n, x >> n"""
-    values = [scope.compile(node.this), scope.compile(node.expression)]
-    if any(value.type != INT64 or value.is_null for value in values):
-        return no_signature(node, scope, "shift", values)
-    sign = "<<" if isinstance(node, exp.BitwiseLeftShift) else ">>"
-    return Typed(bind(SHIFTS[sign], a=values[0].sql, b=values[1].sql), INT64)
 
 
 @handles(exp.Bracket)
@@ -380,7 +163,7 @@ def json_element(node: exp.Expr, scope: Scope, value: Typed, index: Typed) -> Ty
         return scope.field(node, value, index.literal)
     if isinstance(index.literal, int):
         return Typed(f"json_extract({value.sql}, '$[{index.literal}]')", value.type)
-    unsupported(scope.script.text, node, "JSON subscript that is not a literal")
+    return unsupported(scope.script.text, node, "JSON subscript that is not a literal")
 
 
 @handles(exp.Case)
@@ -409,53 +192,6 @@ def if_(node: exp.Expr, scope: Scope) -> Typed:
     test = boolean(node.this, scope, "IF")
     kind, (yes, no) = common(node, scope, "IF", [scope.compile(node.args["true"]), scope.compile(node.args["false"])])
     return Typed(f"(CASE WHEN {test.sql} THEN {yes.sql} ELSE {no.sql} END)", kind)
-
-
-@handles(exp.Cast, exp.TryCast)
-def cast(node: exp.Expr, scope: Scope) -> Typed:
-    """CAST(x AS type), SAFE_CAST(x AS type), and typed literals such as DATE '2024-01-31'"""
-    only(node, scope, "this", "to", "safe", "_type")
-    try:
-        to = type_of(node.args["to"])
-    except ValueError as error:
-        wrong(scope.script.text, node, str(error))
-    value = scope.compile(node.this)
-    safe = isinstance(node, exp.TryCast)
-    if isinstance(value.literal, str) and value.type == STRING and not to.parameters and to.name in t.TEXT_READERS:
-        return text_literal(node, scope, value.literal, to, safe=safe)
-    if isinstance(value.literal, str) and to == NUMERIC and value.type == STRING:
-        if _is_typed(node, scope) and len(value.literal.strip().partition(".")[2].partition("e")[0]) > 9:
-            wrong(
-                scope.script.text,
-                node,
-                f"invalid NUMERIC literal {value.literal!r}: more than nine digits after the point",
-            )
-        found = t.numeric_sql(value.literal)
-        if found is None and not safe:
-            wrong(scope.script.text, node, f"invalid NUMERIC {value.literal!r}")
-        return Typed(found or "NULL::DECIMAL(38,9)", NUMERIC)
-    if to.name in ("BIGNUMERIC", "GEOGRAPHY") or value.type.name in ("BIGNUMERIC", "GEOGRAPHY"):
-        unsupported(scope.script.text, node, to.name if to.name in ("BIGNUMERIC", "GEOGRAPHY") else value.type.name)
-    done = cast_value(value, to, safe=safe)
-    if done is None and "INTERVAL" in (to.name, value.type.name) and "STRING" in (to.name, value.type.name):
-        unsupported(scope.script.text, node, f"CAST from {value.type} to {to}")
-    if done is None:
-        wrong(scope.script.text, node, f"invalid cast from {value.type} to {to}")
-    return Typed(done.sql, done.type)
-
-
-def _is_typed(node: exp.Expr, scope: Scope) -> bool:
-    """NUMERIC '1' and not CAST('1' AS NUMERIC), which sqlglot reads alike."""
-    start = int(node.this.meta.get("start", 0))
-    return scope.script.text[:start].rstrip().upper().endswith(("NUMERIC", "DECIMAL"))
-
-
-def text_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:
-    """A date or time that stands in the text: read now, since a mistake in it can be told now."""
-    found = t.TEXT_READERS[to.name](text)
-    if found is None and not safe:
-        wrong(scope.script.text, node, f"{text!r} is not a {to}")
-    return Typed(found or f"NULL::{t.duckdb_type(to)}", to)
 
 
 @handles(exp.Array)

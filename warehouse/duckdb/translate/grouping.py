@@ -3,12 +3,12 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#group_by_clause
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions import only
-from warehouse.duckdb.translate.scope import EXPRESSIONS, Named, Scope
+from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.errors import SqlError
@@ -124,30 +124,33 @@ class GroupedScope(Scope):
         return f"SELECT {', '.join([*keys, *computed]) or '1'}{source}{f' GROUP BY {by}' if by else ''}"
 
 
-def grouped_scope(node: exp.Select, base: Scope, expand: Callable[[], list[Named]]) -> GroupedScope:
+def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
     """The scope of a SELECT that groups or aggregates."""
     scope = GroupedScope(base)
     group = node.args.get("group")
     if group is None:
         return scope
     only(group, base, "expressions", "all", "rollup", "cube", "grouping_sets")
-    if group.args.get("all"):
-        for part in node.expressions:
-            if not any(True for _ in aggregates_in(part)):
-                if isinstance(part.unalias(), exp.Star):
-                    unsupported(base.script.text, part, "GROUP BY ALL with *")
-                scope.add_key(part, base.compile(part.unalias()))
-        return scope
-    texts: list[str] = []
-    for part in group.expressions:
-        texts.append(_group_item(part, node, scope))
-    if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in group.expressions):
-        scope.sets = ", ".join(texts)
     for name in ("rollup", "cube", "grouping_sets"):
         if group.args.get(name):
             unsupported(base.script.text, group, f"this form of {name.upper()}")
-    del expand
+    if group.args.get("all"):
+        _group_by_all(node, scope)
+        return scope
+    texts = [_group_item(part, node, scope) for part in group.expressions]
+    if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in group.expressions):
+        scope.sets = ", ".join(texts)
     return scope
+
+
+def _group_by_all(node: exp.Select, scope: GroupedScope) -> None:
+    """GROUP BY ALL: by every item that holds no aggregate."""
+    for part in node.expressions:
+        if any(True for _ in aggregates_in(part)):
+            continue
+        if isinstance(part.unalias(), exp.Star):
+            unsupported(scope.script.text, part, "GROUP BY ALL with *")
+        scope.add_key(part, scope.base.compile(part.unalias()))
 
 
 def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> str:
@@ -173,9 +176,11 @@ def _group_target(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> exp.
         position = int(part.this)
         if not 1 <= position <= len(node.expressions):
             wrong(scope.script.text, part, f"GROUP BY {position}: there are {len(node.expressions)} columns")
-        return node.expressions[position - 1].unalias()
+        item: exp.Expr = node.expressions[position - 1].unalias()
+        return item
     if isinstance(part, exp.Column) and not part.args.get("table"):
         for item in node.expressions:
             if isinstance(item, exp.Alias) and item.alias.casefold() == part.name.casefold():
-                return item.this
+                target: exp.Expr = item.this
+                return target
     return part

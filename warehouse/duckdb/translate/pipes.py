@@ -58,10 +58,7 @@ class State:
 def _nested(parts: list[Tokens], text: str) -> Tokens:
     head, first = _with(parts[0])
     mark = parts[1][0]
-    if _word(first) == "FROM":
-        state = State(first[1:])
-    else:
-        state = State(_query(first, mark))
+    state = State(first[1:]) if _word(first) == "FROM" else State(_query(first, mark))
     for part in parts[1:]:
         state = _step(state, part, text)
     return [*head, *_select(state, [], parts[-1][0])]
@@ -85,10 +82,10 @@ def _word(tokens: Sequence[Token]) -> str:
 
 def _words(text: str, mark: Token) -> Tokens:
     """Tokens that the text does not have, placed where the operator is that needs them."""
-    made = []
-    for token in _BIGQUERY.tokenize(text):
-        made.append(Token(token.token_type, token.text, mark.line, mark.col, mark.start, mark.end, []))
-    return made
+    return [
+        Token(token.token_type, token.text, mark.line, mark.col, mark.start, mark.end, [])
+        for token in _BIGQUERY.tokenize(text)
+    ]
 
 
 def _query(tokens: Tokens, mark: Token) -> Tokens:
@@ -118,9 +115,8 @@ def _step(state: State, part: Tokens, text: str) -> State:
             hint="write the query without pipes",
             place=place_at(text, mark.start, mark.end),
         )
-    if state.order or state.limit:
-        if word not in ("LIMIT",) or state.limit:
-            state = _closed(state, [], mark)
+    if (state.order or state.limit) and (word != "LIMIT" or state.limit):
+        state = _closed(state, [], mark)
     return STEPS[word](state, rest, mark)
 
 
@@ -142,7 +138,7 @@ def _extend(state: State, rest: Tokens, mark: Token) -> State:
 
 
 def _set(state: State, rest: Tokens, mark: Token) -> State:
-    items = []
+    items: Tokens = []
     for item in _commas(rest[1:]):
         items += [*(_words(",", mark) if items else []), *item[2:], *_words("AS", mark), item[0]]
     return _closed(state, [*_words("* REPLACE (", mark), *items, *_words(")", mark)], mark)

@@ -6,13 +6,15 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#pivot
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.expressions import common
 from warehouse.duckdb.translate.functions.windows import put_over
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Named, Relation, Scope
 from warehouse.duckdb.translate.selects import unique
 from warehouse.duckdb.translate.sources import add
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import STRING, Typed, coerce, quoted, string_sql
+from warehouse.duckdb.translate.text import quoted, string_sql
+from warehouse.duckdb.translate.typed import STRING, Typed
 
 
 def pivot(node: exp.Pivot, scope: Scope, relation: Relation, alias: str) -> Relation:

@@ -8,12 +8,14 @@ from dataclasses import replace
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.coercion import coerce, supertype
 from warehouse.duckdb.translate.expressions import common, handles, no_signature, only
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Named, Relation, Scope
 from warehouse.duckdb.translate.selects import limits, ordering, select
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import BOOL, Typed, coerce, duckdb_type, quoted
-from warehouse.types import array_of
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import BOOL, Typed, duckdb_type
+from warehouse.types import SqlType, array_of
 
 
 def query(node: exp.Expr, scope: Scope, *, unordered: bool = False) -> Relation:
@@ -135,7 +137,7 @@ def aligned(node: exp.Expr, scope: Scope, word: str, parts: list[Relation]) -> t
             )
     kinds = []
     for index, column in enumerate(first.columns):
-        kind = t.supertype(part.columns[index].value for part in parts)
+        kind = supertype(part.columns[index].value for part in parts)
         if kind is None:
             values = [part.columns[index].value for part in parts]
             no_signature(node, scope, f"{word}, column {column.name or index + 1},", values)
@@ -145,7 +147,7 @@ def aligned(node: exp.Expr, scope: Scope, word: str, parts: list[Relation]) -> t
     return columns, [_as_kinds(part, kinds) for part in parts]
 
 
-def _as_kinds(part: Relation, kinds: list[t.SqlType]) -> str:
+def _as_kinds(part: Relation, kinds: list[SqlType]) -> str:
     if all(
         t.identical(c.value.type, kind) and not c.value.is_null for c, kind in zip(part.columns, kinds, strict=True)
     ):
@@ -167,14 +169,12 @@ def sorted_relation(node: exp.Expr, scope: Scope, found: Relation, *, unordered:
     outputs = [Typed(f"{own}.{c.value.sql}", c.value.type) for c in found.columns]
     keys = ordering(node.args.get("order"), inner, outputs)
     tail = limits(node, scope)
-    if unordered and not tail:
-        names = [f"o{i}" for i in range(len(keys))]
-        extra = "".join(
-            f", {key.split(' ASC')[0].split(' DESC')[0]} AS {name}" for key, name in zip(keys, names, strict=True)
-        )
-        del extra
-    order = f" ORDER BY {', '.join(keys)}" if keys else ""
-    return replace(found, sql=f"SELECT {own}.* FROM ({found.sql}) AS {own}{order}{tail}")
+    if unordered and keys and not tail:
+        hidden = "".join(f", {key.expression} AS o_{index}" for index, key in enumerate(keys))
+        order = tuple(f"o_{index}{key.direction}" for index, key in enumerate(keys))
+        return replace(found, sql=f"SELECT {own}.*{hidden} FROM ({found.sql}) AS {own}", order=order)
+    by = f" ORDER BY {', '.join(map(str, keys))}" if keys else ""
+    return replace(found, sql=f"SELECT {own}.* FROM ({found.sql}) AS {own}{by}{tail}")
 
 
 @handles(exp.Subquery)

@@ -11,7 +11,8 @@ from typing import Any
 from sqlglot import exp
 
 from warehouse.duckdb.translate.syntax import closest, wrong
-from warehouse.duckdb.translate.typed import Typed, field_names, quoted, string_sql, struct_sql
+from warehouse.duckdb.translate.text import quoted, string_sql
+from warehouse.duckdb.translate.typed import Typed, field_names, struct_sql
 from warehouse.names import TableName
 from warehouse.types import Column, struct_of
 
@@ -184,7 +185,8 @@ class Scope:
 
     def compile(self, node: exp.Expr) -> Typed:
         """An expression, typed. Raises SqlError, UnsupportedSql."""
-        return EXPRESSIONS["any"](node, self)
+        value: Typed = EXPRESSIONS["any"](node, self)
+        return value
 
 
 # Filled by the modules that compile expressions and queries, which need each other.

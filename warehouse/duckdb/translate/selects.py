@@ -16,7 +16,8 @@ from warehouse.duckdb.translate.grouping import GroupedScope, aggregates_in, gro
 from warehouse.duckdb.translate.scope import Named, Relation, Scope, field_sql
 from warehouse.duckdb.translate.sources import from_clause
 from warehouse.duckdb.translate.syntax import closest, unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, quoted
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import Column, struct_of
 
 CLAUSES = ("with_", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit")
@@ -28,7 +29,7 @@ class Parts:
 
     items: list[Named]
     tail: str
-    order: list[str] = field(default_factory=list)
+    order: list["OrderKey"] = field(default_factory=list)
     limit: str = ""
     distinct: bool = False
 
@@ -57,7 +58,7 @@ def select(node: exp.Select, outer: Scope, *, unordered: bool = False) -> Relati
 def _parts(node: exp.Select, base: Scope, source: str) -> Parts:
     scope: Scope = base
     if node.args.get("group") or _aggregates(node):
-        scope = grouped_scope(node, base, expand=lambda: expanded(node, base))
+        scope = grouped_scope(node, base)
     elif node.args.get("having"):
         wrong(base.script.text, node.args["having"], "HAVING needs GROUP BY or an aggregate", "write WHERE")
     items = expanded(node, scope)
@@ -70,7 +71,7 @@ def _parts(node: exp.Select, base: Scope, source: str) -> Parts:
     distinct = bool(node.args.get("distinct"))
     if distinct and node.args["distinct"].args.get("on"):
         unsupported(base.script.text, node, "DISTINCT ON")
-    order = ordering(node.args.get("order"), scope, [item.value for item in items], distinct=distinct)
+    order = ordering(node.args.get("order"), scope, [item.value for item in items])
     if isinstance(scope, GroupedScope):
         source = f" FROM ({scope.inner(source)}) AS {scope.own}"
     return Parts(items, source + "".join(conditions), order, limits(node, base), distinct)
@@ -130,7 +131,7 @@ def _order_by(parts: Parts, node: exp.Select, scope: Scope, items: Sequence[Name
                 wrong(
                     scope.script.text, node.args["order"], "ORDER BY after SELECT DISTINCT must name a selected column"
                 )
-    return f" ORDER BY {', '.join(parts.order)}"
+    return f" ORDER BY {', '.join(map(str, parts.order))}"
 
 
 def unique(names: Sequence[str]) -> list[str]:
@@ -220,17 +221,19 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
     return columns
 
 
-class OrderKey(str):
-    """A sort key as DuckDB's text."""
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """A sort key: DuckDB's text of what is sorted by and of the direction, and the text of the value sorted."""
 
     expression: str
     direction: str
     value: str
 
+    def __str__(self) -> str:
+        return self.expression + self.direction
 
-def ordering(
-    node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed], *, distinct: bool = False
-) -> list[OrderKey]:
+
+def ordering(node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed]) -> list[OrderKey]:
     """ORDER BY's keys as DuckDB's texts, NULLs and NaN where GoogleSQL has them."""
     keys: list[OrderKey] = []
     for part in node.expressions if node is not None else ():
@@ -243,7 +246,6 @@ def ordering(
         if value.type.name in ("STRUCT", "GEOGRAPHY"):
             wrong(scope.script.text, part, f"ORDER BY cannot sort {value.type}")
         keys += order_keys(value, desc=bool(part.args.get("desc")), nulls_first=bool(part.args.get("nulls_first")))
-    del distinct
     return keys
 
 
@@ -253,14 +255,7 @@ def order_keys(value: Typed, *, desc: bool, nulls_first: bool) -> list[OrderKey]
     texts = [value.sql]
     if value.type.name == "FLOAT64":
         texts.insert(0, f"(NOT isnan({value.sql}))")
-    if value.type.name == "INTERVAL":
-        texts = [value.sql]
-    keys = []
-    for text in texts:
-        key = OrderKey(text + nulls)
-        key.expression, key.direction, key.value = text, nulls, value.sql
-        keys.append(key)
-    return keys
+    return [OrderKey(text, nulls, value.sql) for text in texts]
 
 
 def _order_value(node: exp.Expr, scope: Scope, outputs: Sequence[Typed]) -> Typed:

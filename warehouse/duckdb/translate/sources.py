@@ -8,11 +8,13 @@ import re
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.coercion import supertype
 from warehouse.duckdb.translate.comparisons import compared, condition
 from warehouse.duckdb.translate.expressions import only
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Named, Relation, Scope, Source, field_sql
-from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import INT64, Typed, plain, quoted
+from warehouse.duckdb.translate.syntax import place_of, unsupported, wrong
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import INT64, Typed, plain
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
 from warehouse.types import Column
@@ -23,7 +25,7 @@ def from_clause(node: exp.Select, scope: Scope) -> str:
     clause = node.args.get("from_")
     if clause is None:
         return ""
-    sql = item(clause.this, scope, first=True)
+    sql = item(clause.this, scope)
     for join in [*joins_of(clause.this), *(node.args.get("joins") or ())]:
         sql += joined(join, scope)
     return f" FROM {sql}"
@@ -34,10 +36,10 @@ def joins_of(node: exp.Expr) -> list[exp.Expr]:
     return list(node.args.get("joins") or ()) if isinstance(node, exp.Table | exp.Unnest) else []
 
 
-def item(node: exp.Expr, scope: Scope, *, first: bool = False) -> str:
+def item(node: exp.Expr, scope: Scope) -> str:
     """One FROM item as DuckDB's text, its names put into `scope`."""
     if isinstance(node, exp.Table):
-        return table(node, scope, first=first)
+        return table(node, scope)
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
         only(node, scope, "this", "alias", "pivots")
         relation = EXPRESSIONS["query"](node.this, scope.outer())
@@ -46,12 +48,12 @@ def item(node: exp.Expr, scope: Scope, *, first: bool = False) -> str:
         return unnest(node, scope)
     if isinstance(node, exp.Subquery | exp.Paren) and isinstance(node.this, exp.Table):
         only(node, scope, "this")
-        inner = item(node.this, scope, first=True)
+        inner = item(node.this, scope)
         return f"({inner}{''.join(joined(join, scope) for join in joins_of(node.this))})"
-    unsupported(scope.script.text, node, f"{type(node).__name__} in FROM")
+    return unsupported(scope.script.text, node, f"{type(node).__name__} in FROM")
 
 
-def table(node: exp.Table, scope: Scope, *, first: bool) -> str:
+def table(node: exp.Table, scope: Scope) -> str:
     """A table, a WITH query, or a path into an array of an earlier item."""
     only(node, scope, "this", "db", "alias", "joins", "pivots")
     if not isinstance(node.this, exp.Identifier):
@@ -74,16 +76,9 @@ def table(node: exp.Table, scope: Scope, *, first: bool) -> str:
     try:
         columns = scope.script.columns(name)
     except TableNotFound as error:
-        raise SqlError(str(error), place=_place(node, scope)) from error
-    del first
+        raise SqlError(str(error), place=place_of(scope.script.text, node)) from error
     named = tuple(Named(column.name, _stored(column)) for column in columns)
     return _pivoted(node, scope, Relation(f"{quoted(name.dataset)}.{quoted(name.name)}", named), alias)
-
-
-def _place(node: exp.Expr, scope: Scope):  # type: ignore[no-untyped-def] # FIXME
-    from warehouse.duckdb.translate.syntax import place_of
-
-    return place_of(scope.script.text, node)
 
 
 def _stored(column: Column) -> Typed:
@@ -134,7 +129,7 @@ def value_source(alias: str, element: Typed) -> Source:
 
 def unnest(node: exp.Unnest, scope: Scope) -> str:
     """UNNEST(array) [AS x] [WITH OFFSET [AS i]]"""
-    only(node, scope, "expressions", "alias", "offset", "joins")
+    only(node, scope, "expressions", "alias", "offset", "joins", "explode_array")
     if len(node.expressions) != 1:
         unsupported(scope.script.text, node, "UNNEST of several arrays")
     value = scope.compile(node.expressions[0])
@@ -202,7 +197,7 @@ def using(node: exp.Expr, scope: Scope, left: list[Source], side: str) -> str:
     for name in (part.name for part in node.args["using"]):
         one, other = (_only_column(node, scope, sources, name) for sources in (left, right))
         tests.append(compared(node, scope, "=", one, other).sql)
-        kind = t.supertype([one, other]) or one.type
+        kind = supertype([one, other]) or one.type
         both = f"coalesce({one.sql}, {other.sql})"
         merged = {"RIGHT": other, "FULL": Typed(both, kind)}.get(side, one)
         scope.merged[name.casefold()] = Named(name, merged)

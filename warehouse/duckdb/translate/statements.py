@@ -6,11 +6,13 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-la
 from sqlglot import exp
 
 from warehouse.duckdb.translate import queries
-from warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
+from warehouse.duckdb.translate.coercion import coerce
+from warehouse.duckdb.translate.scope import Columns, Named, Relation, Scope, Script
 from warehouse.duckdb.translate.selects import unique
 from warehouse.duckdb.translate.storing import stored_value
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, coerce, duckdb_type, quoted
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import Typed, duckdb_type
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
 from warehouse.types import Column, SqlType, type_of
@@ -35,7 +37,8 @@ def translated(tree: exp.Expr, text: str, columns: Columns) -> list[str]:
 
 
 def _schema(tree: exp.Create) -> str:
-    return tree.this.db or tree.this.name
+    name: str = tree.this.db or tree.this.name
+    return name
 
 
 def _name(node: exp.Expr, script: Script) -> str:
@@ -66,7 +69,7 @@ def _create(tree: exp.Create, script: Script) -> list[str]:
     ]
 
 
-def _column(found) -> Column:  # type: ignore[no-untyped-def] # FIXME
+def _column(found: Named) -> Column:
     if not found.name:
         raise SqlError("a column of the result has no name", hint="give it one with AS")
     return Column(found.name, found.value.type)

@@ -3,9 +3,9 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_nulls
 """
 
-from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.scope import Relation
-from warehouse.duckdb.translate.typed import duckdb_type, field_names, quoted, string_sql
+from warehouse.duckdb.translate.text import bind, quoted, string_sql
+from warehouse.duckdb.translate.typed import duckdb_type, field_names
 from warehouse.errors import SqlError
 from warehouse.types import SqlType
 
@@ -14,8 +14,7 @@ def stored(relation: Relation) -> str:
     """The query with its arrays as a table holds them. Raises SqlError for columns that a table cannot have."""
     _check_names(relation)
     if not any(_holds_array(column.value.type) for column in relation.columns):
-        if not any(column.value.is_null or column.value.literal is t.EMPTY for column in relation.columns):
-            return relation.sql
+        return relation.sql
     texts = [
         f"{stored_value(column.value.sql, column.value.type)} AS {column.value.sql}" for column in relation.columns
     ]
@@ -51,11 +50,12 @@ def stored_value(sql: str, type_: SqlType) -> str:
 
 
 def _stored_array(sql: str, type_: SqlType) -> str:
-    assert type_.element is not None
-    nulls = f"len(list_filter(a_, lambda e_: e_ IS NULL)) > 0"
-    inner = "a_"
-    if _holds_array(type_.element):
-        inner = f"list_transform(a_, lambda i_: {stored_value('i_', type_.element)})"
-    failure = "error('Array cannot have a null element; error in writing it to a table')"
-    empty = f"[]::{duckdb_type(type_)}"
-    return f"list_transform([{sql}], lambda a_: CASE WHEN a_ IS NULL THEN {empty} WHEN {nulls} THEN {failure} ELSE {inner} END)[1]"
+    inner = "{x}"
+    if type_.element is not None and _holds_array(type_.element):
+        element = stored_value("i_", type_.element).replace("{", "{{").replace("}", "}}")
+        inner = f"list_transform({{x}}, lambda i_: {element})"
+    template = (
+        f"CASE WHEN {{x}} IS NULL THEN []::{duckdb_type(type_)} WHEN list_count({{x}}) <> len({{x}})"
+        f" THEN error('an array with a NULL element cannot be stored') ELSE {inner} END"
+    )
+    return bind(template, x=sql)

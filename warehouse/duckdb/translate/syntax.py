@@ -54,9 +54,7 @@ WORDS = frozenset(
     }
     | {"LATERAL", "TABLE", "EXTEND", "DESC", "ASC", "MATERIALIZED", "NUMERIC", "BIGNUMERIC", "DECIMAL", "CORRESPONDING"}
 )
-BEFORE_NO_CALL = frozenset(
-    {TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.LT, TokenType.INTO, TokenType.TABLE}
-)
+BEFORE_NO_CALL = frozenset({TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.INTO, TokenType.TABLE})
 _BIGQUERY = BigQuery()
 
 
@@ -114,6 +112,8 @@ def _is_call(tokens: list[Token], index: int) -> bool:
         return False
     if before is not None and before.token_type == TokenType.DOT:
         return index > 1 and tokens[index - 2].text.upper() in ("SAFE", "NET", "KEYS", "HLL_COUNT")
+    if before is not None and before.token_type == TokenType.LT and index > 1:
+        return tokens[index - 2].token_type not in (TokenType.ARRAY, TokenType.STRUCT)
     if before is None or before.token_type not in BEFORE_NO_CALL:
         return not (word == "REPLACE" and before is not None and _ends_star(tokens, index - 1))
     return before.token_type == TokenType.VAR and before.text.upper() in WORDS | {"AGGREGATE", "IGNORE", "RESPECT"}

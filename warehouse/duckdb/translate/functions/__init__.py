@@ -3,12 +3,29 @@
 from warehouse.duckdb.translate.functions import (
     aggregates,
     arrays,
+    date_arithmetic,
     date_formats,
+    date_parts,
+    date_values,
     dates,
+    intervals,
     json,
     numbers,
     strings,
     windows,
 )
 
-__all__ = ["aggregates", "arrays", "date_formats", "dates", "json", "numbers", "strings", "windows"]
+__all__ = [
+    "aggregates",
+    "arrays",
+    "date_arithmetic",
+    "date_formats",
+    "date_parts",
+    "date_values",
+    "dates",
+    "intervals",
+    "json",
+    "numbers",
+    "strings",
+    "windows",
+]

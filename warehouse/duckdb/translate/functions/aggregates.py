@@ -9,11 +9,14 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate import grouping
 from warehouse.duckdb.translate import typed as t
-from warehouse.duckdb.translate.expressions import N_DIV, as_type, boolean, no_signature
+from warehouse.duckdb.translate.arithmetic import N_DIV
+from warehouse.duckdb.translate.coercion import coerce
+from warehouse.duckdb.translate.expressions import as_type, boolean, no_signature
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
-from warehouse.duckdb.translate.selects import ordering
+from warehouse.duckdb.translate.selects import OrderKey, ordering
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, Typed, bind
+from warehouse.duckdb.translate.text import bind
+from warehouse.duckdb.translate.typed import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, Typed
 from warehouse.types import SqlType, array_of
 
 
@@ -25,7 +28,7 @@ class Call:
     values: list[Typed]
     distinct: bool = False
     nulls: str = ""
-    order: list[str] = field(default_factory=list)
+    order: list[OrderKey] = field(default_factory=list)
     limit: int | None = None
     having: tuple[str, Typed] | None = None
     star: bool = False
@@ -36,24 +39,7 @@ def taken_apart(node: exp.Expr, scope: Scope) -> Call:
     found = Call(name_of(node), [])
     orders: list[exp.Expr] = []
     for part in node.expressions:
-        inner = part
-        while True:
-            if isinstance(inner, exp.Limit):
-                limit = scope.compile(inner.expression).literal
-                if not isinstance(limit, int):
-                    unsupported(scope.script.text, inner, "LIMIT that is not a number")
-                found.limit, inner = limit, inner.this
-            elif isinstance(inner, exp.Order):
-                orders.append(inner)
-                inner = inner.this
-            elif isinstance(inner, exp.IgnoreNulls | exp.RespectNulls):
-                found.nulls = "IGNORE" if isinstance(inner, exp.IgnoreNulls) else "RESPECT"
-                inner = inner.this
-            elif isinstance(inner, exp.HavingMax):
-                found.having = ("max" if inner.args.get("max") else "min"), scope.compile(inner.expression)
-                inner = inner.this
-            else:
-                break
+        inner = _without_modifiers(part, scope, found, orders)
         if isinstance(inner, exp.Distinct):
             found.distinct = True
             found.values += [scope.compile(value) for value in inner.expressions]
@@ -66,10 +52,58 @@ def taken_apart(node: exp.Expr, scope: Scope) -> Call:
     return found
 
 
+def _without_modifiers(node: exp.Expr, scope: Scope, call: Call, orders: list[exp.Expr]) -> exp.Expr:
+    """The argument itself, the modifiers around it put into `call`."""
+    while isinstance(node, exp.Limit | exp.Order | exp.IgnoreNulls | exp.RespectNulls | exp.HavingMax):
+        if isinstance(node, exp.Limit):
+            limit = scope.compile(node.expression).literal
+            if not isinstance(limit, int):
+                unsupported(scope.script.text, node, "LIMIT that is not a number")
+            call.limit = limit
+        elif isinstance(node, exp.Order):
+            orders.append(node)
+        elif isinstance(node, exp.HavingMax):
+            call.having = ("max" if node.args.get("max") else "min"), scope.compile(node.expression)
+        else:
+            call.nulls = "IGNORE" if isinstance(node, exp.IgnoreNulls) else "RESPECT"
+        node = node.this
+    return node
+
+
 AGGREGATE_NAMES = frozenset(
-    "COUNT COUNTIF SUM AVG MIN MAX ANY_VALUE ARRAY_AGG STRING_AGG ARRAY_CONCAT_AGG LOGICAL_AND LOGICAL_OR BIT_AND BIT_OR"
-    " BIT_XOR STDDEV STDDEV_SAMP STDDEV_POP VARIANCE VAR_SAMP VAR_POP CORR COVAR_POP COVAR_SAMP GROUPING MAX_BY MIN_BY"
-    " APPROX_COUNT_DISTINCT APPROX_QUANTILES APPROX_TOP_COUNT APPROX_TOP_SUM".split()
+    [
+        "COUNT",
+        "COUNTIF",
+        "SUM",
+        "AVG",
+        "MIN",
+        "MAX",
+        "ANY_VALUE",
+        "ARRAY_AGG",
+        "STRING_AGG",
+        "ARRAY_CONCAT_AGG",
+        "LOGICAL_AND",
+        "LOGICAL_OR",
+        "BIT_AND",
+        "BIT_OR",
+        "BIT_XOR",
+        "STDDEV",
+        "STDDEV_SAMP",
+        "STDDEV_POP",
+        "VARIANCE",
+        "VAR_SAMP",
+        "VAR_POP",
+        "CORR",
+        "COVAR_POP",
+        "COVAR_SAMP",
+        "GROUPING",
+        "MAX_BY",
+        "MIN_BY",
+        "APPROX_COUNT_DISTINCT",
+        "APPROX_QUANTILES",
+        "APPROX_TOP_COUNT",
+        "APPROX_TOP_SUM",
+    ]
 )
 grouping.AGGREGATES.update(AGGREGATE_NAMES)
 EXPRESSIONS["aggregates"] = AGGREGATE_NAMES
@@ -91,7 +125,7 @@ def aggregate(node: exp.Expr, scope: Scope, *, window: bool = False) -> Typed:
         unsupported(scope.script.text, node, call.name)
     if window and (call.distinct or call.order) and call.name not in ("COUNT", "SUM"):
         unsupported(scope.script.text, node, f"DISTINCT or ORDER BY in {call.name} … OVER")
-    return handler(node, scope, call)  # type: ignore[operator,no-any-return] # one shape, named by hand below
+    return handler(node, scope, call)
 
 
 EXPRESSIONS["aggregate"] = aggregate
@@ -108,7 +142,7 @@ def one(node: exp.Expr, scope: Scope, call: Call, *kinds: SqlType) -> Typed:
         if t.same(value.type, kind):
             return value if not value.is_null else as_type(node, scope, call.name, value, kind)
     for kind in kinds:
-        found = t.coerce(value, kind)
+        found = coerce(value, kind)
         if found is not None:
             return found
     return no_signature(node, scope, call.name, call.values)
@@ -205,9 +239,9 @@ def array_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
 def _order(node: exp.Expr, scope: Scope, call: Call, value: Typed) -> str:
     if not call.order:
         return ""
-    if call.distinct and any(getattr(key, "value", key) != value.sql for key in call.order):
+    if call.distinct and any(key.value != value.sql for key in call.order):
         wrong(scope.script.text, node, f"{call.name}(DISTINCT x ORDER BY y): y must be x")
-    return f" ORDER BY {', '.join(call.order)}"
+    return f" ORDER BY {', '.join(map(str, call.order))}"
 
 
 def string_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:

@@ -6,14 +6,16 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/array_functions
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.arithmetic import concatenated
 from warehouse.duckdb.translate.casts import cast_value
-from warehouse.duckdb.translate.expressions import as_type, common, concatenated, no_signature
+from warehouse.duckdb.translate.expressions import as_type, common, no_signature
 from warehouse.duckdb.translate.functions.registry import argument, function
 from warehouse.duckdb.translate.functions.strings import within
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, Typed, bind
-from warehouse.types import array_of
+from warehouse.duckdb.translate.text import bind
+from warehouse.duckdb.translate.typed import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, Typed
+from warehouse.types import SqlType, array_of
 
 
 def the_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr], *, count: int = 1) -> list[Typed]:
@@ -24,6 +26,13 @@ def the_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr], *, count: int
     if values[0].type.element is None:
         no_signature(node, scope, name_of(node), values)
     return values
+
+
+def element_of(value: Typed) -> SqlType:
+    """The type of an array's elements."""
+    if value.type.element is None:
+        raise TypeError(f"{value.type} is not an array")
+    return value.type.element
 
 
 @function("ARRAY_LENGTH")
@@ -75,8 +84,8 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
         return no_signature(node, scope, "GENERATE_ARRAY", values)
     first, last, step = [value.sql for value in found] + (["1::BIGINT"] if len(found) == 2 else [])
     sql = (
-        "CASE WHEN {c} = 0 THEN error('Sequence step cannot be 0.') WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL"
-        " ELSE generate_series({a}, {b}, {c}) END"
+        "CASE WHEN {c} = 0 THEN error('Sequence step cannot be 0.') WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN"
+        " NULL ELSE generate_series({a}, {b}, {c}) END"
     )
     return Typed(f"({bind(sql, a=first, b=last, c=step)})", array_of(INT64))
 
@@ -85,10 +94,13 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
 def array_end(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_FIRST(a), ARRAY_LAST(a): an error for an empty array"""
     [value] = the_array(node, scope, parts)
-    assert value.type.element is not None
+    kind = element_of(value)
     index = "1" if name_of(node) == "ARRAY_FIRST" else "-1"
-    sql = f"CASE WHEN len({{a}}) = 0 THEN error('{name_of(node)} cannot get an element of an empty array') ELSE ({{a}})[{index}] END"
-    return Typed(f"({bind(sql, a=value.sql)})", value.type.element)
+    sql = (
+        f"CASE WHEN len({{a}}) = 0 THEN error('{name_of(node)} cannot get an element of an empty array') ELSE"
+        f" ({{a}})[{index}] END"
+    )
+    return Typed(f"({bind(sql, a=value.sql)})", kind)
 
 
 @function("ARRAY_SLICE")
@@ -108,8 +120,7 @@ def array_slice(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 def array_is_distinct(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_IS_DISTINCT(a): NULL counts as a value"""
     [value] = the_array(node, scope, parts)
-    assert value.type.element is not None
-    if value.type.element.name in ("STRUCT", "JSON", "FLOAT64"):
+    if element_of(value).name in ("STRUCT", "JSON", "FLOAT64"):
         unsupported(scope.script.text, node, f"ARRAY_IS_DISTINCT of {value.type}")
     sql = "(len(list_distinct({a})) + least(1, len({a}) - list_count({a})) = len({a}))"
     return Typed(bind(sql, a=value.sql), BOOL)
@@ -139,5 +150,8 @@ def range_bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     bounds = values[1] if t.same(kind, values[1].type.element) else cast_value(values[1], array_of(kind))
     if bounds is None or kind == FLOAT64:
         unsupported(scope.script.text, node, "RANGE_BUCKET of these types")
-    sql = "CASE WHEN {x} IS NULL OR {a} IS NULL THEN NULL ELSE CAST(len(list_filter({a}, lambda e_: e_ <= {x})) AS BIGINT) END"
+    sql = (
+        "CASE WHEN {x} IS NULL OR {a} IS NULL THEN NULL ELSE CAST(len(list_filter({a}, lambda e_: e_ <= {x})) AS"
+        " BIGINT) END"
+    )
     return Typed(f"({within(sql, a=bounds.sql, x=value.sql)})", INT64)

@@ -11,9 +11,11 @@ from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.expressions import as_type
 from warehouse.duckdb.translate.functions.dates import local
 from warehouse.duckdb.translate.functions.registry import argument, function
+from warehouse.duckdb.translate.literals import from_local
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import STRING, Typed, bind, string_sql
+from warehouse.duckdb.translate.text import bind, string_sql
+from warehouse.duckdb.translate.typed import STRING, Typed
 from warehouse.types import SqlType
 
 ELEMENT = re.compile(r"%(E\dY|E[\d*]S|Ez|E?Q|[a-zA-Z%])")
@@ -68,37 +70,32 @@ def _element(node: exp.Expr, scope: Scope, piece: str, kind: SqlType) -> str:
     if not piece.startswith("%"):
         return string_sql(piece).replace("{", "{{").replace("}", "}}")
     code = piece[1:]
-    if code == "%":
-        return "'%'"
     clock = code in CLOCK or code.endswith("S")
-    if (kind == t.DATE and clock) or (kind == t.TIME and not clock):
+    if code != "%" and ((kind == t.DATE and clock) or (kind == t.TIME and not clock)):
         unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
-    special = {
-        "Y": "CAST(date_part('year', {x}) AS VARCHAR)",
-        "E4Y": "printf('%04d', CAST(date_part('year', {x}) AS BIGINT))",
-        "Q": "CAST(date_part('quarter', {x}) AS VARCHAR)",
-        "e": "printf('%2d', CAST(date_part('day', {x}) AS BIGINT))",
-        "E*S": f"rtrim(rtrim({SECONDS} || '.' || {MICROS}, '0'), '.')",
-        "s": "CAST(epoch_us({x}) // 1000000 AS VARCHAR)",
-        "Z": "'UTC'",
-        "z": "'+0000'",
-        "Ez": "'+00:00'",
-    }
     if code in ("Z", "z", "Ez", "s") and kind != t.TIMESTAMP:
         unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
-    if code == "E*S":
-        return "(" + SECONDS + " || regexp_replace(regexp_replace('.' || " + MICROS + ", '0+$', ''), '[.]$', ''))"
     if re.fullmatch(r"E[1-6]S", code):
         return f"({SECONDS} || '.' || substr({MICROS}, 1, {code[1]}))"
-    if code in special:
-        return special[code]
-    if code in PLAIN:
-        return f"strftime({{x}}, '%{code}')"
-    return unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
+    if code not in SPECIAL and code not in PLAIN:
+        unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
+    return SPECIAL.get(code) or f"strftime({{x}}, '%{code}')"
 
 
-MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november"]
-MONTHS.append("december")
+SPECIAL = {
+    "%": "'%'",
+    "Y": "CAST(date_part('year', {x}) AS VARCHAR)",
+    "E4Y": "printf('%04d', CAST(date_part('year', {x}) AS BIGINT))",
+    "Q": "CAST(date_part('quarter', {x}) AS VARCHAR)",
+    "e": "printf('%2d', CAST(date_part('day', {x}) AS BIGINT))",
+    "E*S": f"({SECONDS} || regexp_replace(regexp_replace('.' || {MICROS}, '0+$', ''), '[.]$', ''))",
+    "s": "CAST(epoch_us({x}) // 1000000 AS VARCHAR)",
+    "Z": "'UTC'",
+    "z": "'+0000'",
+    "Ez": "'+00:00'",
+}
+MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september"]
+MONTHS += ["october", "november", "december"]
 # What each element reads: the pattern of its text, and how it counts.
 READS = {
     "Y": r"(\d{1,4})",
@@ -133,9 +130,12 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     zoned = kind == t.TIMESTAMP and not set(codes) & {"z", "Ez"}
     sql = _assembled(codes, t.DATETIME if zoned else kind, pattern)
     failure = f"error('Failed to parse input string for {name}: ' || {{x}})"
-    checked = f"CASE WHEN {{x}} IS NULL THEN NULL WHEN NOT regexp_matches({{x}}, {_quoted(pattern)}) THEN {failure} ELSE {sql} END"
+    checked = (
+        f"CASE WHEN {{x}} IS NULL THEN NULL WHEN NOT regexp_matches({{x}}, {_quoted(pattern)}) THEN {failure} ELSE"
+        f" {sql} END"
+    )
     parsed = f"({bind(checked, x=text)})"
-    return Typed(t.from_local(parsed, zone) if zoned else parsed, kind)
+    return Typed(from_local(parsed, zone) if zoned else parsed, kind)
 
 
 def _quoted(pattern: str) -> str:
@@ -193,7 +193,7 @@ def _assembled(codes: list[str], kind: SqlType, pattern: str) -> str:
         return local_time
     offset = group("z", "Ez")
     minutes = (
-        f"CASE WHEN {offset} = 'Z' THEN 0 ELSE (CAST(substr({offset}, 2, 2) AS BIGINT) * 60 + CAST(right({offset}, 2) AS BIGINT))"
-        f" * CASE WHEN {offset} LIKE '-%' THEN -1 ELSE 1 END END"
+        f"CASE WHEN {offset} = 'Z' THEN 0 ELSE (CAST(substr({offset}, 2, 2) AS BIGINT) * 60 + CAST(right({offset}, 2)"
+        f" AS BIGINT)) * CASE WHEN {offset} LIKE '-%' THEN -1 ELSE 1 END END"
     )
     return f"timezone('UTC', {local_time} - to_minutes({minutes}))"

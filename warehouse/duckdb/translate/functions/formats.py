@@ -12,7 +12,8 @@ from warehouse.duckdb.translate.casts import STRING_OF_FLOAT64, to_string
 from warehouse.duckdb.translate.expressions import as_type
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, STRING, Typed, bind, string_sql
+from warehouse.duckdb.translate.text import bind, string_sql
+from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, STRING, Typed
 
 SPECIFIER = re.compile(r"%([-+ 0#']*)(\d*)(?:\.(\d+))?([a-zA-Z%])")
 
@@ -21,29 +22,30 @@ def formatted(node: exp.Expr, scope: Scope, values: list[Typed]) -> Typed:
     """FORMAT(format, x, …)"""
     if not values or not isinstance(values[0].literal, str):
         unsupported(scope.script.text, node, "FORMAT with a format that is not a literal")
-    text, arguments = values[0].literal, values[1:]
-    pieces: list[str] = []
+    pieces = _taken_apart(node, scope, values[0].literal)
+    specifiers = [piece for piece in pieces if isinstance(piece, re.Match)]
+    if len(specifiers) != len(values) - 1:
+        wrong(scope.script.text, node, f"FORMAT has {len(specifiers)} specifiers and {len(values) - 1} values")
+    arguments = iter(values[1:])
+    texts = [
+        _piece(node, scope, piece, next(arguments)) if isinstance(piece, re.Match) else string_sql(piece)
+        for piece in pieces
+    ]
+    return Typed(f"({' || '.join(texts) or string_sql('')})", STRING)
+
+
+def _taken_apart(node: exp.Expr, scope: Scope, text: str) -> list[str | re.Match[str]]:
+    """The format's plain texts and specifiers, in order."""
+    pieces: list[str | re.Match[str]] = []
     position = 0
     for match in SPECIFIER.finditer(text):
-        if "%" in text[position : match.start()]:
-            break
-        if match.start() > position:
-            pieces.append(string_sql(text[position : match.start()]))
+        pieces += [text[position : match.start()], match if match[4] != "%" else "%"]
         position = match.end()
-        if match[4] == "%":
-            pieces.append("'%'")
-            continue
-        if not arguments:
-            wrong(scope.script.text, node, "FORMAT: more specifiers than values")
-        pieces.append(_piece(node, scope, match, arguments.pop(0)))
-    rest = text[position:]
-    if "%" in rest:
-        unsupported(scope.script.text, node, f"FORMAT specifier in {rest!r}")
-    if arguments:
-        wrong(scope.script.text, node, "FORMAT: more values than specifiers")
-    if rest or not pieces:
-        pieces.append(string_sql(rest))
-    return Typed(f"({' || '.join(pieces)})", STRING)
+    pieces.append(text[position:])
+    odd = next((piece for piece in pieces if isinstance(piece, str) and "%" in piece and piece != "%"), None)
+    if odd is not None:
+        unsupported(scope.script.text, node, f"FORMAT specifier in {odd!r}")
+    return [piece for piece in pieces if piece]
 
 
 def _piece(node: exp.Expr, scope: Scope, match: re.Match[str], value: Typed) -> str:

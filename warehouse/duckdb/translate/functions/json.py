@@ -8,25 +8,14 @@ import re
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.casts import FRACTION, STRING_OF_FLOAT64, STRING_OF_NUMERIC
 from warehouse.duckdb.translate.expressions import as_type, handles, no_signature
 from warehouse.duckdb.translate.functions.formats import FLOAT_TEXT
 from warehouse.duckdb.translate.functions.registry import argument, function
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import (
-    BOOL,
-    FLOAT64,
-    INT64,
-    JSON,
-    STRING,
-    Typed,
-    bind,
-    field_names,
-    quoted,
-    string_sql,
-)
+from warehouse.duckdb.translate.text import bind, quoted, string_sql
+from warehouse.duckdb.translate.typed import BOOL, FLOAT64, INT64, JSON, STRING, Typed, field_names
 from warehouse.types import SqlType, array_of
 
 
@@ -42,26 +31,9 @@ def json_literal(node: exp.Expr, scope: Scope) -> Typed:
 def normal(node: exp.Expr, scope: Scope, text: str) -> str:
     """A document as GoogleSQL keeps it: sorted keys, no blanks."""
     try:
-        return json.dumps(
-            json.loads(text, parse_float=_Number),
-            sort_keys=True,
-            separators=(",", ":"),
-            ensure_ascii=False,
-            cls=_Encoder,
-        )
+        return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     except ValueError as error:
         wrong(scope.script.text, node, f"invalid JSON: {error}")
-
-
-class _Number(float):
-    """A number that is written as it was read."""
-
-    def __new__(cls, text: str) -> "_Number":
-        return super().__new__(cls, text)
-
-
-class _Encoder(json.JSONEncoder):
-    pass
 
 
 STEP = re.compile(r"""\.([A-Za-z_0-9$-]+)|\."((?:[^"\\]|\\.)*)"|\['([^']*)'\]|\["([^"]*)"\]|\[(\d+)\]""")
@@ -110,14 +82,14 @@ def _arguments(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> tuple[str
 
 
 SCALAR = "CASE WHEN json_type({x}) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN json_extract_string({x}, '$') END"
-# GoogleSQL gives a number as the text has it (1.50), DuckDB as it would write it (1.5): where they could differ, an error.
+# GoogleSQL gives a number as the text has it (1.50), DuckDB as it would write it (1.5): where they could differ, it
+# is an error.
 ODD_NUMBER = "'[0-9][.][0-9]*0([^0-9]|$)|[0-9][eE][-+]?[0-9]|[0-9.]{{17,}}'"
 AS_WRITTEN = (
     "CASE WHEN json_type({x}) = 'DOUBLE' AND regexp_matches({d}, "
     + ODD_NUMBER
-    + ") THEN error('the embedded engine cannot read a number such as 1.50 or 1e3 out of a JSON text: this needs BigQuery') ELSE "
-    + SCALAR
-    + " END"
+    + ") THEN error('the embedded engine cannot read a number such as 1.50 or 1e3 out of a JSON text: this needs"
+    " BigQuery') ELSE " + SCALAR + " END"
 )
 
 
@@ -167,7 +139,8 @@ def parse_json(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     text = as_type(node, scope, "PARSE_JSON", values[0], STRING)
     return Typed(
         bind(
-            "(CASE WHEN {x} IS NULL THEN NULL WHEN json_valid({x}) THEN json({x}) ELSE error('Invalid input to PARSE_JSON') END)",
+            "(CASE WHEN {x} IS NULL THEN NULL WHEN json_valid({x}) THEN json({x}) ELSE error('Invalid input to"
+            " PARSE_JSON') END)",
             x=text.sql,
         ),
         JSON,
@@ -180,7 +153,10 @@ def json_type(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     [value] = [argument(part, scope) for part in parts]
     if value.type != JSON:
         return no_signature(node, scope, "JSON_TYPE", [value])
-    sql = "CASE json_type({x}) WHEN 'VARCHAR' THEN 'string' WHEN 'BIGINT' THEN 'number' WHEN 'UBIGINT' THEN 'number' WHEN 'DOUBLE' THEN 'number' WHEN 'HUGEINT' THEN 'number' ELSE lower(json_type({x})) END"
+    sql = (
+        "CASE json_type({x}) WHEN 'VARCHAR' THEN 'string' WHEN 'BIGINT' THEN 'number' WHEN 'UBIGINT' THEN 'number' WHEN"
+        " 'DOUBLE' THEN 'number' WHEN 'HUGEINT' THEN 'number' ELSE lower(json_type({x})) END"
+    )
     return Typed(f"({bind(sql, x=value.sql)})", STRING)
 
 
@@ -190,18 +166,25 @@ SCALARS = {
     "INT64": (
         INT64,
         "BIGINT UBIGINT DOUBLE",
-        "CASE WHEN CAST({s} AS DOUBLE) = floor(CAST({s} AS DOUBLE)) THEN CASE WHEN regexp_matches({s}, '^-?[0-9]+$') THEN CAST({s} AS BIGINT) ELSE CAST(CAST({s} AS DOUBLE) AS BIGINT) END ELSE error('The provided JSON number is not an integer') END",
+        (
+            "CASE WHEN CAST({s} AS DOUBLE) = floor(CAST({s} AS DOUBLE)) THEN CASE WHEN regexp_matches({s},"
+            " '^-?[0-9]+$') THEN CAST({s} AS BIGINT) ELSE CAST(CAST({s} AS DOUBLE) AS BIGINT) END ELSE error('The"
+            " provided JSON number is not an integer') END"
+        ),
     ),
     "FLOAT64": (FLOAT64, "BIGINT UBIGINT DOUBLE HUGEINT", "CAST({s} AS DOUBLE)"),
 }
 
 
-def json_scalar(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Typed:
+def json_scalar(name: str, value: Typed) -> Typed:
     """STRING(json), INT64(json) …: an error for a document of another type"""
     kind, accepted, sql = SCALARS[name]
     names = ", ".join(f"'{word}'" for word in accepted.split())
     sql = sql.replace("{s}", "json_extract_string({x}, '$')")
-    template = f"CASE WHEN {{x}} IS NULL THEN NULL WHEN json_type({{x}}) IN ({names}) THEN {sql} ELSE error('The provided JSON input is not of type {name}') END"
+    template = (
+        f"CASE WHEN {{x}} IS NULL THEN NULL WHEN json_type({{x}}) IN ({names}) THEN {sql} ELSE error('The provided JSON"
+        f" input is not of type {name}') END"
+    )
     return Typed(f"({bind(template, x=value.sql)})", kind)
 
 
@@ -214,7 +197,7 @@ def scalar_of(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     if len(values) != 1 or values[0].type != JSON:
         return no_signature(node, scope, name_of(node), values)
-    return json_scalar(node, scope, name_of(node), values[0])
+    return json_scalar(name_of(node), values[0])
 
 
 def json_text(sql: str, kind: SqlType, *, strict: bool) -> str | None:
@@ -240,9 +223,8 @@ def _struct_text(sql: str, kind: SqlType, *, strict: bool) -> str | None:
             return None
         fields.append(f"{string_sql(json.dumps(field.name, ensure_ascii=False) + ':')} || {text}")
     body = " || ',' || ".join(f"({field})" for field in fields)
-    return f"list_transform([{sql}], lambda f_: CASE WHEN f_ IS NULL THEN 'null' ELSE '{{' || {body} || '}}' END)[1]".replace(
-        "{{", "{"
-    ).replace("}}", "}")
+    text = "'{' || " + body + " || '}'"
+    return f"list_transform([{sql}], lambda f_: CASE WHEN f_ IS NULL THEN 'null' ELSE {text} END)[1]"
 
 
 def _texts(strict: bool) -> dict[str, str]:
@@ -250,7 +232,10 @@ def _texts(strict: bool) -> dict[str, str]:
     wide = (
         "CASE WHEN abs({x}) > 9007199254740992 THEN '\"' || CAST({x} AS VARCHAR) || '\"' ELSE CAST({x} AS VARCHAR) END"
     )
-    number = "CASE WHEN isnan({x}) THEN '\"NaN\"' WHEN isinf({x}) THEN CASE WHEN {x} > 0 THEN '\"Infinity\"' ELSE '\"-Infinity\"' END ELSE "
+    number = (
+        "CASE WHEN isnan({x}) THEN '\"NaN\"' WHEN isinf({x}) THEN CASE WHEN {x} > 0 THEN '\"Infinity\"' ELSE"
+        " '\"-Infinity\"' END ELSE "
+    )
     return {
         "INT64": wide if strict else "CAST({x} AS VARCHAR)",
         "FLOAT64": number + (STRING_OF_FLOAT64 if strict else FLOAT_TEXT) + " END",

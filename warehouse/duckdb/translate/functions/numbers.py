@@ -6,11 +6,15 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/mathematical_funct
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
-from warehouse.duckdb.translate.expressions import F_DIV, F_SAFE, N_DIV, N_MUL, UNSCALED, common, no_signature
+from warehouse.duckdb.translate.arithmetic import F_DIV, F_SAFE, N_DIV, N_MUL, UNSCALED
+from warehouse.duckdb.translate.coercion import NUMBERS, supertype
+from warehouse.duckdb.translate.expressions import as_type, common, no_signature
 from warehouse.duckdb.translate.functions.registry import argument, define, function
+from warehouse.duckdb.translate.literals import numeric_sql
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import FLOAT64, INT64, Typed, bind
+from warehouse.duckdb.translate.text import attempt, bind
+from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed
 
 define("ABS", "INT64 -> INT64", "abs({a})")
 define("ABS", "FLOAT64 -> FLOAT64", "abs({a})")
@@ -22,7 +26,10 @@ define("IS_NAN", "FLOAT64 -> BOOL", "isnan({a})")
 define("IS_INF", "FLOAT64 -> BOOL", "isinf({a})")
 define("RAND", "-> FLOAT64", "random()")
 define("PI", "-> FLOAT64", "pi()")
-_FINITE = "CASE WHEN isfinite({0}) OR NOT isfinite({{a}}) OR {{a}} IS NULL THEN {0} ELSE error('Floating point error in function: {1}') END"
+_FINITE = (
+    "CASE WHEN isfinite({0}) OR NOT isfinite({{a}}) OR {{a}} IS NULL THEN {0} ELSE error('Floating point error in"
+    " function: {1}') END"
+)
 define("EXP", "FLOAT64 -> FLOAT64", _FINITE.format("exp({a})", "EXP"))
 define(
     "SQRT",
@@ -43,7 +50,8 @@ define(
 define(
     "LOG",
     "FLOAT64 FLOAT64 -> FLOAT64",
-    "CASE WHEN {a} <= 0 OR {b} <= 0 OR {b} = 1 THEN error('Floating point error in function: LOG') ELSE ln({a}) / ln({b}) END",
+    "CASE WHEN {a} <= 0 OR {b} <= 0 OR {b} = 1 THEN error('Floating point error in function: LOG') ELSE ln({a}) /"
+    " ln({b}) END",
 )
 for _name in ("SIN", "COS", "TAN", "ATAN", "SINH", "TANH", "ASINH"):
     define(_name, "FLOAT64 -> FLOAT64", f"{_name.lower()}({{a}})")
@@ -53,13 +61,15 @@ for _name in ("ACOS", "ASIN"):
     define(
         _name,
         "FLOAT64 -> FLOAT64",
-        f"CASE WHEN abs({{a}}) > 1 AND NOT isnan({{a}}) THEN error('Floating point error in function: {_name}') ELSE {_name.lower()}({{a}}) END",
+        f"CASE WHEN abs({{a}}) > 1 AND NOT isnan({{a}}) THEN error('Floating point error in function: {_name}') ELSE"
+        f" {_name.lower()}({{a}}) END",
     )
 define("CBRT", "FLOAT64 -> FLOAT64", "cbrt({a})")
 _POW = (
-    "CASE WHEN {a} < 0 AND {b} <> floor({b}) AND isfinite({a}) AND isfinite({b}) OR {a} = 0 AND {b} < 0 THEN error('Floating point error in function: POW')"
-    " WHEN {a} = 1 OR {b} = 0 THEN 1.0::DOUBLE WHEN isfinite({a}) AND isfinite({b}) AND NOT isfinite(pow({a}, {b})) THEN error('Floating point error in function: POW')"
-    " ELSE pow({a}, {b}) END"
+    "CASE WHEN {a} < 0 AND {b} <> floor({b}) AND isfinite({a}) AND isfinite({b}) OR {a} = 0 AND {b} < 0 THEN"
+    " error('Floating point error in function: POW') WHEN {a} = 1 OR {b} = 0 THEN 1.0::DOUBLE WHEN isfinite({a}) AND"
+    " isfinite({b}) AND NOT isfinite(pow({a}, {b})) THEN error('Floating point error in function: POW') ELSE pow({a},"
+    " {b}) END"
 )
 define("POW POWER", "FLOAT64 FLOAT64 -> FLOAT64", _POW)
 define(
@@ -82,8 +92,8 @@ define(
     "MOD",
     "NUMERIC NUMERIC -> NUMERIC",
     "CASE WHEN {b} = 0 THEN error('division by zero: MOD') ELSE list_transform(["
-    + f"{_UNITS_A} % {_UNITS_B}], lambda n_: CAST(n_ // 1000000000 AS DECIMAL(38,9))"
-    + " + CAST(CAST(n_ % 1000000000 AS DECIMAL(18,0)) * 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1] END",
+    f"{_UNITS_A} % {_UNITS_B}], lambda n_: CAST(n_ // 1000000000 AS DECIMAL(38,9))"
+    " + CAST(CAST(n_ % 1000000000 AS DECIMAL(18,0)) * 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1] END",
 )
 define("CEIL CEILING", "FLOAT64 -> FLOAT64", "ceil({a})")
 define("FLOOR", "FLOAT64 -> FLOAT64", "floor({a})")
@@ -103,9 +113,9 @@ define("SAFE_SUBTRACT", "INT64 INT64 -> INT64", "TRY({a} - {b})")
 define("SAFE_MULTIPLY", "INT64 INT64 -> INT64", "TRY({a} * {b})")
 define("SAFE_NEGATE", "INT64 -> INT64", "TRY(-{a})")
 for _name, _sign in (("ADD", "+"), ("SUBTRACT", "-"), ("MULTIPLY", "*")):
-    define(f"SAFE_{_name}", "FLOAT64 FLOAT64 -> FLOAT64", t.attempt(F_SAFE % (_sign, _sign, _sign)))
+    define(f"SAFE_{_name}", "FLOAT64 FLOAT64 -> FLOAT64", attempt(F_SAFE % (_sign, _sign, _sign)))
 define("SAFE_NEGATE", "FLOAT64 -> FLOAT64", "-{a}")
-define("SAFE_DIVIDE", "FLOAT64 FLOAT64 -> FLOAT64", t.attempt(F_DIV))
+define("SAFE_DIVIDE", "FLOAT64 FLOAT64 -> FLOAT64", attempt(F_DIV))
 define("BIT_COUNT", "INT64 -> INT64", "bit_count({a})::BIGINT")
 
 
@@ -118,36 +128,34 @@ def rounded(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     name = name_of(node)
     if len(values) == 1:
         return by_signature(node, scope, name, values)
-    if len(values) != 2 or values[0].type.name not in t.NUMBERS or values[1].type != INT64:
+    if len(values) != 2 or values[0].type.name not in NUMBERS or values[1].type != INT64:
         if len(values) == 3:
             unsupported(scope.script.text, node, f"{name} with a rounding mode")
         return no_signature(node, scope, name, values)
-    if values[0].type.name == "NUMERIC" and isinstance(values[1].literal, int):
-        return numeric_rounded(values[0], name.lower(), values[1].literal)
-    kind, _ = common(node, scope, name, [values[0], Typed("", FLOAT64)])
-    if values[0].type.name == "NUMERIC" or not isinstance(values[1].literal, int):
-        unsupported(scope.script.text, node, f"{name} to a number of digits that is not a literal")
     digits = values[1].literal
-    value = t.coerce(values[0], FLOAT64)
-    assert value is not None
-    del kind
-    if not -20 <= digits <= 20:
-        unsupported(scope.script.text, node, f"{name} to {digits} digits")
-    # By the digits of the double, written out in full: 2.675 is a little less than that.
+    if not isinstance(digits, int) or not -20 <= digits <= 20:
+        unsupported(scope.script.text, node, f"{name} to digits that are not a literal from -20 to 20")
+    if values[0].type == NUMERIC:
+        return numeric_rounded(values[0], name.lower(), digits)
+    value = as_type(node, scope, name, values[0], FLOAT64)
+    return Typed(f"({bind(float_rounded(name.lower(), digits), a=value.sql)})", FLOAT64)
+
+
+def float_rounded(word: str, digits: int) -> str:
+    """A FLOAT64 rounded or cut, by its digits written out in full: the double 2.675 is a little less than that."""
     if digits < 0:
         power = f"1e{-digits}::DOUBLE"
-        sql = f"CASE WHEN isfinite({{a}}) THEN {name.lower()}({{a}} / {power}) * {power} ELSE {{a}} END"
-    elif name == "TRUNC":
+        return f"CASE WHEN isfinite({{a}}) THEN {word}({{a}} / {power}) * {power} ELSE {{a}} END"
+    if word == "trunc":
         cut = f"CAST(regexp_replace(printf('%.{digits + 25}f', {{a}}), '.{{{{25}}}}$', '') AS DOUBLE)"
-        sql = f"CASE WHEN isfinite({{a}}) THEN {cut} ELSE {{a}} END"
-    else:
-        tie = f"regexp_matches(printf('%.{digits + 25}f', {{a}}), '50{{{{24}}}}$') AND abs({{a}}) < 1e15"
-        up = f"CAST(CAST(round(CAST(printf('%.{digits + 1}f', {{a}}) AS DECIMAL(38,{digits + 1})), {digits}) AS VARCHAR) AS DOUBLE)"
-        sql = (
-            f"CASE WHEN NOT isfinite({{a}}) OR abs({{a}}) >= 1e15 THEN {{a}} WHEN {tie} THEN {up}"
-            f" ELSE CAST(printf('%.{digits}f', {{a}}) AS DOUBLE) END"
-        )
-    return Typed(f"({bind(sql, a=value.sql)})", FLOAT64)
+        return f"CASE WHEN isfinite({{a}}) AND abs({{a}}) < 1e15 THEN {cut} ELSE {{a}} END"
+    tie = f"regexp_matches(printf('%.{digits + 25}f', {{a}}), '50{{{{24}}}}$')"
+    exact = f"CAST(printf('%.{digits + 1}f', {{a}}) AS DECIMAL(38,{digits + 1}))"
+    return (
+        f"CASE WHEN NOT isfinite({{a}}) OR abs({{a}}) >= 1e15 THEN {{a}}"
+        f" WHEN {tie} THEN CAST(CAST(round({exact}, {digits}) AS VARCHAR) AS DOUBLE)"
+        f" ELSE CAST(printf('%.{digits}f', {{a}}) AS DOUBLE) END"
+    )
 
 
 def numeric_rounded(value: Typed, word: str, digits: int) -> Typed:
@@ -161,7 +169,7 @@ def numeric_rounded(value: Typed, word: str, digits: int) -> Typed:
             else (f"CAST(trunc({{a}} * 1{'0' * digits}) / 1{'0' * digits} AS DECIMAL(38,9))")
         )
         if word == "trunc":
-            template = f"{{a}} - {{a}} % {t.numeric_sql(str(10.0**-digits if digits else 1))}"
+            template = f"{{a}} - {{a}} % {numeric_sql(str(10.0**-digits if digits else 1))}"
         return Typed(f"CAST({bind(template, a=value.sql)} AS DECIMAL(38,9))", value.type)
     unit = f"'1{'0' * -digits}'::DECIMAL(38,9)"
     cut = f"({{a}} - {{a}} % {unit})"
@@ -180,12 +188,12 @@ def safe_operator(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 
     values = [argument(part, scope) for part in parts]
     name = name_of(node)
-    if len(values) == 2 and t.supertype(values) == t.NUMERIC:
+    if len(values) == 2 and supertype(values) == t.NUMERIC:
         kind, (a, b) = common(node, scope, name, values)
         sql = {"SAFE_DIVIDE": N_DIV, "SAFE_MULTIPLY": N_MUL, "SAFE_ADD": "{a} + {b}", "SAFE_SUBTRACT": "{a} - {b}"}[
             name
         ]
-        return Typed(bind(t.attempt(sql), a=a.sql, b=b.sql), kind)
+        return Typed(bind(attempt(sql), a=a.sql, b=b.sql), kind)
     return by_signature(node, scope, name, values)
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.expressions import handles
 from warehouse.duckdb.translate.functions.known import GOOGLESQL_FUNCTIONS
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
 from warehouse.duckdb.translate.syntax import closest, name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, bind, coerce
+from warehouse.duckdb.translate.text import attempt, bind, is_simple
+from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import SqlType, parse_type
 
 Handler = Callable[[exp.Expr, Scope, list[exp.Expr]], Typed]
@@ -28,7 +30,6 @@ class Signature:
 
 SIGNATURES: dict[str, list[Signature]] = {}
 HANDLERS: dict[str, Handler] = {}
-# Functions whose failure SAFE. cannot turn into NULL here, since DuckDB has no TRY of a volatile expression.
 LETTERS = "abcdefgh"
 
 
@@ -66,7 +67,7 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
     if name in GOOGLESQL_FUNCTIONS:
         unsupported(scope.script.text, node, f"{name}")
     known = [*HANDLERS, *SIGNATURES, *GOOGLESQL_FUNCTIONS]
-    wrong(scope.script.text, node, f"there is no function {name}", closest(name, known))
+    return wrong(scope.script.text, node, f"there is no function {name}", closest(name, known))
 
 
 def argument(node: exp.Expr, scope: Scope) -> Typed:
@@ -118,8 +119,8 @@ def safe(node: exp.Expr, scope: Scope) -> Typed:
     inner = node.this
     value = scope.compile(inner)
     names = {name for argument in inner.expressions for name in [scope_text(argument, scope)] if name}
-    if all(t.is_simple(name) or "error" not in name for name in names):
-        return Typed(t.attempt(value.sql), value.type)
+    if all(is_simple(name) or "error" not in name for name in names):
+        return Typed(attempt(value.sql), value.type)
     return unsupported(
         scope.script.text, node, "SAFE. around arguments that may fail", "compute them in a subquery first"
     )
@@ -131,5 +132,5 @@ def scope_text(node: exp.Expr, scope: Scope) -> str:
         return ""
     try:
         return scope.compile(node).sql
-    except Exception:  # noqa: BLE001
+    except Exception:
         return "error"

@@ -5,12 +5,13 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate import typed as t
-from warehouse.duckdb.translate.expressions import as_type, concatenated, no_signature
+from warehouse.duckdb.translate.arithmetic import concatenated
+from warehouse.duckdb.translate.expressions import as_type, no_signature
 from warehouse.duckdb.translate.functions.registry import argument, define, function
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import INT64, STRING, Typed, bind
+from warehouse.duckdb.translate.text import bind, is_simple, string_sql
+from warehouse.duckdb.translate.typed import INT64, STRING, Typed
 from warehouse.types import array_of
 
 # GoogleSQL maps a few letters to several, which DuckDB does not: ß is known, any other fails.
@@ -26,7 +27,10 @@ define("LENGTH CHAR_LENGTH CHARACTER_LENGTH", "STRING -> INT64", "length({a})")
 define("LENGTH", "BYTES -> INT64", "octet_length({a})")
 define("BYTE_LENGTH OCTET_LENGTH", "STRING -> INT64", "strlen({a})")
 define("BYTE_LENGTH OCTET_LENGTH", "BYTES -> INT64", "octet_length({a})")
-_SPACE = "[\\x{{0009}}-\\x{{000D}}\\x{{0020}}\\x{{0085}}\\x{{00A0}}\\x{{1680}}\\x{{2000}}-\\x{{200A}}\\x{{2028}}\\x{{2029}}\\x{{202F}}\\x{{205F}}\\x{{3000}}]+"
+_SPACE = (
+    "[\\x{{0009}}-\\x{{000D}}\\x{{0020}}\\x{{0085}}\\x{{00A0}}\\x{{1680}}\\x{{2000}}-\\x{{200A}}"
+    "\\x{{2028}}\\x{{2029}}\\x{{202F}}\\x{{205F}}\\x{{3000}}]+"
+)
 define("TRIM", "STRING -> STRING", f"regexp_replace({{a}}, '^{_SPACE}|{_SPACE}$', '', 'g')")
 define("LTRIM", "STRING -> STRING", f"regexp_replace({{a}}, '^{_SPACE}', '')")
 define("RTRIM", "STRING -> STRING", f"regexp_replace({{a}}, '{_SPACE}$', '')")
@@ -53,7 +57,8 @@ define("UNICODE", "STRING -> INT64", "CASE WHEN {a} = '' THEN 0 ELSE unicode({a}
 define(
     "CHR",
     "INT64 -> STRING",
-    "CASE WHEN {a} = 0 THEN '' WHEN {a} < 0 OR {a} > 1114111 OR {a} BETWEEN 55296 AND 57343 THEN error('CHR: not a code point') ELSE chr({a}::INTEGER) END",
+    "CASE WHEN {a} = 0 THEN '' WHEN {a} < 0 OR {a} > 1114111 OR {a} BETWEEN 55296 AND 57343 THEN error('CHR: not a code"
+    " point') ELSE chr({a}::INTEGER) END",
 )
 define("TO_HEX", "BYTES -> STRING", "lower(hex({a}))")
 define("FROM_HEX", "STRING -> BYTES", "unhex(CASE WHEN length({a}) % 2 = 1 THEN '0' || {a} ELSE {a} END)")
@@ -68,7 +73,8 @@ define("SHA256", "BYTES -> BYTES", "unhex(sha256({a}))")
 define(
     "TO_CODE_POINTS",
     "STRING -> ARRAY<INT64>",
-    "CASE WHEN {a} = '' THEN []::BIGINT[] ELSE list_transform(string_split({a}, ''), lambda c_: unicode(c_)::BIGINT) END",
+    "CASE WHEN {a} = '' THEN []::BIGINT[] ELSE list_transform(string_split({a}, ''), lambda c_:"
+    " unicode(c_)::BIGINT) END",
 )
 define(
     "CODE_POINTS_TO_STRING",
@@ -83,7 +89,8 @@ define(
 define(
     "RIGHT",
     "STRING INT64 -> STRING",
-    "CASE WHEN {b} < 0 THEN error('RIGHT: the length is negative') WHEN {b} >= length({a}) THEN {a} ELSE substring({a}, length({a}) - {b} + 1, {b}) END",
+    "CASE WHEN {b} < 0 THEN error('RIGHT: the length is negative') WHEN {b} >= length({a}) THEN {a} ELSE substring({a},"
+    " length({a}) - {b} + 1, {b}) END",
 )
 # Position 0 is read as 1, and one before the start as the start: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#substr
 _FROM = "CASE WHEN {b} = 0 OR {b} < -%s THEN 1 WHEN {b} < 0 THEN %s + {b} + 1 ELSE {b} END"
@@ -92,7 +99,8 @@ define("SUBSTR SUBSTRING", "STRING INT64 -> STRING", f"substring({{a}}, {_STRING
 define(
     "SUBSTR SUBSTRING",
     "STRING INT64 INT64 -> STRING",
-    f"CASE WHEN {{c}} < 0 THEN error('SUBSTR: the length is negative') ELSE substring({{a}}, {_STRING_FROM}, {{c}}) END",
+    f"CASE WHEN {{c}} < 0 THEN error('SUBSTR: the length is negative') ELSE substring({{a}}, {_STRING_FROM},"
+    " {c}) END",
 )
 _PAD = (
     "CASE WHEN {{b}} < 0 THEN error('{0}: the length is negative') WHEN {{b}} > length({{a}}) AND {{c}} = ''"
@@ -105,8 +113,9 @@ for _name in ("LPAD", "RPAD"):
 define(
     "INITCAP",
     "STRING -> STRING",
-    "array_to_string(list_transform(regexp_extract_all({a}, '[^\\s\\[\\](){{}}/|\\\\<>!?@\"^#$&~_,.:;*%+-]+|[\\s\\[\\](){{}}/|\\\\<>!?@\"^#$&~_,.:;*%+-]+'),"
-    " lambda w_: upper(w_[1]) || lower(w_[2:])), '')",
+    "array_to_string(list_transform(regexp_extract_all({a},"
+    " '[^\\s\\[\\](){{}}/|\\\\<>!?@\"^#$&~_,.:;*%+-]+|[\\s\\[\\](){{}}/|\\\\<>!?@\"^#$&~_,.:;*%+-]+'), lambda w_:"
+    " upper(w_[1]) || lower(w_[2:])), '')",
 )
 define(
     "TRANSLATE",
@@ -125,9 +134,10 @@ define(
 )
 # The n-th occurrence counts from the position on, backwards from a negative one.
 _INSTR = (
-    "CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL OR {d} IS NULL THEN NULL WHEN {c} = 0 OR {d} < 1 THEN error('INSTR: position or occurrence')"
-    " WHEN {b} = '' THEN error('INSTR: the text sought is empty') ELSE coalesce(list_filter(CASE WHEN {c} > 0 THEN range({c}, length({a}) + 1)"
-    " ELSE list_reverse(range(1, length({a}) + {c} + 2)) END, lambda p_: substring({a}, p_, length({b})) = {b})[{d}], 0) END"
+    "CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL OR {d} IS NULL THEN NULL WHEN {c} = 0 OR {d} < 1 THEN"
+    " error('INSTR: position or occurrence') WHEN {b} = '' THEN error('INSTR: the text sought is empty') ELSE"
+    " coalesce(list_filter(CASE WHEN {c} > 0 THEN range({c}, length({a}) + 1) ELSE list_reverse(range(1, length({a}) +"
+    " {c} + 2)) END, lambda p_: substring({a}, p_, length({b})) = {b})[{d}], 0) END"
 )
 
 
@@ -145,7 +155,7 @@ def instr(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 
 def within(template: str, **arguments: str) -> str:
     """A template that holds a lambda of its own, its arguments bound around it."""
-    if all(t.is_simple(sql) for sql in arguments.values()):
+    if all(is_simple(sql) for sql in arguments.values()):
         return f"({template.format(**arguments)})"
     fields = ", ".join(f"'{name}': {sql}" for name, sql in arguments.items())
     body = template.format(**{name: f"v_.{name}" for name in arguments})
@@ -215,10 +225,12 @@ def regexp_extract(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
     start, nth = [*more, 1, 1][:2]
     if start > 1:
         unsupported(scope.script.text, node, "REGEXP_EXTRACT from a position", "cut the text with SUBSTR first")
-    sql = f"regexp_extract_all({{a}}, {t.string_sql(pattern)}, {group})[{nth}]"
+    sql = f"regexp_extract_all({{a}}, {string_sql(pattern)}, {group})[{nth}]"
     if nth == 1:
-        sql = f"CASE WHEN regexp_matches({{a}}, {t.string_sql(pattern)}) THEN regexp_extract({{a}}, {t.string_sql(pattern)}, {group}) END"
-        sql = sql if not group else sql
+        sql = (
+            f"CASE WHEN regexp_matches({{a}}, {string_sql(pattern)}) THEN regexp_extract({{a}}, {string_sql(pattern)},"
+            f" {group}) END"
+        )
     return Typed(f"({bind(sql.replace('{', '{{').replace('}', '}}').replace('{{a}}', '{a}'), a=value.sql)})", STRING)
 
 
@@ -243,7 +255,7 @@ def regexp_extract_all(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> T
     value = as_type(node, scope, "REGEXP_EXTRACT_ALL", values[0], STRING)
     pattern = pattern_of(node, scope, values[1])
     group = checked_groups(node, scope, pattern)
-    return Typed(f"regexp_extract_all({value.sql}, {t.string_sql(pattern)}, {group})", array_of(STRING))
+    return Typed(f"regexp_extract_all({value.sql}, {string_sql(pattern)}, {group})", array_of(STRING))
 
 
 @function("REGEXP_REPLACE")
@@ -265,9 +277,11 @@ def regexp_instr(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     pattern = pattern_of(node, scope, values[1])
     if groups(pattern):
         unsupported(scope.script.text, node, "REGEXP_INSTR of a group")
-    text = t.string_sql(pattern).replace("{", "{{").replace("}", "}}")
+    text = string_sql(pattern).replace("{", "{{").replace("}", "}}")
     sql = f"CASE WHEN NOT regexp_matches({{a}}, {text}) THEN 0 ELSE strpos({{a}}, regexp_extract({{a}}, {text})) END"
-    unsupported(
-        scope.script.text, node, "REGEXP_INSTR"
-    ) if "^" in pattern or "$" in pattern or "\\b" in pattern else None
+    (
+        unsupported(scope.script.text, node, "REGEXP_INSTR")
+        if "^" in pattern or "$" in pattern or "\\b" in pattern
+        else None
+    )
     return Typed(f"({bind(sql, a=values[0].sql)})", INT64)

@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, wrong
-from warehouse.duckdb.translate.typed import bind
+from warehouse.duckdb.translate.text import bind
 
 DAYS = ("SUNDAY", "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY")
 MICROSECONDS = {

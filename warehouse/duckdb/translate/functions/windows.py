@@ -12,7 +12,8 @@ from warehouse.duckdb.translate.functions.aggregates import aggregate
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.selects import order_keys, ordering
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed, closing
+from warehouse.duckdb.translate.text import closing
+from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed
 
 RANKS = {"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
 # What DuckDB makes of "… OVER": each aggregate's text ends with its call, so that OVER can follow it.
@@ -107,7 +108,7 @@ def order_by(node: exp.Expr, scope: Scope) -> str:
     spec = node.args.get("spec")
     if spec is not None and str(spec.args.get("kind")).upper() == "RANGE" and len(keys) > 1 and _has_offset(spec):
         unsupported(scope.script.text, node, "RANGE with an offset over FLOAT64 or several keys")
-    return f"ORDER BY {', '.join(keys)} " if keys else ""
+    return f"ORDER BY {', '.join(map(str, keys))} " if keys else ""
 
 
 def _has_offset(spec: exp.Expr) -> bool:
@@ -152,7 +153,7 @@ def aggregate_in(inner: exp.Expr, scope: Scope) -> Typed:
     return aggregate(inner, scope, window=True)
 
 
-CALLS = (
+CALLS: tuple[str, ...] = (
     "sum",
     "count",
     "avg",
@@ -163,10 +164,9 @@ CALLS = (
     "list",
     "string_agg",
     "any_value",
-    "bit_and",
-    "bit_or",
+    "corr",
 )
-CALLS = (*CALLS, "bit_xor", "stddev_samp", "stddev_pop", "var_samp", "var_pop", "corr")
+CALLS += ("bit_and", "bit_or", "bit_xor", "stddev_samp", "stddev_pop", "var_samp", "var_pop")
 
 
 def put_over(sql: str, over: str) -> str:

@@ -140,7 +140,7 @@ def test_a_table_of_a_name_that_the_api_uses_itself_is_reached(
 
 
 def _until(condition: Any) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

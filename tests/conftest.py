@@ -130,3 +130,10 @@ def _answers(url: str) -> bool:
             return bool(response.status == 200)
     except OSError:
         return False
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the comparison of both engines came to."""
+    from tests.googlesql.summary import report
+
+    report(terminalreporter)

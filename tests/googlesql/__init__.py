@@ -1,0 +1,1 @@
+"""GoogleSQL on DuckDB, held to Google's own reference engine."""

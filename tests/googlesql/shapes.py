@@ -1,0 +1,45 @@
+"""Reading shapes.txt."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+QUERIES = ("SELECT", "WITH", "FROM", "(SELECT")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A shape as written, its topic, its query, and whether FLOAT64 is compared to 14 digits only."""
+
+    topic: str
+    text: str
+    sql: str
+    rough: bool
+
+
+FILE = Path(__file__).with_name("shapes.txt")
+
+
+def shapes() -> list[Shape]:
+    """The shapes of shapes.txt, in order."""
+    topic, lines = "", list[tuple[str, str]]()
+    for line in FILE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            topic = line[3:]
+        elif line.startswith(" ") and lines:
+            lines[-1] = topic, f"{lines[-1][1]}\n{line}"
+        elif line and not line.startswith("#"):
+            lines.append((topic, line))
+    return [_shape(topic, text) for topic, text in lines]
+
+
+def _shape(topic: str, text: str) -> Shape:
+    written = text.removeprefix("~ ")
+    return Shape(topic, written, _query(written), text.startswith("~ "))
+
+
+def _query(text: str) -> str:
+    if text.startswith("@"):
+        table, _, expression = text[1:].partition(": ")
+        return f"SELECT id, {expression} AS x FROM d.{table} ORDER BY id"
+    is_query = text.upper().startswith(QUERIES) and not text.upper().startswith(("(SELECT SUM", "(SELECT MAX"))
+    return text if is_query else f"SELECT {text} FROM d.one"

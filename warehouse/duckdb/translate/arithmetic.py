@@ -1,0 +1,181 @@
+"""Operators of numbers, texts and bits.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#arithmetic_operators
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+
+from sqlglot import exp
+
+from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.casts import to_string
+from warehouse.duckdb.translate.coercion import NUMBERS, supertype
+from warehouse.duckdb.translate.expressions import as_type, common, handles, no_signature
+from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
+from warehouse.duckdb.translate.syntax import wrong
+from warehouse.duckdb.translate.text import bind
+from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, STRING, Typed
+from warehouse.duckdb.translate.values import integer
+
+
+@handles(exp.Neg)
+def negative(node: exp.Expr, scope: Scope) -> Typed:
+    """-x"""
+    inner = node.this
+    if isinstance(inner, exp.Literal) and not inner.args.get("is_string") and str(inner.this).isdigit():
+        return integer(-int(inner.this), node, scope)
+    value = scope.compile(inner)
+    if value.is_null:
+        wrong(scope.script.text, node, "operands of - cannot be literal NULL")
+    if value.type.name == "INTERVAL":
+        return Typed(f"(-{value.sql})", value.type)
+    if value.type.name not in NUMBERS:
+        return no_signature(node, scope, "-", [value])
+    flipped = -value.literal if isinstance(value.literal, float) else None
+    if value.type == INT64:
+        return Typed(f"(0::BIGINT - {value.sql})", INT64)
+    return Typed(f"(-({value.sql}))", value.type, flipped)
+
+
+N_MUL = (
+    "CASE WHEN abs(CAST({a} AS DOUBLE) * CAST({b} AS DOUBLE)) < 9e18 OR {a} IS NULL OR {b} IS NULL"
+    " THEN CAST(CAST({a} AS DECIMAL(38,9)) * CAST({b} AS DECIMAL(38,9)) AS DECIMAL(38,9)) ELSE "
+    "list_transform([{{'i': CAST(trunc({a}) AS HUGEINT), 'j': CAST(trunc({b}) AS HUGEINT),"
+    " 'f': CAST(({a} - trunc({a})) * 1000000000 AS HUGEINT), 'g': CAST(({b} - trunc({b})) * 1000000000 AS HUGEINT)}}],"
+    " lambda m_: CAST(m_.i * m_.j AS DECIMAL(38,9)) + list_transform([m_.i * m_.g + m_.f * m_.j"
+    " + CAST(CAST(m_.f * m_.g AS DECIMAL(38,0)) * 0.000000001 AS HUGEINT)],"
+    " lambda n_: CAST(n_ // 1000000000 AS DECIMAL(38,9))"
+    " + CAST(CAST(n_ % 1000000000 AS DECIMAL(18,0)) * 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1])[1] END"
+)
+
+UNSCALED = "(CAST(trunc({x}) AS HUGEINT) * 1000000000 + CAST(({x} - trunc({x})) * 1000000000 AS HUGEINT))"
+
+_UNITS = "CAST({x} AS DECIMAL(20,0)) * 0.000000001::DECIMAL(9,9)"
+
+N_DIV = (
+    "CASE WHEN {b} = 0 THEN error('division by zero') WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE "
+    "list_transform([{{'p': "
+    + UNSCALED.replace("{x}", "{a}")
+    + ", 'q': "
+    + UNSCALED.replace("{x}", "{b}")
+    + "}}], lambda d_: CAST(d_.p // d_.q AS DECIMAL(38,9)) + list_transform([{{'n': (d_.p % d_.q) * 1000000000, 'q':"
+    " d_.q}}], lambda r_: CAST((r_.n // r_.q + CASE WHEN abs(r_.n % r_.q) * 2 >= abs(r_.q) THEN sign(r_.n) *"
+    " sign(r_.q) ELSE 0 END) * 0.000000001::DECIMAL(10,9) AS DECIMAL(38,9)))[1])[1] END"
+)
+
+F_SAFE = (
+    "CASE WHEN isfinite({a} %s {b}) OR NOT isfinite({a}) OR NOT isfinite({b}) OR {a} IS NULL OR {b} IS NULL THEN {a} %s"
+    " {b} ELSE error('double overflow: ' || {a} || ' %s ' || {b}) END"
+)
+
+F_DIV = "CASE WHEN {b} = 0 THEN error('division by zero') ELSE " + (F_SAFE % ("/", "/", "/")) + " END"
+
+
+def arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed:
+    """+, -, *, / of two numbers."""
+    what = f"operator {sign}"
+    if one.is_null or other.is_null:
+        wrong(scope.script.text, node, f"operands of {sign} cannot be literal NULL")
+    if one.type.name not in NUMBERS or other.type.name not in NUMBERS:
+        return no_signature(node, scope, what, [one, other])
+    kind = supertype([one, other]) or FLOAT64
+    if sign == "/" and kind == INT64:
+        kind = FLOAT64
+    a, b = as_type(node, scope, what, one, kind).sql, as_type(node, scope, what, other, kind).sql
+    if kind == INT64:
+        return Typed(f"({a} {sign} {b})", INT64)
+    if kind == NUMERIC:
+        template = {"*": N_MUL, "/": N_DIV}.get(sign, f"CAST({{a}} {sign} {{b}} AS DECIMAL(38,9))")
+        return Typed(bind(template, a=a, b=b), NUMERIC)
+    template = F_DIV if sign == "/" else F_SAFE % (sign, sign, sign)
+    return Typed(f"({bind(template, a=a, b=b)})", FLOAT64)
+
+
+SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+
+
+@handles(exp.Add, exp.Sub, exp.Mul, exp.Div)
+def operator(node: exp.Expr, scope: Scope) -> Typed:
+    """x + y, x - y, x * y, x / y"""
+    sign = SIGNS[type(node)]
+    one, other = scope.compile(node.this), scope.compile(node.expression)
+    if one.type.name not in NUMBERS or other.type.name not in NUMBERS:
+        found: Typed | None = EXPRESSIONS["date_arithmetic"](node, scope, sign, one, other)
+        if found is not None:
+            return found
+    return arithmetic(node, scope, sign, one, other)
+
+
+@handles(exp.DPipe)
+def concatenation(node: exp.Expr, scope: Scope) -> Typed:
+    """x || y of strings, bytes or arrays."""
+    values = [scope.compile(part) for part in node.flatten()]
+    if any(value.is_null for value in values):
+        wrong(scope.script.text, node, "operands of || cannot be literal NULL")
+    return concatenated(node, scope, values)
+
+
+def concatenated(node: exp.Expr, scope: Scope, values: Sequence[Typed]) -> Typed:
+    """The values one after the other; NULL if one is."""
+    if any(value.type.element is not None for value in values):
+        kind, arrays = common(node, scope, "||", values)
+        if kind.element is None:
+            return no_signature(node, scope, "||", values)
+        joined = reduce(lambda a, b: f"list_concat({a}, {b})", (value.sql for value in arrays))
+        nulls = " OR ".join(f"{value.sql} IS NULL" for value in arrays)
+        return Typed(f"CASE WHEN {nulls} THEN NULL ELSE {joined} END", kind)
+    if all(value.type == t.BYTES for value in values):
+        return Typed(f"({' || '.join(value.sql for value in values)})", t.BYTES)
+    texts = [to_string(value) if value.type != t.BYTES else None for value in values]
+    if any(text is None for text in texts):
+        return no_signature(node, scope, "||", values)
+    return Typed(f"({' || '.join(text.sql for text in texts if text)})", STRING)
+
+
+@handles(exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
+def bitwise(node: exp.Expr, scope: Scope) -> Typed:
+    """x & y, x | y, x ^ y"""
+    values = [scope.compile(node.this), scope.compile(node.expression)]
+    if any(value.type != INT64 or value.is_null for value in values):
+        return no_signature(node, scope, "bitwise operator", values)
+    a, b = (value.sql for value in values)
+    if isinstance(node, exp.BitwiseXor):
+        return Typed(f"xor({a}, {b})", INT64)
+    return Typed(f"({a} {'&' if isinstance(node, exp.BitwiseAnd) else '|'} {b})", INT64)
+
+
+@handles(exp.BitwiseNot)
+def bitwise_not(node: exp.Expr, scope: Scope) -> Typed:
+    """~x"""
+    value = scope.compile(node.this)
+    return (
+        Typed(f"(-1::BIGINT - {value.sql})", INT64) if value.type == INT64 else no_signature(node, scope, "~", [value])
+    )
+
+
+SHIFTS = {
+    # a negative number cannot be shifted left in DuckDB, and >> keeps the sign there: both go by way of 64 plain bits
+    "<<": (
+        "CASE WHEN {b} < 0 THEN error('Bitwise shift by negative offset.') WHEN {b} > 63 THEN 0::BIGINT WHEN {a} IS"
+        " NULL OR {b} IS NULL THEN NULL ELSE list_transform([((CASE WHEN {a} < 0 THEN {a}::HUGEINT +"
+        " 18446744073709551616 ELSE {a}::HUGEINT END) % (1::HUGEINT << (64 - {b})::HUGEINT)) * (1::HUGEINT <<"
+        " {b}::HUGEINT)], lambda b_: CAST(CASE WHEN b_ > 9223372036854775807 THEN b_ - 18446744073709551616 ELSE b_ END"
+        " AS BIGINT))[1] END"
+    ),
+    ">>": (
+        "CASE WHEN {b} < 0 THEN error('Bitwise shift by negative offset.') WHEN {b} > 63 THEN 0::BIGINT WHEN {b} = 0"
+        " THEN {a} ELSE CAST((CASE WHEN {a} < 0 THEN {a}::HUGEINT + 18446744073709551616 ELSE {a}::HUGEINT END) //"
+        " (1::HUGEINT << {b}::HUGEINT) AS BIGINT) END"
+    ),
+}
+
+
+@handles(exp.BitwiseLeftShift, exp.BitwiseRightShift)
+def shift(node: exp.Expr, scope: Scope) -> Typed:
+    """x << n, x >> n"""
+    values = [scope.compile(node.this), scope.compile(node.expression)]
+    if any(value.type != INT64 or value.is_null for value in values):
+        return no_signature(node, scope, "shift", values)
+    sign = "<<" if isinstance(node, exp.BitwiseLeftShift) else ">>"
+    return Typed(bind(SHIFTS[sign], a=values[0].sql, b=values[1].sql), INT64)

@@ -1,0 +1,228 @@
+"""CAST and SAFE_CAST: what GoogleSQL converts into what, and how DuckDB does the same.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
+"""
+
+from warehouse.duckdb.translate.coercion import coerce
+from warehouse.duckdb.translate.literals import from_local
+from warehouse.duckdb.translate.text import attempt, bind, string_sql
+from warehouse.duckdb.translate.typed import STRING, Typed, duckdb_type, field_names
+from warehouse.duckdb.translate.typed import field_names as names_of
+from warehouse.types import SqlType, array_of
+
+_SPACES = r"'^\s+|\s+$'"
+TRIMMED = f"regexp_replace({{x}}, {_SPACES}, '', 'g')"
+
+
+def _bad(kind: str) -> str:
+    return f"error('Bad {kind} value: ' || {{x}})"
+
+
+_INT64_OF_STRING = (
+    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x}, '^\s*[+-]?[0-9]+\s*$') THEN CAST(trim({x}, E'"
+    r" \t\n\r\f\v') AS BIGINT)"
+    r" WHEN regexp_matches({x}, '^\s*[+-]?0[xX][0-9a-fA-F]{{1,15}}\s*$') THEN"
+    r" CAST(replace(replace(regexp_replace({x}, '\s', '', 'g'), '-', ''), '+', '') AS BIGINT)"
+    r" * CASE WHEN contains({x}, '-') THEN -1 ELSE 1 END ELSE " + _bad("int64") + " END"
+)
+_FLOAT64_OF_STRING = (
+    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x},"
+    r" '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
+    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE)"
+    r" WHEN regexp_matches({x}, '^\s*[+-]?0[xX][0-9a-fA-F]{{1,13}}\s*$') THEN"
+    r" CAST(CAST(replace(replace(regexp_replace({x}, '\s', '', 'g'), '-', ''), '+', '') AS BIGINT) AS DOUBLE)"
+    r" * CASE WHEN contains({x}, '-') THEN -1 ELSE 1 END"
+    r" WHEN regexp_matches({x}, '^\s*[+-]?(?i:inf|infinity|nan)\s*$')"
+    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE) ELSE " + _bad("double") + " END"
+)
+_NUMERIC_OF_STRING = (
+    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x},"
+    r" '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
+    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DECIMAL(38,9)) ELSE error('Invalid NUMERIC value: ' ||"
+    r" {x}) END"
+)
+_BOOL_OF_STRING = (
+    "CASE lower({x}) WHEN 'true' THEN true WHEN 'false' THEN false ELSE CASE WHEN {x} IS NULL THEN NULL::BOOLEAN ELSE "
+    + _bad("bool")
+    + " END END"
+)
+STRING_OF_FLOAT64 = (
+    "CASE WHEN isnan({x}) THEN 'nan' WHEN {x} = 0 THEN '0' WHEN CAST(printf('%.15g', {x}) AS DOUBLE) = {x}"
+    " THEN printf('%.15g', {x}) ELSE printf('%.17g', {x}) END"
+)
+STRING_OF_NUMERIC = "regexp_replace(CAST({x} AS VARCHAR), '\\.?0*$', '')"
+_FRACTION = (  # three or six digits after the point, or none
+    "CASE WHEN {micros} % 1000000 = 0 THEN '' WHEN {micros} % 1000 = 0"
+    " THEN printf('.%03d', ({micros} % 1000000) // 1000) ELSE printf('.%06d', {micros} % 1000000) END"
+)
+_MICROS = "CAST(date_part('microsecond', {x}) AS BIGINT)"
+FRACTION = _FRACTION.replace("{micros}", _MICROS)
+STRING_OF_DATE = "strftime({x}, '%Y-%m-%d')"
+STRING_OF_DATETIME = f"(strftime({{x}}, '%Y-%m-%d %H:%M:%S') || {FRACTION})"
+STRING_OF_TIME = f"(substr(CAST({{x}} AS VARCHAR), 1, 8) || {FRACTION})"
+STRING_OF_TIMESTAMP = f"(strftime(timezone('UTC', {{x}}), '%Y-%m-%d %H:%M:%S') || {FRACTION} || '+00')"
+_CLOCK = r"\d{{1,2}}:\d{{1,2}}:\d{{1,2}}(\.\d{{0,6}})?"
+_DAY = r"\d{{1,4}}-\d{{1,2}}-\d{{1,2}}"
+_ZONE = r"[Zz]|\s*[+-]\d{{1,2}}(:\d{{2}})?|\s+[A-Za-z_]+(/[\w+-]+)*"
+
+
+def _parsed(pattern: str, sql: str, kind: str) -> str:
+    return (
+        f"CASE WHEN {{x}} IS NULL THEN NULL WHEN regexp_matches({{x}}, '^{pattern}$') THEN {sql}"
+        f" ELSE error('Invalid {kind}: ' || {{x}}) END"
+    )
+
+
+DATE_OF_STRING = _parsed(_DAY, "CAST({x} AS DATE)", "date")
+TIME_OF_STRING = _parsed(
+    _CLOCK,
+    "make_time(CAST(split_part({x}, ':', 1) AS BIGINT), CAST(split_part({x}, ':', 2) AS BIGINT),"
+    " CAST(split_part({x}, ':', 3) AS DOUBLE))",
+    "time",
+)
+_SPLIT = r"regexp_extract({x}, '[Tt ](.*)$', 1)"
+_OF_DATETIME = (
+    r"(CAST(regexp_extract({x}, '^[0-9-]+') AS DATE) + CASE WHEN regexp_matches({x}, '[Tt ]\d') THEN"
+    r" make_time(CAST(regexp_extract({x}, '[Tt ](\d+):', 1) AS BIGINT), CAST(regexp_extract({x}, ':(\d+):', 1) AS"
+    r" BIGINT),"
+    r" CAST(regexp_extract({x}, ':\d+:([0-9.]+)', 1) AS DOUBLE)) ELSE TIME '00:00:00' END)"
+)
+DATETIME_OF_STRING = _parsed(f"{_DAY}([Tt ]{_CLOCK})?", _OF_DATETIME, "datetime string")
+_ZONE_OF = r"trim(regexp_extract({x}, '(\d\.?)([Zz]|\s*[+-]\d{{1,2}}(:\d{{2}})?|\s+[A-Za-z_]+(/[\w+-]+)*)$', 2))"
+_LOCAL = _OF_DATETIME
+TIMESTAMP_OF_STRING = _parsed(
+    f"{_DAY}([Tt ]{_CLOCK})?({_ZONE})?",
+    "CASE WHEN regexp_matches({x}, '[A-Ya-y]$|[a-z]/?[Zz]') THEN list_transform(["
+    + _LOCAL
+    + r"], lambda l_: "
+    + from_local("l_", "{z}").replace("{z}", r"regexp_extract({x}, '\s([A-Za-z_]+(/[\w+-]+)*)$', 1)")
+    + ")[1]"
+    r" WHEN regexp_matches({x}, '(\d\s*)[+-]\d{{1,2}}:?\d{{0,2}}$') AND NOT regexp_matches({x}, '^"
+    + _DAY
+    + r"$') THEN timezone('UTC', "
+    + _LOCAL
+    + r" - (CASE WHEN regexp_matches({x}, '-\d{{1,2}}(:\d{{2}})?$') THEN -1 ELSE 1 END)"
+    r" * (to_hours(CAST(regexp_extract({x}, '[+-](\d{{1,2}})(:\d{{2}})?$', 1) AS BIGINT))"
+    r" + to_minutes(CAST('0' || regexp_extract({x}, '[+-]\d{{1,2}}:(\d{{2}})$', 1) AS BIGINT))))"
+    " ELSE timezone('UTC', " + _LOCAL + ") END",
+    "timestamp",
+)
+
+# The digits of a double are written out in full: its tenth one decides, and a tie goes away from zero.
+EXACT = (
+    "CASE WHEN abs({x}) >= 9007199254740992 THEN CAST(CAST({x} AS HUGEINT) AS DECIMAL(38,9)) WHEN"
+    " regexp_matches(printf('%.34f', {x}), '50{{24}}$') THEN CAST(CAST(printf('%.10f', {x}) AS DECIMAL(38,10)) AS"
+    " DECIMAL(38,9)) ELSE CAST(printf('%.9f', {x}) AS DECIMAL(38,9)) END"
+)
+
+CASTS = {
+    ("INT64", "FLOAT64"): "CAST({x} AS DOUBLE)",
+    ("INT64", "NUMERIC"): "CAST({x} AS DECIMAL(38,9))",
+    ("INT64", "BOOL"): "({x} <> 0)",
+    ("INT64", "STRING"): "CAST({x} AS VARCHAR)",
+    ("FLOAT64", "INT64"): "CAST(round({x}) AS BIGINT)",
+    ("FLOAT64", "NUMERIC"): EXACT,
+    ("FLOAT64", "STRING"): STRING_OF_FLOAT64,
+    ("NUMERIC", "INT64"): "CAST({x} AS BIGINT)",
+    ("NUMERIC", "FLOAT64"): "CAST(CAST({x} AS VARCHAR) AS DOUBLE)",
+    ("NUMERIC", "STRING"): STRING_OF_NUMERIC,
+    ("BOOL", "INT64"): "CAST({x} AS BIGINT)",
+    ("BOOL", "STRING"): "CAST({x} AS VARCHAR)",
+    ("STRING", "INT64"): _INT64_OF_STRING,
+    ("STRING", "FLOAT64"): _FLOAT64_OF_STRING,
+    ("STRING", "NUMERIC"): _NUMERIC_OF_STRING,
+    ("STRING", "BOOL"): _BOOL_OF_STRING,
+    ("STRING", "BYTES"): "encode({x})",
+    ("STRING", "DATE"): DATE_OF_STRING,
+    ("STRING", "TIME"): TIME_OF_STRING,
+    ("STRING", "DATETIME"): DATETIME_OF_STRING,
+    ("STRING", "TIMESTAMP"): TIMESTAMP_OF_STRING,
+    ("BYTES", "STRING"): "decode({x})",
+    ("DATE", "STRING"): STRING_OF_DATE,
+    ("DATE", "DATETIME"): "CAST({x} AS TIMESTAMP)",
+    ("DATE", "TIMESTAMP"): "timezone('UTC', CAST({x} AS TIMESTAMP))",
+    ("DATETIME", "STRING"): STRING_OF_DATETIME,
+    ("DATETIME", "DATE"): "CAST({x} AS DATE)",
+    ("DATETIME", "TIME"): "CAST({x} AS TIME)",
+    ("DATETIME", "TIMESTAMP"): "timezone('UTC', {x})",
+    ("TIMESTAMP", "STRING"): STRING_OF_TIMESTAMP,
+    ("TIMESTAMP", "DATE"): "CAST(timezone('UTC', {x}) AS DATE)",
+    ("TIMESTAMP", "TIME"): "CAST(timezone('UTC', {x}) AS TIME)",
+    ("TIMESTAMP", "DATETIME"): "timezone('UTC', {x})",
+    ("TIME", "STRING"): STRING_OF_TIME,
+}
+
+
+def castable(value: Typed, to: SqlType) -> bool:
+    """Whether GoogleSQL has this conversion."""
+    return value.is_null or _cast_sql("x", value.type, to) is not None or coerce(value, to) is not None
+
+
+def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None:
+    """The value converted; None if there is no such conversion. `safe` gives NULL where the conversion fails."""
+    simple = SqlType(to.name) if to.parameters else to
+    found = coerce(value, simple) if value.is_null or value.parts else None
+    if found is None:
+        if value.parts and value.type.element is not None and not _cast_sql("x", value.type, simple):
+            return None
+        sql = _cast_sql(value.sql, value.type, simple)
+        if sql is None:
+            return None
+        if safe and sql != value.sql:
+            sql = _safe(sql, value, simple)
+        found = Typed(sql, simple)
+    return _parameterized(found, to, safe=safe) if to.parameters else found
+
+
+def _safe(sql: str, value: Typed, to: SqlType) -> str:
+    """NULL where the conversion fails; an error in the value itself stays one."""
+    if "(" not in value.sql:
+        return attempt(sql)
+    inner = _cast_sql("c_", value.type, to)
+    return f"list_transform([{value.sql}], lambda c_: {attempt(inner or 'NULL')})[1]"
+
+
+def _cast_sql(sql: str, kind: SqlType, to: SqlType) -> str | None:
+    if kind.element is not None and to.element is not None:
+        inner = _cast_sql("e_", kind.element, to.element)
+        if inner is None or (inner != "e_" and kind.element.element is not None):
+            return None
+        return sql if inner == "e_" else f"list_transform({sql}, lambda e_: {inner})"
+    if kind.name == "STRUCT" and to.name == "STRUCT" and len(kind.fields) == len(to.fields):
+        return _cast_struct(sql, kind, to)
+    if kind.name == to.name and kind.element is None and kind.name != "STRUCT":
+        return sql
+    template = CASTS.get((kind.name, to.name))
+    return bind(template, x=sql) if template else None
+
+
+def _cast_struct(sql: str, kind: SqlType, to: SqlType) -> str | None:
+    fields = []
+    for name, old, new, field in zip(field_names(kind), kind.fields, names_of(to), to.fields, strict=True):
+        inner = _cast_sql(f"s_.{_q(name)}", old.type, field.type)
+        if inner is None:
+            return None
+        fields.append(f"{string_sql(new)}: {inner}")
+    return f"list_transform([{sql}], lambda s_: CASE WHEN s_ IS NULL THEN NULL ELSE {{{', '.join(fields)}}} END)[1]"
+
+
+def _q(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _parameterized(value: Typed, to: SqlType, *, safe: bool) -> Typed:
+    if to.name == "STRING" or to.name == "BYTES":
+        length = "length" if to.name == "STRING" else "octet_length"
+        failure = f"NULL::{duckdb_type(value.type)}" if safe else f"error('{to} has maximum length {to.parameters[0]}')"
+        template = f"CASE WHEN {length}({{x}}) > {to.parameters[0]} THEN {failure} ELSE {{x}} END"
+        return Typed(bind(template, x=value.sql), value.type)
+    sql = f"CAST(CAST({value.sql} AS {duckdb_type(to)}) AS DECIMAL(38,9))"
+    return Typed(attempt(sql) if safe else sql, value.type)
+
+
+def to_string(value: Typed) -> Typed | None:
+    """The value as CAST(… AS STRING) gives it."""
+    return value if value.type == STRING else cast_value(value, STRING)
+
+
+__all__ = ["array_of", "cast_value", "castable", "to_string"]

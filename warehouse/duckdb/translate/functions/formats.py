@@ -1,0 +1,128 @@
+"""FORMAT: each specifier as a DuckDB expression, put together when the query is translated.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements
+"""
+
+import re
+
+from sqlglot import exp
+
+from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.casts import STRING_OF_FLOAT64, to_string
+from warehouse.duckdb.translate.expressions import as_type
+from warehouse.duckdb.translate.scope import Scope
+from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.text import bind, string_sql
+from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, STRING, Typed
+
+SPECIFIER = re.compile(r"%([-+ 0#']*)(\d*)(?:\.(\d+))?([a-zA-Z%])")
+
+
+def formatted(node: exp.Expr, scope: Scope, values: list[Typed]) -> Typed:
+    """FORMAT(format, x, …)"""
+    if not values or not isinstance(values[0].literal, str):
+        unsupported(scope.script.text, node, "FORMAT with a format that is not a literal")
+    pieces = _taken_apart(node, scope, values[0].literal)
+    specifiers = [piece for piece in pieces if isinstance(piece, re.Match)]
+    if len(specifiers) != len(values) - 1:
+        wrong(scope.script.text, node, f"FORMAT has {len(specifiers)} specifiers and {len(values) - 1} values")
+    arguments = iter(values[1:])
+    texts = [
+        _piece(node, scope, piece, next(arguments)) if isinstance(piece, re.Match) else string_sql(piece)
+        for piece in pieces
+    ]
+    return Typed(f"({' || '.join(texts) or string_sql('')})", STRING)
+
+
+def _taken_apart(node: exp.Expr, scope: Scope, text: str) -> list[str | re.Match[str]]:
+    """The format's plain texts and specifiers, in order."""
+    pieces: list[str | re.Match[str]] = []
+    position = 0
+    for match in SPECIFIER.finditer(text):
+        pieces += [text[position : match.start()], match if match[4] != "%" else "%"]
+        position = match.end()
+    pieces.append(text[position:])
+    odd = next((piece for piece in pieces if isinstance(piece, str) and "%" in piece and piece != "%"), None)
+    if odd is not None:
+        unsupported(scope.script.text, node, f"FORMAT specifier in {odd!r}")
+    return [piece for piece in pieces if piece]
+
+
+def _piece(node: exp.Expr, scope: Scope, match: re.Match[str], value: Typed) -> str:
+    flags, width, precision, letter = match[1], match[2], match[3], match[4]
+    if letter in "di":
+        return _integer(node, scope, match, as_type(node, scope, f"FORMAT {match[0]}", value, INT64))
+    if letter in "xXo" and not flags.strip("-0") and precision is None:
+        number = as_type(node, scope, f"FORMAT {match[0]}", value, INT64).sql
+        return bind(
+            f"CASE WHEN {{x}} < 0 THEN error('FORMAT') ELSE printf('%{flags}{width}{letter}', {{x}}) END", x=number
+        )
+    if letter in "feEgG" and not set(flags) - set("-+ 0"):
+        return _float(node, scope, match, value)
+    if letter == "s":
+        if value.is_null:
+            wrong(scope.script.text, node, "FORMAT %s does not take NULL")
+        text = as_type(node, scope, "FORMAT %s", value, STRING).sql
+        return _padded(node, scope, flags, width, f"substring({text}, 1, {precision})" if precision else text)
+    if letter in "tT" and precision is None:
+        found = printed(value) if letter == "t" else literal_of(value)
+        if found is None:
+            unsupported(scope.script.text, node, f"FORMAT {match[0]} of {value.type}")
+        return _padded(node, scope, flags, width, f"coalesce({found}, 'NULL')")
+    return unsupported(scope.script.text, node, f"FORMAT {match[0]}")
+
+
+def _integer(node: exp.Expr, scope: Scope, match: re.Match[str], value: Typed) -> str:
+    flags, width = match[1], match[2]
+    if match[3] is not None or "#" in flags:
+        unsupported(scope.script.text, node, f"FORMAT {match[0]}")
+    if "'" in flags:
+        if set(flags) - {"'"}:
+            unsupported(scope.script.text, node, f"FORMAT {match[0]}")
+        return _padded(
+            node, scope, "", width, f"format('{{{{:,}}}}', {value.sql})".replace("{{", "{").replace("}}", "}")
+        )
+    return f"printf('%{flags}{width}d', {value.sql})"
+
+
+def _float(node: exp.Expr, scope: Scope, match: re.Match[str], value: Typed) -> str:
+    if value.type == NUMERIC:
+        digits = int(match[3]) if match[3] is not None else 6
+        if match[4] != "f" or match[1] or digits > 9:
+            unsupported(scope.script.text, node, f"FORMAT {match[0]} of NUMERIC")
+        text = f"CAST(CAST(round({value.sql}, {digits}) AS DECIMAL(38,{digits})) AS VARCHAR)"
+        return _padded(node, scope, "", match[2], text)
+    number = as_type(node, scope, f"FORMAT {match[0]}", value, FLOAT64).sql
+    return f"printf('{match[0]}', {number})"
+
+
+def _padded(node: exp.Expr, scope: Scope, flags: str, width: str, sql: str) -> str:
+    if set(flags) - {"-"}:
+        unsupported(scope.script.text, node, f"FORMAT flags {flags!r} here")
+    if not width:
+        return sql
+    word = "rpad" if "-" in flags else "lpad"
+    return bind(f"{word}({{x}}, greatest(length({{x}}), {width})::INTEGER, ' ')", x=sql)
+
+
+FLOAT_TEXT = "regexp_replace(" + STRING_OF_FLOAT64 + ", '^(-?[0-9]+)$', '\\1.0')"
+
+
+def printed(value: Typed) -> str | None:
+    """%t: a value as people read it."""
+    if value.type == FLOAT64:
+        return bind(FLOAT_TEXT, x=value.sql)
+    if value.type.name in ("JSON", "STRUCT", "BYTES", "INTERVAL") or value.type.element is not None:
+        return None
+    text = to_string(value)
+    return text.sql if text is not None else None
+
+
+def literal_of(value: Typed) -> str | None:
+    """%T: a value as SQL."""
+    if value.type.name in ("DATE", "DATETIME", "TIMESTAMP", "TIME", "NUMERIC"):
+        text = to_string(value)
+        return f"('{value.type} \"' || {text.sql} || '\"')" if text is not None else None
+    if value.type == INT64 or value.type == t.BOOL:
+        return printed(value)
+    return None

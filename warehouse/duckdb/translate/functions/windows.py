@@ -1,0 +1,282 @@
+"""Window functions.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/window-function-calls
+"""
+
+from sqlglot import exp
+
+from warehouse.duckdb.translate import typed as t
+from warehouse.duckdb.translate.expressions import as_type, common, handles, only
+from warehouse.duckdb.translate.functions.aggregates import HANDLERS as AGGREGATES
+from warehouse.duckdb.translate.functions.aggregates import aggregate
+from warehouse.duckdb.translate.scope import Scope
+from warehouse.duckdb.translate.selects import order_keys, ordering
+from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.text import closing
+from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed
+
+RANKS = {"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
+# What DuckDB makes of "… OVER": each aggregate's text ends with its call, so that OVER can follow it.
+PLAIN = {
+    "COUNT",
+    "COUNTIF",
+    "SUM",
+    "AVG",
+    "MIN",
+    "MAX",
+    "LOGICAL_AND",
+    "LOGICAL_OR",
+    "STRING_AGG",
+    "ARRAY_AGG",
+    "BIT_AND",
+}
+PLAIN |= {
+    "BIT_OR",
+    "BIT_XOR",
+    "ANY_VALUE",
+    "STDDEV",
+    "STDDEV_SAMP",
+    "STDDEV_POP",
+    "VARIANCE",
+    "VAR_SAMP",
+    "VAR_POP",
+    "CORR",
+}
+
+
+@handles(exp.Window)
+def window(node: exp.Expr, scope: Scope) -> Typed:
+    """function(…) OVER (…)"""
+    only(node, scope, "this", "partition_by", "order", "spec", "alias", "over")
+    inner, nulls = node.this, ""
+    if isinstance(inner, exp.IgnoreNulls | exp.RespectNulls):
+        nulls, inner = ("IGNORE" if isinstance(inner, exp.IgnoreNulls) else "RESPECT"), inner.this
+    name = name_of(inner)
+    node = merged(node, scope)
+    frame = frame_sql(node, scope)
+    over = f"OVER ({partition(node, scope)}{order_by(node, scope)}{frame})"
+    if name in RANKS:
+        if name != "ROW_NUMBER" and not node.args.get("order"):
+            wrong(scope.script.text, node, f"{name} needs ORDER BY in OVER")
+        if frame or inner.expressions:
+            wrong(scope.script.text, node, f"{name} takes neither arguments nor a frame")
+        kind = FLOAT64 if name in ("PERCENT_RANK", "CUME_DIST") else INT64
+        return Typed(f"({name.lower()}() {over})", kind)
+    if name in NAVIGATION:
+        return NAVIGATION[name](node, scope, inner, nulls, over)
+    if nulls:
+        unsupported(scope.script.text, node, f"{nulls} NULLS in {name}")
+    if name in AGGREGATES:
+        return windowed_aggregate(node, scope, inner, over)
+    return unsupported(scope.script.text, node, f"{name or inner.sql('bigquery')} … OVER")
+
+
+def merged(node: exp.Expr, scope: Scope) -> exp.Expr:
+    """The window with what its name stands for (OVER w, OVER (w …)) written out."""
+    alias = node.args.get("alias")
+    if alias is None:
+        return node
+    named = scope.windows.get(alias.name.casefold())
+    if named is None:
+        wrong(scope.script.text, node, f"there is no window {alias.name}")
+    base = merged(named, scope) if named.args.get("alias") else named
+    found = node.copy()
+    for part in ("partition_by", "order", "spec"):
+        if base.args.get(part):
+            if node.args.get(part):
+                wrong(scope.script.text, node, f"window {alias.name} already has {part.replace('_', ' ').upper()}")
+            found.set(part, base.args[part])
+    found.set("alias", None)
+    return found
+
+
+def partition(node: exp.Expr, scope: Scope) -> str:
+    """PARTITION BY"""
+    texts = []
+    for part in node.args.get("partition_by") or ():
+        value = scope.compile(part)
+        if value.type.element is not None or value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
+            unsupported(scope.script.text, part, f"PARTITION BY {value.type}")
+        texts.append(value.sql)
+    return f"PARTITION BY {', '.join(texts)} " if texts else ""
+
+
+def order_by(node: exp.Expr, scope: Scope) -> str:
+    """ORDER BY"""
+    clause = node.args.get("order")
+    keys = ordering(clause, scope, [])
+    spec = node.args.get("spec")
+    if spec is not None and str(spec.args.get("kind")).upper() == "RANGE" and len(keys) > 1 and _has_offset(spec):
+        unsupported(scope.script.text, node, "RANGE with an offset over FLOAT64 or several keys")
+    return f"ORDER BY {', '.join(map(str, keys))} " if keys else ""
+
+
+def _has_offset(spec: exp.Expr) -> bool:
+    return any(isinstance(spec.args.get(side), exp.Expr) for side in ("start", "end"))
+
+
+def frame_sql(node: exp.Expr, scope: Scope) -> str:
+    """ROWS or RANGE BETWEEN … AND …"""
+    spec = node.args.get("spec")
+    if spec is None:
+        return ""
+    only(spec, scope, "kind", "start", "start_side", "end", "end_side")
+    if not node.args.get("order") and str(spec.args["kind"]).upper() == "RANGE":
+        wrong(scope.script.text, node, "a RANGE frame needs ORDER BY")
+    start = _bound(spec, scope, "start")
+    end = _bound(spec, scope, "end") if spec.args.get("end") else "CURRENT ROW"
+    return f"{str(spec.args['kind']).upper()} BETWEEN {start} AND {end}"
+
+
+def _bound(spec: exp.Expr, scope: Scope, side: str) -> str:
+    bound = spec.args.get(side)
+    direction = str(spec.args.get(f"{side}_side") or "").upper()
+    if not isinstance(bound, exp.Expr):
+        return f"{str(bound).upper()} {direction}".strip()
+    value = scope.compile(bound)
+    if not isinstance(value.literal, int | float):
+        unsupported(scope.script.text, bound, "a frame's bound that is not a number")
+    return f"{value.literal} {direction}"
+
+
+def windowed_aggregate(node: exp.Expr, scope: Scope, inner: exp.Expr, over: str) -> Typed:
+    """An aggregate over a window."""
+    name = name_of(inner)
+    if name not in PLAIN:
+        unsupported(scope.script.text, node, f"{name} … OVER")
+    value = aggregate_in(inner, scope)
+    return Typed(put_over(value.sql, over), value.type)
+
+
+def aggregate_in(inner: exp.Expr, scope: Scope) -> Typed:
+    """The aggregate's own text, its arguments read in this scope."""
+    return aggregate(inner, scope, window=True)
+
+
+CALLS: tuple[str, ...] = (
+    "sum",
+    "count",
+    "avg",
+    "min",
+    "max",
+    "bool_and",
+    "bool_or",
+    "list",
+    "string_agg",
+    "any_value",
+    "corr",
+)
+CALLS += ("bit_and", "bit_or", "bit_xor", "stddev_samp", "stddev_pop", "var_samp", "var_pop")
+
+
+def put_over(sql: str, over: str) -> str:
+    """The text with OVER after each aggregate call at its top: `CAST(sum(x) AS BIGINT)` has its call inside."""
+    result, index = "", 0
+    while index < len(sql):
+        if sql[index] == "'":
+            end = sql.index("'", index + 1)
+            result += sql[index : end + 1]
+            index = end + 1
+            continue
+        name = next((call for call in CALLS if sql.startswith(f"{call}(", index)), None)
+        fresh = index == 0 or not (sql[index - 1].isalnum() or sql[index - 1] in '_."')
+        if name is None or not fresh:
+            result += sql[index]
+            index += 1
+            continue
+        end = closing(sql, index + len(name))
+        tail = sql[end + 1 :]
+        if tail.startswith(" FILTER ("):
+            end = closing(sql, end + len(" FILTER ("))
+        result += f"{sql[index : end + 1]} {over}"
+        index = end + 1
+    return result
+
+
+def lead_lag(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: str) -> Typed:
+    """LAG(x [, n [, default]]), LEAD(…)"""
+    name = name_of(inner)
+    if nulls:
+        wrong(scope.script.text, node, f"{name} does not take {nulls} NULLS")
+    if not node.args.get("order"):
+        wrong(scope.script.text, node, f"{name} needs ORDER BY in OVER")
+    values = [scope.compile(part) for part in inner.expressions]
+    if not 1 <= len(values) <= 3:
+        wrong(scope.script.text, node, f"{name} takes one to three arguments")
+    kind, value = values[0].type, values[0]
+    if len(values) == 3:
+        kind, (value, default) = common(node, scope, name, [values[0], values[2]])
+    offset = "1"
+    if len(values) > 1:
+        if not isinstance(values[1].literal, int) or values[1].literal < 0:
+            unsupported(scope.script.text, node, f"{name} by a number of rows that is not a literal")
+        offset = str(values[1].literal)
+    last = f", {default.sql}" if len(values) == 3 else ""
+    return Typed(f"({name.lower()}({value.sql}, {offset}{last}) {over})", kind)
+
+
+def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: str) -> Typed:
+    """FIRST_VALUE(x), LAST_VALUE(x), NTH_VALUE(x, n), with IGNORE NULLS"""
+    name = name_of(inner)
+    parts = list(inner.expressions)
+    if parts and isinstance(parts[-1], exp.IgnoreNulls | exp.RespectNulls):
+        nulls = "IGNORE" if isinstance(parts[-1], exp.IgnoreNulls) else "RESPECT"
+        parts[-1] = parts[-1].this
+    if not node.args.get("order"):
+        wrong(scope.script.text, node, f"{name} needs ORDER BY in OVER")
+    values = [scope.compile(part) for part in parts]
+    if len(values) != (2 if name == "NTH_VALUE" else 1):
+        wrong(scope.script.text, node, f"wrong number of arguments for {name}")
+    position = ""
+    if name == "NTH_VALUE":
+        if not isinstance(values[1].literal, int) or values[1].literal < 1:
+            unsupported(scope.script.text, node, "NTH_VALUE by a number that is not a literal above 0")
+        position = f", {values[1].literal}"
+    ignore = " IGNORE NULLS" if nulls == "IGNORE" else ""
+    return Typed(f"({name.lower()}({values[0].sql}{position}{ignore}) {over})", values[0].type)
+
+
+def ntile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: str) -> Typed:  # noqa: ARG001
+    """NTILE(n)"""
+    values = [scope.compile(part) for part in inner.expressions]
+    if len(values) != 1 or not isinstance(values[0].literal, int) or values[0].literal < 1:
+        wrong(scope.script.text, node, "NTILE takes one number above 0")
+    if not node.args.get("order"):
+        wrong(scope.script.text, node, "NTILE needs ORDER BY in OVER")
+    return Typed(f"(ntile({values[0].literal}) {over})", INT64)
+
+
+def percentile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: str) -> Typed:
+    """PERCENTILE_CONT(x, p), PERCENTILE_DISC(x, p)"""
+    name = name_of(inner)
+    parts = list(inner.expressions)
+    if isinstance(parts[-1], exp.IgnoreNulls | exp.RespectNulls):
+        nulls = "IGNORE" if isinstance(parts[-1], exp.IgnoreNulls) else "RESPECT"
+        parts[-1] = parts[-1].this
+    if nulls == "RESPECT" or node.args.get("order"):
+        unsupported(scope.script.text, node, f"{name} with RESPECT NULLS or ORDER BY")
+    values = [scope.compile(part) for part in parts]
+    if len(values) != 2 or not isinstance(values[1].literal, int | float) or not 0 <= values[1].literal <= 1:
+        wrong(scope.script.text, node, f"{name} takes a value and a literal from 0 to 1")
+    if name == "PERCENTILE_CONT":
+        if values[0].type == NUMERIC:
+            unsupported(scope.script.text, node, "PERCENTILE_CONT of NUMERIC", "convert with CAST(… AS FLOAT64)")
+        value = as_type(node, scope, name, values[0], FLOAT64)
+        return Typed(f"(quantile_cont({value.sql}, {values[1].literal}) {over})", FLOAT64)
+    if values[0].type == FLOAT64:
+        unsupported(scope.script.text, node, "PERCENTILE_DISC of FLOAT64")
+    return Typed(f"(quantile_disc({values[0].sql}, {values[1].literal}) {over})", values[0].type)
+
+
+NAVIGATION = {
+    "LAG": lead_lag,
+    "LEAD": lead_lag,
+    "FIRST_VALUE": nth,
+    "LAST_VALUE": nth,
+    "NTH_VALUE": nth,
+    "NTILE": ntile,
+    "PERCENTILE_CONT": percentile,
+    "PERCENTILE_DISC": percentile,
+}
+
+__all__ = ["order_keys", "t", "window"]

@@ -1,0 +1,186 @@
+"""What a SELECT sees after it has grouped: the keys and the aggregates, nothing else.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#group_by_clause
+"""
+
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from warehouse.duckdb.translate.expressions import only
+from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
+from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.typed import Typed
+from warehouse.errors import SqlError
+
+AGGREGATES: set[str] = {"GROUPING"}
+
+
+def aggregates_in(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The aggregate calls of an expression itself: not those of its subqueries, nor window functions."""
+    if isinstance(node, exp.Query) and not isinstance(node, exp.Subquery):
+        return
+    if isinstance(node, exp.Subquery):
+        return
+    if isinstance(node, exp.Window):
+        inner = node.this
+        for child in [*inner.iter_expressions(), *(c for c in node.iter_expressions() if c is not inner)]:
+            yield from aggregates_in(child)
+        return
+    if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATES:
+        yield node
+        return
+    for child in node.iter_expressions():
+        yield from aggregates_in(child)
+
+
+def windows_in(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The window functions of an expression itself, not those of its subqueries."""
+    if isinstance(node, exp.Window):
+        yield node
+    elif not isinstance(node, exp.Query):
+        for child in node.iter_expressions():
+            yield from windows_in(child)
+
+
+class GroupedScope(Scope):
+    """The names after grouping. `own` is the alias of the inner query that groups."""
+
+    def __init__(self, base: Scope) -> None:
+        super().__init__(base.script, base.parent, base.queries)
+        self.base, self.own = base, base.script.alias()
+        self.sources, self.merged, self.windows = base.sources, base.merged, base.windows
+        self.keys: dict[str, Typed] = {}
+        self.computed: dict[str, Typed] = {}
+        self.sets = ""
+        self._kinds: set[type[exp.Expr]] = set()
+
+    def add_key(self, node: exp.Expr, value: Typed) -> None:
+        """Group by a value."""
+        kind = value.type
+        if kind.element is not None or kind.name in ("JSON", "GEOGRAPHY"):
+            unsupported(self.script.text, node, f"GROUP BY of {kind}", "group by TO_JSON_STRING of it")
+        self._kinds.add(type(node.unalias()))
+        self.keys.setdefault(value.sql, Typed(f"{self.own}.k{len(self.keys) + 1}", kind))
+
+    def compile(self, node: exp.Expr) -> Typed:
+        if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATES:
+            return self.aggregate(node)
+        return super().compile(node)
+
+    def compile_whole(self, node: exp.Expr) -> Typed:
+        """A whole item of SELECT or ORDER BY, which may be what GROUP BY has, written again."""
+        if type(node) in self._kinds and not isinstance(node, exp.Column):
+            found = self._as_key(node)
+            if found is not None:
+                return found
+        return self.compile(node)
+
+    def _as_key(self, node: exp.Expr) -> Typed | None:
+        if any(True for _ in aggregates_in(node)):
+            return None
+        try:
+            return self.keys.get(self.base.compile(node).sql)
+        except SqlError:
+            return None
+
+    def aggregate(self, node: exp.Expr) -> Typed:
+        """An aggregate, computed by the inner query."""
+        value: Typed = EXPRESSIONS["aggregate"](node, self.base)
+        known = self.computed.get(value.sql)
+        if known is None:
+            known = self.computed[value.sql] = Typed(f"{self.own}.a{len(self.computed) + 1}", value.type)
+        return known
+
+    def find(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
+        if path[0].casefold() in self.aliases:
+            return self.fields(node, self.aliases[path[0].casefold()], path[1:])
+        if path[0].casefold() in self.lambdas:
+            return super().find(node, path)
+        for length in range(len(path), 0, -1):
+            found = self.base.find(node, path[:length])
+            if found is not None and found.sql in self.keys:
+                return self.fields(node, self.keys[found.sql], path[length:])
+        found = self.base.find(node, path)
+        return self.seen(node, found, path) if found is not None else None
+
+    def seen(self, node: exp.Expr, value: Typed, path: Sequence[str]) -> Typed:
+        """A column of the tables, if it is a key."""
+        if value.sql not in self.keys:
+            name = ".".join(path)
+            wrong(
+                self.script.text,
+                node,
+                f"{name} is neither in GROUP BY nor in an aggregate function",
+                f"add {name} to GROUP BY, or write ANY_VALUE({name})",
+            )
+        return self.keys[value.sql]
+
+    def inner(self, source: str) -> str:
+        """The query that groups and aggregates."""
+        keys = [f"{sql} AS {value.sql.split('.')[1]}" for sql, value in self.keys.items()]
+        computed = [f"{sql} AS {value.sql.split('.')[1]}" for sql, value in self.computed.items()]
+        by = self.sets or ", ".join(self.keys)
+        return f"SELECT {', '.join([*keys, *computed]) or '1'}{source}{f' GROUP BY {by}' if by else ''}"
+
+
+def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
+    """The scope of a SELECT that groups or aggregates."""
+    scope = GroupedScope(base)
+    group = node.args.get("group")
+    if group is None:
+        return scope
+    only(group, base, "expressions", "all", "rollup", "cube", "grouping_sets")
+    for name in ("rollup", "cube", "grouping_sets"):
+        if group.args.get(name):
+            unsupported(base.script.text, group, f"this form of {name.upper()}")
+    if group.args.get("all"):
+        _group_by_all(node, scope)
+        return scope
+    texts = [_group_item(part, node, scope) for part in group.expressions]
+    if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in group.expressions):
+        scope.sets = ", ".join(texts)
+    return scope
+
+
+def _group_by_all(node: exp.Select, scope: GroupedScope) -> None:
+    """GROUP BY ALL: by every item that holds no aggregate."""
+    for part in node.expressions:
+        if any(True for _ in aggregates_in(part)):
+            continue
+        if isinstance(part.unalias(), exp.Star):
+            unsupported(scope.script.text, part, "GROUP BY ALL with *")
+        scope.add_key(part, scope.base.compile(part.unalias()))
+
+
+def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> str:
+    """A key, or ROLLUP, CUBE, GROUPING SETS of keys; gives its text in GROUP BY."""
+    if isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets):
+        word = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}[type(part)]
+        return f"{word} ({', '.join(_group_item(inner, node, scope) for inner in part.expressions)})"
+    if isinstance(part, exp.Tuple):
+        return f"({', '.join(_group_item(inner, node, scope) for inner in part.expressions)})"
+    target = _group_target(part, node, scope)
+    if any(True for _ in aggregates_in(target)):
+        wrong(scope.script.text, part, "GROUP BY cannot hold an aggregate function")
+    value = scope.base.compile(target)
+    if value.literal is not None and not isinstance(part, exp.Literal):
+        unsupported(scope.script.text, part, "GROUP BY of a literal")
+    scope.add_key(target, value)
+    return value.sql
+
+
+def _group_target(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> exp.Expr:
+    """What a key stands for: an item by its position or alias, or itself."""
+    if isinstance(part, exp.Literal) and not part.args.get("is_string") and str(part.this).isdigit():
+        position = int(part.this)
+        if not 1 <= position <= len(node.expressions):
+            wrong(scope.script.text, part, f"GROUP BY {position}: there are {len(node.expressions)} columns")
+        item: exp.Expr = node.expressions[position - 1].unalias()
+        return item
+    if isinstance(part, exp.Column) and not part.args.get("table"):
+        for item in node.expressions:
+            if isinstance(item, exp.Alias) and item.alias.casefold() == part.name.casefold():
+                target: exp.Expr = item.this
+                return target
+    return part

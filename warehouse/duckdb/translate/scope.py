@@ -1,0 +1,209 @@
+"""What the names in a query mean.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#scope_rules
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from sqlglot import exp
+
+from warehouse.duckdb.translate.syntax import closest, wrong
+from warehouse.duckdb.translate.text import quoted, string_sql
+from warehouse.duckdb.translate.typed import Typed, field_names, struct_sql
+from warehouse.names import TableName
+from warehouse.types import Column, struct_of
+
+Columns = Callable[[TableName], tuple[Column, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A column: its name ("" if it has none) and how DuckDB reads it."""
+
+    name: str
+    value: Typed
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A query or table as DuckDB's text, with its columns, whose `value.sql` is their name in that text."""
+
+    sql: str
+    columns: tuple[Named, ...]
+    is_value: bool = False
+    """Whether its rows are values, not rows of columns: SELECT AS STRUCT."""
+    order: tuple[str, ...] = ()
+    """Where it is asked to leave the order to its reader: the keys to sort by."""
+
+    @property
+    def is_name(self) -> bool:
+        """Whether its text is a name, not a query."""
+        return " " not in self.sql or self.sql.startswith('"')
+
+
+@dataclass(slots=True)
+class Source:
+    """An item of FROM: its alias, its columns, and for an UNNEST the element itself."""
+
+    alias: str
+    columns: list[Named]
+    element: Typed | None = None
+    hidden: list[Named] = field(default_factory=list)
+
+    def row(self) -> Typed:
+        """The range variable as a value: the element, or a STRUCT of the columns."""
+        if self.element is not None:
+            return self.element
+        kind = struct_of(*(Column(column.name, column.value.type) for column in self.columns))
+        return struct_sql([column.value for column in self.columns], kind)
+
+
+class Script:
+    """What one translation shares: the text, the tables, and a supply of names."""
+
+    def __init__(self, text: str, columns: Columns) -> None:
+        self.text, self.columns = text, columns
+        self._numbers = count(1)
+
+    def alias(self) -> str:
+        """A name that nothing else in the translated text has."""
+        return f"t{next(self._numbers)}"
+
+
+class Scope:
+    """The names that an expression sees: those of its own FROM, then those around it."""
+
+    def __init__(
+        self, script: Script, parent: "Scope | None" = None, queries: Mapping[str, Relation] | None = None
+    ) -> None:
+        self.script, self.parent = script, parent
+        self.queries: dict[str, Relation] = dict(queries if queries is not None else parent.queries if parent else {})
+        self.sources: list[Source] = []
+        self.merged: dict[str, Named] = {}
+        self.windows: dict[str, exp.Expr] = {}
+        self.aliases: dict[str, Typed] = {}
+        self.lambdas: dict[str, Typed] = {}
+
+    def outer(self) -> "Scope":
+        """What a subquery in FROM sees: the names around this query, not its siblings'."""
+        return Scope(self.script, self.parent, self.queries)
+
+    def has_range(self, alias: str) -> bool:
+        """Whether the alias is one of a FROM item here or around."""
+        name = alias.casefold()
+        here = any(source.alias.casefold() == name for source in self.sources)
+        return here or (self.parent is not None and self.parent.has_range(alias))
+
+    def columns(self) -> list[Named]:
+        """What `*` stands for."""
+        shown = [column for source in self.sources for column in source.columns]
+        rest = [column for column in shown if column.name.casefold() not in self.merged]
+        return [*self.merged.values(), *rest]
+
+    def resolve(self, node: exp.Expr, path: Sequence[str]) -> Typed:
+        """The value of a path: a column or range variable, then fields. Raises SqlError."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.find(node, path)
+            if found is not None:
+                return scope.outside(node, found, path)
+            scope = scope.parent
+        return wrong(self.script.text, node, f"there is no column {'.'.join(path)}", self._closest(path[0]))
+
+    def outside(self, node: exp.Expr, found: Typed, path: Sequence[str]) -> Typed:  # noqa: ARG002 (a grouped scope asks)
+        """The value as this scope's readers see it."""
+        return found
+
+    def find(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
+        """The value of a path among this scope's own names."""
+        name = path[0].casefold()
+        for own in (self.lambdas, self.aliases):
+            if name in own:
+                return self.fields(node, own[name], path[1:])
+        ranges = [source for source in self.sources if source.alias.casefold() == name]
+        if len(ranges) > 1:
+            wrong(
+                self.script.text, node, f"{path[0]} is ambiguous: two tables have that alias", "give each its own alias"
+            )
+        if ranges:
+            return self._in_range(node, ranges[0], path)
+        if name in self.merged:
+            return self.fields(node, self.merged[name].value, path[1:])
+        found = [
+            c.value for source in self.sources for c in [*source.columns, *source.hidden] if c.name.casefold() == name
+        ]
+        if len(found) > 1:
+            wrong(
+                self.script.text, node, f"column {path[0]} is ambiguous", f"write the table before it: table.{path[0]}"
+            )
+        return self.fields(node, found[0], path[1:]) if found else None
+
+    def _in_range(self, node: exp.Expr, source: Source, path: Sequence[str]) -> Typed:
+        if len(path) == 1:
+            return source.row()
+        if source.element is not None:
+            return self.fields(node, source.element, path[1:])
+        found = [column.value for column in source.columns if column.name.casefold() == path[1].casefold()]
+        if len(found) > 1:
+            wrong(self.script.text, node, f"column {path[0]}.{path[1]} is ambiguous")
+        if not found:
+            names = [column.name for column in source.columns if column.name]
+            hint = closest(path[1], names) or f"its columns are {', '.join(names)}"
+            wrong(self.script.text, node, f"{path[0]} has no column {path[1]}", hint)
+        return self.fields(node, found[0], path[2:])
+
+    def fields(self, node: exp.Expr, value: Typed, names: Sequence[str]) -> Typed:
+        """The field of a field … of a struct. Raises SqlError."""
+        for name in names:
+            value = self.field(node, value, name)
+        return value
+
+    def field(self, node: exp.Expr, value: Typed, name: str) -> Typed:
+        """A struct's field, by name. Raises SqlError."""
+        if value.type.name == "JSON":
+            return Typed(f"json_extract({value.sql}, {string_sql(json_key(name))})", value.type)
+        if value.type.name != "STRUCT":
+            wrong(self.script.text, node, f"a {value.type} has no field {name}", "only a STRUCT has fields")
+        found = [i for i, known in enumerate(value.type.fields) if known.name.casefold() == name.casefold()]
+        if not found:
+            fields = [known.name for known in value.type.fields if known.name]
+            hint = closest(name, fields) or f"its fields are {', '.join(fields) or 'all without names'}"
+            wrong(self.script.text, node, f"{value.type} has no field {name}", hint)
+        if len(found) > 1:
+            wrong(self.script.text, node, f"field {name} is ambiguous in {value.type}")
+        stored = field_names(value.type)[found[0]]
+        return Typed(field_sql(value.sql, stored), value.type.fields[found[0]].type)
+
+    def _closest(self, name: str) -> str:
+        columns = [column.name for column in self.columns() if column.name]
+        tables = [source.alias for source in self.sources if source.alias]
+        known = f"the tables here are named {', '.join(tables)}" if tables else "there is no FROM to take it from"
+        return closest(name, [*columns, *tables]) or known
+
+    def compile_whole(self, node: exp.Expr) -> Typed:
+        """A whole item of SELECT or ORDER BY."""
+        return self.compile(node)
+
+    def compile(self, node: exp.Expr) -> Typed:
+        """An expression, typed. Raises SqlError, UnsupportedSql."""
+        value: Typed = EXPRESSIONS["any"](node, self)
+        return value
+
+
+# Filled by the modules that compile expressions and queries, which need each other.
+EXPRESSIONS: dict[str, Any] = {}
+
+
+def json_key(name: str) -> str:
+    """The JSON path to a member."""
+    return '$."' + name.replace('"', '\\"') + '"'
+
+
+def field_sql(sql: str, name: str) -> str:
+    """A field of a struct, in DuckDB."""
+    if all(part.replace("_", "a").isalnum() or part.startswith('"') for part in sql.split(".")):
+        return f"{sql}.{quoted(name)}"
+    return f"struct_extract({sql}, {string_sql(name)})"

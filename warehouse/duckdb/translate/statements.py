@@ -1,0 +1,157 @@
+"""The statements of a db_init script: CREATE SCHEMA, CREATE TABLE, INSERT, and what clears up before them.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language
+"""
+
+from sqlglot import exp
+
+from warehouse.duckdb.translate import queries
+from warehouse.duckdb.translate.coercion import coerce
+from warehouse.duckdb.translate.scope import Columns, Named, Relation, Scope, Script
+from warehouse.duckdb.translate.selects import unique
+from warehouse.duckdb.translate.storing import stored_value
+from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.errors import SqlError, TableNotFound
+from warehouse.names import TableName
+from warehouse.types import Column, SqlType, type_of
+
+
+def translated(tree: exp.Expr, text: str, columns: Columns) -> list[str]:
+    """The DuckDB statements for one of GoogleSQL's. Raises SqlError, UnsupportedSql."""
+    script = Script(text, columns)
+    if isinstance(tree, exp.Create) and tree.args.get("kind") == "SCHEMA":
+        return [f"CREATE SCHEMA IF NOT EXISTS {quoted(_schema(tree))}"]
+    if isinstance(tree, exp.Create) and tree.args.get("kind") == "TABLE":
+        return _create(tree, script)
+    if isinstance(tree, exp.Insert):
+        return _insert(tree, script)
+    if isinstance(tree, exp.Drop) and tree.args.get("kind") == "TABLE":
+        return [f"DROP TABLE {'IF EXISTS ' if tree.args.get('exists') else ''}{_name(tree.this, script)}"]
+    if isinstance(tree, exp.TruncateTable) and len(tree.expressions) == 1:
+        return [f"DELETE FROM {_name(tree.expressions[0], script)}"]
+    if isinstance(tree, exp.Query):
+        return [queries.query(tree, Scope(script)).sql]
+    return unsupported(text, tree, f"{tree.sql('bigquery').split(maxsplit=1)[0].upper()} statement")
+
+
+def _schema(tree: exp.Create) -> str:
+    name: str = tree.this.db or tree.this.name
+    return name
+
+
+def _name(node: exp.Expr, script: Script) -> str:
+    if not isinstance(node, exp.Table) or not node.db:
+        wrong(script.text, node, "a table's name needs its dataset", "write dataset.table")
+    return f"{quoted(node.db)}.{quoted(node.name)}"
+
+
+def _create(tree: exp.Create, script: Script) -> list[str]:
+    for name, value in tree.args.items():
+        if value and name not in ("this", "kind", "replace", "exists", "expression", "properties"):
+            unsupported(script.text, tree, f"{name.upper()} in CREATE TABLE")
+    schema = tree.this if isinstance(tree.this, exp.Schema) else None
+    table = _name(schema.this if schema is not None else tree.this, script)
+    word = "CREATE OR REPLACE TABLE" if tree.args.get("replace") else "CREATE TABLE"
+    word += " IF NOT EXISTS" if tree.args.get("exists") else ""
+    if tree.expression is None:
+        if schema is None:
+            wrong(script.text, tree, "CREATE TABLE needs columns or AS")
+        return [f"{word} {table} ({_definitions(_columns(schema, script))})"]
+    relation = queries.query(tree.expression, Scope(script))
+    if schema is None:
+        return [f"{word} {table} AS {_as_columns(relation, [_column(c) for c in relation.columns], script, tree)}"]
+    declared = _columns(schema, script)
+    return [
+        f"{word} {table} ({_definitions(declared)})",
+        f"INSERT INTO {table} {_as_columns(relation, declared, script, tree)}",
+    ]
+
+
+def _column(found: Named) -> Column:
+    if not found.name:
+        raise SqlError("a column of the result has no name", hint="give it one with AS")
+    return Column(found.name, found.value.type)
+
+
+def _columns(schema: exp.Schema, script: Script) -> list[Column]:
+    columns = []
+    for part in schema.expressions:
+        if not isinstance(part, exp.ColumnDef):
+            unsupported(script.text, part, f"{part.sql('bigquery')} in CREATE TABLE")
+        kinds = [constraint.args["kind"] for constraint in part.args.get("constraints") or ()]
+        required = any(isinstance(kind, exp.NotNullColumnConstraint) for kind in kinds)
+        if any(not isinstance(kind, exp.NotNullColumnConstraint | exp.Properties) for kind in kinds):
+            unsupported(script.text, part, "a column's constraint other than NOT NULL")
+        columns.append(Column(part.name, type_of(part.args["kind"]), required))
+    if len(unique([column.name for column in columns])) != len({column.name.casefold() for column in columns}):
+        wrong(script.text, schema, "two columns have one name")
+    return columns
+
+
+def _definitions(columns: list[Column]) -> str:
+    return ", ".join(f"{quoted(c.name)} {duckdb_type(c.type)}{' NOT NULL' if c.required else ''}" for c in columns)
+
+
+def _as_columns(relation: Relation, columns: list[Column], script: Script, node: exp.Expr) -> str:
+    """The query's columns, one after the other, as a table's columns of these types."""
+    if len(relation.columns) != len(columns):
+        wrong(script.text, node, f"the query gives {len(relation.columns)} columns, the table has {len(columns)}")
+    texts = []
+    for found, column in zip(relation.columns, columns, strict=True):
+        plain = _unsized(column.type)
+        value = coerce(Typed(found.value.sql, found.value.type, found.value.literal, found.value.parts), plain)
+        if value is None:
+            wrong(script.text, node, f"column {column.name} is {column.type}, the query gives {found.value.type}")
+        texts.append(f"{stored_value(value.sql, plain)} AS {quoted(column.name)}")
+    return f"SELECT {', '.join(texts)} FROM ({relation.sql})"
+
+
+def _unsized(type_: SqlType) -> SqlType:
+    return SqlType(type_.name) if type_.parameters else type_
+
+
+def _known(target: exp.Table, script: Script) -> tuple[Column, ...]:
+    try:
+        return script.columns(TableName(target.db, target.name))
+    except TableNotFound as error:
+        wrong(script.text, target, str(error))
+
+
+def _insert(tree: exp.Insert, script: Script) -> list[str]:
+    for name, value in tree.args.items():
+        if value and name not in ("this", "expression"):
+            unsupported(script.text, tree, f"{name.upper()} in INSERT")
+    schema = tree.this if isinstance(tree.this, exp.Schema) else None
+    target = schema.this if schema is not None else tree.this
+    table = _name(target, script)
+    known = {c.name.casefold(): c for c in _known(target, script)}
+    names = [part.name for part in schema.expressions] if schema is not None else [c.name for c in known.values()]
+    for name in names:
+        if name.casefold() not in known:
+            wrong(script.text, tree, f"{target.sql('bigquery')} has no column {name}")
+    columns = [known[name.casefold()] for name in names]
+    listed = ", ".join(quoted(column.name) for column in columns)
+    if isinstance(tree.expression, exp.Values):
+        return [f"INSERT INTO {table} ({listed}) {_values(tree.expression, columns, script)}"]
+    relation = queries.query(tree.expression, Scope(script))
+    return [f"INSERT INTO {table} ({listed}) {_as_columns(relation, columns, script, tree)}"]
+
+
+def _values(node: exp.Values, columns: list[Column], script: Script) -> str:
+    scope = Scope(script)
+    rows = []
+    for row in node.expressions:
+        parts = row.expressions if isinstance(row, exp.Tuple) else [row]
+        if len(parts) != len(columns):
+            wrong(script.text, row, f"the row has {len(parts)} values for {len(columns)} columns")
+        values = []
+        for part, column in zip(parts, columns, strict=True):
+            value = scope.compile(part)
+            found = coerce(value, _unsized(column.type))
+            if found is None:
+                wrong(script.text, part, f"column {column.name} is {column.type}, the value is {value.type}")
+            values.append(stored_value(found.sql, _unsized(column.type)))
+        rows.append(f"({', '.join(values)})")
+    return f"VALUES {', '.join(rows)}"

@@ -110,24 +110,33 @@ def _problems(
 def _unstorable(script: Script, columns: Columns) -> Iterator[Problem]:
     """A table's columns have names, and no two have one name:
     https://cloud.google.com/bigquery/docs/schemas#column_names"""
+    if not _doubtful(columns):
+        return
+    projections = script.query.tree.selects
     seen: set[str] = set()
     for number in range(1, len(columns) + 1):
-        written = _written_name(script, number, columns)
+        written = _written_name(projections, number, columns)
         name = written.casefold()
-        place = _projection_place(script, number, len(columns), name)
         if not name:
+            place = _projection_place(script, projections, number, len(columns), name)
             reason = f"column {number} of {script.table} has no name"
             yield Problem(script.path, place, reason, "write AS name after it")
         elif name in seen:
+            place = _projection_place(script, projections, number, len(columns), name)
             reason = f"{script.table} has two columns named {written}"
             yield Problem(script.path, place, reason, "give one of them another name with AS, or leave it out")
         seen.add(name)
 
 
-def _written_name(script: Script, number: int, columns: Columns) -> str:
+def _doubtful(columns: Columns) -> bool:
+    """Whether a name is missing, stands twice, or may be one that BigQuery made up; else the SQL need not be read."""
+    names = {column.name.casefold() for column in columns}
+    return len(names) < len(columns) or any(not name or re.search(r"_\d*$", name) for name in names)
+
+
+def _written_name(projections: list[exp.Expr], number: int, columns: Columns) -> str:
     """The name that the query gives its column of that number. BigQuery makes some up: `f0_`, and `id_1` for a second
     `id`."""
-    projections = script.query.tree.selects
     if len(projections) == len(columns) and not any(projection.is_star for projection in projections):
         projection = projections[number - 1]
         if isinstance(projection, exp.Alias | exp.Column | exp.Dot):
@@ -136,9 +145,8 @@ def _written_name(script: Script, number: int, columns: Columns) -> str:
     return "" if re.fullmatch(r"f\d+_", name) else name
 
 
-def _projection_place(script: Script, number: int, count: int, name: str) -> Place | None:
+def _projection_place(script: Script, projections: list[exp.Expr], number: int, count: int, name: str) -> Place | None:
     """Where the query names its column of that number: its place in the first SELECT, or that of the `*` it is in."""
-    projections = script.query.tree.selects
     if len(projections) == count and not any(projection.is_star for projection in projections):
         return place_of(script.query.text, projections[number - 1])
     named = [projection for projection in projections if projection.alias_or_name.casefold() == name]

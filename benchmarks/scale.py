@@ -9,7 +9,8 @@ from pathlib import Path
 
 from benchmarks.generate import SHAPES, generate
 from benchmarks.measure import Case, Usage, measure
-from benchmarks.run import BIN, PROJECT
+from benchmarks.prefect_server import PROJECT
+from benchmarks.run import BIN
 
 
 def main() -> None:

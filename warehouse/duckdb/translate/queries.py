@@ -97,7 +97,10 @@ def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> R
     word = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}[type(node)]
     if word != "UNION" and not node.args.get("distinct"):
         unsupported(scope.script.text, node, f"{word} ALL", f"write {word} DISTINCT: BigQuery has no other")
-    parts = [query(part, scope) for part in _chain(node)]
+    chain = _chain(node)
+    if any(isinstance(part, exp.SetOperation) for part in chain):
+        wrong(scope.script.text, node, "different set operations follow each other", "put parentheses around each")
+    parts = [query(part, scope) for part in chain]
     if any(part.is_value for part in parts):
         unsupported(scope.script.text, node, f"{word} of SELECT AS STRUCT")
     columns, texts = aligned(node, scope, word, parts)

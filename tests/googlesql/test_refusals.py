@@ -1,4 +1,4 @@
-"""What is told of a query that is wrong, or that only BigQuery can run: the reason, the place, what to write instead."""
+"""What is told of a query that is wrong, or that only BigQuery can run: the reason, the place, the way out."""
 
 import pytest
 
@@ -83,7 +83,8 @@ def test_what_only_bigquery_can_do_is_told(text: str, reason: str, hint: str) ->
 def test_the_columns_of_a_query_are_named_and_typed_as_googlesql_does() -> None:
     found = tables().columns_of(
         parse_query(
-            "SELECT p.ID, price, price * 2, name AS Name, size.width, [sku] AS skus, STRUCT(sku, 1 AS one) AS s, NULL AS n"
+            "SELECT p.ID, price, price * 2, name AS Name, size.width, [sku] AS skus, STRUCT(sku, 1 AS one) AS s,"
+            " NULL AS n"
             " FROM raw.products AS p JOIN tmp.variants ON product_id = p.id"
         )
     )

@@ -1,6 +1,7 @@
 """The command `refresh`. Each subcommand's module is imported when that subcommand runs."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -15,6 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _stop_tidily_when_told_to()
     try:
         return int(command.run(options))
+    except BrokenPipeError:  # whoever reads our output has seen enough: `refresh plan | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -34,15 +38,14 @@ def _stop_tidily_when_told_to() -> None:
 
 def _message_for_people(error: Exception) -> str | None:
     """What to tell the user of an error that is theirs to mend; None for a bug."""
-    from flows.problems import Refused
+    from flows.problems import Refused, counted
     from flows.select import SelectionError
     from flows.server import NoServer
     from flows.settings import SettingError
     from warehouse.errors import WarehouseError
 
     if isinstance(error, Refused):
-        count = len(error.problems)
-        return f"{error}\n\n{count} {'problem' if count == 1 else 'problems'}; nothing was run"
+        return f"{error}\n\n{counted(len(error.problems), 'problem')}; nothing was run"
     if isinstance(error, SelectionError | SettingError | NoServer | WarehouseError):
         return f"error: {error}"
     return None
@@ -62,7 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     run.set_defaults(module="flows.run_command")
     build = commands.add_parser("build", help="refresh here and now, without a server")
     build.set_defaults(module="flows.build_command")
-    for command in (run, build):
+    plan = commands.add_parser("plan", help="show what a refresh would do: order, columns, and on BigQuery the cost")
+    plan.set_defaults(module="flows.plan_command")
+    plan.add_argument("--json", action="store_true", help="print the plan for machines")
+    for command in (run, build, plan):
         command.add_argument(
             "--select",
             nargs="+",
@@ -72,7 +78,27 @@ def _parser() -> argparse.ArgumentParser:
             help="only these tables: tmp.variants, +tmp.variants (and what it is built from), tmp.variants+ (and what"
             " is built from it), tmp.*",
         )
+    for command in (run, build):
         command.add_argument("--in-order", action="store_true", help="one table after the other")
+
+    check = commands.add_parser("check", help="find what is wrong with the scripts and the map, without running any")
+    check.set_defaults(module="flows.check_command")
+    check.add_argument("--live", action="store_true", help="take the raw tables' columns from the warehouse")
+    check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
+    check.add_argument("--json", action="store_true", help="print the problems for machines")
+
+    sync = commands.add_parser("sync", help="write the dependency map from the SQL")
+    sync.set_defaults(module="flows.sync_command")
+    sync.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the map would change")
+    graph = commands.add_parser("graph", help="show what is built from what, as Mermaid")
+    graph.set_defaults(module="flows.graph_command")
+    kind = graph.add_mutually_exclusive_group()
+    kind.add_argument("--svg", metavar="FILE", help="write the picture as SVG")
+    kind.add_argument("--columns", metavar="TABLE", help="show where each column of the table comes from")
+    deploy = commands.add_parser("deploy", help="create or update Prefect's work pools, deployments and automation")
+    deploy.set_defaults(module="flows.deploy_command")
+    doctor = commands.add_parser("doctor", help="say what is set up, what is missing, and how to mend it")
+    doctor.set_defaults(module="flows.doctor_command")
     return parser
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.problems import Problem, Refused, sql_problem
-from flows.scripts import read_sql
+from flows.scripts import read_text
 from warehouse.engine import Warehouse
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.googlesql import Statement, parse_script
@@ -26,7 +26,7 @@ def initialise(warehouse: Warehouse, folder: Path, datasets: Iterable[str], *, r
     A table that has rows is left as it is, unless `replace` says otherwise: they may be rows that somebody posted.
     Raises Refused for a script that cannot be read, WarehouseError.
     """
-    scripts, problems = _read_scripts(folder)
+    scripts, problems = read_init_scripts(folder)
     if problems:
         raise Refused(problems)
     warehouse.create_datasets(datasets)
@@ -39,16 +39,17 @@ def initialise(warehouse: Warehouse, folder: Path, datasets: Iterable[str], *, r
 
 def read_created_tables(folder: Path) -> set[TableName]:
     """The tables that the readable scripts in `folder` create or fill; `initialise` tells what is wrong with others."""
-    scripts, _ = _read_scripts(folder)
+    scripts, _ = read_init_scripts(folder)
     return {statement.target for statements in scripts.values() for statement in statements if statement.target}
 
 
-def _read_scripts(folder: Path) -> tuple[dict[Path, list[Statement]], list[Problem]]:
+def read_init_scripts(folder: Path) -> tuple[dict[Path, list[Statement]], list[Problem]]:
+    """The statements of each script in `folder`, and what is wrong with those that cannot be read."""
     scripts: dict[Path, list[Statement]] = {}
     problems = []
     for path in sorted(folder.glob("*.sql")):
         try:
-            scripts[path] = parse_script(read_sql(path))
+            scripts[path] = parse_script(read_text(path))
         except SqlError as error:
             problems.append(sql_problem(path, error))
     return scripts, problems

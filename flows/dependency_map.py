@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.problems import Problem
+from flows.problems import Problem, sql_problem
+from flows.scripts import read_text
 from flows.toml_places import places_of
-from warehouse.errors import Place
+from warehouse.errors import Place, SqlError
 from warehouse.names import TableName
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -38,10 +39,10 @@ def read_map(path: Path) -> tuple[list[Entry], list[Problem]]:
     if not path.is_file():
         return [], [Problem(path, None, "there is no dependency map", "`refresh sync` writes it from the SQL")]
     try:
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        text = read_text(path).replace("\r\n", "\n")
         document = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        return [], [Problem(path, None, f"the file is not UTF-8: byte {error.start}", "save it as UTF-8")]
+    except SqlError as error:
+        return [], [sql_problem(path, error)]
     except tomllib.TOMLDecodeError as error:
         return [], [_syntax_problem(path, text, error)]
     return _Reader(path, text).read(document)
@@ -98,5 +99,5 @@ class _Reader:
 def _syntax_problem(path: Path, text: str, error: tomllib.TOMLDecodeError) -> Problem:
     found = _POSITION.search(str(error))
     line, column = (found.group(1), found.group(2)) if found else (None, None)
-    place = Place(int(line), int(column)) if line and column else Place(text.count("\n") + 1)
+    place = Place(int(line), int(column)) if line and column else Place(text.rstrip().count("\n") + 1)
     return Problem(path, place, f"this is not TOML: {_POSITION.sub('', str(error))}", _SHAPE)

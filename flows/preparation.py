@@ -1,16 +1,20 @@
 """What a refresh makes sure of before it touches anything."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from flows.graph import Graph
+from flows.planning import Columns, Planned, plan_scripts
 from flows.problems import Problem, Refused, closest
-from flows.project import Project, read_project
+from flows.project import Project, read_project, reads_in, reads_of
 from flows.scripts import RAW, Script
 from flows.select import select
-from warehouse.engine import Warehouse
+from warehouse.engine import QueryPlan, Warehouse
 from warehouse.names import TableName
+
+PLANS_AT_ONCE = 16
+"""A plan on BigQuery is a request that mostly waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +32,30 @@ def prepare_refresh(folder: Path, selectors: Iterable[str], warehouse: Warehouse
     """
     project = read_project(folder)
     graph = select(project.graph, selectors)
-    scripts = [project.scripts[table] for table in graph.order]
-    problems = list(_missing_tables(scripts, set(graph.dependencies), warehouse))
+    scripts = {table: project.scripts[table] for table in graph.order}
+    problems = list(missing_tables(scripts.values(), set(scripts), warehouse))
+    problems = problems or plan_refresh(scripts, warehouse).problems
     if problems:
         raise Refused(problems)
     warehouse.create_datasets(sorted({table.dataset for table in graph.dependencies}))
     return Prepared(project, graph)
 
 
-def _missing_tables(scripts: list[Script], built: set[TableName], warehouse: Warehouse) -> Iterator[Problem]:
+def plan_refresh(scripts: Mapping[TableName, Script], warehouse: Warehouse) -> Planned:
+    """What building these scripts' tables would do, over the other tables as they are now. Raises WarehouseError."""
+
+    def plan(table: TableName, built: Mapping[TableName, Columns]) -> QueryPlan:
+        return warehouse.plan(scripts[table].query, built)
+
+    return plan_scripts(scripts, plan, at_once=PLANS_AT_ONCE)
+
+
+def missing_tables(scripts: Collection[Script], built: set[TableName], warehouse: Warehouse) -> Iterator[Problem]:
     """The tables that scripts read, and that neither this refresh builds nor the warehouse has."""
-    wanted = {read.table for script in scripts for read in script.query.reads} - built
+    wanted = {table for script in scripts for table in reads_of(script)} - built
     existing = {table for dataset in sorted({table.dataset for table in wanted}) for table in warehouse.tables(dataset)}
     for script in scripts:
-        for read in script.query.reads:
+        for read in reads_in(script):
             if read.table in wanted - existing:
                 reason = f"{script.table} reads {read.table}, which does not exist in the warehouse"
                 yield Problem(script.path, read.place, reason, _way_out(read.table, existing))

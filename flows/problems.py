@@ -63,9 +63,14 @@ def errors_in(problems: Iterable[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem.severity is Severity.ERROR]
 
 
-def sql_problem(file: Path, error: SqlError) -> Problem:
+def sql_problem(file: Path, error: SqlError, severity: Severity = Severity.ERROR) -> Problem:
     """A fault that the SQL's reader or an engine found in the script `file`."""
-    return Problem(file, error.place, error.reason, error.hint)
+    return Problem(file, error.place, error.reason, error.hint, severity)
+
+
+def counted(number: int, word: str) -> str:
+    """`1 problem`, `2 problems`."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def closest(name: str, names: Iterable[str]) -> str:
@@ -73,7 +78,7 @@ def closest(name: str, names: Iterable[str]) -> str:
     from difflib import get_close_matches  # slow to import, and only needed when something is wrong
 
     known = {candidate.casefold(): candidate for candidate in names}
-    found = get_close_matches(name.casefold(), known, n=1)
+    found = get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
     return f"did you mean {known[found[0]]}?" if found else ""
 
 

@@ -1,6 +1,7 @@
 """The project in a folder: scripts and map, read together and held against each other."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -44,7 +45,8 @@ def read_project(folder: Path) -> Project:
     scripts, problems = read_scripts(res)
     entries, map_problems = read_map(res / MAP)
     raw_tables = _raw_tables(folder, scripts.values(), entries)
-    check = _Check(res / MAP, scripts, entries, raw_tables, script_tables(res) - set(scripts))
+    is_map_readable = bool(entries) or not map_problems
+    check = _Check(res / MAP, scripts, entries, raw_tables, script_tables(res) - set(scripts), is_map_readable)
     found = [*problems, *map_problems, *check.problems()]
     return Project(folder, scripts, tuple(entries), frozenset(raw_tables), tuple(found))
 
@@ -59,12 +61,35 @@ def _raw_tables(folder: Path, scripts: Iterable[Script], entries: Iterable[Entry
     return raw_tables
 
 
-def reads_of(script: Script) -> set[TableName]:
-    """The tables that the script reads; none if it names one without its dataset, which is a problem of its own."""
+def reads_in(script: Script) -> tuple[Read, ...]:
+    """What the script reads; nothing if it names a table without its dataset, which is a problem of its own."""
     try:
-        return {read.table for read in script.query.reads}
+        return script.query.reads
     except SqlError:
-        return set()
+        return ()
+
+
+def reads_of(script: Script) -> set[TableName]:
+    """The tables that the script reads (`reads_in`)."""
+    return {read.table for read in reads_in(script)}
+
+
+def tables_outside(scripts: Collection[Script]) -> set[TableName]:
+    """The tables that `scripts` read and none of them builds."""
+    return {table for script in scripts for table in reads_of(script)} - {script.table for script in scripts}
+
+
+def find_read_cycles(scripts: Mapping[TableName, Script]) -> list[list[TableName]]:
+    """Cycles of scripts that read each other, as `find_cycles` tells them; a script that reads itself is none."""
+    return find_cycles({table: (reads_of(script) & set(scripts)) - {table} for table, script in scripts.items()})
+
+
+def read_cycle_problem(scripts: Mapping[TableName, Script], cycle: list[TableName]) -> Problem:
+    """No map can be right for scripts that read each other in a cycle."""
+    first, second = scripts[cycle[0]], cycle[1]
+    [place] = [read.place for read in reads_in(first) if read.table == second]
+    path = " -> ".join(map(str, cycle))
+    return Problem(first.path, place, f"the scripts read each other in a cycle: {path}", "take one of these reads out")
 
 
 def _edges(scripts: Iterable[TableName], entries: Iterable[Entry]) -> dict[TableName, frozenset[TableName]]:
@@ -82,10 +107,15 @@ class _Check:
     entries: list[Entry]
     raw_tables: set[TableName]
     unreadable: set[TableName]
+    is_map_readable: bool
+
+    @cached_property
+    def built(self) -> set[TableName]:
+        return {*self.scripts, *self.unreadable}
 
     @cached_property
     def known(self) -> set[TableName]:
-        return {*self.scripts, *self.unreadable, *self.raw_tables}
+        return self.built | self.raw_tables
 
     @cached_property
     def declared(self) -> dict[TableName, list[TableName]]:
@@ -99,7 +129,7 @@ class _Check:
             yield from self._script(script)
 
     def _entry(self, entry: Entry) -> Iterator[Problem]:
-        if entry.table not in self.scripts and entry.table not in self.unreadable:
+        if entry.table not in self.built:
             hint = _other_case(entry.table, self.scripts) or closest(str(entry.table), map(str, self.scripts))
             missing = f"write res/{entry.table.dataset}/{entry.table.name}.sql or delete the line"
             yield Problem(self.map_path, entry.place, f"no script builds {entry.table}", hint or missing)
@@ -113,23 +143,27 @@ class _Check:
         if declared.table == entry.table:
             yield problem(f"{entry.table} depends on itself", f"delete {declared.table} from its list")
         elif declared.table not in self.known:
-            hint = closest(str(declared.table), map(str, self.known)) or "write its script or delete it from the list"
+            hint = closest(str(declared.table), map(str, self.known)) or "write its script, or delete it from this list"
             yield problem(f"{entry.table} depends on {declared.table}, which is neither a script nor a raw table", hint)
         elif entry.table in self.scripts and declared.table not in reads_of(self.scripts[entry.table]):
             yield problem(
                 f"{entry.table} depends on {declared.table} but does not read it",
-                "delete it from the list, unless it must be built first for another reason",
+                f'delete "{declared.table}" from this list, or let `refresh sync` do it',
                 Severity.WARNING,
             )
 
     def _cycles(self) -> Iterator[Problem]:
         places = {entry.table: entry.place for entry in self.entries}
-        edges = _edges({*self.scripts, *self.unreadable}, self.entries)
-        for cycle in find_cycles({table: needed - {table} for table, needed in edges.items()}):
+        edges = _edges(self.built, self.entries)
+        declared = find_cycles({table: needed - {table} for table, needed in edges.items()})
+        for cycle in declared:
             path = " -> ".join(map(str, cycle))
             yield Problem(
                 self.map_path, places.get(cycle[0]), f"the dependencies form a cycle: {path}", "remove one of these"
             )
+        for cycle in find_read_cycles(self.scripts):
+            if cycle not in declared:
+                yield read_cycle_problem(self.scripts, cycle)
 
     def _script(self, script: Script) -> Iterator[Problem]:
         try:
@@ -146,17 +180,26 @@ class _Check:
         elif read.table not in self.known:
             reason = f"{script.table} reads {read.table}, which is neither a script nor a raw table"
             hint = closest(str(read.table), map(str, self.known)) or f"write its script, or name it in res/{RAW}/"
-        elif read.table.dataset != RAW and read.table not in self.declared.get(script.table, ()):
+        elif self.is_map_readable and read.table in self.built - {*self.declared.get(script.table, ())}:
             reason = f"{script.table} reads {read.table}, but the map does not say so: the order is not safe"
-            hint = self._line_to_add(script.table, read.table)
+            hint = self._line_to_add(script.table)
         else:
             return
         yield Problem(script.path, read.place, reason, hint)
 
-    def _line_to_add(self, table: TableName, dependency: TableName) -> str:
-        """The line of the map that declares `dependency` too."""
-        names = ", ".join(f'"{name}"' for name in [*self.declared.get(table, ()), dependency])
-        return f"under [{table.dataset}] in {self.map_path} write: {table.name} = [{names}]"
+    def _line_to_add(self, table: TableName) -> str:
+        """The line of the map that declares all that the script reads."""
+        reads = [read.table for read in reads_in(self.scripts[table]) if read.table != table]
+        declared = [dependency for dependency in self.declared.get(table, ()) if dependency in reads]
+        missing = [read for read in reads if read in self.built and read not in declared]
+        names = ", ".join(f'"{name}"' for name in [*declared, *missing])
+        line = f"{_toml_key(table.name)} = [{names}]"
+        return f"under [{_toml_key(table.dataset)}] in {self.map_path} write: {line} (or run `refresh sync`)"
+
+
+def _toml_key(name: str) -> str:
+    """https://toml.io/en/v1.0.0#keys"""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
 
 
 def _other_case(table: TableName, tables: Iterable[TableName]) -> str:

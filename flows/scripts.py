@@ -35,7 +35,7 @@ def read_scripts(res: Path) -> tuple[dict[TableName, Script], list[Problem]]:
             problems.append(Problem(path, None, f"{table} is also built by {other}", "delete or rename one of them"))
             continue
         try:
-            scripts[table] = Script(table, path, parse_query(read_sql(path)))
+            scripts[table] = Script(table, path, parse_query(read_text(path)))
         except SqlError as error:
             problems.append(sql_problem(path, error))
     return scripts, problems
@@ -59,8 +59,8 @@ def read_datasets(res: Path) -> list[str]:
     return sorted({RAW, *(path.name for path in _folders(res))})
 
 
-def read_sql(path: Path) -> str:
-    """The text of a SQL file. Raises SqlError if it is not UTF-8."""
+def read_text(path: Path) -> str:
+    """The text of a file that people write. Raises SqlError if it is not UTF-8."""
     content = path.read_bytes()
     try:
         return content.decode("utf-8-sig")

@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from warehouse.errors import Place
-from warehouse.googlesql import place_at
+from warehouse.errors import Place, place_at
 
 Path = tuple[str | int, ...]
 _TOKEN = re.compile(

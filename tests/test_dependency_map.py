@@ -63,7 +63,7 @@ def test_toml_may_be_written_in_other_ways(write: Write, text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
-        ('[tmp]\na = ["tmp.b"\n', 3, "this is not TOML"),
+        ('[tmp]\na = ["tmp.b"\n', 2, "this is not TOML"),
         ("[tmp]\na = []\na = []\n", 3, "this is not TOML"),
         ("[tmp\n", 1, "this is not TOML"),
         ("x = 1\n", 1, "x is not a dataset's section"),

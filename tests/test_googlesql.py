@@ -168,7 +168,7 @@ def test_a_syntax_error_tells_what_and_where(text: str, reason: str, place: Plac
 
 @pytest.mark.parametrize("text", ["SELECT 'abc", "SELECT `abc", "SELECT 1 /* abc"])
 def test_what_is_left_open_is_told(text: str) -> None:
-    assert "left open" in refusal(text).hint
+    assert "left open" in refusal(text).reason
 
 
 def test_a_script_s_statements_are_told_apart_and_keep_their_text() -> None:

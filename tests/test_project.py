@@ -73,12 +73,12 @@ CASES = {
     ),
     "several statements": (
         {"res/tmp/a.sql": "SELECT 1 AS x; SELECT 2 AS x;"},
-        "res/tmp/a.sql: the script holds 2 statements",
+        "res/tmp/a.sql:1:16: the script holds 2 statements",
         "keep one SELECT",
     ),
     "not a query": (
         {"res/tmp/a.sql": "CREATE TABLE tmp.a AS SELECT 1 AS x"},
-        "res/tmp/a.sql: the script is not a query but a CREATE",
+        "res/tmp/a.sql:1:1: the script is not a query but a CREATE",
         "write one SELECT",
     ),
     "a syntax error": (
@@ -86,7 +86,11 @@ CASES = {
         "res/tmp/a.sql:2:25: syntax error at 'WHERE': something is missing before it",
         "",
     ),
-    "an open quote": ({"res/tmp/a.sql": "SELECT 'x"}, "res/tmp/a.sql: the SQL cannot be read", "a quote"),
+    "an open quote": (
+        {"res/tmp/a.sql": "SELECT 'x"},
+        "res/tmp/a.sql:1:8: the SQL cannot be read: ' is left open",
+        "write ' where it ends",
+    ),
     "a dependency that the map leaves out": (
         {"res/dependencies.toml": "[final]\nb = []\n"},
         "res/final/b.sql:2:6: final.b reads tmp.a, but the map does not say so: the order is not safe",

@@ -21,6 +21,12 @@ class Place:
     length: int = 1
 
 
+def place_at(text: str, start: int, end: int) -> Place:
+    """The place of the characters from `start` to `end`, both counted from 0, both included."""
+    line_start = text.rfind("\n", 0, start) + 1
+    return Place(text.count("\n", 0, start) + 1, start - line_start + 1, end - start + 1)
+
+
 class SqlError(WarehouseError):
     """The SQL is wrong: running it again would not help.
 

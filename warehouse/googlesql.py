@@ -1,5 +1,6 @@
 """Reading GoogleSQL: one parse per text, kept with what everything else asks of it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,9 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse.errors import Place, SqlError
+from warehouse.errors import place_at as place_at  # told from here too
 from warehouse.names import TableName
+from warehouse.syntax_errors import syntax_error, unclosed_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,14 @@ def parse_query(text: str) -> Query:
         raise SqlError(
             f"the script holds {len(statements)} statements",
             hint="keep one SELECT, give each other table its own script",
+            place=_place_of_part(text, 1),
         )
     tree = statements[0]
     if not isinstance(tree, exp.Query):
         raise SqlError(
-            f"the script is not a query but {_kind(tree)}", hint="write one SELECT; the table is made from it"
+            f"the script is not a query but {_kind(tree)}",
+            hint="write one SELECT; the table is made from it",
+            place=_place_of_part(text, 0),
         )
     return Query(text, tree)
 
@@ -90,19 +96,21 @@ def parse_script(text: str) -> list[Statement]:
     ]
 
 
-def place_at(text: str, start: int, end: int) -> Place:
-    """The place of the characters from `start` to `end`, both counted from 0, both included."""
-    line_start = text.rfind("\n", 0, start) + 1
-    return Place(text.count("\n", 0, start) + 1, start - line_start + 1, end - start + 1)
+def place_of(text: str, node: exp.Expr) -> Place | None:
+    """Where a part of the text's syntax tree stands; None for one that left no mark in the text."""
+    marks = [found.meta for found in node.walk() if "start" in found.meta]
+    if not marks:
+        return None
+    return place_at(text, min(mark["start"] for mark in marks), max(mark["end"] for mark in marks))
 
 
 def _parse(text: str) -> list[exp.Expr]:
     try:
         trees = sqlglot.parse(text, dialect="bigquery")
     except ParseError as error:
-        raise _syntax_error(error) from error
+        raise syntax_error(text, error) from error
     except TokenError as error:
-        raise SqlError("the SQL cannot be read", hint="is a quote, a back-tick or a comment left open?") from error
+        raise unclosed_error(text) from error
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
@@ -117,18 +125,11 @@ def _parts(text: str) -> Iterator[tuple[int, int]]:
             tokens = []
 
 
-def _syntax_error(error: ParseError) -> SqlError:
-    detail = error.errors[0] if error.errors else {}
-    highlight = detail.get("highlight") or " "
-    place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
-    return SqlError(f"syntax error at {highlight!r}: {_in_words(detail.get('description') or '')}", place=place)
-
-
-def _in_words(description: str) -> str:
-    """What sqlglot says is wrong, without its classes' names."""
-    if description.startswith("Required keyword"):
-        return "something is missing before it"
-    return "this is not expected here" if description.startswith("Invalid expression") else description
+def _place_of_part(text: str, number: int) -> Place:
+    """Where a statement's first word stands; statements are counted from 0."""
+    start, end = list(_parts(text))[number]
+    word = re.match(r"\w+", text[start : end + 1])
+    return place_at(text, start, start + (len(word.group()) if word else 1) - 1)
 
 
 def _kind(tree: exp.Expr) -> str:

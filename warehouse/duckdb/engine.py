@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -11,7 +12,8 @@ import tenacity
 
 from warehouse.duckdb.append import append_rows
 from warehouse.duckdb.file import DuckDBFile
-from warehouse.duckdb.translate import googlesql_type, prepare, quoted, translate, translate_statement
+from warehouse.duckdb.translate import googlesql_type, prepare, quoted, translate_statement
+from warehouse.duckdb.translations import Translations
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.errors import Cancelled, SqlError, TableNotFound, Transient, WarehouseError
 from warehouse.googlesql import Query, Statement
@@ -29,6 +31,7 @@ class DuckDBWarehouse:
 
     def __init__(self, path: Path, patience: float = 30.0) -> None:
         self._file = DuckDBFile(path, prepare, patience)
+        self._translations = Translations()
 
     def tables(self, dataset: str) -> list[TableName]:
         with self._cursor() as cursor:
@@ -66,8 +69,8 @@ class DuckDBWarehouse:
 
     def build(self, table: TableName, query: Query, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
         def replace(cursor: duckdb.DuckDBPyConnection) -> int:
-            sql = translate(query, lambda read: _columns(cursor, read))
-            [(rows,)] = cursor.execute(f"CREATE OR REPLACE TABLE {_identifier(table)} AS {sql}").fetchall()
+            translation = self._translations.of(query, lambda read: _columns(cursor, read))
+            [(rows,)] = cursor.execute(f"CREATE OR REPLACE TABLE {_identifier(table)} AS {translation.sql}").fetchall()
             return int(rows)
 
         started = time.monotonic()
@@ -78,7 +81,11 @@ class DuckDBWarehouse:
         return self._in_transaction(lambda cursor: append_rows(cursor, table, _columns(cursor, table), appends))
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
-        raise NotImplementedError
+        with self._cursor() as cursor:
+            translation = self._translations.of(
+                query, lambda read: stand_ins[read] if read in stand_ins else _columns(cursor, read)
+            )
+        return QueryPlan(translation.columns)
 
     def __enter__(self) -> Self:
         return self
@@ -136,14 +143,15 @@ def _identifier(table: TableName) -> str:
 
 
 def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
-    found = cursor.execute(
-        "SELECT column_name, data_type, is_nullable FROM duckdb_columns()"
-        " WHERE schema_name = ? AND table_name = ? ORDER BY column_index",
-        [table.dataset, table.name],
-    ).fetchall()
-    if not found:
-        raise TableNotFound(table)
-    return tuple(Column(name, googlesql_type(type_), required=not nullable) for name, type_, nullable in found)
+    """DESCRIBE looks one table up; `duckdb_columns()` goes through the whole catalogue (8 ms with 1,000 tables)."""
+    try:
+        found = cursor.execute(f"DESCRIBE {_identifier(table)}").fetchall()
+    except duckdb.CatalogException as error:
+        raise TableNotFound(table) from error
+    return tuple(Column(name, _googlesql_type(type_), required=nullable == "NO") for name, type_, nullable, *_ in found)
+
+
+_googlesql_type = lru_cache(1000)(googlesql_type)
 
 
 @contextmanager

@@ -130,11 +130,8 @@ def aligned(node: exp.Expr, scope: Scope, word: str, parts: list[Relation]) -> t
     first = parts[0]
     for part in parts:
         if len(part.columns) != len(first.columns):
-            wrong(
-                scope.script.text,
-                node,
-                f"{word}: one query has {len(first.columns)} columns, another {len(part.columns)}",
-            )
+            reason = f"{word}: one query has {len(first.columns)} columns, another {len(part.columns)}"
+            wrong(scope.script.text, node, reason, "let each give the same columns")
     kinds = []
     for index, column in enumerate(first.columns):
         kind = supertype(part.columns[index].value for part in parts)

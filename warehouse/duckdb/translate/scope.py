@@ -150,7 +150,8 @@ class Scope:
         if len(found) > 1:
             wrong(self.script.text, node, f"column {path[0]}.{path[1]} is ambiguous")
         if not found:
-            hint = closest(path[1], [column.name for column in source.columns if column.name])
+            names = [column.name for column in source.columns if column.name]
+            hint = closest(path[1], names) or f"its columns are {', '.join(names)}"
             wrong(self.script.text, node, f"{path[0]} has no column {path[1]}", hint)
         return self.fields(node, found[0], path[2:])
 
@@ -165,10 +166,11 @@ class Scope:
         if value.type.name == "JSON":
             return Typed(f"json_extract({value.sql}, {string_sql(json_key(name))})", value.type)
         if value.type.name != "STRUCT":
-            wrong(self.script.text, node, f"a {value.type} has no field {name}")
+            wrong(self.script.text, node, f"a {value.type} has no field {name}", "only a STRUCT has fields")
         found = [i for i, known in enumerate(value.type.fields) if known.name.casefold() == name.casefold()]
         if not found:
-            hint = closest(name, [known.name for known in value.type.fields])
+            fields = [known.name for known in value.type.fields if known.name]
+            hint = closest(name, fields) or f"its fields are {', '.join(fields) or 'all without names'}"
             wrong(self.script.text, node, f"{value.type} has no field {name}", hint)
         if len(found) > 1:
             wrong(self.script.text, node, f"field {name} is ambiguous in {value.type}")
@@ -176,8 +178,10 @@ class Scope:
         return Typed(field_sql(value.sql, stored), value.type.fields[found[0]].type)
 
     def _closest(self, name: str) -> str:
-        known = [column.name for column in self.columns() if column.name]
-        return closest(name, [*known, *(source.alias for source in self.sources if source.alias)])
+        columns = [column.name for column in self.columns() if column.name]
+        tables = [source.alias for source in self.sources if source.alias]
+        known = f"the tables here are named {', '.join(tables)}" if tables else "there is no FROM to take it from"
+        return closest(name, [*columns, *tables]) or known
 
     def compile_whole(self, node: exp.Expr) -> Typed:
         """A whole item of SELECT or ORDER BY."""

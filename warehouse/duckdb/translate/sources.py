@@ -144,7 +144,12 @@ def unnest(node: exp.Unnest, scope: Scope) -> str:
 def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str | None) -> str:
     """An array's elements as rows, its names put into `scope`."""
     if value.type.element is None:
-        wrong(scope.script.text, node, f"UNNEST takes an array, not {value.type}")
+        wrong(
+            scope.script.text,
+            node,
+            f"UNNEST takes an array, not {value.type}",
+            "name an ARRAY, or make one: SPLIT(…), […]",
+        )
     own = scope.script.alias()
     source = value_source(alias, Typed(f"{own}.v", value.type.element))
     if offset is not None:
@@ -182,7 +187,8 @@ def joined(node: exp.Expr, scope: Scope) -> str:
     if not node.args.get("on"):
         if isinstance(node.this, exp.Unnest) or right.startswith("LATERAL"):
             return f"{words}{right} ON true"
-        wrong(scope.script.text, node, f"{side or 'INNER'} JOIN needs ON or USING".strip())
+        reason = f"{side or 'INNER'} JOIN needs ON or USING"
+        wrong(scope.script.text, node, reason, "write ON and a condition after it, or CROSS JOIN")
     return f"{words}{right} ON {condition(node.args['on'], scope, 'ON')}"
 
 

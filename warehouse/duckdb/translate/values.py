@@ -113,7 +113,8 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
         return Typed(done.sql, done.type)
     if {to.name, value.type.name} == {"INTERVAL", "STRING"}:
         unsupported(scope.script.text, node, f"CAST from {value.type} to {to}")
-    return wrong(scope.script.text, node, f"invalid cast from {value.type} to {to}")
+    reason = f"invalid cast from {value.type} to {to}"
+    return wrong(scope.script.text, node, reason, "convert it with a function")
 
 
 def numeric_literal(node: exp.Expr, scope: Scope, text: str, *, safe: bool) -> Typed:

@@ -8,7 +8,7 @@ from sqlglot import exp
 from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.expressions import handles
-from warehouse.duckdb.translate.functions.known import GOOGLESQL_FUNCTIONS
+from warehouse.duckdb.translate.functions.known import GOOGLESQL_FAMILIES, GOOGLESQL_FUNCTIONS
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
 from warehouse.duckdb.translate.syntax import closest, name_of, unsupported, wrong
 from warehouse.duckdb.translate.text import attempt, bind, is_simple
@@ -64,7 +64,7 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
         return by_signature(node, scope, name, [argument(part, scope) for part in node.expressions])
     if name in EXPRESSIONS["aggregates"]:
         wrong(scope.script.text, node, f"aggregate function {name} is not allowed here")
-    if name in GOOGLESQL_FUNCTIONS:
+    if name in GOOGLESQL_FUNCTIONS or name.startswith(GOOGLESQL_FAMILIES):
         unsupported(scope.script.text, node, f"{name}")
     known = [*HANDLERS, *SIGNATURES, *GOOGLESQL_FUNCTIONS]
     return wrong(scope.script.text, node, f"there is no function {name}", closest(name, known))

@@ -1,0 +1,55 @@
+"""`refresh graph`: what is built from what, as a picture; and where columns come from."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from flows.lineage import ColumnName, Lineage
+from flows.picture import mermaid, picture_edges, svg
+from flows.problems import Problem, Refused, closest
+from flows.project import Project, read_project
+from flows.raw_columns import declared_columns
+from flows.select import SelectionError
+from flows.settings import read_settings
+
+
+def run(options: Namespace) -> int:
+    """Print the picture, write it to a file, or print where a table's columns come from; answer the exit code."""
+    project = read_project(read_settings().folder)
+    if options.columns:
+        print("\n".join(_columns(project, options.columns)))
+    elif options.svg:
+        _write(Path(options.svg), svg(picture_edges(project)))
+        print(f"wrote {options.svg}")
+    else:
+        print(mermaid(picture_edges(project)))
+    return 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise Refused([Problem(path, None, f"the picture cannot be written: {error.strerror}")]) from error
+
+
+def _columns(project: Project, name: str) -> Iterator[str]:
+    """A tree for each column of a script's table, down to the tables that no script builds."""
+    tables = {str(table): table for table in project.graph.order}
+    if name not in tables:
+        hint = closest(name, tables) or "`refresh graph` shows all tables"
+        raise SelectionError(f"--columns {name}: no script builds {name}; {hint}")
+    declared, _ = declared_columns(project.folder / "db_init")
+    known = {table: [column.name for column in columns] for table, columns in declared.items()}
+    lineage = Lineage(project.scripts, known)
+    for column in lineage.of(tables[name]):
+        yield f"{name}.{column}"
+        yield from _origins(lineage, ColumnName(tables[name], column), "")
+
+
+def _origins(lineage: Lineage, column: ColumnName, lead: str) -> Iterator[str]:
+    origins = sorted(lineage.of(column.table).get(column.column, ()))
+    for number, origin in enumerate(origins, start=1):
+        is_last = number == len(origins)
+        yield f"{lead}{'└─' if is_last else '├─'} {origin}"
+        yield from _origins(lineage, origin, f"{lead}{'   ' if is_last else '│  '}")

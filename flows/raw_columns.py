@@ -1,0 +1,75 @@
+"""The columns of the raw tables: as the scripts in db_init/ create them, or as the warehouse has them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlglot import exp
+
+from flows.db_init import read_init_scripts
+from flows.planning import Columns
+from flows.problems import Problem, sql_problem
+from warehouse.duckdb.stand_ins import EmptyTables
+from warehouse.engine import Warehouse
+from warehouse.errors import SqlError, TableNotFound
+from warehouse.googlesql import Statement, parse_query, place_of
+from warehouse.names import TableName
+from warehouse.types import Column, type_of
+
+
+def declared_columns(folder: Path) -> tuple[dict[TableName, Columns], list[Problem]]:
+    """The columns of the tables that the scripts in `folder` create, without running any, and what is wrong with
+    those scripts. A table is left out if its columns cannot be told from the text."""
+    scripts, problems = read_init_scripts(folder)
+    tables = EmptyTables()
+    found: dict[TableName, Columns] = {}
+    for path, statements in scripts.items():
+        for statement in statements:
+            try:
+                _follow(statement, found, tables)
+            except SqlError as error:
+                problems.append(sql_problem(path, error))
+    return found, problems
+
+
+def live_columns(warehouse: Warehouse, tables: Iterable[TableName]) -> dict[TableName, Columns]:
+    """The columns of those of `tables` that the warehouse has. Raises WarehouseError."""
+    found = {}
+    for table in sorted(tables):
+        try:
+            found[table] = warehouse.columns(table)
+        except TableNotFound:
+            continue
+    return found
+
+
+def _follow(statement: Statement, found: dict[TableName, Columns], tables: EmptyTables) -> None:
+    """Note what a statement does to the columns of its table. Raises SqlError."""
+    target, tree = statement.target, statement.tree
+    if target is None or isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
+        return
+    found.pop(target, None)
+    columns = _created(statement, tables) if isinstance(tree, exp.Create) else None
+    if columns:
+        found[target] = columns
+        tables.add(target, columns)
+
+
+def _created(statement: Statement, tables: EmptyTables) -> Columns | None:
+    """The columns of a CREATE TABLE: as listed with their types, or else those of its query."""
+    tree = statement.tree
+    listed = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
+    definitions = [item for item in listed if isinstance(item, exp.ColumnDef)]
+    if definitions and all(definition.args.get("kind") for definition in definitions):
+        return tuple(_column(statement, definition) for definition in definitions)
+    if isinstance(tree.expression, exp.Query):
+        return tables.columns_of(parse_query(tree.expression.sql("bigquery")))
+    return None
+
+
+def _column(statement: Statement, definition: exp.ColumnDef) -> Column:
+    try:
+        type_ = type_of(definition.args["kind"])
+    except ValueError as error:
+        raise SqlError(str(error), place=place_of(statement.text, definition)) from error
+    kinds = [constraint.args.get("kind") for constraint in definition.constraints]
+    return Column(definition.name, type_, required=any(isinstance(kind, exp.NotNullColumnConstraint) for kind in kinds))

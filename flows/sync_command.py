@@ -1,0 +1,25 @@
+"""`refresh sync`: the dependency map, brought in line with the SQL."""
+
+from argparse import Namespace
+from difflib import unified_diff
+
+from flows.project import MAP
+from flows.settings import read_settings
+from flows.sync import sync_map, write_map
+
+
+def run(options: Namespace) -> int:
+    """Show the difference, write it unless `--check` says not to, and answer the exit code: with `--check` 1 if there
+    is a difference. Raises Refused, and then nothing is written."""
+    res = read_settings().folder / "res"
+    path = res / MAP
+    old, new = sync_map(res, path)
+    if new == old:
+        print(f"{path} agrees with the SQL")
+        return 0
+    difference = unified_diff(old.splitlines(), new.splitlines(), str(path), str(path), lineterm="")
+    print("\n".join(difference))
+    if options.check:
+        return 1
+    write_map(path, new)
+    return 0

@@ -1,0 +1,5 @@
+SELECT
+  category_id,
+  COUNT(*)
+FROM `raw.products`
+GROUP BY category_id

@@ -1,0 +1,4 @@
+SELECT p.id, c.id
+FROM `raw.products` AS p
+INNER JOIN `raw.categories` AS c
+  ON c.id = p.category_id

@@ -1,0 +1,2 @@
+SELECT id, name AS ID
+FROM `raw.products`

@@ -1,0 +1,4 @@
+CREATE OR REPLACE TABLE raw.products (
+  id INT64,
+  name STRNG
+);

@@ -1,0 +1,1 @@
+SELECT id, name, category_id FROM `raw.products`

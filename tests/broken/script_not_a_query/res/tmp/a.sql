@@ -1,0 +1,1 @@
+CREATE TABLE tmp.a AS SELECT 1 AS id

@@ -1,0 +1,2 @@
+SELECT id, CAST(created AS INT64) AS day
+FROM `raw.products`

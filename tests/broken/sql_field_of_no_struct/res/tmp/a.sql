@@ -1,0 +1,2 @@
+SELECT id, name.first AS first
+FROM `raw.products`

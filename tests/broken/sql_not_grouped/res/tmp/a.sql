@@ -1,0 +1,3 @@
+SELECT category_id, name, COUNT(*) AS products
+FROM `raw.products`
+GROUP BY category_id

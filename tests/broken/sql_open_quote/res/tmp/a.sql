@@ -1,0 +1,2 @@
+SELECT id, 'none AS name
+FROM `raw.products`

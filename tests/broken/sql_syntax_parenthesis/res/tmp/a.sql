@@ -1,0 +1,3 @@
+SELECT
+  COALESCE(name, 'none' AS name
+FROM `raw.products`

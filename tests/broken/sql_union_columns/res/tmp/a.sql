@@ -1,0 +1,3 @@
+SELECT id, name FROM `raw.products`
+UNION ALL
+SELECT id FROM `raw.categories`

@@ -1,0 +1,3 @@
+SELECT id FROM `raw.products`
+UNION ALL
+SELECT category_name FROM `raw.categories`

@@ -1,0 +1,2 @@
+SELECT q.id
+FROM `raw.products` AS p

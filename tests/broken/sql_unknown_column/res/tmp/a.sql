@@ -1,0 +1,5 @@
+-- one row per product
+SELECT
+  id,
+  nmae
+FROM `raw.products`

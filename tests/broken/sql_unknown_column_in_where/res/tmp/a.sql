@@ -1,0 +1,3 @@
+SELECT id
+FROM `raw.products`
+WHERE prize > 1

@@ -1,0 +1,2 @@
+SELECT p.id, p.categoryid
+FROM `raw.products` AS p

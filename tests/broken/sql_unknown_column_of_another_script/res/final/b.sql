@@ -1,0 +1,2 @@
+SELECT a.id, a.naem
+FROM `tmp.a` AS a

@@ -1,0 +1,2 @@
+SELECT id, maker.city AS city
+FROM `raw.products`

@@ -1,0 +1,2 @@
+SELECT id, UPER(name) AS name
+FROM `raw.products`

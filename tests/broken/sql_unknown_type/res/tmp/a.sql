@@ -1,0 +1,2 @@
+SELECT CAST(id AS INTEGR) AS id
+FROM `raw.products`

@@ -1,0 +1,2 @@
+SELECT id, tag
+FROM `raw.products`, UNNEST(name) AS tag

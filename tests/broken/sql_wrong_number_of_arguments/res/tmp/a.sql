@@ -1,0 +1,2 @@
+SELECT id, UPPER(name, 1) AS name
+FROM `raw.products`

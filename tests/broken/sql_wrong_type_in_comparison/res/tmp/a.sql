@@ -1,0 +1,4 @@
+SELECT id
+FROM `raw.products`
+WHERE id = 'one'
+  OR name = 1

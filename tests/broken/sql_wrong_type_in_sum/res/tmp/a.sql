@@ -1,0 +1,2 @@
+SELECT id, name + 1 AS next
+FROM `raw.products`

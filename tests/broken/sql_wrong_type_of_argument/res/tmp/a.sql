@@ -1,0 +1,2 @@
+SELECT id, UPPER(id) AS name
+FROM `raw.products`

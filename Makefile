@@ -57,3 +57,15 @@ $(READY): requirements-uv.txt requirements-dev.txt pyproject.toml
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements-uv.txt requirements-dev.txt
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps --editable .
 	@touch $@
+
+# Prefect on a server: work pools, deployments, workers. README and docs/deploy.md say when to use which.
+.PHONY: deploy worker doctor
+
+deploy: $(READY) server ## create or update Prefect's work pools, deployments and automation
+	@$(BIN)/refresh deploy
+
+worker: $(READY) server ## run what the deployments ask for, on this machine, until Ctrl-C
+	@PREFECT_API_URL=$$($(BIN)/python -m flows.server url) $(BIN)/prefect worker start --pool local
+
+doctor: $(READY) ## say what is set up, what is missing, and how to mend it
+	@$(BIN)/refresh doctor

@@ -11,6 +11,7 @@ from flows.preparation import prepare_refresh
 from flows.schedule import Schedule, returned, run_in_order, run_in_parallel
 from flows.settings import read_settings
 from warehouse.engine import BuildContext, Built
+from warehouse.exclusive import UNDER_WAY, one_at_a_time
 from warehouse.names import TableName
 from warehouse.url import connect
 
@@ -18,7 +19,7 @@ from warehouse.url import connect
 def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = read_settings()
-    with connect(settings.warehouse_url) as warehouse:
+    with connect(settings.warehouse_url) as warehouse, one_at_a_time(settings.warehouse_url, lambda: print(UNDER_WAY)):
         prepared = prepare_refresh(settings.folder, options.select, warehouse)
         build = builder(prepared.project.scripts, warehouse, BuildContext(run=uuid.uuid4().hex))
         try:

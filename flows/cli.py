@@ -95,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     kind = graph.add_mutually_exclusive_group()
     kind.add_argument("--svg", metavar="FILE", help="write the picture as SVG")
     kind.add_argument("--columns", metavar="TABLE", help="show where each column of the table comes from")
+    deploy = commands.add_parser("deploy", help="create or update Prefect's work pools, deployments and automation")
+    deploy.set_defaults(module="flows.deploy_command")
+    doctor = commands.add_parser("doctor", help="say what is set up, what is missing, and how to mend it")
+    doctor.set_defaults(module="flows.doctor_command")
     return parser
 
 

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Any, cast
 
 from prefect import flow, get_run_logger, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as PrefectState
@@ -14,20 +14,22 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.execution import BuildFailed, Execution, Report, TableRun, builder, ignore
+from flows.artifacts import GRAPH_KEY, TABLE_KEY, facts, graph_markdown, table_rows
+from flows.execution import BuildFailed, Execution, Report, builder, ignore
 from flows.graph import Graph
+from flows.notify import tell_of_failure
 from flows.preparation import Prepared, prepare_refresh
 from flows.problems import Refused
 from flows.records import completed_tables, this_flow_run
 from flows.schedule import Schedule, run_in_parallel
 from flows.select import SelectionError
-from flows.settings import read_settings
+from flows.settings import Settings, read_settings
+from flows.version import scripts_version
 from warehouse.engine import BuildContext, Warehouse
 from warehouse.errors import WarehouseError
+from warehouse.exclusive import UNDER_WAY, one_at_a_time
 from warehouse.names import TableName
 from warehouse.url import connect
-
-ARTIFACT_KEY = "refresh"
 
 Future = PrefectFuture[Any]
 _report: ContextVar[Report] = ContextVar("report", default=ignore)
@@ -48,17 +50,23 @@ def reported_to(report: Report) -> Iterator[None]:
     description="Builds the tables of res/ in the order of their dependencies.",
     task_runner=cast("TaskRunner[Future]", ThreadPoolTaskRunner[Any](max_workers=read_settings().workers)),
     validate_parameters=True,
+    on_failure=[tell_of_failure],
+    on_crashed=[tell_of_failure],
 )
 def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectState[Any]:
-    """Build all tables, or those that `select` names (`tmp.variants`, `+tmp.variants`, `tmp.variants+`, `tmp.*`).
+    """Build all tables, or those that are selected. A retried run builds what did not complete before.
 
-    With `in_order`, one table is built after the other. A retried run builds what did not complete before.
+    Args:
+        select: Only these tables, one on a line: tmp.variants, +tmp.variants (and what it is built from), tmp.variants+
+            (and what is built from it), tmp.* (a whole dataset). All tables if there is none.
+        in_order: Build one table after the other, not several at once.
     """
     settings = read_settings()
     warehouse = connect(settings.warehouse_url)
     try:
-        prepared = prepare_refresh(settings.folder, select or [], warehouse)
-        return _run(prepared, warehouse, in_order=in_order)
+        with one_at_a_time(settings.warehouse_url, lambda: get_run_logger().info(UNDER_WAY)):
+            prepared = prepare_refresh(settings.folder, select or [], warehouse)
+            return _run(prepared, warehouse, settings, in_order=in_order)
     except (Refused, SelectionError, WarehouseError) as error:
         return Failed(message=str(error))
     except BaseException:
@@ -68,13 +76,13 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
         warehouse.close()
 
 
-def _run(prepared: Prepared, warehouse: Warehouse, *, in_order: bool) -> PrefectState[Any]:
+def _run(prepared: Prepared, warehouse: Warehouse, settings: Settings, *, in_order: bool) -> PrefectState[Any]:
     flow_run = this_flow_run()
     context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
     build = builder(prepared.project.scripts, warehouse, context)
     execution = Execution(prepared.graph, build, _report.get())
     run_graph(prepared.graph, execution, in_order=in_order)
-    _record(execution)
+    _record(execution, prepared.graph, settings)
     message = execution.summary()
     return Completed(message=message) if execution.succeeded else Failed(message=message)
 
@@ -119,27 +127,12 @@ def _labels(flow_run: FlowRun) -> dict[str, str]:
     return {name: str(value) for name, value in labels.items() if value}
 
 
-def _record(execution: Execution) -> None:
+def _record(execution: Execution, graph: Graph, settings: Settings) -> None:
     """Keep what became of each table with the run. A refresh is not failed by a server that does not take it."""
     try:
-        create_table_artifact(
-            key=ARTIFACT_KEY,
-            table=[_artifact_row(run) for run in execution.runs.values()],
-            description=execution.summary(),
-        )
+        rows = table_rows(execution.runs.values(), settings.price_per_tib)
+        create_table_artifact(key=TABLE_KEY, table=rows, description=execution.summary())
+        told = facts(this_flow_run(), scripts_version(settings.folder))
+        create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(graph, execution.runs, told))
     except Exception:
         get_run_logger().exception("the tables' states could not be recorded")
-
-
-def _artifact_row(run: TableRun) -> dict[str, Any]:
-    built = run.built
-    return {
-        "table": str(run.table),
-        "state": run.state.value,
-        "rows": built.rows if built else None,
-        "bytes": built.bytes_processed if built else None,
-        "cost": None,
-        "seconds": round(built.seconds, 3) if built else None,
-        "job": built.job_link if built else None,
-        "error": run.reason or None,
-    }

@@ -1,12 +1,14 @@
 """Prefect's server for a laptop: found where Prefect's settings say, else started in the background.
 
-`python -m flows.server start` starts one if none answers; `python -m flows.server stop` ends the one that it started.
+`python -m flows.server start` starts one if none answers; `python -m flows.server stop` ends the one that it started;
+`python -m flows.server url` prints where it is.
 """
 
 import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -45,6 +47,11 @@ def stop() -> None:
         print("nothing to stop: no server was started here")
 
 
+def show_url() -> None:
+    """Print where Prefect's API is."""
+    print(configured_url())
+
+
 def configured_url() -> str:
     """Where Prefect's settings say that its API is; on this machine if they say nothing."""
     from prefect.settings import get_current_settings
@@ -71,12 +78,14 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=2) as response:  # noqa: S310 (a URL from the settings)
             return bool(response.status == 200)
+    except urllib.error.HTTPError as error:
+        return url != LOCAL_URL and error.code in (401, 403, 404)  # it wants a key first, as Prefect Cloud does
     except (OSError, ValueError):
         return False
 
 
 if __name__ == "__main__":
     try:
-        {"start": start, "stop": stop}[sys.argv[1]]()
+        {"start": start, "stop": stop, "url": show_url}[sys.argv[1]]()
     except NoServer as error:
         sys.exit(f"error: {error}")

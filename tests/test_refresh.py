@@ -12,7 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prefect import flow
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId, FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterId,
+)
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.flow_engine import run_flow
 from prefect.states import AwaitingRetry
@@ -105,9 +111,10 @@ def task_runs(state: State[Any], count: int) -> dict[str, TaskRun]:
 def artifact_rows(state: State[Any]) -> dict[str, dict[str, Any]]:
     with get_client(sync_client=True) as client:
         [artifact] = client.read_artifacts(
-            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id(state)]))
+            artifact_filter=ArtifactFilter(
+                key=ArtifactFilterKey(any_=["refresh"]), flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id(state)])
+            )
         )
-    assert artifact.key == "refresh"
     assert isinstance(artifact.data, str)
     return {row["table"]: row for row in json.loads(artifact.data)}
 

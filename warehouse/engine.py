@@ -11,7 +11,8 @@ from warehouse.types import Column
 
 Row = Mapping[str, Any]
 """Values by column name: int, float, Decimal, bool, str, bytes, date, time; DATETIME is a naive datetime, TIMESTAMP an
-aware one, JSON its text, ARRAY a list, STRUCT a dict, NULL None. A column left out is NULL."""
+aware one, JSON its text, INTERVAL and GEOGRAPHY the text that CAST reads, ARRAY a list, STRUCT a dict, NULL None. A
+column left out is NULL."""
 
 
 @dataclass(frozen=True, slots=True)

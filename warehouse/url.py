@@ -32,3 +32,8 @@ def _duckdb_path(url: str) -> Path:
     if not url.startswith(prefix) or len(url) == len(prefix):
         raise WarehouseError(f"WAREHOUSE_URL is {url!r}: write duckdb:///path/to/file")
     return Path(url.removeprefix(prefix))
+
+
+def duckdb_path(url: str) -> Path | None:
+    """The file that `url` names; None for another engine's. Raises WarehouseError."""
+    return _duckdb_path(url).resolve() if urlsplit(url).scheme == "duckdb" else None

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -12,14 +13,14 @@ from typing import Any
 import pytest
 
 from tests.emulator.fixtures import QUICK
-from tests.emulator.proxy import Proxy
+from tests.emulator.proxy import Fault, Proxy
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.append import REQUEST_BYTES, insert_sql
 from warehouse.bigquery.rows import check_row
 from warehouse.bigquery.settings import Settings
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.engine import Append, Outcome
-from warehouse.errors import InvalidRow, TableNotFound
+from warehouse.errors import InvalidRow, OutcomeUnknown, TableNotFound, Transient
 from warehouse.googlesql import parse_script
 from warehouse.names import TableName
 from warehouse.types import Column, parse_type
@@ -92,6 +93,13 @@ def test_a_numeric_keeps_all_its_digits(warehouse: BigQueryWarehouse) -> None:
     numbers = [Decimal(text) for text in ("99999999999999999999999999999.999999999", "-0.000000001", "0", "1E+28")]
     warehouse.append(ALL, [Append([{"id": i, "n": number} for i, number in enumerate(numbers)])])
     assert [row[2] for row in sorted(warehouse.first_rows(ALL, 10))] == numbers
+
+
+def test_jsons_null_is_not_taken_for_null(warehouse: BigQueryWarehouse) -> None:
+    warehouse.run_script(parse_script("CREATE TABLE raw.jsons (j JSON, many ARRAY<JSON>, s STRUCT<j JSON>)"))
+    table = TableName("raw", "jsons")
+    warehouse.append(table, [Append([{"j": "null", "many": ["null", '"a"', "{}"], "s": {"j": "null"}}])])
+    assert warehouse.first_rows(table, 1) == [("null", ["null", '"a"', "{}"], {"j": "null"})]
 
 
 def comparable(value: Any, column: Column) -> Any:
@@ -196,6 +204,42 @@ def test_more_than_a_request_holds_is_refused_and_smaller_appends_are_sent_in_se
     warehouse.append(ALL, [Append([{"id": number, "s": long}]) for number in range(3)])
     assert len(inserts(proxy)) == 2
     assert ids(warehouse) == {0: 1, 1: 1, 2: 1}
+
+
+def test_when_a_key_cannot_be_stored_nothing_without_a_key_is(
+    warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
+) -> None:
+    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), replace(QUICK, total=0.2)) as unlucky:
+        proxy.decide = lambda method, _path: Fault.LIMITED if method == "POST" else None
+        with pytest.raises(Transient):
+            unlucky.append(ALL, [Append([{"id": 1}]), Append([{"id": 2}], key="k")])
+    proxy.decide = lambda _method, _path: None
+    assert ids(warehouse) == {}
+    assert {body["configuration"]["labels"].get("fingerprint") is None for body in inserts(proxy)} == {False}
+
+
+def test_when_a_part_is_stored_the_rest_is_not_called_safe_to_send_again(
+    warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
+) -> None:
+    long = "x" * (REQUEST_BYTES // 2 - 10_000)
+    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), replace(QUICK, total=0.2)) as unlucky:
+        proxy.decide = lambda method, _path: Fault.LIMITED if method == "POST" and inserts(proxy) else None
+        with pytest.raises(OutcomeUnknown, match="a part of the rows was stored"):
+            unlucky.append(ALL, [Append([{"id": number, "s": long}]) for number in range(3)])
+    proxy.decide = lambda _method, _path: None
+    assert ids(warehouse) == {0: 1, 1: 1}
+
+
+def test_a_value_that_only_bigquery_refuses_is_a_bad_row(warehouse: BigQueryWarehouse) -> None:
+    warehouse.run_script(parse_script("CREATE TABLE raw.places (place GEOGRAPHY)"))
+    with pytest.raises(InvalidRow):
+        warehouse.append(TableName("raw", "places"), [Append([{"place": "nowhere"}])])
+
+
+def test_a_row_may_be_all_null(warehouse: BigQueryWarehouse) -> None:
+    warehouse.run_script(parse_script("CREATE TABLE raw.empty (a INT64, b STRING)"))
+    warehouse.append(TableName("raw", "empty"), [Append([{}, {"b": None}])])
+    assert warehouse.first_rows(TableName("raw", "empty"), 9) == [(None, None), (None, None)]
 
 
 @pytest.mark.parametrize(

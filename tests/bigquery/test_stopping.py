@@ -60,13 +60,13 @@ def test_stopping_the_process_cancels_its_jobs(
         stderr=subprocess.STDOUT,
         text=True,
     )
-    wanted, deadline = (1 if "--in-order" in command else 2), time.monotonic() + 60
+    wanted, deadline = (1 if "--in-order" in command else 2), time.monotonic() + 120
     while len(jobs(bigquery_endpoint, bigquery_project)) < wanted:
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(how)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=120)
     left = jobs(bigquery_endpoint, bigquery_project)
     assert [job["status"]["state"] for job in left] == ["DONE"] * wanted
     assert {job["status"]["errorResult"]["reason"] for job in left} == {"stopped"}

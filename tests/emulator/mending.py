@@ -29,6 +29,8 @@ def mend_sql() -> None:
     executor.rewrite_table_refs = rewrite
     parameters._placeholder_for = lambda _, parameter: f"CAST(? AS {duckdb_type(parameter['parameterType'])})"
     parameters._SCALAR_CONVERTERS["BYTES"] = base64.b64decode
+    for name in ("FLOAT64", "NUMERIC", "BIGNUMERIC"):  # DuckDB's client makes NULL of NaN, and guesses scales
+        parameters._SCALAR_CONVERTERS[name] = str
     parameters._BQ_SCALAR_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 9)"
 
 

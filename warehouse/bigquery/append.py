@@ -8,7 +8,9 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from google.cloud import bigquery
 
@@ -18,7 +20,7 @@ from warehouse.bigquery.parameters import RowsParameter, stored
 from warehouse.bigquery.rows import check_row
 from warehouse.bigquery.schema import quoted
 from warehouse.engine import Append, Outcome, Row
-from warehouse.errors import InvalidRow
+from warehouse.errors import InvalidRow, OutcomeUnknown, SqlError, WarehouseError
 from warehouse.names import TableName
 from warehouse.types import Column
 
@@ -45,44 +47,51 @@ class Sender:
     config: Callable[[dict[str, str]], bigquery.QueryJobConfig]
 
     def send(self, target: Target, appends: Sequence[Append]) -> list[Outcome]:
-        """One outcome per Append. Raises InvalidRow before anything is stored."""
+        """One outcome per Append. Raises InvalidRow before anything is stored.
+
+        Appends with a key are sent first, so that an error of theirs finds nothing stored that may not be sent again.
+        """
         for row in (row for append in appends for row in append.rows):
             check_row(row, target.columns)
         groups = list(_groups(appends, [_size(target, append.rows) for append in appends]))
-        outcomes: dict[int, Outcome] = {}
-        for group, outcome in zip(groups, self._send_groups(target, appends, groups), strict=True):
-            outcomes.update(dict.fromkeys(group, outcome))
-        return [outcomes[i] for i in range(len(appends))]
+        keyed = [append for append in appends if append.key is not None]
+        outcomes = iter(self._send_keyed(target, keyed))
+        for number, group in enumerate(groups):
+            with _nothing_stored_before(number):
+                self._send_unkeyed(target, group)
+        return [Outcome.STORED if append.key is None else next(outcomes) for append in appends]
 
-    def _send_groups(self, target: Target, appends: Sequence[Append], groups: list[list[int]]) -> list[Outcome]:
-        def send(group: list[int]) -> Outcome:
-            return self._send_one(target, [appends[i] for i in group])
-
-        if len(groups) < 2:
-            return [send(group) for group in groups]
+    def _send_keyed(self, target: Target, appends: Sequence[Append]) -> list[Outcome]:
+        """Each a job of its own, since its key is the job's id."""
+        if len(appends) < 2:
+            return [self._send_one(target, append) for append in appends]
         with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            return list(pool.map(send, groups))
+            return list(pool.map(partial(self._send_one, target), appends))
 
-    def _send_one(self, target: Target, appends: Sequence[Append]) -> Outcome:
-        """One job: for one Append with a key, or for some without."""
-        key, rows = appends[0].key, [row for append in appends for row in append.rows]
-        if not rows:
+    def _send_one(self, target: Target, append: Append) -> Outcome:
+        fingerprint = names.fingerprint_label(append.fingerprint)
+        name = names.append_name(target.table, append.key or "")
+        if not append.rows:
             return Outcome.STORED
-        if key is None:
-            self._insert(target, rows, f"append-{secrets.token_hex(16)}", {})
-            return Outcome.STORED
-        fingerprint = names.fingerprint_label(appends[0].fingerprint)
-        finished = self._insert(target, rows, names.append_name(target.table, key), {"fingerprint": fingerprint})
+        finished = self._insert(target, append.rows, name, {"fingerprint": fingerprint})
         if finished.ours:
             return Outcome.STORED
         same = finished.job.labels.get("fingerprint") == fingerprint
         return Outcome.REPLAYED if same else Outcome.KEY_REUSED
 
+    def _send_unkeyed(self, target: Target, appends: Sequence[Append]) -> None:
+        rows = [row for append in appends for row in append.rows]
+        if rows:
+            self._insert(target, rows, f"append-{secrets.token_hex(16)}", {})
+
     def _insert(self, target: Target, rows: Sequence[Row], name: str, labels: dict[str, str]) -> Finished:
         columns = _written(target, rows)
         config = self.config({"table": str(target.table), **labels})
         config.query_parameters = [RowsParameter(columns, rows)]
-        return self.jobs.run(name, insert_sql(target.path, columns), config)
+        try:
+            return self.jobs.run(name, insert_sql(target.path, columns), config)
+        except SqlError as error:  # the statement is ours and right: a value is not
+            raise InvalidRow(error.reason) from error
 
 
 def insert_sql(path: str, columns: Sequence[Column]) -> str:
@@ -98,19 +107,30 @@ def _written(target: Target, rows: Sequence[Row]) -> list[Column]:
     return [column for column in target.columns if column.name in named] or [target.columns[0]]
 
 
-def _groups(appends: Sequence[Append], sizes: Sequence[int]) -> Iterator[list[int]]:
-    """What goes into one job each: an Append with a key alone, those without together as far as a request reaches."""
-    group: list[int] = []
-    for i, append in enumerate(appends):
+def _groups(appends: Sequence[Append], sizes: Sequence[int]) -> Iterator[list[Append]]:
+    """The Appends without a key, together as far as one request reaches."""
+    group: list[Append] = []
+    room = REQUEST_BYTES
+    for append, size in zip(appends, sizes, strict=True):
         if append.key is not None:
-            yield [i]
-        elif group and sum(sizes[j] for j in group) + sizes[i] > REQUEST_BYTES:
+            continue
+        if size > room:
             yield group
-            group = [i]
-        else:
-            group.append(i)
-    if group:
-        yield group
+            group, room = [], REQUEST_BYTES
+        group.append(append)
+        room -= size
+    yield group
+
+
+@contextmanager
+def _nothing_stored_before(number: int) -> Iterator[None]:
+    """Raises OutcomeUnknown if a group fails and it is not the first: what was stored must not be sent again."""
+    try:
+        yield
+    except WarehouseError as error:
+        if number == 0:
+            raise
+        raise OutcomeUnknown(f"a part of the rows was stored, the others were not: {error}") from error
 
 
 def _size(target: Target, rows: Sequence[Row]) -> int:

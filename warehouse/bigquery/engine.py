@@ -16,7 +16,7 @@ from warehouse.bigquery.client import open_client
 from warehouse.bigquery.errors import google_errors
 from warehouse.bigquery.jobs import Jobs
 from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
-from warehouse.bigquery.schema import column_of, plain_value, quoted
+from warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse.bigquery.settings import Settings, Waits
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.errors import SqlError, TableNotFound, WarehouseError
@@ -59,10 +59,9 @@ class BigQueryWarehouse:
 
     def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
         found = self._table(table)
-        kinds = [column_of(field).type for field in found.schema]
+        found.schema = [read_as_text(field) for field in found.schema]
         with google_errors():
-            rows = list(self._client.list_rows(found, max_results=limit, **self._patience))
-        return [tuple(map(plain_value, row.values(), kinds)) for row in rows]
+            return [row.values() for row in self._client.list_rows(found, max_results=limit, **self._patience)]
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
         for dataset in datasets:

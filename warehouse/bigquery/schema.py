@@ -3,7 +3,6 @@
 https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema
 """
 
-import json
 from typing import Any
 
 from google.cloud.bigquery import SchemaField
@@ -44,12 +43,12 @@ def type_sql(kind: SqlType) -> str:
     return kind.name
 
 
-def plain_value(value: Any, kind: SqlType) -> Any:
-    """A value that the client library read, as `warehouse.engine.Row` has it: JSON is its text."""
-    if value is None:
-        return None
-    if kind.element is not None:
-        return [plain_value(each, kind.element) for each in value]
-    if kind.name == "STRUCT":
-        return {field.name: plain_value(value.get(field.name), field.type) for field in kind.fields}
-    return json.dumps(value) if kind.name == "JSON" else value
+def read_as_text(field: SchemaField) -> SchemaField:
+    """The field with STRING for JSON, so that the client library gives JSON's text: it takes JSON's null for NULL."""
+    return SchemaField.from_api_repr(_with_text(field.to_api_repr()))
+
+
+def _with_text(resource: dict[str, Any]) -> dict[str, Any]:
+    if "fields" in resource:
+        return {**resource, "fields": list(map(_with_text, resource["fields"]))}
+    return {**resource, "type": "STRING"} if resource["type"] == "JSON" else resource

@@ -19,6 +19,7 @@ def append_rows(
     cursor: duckdb.DuckDBPyConnection, table: TableName, columns: tuple[Column, ...], appends: Sequence[Append]
 ) -> list[Outcome]:
     """Store the rows of all `appends` that are new, in the transaction that `cursor` is in. Raises InvalidRow."""
+    _check_names(columns, appends)
     outcomes = _claim_keys(cursor, table, appends)
     rows = [
         row
@@ -29,6 +30,15 @@ def append_rows(
     if rows:
         _insert(cursor, table, columns, rows)
     return outcomes
+
+
+def _check_names(columns: tuple[Column, ...], appends: Sequence[Append]) -> None:
+    """A value of a column that was dropped since somebody looked must not vanish."""
+    known = {column.name for column in columns}
+    for append in appends:
+        for row in append.rows:
+            if unknown := row.keys() - known:
+                raise InvalidRow(f"there is no column {min(unknown)}")
 
 
 def _claim_keys(cursor: duckdb.DuckDBPyConnection, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
@@ -109,4 +119,14 @@ def _stored(column: Column, value: Any) -> Any:
         return [_stored(Column("", column.type.element), item) for item in value or ()]
     if value is not None and column.type.name in ("NUMERIC", "BIGNUMERIC"):
         return str(value)
+    if value is not None and column.type.name == "INTERVAL":
+        return _interval(value)
     return value
+
+
+def _interval(text: str) -> str:
+    """GoogleSQL's canonical `[-]Y-M [-]D [-]H:M:S[.F]` as DuckDB reads it."""
+    months, days, clock = text.split(" ")
+    sign = "-" if months.startswith("-") else ""
+    years, months = months.removeprefix("-").split("-")
+    return f"{sign}{years} years {sign}{months} months {days} days {clock}"

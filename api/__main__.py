@@ -1,0 +1,45 @@
+"""`python -m api`: the API in one process."""
+
+import logging
+import sys
+
+import uvicorn
+from pydantic import ValidationError
+
+from api.app import create_app
+from api.settings import Settings
+from warehouse.errors import WarehouseError
+from warehouse.url import connect
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl-C. A wrong setting ends with exit code 2 and a line that says which."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        settings = Settings()
+        app = create_app(settings, connect(settings.warehouse_url))
+    except ValidationError as error:
+        for fault in error.errors():
+            print(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}", file=sys.stderr)
+        sys.exit(2)
+    except WarehouseError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=30,
+    )
+
+
+def _variable(name: str) -> str:
+    return name if name.isupper() else f"API_{name.upper()}"
+
+
+if __name__ == "__main__":
+    main()

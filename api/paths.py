@@ -1,0 +1,8 @@
+"""Paths that are the API's own: a raw table of such a name is reached at /tables/<table>."""
+
+RESERVED = frozenset({"run", "health", "schema", "metrics", "tables"})
+
+
+def table_path(name: str) -> str:
+    """The shortest path that reaches the raw table."""
+    return f"/tables/{name}" if name in RESERVED else f"/{name}"

@@ -1,0 +1,58 @@
+"""One client of Prefect's API for the whole process, made when it is first needed: importing Prefect takes seconds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+
+from api.problems import Problem, retry_after
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+
+CALL_SECONDS = 20.0
+
+
+class Prefect:
+    """Hands out the client; whatever goes wrong with Prefect becomes a Problem."""
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+        self._client: PrefectClient | None = None
+        self._connecting = asyncio.Lock()
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator["PrefectClient"]:
+        """A connected client, for one or a few calls. Raises Problem when Prefect cannot be reached."""
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                yield await self._connected()
+        except (httpx.HTTPError, TimeoutError, OSError) as error:
+            raise unavailable(f"Prefect's API does not answer ({type(error).__name__}).") from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._stack.aclose()
+
+    async def _connected(self) -> "PrefectClient":
+        async with self._connecting:
+            if self._client is None:
+                self._client = await self._stack.enter_async_context(await asyncio.to_thread(_new_client))
+            return self._client
+
+
+def unavailable(detail: str) -> Problem:
+    """Prefect cannot be used; `detail` says why."""
+    return Problem("prefect-unavailable", detail, headers=retry_after(5))
+
+
+def _new_client() -> "PrefectClient":
+    """Without an address Prefect would start a temporary server, whose runs no worker would ever see."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import get_current_settings
+
+    if not get_current_settings().api.url:
+        raise unavailable("PREFECT_API_URL is not set: the API does not know where Prefect is.")
+    return get_client()

@@ -1,0 +1,239 @@
+"""Asking Prefect for a refresh. Every accepted request is followed by a refresh that starts after it; at most one that
+the API made waits, and further requests get that one.
+
+Runs that the API makes form a chain: the next one is created with an idempotency key made of the last one's id, so that
+requests at the same instant, in whatever process, create one run between them. A run that waits when it is looked at
+starts later than the request that looks, and so serves it. See docs/api.md.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from api.prefect_client import Prefect
+from api.problems import Problem, retry_after
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import DeploymentResponse
+
+TAG = "api"
+WAITING = frozenset({"Scheduled", "Late", "AwaitingConcurrencySlot"})
+LONGEST_START = timedelta(minutes=10)  # a run that is Pending for longer has lost its machine
+DUE_WITHIN = timedelta(seconds=5)
+
+
+class Runs:
+    """Runs of one deployment, `flow/deployment`."""
+
+    def __init__(self, prefect: Prefect, deployment: str) -> None:
+        self._prefect, self._name = prefect, deployment
+        self._keys: set[str] = set()
+        self._one_at_a_time = asyncio.Lock()
+        self._not_begun: dict[tuple[str, ...], asyncio.Task[FlowRun]] = {}
+
+    async def ask(self, select: Sequence[str], key: str | None, request: str) -> "FlowRun":
+        """A run that starts after this call and builds at least what `select` names (all, when it names nothing).
+
+        `request` is the request's id, kept as a tag. Raises Problem.
+        """
+        if key is None:
+            return await asyncio.shield(self._shared(tuple(select), request))
+        with self._claim(key):
+            async with self._one_at_a_time, self._prefect.client() as client:
+                deployment = await self.deployment(client)
+                tags = _key_tags(key, select)
+                if found := await self._asked_before(client, deployment, tags):
+                    return found
+                return await _coalesce(client, deployment, select, [f"request:{request}", *tags])
+
+    def _shared(self, select: tuple[str, ...], request: str) -> "asyncio.Task[FlowRun]":
+        """The next look at Prefect for this selection that has not begun: requests that arrive until then share it."""
+        if select not in self._not_begun:
+            self._not_begun[select] = asyncio.create_task(self._look(select, request))
+        return self._not_begun[select]
+
+    async def _look(self, select: tuple[str, ...], request: str) -> "FlowRun":
+        async with self._one_at_a_time:
+            del self._not_begun[select]
+            async with self._prefect.client() as client:
+                return await _coalesce(client, await self.deployment(client), select, [f"request:{request}"])
+
+    async def get(self, identity: UUID) -> "FlowRun":
+        """The run of that id. Raises Problem when there is none, or it is another flow's."""
+        from prefect.exceptions import ObjectNotFound
+
+        async with self._prefect.client() as client:
+            try:
+                run = await client.read_flow_run(identity)
+                flow = await client.read_flow(run.flow_id)
+            except ObjectNotFound:
+                raise _unknown(identity) from None
+        if flow.name != self._name.partition("/")[0]:
+            raise _unknown(identity)
+        return run
+
+    async def deployment(self, client: "PrefectClient") -> "DeploymentResponse":
+        """The deployment. Raises Problem when Prefect has none of that name."""
+        from prefect.exceptions import ObjectNotFound
+
+        try:
+            return await client.read_deployment_by_name(self._name)
+        except ObjectNotFound:
+            detail = f"Prefect has no deployment {self._name}; deploy it, or set API_DEPLOYMENT."
+            raise Problem("deployment-missing", detail, headers=retry_after(30)) from None
+
+    async def check(self) -> None:
+        """Raise Problem unless a run could be asked for."""
+        async with self._prefect.client() as client:
+            await self.deployment(client)
+
+    async def _asked_before(
+        self, client: "PrefectClient", deployment: "DeploymentResponse", tags: Sequence[str]
+    ) -> "FlowRun | None":
+        found = await _newest(client, deployment, tags[:1]) if tags else None
+        if found and tags[1] not in found.tags:
+            raise Problem("key-reused", "The key belongs to a request with another selection.")
+        return found
+
+    @contextmanager
+    def _claim(self, key: str | None) -> Iterator[None]:
+        if key is None:
+            yield
+            return
+        if key in self._keys:
+            raise Problem("key-in-use", "Wait for the first request's answer.", headers=retry_after(1))
+        self._keys.add(key)
+        try:
+            yield
+        finally:
+            self._keys.remove(key)
+
+
+def run_to_json(run: "FlowRun") -> dict[str, Any]:
+    """What the answers say about a run."""
+    moment = {"created": run.created, "started": run.start_time, "ended": run.end_time}
+    return {
+        "id": str(run.id),
+        "name": run.name,
+        "state": run.state.name if run.state else "Unknown",
+        "message": (run.state.message if run.state else None) or None,
+        "select": list(run.parameters.get("select") or []),
+        **{name: at.isoformat() if at else None for name, at in moment.items()},
+        "seconds": round(run.total_run_time.total_seconds(), 3),
+    }
+
+
+async def _coalesce(
+    client: "PrefectClient", deployment: "DeploymentResponse", select: Sequence[str], tags: list[str]
+) -> "FlowRun":
+    last = await _newest(client, deployment, [TAG])
+    for run in [last] if last and _serves(last, select) else await _others_waiting(client, deployment):
+        if _serves(run, select):
+            return await _joined(client, run, tags)
+    while True:
+        if last and await _widened(client, last):
+            return await _joined(client, last, tags)
+        last = await client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={"select": list(select)},
+            tags=[TAG, *tags],
+            idempotency_key=f"api after {last.id}" if last else f"api first of {deployment.id}",
+        )
+        if _serves(last, select):
+            return await _joined(client, last, tags)
+
+
+async def _newest(client: "PrefectClient", deployment: "DeploymentResponse", tags: Sequence[str]) -> "FlowRun | None":
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    runs = await client.read_flow_runs(
+        flow_run_filter=filters.FlowRunFilter(
+            deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
+            tags=filters.FlowRunFilterTags(all_=list(tags)),
+        ),
+        sort=FlowRunSort.ID_DESC,  # Prefect's ids are UUIDs of version 7: the newest is the greatest
+        limit=1,
+    )
+    return runs[0] if runs else None
+
+
+async def _others_waiting(client: "PrefectClient", deployment: "DeploymentResponse") -> "list[FlowRun]":
+    """Runs that a person or a schedule has asked for, and that are due."""
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+    from prefect.types import DateTime
+
+    return await client.read_flow_runs(
+        flow_run_filter=filters.FlowRunFilter(
+            deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
+            state=filters.FlowRunFilterState(
+                type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])
+            ),
+            expected_start_time=filters.FlowRunFilterExpectedStartTime(before_=DateTime.now("UTC") + DUE_WITHIN),
+        ),
+        limit=50,
+    )
+
+
+def _waits(run: "FlowRun") -> bool:
+    """Whether the run has not started: all that it reads, it reads later than now. A retried run (run_count above 0)
+    builds only what had not completed, and so does not count."""
+    if run.state is None or run.run_count:
+        return False
+    if run.state.is_pending():
+        return datetime.now(UTC) - run.state.timestamp < LONGEST_START
+    return run.state.name in WAITING
+
+
+def _serves(run: "FlowRun", select: Sequence[str]) -> bool:
+    """Whether the run waits and will build what `select` names."""
+    return _waits(run) and _covers(run, select)
+
+
+def _covers(run: "FlowRun", select: Sequence[str]) -> bool:
+    selected = run.parameters.get("select") or []
+    return not selected or (bool(select) and set(select) <= set(selected))
+
+
+async def _widened(client: "PrefectClient", run: "FlowRun") -> bool:
+    """Make a waiting run of the API a refresh of everything; False if it may have started before it could know.
+
+    A union of the two selections would cost less, but one client's mistake in its own would fail the other's refresh.
+    """
+    if not _waits(run) or run.state is None or not run.state.is_scheduled():
+        return False
+    run.parameters = {**run.parameters, "select": []}
+    (await client.update_flow_run(run.id, parameters=run.parameters)).raise_for_status()
+    run.state = (await client.read_flow_run(run.id)).state
+    return run.state is not None and run.state.is_scheduled()
+
+
+async def _joined(client: "PrefectClient", run: "FlowRun", tags: list[str]) -> "FlowRun":
+    """Let the run bear the tags of a request with a key, so that the same key finds it again."""
+    if len(tags) > 1 and not set(tags) <= set(run.tags):
+        run.tags = sorted({*(await client.read_flow_run(run.id)).tags, *tags})
+        (await client.update_flow_run(run.id, tags=run.tags)).raise_for_status()
+    return run
+
+
+def _key_tags(key: str | None, select: Sequence[str]) -> list[str]:
+    if key is None:
+        return []
+    name = f"key:{_short_hash(key)}"
+    return [name, f"{name}:{_short_hash(json.dumps(sorted(select)))}"]
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _unknown(identity: UUID) -> Problem:
+    return Problem("unknown-run", f"there is no run {identity}")

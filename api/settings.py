@@ -1,0 +1,23 @@
+"""The API's settings: environment variables that begin with API_, or lines of a file .env."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from warehouse.url import DEFAULT_URL
+
+
+class Settings(BaseSettings):
+    """`token` empty: both POSTs are public. `rate_limit` is requests per second and client, 0 for none."""
+
+    model_config = SettingsConfigDict(env_prefix="API_", env_file=".env", extra="ignore", frozen=True)
+
+    warehouse_url: str = Field(default=DEFAULT_URL, validation_alias="WAREHOUSE_URL")
+    deployment: str = Field(default="refresh/warehouse", pattern=r"^[^/]+/[^/]+$")
+    token: SecretStr = SecretStr("")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+    rate_limit: float = Field(default=500.0, ge=0)
+    max_body_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
+    max_rows: int = Field(default=10_000, gt=0)
+    max_wait_seconds: float = Field(default=300.0, ge=0)
+    schema_seconds: float = Field(default=2.0, ge=0)

@@ -1,0 +1,45 @@
+"""Which version of the scripts a refresh ran."""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def scripts_version(folder: Path, environment: Mapping[str, str] = os.environ) -> str:
+    """A hash of `folder`/res, and the git commit if there is one: of the repository, else GIT_COMMIT (an image)."""
+    found = f"res {res_hash(folder)}"
+    commit = _git(folder, "rev-parse", "--short=12", "HEAD")
+    if commit:
+        changed = ", changed since" if _git(folder, "status", "--porcelain", "--", "res") else ""
+        return f"{found}, commit {commit}{changed}"
+    if built_from := environment.get("GIT_COMMIT"):
+        return f"{found}, commit {built_from[:12]}"
+    return found
+
+
+def res_hash(folder: Path) -> str:
+    """Twelve hex digits that are the same for the same files under `folder`/res, wherever they are."""
+    digest = hashlib.sha256()
+    res = folder / "res"
+    for path in sorted(path for path in res.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(res).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()[:12]
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """What git prints; nothing if there is no git, or no repository."""
+    try:
+        done = subprocess.run(  # noqa: S603 (fixed words)
+            ["git", "-C", folder, *arguments],  # noqa: S607 (the user's own git)
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

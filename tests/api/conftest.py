@@ -1,0 +1,99 @@
+"""A real API over a real DuckDB file, served over HTTP from a thread of the test's process."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from litestar.types import ASGIApp
+
+from api.app import create_app
+from api.settings import Settings
+from warehouse.engine import Warehouse
+from warehouse.googlesql import parse_script
+from warehouse.names import TableName
+from warehouse.url import connect
+
+TABLES = """
+CREATE TABLE raw.products (id INT64, name STRING, category_id INT64, external_id INT64, type STRING);
+CREATE TABLE raw.strict_products (id INT64 NOT NULL, name STRING NOT NULL, price NUMERIC);
+CREATE TABLE raw.run (id INT64);
+CREATE TABLE raw.everything (
+  int64 INT64, float64 FLOAT64, numeric NUMERIC, bool BOOL, string STRING, bytes BYTES,
+  date DATE, time TIME, datetime DATETIME, timestamp TIMESTAMP, json JSON,
+  int64s ARRAY<INT64>, float64s ARRAY<FLOAT64>, numerics ARRAY<NUMERIC>, bools ARRAY<BOOL>,
+  strings ARRAY<STRING>, bytess ARRAY<BYTES>,
+  dates ARRAY<DATE>, times ARRAY<TIME>, datetimes ARRAY<DATETIME>, timestamps ARRAY<TIMESTAMP>,
+  jsons ARRAY<JSON>, struct STRUCT<sku INT64, tags ARRAY<STRING>>, marker INT64
+);
+"""
+
+
+@dataclass(frozen=True)
+class Served:
+    """An API that runs, its client, and the warehouse that it works on."""
+
+    client: httpx.Client
+    warehouse: Warehouse
+    url: str
+
+    def rows(self) -> dict[str, int]:
+        """How many rows each raw table has."""
+        return {table.name: self.warehouse.row_count(table) for table in self.warehouse.tables("raw")}
+
+    def all_rows(self, table: str) -> list[tuple[object, ...]]:
+        """The rows of a raw table."""
+        return self.warehouse.first_rows(TableName("raw", table), 1_000_000)
+
+
+@contextmanager
+def served(app: ASGIApp) -> Iterator[str]:
+    """Serve an application on a free port; gives its URL."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
+    thread = threading.Thread(target=copy_context().run, args=[server.run])
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            time.sleep(0.01)
+        [port] = [socket.getsockname()[1] for one in server.servers for socket in one.sockets]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def raw_tables(path: Path) -> str:
+    """Create the tables in a new DuckDB file; gives its WAREHOUSE_URL."""
+    return with_tables(f"duckdb:///{path}")
+
+
+def with_tables(url: str) -> str:
+    """Create the tables in the warehouse at `url`; gives `url`."""
+    warehouse = connect(url)
+    warehouse.create_datasets(["raw"])
+    warehouse.run_script(parse_script(TABLES))
+    warehouse.close()
+    return url
+
+
+@contextmanager
+def api_over(url: str, **settings: object) -> Iterator[Served]:
+    """Serve the API over the warehouse at `url`."""
+    warehouse = connect(url)
+    app = create_app(Settings.model_validate({"rate_limit": 0, **settings}), warehouse)
+    with served(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+        yield Served(client, warehouse, address)
+
+
+@pytest.fixture(scope="session")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One API for all tests of a process that only add rows."""
+    with api_over(raw_tables(tmp_path_factory.mktemp("warehouse") / "w.duckdb")) as it:
+        yield it

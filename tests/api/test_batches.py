@@ -1,0 +1,176 @@
+"""What arrives together is stored together, each request answered for itself; and what a fault is told as.
+
+The faults are raised by a DuckDB warehouse that is told to, since a real one has no quota and loses no connection.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import httpx
+import pytest
+
+from api import batcher
+from api.app import create_app
+from api.settings import Settings
+from tests.api.conftest import raw_tables, served
+from warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse.engine import Append, Outcome
+from warehouse.errors import Cancelled, NotAllowed, OutcomeUnknown, SqlError, TableNotFound, Transient, WarehouseError
+from warehouse.names import TableName
+
+
+class Watched(DuckDBWarehouse):
+    """DuckDB that notes the sizes of its batches, waits at a gate, and fails when told to."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.batches: list[int] = []
+        self.gate = threading.Event()
+        self.entered = threading.Event()
+        self.fault: Exception | None = None
+
+    def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
+        self.entered.set()
+        assert self.gate.wait(60)
+        self.batches.append(len(appends))
+        if self.fault:
+            raise self.fault
+        return super().append(table, appends)
+
+
+@dataclass(frozen=True)
+class Watching:
+    client: httpx.Client
+    warehouse: Watched
+    threads: ThreadPoolExecutor
+
+    def post(self, target: str, **headers: str) -> "Future[httpx.Response]":
+        return self.threads.submit(self.client.post, target, headers=headers)
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Watching]:
+    raw_tables(tmp_path / "w.duckdb")
+    with duckdb.connect(tmp_path / "w.duckdb") as file:
+        file.execute("CREATE TABLE raw.limited (id BIGINT CHECK (id < 100))")
+    with _watching(tmp_path / "w.duckdb") as it:
+        yield it
+
+
+@contextmanager
+def _watching(path: Path) -> Iterator[Watching]:
+    warehouse = Watched(path)
+    limits = httpx.Limits(max_connections=100)
+    with (
+        served(create_app(Settings(rate_limit=0), warehouse)) as url,
+        httpx.Client(base_url=url, timeout=60, limits=limits) as client,
+        ThreadPoolExecutor(50) as threads,
+    ):
+        yield Watching(client, warehouse, threads)
+
+
+def _arrived(api: Watching, count: int) -> None:
+    """Wait until that many POSTs are in the API, one of them at the gate."""
+    assert api.warehouse.entered.wait(60)
+    form = re.compile(r'^api_requests_in_progress\{.*method="POST",path="/\{table.*\} (.+)$', re.MULTILINE)
+    while sum(map(float, form.findall(api.client.get("/metrics").text))) < count:
+        time.sleep(0.01)
+
+
+def test_requests_that_arrive_while_one_is_stored_are_stored_together(api: Watching) -> None:
+    answers = [api.post(f"/products?id={number}") for number in range(20)]
+    _arrived(api, 20)
+    api.warehouse.gate.set()
+    assert {answer.result().status_code for answer in answers} == {201}
+    assert len(api.warehouse.batches) <= 2  # two if the first had gone to the gate alone
+    assert sum(api.warehouse.batches) == 20
+
+
+def test_one_bad_row_does_not_fail_the_requests_it_arrived_with(api: Watching) -> None:
+    answers = {number: api.post(f"/limited?id={number}") for number in [1, 2, 1000, 3, 4, 2000, 5]}
+    _arrived(api, 7)
+    api.warehouse.gate.set()
+    statuses = {number: answer.result().status_code for number, answer in answers.items()}
+    assert statuses == {number: 422 if number >= 100 else 201 for number in answers}
+    assert answers[1000].result().json()["code"] == "invalid-rows"
+    rows = api.warehouse.first_rows(TableName("raw", "limited"), 10)
+    assert sorted(row[0] for row in rows) == [1, 2, 3, 4, 5]
+
+
+def test_a_large_batch_is_stored_in_several_calls(api: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batcher, "MAX_ROWS_PER_CALL", 5)
+    answers = [api.post(f"/products?id={number}") for number in range(12)]
+    _arrived(api, 12)
+    api.warehouse.gate.set()
+    assert {answer.result().status_code for answer in answers} == {201}
+    assert max(api.warehouse.batches) == 5
+
+
+def test_too_many_waiting_rows_are_told_to_come_back(api: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batcher, "MAX_ROWS_WAITING", 3)
+    answers = [api.post(f"/products?id={number}") for number in range(3)]
+    _arrived(api, 3)
+    answer = api.client.post("/products?id=3")
+    assert (answer.status_code, answer.json()["code"]) == (503, "warehouse-unavailable")
+    assert answer.headers["retry-after"] == "1"
+    api.warehouse.gate.set()
+    assert {answer.result().status_code for answer in answers} == {201}
+    assert api.client.post("/products?id=4").status_code == 201
+
+
+def test_a_key_whose_first_request_is_under_way_is_told_to_wait(api: Watching) -> None:
+    key = {"Idempotency-Key": "banana"}
+    first = api.threads.submit(api.client.post, "/products?id=1", headers=key)
+    assert api.warehouse.entered.wait(60)
+    second = api.client.post("/products?id=1", headers=key)
+    assert (second.status_code, second.json()["code"]) == (409, "key-in-use")
+    assert int(second.headers["retry-after"]) >= 1
+    api.warehouse.gate.set()
+    assert first.result().status_code == 201
+    assert api.client.post("/products?id=1", headers=key).headers["idempotency-replayed"] == "true"
+
+
+def test_a_shutdown_finishes_what_was_handed_over(tmp_path: Path) -> None:
+    raw_tables(tmp_path / "w.duckdb")
+    with _watching(tmp_path / "w.duckdb") as api:
+        answer = api.post("/products?id=1")
+        assert api.warehouse.entered.wait(60)
+        api.warehouse.gate.set()
+    assert answer.result().status_code == 201
+    with duckdb.connect(tmp_path / "w.duckdb") as file:
+        assert file.execute("SELECT id FROM raw.products").fetchall() == [(1,)]
+
+
+FAULTS = [
+    (Transient("locked", retry_after=2.5), 503, "warehouse-unavailable", "3"),
+    (Transient("quota", retry_after=10, limited=True), 429, "quota-exceeded", "10"),
+    (OutcomeUnknown("broken"), 503, "outcome-unknown", "1"),
+    (NotAllowed("needs roles/bigquery.dataEditor"), 503, "warehouse-refused", None),
+    (TableNotFound(TableName("raw", "products")), 404, "unknown-table", None),
+    (SqlError("no column named secret"), 500, "internal-error", None),
+    (Cancelled("closed"), 500, "internal-error", None),
+    (WarehouseError("/secret/path is broken"), 500, "internal-error", None),
+    (ZeroDivisionError("secret"), 500, "internal-error", None),
+]
+
+
+@pytest.mark.parametrize(("fault", "status", "code", "wait"), FAULTS, ids=lambda it: str(it)[:30])
+def test_a_fault_of_the_warehouse_has_its_answer(
+    api: Watching, fault: Exception, status: int, code: str, wait: str | None
+) -> None:
+    api.warehouse.gate.set()
+    api.warehouse.fault = fault
+    answer = api.client.post("/products?id=1")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers.get("retry-after") == wait
+    assert "secret" not in answer.text
+    api.warehouse.fault = None
+    assert api.client.post("/products?id=2").status_code == 201

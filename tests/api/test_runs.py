@@ -1,0 +1,300 @@
+"""POST /run and GET /run/<id>, against a real Prefect server whose worker is the test."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.objects import State
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import (
+    AwaitingConcurrencySlot,
+    AwaitingRetry,
+    Completed,
+    Crashed,
+    Failed,
+    Late,
+    Pending,
+    Running,
+    Scheduled,
+    to_state_create,
+)
+
+from tests.api.conftest import Served, api_over, raw_tables
+from tests.api.prefect_parts import Deployment, deployed
+
+
+@pytest.fixture
+def deployment(prefect_server: str) -> Iterator[Deployment]:
+    with deployed(prefect_server) as it:
+        yield it
+
+
+@pytest.fixture
+def api(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with api_over(raw_tables(tmp_path_factory.mktemp("w") / "w.duckdb"), deployment=deployment.name) as it:
+        yield it
+
+
+def ask(api: Served, target: str = "/run", **headers: str) -> dict[str, Any]:
+    answer = api.client.post(target, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    assert answer.status_code == 202, answer.text
+    run: dict[str, Any] = answer.json()
+    assert answer.headers["location"] == f"/run/{run['id']}"
+    return run
+
+
+def test_a_run_is_asked_for(api: Served, deployment: Deployment) -> None:
+    run = ask(api, X_Request_ID="banana-1")
+    stored = deployment.run(run["id"])
+    assert stored.deployment_id == deployment.id
+    assert "request:banana-1" in stored.tags
+    assert (run["state"], run["select"], run["started"], run["ended"]) == ("Scheduled", [], None, None)
+
+
+@pytest.mark.parametrize("waiting", [Scheduled, Late, AwaitingConcurrencySlot, Pending])
+def test_a_run_that_has_not_started_serves_further_requests(
+    api: Served, deployment: Deployment, waiting: type[Any]
+) -> None:
+    run = ask(api)
+    is_pending = waiting is Pending
+    deployment.move(run["id"], waiting() if is_pending else waiting(scheduled_time=datetime.now(UTC)))
+    assert ask(api)["id"] == run["id"]
+
+
+@pytest.mark.parametrize("later", [Running, Completed, Failed, Crashed])
+def test_a_run_that_has_started_serves_no_further_request(
+    api: Served, deployment: Deployment, later: type[Any]
+) -> None:
+    run = ask(api)
+    deployment.move(run["id"], Running())
+    deployment.move(run["id"], later())
+    following = ask(api)
+    assert following["id"] != run["id"]
+    assert ask(api)["id"] == following["id"]
+
+
+def test_a_run_that_will_be_retried_serves_no_further_request(api: Served, deployment: Deployment) -> None:
+    run = ask(api)
+    deployment.move(run["id"], Running())
+    deployment.move(run["id"], AwaitingRetry())
+    assert ask(api)["id"] != run["id"]
+
+
+def test_a_run_whose_machine_was_lost_before_it_started_serves_no_further_request(
+    api: Served, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ask(api)
+    deployment.move(run["id"], Pending())
+    monkeypatch.setattr("api.runs.LONGEST_START", timedelta(0))  # the server sets a state's time itself
+    assert ask(api)["id"] != run["id"]
+
+
+def test_a_run_that_a_person_asked_for_serves_too_but_not_tomorrows(api: Served, deployment: Deployment) -> None:
+    create = deployment.prefect.create_flow_run_from_deployment
+    tomorrows = create(deployment.id, state=Scheduled(scheduled_time=datetime.now(UTC) + timedelta(days=1)))
+    persons = create(deployment.id)
+    assert ask(api)["id"] == str(persons.id)
+    deployment.move(str(persons.id), Running())
+    assert ask(api)["id"] not in {str(persons.id), str(tomorrows.id)}
+
+
+def test_requests_at_the_same_instant_get_one_run_from_two_apis(
+    api: Served, deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    first = ask(api)
+    deployment.move(first["id"], Running())
+    with api_over(raw_tables(tmp_path_factory.mktemp("w") / "w.duckdb"), deployment=deployment.name) as other:
+        together = threading.Barrier(32)
+
+        def one(number: int) -> str:
+            together.wait()
+            return str(ask([api, other][number % 2])["id"])
+
+        with ThreadPoolExecutor(32) as threads:
+            ids = set(threads.map(one, range(32)))
+    assert len(ids) == 1
+    assert {str(run.id) for run in deployment.runs()} == {first["id"], *ids}
+
+
+def test_a_waiting_run_of_another_selection_becomes_a_full_refresh(api: Served, deployment: Deployment) -> None:
+    variants = ask(api, "/run?select=tmp.variants")
+    assert deployment.run(variants["id"]).parameters["select"] == ["tmp.variants"]
+    assert ask(api, "/run?select=tmp.variants")["select"] == ["tmp.variants"]
+    widened = ask(api, "/run?select=tmp.products")
+    assert (widened["id"], widened["select"]) == (variants["id"], [])
+    assert deployment.run(variants["id"]).parameters == {"select": [], "in_order": False}
+    assert ask(api, "/run?select=final.*")["id"] == variants["id"]
+
+
+def test_a_run_about_to_start_with_another_selection_is_left_alone(api: Served, deployment: Deployment) -> None:
+    variants = ask(api, "/run?select=tmp.variants")
+    deployment.move(variants["id"], Pending())
+    products = ask(api, "/run?select=tmp.products")
+    assert products["id"] != variants["id"]
+    assert deployment.run(variants["id"]).parameters["select"] == ["tmp.variants"]
+    assert deployment.run(products["id"]).parameters["select"] == ["tmp.products"]
+
+
+def test_a_selection_of_several_tables_serves_each(api: Served) -> None:
+    both = ask(api, "/run?select=tmp.variants&select=%2Btmp.products")
+    assert both["select"] == ["+tmp.products", "tmp.variants"]
+    assert ask(api, "/run?select=tmp.variants")["select"] == both["select"]
+
+
+def test_a_key_gets_its_run_again_even_when_that_has_ended(api: Served, deployment: Deployment) -> None:
+    run = ask(api, Idempotency_Key="banana")
+    deployment.move(run["id"], Running())
+    deployment.move(run["id"], Completed())
+    assert ask(api, Idempotency_Key="banana")["id"] == run["id"]
+    assert ask(api, Idempotency_Key="lipstick")["id"] != run["id"]
+
+
+def test_a_key_that_joined_a_waiting_run_gets_it_again(api: Served, deployment: Deployment) -> None:
+    run = ask(api)
+    assert ask(api, Idempotency_Key="banana")["id"] == run["id"]
+    deployment.move(run["id"], Running())
+    assert ask(api, Idempotency_Key="banana")["id"] == run["id"]
+
+
+def test_a_key_of_another_selection_is_refused(api: Served) -> None:
+    ask(api, "/run?select=tmp.variants", Idempotency_Key="banana")
+    answer = api.client.post("/run", headers={"Idempotency-Key": "banana"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "key-reused")
+
+
+def test_every_accepted_request_is_followed_by_a_refresh_that_starts_after_it(
+    api: Served, deployment: Deployment
+) -> None:
+    """Clients ask all the time while a worker takes up what waits: each run that is promised starts after the asking,
+    and never do two wait."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(4) as threads:
+        clients = [threads.submit(_ask_until, stop, api) for _ in range(4)]
+        waiting: list[int] = []
+        while sum(waiting) < 4:
+            waiting.append(_work_off(deployment))
+        stop.set()
+    _work_off(deployment)
+    started = {str(run.id): run.start_time for run in deployment.runs()}
+    asked = [it for client in clients for it in client.result()]
+    assert max(waiting) == 1
+    assert len({identity for _, identity in asked}) >= 4
+    for moment, identity in asked:
+        start = started[identity]
+        assert start is not None
+        assert start >= moment
+
+
+def _ask_until(stop: threading.Event, api: Served) -> list[tuple[datetime, str]]:
+    """When a refresh was asked for, and the run that was promised."""
+    asked = []
+    while not stop.is_set():
+        moment = datetime.now(UTC)
+        asked.append((moment, ask(api)["id"]))
+    return asked
+
+
+def _work_off(deployment: Deployment) -> int:
+    """Run what waits; gives how many runs waited."""
+    waiting = [run for run in deployment.runs() if run.state is not None and run.state.is_scheduled()]
+    for run in waiting:
+        for state in (Pending, Running, Completed):
+            deployment.move(str(run.id), state())
+    return len(waiting)
+
+
+def test_a_run_shows_its_tables_from_the_artifact(api: Served, deployment: Deployment) -> None:
+    run = ask(api)
+    row = {"table": "tmp.variants", "state": "built", "rows": 25, "bytes": None, "seconds": 0.12, "error": None}
+    failed = {**row, "table": "tmp.products", "state": "failed", "rows": None, "seconds": None, "error": "no column"}
+    table = json.dumps([{**it, "cost": None, "job": None} for it in (row, failed)])
+    artifact = ArtifactCreate(key="refresh", type="table", data=table, flow_run_id=deployment.run(run["id"]).id)
+    deployment.prefect.request("POST", "/artifacts/", json=artifact.model_dump(mode="json", exclude_unset=True))
+    deployment.move(run["id"], Running())
+    deployment.move(run["id"], Failed(message="1 table failed"))
+    shown = api.client.get(f"/run/{run['id']}").json()
+    assert shown["tables"] == [failed, row]
+    assert (shown["state"], shown["message"]) == ("Failed", "1 table failed")
+    assert shown["started"] <= shown["ended"]
+
+
+def test_a_run_without_an_artifact_shows_its_task_runs(api: Served, deployment: Deployment) -> None:
+    run = ask(api)
+    states: dict[str, State[None]] = {
+        "tmp.a": Completed(message="25 rows in 0.12 s"),
+        "tmp.b": Failed(message="division by zero"),
+        "tmp.c": Running(),
+        "tmp.d": Pending(name="NotReady", message="tmp.b failed"),
+    }
+    for number, (name, state) in enumerate(states.items()):
+        task = {"name": name, "flow_run_id": run["id"], "task_key": "build", "dynamic_key": str(number)}
+        with_state = {**task, "state": to_state_create(state).model_dump(mode="json")}
+        deployment.prefect.request("POST", "/task_runs/", json=with_state).raise_for_status()
+    shown = api.client.get(f"/run/{run['id']}").json()["tables"]
+    assert [(it["table"], it["state"], it["rows"], it["error"]) for it in shown] == [
+        ("tmp.a", "Completed", 25, None),
+        ("tmp.b", "Failed", None, "division by zero"),
+        ("tmp.c", "Running", None, None),
+        ("tmp.d", "NotReady", None, "tmp.b failed"),
+    ]
+
+
+def test_an_unknown_run_and_another_flows_run_are_not_found(api: Served, deployment: Deployment) -> None:
+    with deployed(str(deployment.prefect.api_url)) as other:
+        foreign = other.prefect.create_flow_run_from_deployment(other.id)
+    for identity in [str(uuid4()), str(foreign.id)]:
+        answer = api.client.get(f"/run/{identity}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown-run")
+
+
+def test_waiting_ends_with_the_run(api: Served, deployment: Deployment) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(api.client.post, "/run", headers={"Prefer": "wait=50"})
+        while not (runs := deployment.runs()):
+            time.sleep(0.05)
+        deployment.move(str(runs[0].id), Running())
+        deployment.move(str(runs[0].id), Completed())
+    shown = answer.result()
+    assert shown.status_code == 200
+    assert (shown.json()["state"], shown.json()["tables"]) == ("Completed", [])
+    assert shown.headers["preference-applied"] == "wait=50"
+    assert shown.headers["location"] == f"/run/{runs[0].id}"
+
+
+def test_waiting_ends_when_the_time_is_over(api: Served) -> None:
+    answer = api.client.post("/run", headers={"Prefer": "respond-async, wait=1"})
+    assert (answer.status_code, answer.json()["state"]) == (202, "Scheduled")
+
+
+def test_a_missing_deployment_is_told_apart_from_a_missing_server(prefect_server: str, tmp_path: Any) -> None:
+    url = raw_tables(tmp_path / "w.duckdb")
+    with deployed(prefect_server), api_over(url, deployment="refresh/nowhere") as api:
+        answer = api.client.post("/run")
+        assert (answer.status_code, answer.json()["code"]) == (503, "deployment-missing")
+        assert "refresh/nowhere" in answer.json()["detail"]
+        ready = api.client.get("/health/ready")
+        assert [it["code"] for it in ready.json()["missing"]] == ["deployment-missing"]
+
+
+def test_a_server_that_does_not_answer_is_told(tmp_path: Any) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(temporary_settings({PREFECT_API_URL: "http://127.0.0.1:1/api"}))
+        api = stack.enter_context(api_over(raw_tables(tmp_path / "w.duckdb")))
+        answers = [api.client.post("/run"), api.client.get(f"/run/{uuid4()}")]
+        for answer in answers:
+            assert (answer.status_code, answer.json()["code"]) == (503, "prefect-unavailable")
+            assert int(answer.headers["retry-after"]) >= 1
+        assert api.client.get("/health/ready").status_code == 503
+        assert api.client.get("/health/live").status_code == 200
+
+
+def test_the_api_is_ready_when_both_its_sides_are(api: Served) -> None:
+    assert api.client.get("/health/ready").json() == {"status": "ok"}

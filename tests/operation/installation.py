@@ -1,0 +1,185 @@
+"""A whole installation on one machine: a project's folder, a Prefect server, deployments, a worker, a webhook."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas import filters
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+ROOT = Path(__file__).parent.parent.parent
+DEPLOYMENT = "refresh/warehouse"
+PATIENCE = 180.0
+T = TypeVar("T")
+
+
+def wait_for(look: Callable[[], T | None], patience: float = PATIENCE) -> T:
+    """What `look` answers as soon as it is something."""
+    deadline = time.monotonic() + patience
+    while not (seen := look()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+    return seen
+
+
+class Installation:
+    """Everything that runs; `messages` is what the webhook was sent."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
+        self.url = f"http://127.0.0.1:{port}/api"
+        self.messages: list[dict[str, Any]] = []
+        self.client: SyncPrefectClient
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.environment = {**os.environ, "PREFECT_API_URL": self.url, "PREFECT_HOME": str(folder / "prefect")}
+
+    def write(self, files: dict[str, str]) -> None:
+        """Write files of the project, texts by path."""
+        for path, text in files.items():
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / path).write_text(text, encoding="utf-8")
+
+    def run(self, *command: str) -> str:
+        """What a command prints, run as a user would; it must succeed."""
+        words = [sys.executable, "-m", *command]
+        done = subprocess.run(words, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def start(self, name: str, *command: str) -> int:
+        """Start something that stays, in a process group of its own; answer its id."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        return self._processes[name].pid
+
+    def kill(self, name: str) -> None:
+        """Kill it and all that it started, as when a machine dies."""
+        process = self._processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def kill_all(self) -> None:
+        for name in list(self._processes):
+            self.kill(name)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def trigger(self, **parameters: Any) -> UUID:
+        """Ask for a refresh, as the UI and the API do."""
+        deployment = self.client.read_deployment_by_name(DEPLOYMENT)
+        return self.client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
+
+    def flow_run(self, run: UUID) -> FlowRun:
+        return self.client.read_flow_run(run)
+
+    def ended(self, run: UUID) -> FlowRun:
+        """The run, once it has ended."""
+
+        def look() -> FlowRun | None:
+            seen = self.flow_run(run)
+            return seen if seen.state and seen.state.is_final() else None
+
+        return wait_for(look)
+
+    def until_building(self, run: UUID, table: str) -> None:
+        """Wait until the run builds the table."""
+        wait_for(lambda: self.task_states(run).get(table) == "Running")
+
+    def task_states(self, run: UUID) -> dict[str, str]:
+        found = self.client.read_task_runs(
+            flow_run_filter=filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=[run]))
+        )
+        return {str(task.name): str(task.state.name) for task in found if task.state}
+
+    def table_states(self, run: UUID) -> list[dict[str, str]]:
+        """What the run's artifacts say became of each table, one dict for each attempt, the first attempt first."""
+        return [
+            {row["table"]: row["state"] for row in json.loads(str(artifact))}
+            for artifact in self.artifacts(run, "refresh")
+        ]
+
+    def artifacts(self, run: UUID, key: str) -> list[Any]:
+        found = self.client.read_artifacts(
+            artifact_filter=filters.ArtifactFilter(
+                key=filters.ArtifactFilterKey(any_=[key]),
+                flow_run_id=filters.ArtifactFilterFlowRunId(any_=[run]),
+            )
+        )
+        return [artifact.data for artifact in sorted(found, key=lambda artifact: str(artifact.created))]
+
+    def slots_taken(self) -> float:
+        deployment = self.client.read_deployment_by_name(DEPLOYMENT)
+        assert deployment.global_concurrency_limit is not None
+        limit = self.client.read_global_concurrency_limit_by_name(deployment.global_concurrency_limit.name)
+        return limit.active_slots
+
+
+@contextmanager
+def installation(folder: Path, port: int) -> Iterator[Installation]:
+    """A server on `port`, the deployments as `refresh deploy` makes them, and a worker, all in `folder`."""
+    for name in ("prefect.yaml", "prefect.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    with ExitStack() as stack:
+        built = Installation(folder, port)
+        built.environment["REFRESH_WEBHOOK_URL"] = stack.enter_context(_webhook(built.messages))
+        stack.callback(built.kill_all)
+        built.start("server", "prefect", "server", "start", "--port", str(port))
+        wait_for(lambda: _answers(built.url))
+        stack.enter_context(temporary_settings({PREFECT_API_URL: built.url}))
+        built.client = stack.enter_context(get_client(sync_client=True))
+        yield built
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def _webhook(messages: list[dict[str, Any]]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Webhook, messages))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/secret"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class _Webhook(BaseHTTPRequestHandler):
+    def __init__(self, messages: list[dict[str, Any]], *arguments: Any) -> None:
+        self._messages = messages
+        super().__init__(*arguments)
+
+    def do_POST(self) -> None:
+        self._messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""

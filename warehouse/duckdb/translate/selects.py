@@ -279,6 +279,10 @@ def limits(node: exp.Expr, scope: Scope) -> str:
         clause = node.args.get(name)
         if clause is None:
             continue
+        if clause.args.get("offset") or (name == "offset" and not node.args.get("limit")):
+            wrong(scope.script.text, clause, "OFFSET stands after LIMIT", "write LIMIT 10 OFFSET 5")
+        if not isinstance(clause, exp.Limit | exp.Offset):
+            unsupported(scope.script.text, node, type(clause).__name__.upper(), "write LIMIT")
         value = scope.compile(clause.expression)
         if isinstance(value.literal, int) and value.literal < 0:
             wrong(scope.script.text, clause, f"{name.upper()} cannot be negative")

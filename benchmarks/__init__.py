@@ -1,0 +1,1 @@
+"""What README says about speed, as commands that anyone can run again."""

@@ -31,7 +31,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         for scripts in (100, 1000):
             folder = Path(name) / str(scripts)
-            generate(folder, scripts)
+            generate("random", scripts, folder)
             limit = ", to stay under 10 s" if scripts == 1000 else ""
             print(f"{scripts:4} scripts (generated):         {seconds(folder):6.2f} s{limit}")
 

@@ -1,71 +1,88 @@
-"""Projects of any size: scripts as people write them, over raw tables and over each other.
+"""Projects of any size and shape, to measure on: res/, db_init/ and the map, in a folder.
 
-`python -m benchmarks.generate FOLDER --scripts 1000`
+    python -m benchmarks.generate random 1000 FOLDER [--rows 100]
+
+wide: every script reads the raw table. deep: each script reads the one before it. random: each reads up to three of
+those before it, as real projects do.
 """
 
 import argparse
+import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
-from flows.sync import sync_map, write_map
+SHAPES = ("wide", "deep", "random")
+RAW_TABLE = "raw.events"
+SEED = 8
 
-DATASETS = ("stage", "tmp", "mart", "final")
-ROWS = 20
-_RAW_COLUMNS = "id INT64, parent_id INT64, name STRING, amount FLOAT64, created DATE"
+Reads = Mapping[str, list[str]]
+"""The tables that each script's table is made from."""
 
 
-def generate(folder: Path, scripts: int, *, raw_tables: int = 30, seed: int = 1) -> None:
-    """Write res/ and db_init/ into `folder`: each script reads one to four of what comes before it."""
-    choice = random.Random(seed)
-    raw = [f"raw.source_{number:02}" for number in range(raw_tables)]
-    for table in raw:
-        _write(folder / "res" / table.replace(".", "/"), "")
-        _write(folder / "db_init" / f"{table.removeprefix('raw.')}.sql", _raw_script(table, choice))
-    tables: list[str] = []
+def generate(shape: str, scripts: int, folder: Path, rows: int = 100) -> Reads:
+    """Write the project into `folder`, which is made; its raw table has `rows` rows. Answers what reads what."""
+    reads = dict(zip(*_graph(shape, scripts), strict=True))
+    for name in ("res/raw", "res/tmp", "db_init"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "res" / "raw" / "events").touch()
+    (folder / "db_init" / "events.sql").write_text(raw_sql(rows))
+    for table, sources in reads.items():
+        (folder / "res" / f"{table.replace('.', '/')}.sql").write_text(script_sql(table, sources))
+    lines = [f"{table.removeprefix('tmp.')} = {_listed(sources)}" for table, sources in reads.items()]
+    (folder / "res" / "dependencies.toml").write_text("\n".join(["[tmp]", *lines, ""]))
+    return reads
+
+
+def script_sql(table: str, sources: list[str]) -> str:
+    """A script of the kind that people write: a WITH query, a join, a function, a GROUP BY."""
+    joins = "".join(f"\nLEFT JOIN {source} AS s{index} USING (id)" for index, source in enumerate(sources[1:], start=1))
+    values = " + ".join(f"COALESCE(s{index}.value, 0)" for index in range(len(sources)))
+    return f"""-- {table}: one row per id
+WITH joined AS (
+  SELECT id, s0.category, MOD({values}, 97) AS value
+  FROM {sources[0]} AS s0{joins}
+)
+SELECT id, category, SUM(value) AS value, COUNT(*) AS entries
+FROM joined
+WHERE value IS NOT NULL
+GROUP BY id, category
+"""
+
+
+def raw_sql(rows: int) -> str:
+    """The script of db_init/ that fills the raw table."""
+    return f"""CREATE OR REPLACE TABLE {RAW_TABLE} (id INT64, category STRING, value INT64) AS
+SELECT id, CONCAT('category ', CAST(MOD(id, 7) AS STRING)), MOD(id, 97)
+FROM UNNEST(GENERATE_ARRAY(1, {rows})) AS id
+"""
+
+
+def _graph(shape: str, scripts: int) -> tuple[list[str], list[list[str]]]:
+    tables = [f"tmp.t{number:05}" for number in range(scripts)]
+    pick = random.Random(SEED)
+    sources: list[list[str]] = []
     for number in range(scripts):
-        dataset = DATASETS[number * len(DATASETS) // scripts]
-        before = tables[-200:] if tables and choice.random() < 0.8 else raw
-        first, *rest = choice.sample(before, min(len(before), choice.randint(1, 4)))
-        tables.append(f"{dataset}.table_{number:04}")
-        _write(folder / "res" / dataset / f"table_{number:04}.sql", _script(first, rest, choice))
-    path = folder / "res" / "dependencies.toml"
-    write_map(path, sync_map(folder / "res", path)[1])
+        before = {"wide": [], "deep": tables[max(0, number - 1) : number], "random": tables[:number]}[shape]
+        chosen = pick.sample(before, min(len(before), 1 if shape == "deep" else pick.randrange(4)))
+        sources.append(sorted(chosen) or [RAW_TABLE])
+    return tables, sources
 
 
-def _raw_script(table: str, choice: random.Random) -> str:
-    rows = (
-        f"SELECT {row}, {choice.randrange(ROWS)}, 'name {row}', {choice.randrange(100)}.5, DATE '2026-01-{row:02}'"
-        for row in range(1, ROWS + 1)
-    )
-    return f"CREATE OR REPLACE TABLE {table} ({_RAW_COLUMNS}) AS\n" + "\nUNION ALL ".join(rows) + ";\n"
+def _listed(tables: list[str]) -> str:
+    return json.dumps(tables)  # a list of strings is written alike in TOML
 
 
-def _script(first: str, rest: list[str], choice: random.Random) -> str:
-    joins = "".join(f"\nLEFT JOIN joined_{number} ON joined_{number}.id = main.id" for number in range(len(rest)))
-    queries = ",\n".join(f"joined_{number} AS (\n{_joined(table, choice)})" for number, table in enumerate(rest))
-    amounts = " + ".join(["main.amount", *(f"IFNULL(joined_{number}.amount, 0)" for number in range(len(rest)))])
-    return (
-        f"-- One row per id of {first}.\n"
-        + (f"WITH {queries}\n" if rest else "")
-        + "SELECT\n  main.id,\n  main.parent_id,\n  UPPER(TRIM(main.name)) AS name,\n"
-        + f"  {amounts} AS amount,\n  DATE_ADD(main.created, INTERVAL {choice.randint(1, 9)} DAY) AS created\n"
-        + f"FROM `{first}` AS main{joins}\nWHERE main.id > {choice.randrange(3)}\n"
-    )
-
-
-def _joined(table: str, choice: random.Random) -> str:
-    amount = choice.choice(["SUM(amount)", "MAX(amount)", "SUM(IF(amount > 10, amount, 0))"])
-    return f"  SELECT id, {amount} AS amount\n  FROM `{table}`\n  GROUP BY id\n"
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shape", choices=SHAPES)
+    parser.add_argument("scripts", type=int)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--rows", type=int, default=100)
+    options = parser.parse_args()
+    generate(options.shape, options.scripts, options.folder, options.rows)
+    print(f"{options.folder}: {options.scripts} scripts, {options.shape}")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Write a project of many scripts.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--scripts", type=int, default=1000)
-    options = parser.parse_args()
-    generate(options.folder, options.scripts)
+    main()

@@ -45,6 +45,6 @@ def _run_in_threads(graph: Graph, execution: Execution, workers: int) -> Schedul
         return pool.submit(execution.build, table)
 
     try:
-        return run_in_parallel(graph, submit, returned)
+        return run_in_parallel(graph, submit, returned, workers)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

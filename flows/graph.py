@@ -37,7 +37,7 @@ class Graph:
         while sorter.is_active():
             ready = sorter.get_ready()
             sorter.done(*ready)
-            levels.append(self.first_things_first(ready))
+            levels.append(sorted(ready, key=self.urgency))
         return levels
 
     @cached_property
@@ -48,9 +48,9 @@ class Graph:
             heights[table] = 1 + max((heights[after] for after in self.dependents[table]), default=0)
         return heights
 
-    def first_things_first(self, tables: Iterable[TableName]) -> list[TableName]:
-        """`tables` with those first that the longest chain of others waits for."""
-        return sorted(tables, key=lambda table: (-self._heights[table], table))
+    def urgency(self, table: TableName) -> tuple[int, TableName]:
+        """What to sort tables by so that those come first that the longest chain of others waits for."""
+        return (-self._heights[table], table)
 
     def upstream(self, table: TableName) -> set[TableName]:
         """All tables that must be built before `table`."""

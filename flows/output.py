@@ -1,13 +1,19 @@
 """What the commands that build print: lines as tables are done, then the summary."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from flows.execution import Execution, Report
 from flows.graph import Graph
+from flows.lines import Lines
 from warehouse.engine import Warehouse
 from warehouse.names import TableName
+
+if TYPE_CHECKING:
+    from flows.view import View
 
 ROWS_SHOWN = 5
 
@@ -15,15 +21,20 @@ ROWS_SHOWN = 5
 @contextmanager
 def shown(graph: Graph) -> Iterator[Report]:
     """A report that shows each table on the terminal, or prints a plain line where there is none."""
+    started = time.monotonic()
+    with _view(graph) as view:
+        yield view
+    print(f"{time.monotonic() - started:.2f} s")
+
+
+def _view(graph: Graph) -> "View | Lines":
+    if not sys.stdout.isatty():
+        return Lines(graph.order)
     from rich.console import Console
 
     from flows.view import View
 
-    started = time.monotonic()
-    console = Console()
-    with View(console, graph.order) as view:
-        yield view
-    console.print(f"{time.monotonic() - started:.2f} s", style="dim")
+    return View(Console(), graph.order)
 
 
 def finish(execution: Execution) -> int:

@@ -66,7 +66,7 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
     try:
         with one_at_a_time(settings.warehouse_url, lambda: get_run_logger().info(UNDER_WAY)):
             prepared = prepare_refresh(settings.folder, select or [], warehouse)
-            return _run(prepared, warehouse, settings, in_order=in_order)
+            return _run(prepared, warehouse, settings, 1 if in_order else settings.workers)
     except (Refused, SelectionError, WarehouseError) as error:
         return Failed(message=str(error))
     except BaseException:
@@ -76,19 +76,20 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
         warehouse.close()
 
 
-def _run(prepared: Prepared, warehouse: Warehouse, settings: Settings, *, in_order: bool) -> PrefectState[Any]:
+def _run(prepared: Prepared, warehouse: Warehouse, settings: Settings, workers: int) -> PrefectState[Any]:
     flow_run = this_flow_run()
     context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
     build = builder(prepared.project.scripts, warehouse, context)
     execution = Execution(prepared.graph, build, _report.get())
-    run_graph(prepared.graph, execution, in_order=in_order)
+    run_graph(prepared.graph, execution, workers)
     _record(execution, prepared.graph, settings)
     message = execution.summary()
     return Completed(message=message) if execution.succeeded else Failed(message=message)
 
 
-def run_graph(graph: Graph, execution: Execution, *, in_order: bool = False) -> None:
-    """Run `execution` over `graph` through Prefect's task runner. To be called inside a flow."""
+def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
+    """Run `execution` over `graph` through Prefect's task runner, `workers` tables at once. To be called inside a flow
+    whose task runner has as many."""
 
     @task(name="build", task_run_name="{table}", cache_policy=NO_CACHE, persist_result=False)
     def build(table: str) -> PrefectState[Any]:
@@ -99,14 +100,11 @@ def run_graph(graph: Graph, execution: Execution, *, in_order: bool = False) -> 
         return Completed(message=f"{built.rows} rows in {built.seconds:.2f} s")
 
     def submit(table: TableName, dependencies: list[Future]) -> Future:
-        future: Future = build.submit(table=str(table), return_state=False, wait_for=dependencies)
-        if in_order:
-            future.wait()
-        return future
+        return cast("Future", build.submit(table=str(table), return_state=False, wait_for=dependencies))
 
     done = completed_tables(this_flow_run()) & set(graph.dependencies)
     execution.built_before(sorted(done))
-    schedule = run_in_parallel(graph.only(set(graph.dependencies) - done), submit, _completed)
+    schedule = run_in_parallel(graph.only(set(graph.dependencies) - done), submit, _completed, workers)
     execution.not_run(schedule.not_run)
     _show_not_run(schedule, submit)
 

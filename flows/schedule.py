@@ -1,10 +1,12 @@
 """The order of a refresh: plain Python, for any graph and any way of building a table."""
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 from graphlib import TopologicalSorter
+from heapq import heappop, heappush
 from queue import SimpleQueue
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -52,19 +54,26 @@ def run_in_parallel(
     graph: Graph,
     submit: Callable[[TableName, list[F]], F],
     succeeded: Callable[[F], bool],
+    workers: int = sys.maxsize,
 ) -> Schedule[F]:
-    """Hand each table to `submit` as soon as all its dependencies have succeeded, and wait for all that were handed on.
+    """Hand each table to `submit` as soon as all its dependencies have succeeded and one of `workers` is free, the most
+    urgent first, and wait for all that were handed on.
 
     `submit` starts building a table and returns at once; it gets what it returned for the table's dependencies. There
-    is no barrier between levels, and nobody waits in a worker's place: a table is submitted when it can run.
+    is no barrier between levels, and nobody waits in a worker's place: a table is submitted when it can run. What is
+    ready waits here rather than in a queue of the workers', where the urgent would stand behind the others.
     """
     sorter = TopologicalSorter(graph.dependencies)
     sorter.prepare()
     finished: SimpleQueue[TableName] = SimpleQueue()
     submitted: dict[TableName, F] = {}
+    ready: list[tuple[int, TableName]] = []
     running = 0
     while True:
-        for table in graph.first_things_first(sorter.get_ready()):
+        for table in sorter.get_ready():
+            heappush(ready, graph.urgency(table))
+        while ready and running < workers:
+            _, table = heappop(ready)
             dependencies = [submitted[dependency] for dependency in sorted(graph.dependencies[table])]
             submitted[table] = submit(table, dependencies)
             submitted[table].add_done_callback(partial(_announce, finished, table))

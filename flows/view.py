@@ -11,17 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.execution import State, TableRun
+from flows.lines import DONE, line_of, width_of
 from warehouse.names import TableName
 
-_LOOKS = {
-    State.WAITING: ("·", "dim"),
-    State.BUILDING: ("▸", "cyan"),
-    State.BUILT: ("✓", "green"),
-    State.BUILT_BEFORE: ("✓", "dim green"),
-    State.FAILED: ("✗", "bold red"),
-    State.NOT_RUN: ("–", "yellow"),
+_STYLES = {
+    State.WAITING: "dim",
+    State.BUILDING: "cyan",
+    State.BUILT: "green",
+    State.BUILT_BEFORE: "dim green",
+    State.FAILED: "bold red",
+    State.NOT_RUN: "yellow",
 }
-_DONE = {State.BUILT, State.BUILT_BEFORE, State.FAILED, State.NOT_RUN}
 _MOST_LINES = 12
 
 
@@ -30,7 +30,7 @@ class View:
 
     def __init__(self, console: Console, tables: list[TableName]) -> None:
         self._console = console
-        self._width = max((len(str(table)) for table in tables), default=0)
+        self._width = width_of(tables)
         self._pending = {table: TableRun(table, State.WAITING) for table in tables}
         self._since: dict[TableName, float] = {}
         self._closed = False
@@ -41,8 +41,7 @@ class View:
         self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=10, transient=True)
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._live.start()
+        self._live.start()
         return self
 
     def __exit__(
@@ -55,7 +54,7 @@ class View:
         """Show what became of a table."""
         if self._closed:
             return
-        if run.state in _DONE:
+        if run.state in DONE:
             self._pending.pop(run.table, None)
             self._progress.advance(self._task)
             self._console.print(self._line(run), highlight=False, soft_wrap=True)
@@ -64,16 +63,8 @@ class View:
             self._since[run.table] = time.monotonic()
 
     def _line(self, run: TableRun) -> Text:
-        sign, style = _LOOKS[run.state]
-        line = Text(f"{sign} {run.table!s:<{self._width}}  ", style=style)
-        line.append(f"{run.state.value:<8}")
-        if run.built is not None:
-            line.append(f"  {run.built.rows:>12,} rows  {run.built.seconds:8.2f} s")
-        elif run.state is State.BUILDING:
-            line.append(f"  {time.monotonic() - self._since[run.table]:26.1f} s")
-        elif run.reason:
-            line.append(f"  {run.reason}")
-        return line
+        seconds = time.monotonic() - self._since.get(run.table, time.monotonic())
+        return Text(line_of(run, self._width, seconds), style=_STYLES[run.state])
 
     def _picture(self) -> Group:
         """What is under way: the tables being built, then some of those that wait, and the progress bar."""

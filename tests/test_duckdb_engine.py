@@ -388,3 +388,35 @@ def test_a_path_that_is_no_duckdb_file_or_in_no_folder_is_told(tmp_path: Path) -
     for bad in (tmp_path, tmp_path / "file", tmp_path / "file" / "x.duckdb"):
         with DuckDBWarehouse(bad) as warehouse, pytest.raises(WarehouseError, match="cannot be opened"):
             warehouse.tables("raw")
+
+
+# Other processes in between
+
+
+CHANGER = """
+import sys
+from pathlib import Path
+from warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse.googlesql import parse_script
+with DuckDBWarehouse(Path(sys.argv[1])) as warehouse:
+    warehouse.run_script(parse_script("CREATE OR REPLACE TABLE raw.items (y INT64) AS SELECT 8"))
+print("changed", flush=True)
+"""
+
+
+def test_a_table_that_another_process_changed_is_read_as_it_is_now(path: Path, warehouse: DuckDBWarehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (x STRING) AS SELECT '7'")
+    build(warehouse, PROMISES, "SELECT * FROM raw.items")
+    with child(CHANGER, path) as other:
+        assert other.hear() == "changed"
+    build(warehouse, PROMISES, "SELECT * FROM raw.items")
+    assert rows(warehouse, PROMISES) == [(8,)]
+    assert [(column.name, str(column.type)) for column in warehouse.columns(PROMISES)] == [("y", "INT64")]
+
+
+def test_a_table_that_was_built_anew_is_read_with_its_new_columns(warehouse: DuckDBWarehouse) -> None:
+    other = TableName("tmp", "other")
+    for sql in ("SELECT 'a' AS x", "SELECT 1 AS y"):
+        build(warehouse, other, sql)
+        build(warehouse, PROMISES, "SELECT * FROM tmp.other")
+        assert warehouse.columns(PROMISES) == warehouse.columns(other)

@@ -50,7 +50,7 @@ def test_any_graph_with_any_failures_runs_as_promised(workers: int) -> None:
     @given(graphs(most=7), st.data())
     def any_graph(graph: Graph, data: st.DataObject) -> None:
         build = Recorder(frozenset(data.draw(st.sets(st.sampled_from(sorted(graph.dependencies)), max_size=2))))
-        execution = run_with_recorder(graph, build)
+        execution = run_with_recorder(graph, build, workers)
         for name, run in execution.runs.items():
             assert all(
                 build.ended[needed] <= build.started[name]
@@ -69,13 +69,13 @@ def test_any_graph_with_any_failures_runs_as_promised(workers: int) -> None:
     many_graphs()
 
 
-def run_with_recorder(graph: Graph, build: Recorder) -> Execution:
+def run_with_recorder(graph: Graph, build: Recorder, workers: int) -> Execution:
     def built(name: TableName) -> Built:
         build(name)
         return Built(rows=0, seconds=0.0)
 
     execution = Execution(graph, built)
-    run_graph(graph, execution)
+    run_graph(graph, execution, workers)
     return execution
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +35,7 @@ class Recorder:
 
 def over_threads(graph: Graph, build: Recorder, workers: int) -> Schedule[Future[str]]:
     with ThreadPoolExecutor(workers) as pool:
-        return run_in_parallel(graph, lambda name, _: pool.submit(build, name), returned)
+        return run_in_parallel(graph, lambda name, _: pool.submit(build, name), returned, workers)
 
 
 def check(graph: Graph, build: Recorder, schedule: Schedule[Future[str]]) -> None:
@@ -94,6 +95,38 @@ def test_there_is_no_barrier_between_levels() -> None:
             returned,
         )
     assert schedule.results[slow].result() is True
+
+
+def test_what_most_waits_for_comes_first_though_it_is_ready_last() -> None:
+    chain = [table("long1"), table("long2"), table("long3")]
+    others = [table(f"other{number}") for number in range(3)]
+    dependencies = {name: frozenset({before}) for before, name in pairwise(chain)}
+    graph = Graph({chain[0]: frozenset(), **dependencies, **dict.fromkeys(others, frozenset())})
+    build = Recorder()
+    over_threads(graph, build, 1)
+    assert list(build.started)[:2] == chain[:2]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_no_more_tables_are_under_way_than_there_are_workers(workers: int) -> None:
+    graph = Graph({table(f"t{number}"): frozenset() for number in range(10)})
+    lock, under_way, most = threading.Lock(), 0, 0
+
+    def build() -> None:
+        nonlocal under_way
+        with lock:
+            under_way -= 1
+
+    def submit(_name: TableName, _dependencies: list[Future[None]]) -> Future[None]:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        return pool.submit(build)
+
+    with ThreadPoolExecutor(10) as pool:
+        run_in_parallel(graph, submit, returned, workers)
+    assert 1 <= most <= workers
 
 
 def test_submit_gets_what_it_returned_for_the_dependencies() -> None:

@@ -1,9 +1,8 @@
-"""Reading GoogleSQL: one parse per text, kept with what everything else asks of it."""
+"""Reading GoogleSQL: one parse per text, and what everything else asks of it."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import sqlglot
 from sqlglot import exp
@@ -26,26 +25,28 @@ class Read:
 
 @dataclass(frozen=True)
 class Query:
-    """One query: its text, as written, and its syntax tree, which nobody changes (copy it first)."""
+    """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
+    is "" where the text names none)."""
 
     text: str
-    tree: exp.Query
+    names: tuple[Read, ...]
 
-    @cached_property
+    @property
     def reads(self) -> tuple[Read, ...]:
-        """The tables that the query reads, each once, in the order of the text. Raises SqlError for a table without
-        its dataset."""
-        first: dict[TableName, Read] = {}
-        for node in sorted(tables_in(self.tree), key=_start_of):
-            read = Read(TableName(node.db, node.name), _place_of(self.text, node))
-            if not node.db:
+        """The tables that the query reads. Raises SqlError for a table without its dataset."""
+        for read in self.names:
+            if not read.table.dataset:
                 raise SqlError(
-                    f"{node.name} is neither a WITH query nor a table with its dataset",
-                    hint=f"write `dataset.{node.name}`",
+                    f"{read.table.name} is neither a WITH query nor a table with its dataset",
+                    hint=f"write `dataset.{read.table.name}`",
                     place=read.place,
                 )
-            first.setdefault(read.table, read)
-        return tuple(first.values())
+        return self.names
+
+    @property
+    def tree(self) -> exp.Query:
+        """The syntax tree, parsed anew: the trees of a thousand scripts would take 100 MB."""
+        return _query_tree(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,23 +70,11 @@ class Statement:
 
 def parse_query(text: str) -> Query:
     """Read a script that must be one query. Raises SqlError."""
-    statements = _parse(text)
-    if not statements:
-        raise SqlError("the script is empty", hint="write one SELECT")
-    if len(statements) > 1:
-        raise SqlError(
-            f"the script holds {len(statements)} statements",
-            hint="keep one SELECT, give each other table its own script",
-            place=_place_of_part(text, 1),
-        )
-    tree = statements[0]
-    if not isinstance(tree, exp.Query):
-        raise SqlError(
-            f"the script is not a query but {_kind(tree)}",
-            hint="write one SELECT; the table is made from it",
-            place=_place_of_part(text, 0),
-        )
-    return Query(text, tree)
+    first: dict[TableName, Read] = {}
+    for node in sorted(tables_in(_query_tree(text)), key=_start_of):
+        read = Read(TableName(node.db, node.name), _place_of(text, node))
+        first.setdefault(read.table, read)
+    return Query(text, tuple(first.values()))
 
 
 def parse_script(text: str) -> list[Statement]:
@@ -102,6 +91,26 @@ def place_of(text: str, node: exp.Expr) -> Place | None:
     if not marks:
         return None
     return place_at(text, min(mark["start"] for mark in marks), max(mark["end"] for mark in marks))
+
+
+def _query_tree(text: str) -> exp.Query:
+    statements = _parse(text)
+    if not statements:
+        raise SqlError("the script is empty", hint="write one SELECT")
+    if len(statements) > 1:
+        raise SqlError(
+            f"the script holds {len(statements)} statements",
+            hint="keep one SELECT, give each other table its own script",
+            place=_place_of_part(text, 1),
+        )
+    tree = statements[0]
+    if not isinstance(tree, exp.Query):
+        raise SqlError(
+            f"the script is not a query but {_kind(tree)}",
+            hint="write one SELECT; the table is made from it",
+            place=_place_of_part(text, 0),
+        )
+    return tree
 
 
 def _parse(text: str) -> list[exp.Expr]:

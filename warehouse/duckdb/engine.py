@@ -30,8 +30,9 @@ class DuckDBWarehouse:
     """
 
     def __init__(self, path: Path, patience: float = 30.0) -> None:
-        self._file = DuckDBFile(path, prepare, patience)
+        self._file = DuckDBFile(path, self._prepare, patience)
         self._translations = Translations()
+        self._known: dict[TableName, tuple[Column, ...]] = {}
 
     def tables(self, dataset: str) -> list[TableName]:
         with self._cursor() as cursor:
@@ -66,15 +67,17 @@ class DuckDBWarehouse:
                 _run_statement(cursor, statement)
 
         self._in_transaction(run)
+        self._known.clear()
 
     def build(self, table: TableName, query: Query, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
         def replace(cursor: duckdb.DuckDBPyConnection) -> int:
-            translation = self._translations.of(query, lambda read: _columns(cursor, read))
+            translation = self._translations.of(query, lambda read: self._known_columns(cursor, read))
             [(rows,)] = cursor.execute(f"CREATE OR REPLACE TABLE {_identifier(table)} AS {translation.sql}").fetchall()
             return int(rows)
 
         started = time.monotonic()
         rows = self._in_transaction(replace)
+        self._known.pop(table, None)
         return Built(rows=rows, seconds=time.monotonic() - started)
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
@@ -83,9 +86,19 @@ class DuckDBWarehouse:
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         with self._cursor() as cursor:
             translation = self._translations.of(
-                query, lambda read: stand_ins[read] if read in stand_ins else _columns(cursor, read)
+                query, lambda read: stand_ins[read] if read in stand_ins else self._known_columns(cursor, read)
             )
         return QueryPlan(translation.columns)
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """While the file is open nobody else can change a table; before it was opened, others may have."""
+        self._known.clear()
+        prepare(connection)
+
+    def _known_columns(self, cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
+        """The table's columns, asked for once: many scripts read the same tables."""
+        found = self._known.get(table)
+        return found if found is not None else self._known.setdefault(table, _columns(cursor, table))
 
     def __enter__(self) -> Self:
         return self

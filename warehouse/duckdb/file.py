@@ -24,6 +24,9 @@ HELD_SECONDS = 0.1
 LONGEST_WAIT = 0.02
 T = TypeVar("T")
 _LOCKED = "Could not set lock on file"
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {"default_block_size": 65536}
+"""Every table takes a block at least, in the file and in memory: a quarter of DuckDB's own size, which suits a thousand
+small tables, costs a table of 10 million rows half as much again to write, and nothing to read."""
 
 
 class DuckDBFile:
@@ -168,7 +171,7 @@ class DuckDBFile:
 
     def _try_open(self) -> duckdb.DuckDBPyConnection | None:
         try:
-            connection = duckdb.connect(self.path)
+            connection = duckdb.connect(self.path, config=_CONFIG)
         except duckdb.IOException as error:
             if _LOCKED in str(error):
                 return None

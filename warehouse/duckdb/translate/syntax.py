@@ -134,7 +134,7 @@ def place_of(text: str, node: exp.Expr) -> Place | None:
     """Where a node stands in the text: its own mark, or that of the first marked one inside or around it."""
     around: Any = node
     while around is not None:
-        for found in around.walk():
+        for found in around.walk(bfs=False):
             if "start" in found.meta:
                 return place_at(text, int(found.meta["start"]), int(found.meta["end"]))
         around = around.parent

@@ -1,0 +1,103 @@
+"""The tools that people would pick instead, each in an environment of its own, with the same project to build."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.generate import RAW_TABLE, Reads, script_sql
+
+HERE = Path(__file__).parent
+ENVIRONMENTS = Path(".data/peers")
+
+_RAW = f"""
+import duckdb
+connection = duckdb.connect("before.duckdb")
+connection.execute("CREATE SCHEMA raw")
+connection.execute("CREATE TABLE {RAW_TABLE} AS SELECT id, 'category ' || id % 7 AS category, id % 97 AS value "
+                   "FROM range(1, {{rows}} + 1) AS r(id)")
+"""
+_DBT_PROJECT = """
+name: benchmark
+version: "1.0"
+profile: benchmark
+models:
+  +materialized: table
+  +schema: tmp
+"""
+_DBT_PROFILES = """
+benchmark:
+  target: dev
+  outputs:
+    dev: {type: duckdb, path: warehouse.duckdb, threads: 8}
+"""
+_DBT_SOURCES = """
+sources:
+  - name: raw
+    tables:
+      - name: events
+"""
+_DBT_SCHEMA = "{% macro generate_schema_name(name, node) %}{{ name or target.schema }}{% endmacro %}"
+_SQLMESH_CONFIG = """
+gateways:
+  local:
+    connection: {type: duckdb, database: warehouse.duckdb, concurrent_tasks: 8}
+default_gateway: local
+model_defaults: {dialect: duckdb, start: 2026-01-01}
+disable_anonymized_analytics: true
+"""
+
+
+def python_of(peer: str) -> Path:
+    """The Python of the peer's environment, which is made of its locked requirements if it is not there."""
+    environment = (ENVIRONMENTS / peer).resolve()
+    python = environment / "bin" / "python"
+    if not (environment / "ready").exists():
+        print(f"installing {peer} into {environment}", flush=True)
+        requirements = HERE / f"{peer}.txt"
+        uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or "uv"
+        subprocess.run([uv, "venv", "--quiet", "--clear", environment], check=True)
+        subprocess.run([uv, "pip", "sync", "--quiet", "--python", python, "--require-hashes", requirements], check=True)
+        (environment / "ready").touch()
+    return python
+
+
+def write_dbt(folder: Path, reads: Reads, rows: int) -> None:
+    """The project for dbt: a model for each script, over the same raw table."""
+    _write(folder / "dbt_project.yml", _DBT_PROJECT)
+    _write(folder / "profiles.yml", _DBT_PROFILES)
+    _write(folder / "models" / "sources.yml", _DBT_SOURCES)
+    _write(folder / "macros" / "schema.sql", _DBT_SCHEMA)
+    for table, sources in reads.items():
+        references = [_dbt_reference(source) for source in sources]
+        _write(folder / "models" / f"{table.partition('.')[2]}.sql", script_sql(table, references))
+    _fill("dbt", folder, rows)
+
+
+def write_sqlmesh(folder: Path, reads: Reads, rows: int) -> None:
+    """The project for SQLMesh: a model for each script, over the same raw table."""
+    _write(folder / "config.yaml", _SQLMESH_CONFIG)
+    for table, sources in reads.items():
+        model = f"MODEL (name {table}, kind FULL);\n{script_sql(table, sources)}"
+        _write(folder / "models" / f"{table.partition('.')[2]}.sql", model)
+    _fill("sqlmesh", folder, rows)
+
+
+def reset(folder: Path) -> None:
+    """A warehouse that has the raw table alone. What a peer keeps between runs to be faster stays."""
+    shutil.copy(folder / "before.duckdb", folder / "warehouse.duckdb")
+
+
+def _dbt_reference(table: str) -> str:
+    dataset, _, name = table.partition(".")
+    return f"{{{{ source('raw', '{name}') }}}}" if dataset == "raw" else f"{{{{ ref('{name}') }}}}"
+
+
+def _fill(peer: str, folder: Path, rows: int) -> None:
+    subprocess.run([python_of(peer), "-c", _RAW.format(rows=rows)], cwd=folder, check=True)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.lstrip())

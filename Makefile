@@ -6,7 +6,7 @@ READY := .venv/ready
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run build server stop test test-slow lint format lock clean
+.PHONY: help run build server serve stop test test-slow lint bench format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ build: $(READY) ## the same without Prefect, for the quick loop
 server: $(READY) ## start a Prefect server in the background, if none answers
 	@$(BIN)/python -m flows.server start
 
+serve: $(READY) ## Prefect's server, a worker and the API on this machine, until Ctrl-C
+	@$(BIN)/refresh init
+	@$(BIN)/python -m flows.serve
+
 stop: ## end what was started in the background
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m flows.server stop; else echo "nothing to stop"; fi
 
@@ -31,10 +35,15 @@ test: $(READY) ## run the tests
 test-slow: $(READY) ## run the sweeps that take minutes
 	@$(BIN)/pytest -q -n 2 -m slow
 
-lint: $(READY) ## ruff and mypy
+lint: $(READY) ## ruff and mypy, and the scripts of res/ too
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/refresh check --strict
+	@$(BIN)/refresh sync --check
+
+bench: $(READY) ## measure it against the shortest script, dbt and SQLMesh; about half an hour
+	@$(BIN)/python -m benchmarks.run
 
 format: $(READY) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .

@@ -27,8 +27,9 @@ class Prefect:
     async def client(self) -> AsyncIterator["PrefectClient"]:
         """A connected client, for one or a few calls. Raises Problem when Prefect cannot be reached."""
         try:
+            client = await self._connected()
             async with asyncio.timeout(CALL_SECONDS):
-                yield await self._connected()
+                yield client
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             raise unavailable(f"Prefect's API does not answer ({type(error).__name__}).") from error
 

@@ -44,12 +44,16 @@ def _columns(project: Project, name: str) -> Iterator[str]:
     lineage = Lineage(project.scripts, known)
     for column in lineage.of(tables[name]):
         yield f"{name}.{column}"
-        yield from _origins(lineage, ColumnName(tables[name], column), "")
+        yield from _origins(lineage, ColumnName(tables[name], column), "", set())
 
 
-def _origins(lineage: Lineage, column: ColumnName, lead: str) -> Iterator[str]:
+def _origins(lineage: Lineage, column: ColumnName, lead: str, told: set[ColumnName]) -> Iterator[str]:
+    """The lines below a column's; what a column that was `told` before comes from is not told again."""
     origins = sorted(lineage.of(column.table).get(column.column, ()))
     for number, origin in enumerate(origins, start=1):
         is_last = number == len(origins)
-        yield f"{lead}{'└─' if is_last else '├─'} {origin}"
-        yield from _origins(lineage, origin, f"{lead}{'   ' if is_last else '│  '}")
+        is_told = origin in told and bool(lineage.of(origin.table).get(origin.column))
+        yield f"{lead}{'└─' if is_last else '├─'} {origin}{' (see above)' if is_told else ''}"
+        if not is_told:
+            told.add(origin)
+            yield from _origins(lineage, origin, f"{lead}{'   ' if is_last else '│  '}", told)

@@ -15,6 +15,8 @@ from warehouse.names import TableName
 Edges = Mapping[TableName, Iterable[TableName]]
 _COLOURS = ["#dbeafe", "#dcfce7", "#fef3c7", "#fce7f3", "#ede9fe", "#ccfbf1"]
 _RAW_COLOUR = "#e5e7eb"
+_MANY = 200
+"""With more tables than this, Graphviz looks less long for the best places: 5 s for 1,000 instead of 15."""
 
 
 def picture_edges(project: Project) -> dict[TableName, list[TableName]]:
@@ -44,6 +46,8 @@ def svg(edges: Edges) -> bytes:
     tables = _tables(edges)
     datasets = list(dict.fromkeys(table.dataset for table in tables if table.dataset != RAW))
     graph = AGraph(directed=True, rankdir="LR", nodesep="0.15", ranksep="0.8")
+    if len(tables) > _MANY:
+        graph.graph_attr.update(nslimit="0.5", nslimit1="0.5", mclimit="0.5")
     graph.node_attr.update(shape="box", style="rounded,filled", color="#9ca3af", fontname="Helvetica", fontsize="11")
     graph.edge_attr.update(color="#6b7280", arrowsize="0.6")
     for table in tables:

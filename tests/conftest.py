@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 pytest_plugins = ["tests.emulator.fixtures"]
@@ -32,6 +33,10 @@ for name in list(os.environ):
         del os.environ[name]
 os.environ["PREFECT_HOME"] = str(SHARED / "prefect")
 os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "false"
+
+
+hypothesis.settings.register_profile("tests", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("tests")
 
 
 @atexit.register  # before Prefect registers what it does at the end, and so after it

@@ -46,7 +46,7 @@ VARIANTS = "res/tmp/variants.sql"
 def test_any_graph_with_any_failures_runs_as_promised(workers: int) -> None:
     """Every script starts after its dependencies ended, nothing starts after a failure, and nothing hangs."""
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15, suppress_health_check=list(HealthCheck))
     @given(graphs(most=7), st.data())
     def any_graph(graph: Graph, data: st.DataObject) -> None:
         build = Recorder(frozenset(data.draw(st.sets(st.sampled_from(sorted(graph.dependencies)), max_size=2))))

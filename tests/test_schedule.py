@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.graph import Graph
@@ -54,7 +54,6 @@ def check(graph: Graph, build: Recorder, schedule: Schedule[Future[str]]) -> Non
 
 
 @given(graphs(), st.data(), st.sampled_from([0, 1, 2, 16]))
-@settings(deadline=None)
 def test_any_graph_with_any_failures(graph: Graph, data: st.DataObject, workers: int) -> None:
     build = Recorder(frozenset(data.draw(st.sets(st.sampled_from(sorted(graph.dependencies)), max_size=3))))
     schedule = over_threads(graph, build, workers) if workers else run_in_order(graph, build)

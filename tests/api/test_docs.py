@@ -1,4 +1,4 @@
-"""docs/api.md: its examples are what happens, its tables are complete."""
+"""docs/api.md and README: their examples are what happens, the tables are complete."""
 
 import json
 import re
@@ -34,9 +34,11 @@ def api(tmp_path: Path, prefect_server: str) -> Iterator[Served]:
         yield it
 
 
-def test_the_examples_are_what_happens(api: Served) -> None:
-    examples = EXAMPLE.findall(PAGE)
-    assert len(examples) == PAGE.count("$ curl") >= 9
+@pytest.mark.parametrize(("page", "count"), [("docs/api.md", 9), ("README.md", 4)])
+def test_the_examples_are_what_happens(api: Served, page: str, count: int) -> None:
+    text = (ROOT / page).read_text()
+    examples = EXAMPLE.findall(text)
+    assert len(examples) == text.count("$ curl") >= count
     for command, status, shown in examples:
         method, target, headers, body = _request(command)
         answer = api.client.request(method, target, headers=headers, content=body)

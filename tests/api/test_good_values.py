@@ -38,13 +38,13 @@ def test_values_in_a_body_are_read_back_equal(api: Served, rows: list[dict[str, 
     _check_body(api, rows)
 
 
-@settings(max_examples=8, deadline=None, phases=[Phase.generate])
+@settings(max_examples=4, deadline=None, phases=[Phase.generate])
 @given(rows=ROWS)
 def test_values_in_a_query_are_read_back_equal_from_bigquery(bigquery_api: Served, rows: list[dict[str, Any]]) -> None:
     _check_query(bigquery_api, [_without_nan_in_an_array(row) for row in rows[:3]])
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+@settings(max_examples=10, deadline=None, phases=[Phase.generate])
 @given(rows=ROWS)
 def test_values_in_a_body_are_read_back_equal_from_bigquery(bigquery_api: Served, rows: list[dict[str, Any]]) -> None:
     _check_body(bigquery_api, [_without_nan_in_an_array(row) for row in rows])

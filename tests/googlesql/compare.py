@@ -88,6 +88,7 @@ def _named(columns: tuple[Column, ...]) -> str:
 def is_ordered(sql: str) -> bool:
     """Whether the query ends in an ORDER BY of its own."""
     depth, last = 0, ""
+    sql = re.sub(r"--.*", "", sql)
     for token in re.findall(r"'[^']*'|\"[^\"]*\"|[()]|\|>|\w+", sql):
         depth += (token == "(") - (token == ")")
         if depth == 0:

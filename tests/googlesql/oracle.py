@@ -67,7 +67,7 @@ class Oracle:
         self._names: dict[str, str] = {}
 
     def load(self, tables: Mapping[TableName, str]) -> dict[TableName, Answer]:
-        """Make the tables, each the answer of a GoogleSQL query without tables; gives the answers back."""
+        """Make the tables, each the answer of a GoogleSQL query that may read those before it; gives the answers."""
         request = service.RegisterCatalogRequest()
         request.simple_catalog.name = "root"
         request.simple_catalog.builtin_function_options.language_options.CopyFrom(self._options.language_options)
@@ -75,7 +75,7 @@ class Oracle:
         answers: dict[TableName, Answer] = {}
         self._catalog = self._register(request)
         for name, query in tables.items():
-            columns, data = self._evaluate(query)
+            columns, data = self._evaluate(TABLE.sub(self._plain_name, query))
             plain = name.name if all(name.name != other.name for other in answers) else f"{name.dataset}_{name.name}"
             table = request.simple_catalog.table.add(name=plain, serialization_id=len(answers) + 1)
             for column in columns:
@@ -83,7 +83,7 @@ class Oracle:
             request.table_content[plain].CopyFrom(data)
             self._names[str(name)] = plain
             answers[name] = _answer(columns, data)
-        self._catalog = self._register(request)
+            self._catalog = self._register(request)
         return answers
 
     def answer(self, sql: str) -> Answer:

@@ -22,7 +22,8 @@ from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.conftest import ROOT, free_port
+
 DEPLOYMENT = "refresh/warehouse"
 PATIENCE = 180.0
 T = TypeVar("T")
@@ -43,10 +44,12 @@ class Installation:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port = folder, port
         self.url = f"http://127.0.0.1:{port}/api"
+        self.api = f"http://127.0.0.1:{free_port()}"
         self.messages: list[dict[str, Any]] = []
         self.client: SyncPrefectClient
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {**os.environ, "PREFECT_API_URL": self.url, "PREFECT_HOME": str(folder / "prefect")}
+        self.environment["API_PORT"] = self.api.rpartition(":")[2]
 
     def write(self, files: dict[str, str]) -> None:
         """Write files of the project, texts by path."""
@@ -91,6 +94,13 @@ class Installation:
         """Ask for a refresh, as the UI and the API do."""
         deployment = self.client.read_deployment_by_name(DEPLOYMENT)
         return self.client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
+
+    def post_run(self) -> UUID:
+        """Ask for a refresh with `POST /run`, as a service does."""
+        wait_for(lambda: _answers(f"{self.api}/health/live"))
+        answer = httpx.post(f"{self.api}/run", timeout=60)
+        assert answer.status_code == 202, answer.text
+        return UUID(answer.json()["id"])
 
     def flow_run(self, run: UUID) -> FlowRun:
         return self.client.read_flow_run(run)
@@ -147,7 +157,7 @@ def installation(folder: Path, port: int) -> Iterator[Installation]:
         built.environment["REFRESH_WEBHOOK_URL"] = stack.enter_context(_webhook(built.messages))
         stack.callback(built.kill_all)
         built.start("server", "prefect", "server", "start", "--port", str(port))
-        wait_for(lambda: _answers(built.url))
+        wait_for(lambda: _answers(f"{built.url}/health"))
         stack.enter_context(temporary_settings({PREFECT_API_URL: built.url}))
         built.client = stack.enter_context(get_client(sync_client=True))
         yield built
@@ -155,7 +165,7 @@ def installation(folder: Path, port: int) -> Iterator[Installation]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health").status_code == 200
+        return httpx.get(url).status_code == 200
     except httpx.TransportError:
         return False
 

@@ -52,6 +52,7 @@ def rows(installed: Installation, table: str) -> list[tuple[object, ...]]:
 
 def test_an_operators_day(installed: Installation) -> None:
     _a_failed_run_is_told_and_its_retry_builds_the_rest(installed)
+    installed.start("api", "api")
     waiting = _a_cancelled_run_stops_and_leaves_its_tables(installed)
     _a_killed_process_leaves_its_place_to_the_next_run(installed, waiting)
 
@@ -87,7 +88,7 @@ def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> UUI
     installed.write({"res/tmp/second.sql": ENDLESS})
     run = _id_in(installed.run("prefect", "deployment", "run", "refresh/warehouse", "-p", 'select=["tmp.second+"]'))
     installed.until_building(run, "tmp.second")
-    waiting = installed.trigger()
+    waiting = installed.post_run()
     installed.client.set_flow_run_state(run, Cancelling())
     cancelled = installed.ended(run)
     assert cancelled.state is not None
@@ -100,7 +101,7 @@ def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> UUI
 def _a_killed_process_leaves_its_place_to_the_next_run(installed: Installation, run: UUID) -> None:
     installed.until_building(run, "tmp.second")
     installed.write({"res/tmp/second.sql": RIGHT.replace("7", "8")})
-    waiting = installed.trigger()
+    waiting = installed.post_run()
     process = installed.flow_run(run).infrastructure_pid
     os.kill(int(str(process).rpartition(":")[2]), signal.SIGKILL)
     crashed = installed.ended(run)
@@ -110,6 +111,7 @@ def _a_killed_process_leaves_its_place_to_the_next_run(installed: Installation, 
     assert after.state is not None
     assert after.state.is_completed()
     assert rows(installed, "final.end") == [(1, 8)]
+    assert "started by: the API, request " in installed.artifacts(waiting, "refresh-graph")[0]
     assert [message["run"]["state"] for message in installed.messages] == ["Failed", "Crashed"]
     assert wait_for(lambda: installed.slots_taken() == 0)
 

@@ -121,6 +121,8 @@ def paren(node: exp.Expr, scope: Scope) -> Typed:
 @handles(exp.Not)
 def negation(node: exp.Expr, scope: Scope) -> Typed:
     """NOT x"""
+    if isinstance(node.this, exp.Null):
+        wrong(scope.script.text, node, "the operand of NOT cannot be literal NULL")
     return Typed(f"(NOT {boolean(node.this, scope, 'NOT').sql})", BOOL)
 
 

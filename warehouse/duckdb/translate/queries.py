@@ -3,6 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax
 """
 
+import re
 from dataclasses import replace
 
 from sqlglot import exp
@@ -97,7 +98,10 @@ def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> R
     word = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}[type(node)]
     if word != "UNION" and not node.args.get("distinct"):
         unsupported(scope.script.text, node, f"{word} ALL", f"write {word} DISTINCT: BigQuery has no other")
-    parts = [query(part, scope) for part in _chain(node)]
+    chain = _chain(node)
+    if any(isinstance(part, exp.SetOperation) or _is_wrapped(part, scope) for part in chain):
+        wrong(scope.script.text, node, "different set operations follow each other", "put parentheses around each")
+    parts = [query(part, scope) for part in chain]
     if any(part.is_value for part in parts):
         unsupported(scope.script.text, node, f"{word} of SELECT AS STRUCT")
     columns, texts = aligned(node, scope, word, parts)
@@ -123,6 +127,17 @@ def _chain(node: exp.SetOperation) -> list[exp.Expr]:
         parts.append(inner.expression)
         inner = inner.this
     return [inner, *reversed(parts)]
+
+
+_BARE = re.compile(r"\b(ALL|DISTINCT)\s+SELECT\s[^()]*\Z", re.IGNORECASE)
+
+
+def _is_wrapped(part: exp.Expr, scope: Scope) -> bool:
+    """Whether sqlglot, which knows that INTERSECT binds closer, has put parentheses where the text has none."""
+    if not isinstance(part, exp.Subquery) or not isinstance(part.this, exp.SetOperation):
+        return False
+    start = next((int(node.meta["start"]) for node in part.walk(bfs=False) if "start" in node.meta), 0)
+    return _BARE.search(scope.script.text[:start]) is not None
 
 
 def aligned(node: exp.Expr, scope: Scope, word: str, parts: list[Relation]) -> tuple[tuple[Named, ...], list[str]]:

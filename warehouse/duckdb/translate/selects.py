@@ -67,6 +67,8 @@ def _parts(node: exp.Select, base: Scope, source: str) -> Parts:
     if node.args.get("having"):
         conditions.append(f" WHERE {condition(node.args['having'].this, scope, 'HAVING')}")
     if node.args.get("qualify"):
+        if not any(True for part in [*node.expressions, node.args["qualify"].this] for _ in windows_in(part)):
+            unsupported(base.script.text, node.args["qualify"], "QUALIFY without a window function", "write WHERE")
         conditions.append(f" QUALIFY {condition(node.args['qualify'].this, scope, 'QUALIFY')}")
     distinct = bool(node.args.get("distinct"))
     if distinct and node.args["distinct"].args.get("on"):
@@ -266,7 +268,8 @@ def _order_value(node: exp.Expr, scope: Scope, outputs: Sequence[Typed]) -> Type
         return outputs[position - 1]
     if isinstance(node, exp.Literal | exp.Null | exp.Boolean):
         wrong(scope.script.text, node, "ORDER BY cannot sort by a literal")
-    return scope.compile_whole(node)
+    # In OVER and in aggregates, where there are no columns to name, GROUP BY's expressions are not found again.
+    return scope.compile_whole(node) if outputs else scope.compile(node)
 
 
 def limits(node: exp.Expr, scope: Scope) -> str:
@@ -276,6 +279,10 @@ def limits(node: exp.Expr, scope: Scope) -> str:
         clause = node.args.get(name)
         if clause is None:
             continue
+        if clause.args.get("offset") or (name == "offset" and not node.args.get("limit")):
+            wrong(scope.script.text, clause, "OFFSET stands after LIMIT", "write LIMIT 10 OFFSET 5")
+        if not isinstance(clause, exp.Limit | exp.Offset):
+            unsupported(scope.script.text, node, type(clause).__name__.upper(), "write LIMIT")
         value = scope.compile(clause.expression)
         if isinstance(value.literal, int) and value.literal < 0:
             wrong(scope.script.text, clause, f"{name.upper()} cannot be negative")

@@ -175,6 +175,8 @@ def joined(node: exp.Expr, scope: Scope) -> str:
     """A join as DuckDB's text."""
     only(node, scope, "this", "side", "kind", "on", "using", "pivots")
     side, kind = str(node.args.get("side") or "").upper(), str(node.args.get("kind") or "").upper()
+    if kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
+        wrong(scope.script.text, node, f"{side} {kind} JOIN is not GoogleSQL")
     left = list(scope.sources)
     right = item(node.this, scope)
     words = f" {side} JOIN " if side else " JOIN "

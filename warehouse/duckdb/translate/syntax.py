@@ -13,6 +13,7 @@ from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from warehouse.duckdb.translate.foreign import check_foreign
 from warehouse.duckdb.translate.pipes import unpiped
 from warehouse.errors import Place, SqlError, UnsupportedSql
 from warehouse.googlesql import place_at
@@ -61,6 +62,7 @@ _BIGQUERY = BigQuery()
 def parse_by_name(text: str) -> list[exp.Expr]:
     """The statements of a text, calls as `exp.Anonymous` with `f:` before the name. Raises SqlError."""
     tokens = _BIGQUERY.tokenize(text)
+    check_foreign(tokens, text)
     if "\\" in text:
         _check_escapes(tokens, text)
     if "|>" in text:
@@ -134,7 +136,7 @@ def place_of(text: str, node: exp.Expr) -> Place | None:
     """Where a node stands in the text: its own mark, or that of the first marked one inside or around it."""
     around: Any = node
     while around is not None:
-        for found in around.walk():
+        for found in around.walk(bfs=False):
             if "start" in found.meta:
                 return place_at(text, int(found.meta["start"]), int(found.meta["end"]))
         around = around.parent

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -68,8 +69,12 @@ class Statement:
         return type(error)(error.reason, hint=error.hint, place=place)
 
 
+@lru_cache(maxsize=20_000)
 def parse_query(text: str) -> Query:
-    """Read a script that must be one query. Raises SqlError."""
+    """Read a script that must be one query. Raises SqlError.
+
+    What was read is kept: a refresh through Prefect reads the scripts before it asks for a run, and in the run.
+    """
     first: dict[TableName, Read] = {}
     for node in sorted(tables_in(_query_tree(text)), key=_start_of):
         read = Read(TableName(node.db, node.name), _place_of(text, node))

@@ -21,6 +21,7 @@ from warehouse.names import TableName
 from warehouse.types import Column
 
 T = TypeVar("T")
+_translations = Translations()
 
 
 class DuckDBWarehouse:
@@ -31,7 +32,6 @@ class DuckDBWarehouse:
 
     def __init__(self, path: Path, patience: float = 30.0) -> None:
         self._file = DuckDBFile(path, self._prepare, patience)
-        self._translations = Translations()
         self._known: dict[TableName, tuple[Column, ...]] = {}
 
     def tables(self, dataset: str) -> list[TableName]:
@@ -71,7 +71,7 @@ class DuckDBWarehouse:
 
     def build(self, table: TableName, query: Query, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
         def replace(cursor: duckdb.DuckDBPyConnection) -> int:
-            translation = self._translations.of(query, lambda read: self._known_columns(cursor, read))
+            translation = _translations.of(query, lambda read: self._known_columns(cursor, read))
             [(rows,)] = cursor.execute(f"CREATE OR REPLACE TABLE {_identifier(table)} AS {translation.sql}").fetchall()
             return int(rows)
 
@@ -85,7 +85,7 @@ class DuckDBWarehouse:
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         with self._cursor() as cursor:
-            translation = self._translations.of(
+            translation = _translations.of(
                 query, lambda read: stand_ins[read] if read in stand_ins else self._known_columns(cursor, read)
             )
         return QueryPlan(translation.columns)

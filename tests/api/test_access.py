@@ -10,7 +10,7 @@ import pytest
 
 from api.__main__ import main
 from api.access import MAX_CLIENTS, RateLimit
-from tests.api.conftest import Served, api_over, raw_tables
+from tests.api.conftest import Served, api_over, raw_tables, until
 
 
 def test_a_usable_id_of_the_client_comes_back(api: Served) -> None:
@@ -32,7 +32,12 @@ def test_every_request_is_one_line_of_the_log_without_its_data(api: Served, capl
     caplog.set_level(logging.INFO, "api.access")
     api.client.post("/products?name=secret", headers={"X-Request-ID": "logged"})
     api.client.post("/no%0Anewline?name=secret", headers={"X-Request-ID": "logged"})
-    lines = [record.getMessage() for record in caplog.records if "id=logged" in record.getMessage()]
+
+    def logged() -> list[str]:
+        return [record.getMessage() for record in caplog.records if "id=logged" in record.getMessage()]
+
+    until(lambda: len(logged()) == 2)  # a line is written when its answer has been sent
+    lines = logged()
     assert re.fullmatch(r'POST "/products" 201 \d+\.\dms client=127\.0\.0\.1 id=logged', lines[0])
     assert lines[1].startswith('POST "/no\\nnewline" 404 ')
     assert "secret" not in caplog.text

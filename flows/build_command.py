@@ -7,28 +7,23 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from flows.execution import Execution, builder
 from flows.graph import Graph
 from flows.output import finish, shown
-from flows.preparation import prepare_refresh
+from flows.preparation import ready
 from flows.schedule import Schedule, returned, run_in_order, run_in_parallel
 from flows.settings import read_settings
 from warehouse.engine import BuildContext, Built
-from warehouse.exclusive import UNDER_WAY, one_at_a_time
+from warehouse.exclusive import UNDER_WAY
 from warehouse.names import TableName
-from warehouse.url import connect
 
 
 def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = read_settings()
-    with connect(settings.warehouse_url) as warehouse, one_at_a_time(settings.warehouse_url, lambda: print(UNDER_WAY)):
-        prepared = prepare_refresh(settings.folder, options.select, warehouse)
-        build = builder(prepared.project.scripts, warehouse, BuildContext(run=uuid.uuid4().hex))
-        try:
-            with shown(prepared.graph) as report:
-                execution = Execution(prepared.graph, build, report)
-                run_here(prepared.graph, execution, 1 if options.in_order else settings.workers)
-        except BaseException:
-            warehouse.cancel()
-            raise
+    with ready(settings, options.select, lambda: print(UNDER_WAY)) as refresh:
+        graph = refresh.prepared.graph
+        build = builder(refresh.prepared.project.scripts, refresh.warehouse, BuildContext(run=uuid.uuid4().hex))
+        with shown(graph) as report:
+            execution = Execution(graph, build, report)
+            run_here(graph, execution, 1 if options.in_order else settings.workers)
     return finish(execution)
 
 

@@ -8,11 +8,14 @@ import threading
 from collections.abc import Sequence
 from importlib import import_module
 
+from flows.imports import kept
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and answer its exit code: 0 done, 1 a script failed, 2 refused before anything ran."""
     options = _parser().parse_args(arguments)
-    command = import_module(options.module)
+    with kept():
+        command = import_module(options.module)
     _stop_tidily_when_told_to()
     try:
         return int(command.run(options))

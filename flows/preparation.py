@@ -1,6 +1,7 @@
 """What a refresh makes sure of before it touches anything."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from flows.problems import Problem, Refused, closest
 from flows.project import Project, read_project, reads_in, reads_of
 from flows.scripts import RAW, Script
 from flows.select import select
+from flows.settings import Settings
 from warehouse.engine import QueryPlan, Warehouse
+from warehouse.exclusive import one_at_a_time
 from warehouse.names import TableName
+from warehouse.url import connect
 
 PLANS_AT_ONCE = 16
 """A plan on BigQuery is a request that mostly waits."""
@@ -23,6 +27,29 @@ class Prepared:
 
     project: Project
     graph: Graph
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A refresh whose turn it is, and the warehouse that it fills."""
+
+    prepared: Prepared
+    warehouse: Warehouse
+
+
+@contextmanager
+def ready(settings: Settings, selectors: Iterable[str], waits: Callable[[], None]) -> Iterator[Ready]:
+    """A refresh that may run, and inside the block no other one does; `waits` is called before a wait for another.
+
+    What breaks the block off cancels the warehouse's work. Raises what `prepare_refresh` raises.
+    """
+    with connect(settings.warehouse_url) as warehouse, one_at_a_time(settings.warehouse_url, waits):
+        prepared = prepare_refresh(settings.folder, selectors, warehouse)
+        try:
+            yield Ready(prepared, warehouse)
+        except BaseException:
+            warehouse.cancel()  # interrupted, cancelled or broken: nothing must go on in its name
+            raise
 
 
 def prepare_refresh(folder: Path, selectors: Iterable[str], warehouse: Warehouse) -> Prepared:

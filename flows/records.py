@@ -1,5 +1,6 @@
 """What Prefect's server has on record of the flow run that is under way."""
 
+import time
 from collections.abc import Iterator
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from prefect.context import FlowRunContext
 from warehouse.names import TableName
 
 _PAGE = 200
+_LAST_STATES = ["Completed", "Failed", "Crashed", "Cancelled", "NotReady"]
+_PATIENCE_SECONDS = 30
 
 
 def this_flow_run() -> FlowRun:
@@ -50,3 +53,21 @@ def _completed_task_runs(flow_run_id: UUID) -> Iterator[TaskRun]:
         ):
             yield from page
             offset += len(page)
+
+
+def wait_until_recorded(flow_run: FlowRun, tables: int) -> None:
+    """Wait until the server has that many task runs of this flow run in their last state. Raises TimeoutError.
+
+    The server takes task runs from a stream of events, and stores those of up to a second together. Who asks about a
+    run that has ended, or retries it, shall find all of them.
+    """
+    wanted = {
+        "flow_runs": {"id": {"any_": [str(flow_run.id)]}},
+        "task_runs": {"state": {"name": {"any_": _LAST_STATES}}},
+    }
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    with get_client(sync_client=True) as client:
+        while client.request("POST", "/task_runs/count", json=wanted).json() < tables:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"Prefect's server has not stored all task runs after {_PATIENCE_SECONDS} s")
+            time.sleep(0.03)

@@ -1,8 +1,9 @@
 """The Prefect flow `refresh`: one task run for each table, submitted as soon as its dependencies are done."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, cast
 
 from prefect import flow, get_run_logger, task
@@ -17,32 +18,44 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from flows.artifacts import GRAPH_KEY, TABLE_KEY, facts, graph_markdown, table_rows
 from flows.execution import BuildFailed, Execution, Report, builder, ignore
 from flows.graph import Graph
+from flows.heartbeat import heartbeats
 from flows.notify import tell_of_failure
-from flows.preparation import Prepared, prepare_refresh
+from flows.preparation import Ready, ready
 from flows.problems import Refused
-from flows.records import completed_tables, this_flow_run
+from flows.records import completed_tables, this_flow_run, wait_until_recorded
 from flows.schedule import Schedule, run_in_parallel
 from flows.select import SelectionError
 from flows.settings import Settings, read_settings
 from flows.version import scripts_version
-from warehouse.engine import BuildContext, Warehouse
+from warehouse.engine import BuildContext
 from warehouse.errors import WarehouseError
-from warehouse.exclusive import UNDER_WAY, one_at_a_time
+from warehouse.exclusive import UNDER_WAY
 from warehouse.names import TableName
-from warehouse.url import connect
 
 Future = PrefectFuture[Any]
-_report: ContextVar[Report] = ContextVar("report", default=ignore)
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """What the process that starts the flow has at hand for it: a refresh whose turn it is, and who watches it."""
+
+    ready: Ready
+    report: Report
+
+
+_here: _Here | None = None
+"""Not a context variable: Prefect's threads keep copies of the context until the process ends."""
 
 
 @contextmanager
-def reported_to(report: Report) -> Iterator[None]:
-    """Tell `report` of every change in refreshes that this process runs inside the `with` block."""
-    token = _report.set(report)
+def here_and_now(ready: Ready, report: Report) -> Iterator[None]:
+    """Let the flow that is called inside the `with` block run what is `ready`, and tell `report` of every change."""
+    global _here
+    _here = _Here(ready, report)
     try:
         yield
     finally:
-        _report.reset(token)
+        _here = None
 
 
 @flow(
@@ -62,27 +75,24 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
         in_order: Build one table after the other, not several at once.
     """
     settings = read_settings()
-    warehouse = connect(settings.warehouse_url)
+    workers = 1 if in_order else settings.workers
     try:
-        with one_at_a_time(settings.warehouse_url, lambda: get_run_logger().info(UNDER_WAY)):
-            prepared = prepare_refresh(settings.folder, select or [], warehouse)
-            return _run(prepared, warehouse, settings, 1 if in_order else settings.workers)
+        if _here is not None:
+            with heartbeats():
+                return _run(_here.ready, settings, workers, _here.report)
+        with ready(settings, select or [], lambda: get_run_logger().info(UNDER_WAY)) as made_ready:
+            return _run(made_ready, settings, workers)
     except (Refused, SelectionError, WarehouseError) as error:
         return Failed(message=str(error))
-    except BaseException:
-        warehouse.cancel()  # the run was cancelled, or is broken: nothing must go on in its name
-        raise
-    finally:
-        warehouse.close()
 
 
-def _run(prepared: Prepared, warehouse: Warehouse, settings: Settings, workers: int) -> PrefectState[Any]:
-    flow_run = this_flow_run()
+def _run(ready: Ready, settings: Settings, workers: int, report: Report = ignore) -> PrefectState[Any]:
+    flow_run, graph = this_flow_run(), ready.prepared.graph
     context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
-    build = builder(prepared.project.scripts, warehouse, context)
-    execution = Execution(prepared.graph, build, _report.get())
-    run_graph(prepared.graph, execution, workers)
-    _record(execution, prepared.graph, settings)
+    build = builder(ready.prepared.project.scripts, ready.warehouse, context)
+    execution = Execution(graph, build, report)
+    run_graph(graph, execution, workers)
+    _record(execution, graph, settings)
     message = execution.summary()
     return Completed(message=message) if execution.succeeded else Failed(message=message)
 
@@ -102,6 +112,7 @@ def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
     def submit(table: TableName, dependencies: list[Future]) -> Future:
         return cast("Future", build.submit(table=str(table), return_state=False, wait_for=dependencies))
 
+    logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)  # a table that is built has its state for that
     done = completed_tables(this_flow_run()) & set(graph.dependencies)
     execution.built_before(sorted(done))
     schedule = run_in_parallel(graph.only(set(graph.dependencies) - done), submit, _completed, workers)
@@ -132,5 +143,6 @@ def _record(execution: Execution, graph: Graph, settings: Settings) -> None:
         create_table_artifact(key=TABLE_KEY, table=rows, description=execution.summary())
         told = facts(this_flow_run(), scripts_version(settings.folder))
         create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(graph, execution.runs, told))
+        wait_until_recorded(this_flow_run(), len(execution.runs))
     except Exception:
         get_run_logger().exception("the tables' states could not be recorded")

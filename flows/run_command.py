@@ -4,12 +4,12 @@ import os
 from argparse import Namespace
 from typing import Any
 
-from flows.graph import Graph
+from flows.imports import kept
 from flows.output import show_rows, shown
-from flows.preparation import prepare_refresh
+from flows.preparation import Ready, ready
 from flows.server import NoServer, configured_url
 from flows.settings import read_settings
-from warehouse.url import connect
+from warehouse.exclusive import UNDER_WAY
 
 
 def run(options: Namespace) -> int:
@@ -17,28 +17,27 @@ def run(options: Namespace) -> int:
 
     Answers the exit code. Raises Refused, NoServer and what else is the user's to mend.
     """
-    settings = read_settings()
-    with connect(settings.warehouse_url) as warehouse:
-        graph = prepare_refresh(settings.folder, options.select, warehouse).graph
-    state = _run_flow(graph, options)
-    print(state.message)
-    if state.is_completed():
-        with connect(settings.warehouse_url) as warehouse:
-            show_rows(warehouse, graph.order[-1])
+    with ready(read_settings(), options.select, lambda: print(UNDER_WAY)) as here:
+        state = _run_flow(here, options)
+        print(state.message)
+        if state.is_completed():
+            show_rows(here.warehouse, here.prepared.graph.order[-1])
     return 0 if state.is_completed() else 1
 
 
-def _run_flow(graph: Graph, options: Namespace) -> Any:
+def _run_flow(here: Ready, options: Namespace) -> Any:
     """Run the flow on the configured server, and print the run's address. Raises NoServer."""
     # The view shows what the flow's log says; the log itself goes to the server. To be set before Prefect is imported.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    from prefect.settings import PREFECT_API_URL, temporary_settings
+    with kept():
+        from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    from flows.refresh import refresh, reported_to
+        from flows.refresh import here_and_now, refresh
 
-    with temporary_settings({PREFECT_API_URL: configured_url()}):
+    # Prefect's own heartbeats are off, since `here_and_now` comes with some.
+    with temporary_settings({PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         _check_server()
-        with shown(graph) as report, reported_to(report):
+        with shown(here.prepared.graph) as report, here_and_now(here, report):
             state = refresh(select=options.select, in_order=options.in_order, return_state=True)
         _print_address(state)
     return state

@@ -1,7 +1,7 @@
 """Runs whose machine died. Their process cannot say so, and a run that seems to go on keeps the next one waiting.
 
-While a flow runs, its process sends a heartbeat every 30 s (prefect.toml). The server ends a run that has sent none for
-three times as long: https://docs.prefect.io/v3/advanced/detect-zombie-flows
+While a flow runs, its process sends a heartbeat every 30 s (prefect.toml, `heartbeat`). The server ends a run that has
+sent none for three times as long: https://docs.prefect.io/v3/advanced/detect-zombie-flows
 """
 
 from datetime import timedelta
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore
 
-SILENCE = timedelta(seconds=90)
+HEARTBEAT = "prefect.flow-run.heartbeat"
+SECONDS_BETWEEN_HEARTBEATS = 30
+SILENCE = timedelta(seconds=3 * SECONDS_BETWEEN_HEARTBEATS)
 _SIGNS_OF_LIFE = {"heartbeat", "Completed", "Failed", "Cancelled", "Crashed", "Scheduled", "AwaitingRetry"}
 
 
@@ -26,7 +28,7 @@ def automation() -> "AutomationCore":
         name="refresh: end runs whose machine died",
         description="Made by `refresh deploy`. Without it a run whose machine died stays Running for ever.",
         trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
+            after={HEARTBEAT},
             expect={f"prefect.flow-run.{sign}" for sign in _SIGNS_OF_LIFE},
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
             match_related=ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": "refresh"}),

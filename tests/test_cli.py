@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 
 from flows.cli import main
@@ -49,6 +50,14 @@ def test_build_prints_a_plain_line_for_each_table_and_the_summary(write: Write) 
     ]
     assert lines[-1] == "3 of 3 tables built"
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["init", "check", "plan", "graph", "sync", "build"])
+def test_a_command_that_has_nothing_to_complain_of_does_not(command: str, write: Write) -> None:
+    write(GOOD)
+    refresh("init")
+    done = refresh(command)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_failing_script_ends_with_exit_code_1_and_the_rest_is_built(write: Write) -> None:
@@ -180,6 +189,21 @@ def test_run_goes_through_prefect_and_shows_rows_and_the_runs_address(write: Wri
     assert "3 of 3 tables built" in done.stdout
     assert f"in Prefect: {prefect_server.removesuffix('/api')}/runs/flow-run/" in done.stdout
     assert "final.b" in done.stdout.split("3 of 3 tables built")[1]
+
+
+def test_a_run_in_a_terminal_says_that_it_is_alive(write: Write, prefect_server: str) -> None:
+    """Else the run of a process that was killed would stay Running for ever."""
+    write(GOOD)
+    refresh("init")
+    [address] = [
+        line for line in refresh("run", PREFECT_API_URL=prefect_server).stdout.splitlines() if "Prefect" in line
+    ]
+    run = f"prefect.flow-run.{address.rpartition('/')[2]}"
+    wanted = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [run]}}}
+    while not (found := httpx.post(f"{prefect_server}/events/filter", json=wanted).json()["events"]):
+        pass  # stored within seconds
+    related = {resource["prefect.resource.role"]: resource["prefect.resource.name"] for resource in found[0]["related"]}
+    assert related["flow"] == "refresh"
 
 
 def test_run_ends_with_exit_code_1_when_a_script_fails(write: Write, prefect_server: str) -> None:

@@ -18,6 +18,8 @@ from prefect.client.schemas.filters import (
     ArtifactFilterKey,
     FlowRunFilter,
     FlowRunFilterId,
+    LogFilter,
+    LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.flow_engine import run_flow
@@ -150,6 +152,26 @@ def test_each_table_is_a_task_run_with_its_name_and_a_row_of_the_artifact() -> N
     message = runs["final.products"].state
     assert message is not None
     assert str(message.message).startswith("25 rows in ")
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_refresh_that_has_returned_has_every_task_run_on_record() -> None:
+    state = run()
+    with get_client(sync_client=True) as client:
+        found = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id(state)])))
+    assert [task_run.state_name for task_run in found] == ["Completed"] * 8
+
+
+def test_the_log_tells_of_the_run_and_of_failed_tables_only(filled: Path) -> None:
+    (filled / VARIANTS).write_text("SELECT CAST('x' AS INT64) AS id")
+    state = run(select=["tmp.variants", "tmp.product_categories"])
+    of_this_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id(state)]))
+    messages: list[str] = []
+    with get_client(sync_client=True) as client:
+        while not any("1 of 2 tables built" in message for message in messages):
+            messages = [log.message for log in client.read_logs(of_this_run)]
+    assert any("tmp/variants.sql" in message and message.startswith("Finished in state Failed") for message in messages)
+    assert not any("Completed" in message for message in messages)
 
 
 @pytest.mark.usefixtures("filled")

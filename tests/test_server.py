@@ -1,6 +1,7 @@
 """Finding Prefect's server."""
 
 import threading
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -9,7 +10,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.server import NoServer, start
-from tests.conftest import free_port
+from tests.conftest import ROOT, free_port
 
 
 @contextmanager
@@ -30,6 +31,13 @@ def api_that_answers(status: int) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}/api"
         server.shutdown()
         thread.join()
+
+
+def test_the_server_has_a_pause_between_looking_for_task_runs_to_store() -> None:
+    """Prefect drops what is after the point: of half a second nothing is left, and the server is never idle."""
+    with (ROOT / "prefect.toml").open("rb") as file:
+        recorder = tomllib.load(file)["server"]["services"]["task_run_recorder"]
+    assert int(recorder["flush_interval"]) >= 1
 
 
 @contextmanager

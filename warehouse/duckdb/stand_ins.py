@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from warehouse.duckdb.translate import columns_of
 from warehouse.errors import TableNotFound
 from warehouse.googlesql import Query
 from warehouse.names import TableName
@@ -31,4 +30,6 @@ class EmptyTables:
         Raises SqlError where GoogleSQL would not accept the query, and UnsupportedSql where only BigQuery can run it;
         both tell the place in the query's text.
         """
+        from warehouse.duckdb.translate import columns_of  # and with it DuckDB, when it is needed
+
         return columns_of(query, self.columns)

@@ -1,5 +1,6 @@
 """The scripts under res/: which table each builds, and the query that makes it."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +79,11 @@ def read_text(path: Path) -> str:
 def _script_files(res: Path) -> Iterator[tuple[TableName, Path]]:
     for folder in _folders(res):
         if folder.name != RAW:
-            for path in sorted(folder.glob("*.sql")):
-                if path.is_file() and not _hidden(path):
+            for name in sorted(
+                file.name for file in os.scandir(folder) if file.name.endswith(".sql") and file.is_file()
+            ):
+                path = folder / name
+                if not _hidden(path):
                     yield TableName(folder.name, path.stem), path
 
 

@@ -45,11 +45,18 @@ def ready(settings: Settings, selectors: Iterable[str], waits: Callable[[], None
     """
     with connect(settings.warehouse_url) as warehouse, one_at_a_time(settings.warehouse_url, waits):
         prepared = prepare_refresh(settings.folder, selectors, warehouse)
-        try:
+        with cancelled_with(warehouse):
             yield Ready(prepared, warehouse)
-        except BaseException:
-            warehouse.cancel()  # interrupted, cancelled or broken: nothing must go on in its name
-            raise
+
+
+@contextmanager
+def cancelled_with(warehouse: Warehouse) -> Iterator[None]:
+    """When the block is interrupted, cancelled or broken, cancel the warehouse's work: nothing goes on in its name."""
+    try:
+        yield
+    except BaseException:
+        warehouse.cancel()
+        raise
 
 
 def prepare_refresh(folder: Path, selectors: Iterable[str], warehouse: Warehouse) -> Prepared:

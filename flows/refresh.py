@@ -20,7 +20,7 @@ from flows.execution import BuildFailed, Execution, Report, builder, ignore
 from flows.graph import Graph
 from flows.heartbeat import heartbeats
 from flows.notify import tell_of_failure
-from flows.preparation import Ready, ready
+from flows.preparation import Ready, cancelled_with, ready
 from flows.problems import Refused
 from flows.records import completed_tables, this_flow_run, wait_until_recorded
 from flows.schedule import Schedule, run_in_parallel
@@ -78,7 +78,8 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
     workers = 1 if in_order else settings.workers
     try:
         if _here is not None:
-            with heartbeats():
+            # Here too: Prefect lets nothing out of a flow before its tasks have ended.
+            with heartbeats(), cancelled_with(_here.ready.warehouse):
                 return _run(_here.ready, settings, workers, _here.report)
         with ready(settings, select or [], lambda: get_run_logger().info(UNDER_WAY)) as made_ready:
             return _run(made_ready, settings, workers)

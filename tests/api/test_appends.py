@@ -225,16 +225,28 @@ def _post_from_many_clients(addresses: Sequence[str], clients: int, each: int) -
         return [number for numbers in threads.map(one, range(clients)) for number in numbers]
 
 
+HOLD = """
+import sys, duckdb
+connection = None
+while connection is None:  # the API keeps the file for a moment after its last answer
+    try:
+        connection = duckdb.connect(sys.argv[1])
+    except duckdb.IOException:
+        pass
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
 def test_a_file_that_stays_locked_is_an_answer_that_says_when_to_come_back(tmp_path: Path) -> None:
     path = tmp_path / "w.duckdb"
     raw_tables(path)
-    hold = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print('held', flush=True); sys.stdin.read()"
     with (
         served(create_app(Settings(), DuckDBWarehouse(path, patience=0.2))) as url,
         httpx.Client(base_url=url) as client,
     ):
         assert client.post("/products?id=1").status_code == 201
-        holder = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        holder = subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         with holder:
             assert holder.stdout is not None
             holder.stdout.readline()

@@ -42,7 +42,7 @@ lint: $(READY) ## ruff and mypy, and the scripts of res/ too
 	@$(BIN)/refresh check --strict
 	@$(BIN)/refresh sync --check
 
-bench: $(READY) ## measure it against the shortest script, dbt and SQLMesh; about half an hour
+bench: $(READY) ## measure it against the shortest script, dbt and SQLMesh; a quarter of an hour
 	@$(BIN)/python -m benchmarks.run
 
 format: $(READY) ## let ruff mend what it can

@@ -43,10 +43,9 @@ def ready(settings: Settings, selectors: Iterable[str], waits: Callable[[], None
 
     What breaks the block off cancels the warehouse's work. Raises what `prepare_refresh` raises.
     """
-    with connect(settings.warehouse_url) as warehouse, one_at_a_time(settings.warehouse_url, waits):
-        prepared = prepare_refresh(settings.folder, selectors, warehouse)
-        with cancelled_with(warehouse):
-            yield Ready(prepared, warehouse)
+    url = settings.warehouse_url
+    with connect(url) as warehouse, cancelled_with(warehouse), one_at_a_time(url, waits):
+        yield Ready(prepare_refresh(settings.folder, selectors, warehouse), warehouse)
 
 
 @contextmanager

@@ -79,10 +79,9 @@ def read_text(path: Path) -> str:
 def _script_files(res: Path) -> Iterator[tuple[TableName, Path]]:
     for folder in _folders(res):
         if folder.name != RAW:
-            for name in sorted(
-                file.name for file in os.scandir(folder) if file.name.endswith(".sql") and file.is_file()
-            ):
-                path = folder / name
+            # Not Path.glob: of a thousand scripts it takes a tenth of a second, and they are listed twice.
+            names = sorted(file.name for file in os.scandir(folder) if file.is_file())
+            for path in (folder / name for name in names if name.endswith(".sql")):
                 if not _hidden(path):
                     yield TableName(folder.name, path.stem), path
 

@@ -10,6 +10,7 @@ import pytest
 
 from flows.cli import main
 from tests.conftest import ROOT, Write, free_port
+from tests.operation.installation import wait_for
 from warehouse.names import TableName
 from warehouse.url import DEFAULT_URL, connect
 
@@ -200,8 +201,7 @@ def test_a_run_in_a_terminal_says_that_it_is_alive(write: Write, prefect_server:
     ]
     run = f"prefect.flow-run.{address.rpartition('/')[2]}"
     wanted = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [run]}}}
-    while not (found := httpx.post(f"{prefect_server}/events/filter", json=wanted).json()["events"]):
-        pass  # stored within seconds
+    found = wait_for(lambda: httpx.post(f"{prefect_server}/events/filter", json=wanted).json()["events"])
     related = {resource["prefect.resource.role"]: resource["prefect.resource.name"] for resource in found[0]["related"]}
     assert related["flow"] == "refresh"
 

@@ -34,6 +34,7 @@ from flows.refresh import refresh, run_graph
 from flows.scripts import read_datasets
 from tests.conftest import Write
 from tests.graphs import graphs
+from tests.operation.installation import wait_for
 from tests.test_schedule import Recorder
 from warehouse.engine import Built
 from warehouse.names import TableName
@@ -166,10 +167,13 @@ def test_the_log_tells_of_the_run_and_of_failed_tables_only(filled: Path) -> Non
     (filled / VARIANTS).write_text("SELECT CAST('x' AS INT64) AS id")
     state = run(select=["tmp.variants", "tmp.product_categories"])
     of_this_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id(state)]))
-    messages: list[str] = []
     with get_client(sync_client=True) as client:
-        while not any("1 of 2 tables built" in message for message in messages):
+
+        def whole_log() -> list[str]:
             messages = [log.message for log in client.read_logs(of_this_run)]
+            return messages if any("1 of 2 tables built" in message for message in messages) else []
+
+        messages = wait_for(whole_log)
     assert any("tmp/variants.sql" in message and message.startswith("Finished in state Failed") for message in messages)
     assert not any("Completed" in message for message in messages)
 

@@ -8,7 +8,7 @@ from typing import Any
 from flows.check import Checked, check_project
 from flows.preparation import missing_tables
 from flows.problems import Problem, Severity, counted
-from flows.project import Project, read_project, tables_outside
+from flows.project import Project, read_project, remembered, tables_outside
 from flows.raw_columns import declared_columns, live_columns
 from flows.scripts import script_tables
 from flows.settings import Settings, read_settings
@@ -18,8 +18,9 @@ from warehouse.url import connect
 def run(options: Namespace) -> int:
     """Print every problem, and answer the exit code: 0 clean, 1 warnings with --strict, 2 errors."""
     settings = read_settings()
-    project = read_project(settings.folder)
-    checked = _check_live(project, settings) if options.live else _check(project)
+    with remembered(settings.folder):
+        project = read_project(settings.folder)
+        checked = _check_live(project, settings) if options.live else _check(project)
     print(
         json.dumps(_as_json(checked), indent=2)
         if options.json

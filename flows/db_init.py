@@ -8,8 +8,8 @@ from flows.problems import Problem, Refused, sql_problem
 from flows.scripts import read_text
 from warehouse.engine import Warehouse
 from warehouse.errors import SqlError, TableNotFound
-from warehouse.googlesql import Statement, parse_script
 from warehouse.names import TableName
+from warehouse.query import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ def read_created_tables(folder: Path) -> set[TableName]:
 
 def read_init_scripts(folder: Path) -> tuple[dict[Path, list[Statement]], list[Problem]]:
     """The statements of each script in `folder`, and what is wrong with those that cannot be read."""
+    from warehouse.googlesql import parse_script
+
     scripts: dict[Path, list[Statement]] = {}
     problems = []
     for path in sorted(folder.glob("*.sql")):

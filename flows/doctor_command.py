@@ -12,8 +12,8 @@ from flows.scripts import RAW
 from flows.settings import SettingError, Settings, read_settings
 from warehouse.engine import Warehouse
 from warehouse.errors import NotAllowed, WarehouseError
-from warehouse.googlesql import parse_query
 from warehouse.names import TableName
+from warehouse.query import parse_query
 from warehouse.url import connect
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from flows.graph import Graph
 from flows.preparation import missing_tables, plan_refresh
 from flows.problems import Refused, counted
-from flows.project import read_project
+from flows.project import read_project, remembered
 from flows.select import select
-from flows.settings import read_settings
+from flows.settings import Settings, read_settings
 from warehouse.engine import QueryPlan
 from warehouse.names import TableName
 from warehouse.url import connect
@@ -47,8 +47,15 @@ class RefreshPlan:
 def run(options: Namespace) -> int:
     """Print the plan, and answer the exit code. Raises Refused for a refresh that cannot succeed."""
     settings = read_settings()
+    with remembered(settings.folder):
+        plan = _plan(settings, options.select)
+    print(json.dumps(_as_json(plan), indent=2) if options.json else "\n".join(_as_text(plan)))
+    return 0
+
+
+def _plan(settings: Settings, selectors: list[str]) -> RefreshPlan:
     project = read_project(settings.folder)
-    graph = select(project.graph, options.select)
+    graph = select(project.graph, selectors)
     scripts = {table: project.scripts[table] for table in graph.order}
     with connect(settings.warehouse_url) as warehouse:
         problems = list(missing_tables(scripts.values(), set(scripts), warehouse))
@@ -57,9 +64,7 @@ def run(options: Namespace) -> int:
         planned = plan_refresh(scripts, warehouse)
     if planned.problems:
         raise Refused(planned.problems)
-    plan = RefreshPlan(graph, planned.plans, settings.price_per_tib)
-    print(json.dumps(_as_json(plan), indent=2) if options.json else "\n".join(_as_text(plan)))
-    return 0
+    return RefreshPlan(graph, planned.plans, settings.price_per_tib)
 
 
 def _as_text(plan: RefreshPlan) -> Iterator[str]:

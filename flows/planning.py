@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-
-from sqlglot import exp
+from typing import TYPE_CHECKING
 
 from flows.graph import Graph, find_cycles
 from flows.problems import Problem, Severity, sql_problem
@@ -14,9 +13,11 @@ from flows.schedule import Schedule, returned, run_in_order, run_in_parallel
 from flows.scripts import Script
 from warehouse.engine import QueryPlan
 from warehouse.errors import Place, SqlError, UnsupportedSql
-from warehouse.googlesql import place_of
 from warehouse.names import TableName
 from warehouse.types import Column
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 Columns = tuple[Column, ...]
 Plan = Callable[[TableName, Mapping[TableName, Columns]], QueryPlan]
@@ -134,9 +135,11 @@ def _doubtful(columns: Columns) -> bool:
     return len(names) < len(columns) or any(not name or re.search(r"_\d*$", name) for name in names)
 
 
-def _written_name(projections: list[exp.Expr], number: int, columns: Columns) -> str:
+def _written_name(projections: "list[exp.Expr]", number: int, columns: Columns) -> str:
     """The name that the query gives its column of that number. BigQuery makes some up: `f0_`, and `id_1` for a second
     `id`."""
+    from sqlglot import exp
+
     if len(projections) == len(columns) and not any(projection.is_star for projection in projections):
         projection = projections[number - 1]
         if isinstance(projection, exp.Alias | exp.Column | exp.Dot):
@@ -145,8 +148,12 @@ def _written_name(projections: list[exp.Expr], number: int, columns: Columns) ->
     return "" if re.fullmatch(r"f\d+_", name) else name
 
 
-def _projection_place(script: Script, projections: list[exp.Expr], number: int, count: int, name: str) -> Place | None:
+def _projection_place(
+    script: Script, projections: "list[exp.Expr]", number: int, count: int, name: str
+) -> Place | None:
     """Where the query names its column of that number: its place in the first SELECT, or that of the `*` it is in."""
+    from warehouse.googlesql import place_of
+
     if len(projections) == count and not any(projection.is_star for projection in projections):
         return place_of(script.query.text, projections[number - 1])
     named = [projection for projection in projections if projection.alias_or_name.casefold() == name]

@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.graph import Graph
 from flows.planning import Columns, Planned, plan_scripts
 from flows.problems import Problem, Refused, closest
-from flows.project import Project, read_project, reads_in, reads_of
+from flows.project import Project, read_project, reads_in, reads_of, remembered
 from flows.scripts import RAW, Script
 from flows.select import select
 from flows.settings import Settings
@@ -16,9 +16,6 @@ from warehouse.engine import QueryPlan, Warehouse
 from warehouse.exclusive import one_at_a_time
 from warehouse.names import TableName
 from warehouse.url import connect
-
-PLANS_AT_ONCE = 16
-"""A plan on BigQuery is a request that mostly waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,9 @@ def ready(settings: Settings, selectors: Iterable[str], waits: Callable[[], None
     """
     url = settings.warehouse_url
     with connect(url) as warehouse, cancelled_with(warehouse), one_at_a_time(url, waits):
-        yield Ready(prepare_refresh(settings.folder, selectors, warehouse), warehouse)
+        with remembered(settings.folder):
+            prepared = prepare_refresh(settings.folder, selectors, warehouse)
+        yield Ready(prepared, warehouse)
 
 
 @contextmanager
@@ -80,7 +79,7 @@ def plan_refresh(scripts: Mapping[TableName, Script], warehouse: Warehouse) -> P
     def plan(table: TableName, built: Mapping[TableName, Columns]) -> QueryPlan:
         return warehouse.plan(scripts[table].query, built)
 
-    return plan_scripts(scripts, plan, at_once=PLANS_AT_ONCE)
+    return plan_scripts(scripts, plan, at_once=warehouse.plans_at_once)
 
 
 def missing_tables(scripts: Collection[Script], built: set[TableName], warehouse: Warehouse) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +13,12 @@ from flows.graph import Graph, find_cycles
 from flows.problems import Problem, Refused, Severity, closest, errors_in, sql_problem
 from flows.scripts import RAW, Script, read_raw_names, read_scripts, script_tables
 from warehouse.errors import SqlError
-from warehouse.googlesql import Read
+from warehouse.memory import memory
 from warehouse.names import TableName
+from warehouse.query import Read
 
 MAP = "dependencies.toml"
+_NOTES = Path(".data/scripts.json")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Project:
         if errors:
             raise Refused(errors)
         return Graph(_edges(self.scripts, self.entries))
+
+
+def remembered(folder: Path) -> AbstractContextManager[None]:
+    """Inside this block those scripts of the project in `folder` that have not changed are not read again."""
+    return memory.kept_in(folder / _NOTES)
 
 
 def read_project(folder: Path) -> Project:

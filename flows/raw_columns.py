@@ -11,9 +11,11 @@ from flows.problems import Problem, sql_problem
 from warehouse.duckdb.stand_ins import EmptyTables
 from warehouse.engine import Warehouse
 from warehouse.errors import SqlError, TableNotFound
-from warehouse.googlesql import Statement, parse_query, place_of
+from warehouse.googlesql import place_of
 from warehouse.names import TableName
-from warehouse.types import Column, type_of
+from warehouse.query import Statement, parse_query
+from warehouse.type_syntax import type_of
+from warehouse.types import Column
 
 
 def declared_columns(folder: Path) -> tuple[dict[TableName, Columns], list[Problem]]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from flows.problems import Problem, Severity, sql_problem
 from warehouse.errors import Place, SqlError
-from warehouse.googlesql import Query, parse_query
 from warehouse.names import TableName
+from warehouse.query import Query, parse_query
 
 RAW = "raw"
 

@@ -13,11 +13,12 @@ import pytest
 
 from tests.processes import child
 from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.duckdb.translate import duckdb_type
+from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.engine import Append, BuildContext, Outcome, Row
 from warehouse.errors import Cancelled, InvalidRow, SqlError, TableNotFound, Transient, WarehouseError
-from warehouse.googlesql import parse_query, parse_script
+from warehouse.googlesql import parse_script
 from warehouse.names import TableName
+from warehouse.query import parse_query
 from warehouse.types import parse_type
 
 CONTEXT = BuildContext(run="test")
@@ -29,7 +30,7 @@ POSTER = """
 import sys
 from pathlib import Path
 from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.duckdb.translate import duckdb_type
+from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.engine import Append
 from warehouse.names import TableName
 warehouse = DuckDBWarehouse(Path(sys.argv[1]))

@@ -3,8 +3,9 @@
 import pytest
 
 from warehouse.errors import Place, SqlError
-from warehouse.googlesql import parse_query, parse_script, place_at
+from warehouse.googlesql import parse_script, place_at
 from warehouse.names import TableName
+from warehouse.query import parse_query
 
 
 def reads(text: str) -> list[str]:

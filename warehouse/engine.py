@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol, Self
 
-from warehouse.googlesql import Query, Statement
 from warehouse.names import TableName
+from warehouse.query import Query, Statement
 from warehouse.types import Column
 
 Row = Mapping[str, Any]
@@ -67,6 +67,10 @@ class Outcome(Enum):
 
 class Warehouse(Protocol):
     """Where tables live and SQL runs. Safe to use from several threads; every method may raise WarehouseError."""
+
+    @property
+    def plans_at_once(self) -> int:
+        """How many plans are best made at the same time, by as many threads."""
 
     def tables(self, dataset: str) -> list[TableName]:
         """The dataset's tables, sorted; none if the dataset does not exist."""

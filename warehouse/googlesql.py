@@ -1,9 +1,7 @@
-"""Reading GoogleSQL: one parse per text, and what everything else asks of it."""
+"""Reading GoogleSQL with sqlglot, and what everything else asks of its trees."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -13,73 +11,17 @@ from sqlglot.tokenizer_core import Token, TokenType
 from warehouse.errors import Place, SqlError
 from warehouse.errors import place_at as place_at  # told from here too
 from warehouse.names import TableName
+from warehouse.query import Read, Statement
 from warehouse.syntax_errors import syntax_error, unclosed_error
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A table that a query reads, and where its text names it first."""
-
-    table: TableName
-    place: Place
-
-
-@dataclass(frozen=True)
-class Query:
-    """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
-    is "" where the text names none)."""
-
-    text: str
-    names: tuple[Read, ...]
-
-    @property
-    def reads(self) -> tuple[Read, ...]:
-        """The tables that the query reads. Raises SqlError for a table without its dataset."""
-        for read in self.names:
-            if not read.table.dataset:
-                raise SqlError(
-                    f"{read.table.name} is neither a WITH query nor a table with its dataset",
-                    hint=f"write `dataset.{read.table.name}`",
-                    place=read.place,
-                )
-        return self.names
-
-    @property
-    def tree(self) -> exp.Query:
-        """The syntax tree, parsed anew: the trees of a thousand scripts would take 100 MB."""
-        return _query_tree(self.text)
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One statement of a script, with the table that it creates or changes (None for any other statement), and where
-    in the script's text it starts."""
-
-    text: str
-    tree: exp.Expr
-    target: TableName | None
-    start: Place
-
-    def located(self, error: SqlError) -> SqlError:
-        """An error in this statement, with its place in the script: the statement's start if it had none."""
-        if error.place is None:
-            return type(error)(error.reason, hint=error.hint, place=self.start)
-        column = error.place.column + (self.start.column - 1 if error.place.line == 1 else 0)
-        place = Place(self.start.line + error.place.line - 1, column, error.place.length)
-        return type(error)(error.reason, hint=error.hint, place=place)
-
-
-@lru_cache(maxsize=20_000)
-def parse_query(text: str) -> Query:
-    """Read a script that must be one query. Raises SqlError.
-
-    What was read is kept: a refresh through Prefect reads the scripts before it asks for a run, and in the run.
-    """
+def names_in(text: str) -> tuple[Read, ...]:
+    """The tables that a text of one query names, each once, in the order of the text. Raises SqlError."""
     first: dict[TableName, Read] = {}
-    for node in sorted(tables_in(_query_tree(text)), key=_start_of):
+    for node in sorted(tables_in(query_tree(text)), key=_start_of):
         read = Read(TableName(node.db, node.name), _place_of(text, node))
         first.setdefault(read.table, read)
-    return Query(text, tuple(first.values()))
+    return tuple(first.values())
 
 
 def parse_script(text: str) -> list[Statement]:
@@ -98,7 +40,8 @@ def place_of(text: str, node: exp.Expr) -> Place | None:
     return place_at(text, min(mark["start"] for mark in marks), max(mark["end"] for mark in marks))
 
 
-def _query_tree(text: str) -> exp.Query:
+def query_tree(text: str) -> exp.Query:
+    """The syntax tree of a text that must be one query. Raises SqlError."""
     statements = _parse(text)
     if not statements:
         raise SqlError("the script is empty", hint="write one SELECT")

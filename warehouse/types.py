@@ -6,40 +6,10 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types
 from dataclasses import dataclass
 from typing import Literal
 
-import sqlglot
-from sqlglot import ErrorLevel, exp
-from sqlglot.errors import ParseError, TokenError
-
 SCALARS = frozenset(
     {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC", "BOOL", "STRING", "BYTES"}
     | {"DATE", "TIME", "DATETIME", "TIMESTAMP", "JSON", "INTERVAL", "GEOGRAPHY"}
 )
-
-type_names = exp.DataType.Type
-_SCALAR_OF_SQLGLOT = {
-    type_names.BIGINT: "INT64",
-    type_names.INT: "INT64",
-    type_names.INT128: "INT64",
-    type_names.SMALLINT: "INT64",
-    type_names.TINYINT: "INT64",
-    type_names.DOUBLE: "FLOAT64",
-    type_names.FLOAT: "FLOAT64",
-    type_names.DECIMAL: "NUMERIC",
-    type_names.BIGDECIMAL: "BIGNUMERIC",
-    type_names.BOOLEAN: "BOOL",
-    type_names.TEXT: "STRING",
-    type_names.VARCHAR: "STRING",
-    type_names.BINARY: "BYTES",
-    type_names.VARBINARY: "BYTES",
-    type_names.DATE: "DATE",
-    type_names.TIME: "TIME",
-    type_names.DATETIME: "DATETIME",
-    type_names.TIMESTAMP: "DATETIME",
-    type_names.TIMESTAMPTZ: "TIMESTAMP",
-    type_names.JSON: "JSON",
-    type_names.INTERVAL: "INTERVAL",
-    type_names.GEOGRAPHY: "GEOGRAPHY",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,37 +62,14 @@ def struct_of(*fields: Column) -> SqlType:
 
 def parse_type(text: str) -> SqlType:
     """Read a GoogleSQL type as printed by `str(SqlType)`. Raises ValueError."""
-    try:
-        tree = sqlglot.parse_one(text, into=exp.DataType, dialect="bigquery", error_level=ErrorLevel.IMMEDIATE)
-        return type_of(tree)
-    except (ParseError, TokenError) as error:
-        raise ValueError(f"{text!r} is not a GoogleSQL type") from error
+    if text in SCALARS:
+        return SqlType(text)  # most are, and need no parser
+    from warehouse.type_syntax import read_type
 
-
-def type_of(datatype: exp.DataType) -> SqlType:
-    """The type that sqlglot parsed from GoogleSQL. Raises ValueError for a type GoogleSQL does not have."""
-    if datatype.this == type_names.ARRAY and datatype.expressions:
-        return array_of(type_of(datatype.expressions[0]))
-    if datatype.this == type_names.STRUCT and datatype.expressions:
-        return struct_of(*map(_field_of, datatype.expressions))
-    if datatype.this not in _SCALAR_OF_SQLGLOT:
-        raise ValueError(f"{datatype.sql('bigquery')} is not a GoogleSQL type")
-    return SqlType(_SCALAR_OF_SQLGLOT[datatype.this], tuple(map(_parameter, datatype.expressions)))
-
-
-def _parameter(node: exp.Expr) -> int:
-    if not node.name.isdigit():
-        raise ValueError(f"{node.sql('bigquery')} is not a type's length, precision or scale")
-    return int(node.name)
+    return read_type(text)
 
 
 def _field_text(field: Column) -> str:
-    name = exp.to_identifier(field.name).sql("bigquery") if field.name else ""
-    return f"{name} {field.type}".strip()
+    from warehouse.type_syntax import field_name
 
-
-def _field_of(node: exp.Expr) -> Column:
-    if isinstance(node, exp.DataType):
-        return Column("", type_of(node))
-    kind = node.args["kind"]
-    return Column(node.name, type_of(kind))
+    return f"{field_name(field.name)} {field.type}" if field.name else str(field.type)

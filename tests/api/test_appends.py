@@ -187,7 +187,7 @@ def test_sixty_four_clients_while_other_processes_use_the_file(tmp_path: Path) -
     takes. Two other processes write to the same file: another API, and one that replaces a table again and again."""
     url = raw_tables(tmp_path / "w.duckdb")
     rebuild = (
-        "import sys; from warehouse.url import connect; from warehouse.googlesql import parse_query;"
+        "import sys; from warehouse.url import connect; from warehouse.query import parse_query;"
         "from warehouse.names import TableName; from warehouse.engine import BuildContext\n"
         "warehouse = connect(sys.argv[1]); warehouse.create_datasets(['tmp'])\n"
         "for number in range(10**6):\n"

@@ -21,8 +21,9 @@ from warehouse.errors import (
     Transient,
     WarehouseError,
 )
-from warehouse.googlesql import parse_query, parse_script
+from warehouse.googlesql import parse_script
 from warehouse.names import TableName
+from warehouse.query import parse_query
 from warehouse.types import Column, parse_type
 
 NUMBERS = TableName("raw", "numbers")

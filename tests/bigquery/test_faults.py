@@ -17,8 +17,9 @@ from tests.emulator.proxy import Fault, Proxy, by_seed
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.settings import Settings
 from warehouse.engine import Append, BuildContext, Built, Outcome
-from warehouse.googlesql import parse_query, parse_script
+from warehouse.googlesql import parse_script
 from warehouse.names import TableName
+from warehouse.query import parse_query
 
 POSTS = TableName("raw", "posts")
 RUNS_OF_A_TEST = 10

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
 from warehouse.errors import Place
-from warehouse.googlesql import parse_query
 from warehouse.names import TableName
+from warehouse.query import parse_query
 from warehouse.types import Column, parse_type
 
 A = TableName("tmp", "a")

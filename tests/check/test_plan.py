@@ -14,8 +14,8 @@ from tests.check.test_check import ERROR, GOOD
 from tests.conftest import Write
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.engine import QueryPlan
-from warehouse.googlesql import Query
 from warehouse.names import TableName
+from warehouse.query import Query
 from warehouse.types import Column
 from warehouse.url import DEFAULT_URL, connect
 

@@ -7,10 +7,13 @@ from typing import Any
 import duckdb
 
 from tests.googlesql.values import Answer, Interval, Json
-from warehouse.duckdb.translate import answer, duckdb_type, prepare, quoted
+from warehouse.duckdb.engine import prepare
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import duckdb_type
+from warehouse.duckdb.translate.whole import answer
 from warehouse.errors import TableNotFound
-from warehouse.googlesql import parse_query
 from warehouse.names import TableName
+from warehouse.query import parse_query
 from warehouse.types import Column, SqlType
 
 INTERVAL_PARTS = (

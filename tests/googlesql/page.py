@@ -11,7 +11,7 @@ from tests.googlesql.shapes import Shape, shapes
 from tests.googlesql.tables import TABLE_COLUMNS
 from warehouse.duckdb.stand_ins import EmptyTables
 from warehouse.errors import SqlError, UnsupportedSql
-from warehouse.googlesql import parse_query
+from warehouse.query import parse_query
 
 PAGE = Path(__file__).parents[2] / "docs" / "googlesql.md"
 HEAD = """# GoogleSQL on the embedded engine

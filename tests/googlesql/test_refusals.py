@@ -4,8 +4,8 @@ import pytest
 
 from warehouse.duckdb.stand_ins import EmptyTables
 from warehouse.errors import SqlError, UnsupportedSql
-from warehouse.googlesql import parse_query
 from warehouse.names import TableName
+from warehouse.query import parse_query
 from warehouse.types import Column, parse_type
 
 PRODUCTS = TableName("raw", "products")

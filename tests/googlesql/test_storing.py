@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse.duckdb.translations import translations
 from warehouse.engine import BuildContext
 from warehouse.errors import SqlError
-from warehouse.googlesql import parse_query, parse_script
+from warehouse.googlesql import parse_script
 from warehouse.names import TableName
+from warehouse.query import parse_query
 
 TABLE = TableName("tmp", "t")
 
@@ -71,6 +73,21 @@ def test_types_come_back_as_googlesql_has_them(warehouse: DuckDBWarehouse) -> No
     ]
     assert row[2] == Decimal("1.000000001")
     assert row[9].isoformat() == "2023-12-31T22:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1 AS i, 1.5 AS f, NUMERIC '1' AS n, TRUE AS b, 'x' AS s, b'x' AS y, JSON '1' AS j",
+        "SELECT INTERVAL 1 DAY AS iv, DATE '2024-01-01' AS d, TIME '01:02:03' AS t, DATETIME '2024-01-01' AS dt",
+        "SELECT CURRENT_TIMESTAMP() AS ts, [1] AS i, [NUMERIC '1', 2] AS n, [STRUCT(1 AS a, ['x'] AS b)] AS st",
+        "SELECT STRUCT(1, 'x') AS unnamed, STRUCT(1 AS a, 2 AS A) AS twice, STRUCT(STRUCT(b'x' AS `b c`) AS s) AS deep",
+        "SELECT CAST('x' AS STRING(7)) AS s, CAST(1 AS NUMERIC(10, 2)) AS n, NULL AS nothing, [] AS none",
+    ],
+)
+def test_a_table_that_was_built_is_known_as_it_is_described(warehouse: DuckDBWarehouse, text: str) -> None:
+    build(warehouse, text)
+    assert translations.of(parse_query(text), warehouse.columns).stored_columns == warehouse.columns(TABLE)
 
 
 def test_a_script_makes_tables_of_declared_types(warehouse: DuckDBWarehouse) -> None:

@@ -20,8 +20,8 @@ from warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse.bigquery.settings import Settings, Waits
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.errors import SqlError, TableNotFound, WarehouseError
-from warehouse.googlesql import Query, Statement
 from warehouse.names import TableName
+from warehouse.query import Query, Statement
 from warehouse.types import Column
 
 
@@ -37,6 +37,8 @@ class BigQueryWarehouse:
 
     Nothing is opened before the first call, which raises NotAllowed if there are no credentials.
     """
+
+    plans_at_once = 16  # a plan is a request that mostly waits
 
     def __init__(self, settings: Settings, waits: Waits | None = None) -> None:
         self._settings, self._waits = settings, waits or Waits()

@@ -8,8 +8,9 @@ from sqlglot import exp
 
 from warehouse.bigquery.schema import quoted, type_sql
 from warehouse.errors import Place
-from warehouse.googlesql import Query, tables_in
+from warehouse.googlesql import tables_in
 from warehouse.names import TableName
+from warehouse.query import Query
 from warehouse.types import Column
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import duckdb
 
-from warehouse.duckdb.translate import duckdb_type, quoted
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.engine import Append, Outcome, Row
 from warehouse.errors import InvalidRow
 from warehouse.names import TableName

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -12,16 +11,16 @@ import tenacity
 
 from warehouse.duckdb.append import append_rows
 from warehouse.duckdb.file import DuckDBFile
-from warehouse.duckdb.translate import googlesql_type, prepare, quoted, translate_statement
-from warehouse.duckdb.translations import Translations
+from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.typed import googlesql_type
+from warehouse.duckdb.translations import translations
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.errors import Cancelled, SqlError, TableNotFound, Transient, WarehouseError
-from warehouse.googlesql import Query, Statement
 from warehouse.names import TableName
+from warehouse.query import Query, Statement
 from warehouse.types import Column
 
 T = TypeVar("T")
-_translations = Translations()
 
 
 class DuckDBWarehouse:
@@ -29,6 +28,8 @@ class DuckDBWarehouse:
 
     `patience` is how many seconds a file that another process holds is waited for.
     """
+
+    plans_at_once = 1  # a plan is made in Python
 
     def __init__(self, path: Path, patience: float = 30.0) -> None:
         self._file = DuckDBFile(path, self._prepare, patience)
@@ -71,24 +72,30 @@ class DuckDBWarehouse:
 
     def build(self, table: TableName, query: Query, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
         def replace(cursor: duckdb.DuckDBPyConnection) -> int:
-            translation = _translations.of(query, lambda read: self._known_columns(cursor, read))
-            [(rows,)] = cursor.execute(f"CREATE OR REPLACE TABLE {_identifier(table)} AS {translation.sql}").fetchall()
+            translation = translations.of(query, lambda read: self._known_columns(cursor, read))
+            [(rows,)] = cursor.execute(
+                f"CREATE OR REPLACE TABLE {_identifier(table)} AS {translation.stored_sql()}"
+            ).fetchall()
+            self._known[table] = translation.stored_columns
             return int(rows)
 
         started = time.monotonic()
-        rows = self._in_transaction(replace)
-        self._known.pop(table, None)
+        rows = self._retried(replace)
         return Built(rows=rows, seconds=time.monotonic() - started)
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         return self._in_transaction(lambda cursor: append_rows(cursor, table, _columns(cursor, table), appends))
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        def columns(read: TableName) -> tuple[Column, ...]:
+            found = stand_ins[read] if read in stand_ins else self._known.get(read)
+            return found if found is not None else self._asked_columns(read)
+
+        return QueryPlan(translations.of(query, columns).columns)
+
+    def _asked_columns(self, table: TableName) -> tuple[Column, ...]:
         with self._cursor() as cursor:
-            translation = _translations.of(
-                query, lambda read: stand_ins[read] if read in stand_ins else self._known_columns(cursor, read)
-            )
-        return QueryPlan(translation.columns)
+            return self._known_columns(cursor, table)
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         """While the file is open nobody else can change a table; before it was opened, others may have."""
@@ -118,22 +125,35 @@ class DuckDBWarehouse:
             yield cursor
 
     def _in_transaction(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Do `work` in a transaction; anew, when another transaction changed the same things at the same time.
+        """Do `work` in a transaction. What ends with an exception is rolled back."""
 
-        A cursor that is closed rolls back what it has not committed.
-        """
+        def committed(cursor: duckdb.DuckDBPyConnection) -> T:
+            cursor.begin()
+            result = work(cursor)
+            cursor.commit()
+            return result
+
+        return self._retried(committed)
+
+    def _retried(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Do `work`; anew, when another transaction changed the same things at the same time."""
         try:
             for attempt in _conflicts():
                 with attempt, self._cursor() as cursor:
-                    cursor.begin()
                     result = work(cursor)
-                    cursor.commit()
         except duckdb.TransactionException as error:
             raise Transient(f"others kept changing the same tables: {_reason(error)}") from error
         return result
 
 
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make what translated SQL needs, once for each time that a file is opened; all cursors of `connection` see it."""
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+
+
 def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> None:
+    from warehouse.duckdb.translate.whole import translate_statement
+
     try:
         with _duckdb_errors():
             for sql in translate_statement(statement, lambda table: _columns(cursor, table)):
@@ -161,10 +181,7 @@ def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Colum
         found = cursor.execute(f"DESCRIBE {_identifier(table)}").fetchall()
     except duckdb.CatalogException as error:
         raise TableNotFound(table) from error
-    return tuple(Column(name, _googlesql_type(type_), required=nullable == "NO") for name, type_, nullable, *_ in found)
-
-
-_googlesql_type = lru_cache(1000)(googlesql_type)
+    return tuple(Column(name, googlesql_type(type_), required=nullable == "NO") for name, type_, nullable, *_ in found)
 
 
 @contextmanager

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 
 from warehouse.errors import TableNotFound
-from warehouse.googlesql import Query
 from warehouse.names import TableName
+from warehouse.query import Query
 from warehouse.types import Column
 
 
@@ -30,6 +30,6 @@ class EmptyTables:
         Raises SqlError where GoogleSQL would not accept the query, and UnsupportedSql where only BigQuery can run it;
         both tell the place in the query's text.
         """
-        from warehouse.duckdb.translate import columns_of  # and with it DuckDB, when it is needed
+        from warehouse.duckdb.translations import translations  # and with it DuckDB, when it is needed
 
-        return columns_of(query, self.columns)
+        return translations.of(query, self.columns).columns

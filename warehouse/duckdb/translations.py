@@ -1,33 +1,39 @@
 """Translations that are kept, so that what planning has translated is not translated again to be run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
+from typing import Any
 
-from warehouse.duckdb.translate import Columns, answer
-from warehouse.duckdb.translate.scope import Relation
-from warehouse.duckdb.translate.storing import stored
-from warehouse.googlesql import Query
+from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type
+from warehouse.errors import SqlError
+from warehouse.memory import memory
 from warehouse.names import TableName
-from warehouse.types import Column
+from warehouse.query import Query
+from warehouse.types import Column, parse_type
+
+Columns = Callable[[TableName], tuple[Column, ...]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Translation:
-    """A query in DuckDB's words, and the columns of the tables that it was translated for."""
+    """A query in DuckDB's words, as a table stores its result, or else why none can; the columns of the result ("" as
+    the name of one without); and the columns of the tables that it was translated for."""
 
-    relation: Relation
+    sql: str | SqlError
+    columns: tuple[Column, ...]
     read: Mapping[TableName, tuple[Column, ...]]
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """The columns of the query's result; "" as the name of one without."""
-        return tuple(Column(column.name, column.value.type) for column in self.relation.columns)
-
-    @cached_property
-    def sql(self) -> str:
+    def stored_sql(self) -> str:
         """The query as a table stores its result. Raises SqlError for columns that a table cannot have."""
-        return stored(self.relation)
+        if isinstance(self.sql, SqlError):
+            raise self.sql
+        return self.sql
+
+    @property
+    def stored_columns(self) -> tuple[Column, ...]:
+        """The columns of a table that stores the result, as DuckDB then describes it."""
+        return tuple(Column(column.name, googlesql_type(duckdb_type(column.type))) for column in self.columns)
 
 
 class Translations:
@@ -38,10 +44,16 @@ class Translations:
 
     def of(self, query: Query, columns: Columns) -> Translation:
         """The query's translation for tables with these `columns`. Raises SqlError, and what `columns` raises."""
-        kept = self._kept.get(query.text)
+        kept = self._kept.get(query.text) or recalled(query.text)
         if kept is None or any(columns(table) != read for table, read in kept.read.items()):
-            kept = self._kept[query.text] = _translate(query, columns)
+            kept = _translate(query, columns)
+            note(query.text, kept)
+        self._kept[query.text] = kept
         return kept
+
+
+translations = Translations()
+"""Those of this process."""
 
 
 def _translate(query: Query, columns: Columns) -> Translation:
@@ -52,4 +64,39 @@ def _translate(query: Query, columns: Columns) -> Translation:
             read[table] = columns(table)
         return read[table]
 
-    return Translation(answer(query, noted), read)
+    from warehouse.duckdb.translate.storing import stored
+    from warehouse.duckdb.translate.whole import answer
+
+    relation = answer(query, noted)
+    try:
+        sql: str | SqlError = stored(relation)
+    except SqlError as error:
+        sql = error
+    return Translation(sql, tuple(Column(column.name, column.value.type) for column in relation.columns), read)
+
+
+def note(text: str, made: Translation) -> None:
+    """Have the next process know the translation, unless it is one that cannot be stored."""
+    if isinstance(made.sql, str):
+        read = [[table.dataset, table.name, _as_json(columns)] for table, columns in made.read.items()]
+        memory.note("duckdb", text, {"sql": made.sql, "columns": _as_json(made.columns), "read": read})
+
+
+def recalled(text: str) -> Translation | None:
+    """The translation that was noted, maybe by an earlier process."""
+    noted = memory.recall("duckdb", text)
+    if noted is None:
+        return None
+    read = {TableName(dataset, name): _from_json(columns) for dataset, name, columns in noted["read"]}
+    return Translation(noted["sql"], _from_json(noted["columns"]), read)
+
+
+def _as_json(columns: Iterable[Column]) -> list[Any]:
+    return [[column.name, str(column.type), column.required] for column in columns]
+
+
+def _from_json(columns: Iterable[Any]) -> tuple[Column, ...]:
+    return tuple(Column(name, _type(text), required) for name, text, required in columns)
+
+
+_type = lru_cache(1000)(parse_type)

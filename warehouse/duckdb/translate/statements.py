@@ -15,7 +15,8 @@ from warehouse.duckdb.translate.text import quoted
 from warehouse.duckdb.translate.typed import Typed, duckdb_type
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
-from warehouse.types import Column, SqlType, type_of
+from warehouse.type_syntax import type_of
+from warehouse.types import Column, SqlType
 
 
 def translated(tree: exp.Expr, text: str, columns: Columns) -> list[str]:

@@ -3,14 +3,18 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_nulls
 """
 
-from warehouse.duckdb.translate.scope import Relation
+from typing import TYPE_CHECKING
+
 from warehouse.duckdb.translate.text import bind, quoted, string_sql
 from warehouse.duckdb.translate.typed import duckdb_type, field_names
 from warehouse.errors import SqlError
 from warehouse.types import SqlType
 
+if TYPE_CHECKING:
+    from warehouse.duckdb.translate.scope import Relation
 
-def stored(relation: Relation) -> str:
+
+def stored(relation: "Relation") -> str:
     """The query with its arrays as a table holds them. Raises SqlError for columns that a table cannot have."""
     _check_names(relation)
     if not any(_holds_array(column.value.type) for column in relation.columns):
@@ -21,7 +25,7 @@ def stored(relation: Relation) -> str:
     return f"SELECT {', '.join(texts)} FROM ({relation.sql})"
 
 
-def _check_names(relation: Relation) -> None:
+def _check_names(relation: "Relation") -> None:
     seen: set[str] = set()
     for index, column in enumerate(relation.columns, 1):
         if not column.name:

@@ -5,9 +5,8 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
-
-from sqlglot import exp
 
 from warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse.errors import UnsupportedSql
@@ -32,6 +31,12 @@ _DUCKDB_OF = {
     "TIMESTAMP": "TIMESTAMPTZ",
     "JSON": "JSON",
     "INTERVAL": "INTERVAL",
+}
+
+
+_GOOGLESQL_OF = {
+    **{duckdb: googlesql for googlesql, duckdb in _DUCKDB_OF.items()},
+    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",  # as DuckDB describes it
 }
 
 
@@ -73,8 +78,13 @@ def duckdb_type(type_: SqlType) -> str:
     return _DUCKDB_OF[type_.name]
 
 
+@lru_cache(1000)
 def googlesql_type(description: str) -> SqlType:
     """The GoogleSQL type of a column that DuckDB describes so."""
+    if description in _GOOGLESQL_OF:
+        return SqlType(_GOOGLESQL_OF[description])  # most are, and need no parser
+    from sqlglot import exp
+
     tree = exp.DataType.build(description, dialect="duckdb")
     return _without_default_scale(parse_type(tree.sql("bigquery")))
 

@@ -1,0 +1,27 @@
+"""Whole queries and statements: where the translation starts."""
+
+from sqlglot import exp
+
+# The modules that are imported for what they add to the others, and are not named below, are told to the linter.
+from warehouse.duckdb.translate import arithmetic as arithmetic
+from warehouse.duckdb.translate import functions as functions
+from warehouse.duckdb.translate import pivots as pivots
+from warehouse.duckdb.translate import queries
+from warehouse.duckdb.translate import values as values
+from warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
+from warehouse.duckdb.translate.syntax import parse_by_name
+from warehouse.query import Query, Statement
+
+
+def answer(query: Query, columns: Columns) -> Relation:
+    """The query as DuckDB's text, with its columns, before what storing it changes. Raises SqlError, UnsupportedSql."""
+    [tree] = [tree for tree in parse_by_name(query.text) if not isinstance(tree, exp.Semicolon)]
+    return queries.query(tree, Scope(Script(query.text, columns)))
+
+
+def translate_statement(statement: Statement, columns: Columns) -> list[str]:
+    """The DuckDB statements that do what one of a script's does. Raises SqlError, UnsupportedSql."""
+    from warehouse.duckdb.translate.statements import translated
+
+    [tree] = parse_by_name(statement.text)
+    return translated(tree, statement.text, columns)

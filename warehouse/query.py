@@ -1,0 +1,87 @@
+"""Queries and statements in GoogleSQL, as texts with what is known of them.
+
+The parser takes longer to import than a refresh of eight scripts that are known takes to run: it is imported for texts
+that nobody has read yet.
+"""
+
+from dataclasses import astuple, dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from warehouse.errors import Place, SqlError
+from warehouse.memory import memory
+from warehouse.names import TableName
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A table that a query reads, and where its text names it first."""
+
+    table: TableName
+    place: Place
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
+    is "" where the text names none)."""
+
+    text: str
+    names: tuple[Read, ...]
+
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """The tables that the query reads. Raises SqlError for a table without its dataset."""
+        for read in self.names:
+            if not read.table.dataset:
+                raise SqlError(
+                    f"{read.table.name} is neither a WITH query nor a table with its dataset",
+                    hint=f"write `dataset.{read.table.name}`",
+                    place=read.place,
+                )
+        return self.names
+
+    @property
+    def tree(self) -> "exp.Query":
+        """The syntax tree, parsed anew: the trees of a thousand scripts would take 100 MB."""
+        from warehouse.googlesql import query_tree
+
+        return query_tree(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a script, with the table that it creates or changes (None for any other statement), and where
+    in the script's text it starts."""
+
+    text: str
+    tree: "exp.Expr"
+    target: TableName | None
+    start: Place
+
+    def located(self, error: SqlError) -> SqlError:
+        """An error in this statement, with its place in the script: the statement's start if it had none."""
+        if error.place is None:
+            return type(error)(error.reason, hint=error.hint, place=self.start)
+        column = error.place.column + (self.start.column - 1 if error.place.line == 1 else 0)
+        place = Place(self.start.line + error.place.line - 1, column, error.place.length)
+        return type(error)(error.reason, hint=error.hint, place=place)
+
+
+@lru_cache(maxsize=20_000)
+def parse_query(text: str) -> Query:
+    """Read a script that must be one query. Raises SqlError.
+
+    What was read is kept: a refresh through Prefect reads the scripts before it asks for a run, and in the run.
+    """
+    noted = memory.recall("names", text)
+    if noted is not None:
+        return Query(text, tuple(Read(TableName(*name), Place(*place)) for name, place in noted))
+    from warehouse.googlesql import names_in
+
+    names = names_in(text)
+    memory.note("names", text, [[astuple(read.table), astuple(read.place)] for read in names])
+    return Query(text, names)

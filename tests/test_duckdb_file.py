@@ -218,6 +218,31 @@ def test_threads_share_the_file(path: Path) -> None:
             done.result()
 
 
+def test_a_cursor_is_handed_out_again_and_one_at_a_time(path: Path) -> None:
+    with opened(path) as file:
+        with file.cursor() as one, file.cursor() as other:
+            assert one is not other
+        with file.cursor() as again:
+            assert again in (one, other)
+
+
+def test_a_block_that_fails_ends_its_transaction(path: Path) -> None:
+    def fail() -> None:
+        with file.cursor() as cursor:
+            cursor.begin()
+            cursor.execute("INSERT INTO writes VALUES (2)")
+            raise RuntimeError
+
+    with opened(path) as file:
+        with file.cursor() as cursor:
+            cursor.execute("CREATE TABLE writes AS SELECT 1 AS who")
+        with pytest.raises(RuntimeError):
+            fail()
+        with file.cursor() as cursor:
+            assert cursor.execute("SELECT who FROM writes").fetchall() == [(1,)]
+            cursor.begin()
+
+
 def test_each_opening_is_prepared(path: Path) -> None:
     openings: list[duckdb.DuckDBPyConnection] = []
     file = DuckDBFile(path, openings.append)

@@ -44,18 +44,25 @@ class DuckDBFile:
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._opening = self._yielding = self._closed = self._interrupted = False
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
+        self._spare: list[duckdb.DuckDBPyConnection] = []
         self._opened = self._idle_since = 0.0
         self._turn: Turn | None = None
         self._closer: threading.Thread | None = None
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor on the open file, for one thread and a short time. Raises Transient, WarehouseError."""
+        """A cursor on the open file, for one thread and a short time. Raises Transient, WarehouseError.
+
+        A block that ends with an exception ends its transaction too. Else its cursor is handed out again: making one
+        takes as long as a small statement.
+        """
         cursor = self._enter(time.monotonic() + self._patience)
+        whole = False
         try:
             yield cursor
+            whole = True
         finally:
-            self._leave(cursor)
+            self._leave(cursor, spare=whole)
 
     def interrupt(self) -> None:
         """Stop what runs on every cursor, and hand out no more of them."""
@@ -89,13 +96,16 @@ class DuckDBFile:
                     raise self._busy()
 
     def _new_cursor(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-        cursor = connection.cursor()
+        cursor = self._spare.pop() if self._spare else connection.cursor()
         self._cursors.add(cursor)
         return cursor
 
-    def _leave(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def _leave(self, cursor: duckdb.DuckDBPyConnection, *, spare: bool) -> None:
         with self._changed:
-            cursor.close()
+            if spare:
+                self._spare.append(cursor)
+            else:
+                cursor.close()
             self._cursors.discard(cursor)
             self._idle_since = time.monotonic()
             if self._yielding:
@@ -115,6 +125,8 @@ class DuckDBFile:
 
     def _close_if_unused(self) -> None:
         if self._connection is not None and not self._cursors:
+            while self._spare:
+                self._spare.pop().close()
             self._connection.close()
             self._connection, self._yielding = None, False
             self._changed.notify_all()

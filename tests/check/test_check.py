@@ -28,7 +28,7 @@ ERROR = {"res/final/b.sql": "SELECT id,\n  prize AS cost\nFROM `tmp.a`\n"}
 def test_the_demonstration_is_clean(demonstration: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--strict"]) == 0
     assert capsys.readouterr().out == "8 scripts checked: nothing is wrong\n"
-    assert not (demonstration / ".data").exists(), "the check needs no warehouse"
+    assert not (demonstration / ".data" / "warehouse.duckdb").exists(), "the check needs no warehouse"
 
 
 @pytest.mark.parametrize(

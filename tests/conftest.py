@@ -108,6 +108,7 @@ def _start_server() -> str:
     log = SHARED / "prefect.log"
     pid = subprocess.run(
         ["setsid", "sh", "-c", command, ROOT, sys.executable, str(port), log],
+        env=os.environ | {"PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1"},  # a test waits for an event
         stdout=subprocess.PIPE,
         text=True,
         check=True,

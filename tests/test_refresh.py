@@ -21,7 +21,7 @@ from prefect.client.schemas.filters import (
     LogFilter,
     LogFilterFlowRunId,
 )
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.client.schemas.objects import State, TaskRun, TaskRunResult
 from prefect.flow_engine import run_flow
 from prefect.states import AwaitingRetry
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -153,6 +153,29 @@ def test_each_table_is_a_task_run_with_its_name_and_a_row_of_the_artifact() -> N
     message = runs["final.products"].state
     assert message is not None
     assert str(message.message).startswith("25 rows in ")
+
+
+@pytest.mark.usefixtures("filled")
+def test_prefect_knows_of_each_table_which_it_waited_for_and_how_long_it_took() -> None:
+    runs = task_runs(run(), 8)
+    waited_for = {
+        name: {str(cast("TaskRunResult", upstream).id) for upstream in found.task_inputs.get("wait_for", [])}
+        for name, found in runs.items()
+    }
+    assert waited_for == {name: set() for name in runs} | {
+        "tmp.products": {str(runs[name].id) for name in ("tmp.product_categories", "tmp.product_images")},
+        "tmp.variants": {
+            str(runs[name].id) for name in ("tmp.inventory_items", "tmp.item_purchase_prices", "tmp.variant_images")
+        },
+        "final.products": {str(runs[name].id) for name in ("tmp.products", "tmp.variants")},
+    }
+    for found in runs.values():
+        assert found.expected_start_time is not None
+        assert found.start_time is not None
+        assert found.end_time is not None
+        assert found.expected_start_time <= found.start_time < found.end_time
+        assert found.total_run_time == found.end_time - found.start_time
+        assert found.run_count == 1
 
 
 @pytest.mark.usefixtures("filled")

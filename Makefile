@@ -6,7 +6,7 @@ READY := .venv/ready
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run build server serve stop test test-slow lint bench format lock clean
+.PHONY: help run build server serve stop test test-slow lint bench bench-scale format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,8 +42,11 @@ lint: $(READY) ## ruff and mypy, and the scripts of res/ too
 	@$(BIN)/refresh check --strict
 	@$(BIN)/refresh sync --check
 
-bench: $(READY) ## measure it against the shortest script, dbt and SQLMesh; a quarter of an hour
+bench: $(READY) ## measure it against the shortest script, dbt and SQLMesh; twenty minutes
 	@$(BIN)/python -m benchmarks.run
+
+bench-scale: $(READY) ## measure it with 5,000 scripts, and with 10 million rows
+	@$(BIN)/python -m benchmarks.run --rounds 1 --only scale
 
 format: $(READY) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .

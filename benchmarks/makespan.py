@@ -1,22 +1,20 @@
 """How close a refresh comes to the best possible: scripts that only sleep, in a random graph, over some workers.
 
-    python -m benchmarks.makespan [--scripts 60] [--workers 8] [--runs 3]
+    python -m benchmarks.makespan threads|prefect [--seed 1] [--scripts 60] [--workers 8]
 
 Nobody can be faster than the longest chain of dependencies, nor than all the work spread evenly: that is the bound.
-What comes closest to it of many orders tried out is the best that is known. Each run has another graph; what is printed
-for each way of running are the makespans and their ratios to the best known, the median last.
+What comes closest to it of many orders tried out is the best that is known. Each seed is another graph. Prints the
+makespan and its ratio to the best known. For `prefect` a server must run where PREFECT_API_URL says.
 """
 
 import argparse
 import heapq
-import os
+import json
 import random
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.prefect_server import prefect_server
 from flows.build_command import run_here
 from flows.execution import Execution, ignore
 from flows.graph import Graph
@@ -78,7 +76,7 @@ def through_threads(graph: Graph, execution: Execution, workers: int) -> None:
 
 
 def through_prefect(graph: Graph, execution: Execution, workers: int) -> None:
-    """As the flow does. Prefect is to be imported after the environment says where its server is."""
+    """As the flow does."""
     from prefect import flow
     from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -113,26 +111,21 @@ def _chains(graph: Graph, seconds: Seconds) -> dict[TableName, float]:
     return chains
 
 
+WAYS = {"threads": through_threads, "prefect": through_prefect}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("way", choices=WAYS)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scripts", type=int, default=60)
     parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    projects = [random_project(options.scripts, seed) for seed in range(1, options.runs + 1)]
-    bests = [best_known(graph, seconds, options.workers) for graph, seconds in projects]
-    bounds = [bound(graph, seconds, options.workers) for graph, seconds in projects]
-    print(f"{options.scripts} scripts that sleep 0.1 to 1 s, {options.workers} workers")
-    print("bound", *(f"{least:.2f} s" for least in bounds), sep="  ")
-    print("best known", *(f"{best:.2f} s" for best in bests), sep="  ")
-    with prefect_server() as environment:
-        os.environ |= environment | {"PREFECT_LOGGING_LEVEL": "ERROR"}
-        for run in (through_threads, through_prefect):
-            spans = [makespan(run, graph, seconds, options.workers) for graph, seconds in projects]
-            ratios = [span / best for span, best in zip(spans, bests, strict=True)]
-            print(run.__name__, *(f"{span:.2f} s" for span in spans), sep="  ")
-            print(" ratio to the best known", *(f"{ratio:.3f}" for ratio in ratios), sep="  ", end="")
-            print(f"; median {statistics.median(ratios):.3f}")
+    graph, seconds = random_project(options.scripts, options.seed)
+    best = best_known(graph, seconds, options.workers)
+    span = makespan(WAYS[options.way], graph, seconds, options.workers)
+    least = bound(graph, seconds, options.workers)
+    print(json.dumps({"seed": options.seed, "makespan": span, "best": best, "bound": least, "ratio": span / best}))
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def plan_scripts(
 
 def _read_graph(scripts: Mapping[TableName, Script]) -> tuple[Graph, set[TableName]]:
     """The graph of what the scripts read of each other, and those left out of it because they go round in circles."""
-    edges = {table: reads_of(script) & set(scripts) for table, script in scripts.items()}
+    edges = {table: {read for read in reads_of(script) if read in scripts} for table, script in scripts.items()}
     cyclic = {table for cycle in find_cycles(edges) for table in cycle}
     kept = {table: frozenset(reads - cyclic) for table, reads in edges.items() if table not in cyclic}
     return Graph(kept), cyclic

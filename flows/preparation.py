@@ -86,9 +86,10 @@ def missing_tables(scripts: Collection[Script], built: set[TableName], warehouse
     """The tables that scripts read, and that neither this refresh builds nor the warehouse has."""
     wanted = {table for script in scripts for table in reads_of(script)} - built
     existing = {table for dataset in sorted({table.dataset for table in wanted}) for table in warehouse.tables(dataset)}
+    missing = wanted - existing
     for script in scripts:
         for read in reads_in(script):
-            if read.table in wanted - existing:
+            if read.table in missing:
                 reason = f"{script.table} reads {read.table}, which does not exist in the warehouse"
                 yield Problem(script.path, read.place, reason, _way_out(read.table, existing))
 

@@ -87,9 +87,17 @@ def tables_outside(scripts: Collection[Script]) -> set[TableName]:
     return {table for script in scripts for table in reads_of(script)} - {script.table for script in scripts}
 
 
+def read_edges(scripts: Mapping[TableName, Script]) -> dict[TableName, frozenset[TableName]]:
+    """For each script's table those of the other scripts that it reads."""
+    return {
+        table: frozenset(read for read in reads_of(script) if read in scripts and read != table)
+        for table, script in scripts.items()
+    }
+
+
 def find_read_cycles(scripts: Mapping[TableName, Script]) -> list[list[TableName]]:
     """Cycles of scripts that read each other, as `find_cycles` tells them; a script that reads itself is none."""
-    return find_cycles({table: (reads_of(script) & set(scripts)) - {table} for table, script in scripts.items()})
+    return find_cycles(read_edges(scripts))
 
 
 def read_cycle_problem(scripts: Mapping[TableName, Script], cycle: list[TableName]) -> Problem:
@@ -188,7 +196,9 @@ class _Check:
         elif read.table not in self.known:
             reason = f"{script.table} reads {read.table}, which is neither a script nor a raw table"
             hint = closest(str(read.table), map(str, self.known)) or f"write its script, or name it in res/{RAW}/"
-        elif self.is_map_readable and read.table in self.built - {*self.declared.get(script.table, ())}:
+        elif (
+            self.is_map_readable and read.table in self.built and read.table not in self.declared.get(script.table, ())
+        ):
             reason = f"{script.table} reads {read.table}, but the map does not say so: the order is not safe"
             hint = self._line_to_add(script.table)
         else:

@@ -11,7 +11,7 @@ from tomlkit.items import AbstractTable, Array, Table
 from flows.dependency_map import read_map
 from flows.graph import Graph
 from flows.problems import Refused, errors_in, sql_problem
-from flows.project import find_read_cycles, read_cycle_problem, reads_in, reads_of
+from flows.project import find_read_cycles, read_cycle_problem, read_edges, reads_in, reads_of
 from flows.scripts import Script, read_scripts
 from warehouse.errors import SqlError
 from warehouse.names import TableName
@@ -75,7 +75,7 @@ def _sync_sections(document: tomlkit.TOMLDocument, scripts: Mapping[TableName, S
 
 def _in_order(scripts: Mapping[TableName, Script]) -> list[TableName]:
     """The tables by dataset, those datasets first whose tables are built first."""
-    order = Graph({table: frozenset((reads_of(script) & set(scripts)) - {table}) for table, script in scripts.items()})
+    order = Graph(read_edges(scripts))
     datasets = list(dict.fromkeys(table.dataset for table in order.order))
     return sorted(scripts, key=lambda table: (datasets.index(table.dataset), table))
 

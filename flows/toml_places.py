@@ -4,10 +4,11 @@ No TOML reader for Python tells line numbers, so the tokens of a document that i
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from warehouse.errors import Place, place_at
+from warehouse.errors import Place
 
 Path = tuple[str | int, ...]
 _TOKEN = re.compile(
@@ -38,7 +39,7 @@ class _Walker:
     """One pass over the tokens; `_tokens[_at]` is the next one."""
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._tokens = [*_tokens(text), _Token("end", "", len(text))]
         self._at = 0
         self._places: dict[Path, Place] = {}
@@ -110,7 +111,8 @@ class _Walker:
             self._next()
 
     def _place(self, token: _Token) -> Place:
-        return place_at(self._text, token.start, token.start + len(token.text) - 1)
+        line = bisect_right(self._line_starts, token.start)
+        return Place(line, token.start - self._line_starts[line - 1] + 1, len(token.text))
 
     def _next(self) -> _Token:
         self._at += 1

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.generate import SHAPES, generate
 from benchmarks.makespan import best_known, bound, list_schedule, random_project
-from benchmarks.run import BEGIN, END, PAGE
+from benchmarks.report import read, tables
+from benchmarks.run import PAGE, marks, written
 from flows.cli import main
 from flows.graph import Graph
 from flows.project import read_project
@@ -45,6 +46,40 @@ def test_a_schedule_of_one_worker_takes_all_the_time_and_of_many_the_longest_cha
     assert list_schedule(graph, seconds, 3, seconds) == bound(graph, seconds, 3) == 4
 
 
-def test_the_page_has_a_place_for_what_is_measured() -> None:
+@pytest.mark.parametrize("what", ["make bench", "make bench-scale"])
+def test_the_page_has_a_place_for_what_is_measured(what: str) -> None:
     text = PAGE.read_text()
-    assert 0 < text.index(BEGIN) < text.index(END)
+    begin, end = marks(what)
+    assert 0 < text.index(begin) < text.index(end)
+    again = written(text, what, ["| new |"])
+    assert again.startswith(text[: text.index(begin)])
+    assert again.endswith(text[text.index(end) :])
+    assert again[again.index(begin) : again.index(end)] == f"{begin}\n\n| new |\n\n"
+
+
+def found(module: str, seconds: float, **info: object) -> dict[str, object]:
+    return {"fullname": f"benchmarks/test_{module}.py::x", "stats": {"min": seconds}, "extra_info": info}
+
+
+def test_a_ratio_is_the_median_of_those_of_the_rounds_with_its_goal() -> None:
+    seconds = {"floor": (1.0, 2.0, 4.0), "refresh build": (1.5, 2.5, 12.0)}
+    measured = [
+        found("commands", runs[turn], size=8, name=name, round=turn, processor=runs[turn] / 2, megabytes=99 + turn)
+        for turn in range(3)
+        for name, runs in seconds.items()
+    ]
+    lines = tables(read({"benchmarks": measured}))
+    assert lines[0] == "### 8 scripts"
+    assert "| `floor` | 2.00 | 1.00 | 101 |" in lines
+    assert "| `refresh build` to `floor` | 1.50 | 1.50 | at most 1.5 |" in lines
+
+
+def test_rows_are_held_to_the_inserts_of_the_same_round() -> None:
+    measured = []
+    for number, (inserted, posted) in enumerate([(1000, 1100), (2000, 2600), (500, 600)]):
+        measured.append(found("posting", 5, rows=0, refresh="idle", round=number, rows_per_second=inserted))
+        measured += [
+            found("posting", 5, rows=rows, refresh=refresh, clients=16, rows_per_second=posted, p50=1.0, p99=2.0)
+            for rows, refresh in [(1, "idle"), *([] if number else [(500, "idle"), (1, "running"), (500, "running")])]
+        ]
+    assert "| one row in a request to that | 1.20 | at least 1.0 |" in tables(read({"benchmarks": measured}))

@@ -1,11 +1,8 @@
-"""`python -m benchmarks.rows`: how fast the API stores rows, over a DuckDB file in a temporary folder.
+"""Rows posted to the API by many clients, over a DuckDB file in a temporary folder; clients share the API's machine.
 
-For one row and for 500 rows per request, idle and while a refresh of the demonstration runs again and again in another
-process: rows per second, and the median and 99th percentile of the time to the answer. Clients share the API's machine.
-Before and after, what the API's rows are compared with: one INSERT per committed transaction on an open connection.
+What they are compared with is one INSERT per committed transaction on an open connection, by one process alone.
 """
 
-import argparse
 import json
 import os
 import shutil
@@ -13,12 +10,12 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
@@ -26,32 +23,29 @@ from urllib.parse import urlencode
 import duckdb
 import httpx
 
-ROOT = Path(__file__).parent.parent
-ROWS_PER_REQUEST = (1, 500)
-COLUMNS = "rows per request   refresh   clients   rows/s   p50 ms   p99 ms"
+from benchmarks.prefect_server import PROJECT
+
 REFRESHES = "from flows.cli import main\nwhile main(['build']) == 0: pass"
 
 
-def main() -> None:
-    """Measure, and print one line for each case."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10.0, help="how long each case is measured")
-    parser.add_argument("--clients", type=int, default=16, help="how many clients post at once")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name, _api(Path(name)) as address:
-        print(COLUMNS)
-        before = _insert(Path(name), options.seconds)
-        posted, _ = [_case(address, rows, options.clients, options.seconds, "idle") for rows in ROWS_PER_REQUEST]
-        inserted = (before + _insert(Path(name), options.seconds)) / 2
-        print(
-            f"one INSERT per transaction: {inserted:.0f} rows/s; one row per request to that: {posted / inserted:.2f}"
-        )
-        with _refreshing(Path(name)):
-            for rows in ROWS_PER_REQUEST:
-                _case(address, rows, options.clients, options.seconds, "running")
+@dataclass(frozen=True)
+class Posted:
+    """How many rows were stored in a second, and how long a request took, in ms: the median, and 99 in 100."""
+
+    rows_per_second: float
+    p50: float
+    p99: float
 
 
-def _insert(folder: Path, seconds: float) -> float:
+def post(address: str, rows: int, clients: int, seconds: float) -> Posted:
+    """Have that many clients post requests of `rows` rows for so long."""
+    _measure(address, rows, clients, 1.0)  # to warm up
+    times = sorted(_measure(address, rows, clients, seconds))
+    p50, p99 = statistics.median(times) * 1000, times[int(len(times) * 0.99)] * 1000
+    return Posted(len(times) * rows / seconds, p50, p99)
+
+
+def insert(folder: Path, seconds: float) -> float:
     """Rows per second, one INSERT per committed transaction on an open connection, into a file of its own."""
     with duckdb.connect(folder / "inserts.duckdb") as connection:
         connection.execute(
@@ -62,16 +56,6 @@ def _insert(folder: Path, seconds: float) -> float:
             connection.execute("INSERT INTO products VALUES (?, ?, ?, ?)", [rows, f"product {rows}", 4, "product"])
             rows += 1
     return rows / seconds
-
-
-def _case(address: str, rows: int, clients: int, seconds: float, refresh: str) -> float:
-    """Measure one case, print its line, and answer its rows per second."""
-    _measure(address, rows, clients, 1.0)  # to warm up
-    times = sorted(_measure(address, rows, clients, seconds))
-    speed = len(times) * rows / seconds
-    p50, p99 = statistics.median(times) * 1000, times[int(len(times) * 0.99)] * 1000
-    print(f"{rows:16}   {refresh:>7}   {clients:7}   {speed:6.0f}   {p50:6.1f}   {p99:6.1f}", flush=True)
-    return speed
 
 
 def _measure(address: str, rows: int, clients: int, seconds: float) -> list[float]:
@@ -103,10 +87,10 @@ def _measure(address: str, rows: int, clients: int, seconds: float) -> list[floa
 
 
 @contextmanager
-def _api(folder: Path) -> Iterator[str]:
-    """The API over the demonstration's raw tables."""
+def api(folder: Path) -> Iterator[str]:
+    """The API over the demonstration's raw tables, made in `folder`; its address."""
     for name in ("res", "db_init"):
-        shutil.copytree(ROOT / name, folder / name)
+        shutil.copytree(PROJECT / name, folder / name)
     subprocess.run(
         [sys.executable, "-m", "flows.cli", "init"],
         cwd=folder,
@@ -126,7 +110,8 @@ def _api(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _refreshing(folder: Path) -> Iterator[None]:
+def refreshing(folder: Path) -> Iterator[None]:
+    """A refresh of the API's warehouse in another process, again and again."""
     with _process(folder, "-c", REFRESHES):
         yield
 
@@ -149,7 +134,7 @@ def _process(folder: Path, *command: str, **settings: str) -> Iterator[None]:
 
 def _environment() -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("API_", "WAREHOUSE_"))}
-    return {**inherited, "PYTHONPATH": str(ROOT)}
+    return {**inherited, "PYTHONPATH": str(PROJECT)}
 
 
 def _answers(address: str) -> bool:
@@ -157,7 +142,3 @@ def _answers(address: str) -> bool:
         return httpx.get(f"{address}/health/live").is_success
     except httpx.HTTPError:
         return False
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,152 @@
+"""What pytest-benchmark has measured, as the tables of docs/benchmarks.md. A ratio is the median over the rounds."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.projects import LARGE
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of one benchmark: the module's name without `test_`, the wall seconds, and what it tells of itself."""
+
+    module: str
+    seconds: float
+    info: Mapping[str, Any]
+
+
+def read(found: Mapping[str, Any]) -> list[Measured]:
+    """The benchmarks in a file of pytest-benchmark's JSON."""
+    return [
+        Measured(_module(each["fullname"]), each["stats"]["min"], each["extra_info"]) for each in found["benchmarks"]
+    ]
+
+
+def tables(measured: Sequence[Measured]) -> list[str]:
+    """The lines of all tables of which something was measured."""
+    found: list[str] = []
+    for module, made in (("commands", _commands), ("makespan", _makespan), ("posting", _posting), ("scale", _scale)):
+        of_module = [each for each in measured if each.module == module]
+        if of_module:
+            found += made(of_module)
+    return found
+
+
+def _module(fullname: str) -> str:
+    return fullname.partition("::")[0].rpartition("test_")[2].removesuffix(".py")
+
+
+@dataclass(frozen=True)
+class _Goal:
+    """A command, what it is compared with, and the most that the ratio may be: for small projects, for large ones."""
+
+    name: str
+    base: str
+    small: float | None = None
+    large: float | None = None
+
+
+_GOALS = [
+    _Goal("refresh build", "floor", 1.5, 1.5),
+    _Goal("refresh build, new scripts", "floor"),
+    _Goal("refresh run", "dbt run", 0.7, 0.25),
+    _Goal("refresh check, new scripts", "dbt parse", None, 0.5),
+    _Goal("refresh build", "dbt run"),
+    _Goal("refresh build", "sqlmesh plan"),
+]
+_MOST_MEGABYTES = 250
+_MOST_MAKESPAN = 1.08
+_LEAST_ROWS = 1.0
+
+
+def _commands(measured: Sequence[Measured]) -> list[str]:
+    return [line for size in _each(measured, "size") for line in _size(size, _where(measured, size=size))]
+
+
+def _size(size: int, measured: Sequence[Measured]) -> list[str]:
+    of_name = {name: _where(measured, name=name) for name in _each(measured, "name")}
+    lines = [f"### {size:,} scripts", "", *_head("", "wall seconds", "processor seconds", "MB")]
+    for name, runs in of_name.items():
+        most = max(run.info["megabytes"] for run in runs)
+        lines.append(f"| `{name}` | {_median(_seconds(runs)):.2f} | {_median(_processor(runs)):.2f} | {most:.0f} |")
+    lines += ["", *_head("ratio, median of the rounds", "wall", "processor", "goal")]
+    for goal in _GOALS:
+        if goal.name in of_name and goal.base in of_name:
+            lines.append(_ratio_line(goal, of_name[goal.name], of_name[goal.base], large=size >= LARGE))
+    if size >= LARGE:
+        most = max(run.info["megabytes"] for run in of_name["refresh build"])
+        lines.append(f"| memory of `refresh build`, MB | {most:.0f} | | at most {_MOST_MEGABYTES} |")
+    return [*lines, ""]
+
+
+def _ratio_line(goal: _Goal, runs: Sequence[Measured], base: Sequence[Measured], *, large: bool) -> str:
+    wall = _median(_ratios(_seconds(runs), _seconds(base)))
+    processor = _median(_ratios(_processor(runs), _processor(base)))
+    most = goal.large if large else goal.small
+    return f"| `{goal.name}` to `{goal.base}` | {wall:.2f} | {processor:.2f} | {f'at most {most:g}' if most else ''} |"
+
+
+def _makespan(measured: Sequence[Measured]) -> list[str]:
+    head = _head("60 sleeping scripts, 8 workers", "ratios to the best known", "median", "goal")
+    lines = ["### The schedule against the best possible", "", *head]
+    for way in _each(measured, "way"):
+        ratios = [each.info["ratio"] for each in _where(measured, way=way)]
+        goal = f"at most {_MOST_MAKESPAN}" if way == "prefect" else ""
+        each = ", ".join(f"{ratio:.3f}" for ratio in ratios)
+        lines.append(f"| over {way} | {each} | {_median(ratios):.3f} | {goal} |")
+    return [*lines, ""]
+
+
+def _posting(measured: Sequence[Measured]) -> list[str]:
+    inserts, singles = _where(measured, rows=0), _where(measured, rows=1, refresh="idle")
+    lines = ["### Rows", "", *_head("rows in a request", "refresh", "clients", "rows/s", "p50 ms", "p99 ms")]
+    for rows, refresh in ((1, "idle"), (500, "idle"), (1, "running"), (500, "running")):
+        runs = _where(measured, rows=rows, refresh=refresh)
+        speed, p50, p99 = (_median(run.info[key] for run in runs) for key in ("rows_per_second", "p50", "p99"))
+        lines.append(f"| {rows} | {refresh} | {runs[0].info['clients']} | {speed:,.0f} | {p50:.1f} | {p99:.1f} |")
+    speeds = [[run.info["rows_per_second"] for run in runs] for runs in (singles, inserts)]
+    lines += ["", *_head("ratio, median of the rounds", "rows/s", "goal")]
+    lines.append(f"| one INSERT in a transaction, no API | {_median(speeds[1]):,.0f} rows/s | |")
+    lines.append(f"| one row in a request to that | {_median(_ratios(*speeds)):.2f} | at least {_LEAST_ROWS:.1f} |")
+    return [*lines, ""]
+
+
+def _scale(measured: Sequence[Measured]) -> list[str]:
+    lines = ["### Scale", "", *_head("", "wall seconds", "processor seconds", "ms a script", "MB")]
+    for each in measured:
+        info, milliseconds = each.info, 1000 * each.seconds / each.info["scripts"]
+        lines.append(
+            f"| `{info['name']}`, {info['what']} | {each.seconds:.2f} | {info['processor']:.2f} | {milliseconds:.1f} |"
+            f" {info['megabytes']:.0f} |"
+        )
+    return [*lines, ""]
+
+
+def _head(*names: str) -> list[str]:
+    return [f"| {' | '.join(names)} |", f"|{' --- |' * len(names)}"]
+
+
+def _each(measured: Iterable[Measured], key: str) -> list[Any]:
+    return list(dict.fromkeys(each.info[key] for each in measured))
+
+
+def _where(measured: Iterable[Measured], **wanted: Any) -> list[Measured]:
+    return [each for each in measured if all(each.info[key] == value for key, value in wanted.items())]
+
+
+def _seconds(runs: Iterable[Measured]) -> list[float]:
+    return [run.seconds for run in runs]
+
+
+def _processor(runs: Iterable[Measured]) -> list[float]:
+    return [run.info["processor"] for run in runs]
+
+
+def _ratios(some: Sequence[float], others: Sequence[float]) -> list[float]:
+    return [one / other for one, other in zip(some, others, strict=True)]
+
+
+def _median(values: Iterable[float]) -> float:
+    return statistics.median(values)

@@ -7,7 +7,7 @@ from pathlib import Path
 from flows.lineage import ColumnName, Lineage
 from flows.picture import mermaid, picture_edges, svg
 from flows.problems import Problem, Refused, closest
-from flows.project import Project, read_project
+from flows.project import Project, read_project, remembered
 from flows.raw_columns import declared_columns
 from flows.select import SelectionError
 from flows.settings import read_settings
@@ -15,7 +15,9 @@ from flows.settings import read_settings
 
 def run(options: Namespace) -> int:
     """Print the picture, write it to a file, or print where a table's columns come from; answer the exit code."""
-    project = read_project(read_settings().folder)
+    folder = read_settings().folder
+    with remembered(folder):
+        project = read_project(folder)
     if options.columns:
         print("\n".join(_columns(project, options.columns)))
     elif options.svg:

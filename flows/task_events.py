@@ -5,6 +5,10 @@ these turns waits for the interpreter: the server was idle for as long as tables
 thousand then waited four seconds for its record.
 """
 
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
 from uuid import UUID
 
 from prefect._internal.concurrency.api import create_call
@@ -13,47 +17,81 @@ from prefect.events.schemas.events import Event
 from prefect.events.worker import EventsWorker
 from prefect.logging import get_logger
 
+_TASK_RUN = "prefect.task-run."
 _PENDING = "prefect.task-run.Pending"
+_MANY = 64
+"""So many events in a second are those of tables that are built in less time than the server takes to record them."""
+_GATHERED_SECONDS = 0.2
 
 
 class EventsInBatches(EventsWorker):
-    """Sends what has come since it looked last. Leaves out that a task run is pending: a table is handed on when a
-    worker is free to build it, and the event that follows at once says all that this one does."""
+    """Sends what has come since it looked last, and leaves out states of task runs that are over by then: that one is
+    pending, since a table is handed on when a worker is free to build it; and, when many tables a second are built,
+    that one is running which has ended within the same fifth of a second. The state that follows says when it began.
+    """
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type] # it passes them on
-        self._left_out: set[UUID] = set()
+        self._left_out: dict[UUID, UUID | None] = {}
+        self._sent: deque[float] = deque(maxlen=_MANY)
 
     def send(self, item: Event) -> None:
-        """Queue the event. One that follows what was left out follows nothing: the server would wait for that."""
+        """Queue the event."""
         if item.event == _PENDING:
-            self._left_out.add(item.id)
-            return
-        if item.follows in self._left_out:
-            self._left_out.discard(item.follows)
-            item.follows = None
-        super().send(item)
+            self._leave_out(item)
+        else:
+            super().send(item)
 
     async def _main_loop(self) -> None:
-        while True:
-            for event in await self._queue_get_thread.submit(create_call(self._waiting)).aresult():  # type: ignore[no-untyped-call]
-                if event is None:
-                    self._queue.task_done()
-                    return
+        is_last = False
+        while not is_last:
+            events = await self._queue_get_thread.submit(create_call(self._queued)).aresult()  # type: ignore[no-untyped-call]
+            if self._is_busy():
+                await asyncio.sleep(_GATHERED_SECONDS)
+                events = self._last_states([*events, *self._more()])
+            for event in events:
+                is_last = is_last or event is None
                 await self._send_on(event)
 
-    def _waiting(self) -> list[Event | None]:
+    def _queued(self) -> list[Event | None]:
         """What is queued, once anything is; None at its end."""
-        waiting = [self._queue.get()]
-        while not self._queue.empty():
-            waiting.append(self._queue.get())
-        return waiting
+        return [self._queue.get(), *self._more()]
 
-    async def _send_on(self, event: Event) -> None:
+    def _more(self) -> list[Event | None]:
+        more = []
+        while not self._queue.empty():
+            more.append(self._queue.get())
+        return more
+
+    def _is_busy(self) -> bool:
+        return len(self._sent) == _MANY and time.monotonic() - self._sent[0] < 1
+
+    def _last_states(self, events: Sequence[Event | None]) -> list[Event | None]:
+        """The events, without those of a task run's states but its last."""
+        last = {event.resource.id: event.id for event in events if event is not None}
+        kept: list[Event | None] = []
+        for event in events:
+            if event is None or not event.event.startswith(_TASK_RUN) or last[event.resource.id] == event.id:
+                kept.append(event)
+            else:
+                self._leave_out(event)
+                self._context_cache.pop(event.id, None)
+                self._queue.task_done()
+        return kept
+
+    def _leave_out(self, event: Event) -> None:
+        self._left_out[event.id] = event.follows
+
+    async def _send_on(self, event: Event | None) -> None:
+        """Send an event. One that follows what was left out follows what that one followed: the server waits for it."""
         try:
-            await self._handle(event)
+            if event is not None:
+                while event.follows in self._left_out:
+                    event.follows = self._left_out.pop(event.follows)
+                await self._handle(event)
+                self._sent.append(time.monotonic())
         except Exception:
-            get_logger(__name__).exception("the event %s could not be sent", event.event)
+            get_logger(__name__).exception("the event %s could not be sent", event and event.event)
         finally:
             self._queue.task_done()
 

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from tests.conftest import ROOT, Write
 from tests.test_types import names, nested, scalars
 from warehouse import memory as module
 from warehouse.duckdb.translations import Translation, note, recalled
-from warehouse.memory import Memory, memory
+from warehouse.memory import Memory, _Notes, code_in, memory
 from warehouse.names import TableName
 from warehouse.types import Column
 
@@ -56,7 +58,7 @@ def run(*arguments: str) -> None:
 
 
 def test_the_next_process_recalls_what_was_noted(path: Path) -> None:
-    one, next_one = Memory(), Memory()
+    one, next_one = Memory(""), Memory("")
     with one.kept_in(path):
         assert one.recall("names", "SELECT 1") is None
         one.note("names", "SELECT 1", [1, "a"])
@@ -68,7 +70,7 @@ def test_the_next_process_recalls_what_was_noted(path: Path) -> None:
 
 
 def test_outside_of_the_block_nothing_is_known_or_noted(path: Path) -> None:
-    one = Memory()
+    one = Memory("")
     one.note("names", "SELECT 1", 1)
     with one.kept_in(path):
         assert one.recall("names", "SELECT 1") is None
@@ -77,7 +79,7 @@ def test_outside_of_the_block_nothing_is_known_or_noted(path: Path) -> None:
 
 
 def test_what_was_noted_before_an_error_is_kept(path: Path) -> None:
-    one = Memory()
+    one = Memory("")
 
     def fail() -> None:
         with one.kept_in(path):
@@ -90,26 +92,48 @@ def test_what_was_noted_before_an_error_is_kept(path: Path) -> None:
         assert one.recall("names", "SELECT 1") == 1
 
 
-def test_notes_of_other_code_are_forgotten(path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    code = tmp_path / "code"
-    code.mkdir()
-    (code / "translate.py").write_text("x = 1")
-    monkeypatch.setattr(module, "_CODE", code)
-    one = Memory()
+def test_notes_of_other_code_are_forgotten(path: Path) -> None:
+    one, other = Memory("one"), Memory("other")
     with one.kept_in(path):
         one.note("names", "SELECT 1", 1)
     with one.kept_in(path):
         assert one.recall("names", "SELECT 1") == 1
-    (code / "translate.py").write_text("x = 10")
-    with one.kept_in(path):
-        assert one.recall("names", "SELECT 1") is None
+    with other.kept_in(path):
+        assert other.recall("names", "SELECT 1") is None
+
+
+def test_code_is_told_from_what_it_was_and_from_other_libraries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "translate.py").write_text("x = 1")
+    before = code_in(tmp_path)
+    assert code_in(tmp_path) == before
+    (tmp_path / "translate.py").write_text("x = 10")
+    changed = code_in(tmp_path)
+    monkeypatch.setattr(module, "_LIBRARIES", ("duckdb-",))
+    assert len({before, changed, code_in(tmp_path)}) == 3
+
+
+def test_two_threads_do_not_disturb_each_other(tmp_path: Path) -> None:
+    shared, both = Memory(""), threading.Barrier(2)
+
+    def work(name: str) -> None:
+        for number in range(200):
+            both.wait(timeout=30)
+            with shared.kept_in(tmp_path / f"{name}.json"):
+                assert shared.recall("names", name) in (None, "a", "b")
+                shared.note("names", f"{name} {number}", name)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(work, name) for name in ("a", "b")]:
+            done.result()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"made_by": 1}', '{"notes": {}}', "\x00", '{"made_by": "'])
 def test_a_file_that_is_not_ours_is_done_without_and_replaced(path: Path, content: str) -> None:
     path.parent.mkdir()
     path.write_text(content)
-    one = Memory()
+    one = Memory("")
     with one.kept_in(path):
         assert one.recall("names", "SELECT 1") is None
         one.note("names", "SELECT 1", 1)
@@ -118,14 +142,14 @@ def test_a_file_that_is_not_ours_is_done_without_and_replaced(path: Path, conten
 
 def test_a_place_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    one = Memory()
+    one = Memory("")
     with one.kept_in(tmp_path / "taken" / "notes.json"):
         one.note("names", "SELECT 1", 1)
         assert one.recall("names", "SELECT 1") == 1
 
 
 def test_the_file_is_left_alone_when_nothing_is_new(path: Path) -> None:
-    one = Memory()
+    one = Memory("")
     with one.kept_in(path):
         one.note("names", "SELECT 1", 1)
     written = path.stat()
@@ -136,7 +160,7 @@ def test_the_file_is_left_alone_when_nothing_is_new(path: Path) -> None:
 
 
 def test_notes_about_texts_that_are_gone_do_not_pile_up(path: Path) -> None:
-    one = Memory()
+    one = Memory("")
     for number in range(100):
         with one.kept_in(path):
             assert one.recall("names", "SELECT 1") == (1 if number else None)
@@ -154,9 +178,10 @@ translations = st.builds(
 @given(st.text(), translations)
 def test_a_translation_is_recalled_as_it_was_made(text: str, made: Translation) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memory, "_notes", {})
+        notes = _Notes({})
+        patch.setattr(memory, "_notes", notes)
         note(text, made)
-        patch.setattr(memory, "_notes", json.loads(json.dumps(memory._notes)))
+        patch.setattr(memory, "_notes", _Notes(json.loads(json.dumps(notes.worth_keeping()))))
         assert recalled(text) == made
 
 

@@ -23,13 +23,14 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import State, TaskRun, TaskRunResult
 from prefect.flow_engine import run_flow
-from prefect.states import AwaitingRetry
+from prefect.states import AwaitingRetry, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.db_init import initialise
 from flows.execution import Execution
 from flows.execution import State as TableState
 from flows.graph import Graph
+from flows.records import this_flow_run, wait_until_recorded
 from flows.refresh import refresh, run_graph
 from flows.scripts import read_datasets
 from tests.conftest import Write
@@ -176,6 +177,25 @@ def test_prefect_knows_of_each_table_which_it_waited_for_and_how_long_it_took() 
         assert found.expected_start_time <= found.start_time < found.end_time
         assert found.total_run_time == found.end_time - found.start_time
         assert found.run_count == 1
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_each_of_many_quick_tables_is_on_record_with_the_time_it_took() -> None:
+    tables = [TableName("tmp", f"t{number:03}") for number in range(200)]
+    graph = Graph({table: frozenset(tables[:number][-1:]) for number, table in enumerate(tables)})
+
+    def build_all() -> State[Any]:
+        run_graph(graph, Execution(graph, lambda _: Built(rows=1, seconds=0.0)), workers=8)
+        wait_until_recorded(this_flow_run(), len(tables))
+        return Completed()
+
+    runner: Any = ThreadPoolTaskRunner(max_workers=8)
+    runs = task_runs(flow(name="many", task_runner=runner)(build_all)(return_state=True), len(tables))
+    assert {found.state_name for found in runs.values()} == {"Completed"}
+    for found in runs.values():
+        assert found.start_time is not None
+        assert found.end_time is not None
+        assert found.total_run_time == found.end_time - found.start_time
 
 
 @pytest.mark.usefixtures("filled")

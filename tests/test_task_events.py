@@ -1,6 +1,7 @@
 """flows.task_events: what reaches Prefect's server of the events that this process emits."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -35,8 +36,8 @@ def worker(prefect_api: str) -> Iterator[EventsInBatches]:  # noqa: ARG001 (a wo
     found.drain()
 
 
-def event(name: str, follows: UUID | None = None) -> Event:
-    resource = Resource({"prefect.resource.id": "a.table"})
+def event(name: str, follows: UUID | None = None, of: str = "a.table") -> Event:
+    resource = Resource({"prefect.resource.id": of})
     return Event(event=name, resource=resource, occurred=DateTime.now("UTC"), follows=follows)
 
 
@@ -73,6 +74,48 @@ def test_a_task_run_that_is_not_ready_is_told(worker: EventsInBatches) -> None:
     for each in (pending, event("prefect.task-run.NotReady", follows=pending.id)):
         worker.send(each)
     assert [(each.event, each.follows) for each in sent(1)] == [("prefect.task-run.NotReady", None)]
+
+
+def test_each_state_is_told_as_long_as_few_tables_are_built(worker: EventsInBatches) -> None:
+    running = event("prefect.task-run.Running")
+    completed = event("prefect.task-run.Completed", follows=running.id)
+    for each in (running, completed):
+        worker.send(each)
+    assert [each.id for each in sent(2)] == [running.id, completed.id]
+
+
+def test_of_many_tables_a_second_each_one_s_last_state_is_told(
+    worker: EventsInBatches, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.task_events._GATHERED_SECONDS", 2)
+    monkeypatch.setattr(worker, "_is_busy", lambda: True)
+    last = []
+    for number in range(32):
+        running = event("prefect.task-run.Running", of=f"table {number}")
+        last.append(event("prefect.task-run.Completed", follows=running.id, of=f"table {number}"))
+        worker.send(running)
+        worker.send(last[-1])
+    last.append(event("prefect.task-run.Running", of="table 32"))
+    worker.send(last[-1])
+    told = sent(33)
+    assert [each.id for each in told] == [each.id for each in last]
+    assert all(each.follows is None for each in told)
+
+
+def test_many_tables_a_second_are_64_events_and_more(worker: EventsInBatches, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.task_events.time", SimpleNamespace(monotonic=lambda: 0.0))
+    for number in range(63):
+        worker.send(event(f"number {number}"))
+    sent(63)
+    assert not worker._is_busy()
+    worker.send(event("number 64"))
+    wait_for(worker._is_busy)
+
+
+def test_no_event_but_a_task_run_s_is_left_out(worker: EventsInBatches) -> None:
+    for _ in range(200):
+        worker.send(event("prefect.flow-run.heartbeat", of="a.run"))
+    assert len(sent(200)) == 200
 
 
 def test_an_event_that_cannot_be_sent_is_logged_and_keeps_none_back(

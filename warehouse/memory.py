@@ -13,69 +13,90 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-_CODE = Path(__file__).parent
 _LIBRARIES = ("duckdb-", "sqlglot-", "sqlglotc-")
 
 
-class Memory:
-    """Notes, as JSON values, by their kind and the text that they are about. Knows nothing outside of `kept_in`."""
+class _Notes:
+    """Notes by key, and which of them were asked for or are new."""
 
-    def __init__(self) -> None:
-        self._notes: dict[str, Any] | None = None
+    def __init__(self, found: dict[str, Any]) -> None:
+        self._found = found
         self._used: set[str] = set()
-        self._is_new = False
+        self.is_changed = False
+
+    def get(self, key: str) -> Any:
+        self._used.add(key)
+        return self._found.get(key)
+
+    def set(self, key: str, value: Any) -> None:
+        self._used.add(key)
+        self._found[key] = value
+        self.is_changed = True
+
+    def worth_keeping(self) -> dict[str, Any]:
+        """All, or without those that nobody has asked for, once these are more than half."""
+        used = {key: self._found[key] for key in list(self._used) if key in self._found}
+        return used if len(self._found) > 2 * len(used) else self._found
+
+
+class Memory:
+    """Notes, as JSON values, by their kind and the text that they are about. Knows nothing outside of `kept_in`.
+
+    `made_by` tells the code that makes them from any other.
+    """
+
+    def __init__(self, made_by: str) -> None:
+        self._made_by = made_by
+        self._notes: _Notes | None = None
 
     @contextmanager
     def kept_in(self, path: Path) -> Iterator[None]:
         """Know inside this block what is noted in the file at `path`, and write it there at the end.
 
-        A file that cannot be read or written is done without.
+        A file that cannot be read or written is done without. One block at a time: of two in two threads one may
+        know less.
         """
-        made_by = _made_by()
-        self._notes, self._used, self._is_new = _read(path, made_by), set(), False
+        self._notes = notes = _Notes(_read(path, self._made_by))
         try:
             yield
         finally:
-            if self._is_new:
-                _write(path, made_by, self._worth_keeping(self._notes))
             self._notes = None
+            if notes.is_changed:
+                _write(path, self._made_by, notes.worth_keeping())
 
     def recall(self, kind: str, text: str) -> Any:
         """What was noted; None if nothing was."""
-        return self._notes.get(self._used_key(kind, text)) if self._notes is not None else None
+        notes = self._notes
+        return notes.get(_key(kind, text)) if notes is not None else None
 
     def note(self, kind: str, text: str, value: Any) -> None:
         """Note what reading the text has found."""
-        if self._notes is not None:
-            self._notes[self._used_key(kind, text)] = value
-            self._is_new = True
-
-    def _used_key(self, kind: str, text: str) -> str:
-        key = f"{kind} {sha256(text.encode()).hexdigest()}"
-        self._used.add(key)
-        return key
-
-    def _worth_keeping(self, notes: dict[str, Any]) -> dict[str, Any]:
-        """The notes without those that nobody has asked for, once these are more than half."""
-        used = {key: notes[key] for key in self._used if key in notes}
-        return used if len(notes) > 2 * len(used) else notes
+        notes = self._notes
+        if notes is not None:
+            notes.set(_key(kind, text), value)
 
 
-memory = Memory()
-"""That of this process."""
-
-
-def _made_by() -> str:
-    """What changes when the code that reads SQL does: its files as they are now, and the libraries it stands on."""
-    files = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in _CODE.rglob("*.py"))
+def code_in(folder: Path) -> str:
+    """What changes when the code in `folder` or one of the libraries that read SQL does."""
+    files = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*.py"))
     return sha256(repr((files, _versions())).encode()).hexdigest()
 
 
 def _versions() -> list[str]:
     """By the names of the libraries' folders: importlib.metadata takes 20 ms to import."""
     found = find_spec("sqlglot")
-    packages = Path(found.origin).parent.parent if found is not None and found.origin else _CODE.parent
+    if found is None or found.origin is None:
+        return []
+    packages = Path(found.origin).parent.parent
     return sorted(path.name for path in packages.glob("*.dist-info") if path.name.startswith(_LIBRARIES))
+
+
+memory = Memory(code_in(Path(__file__).parent))
+"""That of this process. The code is looked at as early as that: its files may change while the process runs."""
+
+
+def _key(kind: str, text: str) -> str:
+    return f"{kind} {sha256(text.encode()).hexdigest()}"
 
 
 def _read(path: Path, made_by: str) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class _Recorded:
         if recorded != self._scripts:
             raise SystemExit(f"refresh run returned with {recorded} of {self._scripts} task runs on record")
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while self._scripts >= LARGE and self._count_events() < self._events + 2 * self._scripts:
+        while self._scripts >= LARGE and self._count_events() < self._events + self._scripts:
             if time.monotonic() > deadline:
                 raise SystemExit(f"the server has not stored all events after {_PATIENCE_SECONDS} s")
             time.sleep(1)

@@ -65,7 +65,8 @@ def main() -> None:
 
 
 def _measure(options: argparse.Namespace, folder: Path, result: Path) -> None:
-    words = [sys.executable, "-m", "pytest", "-v", "--benchmark-enable", "--benchmark-quiet", "-p", "no:cacheprovider"]
+    words = [sys.executable, "-m", "pytest", "-v", "-x", "-p", "no:cacheprovider"]
+    words += ["--benchmark-enable", "--benchmark-quiet"]
     words += [f"--benchmark-json={result}", f"--basetemp={folder / 'pytest'}", f"--rounds={options.rounds}"]
     words += ["--sizes", *map(str, options.sizes), "--peers", *options.peers]
     words += ["--", *(str(Path(__file__).parent / f"test_{name}.py") for name in options.only)]

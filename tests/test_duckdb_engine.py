@@ -421,3 +421,13 @@ def test_a_table_that_was_built_anew_is_read_with_its_new_columns(warehouse: Duc
         build(warehouse, other, sql)
         build(warehouse, PROMISES, "SELECT * FROM tmp.other")
         assert warehouse.columns(PROMISES) == warehouse.columns(other)
+
+
+def test_a_table_that_is_gone_is_told_with_its_place_as_often_as_it_is_read(warehouse: DuckDBWarehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.gone AS SELECT 1 AS id")
+    assert build(warehouse, PROMISES, "SELECT id FROM raw.gone") == 1
+    run(warehouse, "DROP TABLE raw.gone")
+    for _ in range(2):
+        with pytest.raises(SqlError, match=r"there is no table raw\.gone") as caught:
+            build(warehouse, PROMISES, "SELECT id FROM raw.gone")
+        assert caught.value.place is not None

@@ -109,6 +109,12 @@ def test_a_script_makes_tables_of_declared_types(warehouse: DuckDBWarehouse) -> 
     assert warehouse.row_count(TableName("raw", "b")) == 3
 
 
+def test_a_table_is_dropped_if_it_is_there(warehouse: DuckDBWarehouse) -> None:
+    warehouse.run_script(parse_script("CREATE TABLE raw.a (id INT64); CREATE TABLE raw.b (id INT64)"))
+    warehouse.run_script(parse_script("DROP TABLE raw.a; DROP TABLE IF EXISTS raw.a"))
+    assert warehouse.tables("raw") == [TableName("raw", "b")]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -118,6 +124,7 @@ def test_a_script_makes_tables_of_declared_types(warehouse: DuckDBWarehouse) -> 
         "CREATE TABLE raw.a AS SELECT 1 + 1",
         "CREATE VIEW raw.a AS SELECT 1 AS id",
         "INSERT INTO raw.nowhere VALUES (1)",
+        "DROP TABLE raw.nowhere",
         "MERGE raw.a USING raw.b ON TRUE WHEN MATCHED THEN DELETE",
         "UPDATE raw.a SET id = 1 WHERE TRUE",
     ],

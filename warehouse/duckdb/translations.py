@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type
-from warehouse.errors import SqlError
+from warehouse.errors import SqlError, TableNotFound
 from warehouse.memory import memory
 from warehouse.names import TableName
 from warehouse.query import Query
@@ -45,7 +45,7 @@ class Translations:
     def of(self, query: Query, columns: Columns) -> Translation:
         """The query's translation for tables with these `columns`. Raises SqlError, and what `columns` raises."""
         kept = self._kept.get(query.text) or recalled(query.text)
-        if kept is None or any(columns(table) != read for table, read in kept.read.items()):
+        if kept is None or not _is_made_for(kept, columns):
             kept = _translate(query, columns)
             note(query.text, kept)
         self._kept[query.text] = kept
@@ -54,6 +54,14 @@ class Translations:
 
 translations = Translations()
 """Those of this process."""
+
+
+def _is_made_for(kept: Translation, columns: Columns) -> bool:
+    """Whether the tables have the columns that it was made for; a table that is gone has not."""
+    try:
+        return all(columns(table) == read for table, read in kept.read.items())
+    except TableNotFound:
+        return False
 
 
 def _translate(query: Query, columns: Columns) -> Translation:

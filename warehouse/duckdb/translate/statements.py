@@ -28,8 +28,8 @@ def translated(tree: exp.Expr, text: str, columns: Columns) -> list[str]:
         return _create(tree, script)
     if isinstance(tree, exp.Insert):
         return _insert(tree, script)
-    if isinstance(tree, exp.Drop) and tree.args.get("kind") == "TABLE":
-        return [f"DROP TABLE {'IF EXISTS ' if tree.args.get('exists') else ''}{_name(tree.this, script)}"]
+    if isinstance(tree, exp.Drop) and tree.args.get("kind") == "TABLE" and len(tree.args["tables"]) == 1:
+        return [f"DROP TABLE {'IF EXISTS ' if tree.args.get('exists') else ''}{_name(tree.args['tables'][0], script)}"]
     if isinstance(tree, exp.TruncateTable) and len(tree.expressions) == 1:
         return [f"DELETE FROM {_name(tree.expressions[0], script)}"]
     if isinstance(tree, exp.Query):

@@ -11,6 +11,7 @@ from api.rows import closest
 from warehouse.engine import Warehouse
 from warehouse.errors import TableNotFound, Transient
 from warehouse.names import TableName
+from warehouse.suggest import Suggestions
 from warehouse.types import Column
 
 RAW = "raw"
@@ -104,5 +105,5 @@ def unknown_table(name: str, known: dict[str, TableName]) -> Problem:
     if name.partition(".")[0].strip("`") == RAW:
         hint = "; write the table's name alone, without its dataset"
     else:
-        hint = closest(name, known)
+        hint = closest(name, Suggestions(known))
     return Problem("unknown-table", f"there is no raw table of that name{hint}")

@@ -6,7 +6,6 @@ Names come from the table's columns and must match exactly; a name that is not t
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -14,10 +13,10 @@ from api.json_text import Object
 from api.refusal import Refused, shown
 from api.values import from_json, from_text, to_json
 from warehouse.engine import Row
+from warehouse.suggest import Suggestions
 from warehouse.types import Column, SqlType
 
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-SUGGESTION_CUTOFF = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +48,17 @@ def row_of_query(query: bytes, columns: Iterable[Column]) -> tuple[Row, list[Fau
             faults.append(Fault(refused.code, refused.detail, _rough_name(part)))
         else:
             given.setdefault(name, []).append(value)
-    row, more = _row(given, columns, _text_value, empty=not query)
+    row, more = _row(given, columns, _text_value, _suggestions(columns), empty=not query)
     return row, faults + more
 
 
 def rows_of_objects(objects: list[object], columns: Iterable[Column]) -> tuple[list[Row], list[Fault]]:
     """The rows that parsed JSON objects mean, and what is wrong with them, with the row's index."""
     columns = tuple(columns)
+    suggestions = _suggestions(columns)
     rows, faults = [], []
     for index, item in enumerate(objects):
-        row, more = _row_of_object(item, columns)
+        row, more = _row_of_object(item, columns, suggestions)
         rows.append(row)
         faults += [Fault(fault.code, fault.detail, fault.attribute, index) for fault in more]
     return rows, faults
@@ -69,30 +69,39 @@ def row_to_json(row: Row, columns: Iterable[Column]) -> dict[str, Any]:
     return {column.name: to_json(row.get(column.name), column.type) for column in columns}
 
 
-def closest(name: str, names: Iterable[str]) -> str:
+def closest(name: str, suggestions: Suggestions) -> str:
     """`; did you mean 'price'?`, or nothing if no name is near."""
-    folded = {known.casefold(): known for known in names}
-    near = get_close_matches(name.casefold(), folded, n=1, cutoff=SUGGESTION_CUTOFF)
-    return f"; did you mean {shown(folded[near[0]])}?" if near else ""
+    near = suggestions.closest(name)
+    return f"; did you mean {shown(near)}?" if near else ""
 
 
-def _row_of_object(item: object, columns: tuple[Column, ...]) -> tuple[Row, list[Fault]]:
+def _suggestions(columns: Iterable[Column]) -> Suggestions:
+    """Those for one request: its work is bounded, whatever it names."""
+    return Suggestions([column.name for column in columns])
+
+
+def _row_of_object(item: object, columns: tuple[Column, ...], suggestions: Suggestions) -> tuple[Row, list[Fault]]:
     if not isinstance(item, Object):
         return {}, [Fault("not-an-object", "each row is a JSON object of attributes")]
-    row, faults = _row(item, columns, from_json, empty=not item)
+    row, faults = _row(item, columns, from_json, suggestions, empty=not item)
     if item.repeated:
         faults.append(Fault("repeated-attribute", "the attribute is given twice", item.repeated))
     return row, faults
 
 
 def _row(
-    given: Mapping[str, Any], columns: Iterable[Column], read: Callable[[Any, SqlType], Any], *, empty: bool
+    given: Mapping[str, Any],
+    columns: Iterable[Column],
+    read: Callable[[Any, SqlType], Any],
+    suggestions: Suggestions,
+    *,
+    empty: bool,
 ) -> tuple[Row, list[Fault]]:
     if empty:
         return {}, [Fault("no-attributes", "no attribute is given")]
     known = {column.name: column for column in columns}
     row: dict[str, Any] = {}
-    faults = [_unknown(name, known) for name in given if name not in known]
+    faults = [_unknown(name, suggestions) for name in given if name not in known]
     for name, column in known.items():
         try:
             value = read(given[name], column.type) if name in given else None
@@ -106,10 +115,10 @@ def _row(
     return row, faults
 
 
-def _unknown(name: str, known: Mapping[str, Column]) -> Fault:
+def _unknown(name: str, suggestions: Suggestions) -> Fault:
     if not name:
         return Fault("empty-name", "an attribute has an empty name")
-    return Fault("unknown-column", f"there is no column {shown(name)}{closest(name, known)}", name)
+    return Fault("unknown-column", f"there is no column {shown(name)}{closest(name, suggestions)}", name)
 
 
 def _text_value(values: list[str], kind: SqlType) -> Any:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from flows.lineage import ColumnName, Lineage
 from flows.picture import mermaid, picture_edges, svg
-from flows.problems import Problem, Refused, closest
+from flows.problems import Problem, Refused
 from flows.project import Project, read_project, remembered
 from flows.raw_columns import declared_columns
 from flows.select import SelectionError
 from flows.settings import read_settings
+from warehouse.suggest import did_you_mean
 
 
 def run(options: Namespace) -> int:
@@ -39,7 +40,7 @@ def _columns(project: Project, name: str) -> Iterator[str]:
     """A tree for each column of a script's table, down to the tables that no script builds."""
     tables = {str(table): table for table in project.graph.order}
     if name not in tables:
-        hint = closest(name, tables) or "`refresh graph` shows all tables"
+        hint = did_you_mean(name, tables) or "`refresh graph` shows all tables"
         raise SelectionError(f"--columns {name}: no script builds {name}; {hint}")
     declared, _ = declared_columns(project.folder / "db_init")
     known = {table: [column.name for column in columns] for table, columns in declared.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flows.graph import Graph
 from flows.planning import Columns, Planned, plan_scripts
-from flows.problems import Problem, Refused, closest
+from flows.problems import Problem, Refused
 from flows.project import Project, read_project, reads_in, reads_of, remembered
 from flows.scripts import RAW, Script
 from flows.select import select
@@ -15,6 +15,7 @@ from flows.settings import Settings
 from warehouse.engine import QueryPlan, Warehouse
 from warehouse.exclusive import one_at_a_time
 from warehouse.names import TableName
+from warehouse.suggest import Suggestions
 from warehouse.url import connect
 
 
@@ -87,14 +88,15 @@ def missing_tables(scripts: Collection[Script], built: set[TableName], warehouse
     wanted = {table for script in scripts for table in reads_of(script)} - built
     existing = {table for dataset in sorted({table.dataset for table in wanted}) for table in warehouse.tables(dataset)}
     missing = wanted - existing
+    like = Suggestions(map(str, existing))
     for script in scripts:
         for read in reads_in(script):
             if read.table in missing:
                 reason = f"{script.table} reads {read.table}, which does not exist in the warehouse"
-                yield Problem(script.path, read.place, reason, _way_out(read.table, existing))
+                yield Problem(script.path, read.place, reason, _way_out(read.table, like))
 
 
-def _way_out(table: TableName, existing: set[TableName]) -> str:
+def _way_out(table: TableName, like: Suggestions) -> str:
     if table.dataset != RAW:
         return f"build it first: --select +{table}"
-    return closest(str(table), map(str, existing)) or "`refresh init` creates the tables that db_init/ has scripts for"
+    return like.did_you_mean(str(table)) or "`refresh init` creates the tables that db_init/ has scripts for"

@@ -73,15 +73,6 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
-def closest(name: str, names: Iterable[str]) -> str:
-    """A hint with the name that is most like `name`, or an empty one."""
-    from difflib import get_close_matches  # slow to import, and only needed when something is wrong
-
-    known = {candidate.casefold(): candidate for candidate in names}
-    found = get_close_matches(name.casefold(), known, n=1, cutoff=0.7)
-    return f"did you mean {known[found[0]]}?" if found else ""
-
-
 def _line(file: Path, number: int) -> str | None:
     try:
         lines = file.read_text(encoding="utf-8-sig", errors="replace").split("\n")

@@ -10,12 +10,13 @@ from pathlib import Path
 from flows.db_init import read_created_tables
 from flows.dependency_map import Declared, Entry, read_map
 from flows.graph import Graph, find_cycles
-from flows.problems import Problem, Refused, Severity, closest, errors_in, sql_problem
+from flows.problems import Problem, Refused, Severity, errors_in, sql_problem
 from flows.scripts import RAW, Script, read_raw_names, read_scripts, script_tables
 from warehouse.errors import SqlError
 from warehouse.memory import memory
 from warehouse.names import TableName
 from warehouse.query import Read
+from warehouse.suggest import Suggestions
 
 MAP = "dependencies.toml"
 _NOTES = Path(".data/scripts.json")
@@ -137,6 +138,18 @@ class _Check:
     def declared(self) -> dict[TableName, list[TableName]]:
         return {entry.table: [declared.table for declared in entry.dependencies] for entry in self.entries}
 
+    @cached_property
+    def tables_like(self) -> Suggestions:
+        return Suggestions(map(str, self.known))
+
+    @cached_property
+    def scripts_like(self) -> Suggestions:
+        return Suggestions(map(str, self.scripts))
+
+    @cached_property
+    def scripts_folded(self) -> dict[TableName, TableName]:
+        return {table.folded(): table for table in self.scripts}
+
     def problems(self) -> Iterator[Problem]:
         for entry in self.entries:
             yield from self._entry(entry)
@@ -146,7 +159,7 @@ class _Check:
 
     def _entry(self, entry: Entry) -> Iterator[Problem]:
         if entry.table not in self.built:
-            hint = _other_case(entry.table, self.scripts) or closest(str(entry.table), map(str, self.scripts))
+            hint = self._named_otherwise(entry.table) or self.scripts_like.did_you_mean(str(entry.table))
             missing = f"write res/{entry.table.dataset}/{entry.table.name}.sql or delete the line"
             yield Problem(self.map_path, entry.place, f"no script builds {entry.table}", hint or missing)
         for declared in entry.dependencies:
@@ -159,7 +172,8 @@ class _Check:
         if declared.table == entry.table:
             yield problem(f"{entry.table} depends on itself", f"delete {declared.table} from its list")
         elif declared.table not in self.known:
-            hint = closest(str(declared.table), map(str, self.known)) or "write its script, or delete it from this list"
+            like = self.tables_like.did_you_mean(str(declared.table))
+            hint = like or "write its script, or delete it from this list"
             yield problem(f"{entry.table} depends on {declared.table}, which is neither a script nor a raw table", hint)
         elif entry.table in self.scripts and declared.table not in reads_of(self.scripts[entry.table]):
             yield problem(
@@ -167,6 +181,10 @@ class _Check:
                 f'delete "{declared.table}" from this list, or let `refresh sync` do it',
                 Severity.WARNING,
             )
+
+    def _named_otherwise(self, table: TableName) -> str:
+        found = self.scripts_folded.get(table.folded())
+        return f"the script is named {found}" if found else ""
 
     def _cycles(self) -> Iterator[Problem]:
         places = {entry.table: entry.place for entry in self.entries}
@@ -195,7 +213,8 @@ class _Check:
             reason, hint = f"{script.table} reads itself", "a script cannot read the table that it builds"
         elif read.table not in self.known:
             reason = f"{script.table} reads {read.table}, which is neither a script nor a raw table"
-            hint = closest(str(read.table), map(str, self.known)) or f"write its script, or name it in res/{RAW}/"
+            like = self.tables_like.did_you_mean(str(read.table))
+            hint = like or f"write its script, or name it in res/{RAW}/"
         elif (
             self.is_map_readable and read.table in self.built and read.table not in self.declared.get(script.table, ())
         ):
@@ -218,8 +237,3 @@ class _Check:
 def _toml_key(name: str) -> str:
     """https://toml.io/en/v1.0.0#keys"""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
-
-
-def _other_case(table: TableName, tables: Iterable[TableName]) -> str:
-    found = [other for other in tables if other.folded() == table.folded()]
-    return f"the script is named {found[0]}" if found else ""

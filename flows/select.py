@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from flows.graph import Graph
-from flows.problems import closest
 from warehouse.names import TableName
+from warehouse.suggest import did_you_mean
 
 
 class SelectionError(Exception):
@@ -32,7 +32,7 @@ def _tables_of(graph: Graph, selector: str) -> set[TableName]:
     pattern = selector.removeprefix("+").removesuffix("+")
     chosen = {table for table in graph.dependencies if fnmatchcase(str(table), pattern)}
     if not chosen:
-        hint = closest(pattern, map(str, graph.dependencies)) or "`refresh graph` shows all tables"
+        hint = did_you_mean(pattern, map(str, graph.dependencies)) or "`refresh graph` shows all tables"
         raise SelectionError(f"--select {selector}: no script builds {pattern}; {hint}")
     upstream = [graph.upstream(table) for table in chosen] if selector.startswith("+") else []
     downstream = [graph.downstream(table) for table in chosen] if selector.endswith("+") else []

@@ -5,6 +5,7 @@ import re
 from sqlglot.errors import ParseError
 
 from warehouse.errors import Place, SqlError, place_at
+from warehouse.suggest import did_you_mean
 
 _TOO_MANY = re.compile(r"number of provided arguments \((\d+)\) is greater than .* \((\d+)\)")
 _WORDS = [
@@ -57,12 +58,10 @@ def _in_words(description: str) -> str:
 
 def _hint(text: str, place: Place) -> str:
     """A misspelt keyword or type at `place` or just before it, as far as one can be told."""
-    from difflib import get_close_matches  # slow to import, and only needed when something is wrong
-
     lines = text.split("\n")
     before = "\n".join([*lines[: place.line - 1], lines[place.line - 1][: place.column - 1 + place.length]])
     for word in reversed(re.findall(r"\w+", before)[-3:]):
-        found = get_close_matches(word.upper(), _WORDS, n=1, cutoff=0.75)
-        if found and found[0] != word.upper():
-            return f"did you mean {found[0]}?"
+        hint = did_you_mean(word, _WORDS)
+        if hint and word.upper() not in _WORDS:
+            return hint
     return "look just before it: is a comma, a parenthesis or a word missing or too many?"

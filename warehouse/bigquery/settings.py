@@ -1,11 +1,11 @@
 """What WAREHOUSE_URL says about BigQuery: `bigquery://PROJECT?location=EU&credentials=BLOCK&…`."""
 
-import difflib
 import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from warehouse.errors import WarehouseError
+from warehouse.suggest import did_you_mean
 
 PARAMETERS = ("location", "credentials", "endpoint", "maximum_bytes_billed", "priority")
 DEFAULT_LOCATION = "US"
@@ -81,8 +81,7 @@ def _parameters(parts: SplitResult) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name not in PARAMETERS:
-            close = difflib.get_close_matches(name, PARAMETERS, n=1)
-            way_out = f"did you mean {close[0]}?" if close else f"there are {', '.join(PARAMETERS)}"
+            way_out = did_you_mean(name, PARAMETERS) or f"there are {', '.join(PARAMETERS)}"
             raise WarehouseError(f"a bigquery:// URL has no parameter {name!r}: {way_out}")
         if name in values:
             raise WarehouseError(f"the bigquery:// URL has the parameter {name} twice")

@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate.syntax import closest, wrong
+from warehouse.duckdb.translate.syntax import wrong
 from warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse.duckdb.translate.typed import Typed, field_names, struct_sql
 from warehouse.names import TableName
+from warehouse.suggest import did_you_mean
 from warehouse.types import Column, struct_of
 
 Columns = Callable[[TableName], tuple[Column, ...]]
@@ -151,7 +152,7 @@ class Scope:
             wrong(self.script.text, node, f"column {path[0]}.{path[1]} is ambiguous")
         if not found:
             names = [column.name for column in source.columns if column.name]
-            hint = closest(path[1], names) or f"its columns are {', '.join(names)}"
+            hint = did_you_mean(path[1], names) or f"its columns are {', '.join(names)}"
             wrong(self.script.text, node, f"{path[0]} has no column {path[1]}", hint)
         return self.fields(node, found[0], path[2:])
 
@@ -170,7 +171,7 @@ class Scope:
         found = [i for i, known in enumerate(value.type.fields) if known.name.casefold() == name.casefold()]
         if not found:
             fields = [known.name for known in value.type.fields if known.name]
-            hint = closest(name, fields) or f"its fields are {', '.join(fields) or 'all without names'}"
+            hint = did_you_mean(name, fields) or f"its fields are {', '.join(fields) or 'all without names'}"
             wrong(self.script.text, node, f"{value.type} has no field {name}", hint)
         if len(found) > 1:
             wrong(self.script.text, node, f"field {name} is ambiguous in {value.type}")
@@ -181,7 +182,7 @@ class Scope:
         columns = [column.name for column in self.columns() if column.name]
         tables = [source.alias for source in self.sources if source.alias]
         known = f"the tables here are named {', '.join(tables)}" if tables else "there is no FROM to take it from"
-        return closest(name, [*columns, *tables]) or known
+        return did_you_mean(name, [*columns, *tables]) or known
 
     def compile_whole(self, node: exp.Expr) -> Typed:
         """A whole item of SELECT or ORDER BY."""

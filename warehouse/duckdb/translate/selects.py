@@ -15,9 +15,10 @@ from warehouse.duckdb.translate.expressions import only
 from warehouse.duckdb.translate.grouping import GroupedScope, aggregates_in, grouped_scope, windows_in
 from warehouse.duckdb.translate.scope import Named, Relation, Scope, field_sql
 from warehouse.duckdb.translate.sources import from_clause
-from warehouse.duckdb.translate.syntax import closest, unsupported, wrong
+from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.text import quoted
 from warehouse.duckdb.translate.typed import Typed
+from warehouse.suggest import did_you_mean
 from warehouse.types import Column, struct_of
 
 CLAUSES = ("with_", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit")
@@ -212,7 +213,7 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
     only(node, scope, "except_", "replace")
     for name in (part.name for part in node.args.get("except_") or ()):
         if not any(column.name.casefold() == name.casefold() for column in columns):
-            hint = closest(name, [column.name for column in columns if column.name])
+            hint = did_you_mean(name, [column.name for column in columns if column.name])
             wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)
         columns = [column for column in columns if column.name.casefold() != name.casefold()]
     for part in node.args.get("replace") or ():

@@ -5,7 +5,6 @@ them, JSON paths are parsed, DATE_ADD drops its INTERVAL). Here the names matter
 """
 
 import re
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
 from sqlglot import exp
@@ -153,10 +152,3 @@ def unsupported(text: str, node: exp.Expr, what: str, hint: str = "") -> NoRetur
     raise UnsupportedSql(
         f"the embedded engine has no {what}", hint=hint or "this script needs BigQuery", place=place_of(text, node)
     )
-
-
-def closest(name: str, names: list[str]) -> str:
-    """The hint that names the closest of some names, if one is close."""
-    folded = {known.casefold(): known for known in names}
-    found = get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
-    return f"did you mean {folded[found[0]]}?" if found else ""

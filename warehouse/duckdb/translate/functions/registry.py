@@ -10,9 +10,10 @@ from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.expressions import handles
 from warehouse.duckdb.translate.functions.known import GOOGLESQL_FAMILIES, GOOGLESQL_FUNCTIONS
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
-from warehouse.duckdb.translate.syntax import closest, name_of, unsupported, wrong
+from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.text import attempt, bind, is_simple
 from warehouse.duckdb.translate.typed import Typed
+from warehouse.suggest import did_you_mean
 from warehouse.types import SqlType, parse_type
 
 Handler = Callable[[exp.Expr, Scope, list[exp.Expr]], Typed]
@@ -67,7 +68,7 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
     if name in GOOGLESQL_FUNCTIONS or name.startswith(GOOGLESQL_FAMILIES):
         unsupported(scope.script.text, node, f"{name}")
     known = [*HANDLERS, *SIGNATURES, *GOOGLESQL_FUNCTIONS]
-    return wrong(scope.script.text, node, f"there is no function {name}", closest(name, known))
+    return wrong(scope.script.text, node, f"there is no function {name}", did_you_mean(name, known))
 
 
 def argument(node: exp.Expr, scope: Scope) -> Typed:

@@ -7,16 +7,15 @@ starts later than the request that looks, and so serves it. See docs/api.md.
 """
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from api.prefect_client import Prefect
+from api.prefect_client import Prefect, unavailable
 from api.problems import Problem, retry_after
+from api.run_keys import RunKey, RunKeys, forget, run_key, run_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -27,6 +26,9 @@ TAG = "api"
 WAITING = frozenset({"Scheduled", "Late", "AwaitingConcurrencySlot"})
 LONGEST_START = timedelta(minutes=10)  # a run that is Pending for longer has lost its machine
 DUE_WITHIN = timedelta(seconds=5)
+LONGEST_ASK = 30.0
+
+Selection = tuple[str, ...]
 
 
 class Runs:
@@ -34,36 +36,62 @@ class Runs:
 
     def __init__(self, prefect: Prefect, deployment: str) -> None:
         self._prefect, self._name = prefect, deployment
-        self._keys: set[str] = set()
+        self._keys, self._keys_in_use = RunKeys(), set[str]()
         self._one_at_a_time = asyncio.Lock()
-        self._not_begun: dict[tuple[str, ...], asyncio.Task[FlowRun]] = {}
+        self._asked: dict[Selection, str] = {}
+        self._next_look: asyncio.Task[dict[Selection, FlowRun]] | None = None
 
     async def ask(self, select: Sequence[str], key: str | None, request: str) -> "FlowRun":
         """A run that starts after this call and builds at least what `select` names (all, when it names nothing).
 
-        `request` is the request's id, kept as a tag. Raises Problem.
+        `request` is the request's id, kept as a tag. Raises Problem, after LONGEST_ASK seconds at the latest.
         """
-        if key is None:
-            return await asyncio.shield(self._shared(tuple(select), request))
+        try:
+            async with asyncio.timeout(LONGEST_ASK):
+                return await (self._look_for(select, request) if key is None else self._of_key(key, select, request))
+        except TimeoutError:
+            raise unavailable(f"Prefect's API did not answer within {LONGEST_ASK:g} s.") from None
+
+    async def _of_key(self, key: str, select: Sequence[str], request: str) -> "FlowRun":
         with self._claim(key):
-            async with self._one_at_a_time, self._prefect.client() as client:
-                deployment = await self.deployment(client)
-                tags = _key_tags(key, select)
-                if found := await self._asked_before(client, deployment, tags):
-                    return found
-                return await _coalesce(client, deployment, select, [f"request:{request}", *tags])
-
-    def _shared(self, select: tuple[str, ...], request: str) -> "asyncio.Task[FlowRun]":
-        """The next look at Prefect for this selection that has not begun: requests that arrive until then share it."""
-        if select not in self._not_begun:
-            self._not_begun[select] = asyncio.create_task(self._look(select, request))
-        return self._not_begun[select]
-
-    async def _look(self, select: tuple[str, ...], request: str) -> "FlowRun":
-        async with self._one_at_a_time:
-            del self._not_begun[select]
             async with self._prefect.client() as client:
-                return await _coalesce(client, await self.deployment(client), select, [f"request:{request}"])
+                known = run_key((await self.deployment(client)).id, key, select)
+                if asked_before := await self._asked_before(client, known):
+                    return asked_before
+            run = await self._look_for(select, request)
+            async with self._prefect.client() as client:
+                kept = await self._keys.keep(client, known, run.id)
+            return run if kept == run.id else await self.get(kept)
+
+    async def _asked_before(self, client: "PrefectClient", key: RunKey) -> "FlowRun | None":
+        """The run that the key got before. A run that has been deleted since is forgotten with its key."""
+        from prefect.exceptions import ObjectNotFound
+
+        if (run := await run_of(client, key)) is None:
+            return None
+        try:
+            return await client.read_flow_run(run)
+        except ObjectNotFound:
+            await forget(client, key.name)
+            return None
+
+    async def _look_for(self, select: Sequence[str], request: str) -> "FlowRun":
+        """Join the next look at Prefect, which serves all requests that come before it begins."""
+        selection = tuple(select)
+        self._asked.setdefault(selection, request)
+        if self._next_look is None:
+            self._next_look = asyncio.create_task(self._look())
+            self._next_look.add_done_callback(_take_exception)
+        return (await asyncio.shield(self._next_look))[selection]
+
+    async def _look(self) -> "dict[Selection, FlowRun]":
+        async with self._one_at_a_time:
+            asked, self._asked, self._next_look = self._asked, {}, None
+            async with self._prefect.client() as client:
+                deployment = await self.deployment(client)
+                return {
+                    select: await _coalesce(client, deployment, select, request) for select, request in asked.items()
+                }
 
     async def get(self, identity: UUID) -> "FlowRun":
         """The run of that id. Raises Problem when there is none, or it is another flow's."""
@@ -94,26 +122,15 @@ class Runs:
         async with self._prefect.client() as client:
             await self.deployment(client)
 
-    async def _asked_before(
-        self, client: "PrefectClient", deployment: "DeploymentResponse", tags: Sequence[str]
-    ) -> "FlowRun | None":
-        found = await _newest(client, deployment, tags[:1]) if tags else None
-        if found and tags[1] not in found.tags:
-            raise Problem("key-reused", "The key belongs to a request with another selection.")
-        return found
-
     @contextmanager
-    def _claim(self, key: str | None) -> Iterator[None]:
-        if key is None:
-            yield
-            return
-        if key in self._keys:
+    def _claim(self, key: str) -> Iterator[None]:
+        if key in self._keys_in_use:
             raise Problem("key-in-use", "Wait for the first request's answer.", headers=retry_after(1))
-        self._keys.add(key)
+        self._keys_in_use.add(key)
         try:
             yield
         finally:
-            self._keys.remove(key)
+            self._keys_in_use.remove(key)
 
 
 def run_to_json(run: "FlowRun") -> dict[str, Any]:
@@ -131,33 +148,34 @@ def run_to_json(run: "FlowRun") -> dict[str, Any]:
 
 
 async def _coalesce(
-    client: "PrefectClient", deployment: "DeploymentResponse", select: Sequence[str], tags: list[str]
+    client: "PrefectClient", deployment: "DeploymentResponse", select: Sequence[str], request: str
 ) -> "FlowRun":
-    last = await _newest(client, deployment, [TAG])
+    last = await _newest(client, deployment)
     for run in [last] if last and _serves(last, select) else await _others_waiting(client, deployment):
         if _serves(run, select):
-            return await _joined(client, run, tags)
+            return run
     while True:
         if last and await _widened(client, last):
-            return await _joined(client, last, tags)
+            return last
         last = await client.create_flow_run_from_deployment(
             deployment.id,
             parameters={"select": list(select)},
-            tags=[TAG, *tags],
+            tags=[TAG, f"request:{request}"],
             idempotency_key=f"api after {last.id}" if last else f"api first of {deployment.id}",
         )
         if _serves(last, select):
-            return await _joined(client, last, tags)
+            return last
 
 
-async def _newest(client: "PrefectClient", deployment: "DeploymentResponse", tags: Sequence[str]) -> "FlowRun | None":
+async def _newest(client: "PrefectClient", deployment: "DeploymentResponse") -> "FlowRun | None":
+    """The last run that the API made."""
     from prefect.client.schemas import filters
     from prefect.client.schemas.sorting import FlowRunSort
 
     runs = await client.read_flow_runs(
         flow_run_filter=filters.FlowRunFilter(
             deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
-            tags=filters.FlowRunFilterTags(all_=list(tags)),
+            tags=filters.FlowRunFilterTags(all_=[TAG]),
         ),
         sort=FlowRunSort.ID_DESC,  # Prefect's ids are UUIDs of version 7: the newest is the greatest
         limit=1,
@@ -216,23 +234,10 @@ async def _widened(client: "PrefectClient", run: "FlowRun") -> bool:
     return run.state is not None and run.state.is_scheduled()
 
 
-async def _joined(client: "PrefectClient", run: "FlowRun", tags: list[str]) -> "FlowRun":
-    """Let the run bear the tags of a request with a key, so that the same key finds it again."""
-    if len(tags) > 1 and not set(tags) <= set(run.tags):
-        run.tags = sorted({*(await client.read_flow_run(run.id)).tags, *tags})
-        (await client.update_flow_run(run.id, tags=run.tags)).raise_for_status()
-    return run
-
-
-def _key_tags(key: str | None, select: Sequence[str]) -> list[str]:
-    if key is None:
-        return []
-    name = f"key:{_short_hash(key)}"
-    return [name, f"{name}:{_short_hash(json.dumps(sorted(select)))}"]
-
-
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _take_exception(look: "asyncio.Task[dict[Selection, FlowRun]]") -> None:
+    """All who wait for it may be gone by now, and asyncio logs what nobody takes."""
+    if not look.cancelled():
+        look.exception()
 
 
 def _unknown(identity: UUID) -> Problem:

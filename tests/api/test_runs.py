@@ -1,19 +1,21 @@
 """POST /run and GET /run/<id>, against a real Prefect server whose worker is the test."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import State
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_API_URL, temporary_settings
 from prefect.states import (
     AwaitingConcurrencySlot,
     AwaitingRetry,
@@ -27,6 +29,7 @@ from prefect.states import (
     to_state_create,
 )
 
+from api.run_keys import run_key
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.prefect_parts import Deployment, deployed
 
@@ -162,6 +165,83 @@ def test_a_key_that_joined_a_waiting_run_gets_it_again(api: Served, deployment: 
     assert ask(api, Idempotency_Key="banana")["id"] == run["id"]
     deployment.move(run["id"], Running())
     assert ask(api, Idempotency_Key="banana")["id"] == run["id"]
+
+
+def test_a_key_whose_run_was_deleted_gets_another(api: Served, deployment: Deployment) -> None:
+    run = ask(api, Idempotency_Key="banana")
+    deployment.prefect.delete_flow_run(UUID(run["id"]))
+    following = ask(api, Idempotency_Key="banana")
+    assert following["id"] != run["id"]
+    assert ask(api, Idempotency_Key="banana")["id"] == following["id"]
+
+
+def test_a_key_gets_one_run_from_two_apis_at_the_same_instant(
+    api: Served, deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """While a worker takes up what waits, so that the two see different runs."""
+    keys = [f"key-{number}" for number in range(24)]
+    with (
+        api_over(raw_tables(tmp_path_factory.mktemp("w") / "w.duckdb"), deployment=deployment.name) as other,
+        ThreadPoolExecutor(16) as threads,
+    ):
+
+        def of_key(which: Served, key: str) -> str:
+            return str(ask(which, Idempotency_Key=key)["id"])
+
+        asked = {(key, each): threads.submit(of_key, each, key) for key in keys for each in (api, other)}
+        while not all(answer.done() for answer in asked.values()):
+            _work_off(deployment)
+        for key in keys:
+            assert (
+                len({*(asked[key, each].result() for each in (api, other)), of_key(api, key), of_key(other, key)}) == 1
+            )
+
+
+def test_keys_leave_nothing_on_the_run_and_are_deleted_when_they_are_old(
+    api: Served, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    keys = [f"key-{number}" for number in range(5)]
+    names = {run_key(deployment.id, key, []).name for key in keys}
+    run = ask(api, Idempotency_Key=keys[0])
+    tags = deployment.run(run["id"]).tags
+    for key in keys[1:]:
+        ask(api, Idempotency_Key=key)
+    assert deployment.run(run["id"]).tags == tags
+    assert _variables(deployment) >= names
+    with api_over(raw_tables(tmp_path / "w.duckdb"), deployment=deployment.name) as restarted:
+        ask(restarted, Idempotency_Key="young")
+        assert _variables(deployment) >= names
+    monkeypatch.setattr("api.run_keys.KEPT", timedelta(0))
+    with api_over(raw_tables(tmp_path / "x.duckdb"), deployment=deployment.name) as restarted:
+        ask(restarted, Idempotency_Key="new")
+    assert not _variables(deployment) & names
+
+
+def _variables(deployment: Deployment) -> set[str]:
+    return {variable.name for variable in deployment.prefect.read_variables(limit=200)}
+
+
+@pytest.mark.parametrize("keys", [["a", "b", "c", "d"], [None] * 4])
+def test_however_many_ask_while_prefect_hangs_each_is_answered_in_its_time(
+    keys: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No request waits for the ones before it: 503 comes long before Prefect's client would give one up."""
+    monkeypatch.setattr("api.runs.LONGEST_ASK", 0.5)
+    monkeypatch.setattr("api.prefect_client.CALL_SECONDS", 1000.0)
+    with ExitStack() as stack:
+        hanging = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        url = f"http://127.0.0.1:{hanging.getsockname()[1]}/api"
+        stack.enter_context(temporary_settings({PREFECT_API_URL: url, PREFECT_API_REQUEST_TIMEOUT: 1000.0}))
+        api = stack.enter_context(api_over(raw_tables(tmp_path / "w.duckdb")))
+        threads = stack.enter_context(ThreadPoolExecutor(len(keys)))
+        answers = list(threads.map(lambda key: api.client.post("/run", headers=_key_header(key)), keys))
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "prefect-unavailable")
+        assert int(answer.headers["retry-after"]) >= 1
+
+
+def _key_header(key: str | None) -> dict[str, str]:
+    return {"Idempotency-Key": key} if key else {}
 
 
 def test_a_key_of_another_selection_is_refused(api: Served) -> None:

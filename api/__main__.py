@@ -3,10 +3,10 @@
 import logging
 import sys
 
-import uvicorn
 from pydantic import ValidationError
 
 from api.app import create_app
+from api.server import server
 from api.settings import Settings
 from warehouse.errors import WarehouseError
 from warehouse.url import connect
@@ -26,15 +26,7 @@ def main() -> None:
     except WarehouseError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=30,
-    )
+    server(app, settings.host, settings.port).run()
 
 
 def _variable(name: str) -> str:

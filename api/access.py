@@ -14,10 +14,12 @@ from collections.abc import Callable
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from api.clients import Proxies, household
 from api.problems import MEDIA_TYPE, Problem, request_id, retry_after
 
 USABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 MAX_CLIENTS = 10_000
+UNLIMITED = "/health/"  # who watches the process must not be kept out by what it is there to see
 logger = logging.getLogger("api.access")
 
 
@@ -43,8 +45,8 @@ class RateLimit:
 class Access:
     """An ASGI application around another one."""
 
-    def __init__(self, app: ASGIApp, rate_limit: float) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, rate_limit: float, proxies: Proxies) -> None:
+        self._app, self._proxies = app, proxies
         self._limit = RateLimit(rate_limit) if rate_limit else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +54,7 @@ class Access:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        identity = _id_of(scope)
+        identity, client = _id_of(scope), self._client(scope)
         token = request_id.set(identity)
         started, status, location = time.perf_counter(), 500, ""
 
@@ -66,26 +68,26 @@ class Access:
             await send(message)
 
         try:
-            await self._within_limit(scope, receive, send_with_id)
+            await self._within_limit(client, scope, receive, send_with_id)
         finally:
             request_id.reset(token)
             milliseconds = (time.perf_counter() - started) * 1000
             line = f"{scope['method']} {json.dumps(scope['path'])} {status} {milliseconds:.1f}ms"
-            logger.info(
-                "%s client=%s id=%s%s", line, _client(scope), identity, f" location={location}" if location else ""
-            )
+            logger.info("%s client=%s id=%s%s", line, client, identity, f" location={location}" if location else "")
 
-    async def _within_limit(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        wait = self._limit.wait_for(_client(scope)) if self._limit else 0
+    async def _within_limit(self, client: str, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        wait = 0.0
+        if self._limit and not scope["path"].startswith(UNLIMITED):
+            wait = self._limit.wait_for(household(client))
         if wait:
             await _send(Problem("rate-limited", "Slow down a little.", headers=retry_after(wait)), send)
         else:
             await self._app(scope, receive, send)
 
-
-def _client(scope: HTTPScope) -> str:
-    client = scope.get("client")
-    return client[0] if client else "-"
+    def _client(self, scope: HTTPScope) -> str:
+        peer = scope.get("client")
+        forwarded = (value for name, value in scope["headers"] if name == b"x-forwarded-for")
+        return self._proxies.client(peer[0], forwarded) if peer else "-"
 
 
 def _id_of(scope: HTTPScope) -> str:

@@ -68,6 +68,7 @@ def create_app(settings: Settings, warehouse: Warehouse) -> ASGIApp:
             tables=tables.Tables(catalogue, batcher, in_thread, settings.max_rows),
         ),
         settings.rate_limit,
+        settings.proxies,
     )
 
 

@@ -1,13 +1,17 @@
 """The API's settings: environment variables that begin with API_, or lines of a file .env."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.clients import Proxies, parse_proxies
 from warehouse.url import DEFAULT_URL
 
 
 class Settings(BaseSettings):
-    """`token` empty: both POSTs are public. `rate_limit` is requests per second and client, 0 for none."""
+    """`token` empty: both POSTs are public. `rate_limit` is requests per second and client, 0 for none.
+
+    `trusted_proxies` are addresses and networks with commas between, or `*`: see api.clients.
+    """
 
     model_config = SettingsConfigDict(env_prefix="API_", env_file=".env", extra="ignore", frozen=True)
 
@@ -17,7 +21,19 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     rate_limit: float = Field(default=500.0, ge=0)
+    trusted_proxies: str = ""
     max_body_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
     max_rows: int = Field(default=10_000, gt=0)
     max_wait_seconds: float = Field(default=300.0, ge=0)
     schema_seconds: float = Field(default=2.0, ge=0)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        parse_proxies(text)
+        return text
+
+    @property
+    def proxies(self) -> Proxies:
+        """Whose `X-Forwarded-For` is believed."""
+        return parse_proxies(self.trusted_proxies)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from litestar.types import ASGIApp
 
 from api.app import create_app
+from api.server import server
 from api.settings import Settings
 from warehouse.engine import Warehouse
 from warehouse.googlesql import parse_script
@@ -55,17 +55,17 @@ class Served:
 @contextmanager
 def served(app: ASGIApp) -> Iterator[str]:
     """Serve an application on a free port; gives its URL."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
-    thread = threading.Thread(target=copy_context().run, args=[server.run])
+    serving = server(app, "127.0.0.1", 0)
+    thread = threading.Thread(target=copy_context().run, args=[serving.run])
     thread.start()
     try:
-        while not server.started:
+        while not serving.started:
             assert thread.is_alive(), "the server did not start"
             time.sleep(0.01)
-        [port] = [socket.getsockname()[1] for one in server.servers for socket in one.sockets]
+        [port] = [socket.getsockname()[1] for one in serving.servers for socket in one.sockets]
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.should_exit = True
+        serving.should_exit = True
         thread.join()
 
 

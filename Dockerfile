@@ -1,7 +1,7 @@
 # syntax=docker/dockerfile:1
 # One image for the API (the default command), for a worker, for Prefect's server and for a single refresh:
 #   docker run IMAGE                                        the API, on $PORT
-#   docker run IMAGE prefect worker start --pool local      a worker
+#   docker run IMAGE prefect worker start --pool POOL       a worker
 #   docker run IMAGE prefect server start --host 0.0.0.0    Prefect's server
 #   docker run IMAGE refresh build                          one refresh, without a server
 ARG PYTHON=3.11
@@ -35,10 +35,11 @@ RUN groupadd --gid 10001 refresh \
     && printf '#!/bin/sh\nexec python -m flows.cli "$@"\n' > /usr/local/bin/refresh \
     && chmod 755 /usr/local/bin/refresh
 COPY --from=dependencies /app/.venv .venv
-COPY prefect.toml prefect.yaml ./
+COPY pyproject.toml prefect.toml prefect.yaml ./
 COPY db_init db_init
 COPY res res
 COPY warehouse warehouse
+COPY pipeline pipeline
 COPY flows flows
 COPY api api
 USER 10001

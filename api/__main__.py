@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from api.app import create_app
 from api.server import server
 from api.settings import Settings
+from pipeline.contract import ProjectNameError
 from warehouse.errors import WarehouseError
 from warehouse.url import connect
 
@@ -23,7 +24,7 @@ def main() -> None:
         for fault in error.errors():
             print(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}", file=sys.stderr)
         sys.exit(2)
-    except WarehouseError as error:
+    except (ProjectNameError, WarehouseError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     server(app, settings.host, settings.port).run()

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from api.prefect_client import Prefect
+from pipeline.contract import ARTIFACT
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import TaskRun
 
-ARTIFACT = "refresh"
 SHOWN = ("table", "state", "rows", "bytes", "seconds", "error")
 ROWS = re.compile(r"([0-9]+) rows?\b")
 PAGE = 200

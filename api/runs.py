@@ -16,13 +16,13 @@ from uuid import UUID
 from api.prefect_client import Prefect, unavailable
 from api.problems import Problem, retry_after
 from api.run_keys import RunKey, RunKeys, forget, run_key, run_of
+from pipeline.contract import API_TAG, REQUEST_TAG
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.responses import DeploymentResponse
 
-TAG = "api"
 WAITING = frozenset({"Scheduled", "Late", "AwaitingConcurrencySlot"})
 LONGEST_START = timedelta(minutes=10)  # a run that is Pending for longer has lost its machine
 DUE_WITHIN = timedelta(seconds=5)
@@ -160,7 +160,7 @@ async def _coalesce(
         last = await client.create_flow_run_from_deployment(
             deployment.id,
             parameters={"select": list(select)},
-            tags=[TAG, f"request:{request}"],
+            tags=[API_TAG, f"{REQUEST_TAG}{request}"],
             idempotency_key=f"api after {last.id}" if last else f"api first of {deployment.id}",
         )
         if _serves(last, select):
@@ -175,7 +175,7 @@ async def _newest(client: "PrefectClient", deployment: "DeploymentResponse") -> 
     runs = await client.read_flow_runs(
         flow_run_filter=filters.FlowRunFilter(
             deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
-            tags=filters.FlowRunFilterTags(all_=[TAG]),
+            tags=filters.FlowRunFilterTags(all_=[API_TAG]),
         ),
         sort=FlowRunSort.ID_DESC,  # Prefect's ids are UUIDs of version 7: the newest is the greatest
         limit=1,

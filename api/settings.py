@@ -1,9 +1,12 @@
 """The API's settings: environment variables that begin with API_, or lines of a file .env."""
 
+from pathlib import Path
+
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.clients import Proxies, parse_proxies
+from pipeline.contract import names_of
 from warehouse.url import DEFAULT_URL
 
 
@@ -11,12 +14,14 @@ class Settings(BaseSettings):
     """`token` empty: both POSTs are public. `rate_limit` is requests per second and client, 0 for none.
 
     `trusted_proxies` are addresses and networks with commas between, or `*`: see api.clients.
+
+    Reading them raises ValidationError, and ProjectNameError where `deployment` needs the project's name.
     """
 
     model_config = SettingsConfigDict(env_prefix="API_", env_file=".env", extra="ignore", frozen=True)
 
     warehouse_url: str = Field(default=DEFAULT_URL, validation_alias="WAREHOUSE_URL")
-    deployment: str = Field(default="refresh/warehouse", pattern=r"^[^/]+/[^/]+$")
+    deployment: str = Field(default_factory=lambda: names_of(Path()).deployment, pattern=r"^[^/]+/[^/]+$")
     token: SecretStr = SecretStr("")
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

@@ -42,7 +42,11 @@ resource "google_cloud_run_v2_service" "api" {
       }
       env {
         name  = "API_DEPLOYMENT"
-        value = "refresh/warehouse-cloud-run"
+        value = "${var.refresh_project}/warehouse-cloud-run"
+      }
+      env {
+        name  = "REFRESH_PROJECT"
+        value = var.refresh_project
       }
       dynamic "env" {
         for_each = merge(local.prefect_auth, var.require_token ? { API_TOKEN = "api-token" } : {})

@@ -17,6 +17,7 @@ output "environment" {
   description = "What `refresh deploy` has to know, as lines for a shell: eval \"$(terraform output -raw environment)\""
   value = join("\n", concat(
     [
+      "export REFRESH_PROJECT='${var.refresh_project}'",
       "export WAREHOUSE_URL='${local.warehouse_url}'",
       "export REFRESH_IMAGE='${var.image}'",
       "export REFRESH_REGION='${var.region}'",

@@ -3,6 +3,12 @@ variable "project" {
   type        = string
 }
 
+variable "refresh_project" {
+  description = "The name of the flow, its deployments and its work pools in Prefect: what `python -m pipeline.contract` prints in the project's folder."
+  type        = string
+  default     = "warehouse-refresh"
+}
+
 variable "region" {
   description = "Where the API, the worker and the jobs run."
   type        = string

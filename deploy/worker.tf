@@ -21,7 +21,7 @@ resource "google_cloud_run_v2_worker_pool" "worker" {
     containers {
       image   = var.image
       command = ["prefect"]
-      args    = ["worker", "start", "--pool", "cloud-run"]
+      args    = ["worker", "start", "--type", "cloud-run-v2", "--pool", "${var.refresh_project}-cloud-run"]
 
       resources {
         limits = {

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from flows.execution import State, TableRun
 from flows.graph import Graph
+from pipeline.contract import REQUEST_TAG
 from warehouse.names import TableName
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
 
-TABLE_KEY = "refresh"
 GRAPH_KEY = "refresh-graph"
 
 _TIB = 2**40
@@ -54,7 +54,7 @@ def trigger(run: "FlowRun") -> str:
 
 
 def _trigger(run: "FlowRun") -> str:
-    requests = [tag.removeprefix("request:") for tag in run.tags if tag.startswith("request:")]
+    requests = [tag.removeprefix(REQUEST_TAG) for tag in run.tags if tag.startswith(REQUEST_TAG)]
     if run.auto_scheduled:
         return "the schedule"
     if requests:

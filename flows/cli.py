@@ -41,15 +41,18 @@ def _stop_tidily_when_told_to() -> None:
 
 def _message_for_people(error: Exception) -> str | None:
     """What to tell the user of an error that is theirs to mend; None for a bug."""
+    from flows.pools import NotDeployed
     from flows.problems import Refused, counted
     from flows.select import SelectionError
     from flows.server import NoServer
     from flows.settings import SettingError
+    from pipeline.contract import ProjectNameError
     from warehouse.errors import WarehouseError
 
     if isinstance(error, Refused):
         return f"{error}\n\n{counted(len(error.problems), 'problem')}; nothing was run"
-    if isinstance(error, SelectionError | SettingError | NoServer | WarehouseError):
+    told = (SelectionError, SettingError, ProjectNameError, NoServer, NotDeployed, WarehouseError)
+    if isinstance(error, told):
         return f"error: {error}"
     return None
 
@@ -100,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     kind.add_argument("--columns", metavar="TABLE", help="show where each column of the table comes from")
     deploy = commands.add_parser("deploy", help="create or update Prefect's work pools, deployments and automation")
     deploy.set_defaults(module="flows.deploy_command")
+    deploy.add_argument(
+        "--take-over", action="store_true", help="deploy also where the deployment belongs to another folder"
+    )
     doctor = commands.add_parser("doctor", help="say what is set up, what is missing, and how to mend it")
     doctor.set_defaults(module="flows.doctor_command")
     return parser

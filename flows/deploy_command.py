@@ -10,39 +10,46 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flows.pools import CLOUD_RUN_POOL, LOCAL_POOL, cloud_run_template, local_template
+from flows.pools import CLOUD_RUN_TYPE, LOCAL_TYPE, NotDeployed, cloud_run_template, local_template
 from flows.server import NoServer, configured_url
+from flows.settings import read_settings
+from pipeline.contract import SETTING, Names, names_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
-
-FLOW = "refresh"
-DEPLOYMENTS = ("warehouse", "warehouse-cloud-run")
+    from prefect.client.schemas.responses import DeploymentResponse
 
 
-def run(options: Namespace) -> int:  # noqa: ARG001 (the command has no options)
-    """Create or update everything, say what was done, and answer the exit code. Raises NoServer."""
+def run(options: Namespace) -> int:
+    """Create or update everything, say what was done, and answer the exit code. Raises NoServer, NotDeployed and
+    ProjectNameError."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from flows.stale_runs import automation
 
-    url = configured_url()
+    folder = read_settings().folder.resolve()
+    names, url = names_of(folder), configured_url()
     _remember(url)
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         check_server(client, url)
-        for name, type_, template in _pools(client):
+        if not options.take_over:
+            _check_owner(client, names, folder)
+        for name, type_, template in list(_pools(client, names)):
             save_pool(client, name, type_, template)
             print(f"work pool {name}")
-        with _schedules_kept(client):
-            _deploy(url)
-        for name in DEPLOYMENTS:
-            print(f"deployment {FLOW}/{name}")
-        save_automation(client, automation())
-        print(f"automation {automation().name!r}")
-    print("\nStart a worker with `make worker`, then a refresh with `prefect deployment run refresh/warehouse`.")
+        with _schedules_kept(client, names):
+            _deploy(url, names)
+        deployed = [f"{names.flow}/{deployment.name}" for deployment in deployments_of(client, names)]
+        for name in deployed:
+            print(f"deployment {name}")
+        ends_runs = automation(names.flow)
+        save_automation(client, ends_runs)
+        print(f"automation {ends_runs.name!r}")
+    print(f"\nStart a worker with `make worker`, then a refresh with `prefect deployment run {deployed[0]}`.")
     return 0
 
 
@@ -61,6 +68,37 @@ def check_server(client: "SyncPrefectClient", url: str) -> None:
     error = client.api_healthcheck()
     if error is not None:
         raise NoServer(f"no Prefect server answers at {url}: {error}; `make server` starts one here")
+
+
+def deployments_of(client: "SyncPrefectClient", names: Names) -> "list[DeploymentResponse]":
+    """The deployments that the project's flow has on the server, by name."""
+    from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+    from prefect.client.schemas.sorting import DeploymentSort
+
+    only = FlowFilter(name=FlowFilterName(any_=[names.flow]))
+    return client.read_deployments(flow_filter=only, sort=DeploymentSort.NAME_ASC)
+
+
+def folder_of(deployment: "DeploymentResponse") -> Path | None:
+    """The folder that the deployment's runs work in, as `prefect deploy` recorded it."""
+    for step in deployment.pull_steps or []:
+        for name, given in step.items():
+            if name.endswith(".set_working_directory"):
+                return Path(given["directory"])
+    return None
+
+
+def _check_owner(client: "SyncPrefectClient", names: Names, folder: Path) -> None:
+    """Raises NotDeployed if the project's deployment on this server is another folder's: its runs would from now on
+    build what this folder has."""
+    for deployment in deployments_of(client, names):
+        other = folder_of(deployment)
+        if f"{names.flow}/{deployment.name}" == names.deployment and other and other != folder:
+            raise NotDeployed(
+                f"the deployment {names.deployment} on this Prefect server belongs to the folder {other}, not to"
+                f" {folder}.\nAre these two projects? Give this one a name of its own: set {SETTING}, or change the"
+                " name in pyproject.toml.\nDoes this folder take the other's place? `refresh deploy --take-over`"
+            )
 
 
 def save_pool(client: "SyncPrefectClient", name: str, type_: str, template: dict[str, Any]) -> None:
@@ -83,51 +121,56 @@ def save_automation(client: "SyncPrefectClient", automation: Any) -> None:
         client.create_automation(automation)
 
 
-def _pools(client: "SyncPrefectClient") -> Iterator[tuple[str, str, dict[str, Any]]]:
-    yield LOCAL_POOL, "process", local_template(_template_of(client, LOCAL_POOL))
-    yield CLOUD_RUN_POOL, "cloud-run-v2", cloud_run_template(_template_of(client, CLOUD_RUN_POOL), os.environ)
+def _pools(client: "SyncPrefectClient", names: Names) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each work pool's name, type and base job template. Raises NotDeployed for one that exists and is not usable."""
+    environment = {**os.environ, SETTING: names.project}
+    local = _template_of(client, names.local_pool, LOCAL_TYPE)
+    cloud_run = _template_of(client, names.cloud_run_pool, CLOUD_RUN_TYPE)
+    yield names.local_pool, LOCAL_TYPE, local_template(local)
+    yield names.cloud_run_pool, CLOUD_RUN_TYPE, cloud_run_template(cloud_run, environment)
 
 
-def _template_of(client: "SyncPrefectClient", pool: str) -> dict[str, Any] | None:
+def _template_of(client: "SyncPrefectClient", pool: str, type_: str) -> dict[str, Any] | None:
     from prefect.exceptions import ObjectNotFound
 
     try:
-        return client.read_work_pool(pool).base_job_template
+        found = client.read_work_pool(pool)
     except ObjectNotFound:
         return None
+    if found.type != type_:
+        raise NotDeployed(
+            f"the work pool {pool} is of the type {found.type!r}, and {type_!r} is needed. A worker makes such a pool"
+            f" when it starts without `--type {type_}` before the pool is there.\nEnd that worker, then"
+            f" `prefect work-pool delete {pool}`, `refresh deploy`, and start the worker again"
+        )
+    return found.base_job_template
 
 
 @contextmanager
-def _schedules_kept(client: "SyncPrefectClient") -> Iterator[None]:
+def _schedules_kept(client: "SyncPrefectClient", names: Names) -> Iterator[None]:
     """Leave schedules as active as they are found: deploying sets them as prefect.yaml has them."""
-    before = {(name, schedule.slug): schedule.active for name, _, schedule in _schedules(client)}
+    before = {(name, schedule.slug): schedule.active for name, _, schedule in _schedules(client, names)}
     yield
-    for name, deployment, schedule in _schedules(client):
+    for name, deployment, schedule in _schedules(client, names):
         active = before.get((name, schedule.slug), schedule.active)
         if active != schedule.active:
             client.update_deployment_schedule(deployment, schedule.id, active=active)
 
 
-def _schedules(client: "SyncPrefectClient") -> Iterator[tuple[str, Any, Any]]:
-    from prefect.exceptions import ObjectNotFound
-
-    for name in DEPLOYMENTS:
-        try:
-            deployment = client.read_deployment_by_name(f"{FLOW}/{name}")
-        except ObjectNotFound:
-            continue
+def _schedules(client: "SyncPrefectClient", names: Names) -> Iterator[tuple[str, Any, Any]]:
+    for deployment in deployments_of(client, names):
         for schedule in deployment.schedules:
-            yield name, deployment.id, schedule
+            yield deployment.name, deployment.id, schedule
 
 
-def _deploy(url: str) -> None:
-    """Let Prefect deploy what prefect.yaml has. Raises NoServer with what Prefect says if it cannot."""
+def _deploy(url: str, names: Names) -> None:
+    """Let Prefect deploy what prefect.yaml has. Raises NotDeployed with what Prefect says if it cannot."""
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PREFECT_API_URL": url},
+        env={**os.environ, "PREFECT_API_URL": url, SETTING: names.project},
     )
     if done.returncode != 0:
-        raise NoServer(f"`prefect deploy --all` failed:\n{done.stdout}{done.stderr}".rstrip())
+        raise NotDeployed(f"`prefect deploy --all` failed:\n{done.stdout}{done.stderr}".rstrip())

@@ -8,8 +8,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from flows.artifacts import TABLE_KEY
 from flows.execution import State
+from pipeline.contract import ARTIFACT
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -56,7 +56,7 @@ def _rows(run: "FlowRun", state: "PrefectState[Any]") -> list[dict[str, Any]]:
     from prefect.client.schemas import filters
 
     wanted = filters.ArtifactFilter(
-        key=filters.ArtifactFilterKey(any_=[TABLE_KEY]), flow_run_id=filters.ArtifactFilterFlowRunId(any_=[run.id])
+        key=filters.ArtifactFilterKey(any_=[ARTIFACT]), flow_run_id=filters.ArtifactFilterFlowRunId(any_=[run.id])
     )
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=wanted)

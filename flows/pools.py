@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-LOCAL_POOL = "local"
-CLOUD_RUN_POOL = "cloud-run"
+LOCAL_TYPE = "process"
+CLOUD_RUN_TYPE = "cloud-run-v2"
 
 # Environment variable at `refresh deploy` -> the variable of the pool that it is the default of.
 _CLOUD_RUN_VARIABLES = {
@@ -20,13 +20,18 @@ _CLOUD_RUN_SECRETS = {
     "REFRESH_AUTH_STRING_SECRET": "prefect_api_auth_string_secret",
 }
 # What a refresh itself reads, handed on to the jobs.
-_HANDED_ON = ("WAREHOUSE_URL", "REFRESH_WORKERS", "REFRESH_WEBHOOK_URL")
+_HANDED_ON = ("WAREHOUSE_URL", "REFRESH_PROJECT", "REFRESH_WORKERS", "REFRESH_PRICE_PER_TIB", "REFRESH_WEBHOOK_URL")
+
+
+class NotDeployed(Exception):
+    """Deploying cannot go on; the message says why, and what to do."""
 
 
 def local_template(existing: dict[str, Any] | None) -> dict[str, Any]:
     """The template of the pool for processes on this machine: the existing one, or Prefect's own, with the command.
 
     Prefect's own command starts three Python processes one after the other, which costs 6 s more until the first table.
+    Raises NotDeployed.
     """
     from prefect.workers.process import ProcessWorker
 
@@ -38,7 +43,7 @@ def local_template(existing: dict[str, Any] | None) -> dict[str, Any]:
 def cloud_run_template(existing: dict[str, Any] | None, environment: Mapping[str, str]) -> dict[str, Any]:
     """The template of the pool for Cloud Run jobs: the existing one, or Prefect's own, with what `environment` says.
 
-    A variable that is not set leaves the template as it is.
+    A variable that is not set leaves the template as it is. Raises NotDeployed.
     """
     from prefect_gcp.workers.cloud_run_v2 import CloudRunWorkerV2
 
@@ -51,10 +56,16 @@ def cloud_run_template(existing: dict[str, Any] | None, environment: Mapping[str
             _set_default(template, name, {"secret": value, "version": "latest"})
     handed_on = {name: environment[name] for name in _HANDED_ON if environment.get(name)}
     if handed_on:
-        properties = template["variables"]["properties"]
-        _set_default(template, "env", {**properties["env"].get("default", {}), **handed_on})
+        before = template["variables"]["properties"].get("env", {}).get("default") or {}
+        _set_default(template, "env", {**before, **handed_on})
     return template
 
 
 def _set_default(template: dict[str, Any], name: str, value: Any) -> None:
-    template["variables"]["properties"][name]["default"] = value
+    variables = template["variables"]["properties"]
+    if name not in variables:
+        raise NotDeployed(
+            f"a base job template without the variable {name!r}: give it back, or let `prefect work-pool delete` end"
+            " the pool and `refresh deploy` make it anew"
+        )
+    variables[name]["default"] = value

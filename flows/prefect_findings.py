@@ -2,23 +2,24 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from flows.deploy_command import deployments_of, folder_of
 from flows.findings import Finding, fine, note, wrong
-from flows.pools import LOCAL_POOL
 from flows.server import configured_url
 from flows.stale_runs import automation
+from pipeline.contract import SETTING, Names, ProjectNameError, names_of
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
-DEPLOYMENT = "refresh/warehouse"
 LONGEST_START = timedelta(minutes=15)
 
 
 def prefect_findings() -> Iterator[Finding]:
-    """Whether the server answers and has the deployment, its work pool, a worker and the automation."""
+    """Whether the server answers and has the deployments, their work pools, a worker and the automation."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
@@ -35,46 +36,69 @@ def prefect_findings() -> Iterator[Finding]:
             yield wrong("Prefect server", f"none answers at {url}: {error}", "make server")
             return
         yield fine("Prefect server", url)
-        yield from _deployment(client)
-        yield _automation(client)
+        try:
+            names = names_of(Path())
+        except ProjectNameError as error:
+            yield wrong("project", str(error))
+            return
+        yield from _deployments(client, names)
+        yield _automation(client, names)
 
 
-def _deployment(client: "SyncPrefectClient") -> Iterator[Finding]:
-    from prefect.exceptions import ObjectNotFound
-
-    try:
-        deployment = client.read_deployment_by_name(DEPLOYMENT)
-    except ObjectNotFound:
-        yield wrong("deployment", f"{DEPLOYMENT} is not there", "make deploy")
+def _deployments(client: "SyncPrefectClient", names: Names) -> Iterator[Finding]:
+    """Each deployment of the project's flow, and whether any of them has a worker."""
+    found = deployments_of(client, names)
+    if not found:
+        yield wrong("deployment", f"{names.deployment} is not there", "make deploy")
         return
+    for deployment in found:
+        yield from _deployment(client, deployment, names)
+    yield from _workers(client, [deployment.work_pool_name for deployment in found if deployment.work_pool_name])
+
+
+def _deployment(client: "SyncPrefectClient", deployment: "DeploymentResponse", names: Names) -> Iterator[Finding]:
+    name = f"{names.flow}/{deployment.name}"
     if deployment.paused:
-        yield wrong("deployment", f"{DEPLOYMENT} is paused", f"prefect deployment resume {DEPLOYMENT}")
+        yield wrong("deployment", f"{name} is paused", f"prefect deployment resume {name}")
     limit = deployment.global_concurrency_limit
     if limit is None or limit.limit != 1:
-        yield wrong("deployment", f"{DEPLOYMENT} does not see to it that one refresh runs at a time", "make deploy")
+        yield wrong("deployment", f"{name} does not see to it that one refresh runs at a time", "make deploy")
     else:
-        yield fine("deployment", f"{DEPLOYMENT}, one run at a time")
-    yield from _pool(client, deployment.work_pool_name or LOCAL_POOL)
+        yield fine("deployment", f"{name}, one run at a time")
+    if name == names.deployment:
+        yield from _owner(deployment, name)
     yield from _stuck(client, deployment)
 
 
-def _pool(client: "SyncPrefectClient", name: str) -> Iterator[Finding]:
-    from prefect.client.schemas.objects import WorkerStatus
-    from prefect.exceptions import ObjectNotFound
+def _owner(deployment: "DeploymentResponse", name: str) -> Iterator[Finding]:
+    """Whether the runs in processes of this machine work in this folder."""
+    folder = folder_of(deployment)
+    if folder and folder != Path().resolve():
+        yield wrong(
+            "deployment",
+            f"{name} belongs to another folder, {folder}",
+            f"`refresh deploy --take-over`, or {SETTING} for a name of this project's own",
+        )
 
-    try:
-        pool = client.read_work_pool(name)
-    except ObjectNotFound:
-        yield wrong("work pool", f"{name} is not there", "make deploy")
-        return
-    if pool.is_paused:
-        yield wrong("work pool", f"{name} is paused", f"prefect work-pool resume {name}")
-    workers = client.read_workers_for_work_pool(name)
-    online = [worker.name for worker in workers if worker.status == WorkerStatus.ONLINE]
-    if online:
-        yield fine("worker", f"{len(online)} online in the pool {name}")
-    else:
-        yield wrong("worker", f"none is online in the pool {name}: runs wait", "make worker")
+
+def _workers(client: "SyncPrefectClient", pools: list[str]) -> Iterator[Finding]:
+    """Where workers are online. A pool without one is only wrong when no other has any: of one machine and Google
+    Cloud most projects use one."""
+    from prefect.client.schemas.objects import WorkerStatus
+
+    online = {}
+    for pool in sorted(pools):
+        workers = client.read_workers_for_work_pool(pool)
+        online[pool] = sum(worker.status == WorkerStatus.ONLINE for worker in workers)
+        if client.read_work_pool(pool).is_paused:
+            yield wrong("work pool", f"{pool} is paused", f"prefect work-pool resume {pool}")
+    for pool, count in online.items():
+        if count:
+            yield fine("worker", f"{count} online in the pool {pool}")
+        elif any(online.values()):
+            yield note("worker", f"none is online in the pool {pool}: runs of its deployment wait")
+    if not any(online.values()):
+        yield wrong("worker", f"none is online in the pools {', '.join(online)}: runs wait", "make worker")
 
 
 def _stuck(client: "SyncPrefectClient", deployment: "DeploymentResponse") -> Iterator[Finding]:
@@ -92,8 +116,8 @@ def _stuck(client: "SyncPrefectClient", deployment: "DeploymentResponse") -> Ite
             yield wrong("run", detail, f"prefect flow-run cancel {run.id}")
 
 
-def _automation(client: "SyncPrefectClient") -> Finding:
-    name = automation().name
+def _automation(client: "SyncPrefectClient", names: Names) -> Finding:
+    name = automation(names.flow).name
     found = client.read_automations_by_name(name)
     if any(existing.enabled for existing in found):
         return fine("automation", name)

@@ -1,4 +1,4 @@
-"""The Prefect flow `refresh`: one task run for each table, submitted as soon as its dependencies are done."""
+"""The Prefect flow: one task run for each table, submitted as soon as its dependencies are done."""
 
 import logging
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from prefect.serializers import PickleSerializer
 from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from flows.artifacts import GRAPH_KEY, TABLE_KEY, facts, graph_markdown, table_rows
+from flows.artifacts import GRAPH_KEY, facts, graph_markdown, table_rows
 from flows.execution import BuildFailed, Execution, Report, builder, ignore
 from flows.graph import Graph
 from flows.heartbeat import heartbeats
@@ -30,6 +30,7 @@ from flows.select import SelectionError
 from flows.settings import Settings, read_settings
 from flows.task_events import send_in_batches
 from flows.version import scripts_version
+from pipeline.contract import ARTIFACT, names_of
 from warehouse.engine import BuildContext
 from warehouse.errors import WarehouseError
 from warehouse.exclusive import UNDER_WAY
@@ -75,7 +76,7 @@ def here_and_now(ready: Ready, report: Report) -> Iterator[None]:
 
 
 @flow(
-    name="refresh",
+    name=names_of(read_settings().folder).flow,
     description="Builds the tables of res/ in the order of their dependencies.",
     task_runner=cast("TaskRunner[Future]", ThreadPoolTaskRunner[Any](max_workers=read_settings().workers)),
     validate_parameters=True,
@@ -158,7 +159,7 @@ def _record(execution: Execution, graph: Graph, settings: Settings) -> None:
     """Keep what became of each table with the run. A refresh is not failed by a server that does not take it."""
     try:
         rows = table_rows(execution.runs.values(), settings.price_per_tib)
-        create_table_artifact(key=TABLE_KEY, table=rows, description=execution.summary())
+        create_table_artifact(key=ARTIFACT, table=rows, description=execution.summary())
         told = facts(this_flow_run(), scripts_version(settings.folder))
         create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(graph, execution.runs, told))
         wait_until_recorded(this_flow_run(), len(execution.runs))

@@ -15,7 +15,10 @@ from types import FrameType
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from flows.pools import LOCAL_TYPE
 from flows.server import configured_url
+from flows.settings import read_settings
+from pipeline.contract import names_of
 
 PATIENCE_SECONDS = 120.0
 STOP_SECONDS = 30.0
@@ -51,8 +54,9 @@ def _serve(running: ExitStack) -> None:
         _wait_for(f"{url}/health", processes)
     _deploy(environment)
     address = f"http://{environment.get('API_HOST', '127.0.0.1')}:{environment.get('API_PORT', '8000')}"
+    pool = names_of(read_settings().folder).local_pool
     processes["the worker"] = running.enter_context(
-        _started(environment, "prefect", "worker", "start", "--pool", "local", "--name", "serve")
+        _started(environment, "prefect", "worker", "start", "--type", LOCAL_TYPE, "--pool", pool, "--name", "serve")
     )
     processes["the API"] = running.enter_context(_started(environment, "api"))
     _wait_for(f"{address}/health/live", processes)

@@ -16,8 +16,8 @@ SILENCE = timedelta(seconds=3 * SECONDS_BETWEEN_HEARTBEATS)
 _SIGNS_OF_LIFE = {"heartbeat", "Completed", "Failed", "Cancelled", "Crashed", "Scheduled", "AwaitingRetry"}
 
 
-def automation() -> "AutomationCore":
-    """Prefect's automation that marks a run of `refresh` as Crashed when its heartbeats have stopped."""
+def automation(flow: str) -> "AutomationCore":
+    """Prefect's automation that marks a run of that flow as Crashed when its heartbeats have stopped."""
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
@@ -25,13 +25,13 @@ def automation() -> "AutomationCore":
 
     message = f"no heartbeat for {SILENCE.seconds} s: the process or its machine died"
     return AutomationCore(
-        name="refresh: end runs whose machine died",
+        name=f"{flow}: end runs whose machine died",
         description="Made by `refresh deploy`. Without it a run whose machine died stays Running for ever.",
         trigger=EventTrigger(
             after={HEARTBEAT},
             expect={f"prefect.flow-run.{sign}" for sign in _SIGNS_OF_LIFE},
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
-            match_related=ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": "refresh"}),
+            match_related=ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": flow}),
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,

@@ -29,7 +29,7 @@ else:
 SHARED = Path(os.environ["REFRESH_TESTS_SHARED"])
 
 for name in list(os.environ):
-    if name.startswith(("PREFECT_", "REFRESH_W", "WAREHOUSE_", "API_", "GOOGLE_", "BIGQUERY_")):
+    if name.startswith(("PREFECT_", "REFRESH_PR", "REFRESH_W", "WAREHOUSE_", "API_", "GOOGLE_", "BIGQUERY_")):
         del os.environ[name]
 os.environ["PREFECT_HOME"] = str(SHARED / "prefect")
 os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "false"

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from flows.cli import main
+from pipeline.contract import names_of
 from tests.conftest import ROOT, Write, free_port
 from tests.operation.installation import wait_for
 from warehouse.names import TableName
@@ -203,7 +204,7 @@ def test_a_run_in_a_terminal_says_that_it_is_alive(write: Write, prefect_server:
     wanted = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]}, "resource": {"id": [run]}}}
     found = wait_for(lambda: httpx.post(f"{prefect_server}/events/filter", json=wanted).json()["events"])
     related = {resource["prefect.resource.role"]: resource["prefect.resource.name"] for resource in found[0]["related"]}
-    assert related["flow"] == "refresh"
+    assert related["flow"] == names_of(Path()).flow
 
 
 def test_run_ends_with_exit_code_1_when_a_script_fails(write: Write, prefect_server: str) -> None:

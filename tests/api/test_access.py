@@ -122,7 +122,10 @@ def test_the_process_is_live_and_says_what_is_missing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("API_PORT", "banana"), ("API_DEPLOYMENT", "refresh"), ("WAREHOUSE_URL", "mysql://x")),
+        ("API_PORT", "banana"),
+        ("API_DEPLOYMENT", "refresh"),
+        ("WAREHOUSE_URL", "mysql://x"),
+        ("REFRESH_PROJECT", "my/shop"),
         ("API_TRUSTED_PROXIES", "10.0.0.0/8, proxy.example.com"),
     ],
 )

@@ -22,9 +22,10 @@ from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from pipeline.contract import ARTIFACT, SETTING, Names
 from tests.conftest import ROOT, free_port
 
-DEPLOYMENT = "refresh/warehouse"
+NAMES = Names("shop")
 PATIENCE = 180.0
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ class Installation:
         self.client: SyncPrefectClient
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = {**os.environ, "PREFECT_API_URL": self.url, "PREFECT_HOME": str(folder / "prefect")}
+        self.environment[SETTING] = NAMES.project
         self.environment["API_PORT"] = self.api.rpartition(":")[2]
 
     def write(self, files: dict[str, str]) -> None:
@@ -92,7 +94,7 @@ class Installation:
 
     def trigger(self, **parameters: Any) -> UUID:
         """Ask for a refresh, as the UI and the API do."""
-        deployment = self.client.read_deployment_by_name(DEPLOYMENT)
+        deployment = self.client.read_deployment_by_name(NAMES.deployment)
         return self.client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
 
     def post_run(self) -> UUID:
@@ -128,7 +130,7 @@ class Installation:
         """What the run's artifacts say became of each table, one dict for each attempt, the first attempt first."""
         return [
             {row["table"]: row["state"] for row in json.loads(str(artifact))}
-            for artifact in self.artifacts(run, "refresh")
+            for artifact in self.artifacts(run, ARTIFACT)
         ]
 
     def artifacts(self, run: UUID, key: str) -> list[Any]:
@@ -141,7 +143,7 @@ class Installation:
         return [artifact.data for artifact in sorted(found, key=lambda artifact: str(artifact.created))]
 
     def slots_taken(self) -> float:
-        deployment = self.client.read_deployment_by_name(DEPLOYMENT)
+        deployment = self.client.read_deployment_by_name(NAMES.deployment)
         assert deployment.global_concurrency_limit is not None
         limit = self.client.read_global_concurrency_limit_by_name(deployment.global_concurrency_limit.name)
         return limit.active_slots

@@ -17,7 +17,7 @@ from prefect.states import Cancelling
 from flows.stale_runs import automation
 from tests.bigquery.test_stopping import jobs
 from tests.conftest import ROOT, free_port
-from tests.operation.installation import Installation, installation, wait_for
+from tests.operation.installation import NAMES, Installation, installation, wait_for
 from warehouse.names import TableName
 from warehouse.url import connect
 
@@ -41,7 +41,7 @@ def installed(tmp_path: Path) -> Iterator[Installation]:
     with installation(tmp_path, free_port()) as built:
         built.write(PROJECT)
         built.run("flows.cli", "deploy")
-        built.start("worker", "prefect", "worker", "start", "--pool", "local")
+        built.start("worker", "prefect", "worker", "start", "--pool", NAMES.local_pool)
         yield built
 
 
@@ -58,7 +58,7 @@ def test_an_operators_day(installed: Installation) -> None:
 
 
 def _a_failed_run_is_told_and_its_retry_builds_the_rest(installed: Installation) -> None:
-    printed = installed.run("prefect", "deployment", "run", "refresh/warehouse")
+    printed = installed.run("prefect", "deployment", "run", NAMES.deployment)
     run = _id_in(printed)
     failed = installed.ended(run)
     assert failed.state is not None
@@ -86,7 +86,7 @@ def _a_failed_run_is_told_and_its_retry_builds_the_rest(installed: Installation)
 
 def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> UUID:
     installed.write({"res/tmp/second.sql": ENDLESS})
-    run = _id_in(installed.run("prefect", "deployment", "run", "refresh/warehouse", "-p", 'select=["tmp.second+"]'))
+    run = _id_in(installed.run("prefect", "deployment", "run", NAMES.deployment, "-p", 'select=["tmp.second+"]'))
     installed.until_building(run, "tmp.second")
     waiting = installed.post_run()
     installed.client.set_flow_run_state(run, Cancelling())
@@ -127,7 +127,7 @@ def test_a_machine_that_dies_leaves_its_place_to_the_next_run(installed: Install
     with suppress(ProcessLookupError):  # it is of the worker's process group, and may have died with it
         os.kill(int(process.rpartition(":")[2]), signal.SIGKILL)
     installed.write({"res/tmp/second.sql": RIGHT})
-    installed.start("worker", "prefect", "worker", "start", "--pool", "local")
+    installed.start("worker", "prefect", "worker", "start", "--pool", NAMES.local_pool)
     crashed = installed.ended(run)
     assert crashed.state is not None
     assert crashed.state.type == StateType.CRASHED
@@ -140,19 +140,19 @@ def test_a_machine_that_dies_leaves_its_place_to_the_next_run(installed: Install
 @pytest.mark.slow
 def test_deploying_again_leaves_a_schedule_on_and_doctor_finds_nothing_missing(installed: Installation) -> None:
     client = installed.client
-    deployment = client.read_deployment_by_name("refresh/warehouse")
+    deployment = client.read_deployment_by_name(NAMES.deployment)
     [schedule] = deployment.schedules
     assert not schedule.active
     client.update_deployment_schedule(deployment.id, schedule.id, active=True)
     installed.run("flows.cli", "deploy")
-    [schedule] = client.read_deployment_by_name("refresh/warehouse").schedules
+    [schedule] = client.read_deployment_by_name(NAMES.deployment).schedules
     assert schedule.active
-    assert len(client.read_automations_by_name(automation().name)) == 1
-    wait_for(lambda: client.read_workers_for_work_pool("local"))
+    assert len(client.read_automations_by_name(automation(NAMES.flow).name)) == 1
+    wait_for(lambda: client.read_workers_for_work_pool(NAMES.local_pool))
     told = installed.run("flows.cli", "doctor")
     assert told.endswith("nothing is missing\n")
     for line in (
-        "deployment         refresh/warehouse, one run at a time",
+        f"deployment         {NAMES.deployment}, one run at a time",
         "worker             1 online",
         "automation",
     ):
@@ -169,7 +169,7 @@ def test_the_deployment_refreshes_bigquery_records_cost_and_jobs_and_cancels_the
         installed.environment["WAREHOUSE_URL"] = bigquery_url
         installed.run("flows.cli", "init")
         installed.run("flows.cli", "deploy")
-        installed.start("worker", "prefect", "worker", "start", "--pool", "local")
+        installed.start("worker", "prefect", "worker", "start", "--pool", NAMES.local_pool)
         run = installed.trigger(select=["+tmp.variants"])
         ended = installed.ended(run)
         assert ended.state is not None

@@ -1,0 +1,102 @@
+"""What flows/ and api/ agree on: names that one of them gives in Prefect and the other looks for.
+
+A flow, its deployments and its work pools bear the project's name, so that several projects can use one Prefect server.
+prefect.yaml and deploy/ write the same names. `python -m pipeline.contract` prints the project's name.
+"""
+
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ARTIFACT = "refresh"  # of each run: a row for each table
+API_TAG = "api"  # of runs that the API asks for
+REQUEST_TAG = "request:"  # before the id of the request that a run was made for
+
+SETTING = "REFRESH_PROJECT"
+_USABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_RESERVED = "prefect"  # Prefect's server makes no work pool whose name begins so
+
+
+class ProjectNameError(ValueError):
+    """The project has no name that Prefect takes; the message says where to write another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that a project has in Prefect."""
+
+    project: str
+
+    @property
+    def flow(self) -> str:
+        """The flow that builds the project's tables."""
+        return self.project
+
+    @property
+    def deployment(self) -> str:
+        """The deployment whose runs are processes of a worker on this machine, as `flow/name`."""
+        return f"{self.project}/warehouse"
+
+    @property
+    def cloud_run_deployment(self) -> str:
+        """The deployment whose runs are Cloud Run jobs, as `flow/name`."""
+        return f"{self.project}/warehouse-cloud-run"
+
+    @property
+    def local_pool(self) -> str:
+        """The work pool of `deployment`."""
+        return f"{self.project}-local"
+
+    @property
+    def cloud_run_pool(self) -> str:
+        """The work pool of `cloud_run_deployment`."""
+        return f"{self.project}-cloud-run"
+
+
+def names_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Names:
+    """The names of the project in `folder`. Raises ProjectNameError."""
+    return Names(project_name(folder, environment))
+
+
+def project_name(folder: Path, environment: Mapping[str, str] = os.environ) -> str:
+    """REFRESH_PROJECT if it is set, else what `folder`/pyproject.toml has as name under [project], else the folder's
+    name, with a dash for each stretch of other characters than letters, digits, `.`, `_` and `-`. Raises
+    ProjectNameError."""
+    if setting := environment.get(SETTING):
+        return _checked(setting, SETTING)
+    path = folder / "pyproject.toml"
+    if written := _name_in(path):
+        return _checked(written, f"the name in {path}")
+    cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("._-")
+    return _checked(cleaned, "the project's name, which is its folder's,")
+
+
+def _name_in(path: Path) -> str:
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        raise ProjectNameError(f"{path} cannot be read for the project's name: {error}") from error
+    project = found.get("project")
+    return str(project.get("name", "")) if isinstance(project, dict) else ""
+
+
+def _checked(name: str, what: str) -> str:
+    if _USABLE.fullmatch(name) and not name.lower().startswith(_RESERVED):
+        return name
+    raise ProjectNameError(
+        f"{what} is {name!r}: set {SETTING} to a name of up to 100 letters, digits, dots, dashes and underscores that"
+        f" begins with a letter or digit, and not with {_RESERVED!r}, which Prefect keeps for itself"
+    )
+
+
+if __name__ == "__main__":
+    try:
+        print(project_name(Path()))
+    except ProjectNameError as error:
+        sys.exit(f"error: {error}")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.own_project import statements_within
 from flows.problems import Problem, Refused, sql_problem
 from flows.scripts import read_text
 from warehouse.engine import Warehouse
@@ -20,13 +21,15 @@ class Filled:
     kept: list[TableName]
 
 
-def initialise(warehouse: Warehouse, folder: Path, datasets: Iterable[str], *, replace: bool = False) -> Filled:
+def initialise(
+    warehouse: Warehouse, folder: Path, datasets: Iterable[str], *, own: str = "", replace: bool = False
+) -> Filled:
     """Create the datasets, then the tables of the scripts in `folder`.
 
     A table that has rows is left as it is, unless `replace` says otherwise: they may be rows that somebody posted.
     Raises Refused for a script that cannot be read, WarehouseError.
     """
-    scripts, problems = read_init_scripts(folder)
+    scripts, problems = read_init_scripts(folder, own)
     if problems:
         raise Refused(problems)
     warehouse.create_datasets(datasets)
@@ -43,8 +46,10 @@ def read_created_tables(folder: Path) -> set[TableName]:
     return {statement.target for statements in scripts.values() for statement in statements if statement.target}
 
 
-def read_init_scripts(folder: Path) -> tuple[dict[Path, list[Statement]], list[Problem]]:
-    """The statements of each script in `folder`, and what is wrong with those that cannot be read."""
+def read_init_scripts(folder: Path, own: str = "") -> tuple[dict[Path, list[Statement]], list[Problem]]:
+    """The statements of each script in `folder`, and what is wrong with those that cannot be read.
+
+    `own` is the project that they create tables in; "": the one that they name, if any."""
     from warehouse.googlesql import parse_script
 
     scripts: dict[Path, list[Statement]] = {}
@@ -54,7 +59,8 @@ def read_init_scripts(folder: Path) -> tuple[dict[Path, list[Statement]], list[P
             scripts[path] = parse_script(read_text(path))
         except SqlError as error:
             problems.append(sql_problem(path, error))
-    return scripts, problems
+    within, found = statements_within(own, scripts)
+    return within, [*problems, *found]
 
 
 def _has_rows(warehouse: Warehouse, table: TableName) -> bool:

@@ -14,7 +14,7 @@ from warehouse.engine import Warehouse
 from warehouse.errors import NotAllowed, WarehouseError
 from warehouse.names import TableName
 from warehouse.query import parse_query
-from warehouse.url import connect
+from warehouse.url import connect, project_of
 
 
 def run(options: Namespace) -> int:  # noqa: ARG001 (the command has no options)
@@ -47,7 +47,7 @@ def _settings() -> Iterator[Finding]:
 
 def _project_and_warehouse(settings: Settings) -> Iterator[Finding]:
     try:
-        project = read_project(settings.folder)
+        project = read_project(settings.folder, project_of(settings.warehouse_url))
     except Refused as error:
         yield wrong("scripts", str(error))
         return

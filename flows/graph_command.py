@@ -12,13 +12,14 @@ from flows.raw_columns import declared_columns
 from flows.select import SelectionError
 from flows.settings import read_settings
 from warehouse.suggest import did_you_mean
+from warehouse.url import project_of
 
 
 def run(options: Namespace) -> int:
     """Print the picture, write it to a file, or print where a table's columns come from; answer the exit code."""
-    folder = read_settings().folder
-    with remembered(folder):
-        project = read_project(folder)
+    settings = read_settings()
+    with remembered(settings.folder):
+        project = read_project(settings.folder, project_of(settings.warehouse_url))
     if options.columns:
         print("\n".join(_columns(project, options.columns)))
     elif options.svg:
@@ -42,7 +43,7 @@ def _columns(project: Project, name: str) -> Iterator[str]:
     if name not in tables:
         hint = did_you_mean(name, tables) or "`refresh graph` shows all tables"
         raise SelectionError(f"--columns {name}: no script builds {name}; {hint}")
-    declared, _ = declared_columns(project.folder / "db_init")
+    declared, _ = declared_columns(project.folder / "db_init", project.own)
     known = {table: [column.name for column in columns] for table, columns in declared.items()}
     lineage = Lineage(project.scripts, known)
     for column in lineage.of(tables[name]):

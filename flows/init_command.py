@@ -5,7 +5,7 @@ from argparse import Namespace
 from flows.db_init import initialise
 from flows.scripts import read_datasets
 from flows.settings import read_settings
-from warehouse.url import connect
+from warehouse.url import connect, project_of
 
 
 def run(options: Namespace) -> int:
@@ -13,7 +13,8 @@ def run(options: Namespace) -> int:
     settings = read_settings()
     datasets = read_datasets(settings.folder / "res")
     with connect(settings.warehouse_url) as warehouse:
-        done = initialise(warehouse, settings.folder / "db_init", datasets, replace=options.replace)
+        own = project_of(settings.warehouse_url)
+        done = initialise(warehouse, settings.folder / "db_init", datasets, own=own, replace=options.replace)
     for table in done.created:
         print(f"created {table}")
     if done.kept:

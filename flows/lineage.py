@@ -35,6 +35,7 @@ class Lineage:
 
     def __init__(self, scripts: Mapping[TableName, Script], columns: Mapping[TableName, list[str]]) -> None:
         self._scripts, self._names = scripts, dict(columns)
+        self._own = next((script.query.own for script in scripts.values()), "")
         self._found: dict[TableName, dict[str, Origins]] = {}
 
     def of(self, table: TableName) -> dict[str, Origins]:
@@ -45,6 +46,11 @@ class Lineage:
             made = _Query(self, {}, None).made_by(self._scripts[table].query.tree)
             self._found[table] = {column.name: column.origins for column in made}
         return self._found[table]
+
+    def named(self, node: exp.Table) -> TableName:
+        """The table that a script names; one of another project with that project's name."""
+        is_own = node.catalog in ("", self._own)
+        return TableName(node.db if is_own else f"{node.catalog}.{node.db}", node.name)
 
     def item(self, table: TableName, alias: str) -> "_Item":
         """The table as an item of FROM."""
@@ -123,7 +129,7 @@ class _Query:
             return _Item(node.alias_or_name, known)
         if any(item.alias.casefold() == node.db.casefold() for item in self.items):
             return self._unnest([exp.column(node.name, table=node.db)], node)
-        return self.lineage.item(TableName(node.db, node.name), node.alias_or_name)
+        return self.lineage.item(self.lineage.named(node), node.alias_or_name)
 
     def _unnest(self, arrays: list[exp.Expr], node: exp.Expr) -> _Item:
         """The elements of arrays; their fields, if they are STRUCTs, have the arrays' origins."""

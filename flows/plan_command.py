@@ -14,7 +14,7 @@ from flows.select import select
 from flows.settings import Settings, read_settings
 from warehouse.engine import QueryPlan
 from warehouse.names import TableName
-from warehouse.url import connect
+from warehouse.url import connect, project_of
 
 TIB = 2**40
 
@@ -54,7 +54,7 @@ def run(options: Namespace) -> int:
 
 
 def _plan(settings: Settings, selectors: list[str]) -> RefreshPlan:
-    project = read_project(settings.folder)
+    project = read_project(settings.folder, project_of(settings.warehouse_url))
     graph = select(project.graph, selectors)
     scripts = {table: project.scripts[table] for table in graph.order}
     with connect(settings.warehouse_url) as warehouse:

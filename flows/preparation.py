@@ -16,7 +16,7 @@ from warehouse.engine import QueryPlan, Warehouse
 from warehouse.exclusive import one_at_a_time
 from warehouse.names import TableName
 from warehouse.suggest import Suggestions
-from warehouse.url import connect
+from warehouse.url import connect, project_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def ready(settings: Settings, selectors: Iterable[str], waits: Callable[[], None
     url = settings.warehouse_url
     with connect(url) as warehouse, cancelled_with(warehouse), one_at_a_time(url, waits):
         with remembered(settings.folder):
-            prepared = prepare_refresh(settings.folder, selectors, warehouse)
+            prepared = prepare_refresh(settings.folder, selectors, warehouse, project_of(url))
         yield Ready(prepared, warehouse)
 
 
@@ -58,12 +58,12 @@ def cancelled_with(warehouse: Warehouse) -> Iterator[None]:
         raise
 
 
-def prepare_refresh(folder: Path, selectors: Iterable[str], warehouse: Warehouse) -> Prepared:
+def prepare_refresh(folder: Path, selectors: Iterable[str], warehouse: Warehouse, own: str = "") -> Prepared:
     """Read the project, choose what is to be built, and check that it can be. Only then are datasets made, if missing.
 
     Raises Refused with all problems, SelectionError, WarehouseError; nothing was changed then.
     """
-    project = read_project(folder)
+    project = read_project(folder, own)
     graph = select(project.graph, selectors)
     scripts = {table: project.scripts[table] for table in graph.order}
     problems = list(missing_tables(scripts.values(), set(scripts), warehouse))

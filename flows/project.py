@@ -32,6 +32,11 @@ class Project:
     raw_tables: frozenset[TableName]
     problems: tuple[Problem, ...]
 
+    @property
+    def own(self) -> str:
+        """The project that is the scripts' own, as far as a setting or they themselves name one; "" else."""
+        return next((script.query.own for script in self.scripts.values()), "")
+
     @cached_property
     def graph(self) -> Graph:
         """The graph of all scripts. Only for a project without errors: raises Refused."""
@@ -46,12 +51,15 @@ def remembered(folder: Path) -> AbstractContextManager[None]:
     return memory.kept_in(folder / _NOTES)
 
 
-def read_project(folder: Path) -> Project:
-    """Read `folder`/res and what it says of its dependencies. Raises Refused if there is no res/ at all."""
+def read_project(folder: Path, own: str = "") -> Project:
+    """Read `folder`/res and what it says of its dependencies. Raises Refused if there is no res/ at all.
+
+    `own` is the project of the scripts' own tables, as far as a setting names it.
+    """
     res = folder / "res"
     if not res.is_dir():
         raise Refused([Problem(res, None, "there is no such folder", "run this in the project's folder")])
-    scripts, problems = read_scripts(res)
+    scripts, problems = read_scripts(res, own)
     entries, map_problems = read_map(res / MAP)
     raw_tables = _raw_tables(folder, scripts.values(), entries)
     is_map_readable = bool(entries) or not map_problems

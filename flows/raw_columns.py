@@ -18,10 +18,10 @@ from warehouse.type_syntax import type_of
 from warehouse.types import Column
 
 
-def declared_columns(folder: Path) -> tuple[dict[TableName, Columns], list[Problem]]:
+def declared_columns(folder: Path, own: str = "") -> tuple[dict[TableName, Columns], list[Problem]]:
     """The columns of the tables that the scripts in `folder` create, without running any, and what is wrong with
-    those scripts. A table is left out if its columns cannot be told from the text."""
-    scripts, problems = read_init_scripts(folder)
+    those scripts. A table is left out if its columns cannot be told from the text. `own`: see `read_init_scripts`."""
+    scripts, problems = read_init_scripts(folder, own)
     tables = EmptyTables()
     found: dict[TableName, Columns] = {}
     for path, statements in scripts.items():
@@ -64,7 +64,7 @@ def _created(statement: Statement, tables: EmptyTables) -> Columns | None:
     if definitions and all(definition.args.get("kind") for definition in definitions):
         return tuple(_column(statement, definition) for definition in definitions)
     if isinstance(tree.expression, exp.Query):
-        return tables.columns_of(parse_query(tree.expression.sql("bigquery")))
+        return tables.columns_of(parse_query(tree.expression.sql("bigquery")).within(statement.own))
     return None
 
 

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from flows.own_project import own_project
 from flows.problems import Problem, Severity, sql_problem
 from warehouse.errors import Place, SqlError
 from warehouse.names import TableName
@@ -22,10 +23,11 @@ class Script:
     query: Query
 
 
-def read_scripts(res: Path) -> tuple[dict[TableName, Script], list[Problem]]:
+def read_scripts(res: Path, project: str = "") -> tuple[dict[TableName, Script], list[Problem]]:
     """All scripts under `res`, by table in order of the names, and what is wrong with their files.
 
-    A folder is a dataset; raw/ and hidden files are left out. A file that is no `.sql` is nobody's script.
+    A folder is a dataset; raw/ and hidden files are left out. A file that is no `.sql` is nobody's script. `project`
+    is the scripts' own; "": the one with which they name their datasets (`own_project`).
     """
     scripts: dict[TableName, Script] = {}
     problems = [_misplaced(path) for path in _sql_files_elsewhere(res)]
@@ -39,7 +41,12 @@ def read_scripts(res: Path) -> tuple[dict[TableName, Script], list[Problem]]:
             scripts[table] = Script(table, path, parse_query(read_text(path)))
         except SqlError as error:
             problems.append(sql_problem(path, error))
-    return scripts, problems
+    if not project:
+        queries = {script.path: script.query for script in scripts.values()}
+        project, found = own_project(queries, read_datasets(res))
+        problems += found
+    within = {table: replace(script, query=script.query.within(project)) for table, script in scripts.items()}
+    return within, problems
 
 
 def read_raw_names(res: Path) -> set[TableName]:

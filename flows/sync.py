@@ -24,14 +24,14 @@ _LONGEST_LINE = 100
 Section = AbstractTable | OutOfOrderTableProxy
 
 
-def sync_map(res: Path, path: Path) -> tuple[str, str]:
+def sync_map(res: Path, path: Path, own: str = "") -> tuple[str, str]:
     """The text of the map at `path` as it is, and as the scripts under `res` say that it should be.
 
-    What is missing is added, what no script reads is removed; comments, order and form of the rest stay, and so do raw
-    tables that somebody listed. Raises Refused, for a script or a map that cannot be read, and for scripts that read
-    each other in a cycle.
+    `own` is the project of the scripts' own tables, as far as a setting names it. What is missing is added, what no
+    script reads is removed; comments, order and form of the rest stay, and so do raw tables that somebody listed.
+    Raises Refused, for a script or a map that cannot be read, and for scripts that read each other in a cycle.
     """
-    scripts = _readable_scripts(res)
+    scripts = _readable_scripts(res, own)
     try:
         old = path.read_bytes().decode("utf-8-sig") if path.is_file() else ""
         lines = old.replace("\r\n", "\n")
@@ -47,8 +47,8 @@ class _WrongShape(Exception):
     """The map holds something else than sections with lists of tables."""
 
 
-def _readable_scripts(res: Path) -> dict[TableName, Script]:
-    scripts, found = read_scripts(res)
+def _readable_scripts(res: Path, own: str) -> dict[TableName, Script]:
+    scripts, found = read_scripts(res, own)
     problems = errors_in(found)
     for script in scripts.values():
         try:

@@ -6,14 +6,16 @@ from difflib import unified_diff
 from flows.project import MAP
 from flows.settings import read_settings
 from flows.sync import sync_map, write_map
+from warehouse.url import project_of
 
 
 def run(options: Namespace) -> int:
     """Show the difference, write it unless `--check` says not to, and answer the exit code: with `--check` 1 if there
     is a difference. Raises Refused, and then nothing is written."""
-    res = read_settings().folder / "res"
+    settings = read_settings()
+    res = settings.folder / "res"
     path = res / MAP
-    old, new = sync_map(res, path)
+    old, new = sync_map(res, path, project_of(settings.warehouse_url))
     if new == old:
         print(f"{path} agrees with the SQL")
         return 0

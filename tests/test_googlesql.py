@@ -27,6 +27,57 @@ def test_a_table_is_read_however_it_is_quoted_and_its_place_is_the_whole_name(na
     assert read.place == Place(3, 8, len(name))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "`my-project.raw.products`",
+        "`my-project`.raw.products",
+        "`my-project`.`raw`.`products`",
+        "my-project.raw.products",
+        "`my-project.raw`.products",
+        "my-project.raw.`products`",
+        "my-project.`raw.products`",
+        "`my-project`.`raw.products`",
+        "`my-project.raw`.`products`",
+    ],
+)
+def test_a_table_of_the_own_project_is_the_one_without_it_in_all_quotings(name: str) -> None:
+    query = parse_query(f"-- grain\nSELECT `x`, y\n  FROM {name} AS p\nJOIN raw.products AS q USING (`x`)")
+    [read] = query.within("my-project").reads
+    assert (read.table, read.place) == (TableName("raw", "products"), Place(3, 8, len(name)))
+    [other] = query.within("other-project").reads
+    assert (other.table, other.place) == (TableName("raw", "products"), Place(4, 6, 12))
+
+
+def test_a_project_of_a_domain_is_a_project() -> None:
+    for name in ("`example.com:shop.tmp.a`", "`example.com:shop`.tmp.a", "`example.com:shop`.`tmp`.`a`"):
+        [read] = parse_query(f"SELECT 1 FROM {name}").within("example.com:shop").reads
+        assert (read.table, read.place.length) == (TableName("tmp", "a"), len(name))
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        "`my-project.tmp.INFORMATION_SCHEMA.TABLES`",
+        "`my-project.tmp`.INFORMATION_SCHEMA.TABLES",
+        "tmp.INFORMATION_SCHEMA.COLUMNS",
+        "tmp.information_schema.columns",
+        "`region-us`.INFORMATION_SCHEMA.JOBS_BY_PROJECT",
+        "`my-project`.`region-eu`.INFORMATION_SCHEMA.JOBS",
+        "INFORMATION_SCHEMA.SCHEMATA",
+        "tmp.__TABLES__",
+        "`my-project.tmp.__TABLES__`",
+    ],
+)
+def test_what_describes_tables_is_no_table_that_is_read(view: str) -> None:
+    assert reads(f"SELECT 1 AS x FROM {view} JOIN tmp.a ON TRUE") == ["tmp.a"]
+    assert parse_query(f"SELECT 1 AS x FROM {view}").names == ()
+
+
+def test_a_path_of_three_names_into_a_row_is_no_table() -> None:
+    assert reads("SELECT i FROM tmp.a AS p, p.details.images AS i") == ["tmp.a"]
+
+
 def test_each_table_is_read_once_in_the_order_of_the_text_at_its_first_place() -> None:
     text = "SELECT * FROM tmp.b JOIN tmp.a USING (id)\nJOIN tmp.b AS again USING (id)"
     assert [(str(read.table), read.place) for read in parse_query(text).reads] == [

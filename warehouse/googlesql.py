@@ -14,30 +14,50 @@ from warehouse.names import TableName
 from warehouse.query import Read, Statement
 from warehouse.syntax_errors import syntax_error, unclosed_error
 
+_PATH_BEFORE = re.compile(r"(?:(?:`[^`\n]*`|[\w-]+)[ \t]*\.[ \t]*)+\Z")
+
 
 def names_in(text: str) -> tuple[Read, ...]:
     """The tables that a text of one query names, each once, in the order of the text. Raises SqlError."""
-    first: dict[TableName, Read] = {}
+    first: dict[tuple[str, TableName], Read] = {}
     for node in sorted(tables_in(query_tree(text)), key=_start_of):
-        read = Read(TableName(node.db, node.name), _place_of(text, node))
-        first.setdefault(read.table, read)
+        start, end = span_of(text, node)
+        read = Read(TableName(node.db, node.name), place_at(text, start, end), node.catalog)
+        first.setdefault((read.project, read.table), read)
     return tuple(first.values())
 
 
 def parse_script(text: str) -> list[Statement]:
     """Read a script of statements separated by semicolons. Raises SqlError."""
-    return [
-        Statement(text[start : end + 1], tree, _target_of(tree), place_at(text, start, start))
-        for (start, end), tree in zip(_parts(text), _parse(text), strict=True)
-    ]
+    statements = []
+    for (start, end), tree in zip(_parts(text), _parse(text), strict=True):
+        target = _target_of(tree)
+        name = TableName(target.db, target.name) if target is not None else None
+        project = target.catalog if target is not None else ""
+        statements.append(Statement(text[start : end + 1], tree, name, place_at(text, start, start), project))
+    return statements
 
 
 def place_of(text: str, node: exp.Expr) -> Place | None:
     """Where a part of the text's syntax tree stands; None for one that left no mark in the text."""
-    marks = [found.meta for found in node.walk() if "start" in found.meta]
+    marks = [found.meta for found in node.walk() if found.meta.get("end") is not None]
     if not marks:
         return None
     return place_at(text, min(mark["start"] for mark in marks), max(mark["end"] for mark in marks))
+
+
+def span_of(text: str, table: exp.Table) -> tuple[int, int]:
+    """Where a table's name starts and ends in the text, with its dataset and its project, both included.
+
+    sqlglot marks each part of the name; but those of `` `project.dataset`.name `` all with the place of the last word.
+    """
+    parts = [part for part in (table.args.get("catalog"), table.args.get("db"), table.this) if part is not None]
+    marks = [part.meta for part in parts if part.meta.get("end") is not None]
+    if not marks:
+        return 0, 0
+    start = min(int(mark["start"]) for mark in marks)
+    before = _PATH_BEFORE.search(text, text.rfind("\n", 0, start) + 1, start) if len(parts) > 1 else None
+    return before.start() if before else start, max(int(mark["end"]) for mark in marks)
 
 
 def query_tree(text: str) -> exp.Query:
@@ -94,23 +114,30 @@ def _kind(tree: exp.Expr) -> str:
     return f"{'an' if word[0] in 'AEIOU' else 'a'} {word}"
 
 
-def _target_of(tree: exp.Expr) -> TableName | None:
+def _target_of(tree: exp.Expr) -> exp.Table | None:
     """The table that a CREATE TABLE, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, DROP or ALTER is about."""
     if isinstance(tree, exp.Create | exp.Drop) and tree.args.get("kind") != "TABLE":
         return None
     node = tree.expressions[0] if isinstance(tree, exp.TruncateTable) else (tree.args.get("tables") or [tree.this])[0]
     table = node.find(exp.Table) if isinstance(node, exp.Expr) else None
-    return TableName(table.db, table.name) if table is not None and table.db else None
+    return table if table is not None and table.db else None
 
 
 def tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
-    """The tables that a query names: neither WITH queries, nor paths into an array of another FROM item, nor tables of
-    another project, nor models and table functions."""
+    """The tables that a query names: neither WITH queries, nor paths into an array of another FROM item, nor what
+    describes tables, nor models and table functions. The catalogue of a node is the project that it names."""
     for node in tree.find_all(exp.Table):
-        if not isinstance(node.this, exp.Identifier) or node.catalog:
+        if not isinstance(node.this, exp.Identifier) or is_metadata(node):
             continue
         if not _is_with_query(node) and not _is_path(node):
             yield node
+
+
+def is_metadata(node: exp.Table) -> bool:
+    """Whether it is a view that tells of tables, jobs and the like, not a table:
+    https://cloud.google.com/bigquery/docs/information-schema-intro"""
+    name = node.name.upper()
+    return name.startswith("INFORMATION_SCHEMA.") or name == "__TABLES__"
 
 
 def _is_with_query(node: exp.Table) -> bool:
@@ -130,7 +157,8 @@ def _with_queries(node: exp.Expr) -> Iterator[exp.Expr]:
 
 def _is_path(node: exp.Table) -> bool:
     """`p.images` after `FROM tmp.products AS p`: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables"""
-    return bool(node.db) and any(_same_name(node.db, name) for name in _range_variables(node))
+    first = node.catalog or node.db
+    return bool(first) and any(_same_name(first, name) for name in _range_variables(node))
 
 
 def _range_variables(node: exp.Table) -> Iterator[str]:
@@ -169,10 +197,3 @@ def _same_name(one: str, other: str) -> bool:
 
 def _start_of(node: exp.Table) -> int:
     return int(node.this.meta.get("start", 0))
-
-
-def _place_of(text: str, node: exp.Table) -> Place:
-    end = int(node.this.meta.get("end", 0))
-    db = node.args.get("db")
-    start = int(db.meta.get("start", _start_of(node))) if db is not None else _start_of(node)
-    return place_at(text, start, end)

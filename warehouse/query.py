@@ -4,8 +4,8 @@ The parser takes longer to import than a refresh of eight scripts that are known
 that nobody has read yet.
 """
 
-from dataclasses import astuple, dataclass
-from functools import lru_cache
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from warehouse.errors import Place, SqlError
@@ -18,23 +18,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A table that a query reads, and where its text names it first."""
+    """A table that a query reads, where its text names it first, and the project that it names with it ("": none)."""
 
     table: TableName
     place: Place
+    project: str = ""
 
 
 @dataclass(frozen=True)
 class Query:
     """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
-    is "" where the text names none)."""
+    is "" where the text names none). Within the project `own`, `own.tmp.a` is the table `tmp.a`."""
 
     text: str
     names: tuple[Read, ...]
+    own: str = ""
 
-    @property
+    def within(self, project: str) -> "Query":
+        """The same query as one of that project."""
+        return self if self.own == project else replace(self, own=project)
+
+    def is_own(self, project: str) -> bool:
+        """Whether a table that the text names with this project ("": with none) is one of the query's own project."""
+        return project in ("", self.own)
+
+    @cached_property
     def reads(self) -> tuple[Read, ...]:
-        """The tables that the query reads. Raises SqlError for a table without its dataset."""
+        """The tables of its own project that the query reads, each once. Raises SqlError for a table without its
+        dataset."""
+        first: dict[TableName, Read] = {}
         for read in self.names:
             if not read.table.dataset:
                 raise SqlError(
@@ -42,7 +54,9 @@ class Query:
                     hint=f"write `dataset.{read.table.name}`",
                     place=read.place,
                 )
-        return self.names
+            if self.is_own(read.project):
+                first.setdefault(read.table, read)
+        return tuple(first.values())
 
     @property
     def tree(self) -> "exp.Query":
@@ -54,13 +68,15 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a script, with the table that it creates or changes (None for any other statement), and where
-    in the script's text it starts."""
+    """One statement of a script, with the table that it creates or changes (None for any other statement), where in
+    the script's text it starts, and the project that the text names with that table. Of `own`, see Query."""
 
     text: str
     tree: "exp.Expr"
     target: TableName | None
     start: Place
+    project: str = ""
+    own: str = ""
 
     def located(self, error: SqlError) -> SqlError:
         """An error in this statement, with its place in the script: the statement's start if it had none."""
@@ -79,9 +95,9 @@ def parse_query(text: str) -> Query:
     """
     noted = memory.recall("names", text)
     if noted is not None:
-        return Query(text, tuple(Read(TableName(*name), Place(*place)) for name, place in noted))
+        return Query(text, tuple(Read(TableName(*name), Place(*place), project) for name, place, project in noted))
     from warehouse.googlesql import names_in
 
     names = names_in(text)
-    memory.note("names", text, [[astuple(read.table), astuple(read.place)] for read in names])
+    memory.note("names", text, [[astuple(read.table), astuple(read.place), read.project] for read in names])
     return Query(text, names)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from warehouse.engine import Warehouse
 from warehouse.errors import WarehouseError
 
+_PROJECT = "?project="
 DEFAULT_URL = "duckdb:///.data/warehouse.duckdb"
 
 
@@ -29,9 +30,17 @@ def connect(url: str) -> Warehouse:
 
 def _duckdb_path(url: str) -> Path:
     prefix = "duckdb:///"
-    if not url.startswith(prefix) or len(url) == len(prefix):
+    path = url.partition(_PROJECT)[0]
+    if not url.startswith(prefix) or len(path) == len(prefix):
         raise WarehouseError(f"WAREHOUSE_URL is {url!r}: write duckdb:///path/to/file")
-    return Path(url.removeprefix(prefix))
+    return Path(path.removeprefix(prefix))
+
+
+def project_of(url: str) -> str:
+    """The project whose tables scripts may name with it, `PROJECT.tmp.a` for `tmp.a`: BigQuery's, or that of
+    `duckdb:///path/to/file?project=PROJECT`; "" where the URL names none."""
+    parts = urlsplit(url)
+    return parts.netloc if parts.scheme == "bigquery" else url.partition(_PROJECT)[2]
 
 
 def duckdb_path(url: str) -> Path | None:

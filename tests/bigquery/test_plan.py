@@ -25,6 +25,17 @@ def test_a_stand_in_takes_the_tables_place_and_name(name: str) -> None:
     assert sent(f"SELECT z.n FROM {name} AS z") == f"SELECT z.n FROM {NOTHING} AS z"
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["`my-project.tmp.a`", "`my-project`.tmp.a", "my-project.tmp.a", "`my-project.tmp`.a", "my-project.`tmp.a`"],
+)
+def test_a_stand_in_takes_the_place_of_a_name_with_the_own_project_and_of_no_other(name: str) -> None:
+    query = parse_query(f"SELECT `n`, a.n FROM {name}, x WHERE a.n > 0").within("my-project")
+    edits = stand_in_edits(query, {A: COLUMNS})
+    assert edited(query.text, edits) == f"SELECT `n`, a.n FROM {NOTHING} AS `a`, x WHERE a.n > 0"
+    assert stand_in_edits(query.within("other-project"), {A: COLUMNS}) == []
+
+
 def test_every_mention_is_replaced_and_nothing_else() -> None:
     text = "WITH b AS (SELECT n FROM {}) -- tmp.a\nSELECT 'tmp.a', n FROM b, tmp.other JOIN {} AS c USING (n)"
     assert sent(text.format("tmp.a", "`tmp.a`")) == text.format(f"{NOTHING} AS `a`", NOTHING)

@@ -117,6 +117,12 @@ SOURCES = {TableName("raw", P): ["id", "x", "items", "maker"], TableName("raw", 
         ("SELECT IF(x > 1, y, 0) AS c FROM raw.p JOIN raw.q ON p.id = q.id WHERE items IS NULL", {"c": "p.x q.y"}),
         ("SELECT * FROM raw.q PIVOT (SUM(y) FOR id IN (1, 2))", {}),
         ("SELECT anything FROM raw.unknown", {"anything": "unknown.anything"}),
+        ("SELECT y FROM `my-shop.raw.q`", {"y": "q.y"}),
+        ("SELECT y AS z FROM `my-shop`.raw.q, `others.shared.days`", {"z": "q.y others.shared.days.y"}),
+        (
+            "SELECT table_name AS t FROM tmp.INFORMATION_SCHEMA.TABLES",
+            {"t": "tmp.INFORMATION_SCHEMA.TABLES.table_name"},
+        ),
     ],
 )
 def test_the_origins_of_a_column(write: Write, sql: str, expected: dict[str, str]) -> None:

@@ -4,11 +4,9 @@ so that the places in BigQuery's errors still lead to the script."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlglot import exp
-
 from warehouse.bigquery.schema import quoted, type_sql
 from warehouse.errors import Place
-from warehouse.googlesql import tables_in
+from warehouse.googlesql import span_of, tables_in
 from warehouse.names import TableName
 from warehouse.query import Query
 from warehouse.types import Column
@@ -27,11 +25,11 @@ def stand_in_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]
     """What to write in place of the tables that the stand-ins are for, in the order of the text."""
     edits = []
     for node in tables_in(query.tree):
-        columns = stand_ins.get(TableName(node.db, node.name))
+        columns = stand_ins.get(TableName(node.db, node.name)) if query.is_own(node.catalog) else None
         if columns is not None:
-            start, end = _span(node)
+            start, last = span_of(query.text, node)
             alias = "" if node.alias else f" AS {quoted(node.name)}"
-            edits.append(Edit(start, end, f"({_no_rows(columns)}){alias}"))
+            edits.append(Edit(start, last + 1, f"({_no_rows(columns)}){alias}"))
     return sorted(edits, key=lambda edit: edit.start)
 
 
@@ -68,12 +66,6 @@ def _characters_before(line: str, columns: int) -> int:
             return i
         column += 8 - column % 8 if character == "\t" else 1
     return len(line)
-
-
-def _span(node: exp.Table) -> tuple[int, int]:
-    """Where the table's name starts in the text, and where it ends."""
-    dataset = node.args["db"]
-    return int(dataset.meta["start"]), int(node.this.meta["end"]) + 1
 
 
 def _no_rows(columns: Sequence[Column]) -> str:

@@ -44,16 +44,23 @@ class Translations:
 
     def of(self, query: Query, columns: Columns) -> Translation:
         """The query's translation for tables with these `columns`. Raises SqlError, and what `columns` raises."""
-        kept = self._kept.get(query.text) or recalled(query.text)
+        key = _key(query)
+        kept = self._kept.get(key) or recalled(key)
         if kept is None or not _is_made_for(kept, columns):
             kept = _translate(query, columns)
-            note(query.text, kept)
-        self._kept[query.text] = kept
+            note(key, kept)
+        self._kept[key] = kept
         return kept
 
 
 translations = Translations()
 """Those of this process."""
+
+
+def _key(query: Query) -> str:
+    """The text, and the project if the text names any: what its tables are depends on it."""
+    names_projects = any(read.project for read in query.names)
+    return f"{query.own}\n{query.text}" if names_projects else query.text
 
 
 def _is_made_for(kept: Translation, columns: Columns) -> bool:
@@ -83,16 +90,16 @@ def _translate(query: Query, columns: Columns) -> Translation:
     return Translation(sql, tuple(Column(column.name, column.value.type) for column in relation.columns), read)
 
 
-def note(text: str, made: Translation) -> None:
+def note(key: str, made: Translation) -> None:
     """Have the next process know the translation, unless it is one that cannot be stored."""
     if isinstance(made.sql, str):
         read = [[table.dataset, table.name, _as_json(columns)] for table, columns in made.read.items()]
-        memory.note("duckdb", text, {"sql": made.sql, "columns": _as_json(made.columns), "read": read})
+        memory.note("duckdb", key, {"sql": made.sql, "columns": _as_json(made.columns), "read": read})
 
 
-def recalled(text: str) -> Translation | None:
+def recalled(key: str) -> Translation | None:
     """The translation that was noted, maybe by an earlier process."""
-    noted = memory.recall("duckdb", text)
+    noted = memory.recall("duckdb", key)
     if noted is None:
         return None
     read = {TableName(dataset, name): _from_json(columns) for dataset, name, columns in noted["read"]}

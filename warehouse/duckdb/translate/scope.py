@@ -63,10 +63,11 @@ class Source:
 
 
 class Script:
-    """What one translation shares: the text, the tables, and a supply of names."""
+    """What one translation shares: the text, the tables, the project that their names may have, and a supply of
+    names."""
 
-    def __init__(self, text: str, columns: Columns) -> None:
-        self.text, self.columns = text, columns
+    def __init__(self, text: str, columns: Columns, own: str) -> None:
+        self.text, self.columns, self.own = text, columns, own
         self._numbers = count(1)
 
     def alias(self) -> str:

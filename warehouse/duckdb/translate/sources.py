@@ -11,11 +11,12 @@ from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.coercion import supertype
 from warehouse.duckdb.translate.comparisons import compared, condition
 from warehouse.duckdb.translate.expressions import only
-from warehouse.duckdb.translate.scope import EXPRESSIONS, Named, Relation, Scope, Source, field_sql
+from warehouse.duckdb.translate.scope import EXPRESSIONS, Named, Relation, Scope, Script, Source, field_sql
 from warehouse.duckdb.translate.syntax import place_of, unsupported, wrong
 from warehouse.duckdb.translate.text import quoted
 from warehouse.duckdb.translate.typed import INT64, Typed, plain
 from warehouse.errors import SqlError, TableNotFound
+from warehouse.googlesql import is_metadata
 from warehouse.names import TableName
 from warehouse.types import Column
 
@@ -55,9 +56,7 @@ def item(node: exp.Expr, scope: Scope) -> str:
 
 def table(node: exp.Table, scope: Scope) -> str:
     """A table, a WITH query, or a path into an array of an earlier item."""
-    only(node, scope, "this", "db", "alias", "joins", "pivots")
-    if not isinstance(node.this, exp.Identifier):
-        unsupported(scope.script.text, node, "table functions")
+    _check_name(node, scope)
     alias = node.alias or node.name
     if not node.db:
         known = scope.queries.get(node.name.casefold())
@@ -79,6 +78,26 @@ def table(node: exp.Table, scope: Scope) -> str:
         raise SqlError(str(error), place=place_of(scope.script.text, node)) from error
     named = tuple(Named(column.name, _stored(column)) for column in columns)
     return _pivoted(node, scope, Relation(f"{quoted(name.dataset)}.{quoted(name.name)}", named), alias)
+
+
+def _check_name(node: exp.Table, scope: Scope) -> None:
+    """Raises UnsupportedSql for anything but the names that a table of the scripts' own project may have."""
+    only(node, scope, "this", "db", "catalog", "alias", "joins", "pivots")
+    if isinstance(node.this, exp.Dot):
+        unsupported(scope.script.text, node, "path of four names in FROM")
+    if not isinstance(node.this, exp.Identifier):
+        unsupported(scope.script.text, node, "table functions")
+    if is_metadata(node):
+        unsupported(scope.script.text, node, node.name)
+    if node.catalog and scope.has_range(node.catalog):
+        unsupported(scope.script.text, node, "path of three names in FROM")
+    check_project(node, node.catalog, scope.script)
+
+
+def check_project(node: exp.Expr, project: str, script: Script) -> None:
+    """Raises UnsupportedSql for a name of another project than the script's own; "" stands for that one."""
+    if project not in ("", script.own):
+        unsupported(script.text, node, f"tables of another project ({project})")
 
 
 def _stored(column: Column) -> Typed:

@@ -7,8 +7,9 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate import queries
 from warehouse.duckdb.translate.coercion import coerce
-from warehouse.duckdb.translate.scope import Columns, Named, Relation, Scope, Script
+from warehouse.duckdb.translate.scope import Named, Relation, Scope, Script
 from warehouse.duckdb.translate.selects import unique
+from warehouse.duckdb.translate.sources import check_project
 from warehouse.duckdb.translate.storing import stored_value
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.text import quoted
@@ -19,11 +20,10 @@ from warehouse.type_syntax import type_of
 from warehouse.types import Column, SqlType
 
 
-def translated(tree: exp.Expr, text: str, columns: Columns) -> list[str]:
+def translated(tree: exp.Expr, script: Script) -> list[str]:
     """The DuckDB statements for one of GoogleSQL's. Raises SqlError, UnsupportedSql."""
-    script = Script(text, columns)
     if isinstance(tree, exp.Create) and tree.args.get("kind") == "SCHEMA":
-        return [f"CREATE SCHEMA IF NOT EXISTS {quoted(_schema(tree))}"]
+        return [f"CREATE SCHEMA IF NOT EXISTS {quoted(_schema(tree, script))}"]
     if isinstance(tree, exp.Create) and tree.args.get("kind") == "TABLE":
         return _create(tree, script)
     if isinstance(tree, exp.Insert):
@@ -34,17 +34,20 @@ def translated(tree: exp.Expr, text: str, columns: Columns) -> list[str]:
         return [f"DELETE FROM {_name(tree.expressions[0], script)}"]
     if isinstance(tree, exp.Query):
         return [queries.query(tree, Scope(script)).sql]
-    return unsupported(text, tree, f"{tree.sql('bigquery').split(maxsplit=1)[0].upper()} statement")
+    return unsupported(script.text, tree, f"{tree.sql('bigquery').split(maxsplit=1)[0].upper()} statement")
 
 
-def _schema(tree: exp.Create) -> str:
-    name: str = tree.this.db or tree.this.name
-    return name
+def _schema(tree: exp.Create, script: Script) -> str:
+    """sqlglot reads `` `project.dataset` `` as one name."""
+    project, _, dataset = tree.this.db.rpartition(".")
+    check_project(tree, project or tree.this.catalog, script)
+    return str(dataset)
 
 
 def _name(node: exp.Expr, script: Script) -> str:
     if not isinstance(node, exp.Table) or not node.db:
         wrong(script.text, node, "a table's name needs its dataset", "write dataset.table")
+    check_project(node, node.catalog, script)
     return f"{quoted(node.db)}.{quoted(node.name)}"
 
 

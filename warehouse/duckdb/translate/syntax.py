@@ -136,7 +136,7 @@ def place_of(text: str, node: exp.Expr) -> Place | None:
     around: Any = node
     while around is not None:
         for found in around.walk(bfs=False):
-            if "start" in found.meta:
+            if found.meta.get("end") is not None:
                 return place_at(text, int(found.meta["start"]), int(found.meta["end"]))
         around = around.parent
     return None

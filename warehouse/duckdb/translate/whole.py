@@ -16,7 +16,7 @@ from warehouse.query import Query, Statement
 def answer(query: Query, columns: Columns) -> Relation:
     """The query as DuckDB's text, with its columns, before what storing it changes. Raises SqlError, UnsupportedSql."""
     [tree] = [tree for tree in parse_by_name(query.text) if not isinstance(tree, exp.Semicolon)]
-    return queries.query(tree, Scope(Script(query.text, columns)))
+    return queries.query(tree, Scope(Script(query.text, columns, query.own)))
 
 
 def translate_statement(statement: Statement, columns: Columns) -> list[str]:
@@ -24,4 +24,4 @@ def translate_statement(statement: Statement, columns: Columns) -> list[str]:
     from warehouse.duckdb.translate.statements import translated
 
     [tree] = parse_by_name(statement.text)
-    return translated(tree, statement.text, columns)
+    return translated(tree, Script(statement.text, columns, statement.own))

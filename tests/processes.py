@@ -2,16 +2,16 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 
 class Child:
-    """A Python process that runs `code`, with `arguments` in sys.argv."""
+    """A Python process that runs `code`, with `arguments` in sys.argv, and the command `before` in front of it."""
 
-    def __init__(self, code: str, *arguments: object) -> None:
+    def __init__(self, code: str, *arguments: object, before: Sequence[str] = ()) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", code, *map(str, arguments)],
+            [*before, sys.executable, "-c", code, *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -42,9 +42,9 @@ class Child:
 
 
 @contextmanager
-def child(code: str, *arguments: object) -> Iterator[Child]:
+def child(code: str, *arguments: object, before: Sequence[str] = ()) -> Iterator[Child]:
     """A `Child` for the `with` block."""
-    process = Child(code, *arguments)
+    process = Child(code, *arguments, before=before)
     try:
         yield process
     finally:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.processes import child
 from warehouse.duckdb.file import HELD_SECONDS, DuckDBFile
-from warehouse.duckdb.turn import Turn
+from warehouse.duckdb.lock import Lock
 from warehouse.errors import Cancelled, Transient, WarehouseError
 
 FOREIGN = """
@@ -40,8 +40,9 @@ print("opened it", flush=True)
 IN_TURN = """
 import sys
 from pathlib import Path
-from warehouse.duckdb.turn import Turn
-print(Turn(Path(sys.argv[1] + ".lock")).take(), flush=True)
+from warehouse.duckdb.lock import Lock
+turn = Lock(Path(sys.argv[1] + ".turn"))
+print(turn.take(), flush=True)
 sys.stdin.readline()
 """
 
@@ -96,11 +97,7 @@ def answer(file: DuckDBFile) -> int:
 
 
 def is_waited_for(path: Path) -> bool:
-    turn = Turn(path.with_name(f"{path.name}.lock"))
-    try:
-        return turn.is_wanted()
-    finally:
-        turn.close()
+    return Lock(path.with_name(f"{path.name}.turn")).is_taken_elsewhere()
 
 
 @pytest.mark.parametrize("processes", [2, 3])

@@ -1,32 +1,31 @@
 """One DuckDB file, shared by the threads of this process and, in turns, with other processes.
 
-While a process has a DuckDB file open for writing, no other can open it at all. So that two processes get along,
-whoever wants the file takes a lock beside it (the turn) and keeps it until it has opened the file; whoever holds the
-file looks at that lock before it starts anything new and, when it is taken, finishes what runs, closes the file and
-queues for its own turn. A file that nobody uses is closed after a moment.
+While a process has a DuckDB file open for writing, no other can open it at all. So that processes get along, there
+are two locks beside the file. Whoever has it open has `FILE.lock` (see hold.py). Whoever wants it takes `FILE.turn` and
+keeps that until it has opened the file; whoever holds the file looks at the turn before it starts anything new and,
+when it is taken, finishes what runs, closes the file and queues for its own turn. A file that nobody uses is closed
+after a moment.
 """
 
+import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 import duckdb
 
-from warehouse.duckdb.turn import Turn
+from warehouse.duckdb.hold import Hold
+from warehouse.duckdb.lock import Lock
 from warehouse.errors import Cancelled, Transient, WarehouseError
 
 IDLE_SECONDS = 0.1
 HELD_SECONDS = 0.1
 LONGEST_WAIT = 0.02
 T = TypeVar("T")
-_LOCKED = "Could not set lock on file"
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {"default_block_size": 65536}
-"""Every table takes a block at least, in the file and in memory: a quarter of DuckDB's own size, which suits a thousand
-small tables, costs a table of 10 million rows half as much again to write, and nothing to read."""
 
 
 class DuckDBFile:
@@ -39,14 +38,15 @@ class DuckDBFile:
     def __init__(
         self, path: Path, prepare: Callable[[duckdb.DuckDBPyConnection], None], patience: float = 30.0
     ) -> None:
-        self.path, self._prepare, self._patience = path, prepare, patience
+        self.path, self._patience = path, patience
+        real = Path(os.path.realpath(path))
+        self._hold, self._turn = Hold(real, prepare), Lock(real.with_name(f"{real.name}.turn"))
         self._changed = threading.Condition()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._opening = self._yielding = self._closed = self._interrupted = False
         self._cursors: set[duckdb.DuckDBPyConnection] = set()
         self._spare: list[duckdb.DuckDBPyConnection] = []
         self._opened = self._idle_since = 0.0
-        self._turn: Turn | None = None
         self._closer: threading.Thread | None = None
 
     @contextmanager
@@ -117,27 +117,27 @@ class DuckDBFile:
 
         Opening costs about as much as ten small statements: whoever has the file may use it for a moment.
         """
-        if self._connection is None or time.monotonic() < self._opened + HELD_SECONDS or self._turn is None:
+        if self._connection is None or time.monotonic() < self._opened + HELD_SECONDS:
             return
-        if self._turn.is_wanted():
-            self._yielding = True
+        with suppress(OSError):  # who cannot look at the turn serves on
+            self._yielding = self._turn.is_taken_elsewhere()
+        if self._yielding:
             self._close_if_unused()
 
     def _close_if_unused(self) -> None:
         if self._connection is not None and not self._cursors:
-            while self._spare:
-                self._spare.pop().close()
-            self._connection.close()
-            self._connection, self._yielding = None, False
-            self._changed.notify_all()
+            try:
+                while self._spare:
+                    self._spare.pop().close()
+                self._hold.release()
+            finally:
+                self._connection, self._yielding = None, False
+                self._changed.notify_all()
 
     def _release_if_done(self) -> None:
         """Let go of everything, once closed and no longer in use."""
         if self._closed and not self._cursors and not self._opening:
             self._close_if_unused()
-            if self._turn is not None:
-                self._turn.close()
-                self._turn = None
 
     def _open(self, deadline: float) -> None:
         """Open the file without keeping the other threads from looking at their clocks."""
@@ -155,20 +155,18 @@ class DuckDBFile:
         self._start_closer()
 
     def _open_in_turn(self, deadline: float) -> duckdb.DuckDBPyConnection:
-        turn = self._turn or self._new_turn()
-        self._wait_until(turn.take, deadline)
-        try:
-            return self._wait_until(self._try_open, deadline)
-        finally:
-            turn.release()
-
-    def _new_turn(self) -> Turn:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._turn = Turn(self.path.with_name(f"{self.path.name}.lock"))
-        except OSError as error:
-            raise WarehouseError(f"{self.path} cannot be opened: {error.strerror}") from error
-        return self._turn
+            self._wait_until(self._turn.take, deadline)
+            self._wait_until(self._hold.take, deadline)
+            return self._wait_until(self._hold.open, deadline)
+        except BaseException as error:
+            self._hold.release()
+            if isinstance(error, OSError):
+                raise WarehouseError(f"{self.path} cannot be opened: {error.strerror}") from error
+            raise
+        finally:
+            self._turn.release()
 
     def _wait_until(self, attempt: Callable[[], T | None], deadline: float) -> T:
         wait = 0.001
@@ -180,16 +178,6 @@ class DuckDBFile:
             time.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
             wait = min(wait * 1.5, LONGEST_WAIT)
         return result
-
-    def _try_open(self) -> duckdb.DuckDBPyConnection | None:
-        try:
-            connection = duckdb.connect(self.path, config=_CONFIG)
-        except duckdb.IOException as error:
-            if _LOCKED in str(error):
-                return None
-            raise WarehouseError(f"{self.path} cannot be opened: {str(error).splitlines()[0]}") from error
-        self._prepare(connection)
-        return connection
 
     def _busy(self) -> Transient:
         return Transient(

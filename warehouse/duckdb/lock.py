@@ -1,0 +1,51 @@
+"""Locks beside a file, which processes that use the file in turns agree on."""
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class Lock:
+    """An advisory lock on the file at `path` (made at need), which the operating system frees when its holder dies.
+
+    The file is opened at each taking: a lock on one that somebody has deleted since keeps nobody out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def take(self) -> bool:
+        """Take the lock, or answer False at once when another has it. Raises OSError."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            taken = _is_at(self._path, descriptor)
+        except BlockingIOError:
+            taken = False
+        if taken:
+            self._descriptor = descriptor
+        else:
+            os.close(descriptor)
+        return taken
+
+    def release(self) -> None:
+        """Let go of it, if it was taken. A process that is being forked may share the descriptor: so unlock, too."""
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def is_taken_elsewhere(self) -> bool:
+        """Whether another has it at this moment."""
+        if not self.take():
+            return True
+        self.release()
+        return False
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -12,7 +12,15 @@ from typing import Any
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from warehouse.errors import InvalidRow, NotAllowed, OutcomeUnknown, TableNotFound, Transient, WarehouseError
+from warehouse.errors import (
+    InvalidRow,
+    NotAllowed,
+    OutcomeUnknown,
+    OverBudget,
+    TableNotFound,
+    Transient,
+    WarehouseError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 1000
@@ -51,6 +59,7 @@ STATUS_CODES = {
     415: "unsupported-media-type",
     429: "rate-limited",
 }
+_QUOTA_PAUSE = 600.0  # seconds; a quota of the day takes longer to come back than one of the moment
 HEADERS_KEPT = frozenset({"allow", "retry-after", "www-authenticate"})
 
 logger = logging.getLogger("api")
@@ -103,8 +112,14 @@ def answer_problem(_: Request[Any, Any, Any], error: Exception) -> Response[dict
     if problem.status == 500:
         logger.error("request %s failed", request_id.get(), exc_info=error)
     elif isinstance(error, WarehouseError):
-        logger.warning("request %s: %s", request_id.get(), error)
+        logger.warning("request %s: %s", request_id.get(), _with_causes(error))
     return Response(problem.body(), status_code=problem.status, media_type=MEDIA_TYPE, headers=problem.headers)
+
+
+def _with_causes(error: BaseException) -> str:
+    """The error and what it was raised from: the engine's own words, which are for the log only."""
+    cause = error.__cause__
+    return f"{error} <- {_with_causes(cause)}" if isinstance(cause, WarehouseError) else str(error)
 
 
 def _of_warehouse(error: WarehouseError) -> Problem:
@@ -118,5 +133,7 @@ def _of_warehouse(error: WarehouseError) -> Problem:
     if isinstance(error, Transient):
         code = "quota-exceeded" if error.limited else "warehouse-unavailable"
         return Problem(code, "Nothing was stored. Try again later.", headers=retry_after(error.retry_after))
+    if isinstance(error, OverBudget):
+        return Problem("quota-exceeded", "Nothing was stored. Try again later.", headers=retry_after(_QUOTA_PAUSE))
     code = "warehouse-refused" if isinstance(error, NotAllowed) else "internal-error"
     return Problem(code, "Nothing was stored. The reason is in the log under the request_id.")

@@ -1,6 +1,8 @@
 """What can go wrong in a warehouse, one class per thing that a caller does about it.
 
-Messages are for people, and may be shown: they hold no credentials and no rows.
+Messages are for the people who run this tool, and for logs. They hold no credentials, but an engine's own words may
+repeat SQL and values of rows. An answer of the API shows only the messages of TableNotFound and InvalidRow, which hold
+neither.
 """
 
 from dataclasses import dataclass

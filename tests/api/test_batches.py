@@ -22,7 +22,17 @@ from api.settings import Settings
 from tests.api.conftest import raw_tables, served
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.engine import Append, Outcome
-from warehouse.errors import Cancelled, NotAllowed, OutcomeUnknown, SqlError, TableNotFound, Transient, WarehouseError
+from warehouse.errors import (
+    Cancelled,
+    InvalidRow,
+    NotAllowed,
+    OutcomeUnknown,
+    OverBudget,
+    SqlError,
+    TableNotFound,
+    Transient,
+    WarehouseError,
+)
 from warehouse.names import TableName
 
 
@@ -151,6 +161,7 @@ def test_a_shutdown_finishes_what_was_handed_over(tmp_path: Path) -> None:
 FAULTS = [
     (Transient("locked", retry_after=2.5), 503, "warehouse-unavailable", "3"),
     (Transient("quota", retry_after=10, limited=True), 429, "quota-exceeded", "10"),
+    (OverBudget("a quota of the day, secret"), 429, "quota-exceeded", "600"),
     (OutcomeUnknown("broken"), 503, "outcome-unknown", "1"),
     (NotAllowed("needs roles/bigquery.dataEditor"), 503, "warehouse-refused", None),
     (TableNotFound(TableName("raw", "products")), 404, "unknown-table", None),
@@ -174,3 +185,15 @@ def test_a_fault_of_the_warehouse_has_its_answer(
     assert "secret" not in answer.text
     api.warehouse.fault = None
     assert api.client.post("/products?id=2").status_code == 201
+
+
+def test_the_engines_own_words_are_in_the_log_and_not_in_the_answer(
+    api: Watching, caplog: pytest.LogCaptureFixture
+) -> None:
+    api.warehouse.gate.set()
+    api.warehouse.fault = InvalidRow("a value does not fit")
+    api.warehouse.fault.__cause__ = SqlError("Bad int64 value: secret")
+    answer = api.client.post("/products?id=1")
+    assert (answer.status_code, answer.json()["detail"]) == (422, "a value does not fit")
+    assert "secret" not in answer.text
+    assert "a value does not fit <- Bad int64 value: secret" in caplog.text

@@ -8,7 +8,7 @@ import requests
 from google.api_core.exceptions import GoogleAPICallError, RetryError, from_http_response
 from google.auth.exceptions import RefreshError, TransportError
 
-from warehouse.bigquery.errors import job_error, may_pass, translated
+from warehouse.bigquery.errors import job_error, may_pass, may_succeed_soon, translated
 from warehouse.errors import (
     Cancelled,
     NotAllowed,
@@ -120,6 +120,7 @@ def test_a_quota_of_the_day_is_a_budget_and_one_of_the_moment_passes() -> None:
         (503, "backendError", False),
         (503, "something new", False),
         (429, "something new", True),
+        (413, "something new", False),
     ],
 )
 def test_passing_faults_are_worth_another_try(status: int, reason: str, limited: bool) -> None:
@@ -127,7 +128,7 @@ def test_passing_faults_are_worth_another_try(status: int, reason: str, limited:
     error = translated(fault)
     assert isinstance(error, Transient)
     assert error.limited is limited
-    assert may_pass(fault)
+    assert may_pass(fault) is (status != 413)  # the same request would be as large
 
 
 @pytest.mark.parametrize(
@@ -156,6 +157,37 @@ def test_a_refused_certificate_and_refused_credentials_do_not_pass() -> None:
     error = translated(RefreshError("invalid_grant: Token has been expired or revoked."))
     assert isinstance(error, NotAllowed)
     assert "sign in again" in str(error)
+
+
+def test_a_passing_fault_of_the_sign_in_is_not_a_reason_to_sign_in_again() -> None:
+    of_metadata_server = RefreshError("TransportError: …")
+    of_metadata_server.__cause__ = TransportError("no answer")
+    for fault in (RefreshError("internal_failure", retryable=True), of_metadata_server):
+        assert isinstance(translated(fault), Transient)
+        assert may_pass(fault)
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "limited", "soon"),
+    [
+        ("resourcesExceeded", "Resources exceeded …: Too many DML statements outstanding against table t", True, False),
+        ("invalidQuery", "Query error: Transaction is aborted due to concurrent update against table t", False, True),
+        ("invalidQuery", "Could not serialize access to table t due to concurrent update", False, True),
+        ("quotaExceeded", "Quota exceeded: Your table exceeded quota for total number of dml jobs", True, False),
+        ("rateLimitExceeded", "Exceeded rate limits: too many table dml insert operations", True, True),
+    ],
+)
+def test_what_others_do_to_the_table_is_not_the_querys_fault(
+    reason: str, message: str, limited: bool, soon: bool
+) -> None:
+    error = failed(reason, message)
+    assert isinstance(error, Transient)
+    assert error.limited is limited
+    assert may_succeed_soon({"reason": reason, "message": message}) is soon
+
+
+def test_a_query_that_is_too_much_is_wrong_sql() -> None:
+    assert isinstance(failed("resourcesExceeded", "Resources exceeded during query execution"), SqlError)
 
 
 def test_a_bug_is_never_taken_for_a_passing_fault() -> None:

@@ -31,12 +31,23 @@ class Fault(Enum):
     STALE = "a job's state as it was when it was asked for last"
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer of this status, for this reason; the request is not carried out."""
+
+    code: int
+    reason: str
+    message: str = "the tests asked for it"
+
+
 REFUSALS = {
-    Fault.LIMITED: (429, "rateLimitExceeded"),
-    Fault.BROKEN: (500, "internalError"),
-    Fault.AWAY: (503, "backendError"),
-    Fault.BROKEN_AFTER: (503, "backendError"),
+    Fault.LIMITED: Refusal(429, "rateLimitExceeded"),
+    Fault.BROKEN: Refusal(500, "internalError"),
+    Fault.AWAY: Refusal(503, "backendError"),
+    Fault.BROKEN_AFTER: Refusal(503, "backendError"),
 }
+# What a look at a job may be answered now and then, though the job runs on.
+REFUSED_POLLS = (Refusal(401, "authError"), Refusal(403, "quotaExceeded"), Refusal(403, "accessDenied"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +57,37 @@ class Recorded:
     method: str
     path: str
     body: dict[str, Any]
-    fault: Fault | None
+    fault: Fault | Refusal | None
 
 
-Decide = Callable[[str, str], Fault | None]
+Decide = Callable[[str, str], Fault | Refusal | None]
 
 
 def by_seed(seed: int, share: float = 0.3) -> Decide:
     """Faults for about this share of the requests."""
     dice, lock = random.Random(seed), threading.Lock()
 
-    def decide(_method: str, _path: str) -> Fault | None:
+    def decide(method: str, path: str) -> Fault | Refusal | None:
         with lock:
-            return dice.choice(list(Fault)) if dice.random() < share else None
+            faults = [*Fault, *(REFUSED_POLLS if is_poll(method, path) else ())]
+            return dice.choice(faults) if dice.random() < share else None
 
     return decide
 
 
+def is_poll(method: str, path: str) -> bool:
+    """Whether the request looks at a job."""
+    return method == "GET" and "/jobs/" in path
+
+
 class Proxy:
-    """Where it listens (`url`), what it was asked (`recorded`), and what it does with a request (`decide`)."""
+    """Where it listens (`url`), what it was asked (`recorded`), what it does with a request (`decide`) and with the
+    JSON of its answer (`rewrite`)."""
 
     def __init__(self, upstream: str) -> None:
         self.recorded: list[Recorded] = []
         self.decide: Decide = lambda _method, _path: None
+        self.rewrite: Callable[[Any], Any] | None = None
         self.upstream = urlsplit(upstream).netloc
         self.last_answers: dict[str, tuple[int, bytes]] = {}
         self.server = _Server(("127.0.0.1", 0), _Handler)
@@ -108,20 +127,27 @@ class _Handler(BaseHTTPRequestHandler):
         proxy.recorded.append(Recorded(self.command, self.path, json.loads(body or b"{}"), fault))
         if fault is Fault.CUT_BEFORE:
             return self._cut()
-        if fault in (Fault.LIMITED, Fault.BROKEN, Fault.AWAY):
+        if isinstance(fault, Refusal):
             return self._refuse(fault)
+        if fault in (Fault.LIMITED, Fault.BROKEN, Fault.AWAY):
+            return self._refuse(REFUSALS[fault])
         if fault is Fault.DELAYED:
             time.sleep(0.02)
         answer = self._forward(body, fault)
         if fault is Fault.CUT_AFTER:
             return self._cut()
-        return self._refuse(fault) if fault is Fault.BROKEN_AFTER else self._answer(*answer)
+        if fault is Fault.BROKEN_AFTER:
+            return self._refuse(REFUSALS[fault])
+        status, content = answer
+        if proxy.rewrite is not None:
+            content = json.dumps(proxy.rewrite(json.loads(content))).encode()
+        return self._answer(status, content)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815  # the names that http.server calls
 
-    def _forward(self, body: bytes, fault: Fault | None) -> tuple[int, bytes]:
+    def _forward(self, body: bytes, fault: Fault | Refusal | None) -> tuple[int, bytes]:
         proxy = self.server.proxy
-        if fault is Fault.STALE and "/jobs/" in self.path and self.command == "GET" and self.path in proxy.last_answers:
+        if fault is Fault.STALE and is_poll(self.command, self.path) and self.path in proxy.last_answers:
             return proxy.last_answers[self.path]
         for _ in range(2 if fault is Fault.REPEATED else 1):
             connection = http.client.HTTPConnection(proxy.upstream, timeout=20)
@@ -133,10 +159,10 @@ class _Handler(BaseHTTPRequestHandler):
         proxy.last_answers[self.path] = answer
         return answer
 
-    def _refuse(self, fault: Fault) -> None:
-        code, reason = REFUSALS[fault]
-        error = {"code": code, "message": fault.value, "errors": [{"reason": reason, "message": fault.value}]}
-        self._answer(code, json.dumps({"error": error}).encode())
+    def _refuse(self, refusal: Refusal) -> None:
+        details = {"reason": refusal.reason, "message": refusal.message}
+        error = {"code": refusal.code, "message": refusal.message, "errors": [details]}
+        self._answer(refusal.code, json.dumps({"error": error}).encode())
 
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)

@@ -15,12 +15,13 @@ from functools import partial
 from google.cloud import bigquery
 
 from warehouse.bigquery import names
+from warehouse.bigquery.errors import ResourcesExceeded
 from warehouse.bigquery.jobs import Finished, Jobs
 from warehouse.bigquery.parameters import RowsParameter, stored
 from warehouse.bigquery.rows import check_row
 from warehouse.bigquery.schema import quoted
 from warehouse.engine import Append, Outcome, Row
-from warehouse.errors import InvalidRow, OutcomeUnknown, SqlError, WarehouseError
+from warehouse.errors import InvalidRow, OutcomeUnknown, SqlError, Transient, WarehouseError
 from warehouse.names import TableName
 from warehouse.types import Column
 
@@ -90,8 +91,10 @@ class Sender:
         config.query_parameters = [RowsParameter(columns, rows)]
         try:
             return self.jobs.run(name, insert_sql(target.path, columns), config)
-        except SqlError as error:  # the statement is ours and right: a value is not
-            raise InvalidRow(error.reason) from error
+        except ResourcesExceeded as error:
+            raise Transient("BigQuery has no room for the statement at the moment", limited=True) from error
+        except SqlError as error:  # The statement is ours and right: a value is not. BigQuery's text may repeat it.
+            raise InvalidRow("BigQuery does not take a value of these rows") from error
 
 
 def insert_sql(path: str, columns: Sequence[Column]) -> str:

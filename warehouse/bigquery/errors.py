@@ -24,6 +24,11 @@ from warehouse.errors import (
 )
 from warehouse.names import TableName
 
+
+class ResourcesExceeded(SqlError):
+    """The query needs more memory or time than BigQuery gives one."""
+
+
 OUTAGES = frozenset(
     {
         "backendError",
@@ -36,8 +41,12 @@ OUTAGES = frozenset(
     }
 )
 LIMITS = frozenset({"rateLimitExceeded", "jobRateLimitExceeded", "quotaExceeded"})
-ASK_AGAIN = OUTAGES | LIMITS - {"quotaExceeded"}
-"""The reasons for which a failed job is soon worth another one; a quota takes longer to come back."""
+_PASS_SOON = OUTAGES | LIMITS - {"quotaExceeded"}  # a quota takes longer to come back
+# Two transactions, or DML statements, that change one table at the same time:
+# https://cloud.google.com/bigquery/docs/troubleshoot-queries
+_CONFLICT = re.compile(r"due to concurrent update", re.IGNORECASE)
+# The queue of a table's DML statements is full. It is said as "Resources exceeded …", but is not the query's fault.
+_DML_QUEUE = re.compile(r"too many DML statements outstanding", re.IGNORECASE)
 
 _ROLES = {
     "bigquery.jobs.create": "roles/bigquery.jobUser on the project",
@@ -73,6 +82,8 @@ def translated(error: Exception) -> WarehouseError:
         return WarehouseError("the TLS certificate of BigQuery's endpoint is not accepted")
     if isinstance(error, _TRANSPORT):
         return Transient("BigQuery cannot be reached: the connection failed")
+    if isinstance(error, GoogleAuthError) and _is_passing(error):
+        return Transient("Google's sign-in service has a passing fault", retry_after=5.0)
     if isinstance(error, GoogleAuthError):
         return NotAllowed("Google refuses the credentials: sign in again, or check the credentials block and its key")
     if isinstance(error, GoogleAPICallError):
@@ -86,12 +97,17 @@ def job_error(result: Mapping[str, Any]) -> WarehouseError:
     return _BY_REASON.get(reason, WarehouseError)(message)
 
 
+def may_succeed_soon(result: Mapping[str, Any]) -> bool:
+    """Whether the job that failed with this `status.errorResult` is worth another one at once."""
+    return result.get("reason") in _PASS_SOON or bool(_CONFLICT.search(str(result.get("message", ""))))
+
+
 def may_pass(error: Exception) -> bool:
     """Whether the same request is worth sending again at once: what the client library's own predicate says, but that
-    a quota of the day is not waited for."""
+    a quota of the day is not waited for, nor a request repeated that is too large."""
     if not isinstance(error, GOOGLE_ERRORS):
         return False
-    return isinstance(translated(error), Transient) and _reason(error) != "quotaExceeded"
+    return isinstance(translated(error), Transient) and _reason(error) != "quotaExceeded" and not _is_too_large(error)
 
 
 def refused(error: Exception) -> bool:
@@ -101,8 +117,20 @@ def refused(error: Exception) -> bool:
 
 def _of_call(error: GoogleAPICallError) -> WarehouseError:
     message = _first_paragraph(re.sub(r"^\w+ https?://\S+: ", "", error.message or "no reason given"))
+    if _is_too_large(error):
+        return Transient(f"BigQuery takes no request of this size: {message}", retry_after=60.0)
     make = _BY_REASON.get(_reason(error)) or _by_status(error)
     return make(message)
+
+
+def _is_too_large(error: Exception) -> bool:
+    return isinstance(error, GoogleAPICallError) and error.code == 413
+
+
+def _is_passing(error: GoogleAuthError) -> bool:
+    """Whether signing in may work the next time. What the metadata server's client raises does not say so itself, but
+    it is raised from a fault of the connection."""
+    return bool(error.retryable) or isinstance(error.__cause__, TransportError)
 
 
 def _reason(error: Exception) -> str:
@@ -122,6 +150,8 @@ def _by_status(error: GoogleAPICallError) -> Callable[[str], WarehouseError]:
 
 
 def _sql_error(message: str) -> WarehouseError:
+    if _CONFLICT.search(message):
+        return Transient(f"another job changed the table at the same time: {message}")
     at = re.search(r" at \[(\d+):(\d+)\]", message)
     place = Place(int(at[1]), int(at[2])) if at else None
     reason, _, hint = (message.replace(at[0], "", 1) if at else message).partition("; Did you mean ")
@@ -173,7 +203,11 @@ def _stopped(message: str) -> WarehouseError:
 
 
 def _exhausted(message: str) -> WarehouseError:
-    return SqlError(message, hint="let the query do less at once: fewer columns, no global ORDER BY, smaller joins")
+    if _DML_QUEUE.search(message):
+        return _limited(message)
+    return ResourcesExceeded(
+        message, hint="let the query do less at once: fewer columns, no global ORDER BY, smaller joins"
+    )
 
 
 def _first_paragraph(message: str) -> str:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import count
 from typing import cast
 
 from google.api_core.exceptions import Conflict, NotFound
@@ -19,18 +18,19 @@ from google.api_core.retry import Retry, exponential_sleep_generator
 from google.cloud import bigquery
 
 from warehouse.bigquery.errors import (
-    ASK_AGAIN,
     GOOGLE_ERRORS,
     google_errors,
     job_error,
     may_pass,
+    may_succeed_soon,
     refused,
     translated,
 )
 from warehouse.bigquery.settings import Settings, Waits
-from warehouse.errors import Cancelled, OutcomeUnknown, Transient
+from warehouse.errors import Cancelled, OutcomeUnknown, Transient, WarehouseError
 
 _TRIES = 3  # jobs of one call; each one that failed for a passing reason is followed by another
+_IDS = 50  # ids that one call looks at; those of failed jobs of earlier calls are passed over
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,21 @@ class Jobs:
         self._cancelled = threading.Event()
         self._under_way: set[str] = set()
         # The only layer that repeats requests: Google's own Retry (growing waits with jitter, bounded in time).
-        self.retry = self._retry(self._goes_on, waits.total)
+        self.retry = self._retry(may_pass, waits.total)
+        # A job that runs goes on whatever a look at it is answered: no single 401, 404 or quota decides about it.
+        self._retry_poll = self._retry(_is_of_google, waits.total)
+        self._retry_search = self._retry(lambda error: _is_of_google(error) and not _is_missing(error), waits.total)
         # A 409 says that the job exists, though jobs.get may not know it yet:
         # https://github.com/googleapis/python-bigquery/issues/2134
-        self._retry_after_409 = self._retry(
-            lambda error: isinstance(error, NotFound) or self._goes_on(error), min(waits.total, 10.0)
+        self._retry_after_409 = self._retry(_is_of_google, min(waits.total, 10.0))
+        # Not stopped by `cancel()`: it belongs to cancelling.
+        self._retry_cancel = Retry(
+            lambda error: _is_of_google(error) and not _is_missing(error),
+            waits.first,
+            waits.longest,
+            2.0,
+            timeout=waits.cancel,
         )
-        self._retry_cancel = self._retry(may_pass, waits.cancel)
 
     def check_not_cancelled(self) -> None:
         """Raises Cancelled after `cancel()`."""
@@ -90,38 +98,33 @@ class Jobs:
     def cancel(self) -> None:
         """Cancel every job that is under way, and wait briefly until they have ended. Later calls raise Cancelled."""
         self._cancelled.set()
-        ids = list(self._under_way)
-        for job_id in ids:
-            self._stop(job_id)
-        deadline = time.monotonic() + self._waits.cancel
-        while time.monotonic() < deadline and any(self._runs(job_id) for job_id in ids):
-            time.sleep(self._waits.poll)
+        self._stop(*self._under_way)
 
     def _run(self, name: str, sql: str, config: bigquery.QueryJobConfig, first: int) -> Finished:
         call = secrets.token_hex(8)
         config.labels = {**config.labels, "call": call}
         pauses = exponential_sleep_generator(self._waits.first, self._waits.longest, 2.0)
         tries = 0
-        for number in count(first):
+        for number in range(first, first + _IDS):
             with self._under_way_as(f"{name}-{number}") as job_id:
                 job = self._send(job_id, sql, config)
-                ours = job.labels.get("call") == call
+                ours = job.labels.get("call", call) == call  # without labels, it is taken for ours: tries are few
                 if not ours and job.error_result:
                     continue  # it failed before we came
                 self._wait(job)
             if not job.error_result:
                 return Finished(job, ours)
             tries += 1
-            if job.error_result.get("reason") not in ASK_AGAIN or tries >= _TRIES:
+            if not may_succeed_soon(job.error_result) or tries >= _TRIES:
                 raise job_error(job.error_result)
             self._cancelled.wait(next(pauses))
-        raise AssertionError("count() does not end")
+        raise WarehouseError(f"the {_IDS} jobs from {name}-{first} on have all failed: look at them in the console")
 
     def _earlier(self, job_id: str, sql: str) -> bigquery.QueryJob | None:
         """The job, waited for, if it exists, ran this very SQL and did not fail."""
-        with self._under_way_as(job_id), _found_out(job_id):
+        with self._under_way_as(job_id), self._found_out(job_id):
             try:
-                job = self._get(job_id, self.retry)
+                job = self._get(job_id, self._retry_search)
             except NotFound:
                 return None
             self._wait(job)
@@ -140,7 +143,7 @@ class Jobs:
                 job_retry=None,  # it would send the SQL again under another id
             )
         except Conflict:
-            with _found_out(job_id):
+            with self._found_out(job_id):
                 return self._get(job_id, self._retry_after_409)
         except GOOGLE_ERRORS as error:
             return self._sent_all_the_same(job_id, error)
@@ -148,12 +151,13 @@ class Jobs:
     def _sent_all_the_same(self, job_id: str, error: Exception) -> bigquery.QueryJob:
         """The job, if it was started although sending it ended in an error."""
         try:
-            return self._get(job_id, self.retry)
+            return self._get(job_id, self._retry_search)
         except NotFound:
             raise translated(error) from error
         except GOOGLE_ERRORS as unknown:
             if refused(error):
                 raise translated(error) from error
+            self._stop(job_id)
             raise OutcomeUnknown(f"the connection to BigQuery broke while it was sent the job {job_id}") from unknown
 
     def _wait(self, job: bigquery.QueryJob) -> None:
@@ -161,20 +165,14 @@ class Jobs:
         pause = self._waits.poll
         while job.state != "DONE":
             if self._cancelled.wait(pause):
-                self._wait_for_stop(job)
-            with _found_out(job.job_id):
-                job.reload(retry=self.retry, timeout=self._waits.request)
+                self._stop(job.job_id)
+            with self._found_out(job.job_id):
+                job.reload(retry=self._retry_poll, timeout=self._waits.request)
+            if job.state != "DONE":
+                self.check_not_cancelled()
             pause = min(pause * 1.5, self._waits.poll_longest)
         if job.error_result:
             self.check_not_cancelled()
-
-    def _wait_for_stop(self, job: bigquery.QueryJob) -> None:
-        self._stop(job.job_id)
-        deadline = time.monotonic() + self._waits.cancel
-        while self._runs(job.job_id):
-            if time.monotonic() > deadline:
-                self.check_not_cancelled()
-            time.sleep(self._waits.poll)
 
     @contextmanager
     def _under_way_as(self, job_id: str) -> Iterator[str]:
@@ -190,11 +188,29 @@ class Jobs:
         finally:
             self._under_way.discard(job_id)
 
-    def _stop(self, job_id: str) -> None:
-        with suppress(*GOOGLE_ERRORS):
-            self.client.cancel_job(
-                job_id, location=self._settings.location, retry=self._retry_cancel, timeout=self._waits.request
-            )
+    @contextmanager
+    def _found_out(self, job_id: str) -> Iterator[None]:
+        """Raises OutcomeUnknown if what became of the job cannot be found out. The job is cancelled then, so that it
+        does not replace a table that was reported as failed."""
+        try:
+            yield
+        except GOOGLE_ERRORS as error:
+            self._stop(job_id)
+            meaning = translated(error)
+            raise OutcomeUnknown(
+                f"the job {job_id} was under way, and BigQuery did not say how it ended: {meaning}"
+            ) from error
+
+    def _stop(self, *job_ids: str) -> None:
+        """Cancel the jobs, and wait briefly until they have ended."""
+        for job_id in job_ids:
+            with suppress(*GOOGLE_ERRORS):
+                self.client.cancel_job(
+                    job_id, location=self._settings.location, retry=self._retry_cancel, timeout=self._waits.request
+                )
+        deadline = time.monotonic() + self._waits.cancel
+        while time.monotonic() < deadline and any(map(self._runs, job_ids)):
+            time.sleep(self._waits.poll)
 
     def _get(self, job_id: str, retry: Retry) -> bigquery.QueryJob:
         job = self.client.get_job(job_id, location=self._settings.location, retry=retry, timeout=self._waits.request)
@@ -206,20 +222,20 @@ class Jobs:
         except GOOGLE_ERRORS:
             return False
 
-    def _goes_on(self, error: Exception) -> bool:
-        return may_pass(error) and not self._cancelled.is_set()
-
     def _retry(self, predicate: Callable[[Exception], bool], total: float) -> Retry:
-        return Retry(predicate, self._waits.first, self._waits.longest, 2.0, timeout=total)
+        """A Retry that ends with `cancel()`."""
+        return Retry(
+            lambda error: predicate(error) and not self._cancelled.is_set(),
+            self._waits.first,
+            self._waits.longest,
+            2.0,
+            timeout=total,
+        )
 
 
-@contextmanager
-def _found_out(job_id: str) -> Iterator[None]:
-    """Raises OutcomeUnknown if what became of the job cannot be found out."""
-    try:
-        yield
-    except GOOGLE_ERRORS as error:
-        meaning = translated(error)
-        if isinstance(meaning, Transient):
-            raise OutcomeUnknown(f"the connection to BigQuery broke while the job {job_id} was under way") from error
-        raise meaning from error
+def _is_of_google(error: Exception) -> bool:
+    return isinstance(error, GOOGLE_ERRORS)
+
+
+def _is_missing(error: Exception) -> bool:
+    return isinstance(error, NotFound)

@@ -7,6 +7,8 @@
 ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim-bookworm AS dependencies
+# uv trusts what the system trusts, for images that are built behind a proxy that makes its own certificates.
+ENV UV_SYSTEM_CERTS="1"
 WORKDIR /app
 COPY requirements-uv.txt requirements.txt ./
 RUN python -m venv .venv \

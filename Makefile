@@ -5,6 +5,13 @@ BIN := .venv/bin
 READY := .venv/ready
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml
 
+# Behind a proxy that makes its own certificates those that the system trusts are to be used. pip does so from 24.2 on; an
+# older one, as Python 3.11 brings, is given their file, if the environment names one.
+export UV_SYSTEM_CERTS := 1
+ifdef SSL_CERT_FILE
+export PIP_CERT ?= $(SSL_CERT_FILE)
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help run build server serve stop test test-slow lint bench bench-scale format lock clean
 

@@ -1,27 +1,30 @@
 """The command `refresh`. Each subcommand's module is imported when that subcommand runs."""
 
 import argparse
-import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 
 from flows.imports import kept
+from flows.streams import make_lenient, output_fault
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and answer its exit code: 0 done, 1 a script failed, 2 refused before anything ran."""
+    make_lenient()
     options = _parser().parse_args(arguments)
     with kept():
         command = import_module(options.module)
     _stop_tidily_when_told_to()
+    return _judged(_run(command, options), is_report=options.is_report)
+
+
+def _run(command: ModuleType, options: argparse.Namespace) -> int:
     try:
         return int(command.run(options))
-    except BrokenPipeError:  # whoever reads our output has seen enough: `refresh plan | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -31,6 +34,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(message, file=sys.stderr)
         return 2
+
+
+def _judged(code: int, *, is_report: bool) -> int:
+    """The exit code, once it is known whether all that was printed could be written.
+
+    What a command has done counts, whatever became of its report. A command that only reports has failed if its report
+    is lost; a reader that has seen enough (`refresh plan | head`) is no failure.
+    """
+    fault = output_fault()
+    if fault is None or (is_report and isinstance(fault, BrokenPipeError)):
+        return code
+    print(f"the output could not be written, and the rest of it is lost: {fault.strerror}", file=sys.stderr)
+    return 2 if is_report else code
 
 
 def _stop_tidily_when_told_to() -> None:
@@ -61,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="refresh", description="Build the warehouse's tables from the scripts in res/."
     )
+    parser.set_defaults(is_report=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     init = commands.add_parser("init", help="create the datasets, and the raw tables from db_init/")
@@ -72,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("build", help="refresh here and now, without a server")
     build.set_defaults(module="flows.build_command")
     plan = commands.add_parser("plan", help="show what a refresh would do: order, columns, and on BigQuery the cost")
-    plan.set_defaults(module="flows.plan_command")
+    plan.set_defaults(module="flows.plan_command", is_report=True)
     plan.add_argument("--json", action="store_true", help="print the plan for machines")
     for command in (run, build, plan):
         command.add_argument(
@@ -88,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--in-order", action="store_true", help="one table after the other")
 
     check = commands.add_parser("check", help="find what is wrong with the scripts and the map, without running any")
-    check.set_defaults(module="flows.check_command")
+    check.set_defaults(module="flows.check_command", is_report=True)
     check.add_argument("--live", action="store_true", help="take the raw tables' columns from the warehouse")
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
     check.add_argument("--json", action="store_true", help="print the problems for machines")
@@ -97,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     sync.set_defaults(module="flows.sync_command")
     sync.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the map would change")
     graph = commands.add_parser("graph", help="show what is built from what, as Mermaid")
-    graph.set_defaults(module="flows.graph_command")
+    graph.set_defaults(module="flows.graph_command", is_report=True)
     kind = graph.add_mutually_exclusive_group()
     kind.add_argument("--svg", metavar="FILE", help="write the picture as SVG")
     kind.add_argument("--columns", metavar="TABLE", help="show where each column of the table comes from")
@@ -107,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         "--take-over", action="store_true", help="deploy also where the deployment belongs to another folder"
     )
     doctor = commands.add_parser("doctor", help="say what is set up, what is missing, and how to mend it")
-    doctor.set_defaults(module="flows.doctor_command")
+    doctor.set_defaults(module="flows.doctor_command", is_report=True)
     return parser
 
 

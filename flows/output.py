@@ -1,15 +1,17 @@
 """What the commands that build print: lines as tables are done, then the summary."""
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flows.execution import Execution, Report
+from flows.execution import Execution, Report, TableRun
 from flows.graph import Graph
 from flows.lines import Lines
 from warehouse.engine import Warehouse
+from warehouse.errors import WarehouseError
 from warehouse.names import TableName
 
 if TYPE_CHECKING:
@@ -17,14 +19,28 @@ if TYPE_CHECKING:
 
 ROWS_SHOWN = 5
 
+logger = logging.getLogger(__name__)
+
 
 @contextmanager
 def shown(graph: Graph) -> Iterator[Report]:
     """A report that shows each table on the terminal, or prints a plain line where there is none."""
     started = time.monotonic()
     with _view(graph) as view:
-        yield view
+        yield _harmless(view)
     print(f"{time.monotonic() - started:.2f} s")
+
+
+def _harmless(report: Report) -> Report:
+    """The same report, whose faults are told but do not decide over the table that it is told of."""
+
+    def tell(run: TableRun) -> None:
+        try:
+            report(run)
+        except Exception:
+            logger.exception("%s cannot be shown: this is a bug, please report it", run.table)
+
+    return tell
 
 
 def _view(graph: Graph) -> "View | Lines":
@@ -44,11 +60,16 @@ def finish(execution: Execution) -> int:
 
 
 def show_rows(warehouse: Warehouse, table: TableName) -> None:
-    """Print the first rows of `table`."""
+    """Print the first rows of `table`, or why they cannot be read: the refresh has ended well."""
     from rich.console import Console
 
     from flows.view import rows_table
 
-    names = [column.name for column in warehouse.columns(table)]
+    try:
+        names = [column.name for column in warehouse.columns(table)]
+        rows = warehouse.first_rows(table, ROWS_SHOWN)
+    except WarehouseError as error:
+        print(f"the first rows of {table} cannot be shown: {error}")
+        return
     console = Console()
-    console.print(rows_table(str(table), names, warehouse.first_rows(table, ROWS_SHOWN), console.width))
+    console.print(rows_table(str(table), names, rows, console.width))

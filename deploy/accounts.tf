@@ -44,16 +44,26 @@ resource "google_project_iam_member" "jobs" {
     api     = google_service_account.api.member
     refresh = google_service_account.refresh.member
   }
-  project = var.project
-  role    = "roles/bigquery.jobUser"
-  member  = each.value
+  project    = var.project
+  role       = "roles/bigquery.jobUser"
+  member     = each.value
+  depends_on = [google_project_service.needed]
 }
 
 # The worker creates, runs and deletes Cloud Run jobs that run as the account of the refresh.
 resource "google_project_iam_member" "worker_jobs" {
-  project = var.project
-  role    = "roles/run.developer"
-  member  = google_service_account.worker.member
+  project    = var.project
+  role       = "roles/run.developer"
+  member     = google_service_account.worker.member
+  depends_on = [google_project_service.needed]
+}
+
+# Who creates a job must be able to read its image: https://cloud.google.com/run/docs/deploying#permissions_required_to_deploy
+resource "google_artifact_registry_repository_iam_member" "worker_images" {
+  repository = google_artifact_registry_repository.images.name
+  location   = var.region
+  role       = "roles/artifactregistry.reader"
+  member     = google_service_account.worker.member
 }
 
 resource "google_service_account_iam_member" "worker_as_refresh" {

@@ -1,3 +1,12 @@
+# The API: public unless `public` or `require_token` says otherwise. README.md says what that means.
+
+check "api_is_closed" {
+  assert {
+    condition     = local.deployed == 0 || !var.public || var.require_token
+    error_message = "The API is open: anybody who knows its address can append rows to raw and keep refreshes running, which this project pays for. To close it, set require_token = true."
+  }
+}
+
 resource "google_cloud_run_v2_service" "api" {
   count               = local.deployed
   name                = "warehouse-api"
@@ -43,6 +52,10 @@ resource "google_cloud_run_v2_service" "api" {
       env {
         name  = "API_DEPLOYMENT"
         value = "${var.refresh_project}/warehouse-cloud-run"
+      }
+      env {
+        name  = "API_TRUSTED_PROXIES" # nobody but Google's front end can connect, and it names the client
+        value = "*"
       }
       env {
         name  = "REFRESH_PROJECT"

@@ -37,8 +37,9 @@ resource "google_bigquery_dataset_iam_member" "viewers" {
 }
 
 resource "google_project_iam_member" "viewers" {
-  for_each = var.viewers
-  project  = var.project
-  role     = "roles/bigquery.jobUser"
-  member   = each.value
+  for_each   = var.viewers
+  project    = var.project
+  role       = "roles/bigquery.jobUser"
+  member     = each.value
+  depends_on = [google_project_service.needed]
 }

@@ -36,6 +36,11 @@ variable "viewers" {
   description = "Who may read all datasets and query them, such as \"user:somebody@example.com\" or \"group:analysts@example.com\"."
   type        = set(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for viewer in var.viewers : can(regex("^(user|group|serviceAccount|domain):[^@:\\s]+(@[^@:\\s]+)?$", viewer)) && !endswith(viewer, "example.com")])
+    error_message = "Write accounts that exist, with what they are: \"user:somebody@your.company\" or \"group:analysts@your.company\". Google refuses others in the middle of the apply."
+  }
 }
 
 variable "image" {
@@ -45,13 +50,13 @@ variable "image" {
 }
 
 variable "public" {
-  description = "Whether everybody may call the API. If not, callers need the role roles/run.invoker."
+  description = "Whether everybody may call the API. If not, callers need the role roles/run.invoker. Public without require_token means: anybody can append rows to raw and keep refreshes running, at your cost."
   type        = bool
   default     = true
 }
 
 variable "require_token" {
-  description = "Whether the API's POSTs need the token that is the latest version of the secret api-token."
+  description = "The one setting that closes a public API: whether its POSTs need the token that is the latest version of the secret api-token (it becomes API_TOKEN). Add a version first, as README.md says."
   type        = bool
   default     = false
 }

@@ -9,18 +9,18 @@ LOCAL_TYPE = "process"
 CLOUD_RUN_TYPE = "cloud-run-v2"
 
 # Environment variable at `refresh deploy` -> the variable of the pool that it is the default of.
-_CLOUD_RUN_VARIABLES = {
+CLOUD_RUN_VARIABLES = {
     "REFRESH_IMAGE": "image",
     "REFRESH_REGION": "region",
     "REFRESH_SERVICE_ACCOUNT": "service_account_name",
 }
 # Environment variable at `refresh deploy` -> the variable of the pool that names a secret in Secret Manager.
-_CLOUD_RUN_SECRETS = {
+CLOUD_RUN_SECRETS = {
     "REFRESH_API_KEY_SECRET": "prefect_api_key_secret",
     "REFRESH_AUTH_STRING_SECRET": "prefect_api_auth_string_secret",
 }
 # What a refresh itself reads, handed on to the jobs.
-_HANDED_ON = ("WAREHOUSE_URL", "REFRESH_PROJECT", "REFRESH_WORKERS", "REFRESH_PRICE_PER_TIB", "REFRESH_WEBHOOK_URL")
+HANDED_ON = ("WAREHOUSE_URL", "REFRESH_PROJECT", "REFRESH_WORKERS", "REFRESH_PRICE_PER_TIB", "REFRESH_WEBHOOK_URL")
 
 
 class NotDeployed(Exception):
@@ -48,13 +48,13 @@ def cloud_run_template(existing: dict[str, Any] | None, environment: Mapping[str
     from prefect_gcp.workers.cloud_run_v2 import CloudRunWorkerV2
 
     template = deepcopy(existing or CloudRunWorkerV2.get_default_base_job_template())
-    for variable, name in _CLOUD_RUN_VARIABLES.items():
+    for variable, name in CLOUD_RUN_VARIABLES.items():
         if value := environment.get(variable):
             _set_default(template, name, value)
-    for variable, name in _CLOUD_RUN_SECRETS.items():
+    for variable, name in CLOUD_RUN_SECRETS.items():
         if value := environment.get(variable):
             _set_default(template, name, {"secret": value, "version": "latest"})
-    handed_on = {name: environment[name] for name in _HANDED_ON if environment.get(name)}
+    handed_on = {name: environment[name] for name in HANDED_ON if environment.get(name)}
     if handed_on:
         before = template["variables"]["properties"].get("env", {}).get("default") or {}
         _set_default(template, "env", {**before, **handed_on})

@@ -20,6 +20,7 @@ import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
 
+from flows.pools import HANDED_ON
 from tests.conftest import ROOT, free_port
 from tests.operation.installation import wait_for
 
@@ -62,7 +63,10 @@ def test_compose_follows_its_schema() -> None:
 
 def test_compose_names_only_what_it_has() -> None:
     volumes = {
-        volume.split(":")[0] for service in COMPOSE["services"].values() for volume in service.get("volumes", [])
+        volume.split(":")[0]
+        for service in COMPOSE["services"].values()
+        for volume in service.get("volumes", [])
+        if isinstance(volume, str)
     }
     needed = {name for service in COMPOSE["services"].values() for name in service.get("depends_on", {})}
     assert volumes == set(COMPOSE["volumes"])
@@ -71,9 +75,30 @@ def test_compose_names_only_what_it_has() -> None:
 
 def test_worker_and_api_share_the_warehouse_and_prefects_database_outlives_it() -> None:
     services = COMPOSE["services"]
-    assert services["worker"]["volumes"] == services["api"]["volumes"] == ["warehouse:/data"]
+    assert services["worker"]["volumes"] == services["api"]["volumes"] == services["setup"]["volumes"]
+    assert "warehouse:/data" in services["api"]["volumes"]
     assert services["prefect"]["volumes"] == ["prefect:/home/refresh/.prefect"]
     assert services["worker"]["environment"]["WAREHOUSE_URL"] == services["api"]["environment"]["WAREHOUSE_URL"]
+
+
+def test_what_a_refresh_reads_reaches_the_containers() -> None:
+    for name in ("setup", "worker", "api"):
+        assert set(HANDED_ON) <= set(COMPOSE["services"][name]["environment"])
+
+
+def test_credentials_for_bigquery_are_handed_in_as_a_file_where_they_are_set() -> None:
+    service = COMPOSE["services"]["worker"]
+    [mount] = [volume for volume in service["volumes"] if not isinstance(volume, str)]
+    assert mount["source"] == "${GOOGLE_APPLICATION_CREDENTIALS:-/dev/null}"
+    assert mount["read_only"]
+    inside = service["environment"]["GOOGLE_APPLICATION_CREDENTIALS"]
+    assert inside == f"${{GOOGLE_APPLICATION_CREDENTIALS:+{mount['target']}}}"
+
+
+def test_the_page_names_every_setting_that_compose_takes() -> None:
+    page = (ROOT / "docs/deploy.md").read_text()
+    taken = set(re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text())) - {"GIT_COMMIT", "PREFECT_UI_API_URL"}
+    assert {name for name in taken if f"`{name}`" not in page} == set()
 
 
 def test_prefects_server_is_not_open_to_the_network() -> None:

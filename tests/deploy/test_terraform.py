@@ -12,7 +12,12 @@ from typing import Any
 import hcl2
 import pytest
 
-DEPLOY = Path(__file__).parent.parent.parent / "deploy"
+from api.clients import parse_proxies
+from flows.pools import CLOUD_RUN_SECRETS, CLOUD_RUN_TYPE, CLOUD_RUN_VARIABLES, HANDED_ON
+from pipeline.contract import Names, project_name
+from tests.conftest import ROOT
+
+DEPLOY = ROOT / "deploy"
 SCHEMA = Path(__file__).parent / "google_provider.json"
 META = {"count", "depends_on", "for_each", "lifecycle", "provider"}
 
@@ -109,6 +114,64 @@ def test_each_account_has_no_more_than_it_needs() -> None:
     }
     on_project = {body["role"].strip('"') for kind, _, body in resources() if kind == "google_project_iam_member"}
     assert on_project == {"roles/bigquery.jobUser", "roles/run.developer"}
+
+
+def test_the_worker_may_read_the_image_of_the_jobs_that_it_creates() -> None:
+    [body] = [body for kind, _, body in resources() if kind == "google_artifact_registry_repository_iam_member"]
+    assert body["role"] == '"roles/artifactregistry.reader"'
+    assert body["member"] == "${google_service_account.worker.member}"
+
+
+def test_a_role_on_the_project_waits_for_the_service_that_gives_it() -> None:
+    [(_, _, services)] = [found for found in resources() if found[0] == "google_project_service"]
+    assert "cloudresourcemanager.googleapis.com" in str(services["for_each"])
+    for kind, name, body in resources():
+        if kind == "google_project_iam_member":
+            assert "google_project_service.needed" in str(body["depends_on"]), name
+
+
+def test_names_in_prefect_are_the_projects() -> None:
+    [name] = [body["default"].strip('"') for variable, body in blocks("variable") if variable == "refresh_project"]
+    assert name == project_name(ROOT, {})
+    names = Names("${var.refresh_project}")
+    text = "\n".join(path.read_text() for path in sorted(DEPLOY.glob("*.tf")))
+    assert f'"{names.cloud_run_deployment}"' in text
+    assert f'"--type", "{CLOUD_RUN_TYPE}", "--pool", "{names.cloud_run_pool}"' in text
+
+
+def test_what_is_set_up_for_refresh_deploy_is_what_it_reads() -> None:
+    given = set(re.findall(r"export (\w+)=", (DEPLOY / "outputs.tf").read_text()))
+    assert given <= {*HANDED_ON, *CLOUD_RUN_VARIABLES, *CLOUD_RUN_SECRETS}
+
+
+def test_viewers_are_accounts_and_no_example() -> None:
+    [body] = [body for variable, body in blocks("variable") if variable == "viewers"]
+    [validation] = body["validation"]
+    [pattern] = re.findall(r'regex\("(.*?)", viewer\)', validation["condition"])
+    right = ["user:a.b@shop.com", "group:all@shop.com", "serviceAccount:x@p.iam.gserviceaccount.com", "domain:shop.com"]
+    wrong = ["a@shop.com", "user: a@shop.com", "user:", "user:a@b@c", "allUsers"]
+    pattern = pattern.replace("\\\\", "\\")
+    assert [viewer for viewer in right + wrong if re.search(pattern, viewer)] == right
+    assert '!endswith(viewer, "example.com")' in validation["condition"]
+    example = hcl2.loads((DEPLOY / "terraform.tfvars.example").read_text())
+    assert example["viewers"] == []
+
+
+def test_a_public_api_is_warned_of_with_the_setting_that_closes_it() -> None:
+    [(_, check)] = blocks("check")
+    [assertion] = check["assert"]
+    assert assertion["condition"] == "${local.deployed == 0 || !var.public || var.require_token}"
+    assert "require_token = true" in assertion["error_message"]
+    assert "require_token = true" in (DEPLOY / "README.md").read_text()
+
+
+def test_the_api_believes_the_front_end_that_alone_can_connect() -> None:
+    [api] = [body for kind, name, body in resources() if (kind, name) == ("google_cloud_run_v2_service", "api")]
+    [template] = api["template"]
+    [container] = template["containers"]
+    given = {env["name"].strip('"'): env["value"].strip('"') for env in container["env"]}
+    assert parse_proxies(given["API_TRUSTED_PROXIES"]).anybody
+    assert given["REFRESH_PROJECT"] == "${var.refresh_project}"
 
 
 def test_no_secret_stands_in_a_file() -> None:

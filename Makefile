@@ -13,7 +13,7 @@ export PIP_CERT ?= $(SSL_CERT_FILE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run build server serve stop test test-slow lint bench bench-scale format lock clean
+.PHONY: help run build server serve stop test test-slow campaign lint bench bench-scale format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: $(READY) ## run the tests
 
 test-slow: $(READY) ## run the sweeps that take minutes
 	@$(BIN)/pytest -q -n 2 -m slow
+
+campaign: $(READY) ## attack the whole product for 45 minutes, and judge what it did (SEED=… for the same plan again)
+	@$(BIN)/python -m tests.campaign.run --minutes $(or $(MINUTES),45) $(if $(SEED),--seed $(SEED))
 
 lint: $(READY) ## ruff and mypy, and the scripts of res/ too
 	@$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,6 +137,8 @@ class Campaign:
             finally:
                 over.set()
             self._see_through(begun)
+        for client in clients:
+            client.close()
 
     def _see_through(self, begun: list[Future[None]]) -> None:
         """Wait for everything that was begun. Raises what went wrong in the campaign itself."""
@@ -150,8 +152,8 @@ class Campaign:
     def _rest(self) -> None:
         """Let the runs that are under way end; then refresh everything once more, and look at every table."""
         self._wait_for_runs()
-        closing = Client(99, self._settings.seed, self._apis, self.recorder).ask("closing", [])
-        self.recorder.note("closing", run=closing)
+        with closing(Client(99, self._settings.seed, self._apis, self.recorder)) as client:
+            self.recorder.note("closing", run=client.ask("closing", []))
         self._wait_for_runs()
         with connect(self._url) as warehouse:
             for table in project.SHAPES:

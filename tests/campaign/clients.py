@@ -46,12 +46,15 @@ class Client:
         self._http = httpx.Client(timeout=TIMEOUT)
         self._sent = 0
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
     def send_rows(self, over: threading.Event, give_up: threading.Event, pause: float) -> None:
         """Send rows until the campaign is over; what was begun with a key is finished, unless it is time to give up."""
         while not over.is_set():
             self._store(self._some_rows(), give_up)
             over.wait(self._random.uniform(0, 2 * pause))
-        self._http.close()
 
     def ask_for_refreshes(self, over: threading.Event, pause: float) -> None:
         """Ask for refreshes until the campaign is over; each request with a key is made at every API."""
@@ -63,7 +66,6 @@ class Client:
             for _ in range(3 if key else 1):
                 self.ask(name, select, key, wait)
             over.wait(self._random.uniform(0, 2 * pause))
-        self._http.close()
 
     def ask(self, name: str, select: Sequence[str], key: str | None = None, wait: int = 0) -> str | None:
         """Ask for a refresh; answers the run's id if that was accepted."""

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
 
-from flows.pools import HANDED_ON
+from flows.pools import HANDED_ON, LOCAL_TYPE
 from tests.conftest import ROOT, free_port
 from tests.operation.installation import wait_for
 
@@ -84,6 +84,11 @@ def test_worker_and_api_share_the_warehouse_and_prefects_database_outlives_it() 
 def test_what_a_refresh_reads_reaches_the_containers() -> None:
     for name in ("setup", "worker", "api"):
         assert set(HANDED_ON) <= set(COMPOSE["services"][name]["environment"])
+
+
+def test_a_worker_makes_no_pool_of_a_type_that_was_not_meant() -> None:
+    command = " ".join(COMPOSE["services"]["worker"]["command"])
+    assert f"prefect worker start --type {LOCAL_TYPE} --pool" in command
 
 
 def test_credentials_for_bigquery_are_handed_in_as_a_file_where_they_are_set() -> None:

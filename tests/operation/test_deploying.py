@@ -1,18 +1,30 @@
-"""`refresh deploy` and `refresh doctor` on a real server that several projects use."""
+"""`refresh deploy` and `refresh doctor` on a real server that several projects use, and the walk of docs/deploy.md."""
 
+import os
+import re
+import shlex
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import WorkPool
 from prefect.exceptions import ObjectNotFound
 
 from flows.cli import main
 from flows.deploy_command import folder_of
 from pipeline.contract import Names
 from tests.conftest import ROOT
+from tests.operation.installation import wait_for
+
+PAGE = (ROOT / "docs/deploy.md").read_text()
 
 
 @pytest.fixture
@@ -83,3 +95,72 @@ def test_a_work_pool_of_the_wrong_type_is_told_and_nothing_is_changed(
     assert f"`prefect work-pool delete {names.cloud_run_pool}`" in said
     with pytest.raises(ObjectNotFound):
         client.read_work_pool(names.local_pool)
+
+
+@pytest.mark.slow
+def test_the_page_leads_through_one_machine_in_its_own_order(tmp_path: Path, client: SyncPrefectClient) -> None:
+    folder, names = clone(tmp_path / "walk"), Names("deploy-walk")
+    section = PAGE.partition("## One machine")[2].partition("\n## ")[0].replace("warehouse-refresh", names.project)
+    commands = re.findall(r"^\$ (.*?)(?: +#.*)?$", section, re.MULTILINE)
+    [service] = re.findall(r"^ExecStart=/srv/warehouse/(.* worker .*)$", section, re.MULTILINE)
+    assert service.partition("--pool")[0] in run("make --dry-run worker", folder)
+    with started(service, folder):
+        assert wait_for(lambda: pool(client, names.local_pool)).type == "process", "made by the worker"
+        for command in commands:
+            if command != "make worker":  # the service is that worker
+                printed = run(command, folder)
+        last = re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", printed)[0]
+        assert wait_for(lambda: state_when_final(client, last)) == "Completed"
+        [check] = re.findall(r"^Check: `(.*?)` ends with `(.*?)`", section, re.MULTILINE)
+        assert run(check[0], folder).endswith(f"{check[1]}\n")
+
+
+def clone(folder: Path) -> Path:
+    """The project in another folder, with the virtual environment of the tests."""
+    for name in ("res", "db_init"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in (
+        "Makefile",
+        "pyproject.toml",
+        "prefect.yaml",
+        "prefect.toml",
+        *map(str, ROOT.glob("requirements*.txt")),
+    ):
+        copied = shutil.copy(ROOT / name, folder)
+        os.utime(copied, (0, 0))  # older than the environment, which make would else bring up to date
+    (folder / ".venv").symlink_to(sys.prefix)
+    named = folder / "pyproject.toml"
+    named.write_text(named.read_text().replace('name = "warehouse-refresh"', 'name = "deploy-walk"'))
+    os.utime(named, (0, 0))
+    return folder
+
+
+def run(command: str, folder: Path) -> str:
+    """What a line of the page prints; it must succeed."""
+    done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@contextmanager
+def started(command: str, folder: Path) -> Iterator[None]:
+    """A command that stays, in a process group of its own, as a service."""
+    with (folder / "service.log").open("wb") as log:
+        process = subprocess.Popen(shlex.split(command), cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def pool(client: SyncPrefectClient, name: str) -> WorkPool | None:
+    try:
+        return client.read_work_pool(name)
+    except ObjectNotFound:
+        return None
+
+
+def state_when_final(client: SyncPrefectClient, run_id: str) -> str | None:
+    state = client.read_flow_run(UUID(run_id)).state
+    return state.name if state and state.is_final() else None

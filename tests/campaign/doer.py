@@ -19,7 +19,12 @@ from tests.campaign.site import Site, wait_until_answers
 
 SCHEDULE_SECONDS = 5.0
 CLI_SECONDS = 300.0
+HANDS_SECONDS = 120.0
 FILLER_BYTES = 64 * 1024
+
+
+class _Busy(Exception):
+    """Another action has a process in hand."""
 
 
 class Doer:
@@ -48,10 +53,10 @@ class Doer:
         }
 
     def do(self, action: Action) -> None:
-        """Do it. What cannot be done since Prefect's server is away is noted as left out."""
+        """Do it. What cannot be done now, since a process that it needs is away, is noted as left out."""
         try:
             self._ways[action.what](action)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, _Busy) as error:
             self._recorder.note("left out", what=action.what, how=action.how, why=repr(error))
 
     def _refresh(self, action: Action) -> None:
@@ -180,10 +185,12 @@ class Doer:
 
     @contextmanager
     def _only(self, names: tuple[str, ...]) -> Iterator[None]:
-        """Nobody else kills, stops or starts these processes during the block."""
+        """Nobody else kills, stops or starts these processes during the block. Raises _Busy if one is not up."""
         with ExitStack() as held:
             for name in sorted(names):
-                held.enter_context(self._hands[name])
+                if not self._hands[name].acquire(timeout=HANDS_SECONDS if len(names) > 1 else 0):
+                    raise _Busy(f"{name} is killed, stopped or started already")
+                held.callback(self._hands[name].release)
             yield
 
 

@@ -1,5 +1,5 @@
 # Three accounts, each with what it needs and no more: the API writes raw, a refresh reads raw and fills the other
-# datasets, the worker starts refreshes and touches no data.
+# datasets, both keep notes in _warehouse, the worker starts refreshes and touches no data.
 
 resource "google_service_account" "api" {
   account_id   = "warehouse-api"
@@ -36,6 +36,16 @@ resource "google_bigquery_dataset_iam_member" "refresh_built" {
   dataset_id = each.value.dataset_id
   role       = "roles/bigquery.dataEditor"
   member     = google_service_account.refresh.member
+}
+
+resource "google_bigquery_dataset_iam_member" "own" {
+  for_each = {
+    api     = google_service_account.api.member
+    refresh = google_service_account.refresh.member
+  }
+  dataset_id = google_bigquery_dataset.own.dataset_id
+  role       = "roles/bigquery.dataEditor"
+  member     = each.value
 }
 
 # Running queries is a role on the project; it gives no access to data.

@@ -19,6 +19,14 @@ resource "google_bigquery_dataset" "built" {
   depends_on  = [google_project_service.needed]
 }
 
+resource "google_bigquery_dataset" "own" {
+  dataset_id                 = "_warehouse" # BigQuery's console hides a name that begins so
+  location                   = var.location
+  description                = "What the tool keeps for itself: whose turn a refresh is, and the keys of rows that were stored."
+  delete_contents_on_destroy = true
+  depends_on                 = [google_project_service.needed]
+}
+
 # People who look at the data: they read every dataset, and pay for their queries with this project.
 
 locals {

@@ -27,8 +27,8 @@ variable "datasets" {
   default     = ["tmp", "final"]
 
   validation {
-    condition     = !contains(var.datasets, "raw")
-    error_message = "raw is always created, and is not filled by refreshes."
+    condition     = !contains(var.datasets, "raw") && !contains(var.datasets, "_warehouse")
+    error_message = "raw and _warehouse are always created, and are not filled by refreshes."
   }
 }
 

@@ -22,17 +22,22 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.responses import DeploymentResponse
 
+PREFECT_YAML = "prefect.yaml"
+
 
 def run(options: Namespace) -> int:
     """Create or update everything, say what was done, and answer the exit code. Raises NoServer, NotDeployed and
     ProjectNameError."""
+    folder = read_settings().folder.resolve()
+    names = names_of(folder)
+    _check_folder(folder)
+
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from flows.stale_runs import automation
 
-    folder = read_settings().folder.resolve()
-    names, url = names_of(folder), configured_url()
+    url = configured_url()
     _remember(url)
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         check_server(client, url)
@@ -43,7 +48,7 @@ def run(options: Namespace) -> int:
             print(f"work pool {name}")
         with _schedules_kept(client, names):
             _deploy(url, names)
-        deployed = [f"{names.flow}/{deployment.name}" for deployment in deployments_of(client, names)]
+        deployed = _deployed(client, names)
         for name in deployed:
             print(f"deployment {name}")
         ends_runs = automation(names.flow)
@@ -68,6 +73,20 @@ def check_server(client: "SyncPrefectClient", url: str) -> None:
     error = client.api_healthcheck()
     if error is not None:
         raise NoServer(f"no Prefect server answers at {url}: {error}; `make server` starts one here")
+
+
+def _check_folder(folder: Path) -> None:
+    """Raises NotDeployed unless the folder says what to deploy."""
+    if not (folder / PREFECT_YAML).is_file():
+        raise NotDeployed(f"there is no {PREFECT_YAML} in {folder}: run this in the project's folder")
+
+
+def _deployed(client: "SyncPrefectClient", names: Names) -> list[str]:
+    """The names of the deployments that the server has. Raises NotDeployed if there are none."""
+    found = [f"{names.flow}/{deployment.name}" for deployment in deployments_of(client, names)]
+    if not found:
+        raise NotDeployed(f"{PREFECT_YAML} has no deployment of flows.refresh.refresh: give it back")
+    return found
 
 
 def deployments_of(client: "SyncPrefectClient", names: Names) -> "list[DeploymentResponse]":

@@ -133,6 +133,8 @@ def test_what_cannot_succeed_is_refused_with_exit_code_2_and_nothing_is_touched(
         (["build"], {"WAREHOUSE_URL": "mysql://x"}, "error: WAREHOUSE_URL is 'mysql://x': write duckdb:///"),
         (["build"], {"WAREHOUSE_URL": "duckdb:///res"}, "error: res cannot be opened"),
         (["build", "--select", "final.b"], {}, "build it first: --select +tmp.a"),
+        (["deploy"], {}, "error: there is no prefect.yaml in "),
+        (["deploy"], {"REFRESH_PROJECT": "my/shop"}, "error: REFRESH_PROJECT is 'my/shop': set REFRESH_PROJECT to"),
         (["run"], {"PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api"}, "error: no Prefect server answers at"),
     ],
 )

@@ -107,6 +107,7 @@ def test_each_account_has_no_more_than_it_needs() -> None:
         if kind.endswith("_iam_member") and "dataset" in kind:
             granted.setdefault(name, set()).add(body["role"].strip('"'))
     assert granted == {
+        "own": {"roles/bigquery.dataEditor"},
         "api_raw": {"roles/bigquery.dataEditor"},
         "refresh_raw": {"roles/bigquery.dataViewer"},
         "refresh_built": {"roles/bigquery.dataEditor"},
@@ -172,6 +173,11 @@ def test_the_api_believes_the_front_end_that_alone_can_connect() -> None:
     given = {env["name"].strip('"'): env["value"].strip('"') for env in container["env"]}
     assert parse_proxies(given["API_TRUSTED_PROXIES"]).anybody
     assert given["REFRESH_PROJECT"] == "${var.refresh_project}"
+
+
+def test_the_dataset_that_the_warehouse_keeps_for_itself_is_there_for_accounts_that_may_make_none() -> None:
+    [own] = [body for kind, name, body in resources() if (kind, name) == ("google_bigquery_dataset", "own")]
+    assert any(own["dataset_id"].strip('"') in path.read_text() for path in (ROOT / "warehouse").rglob("*.py"))
 
 
 def test_no_secret_stands_in_a_file() -> None:

@@ -98,12 +98,13 @@ def _number(text: Number) -> str:
         if text.lstrip("-").isdigit() and -(2**63) <= int(text) < 2**64:
             return str(int(text))
         number = float(text)
-        if isfinite(number) and _same(repr(number), text):
+        if isfinite(number) and same_number(repr(number), text):
             return repr(number)
     raise Refused("out-of-range", f"{shown(text)} is a number that JSON columns cannot hold exactly")
 
 
-def _same(one: str, other: str) -> bool:
+def same_number(one: str, other: str) -> bool:
+    """Whether two texts of a number mean the same one."""
     try:
         return Decimal(one) == Decimal(other)
     except InvalidOperation:  # an exponent beyond what Decimal holds

@@ -11,7 +11,7 @@ from api.openapi_types import answer_schema, body_schema, example, query_schema
 from api.paths import table_path
 from api.problems import KINDS, MEDIA_TYPE
 from api.settings import Settings
-from warehouse.types import Column
+from warehouse.types import Column, has_values
 
 Json = dict[str, Any]
 ALWAYS = ("rate-limited", "internal-error")
@@ -98,7 +98,8 @@ def _own_paths(bearer: bool) -> Json:
     }
 
 
-def _table(name: str, columns: tuple[Column, ...], bearer: bool) -> Json:
+def _table(name: str, every_column: tuple[Column, ...], bearer: bool) -> Json:
+    columns = tuple(column for column in every_column if has_values(column.type))
     row = {"$ref": f"#/components/schemas/row.{name}"}
     rows = {"type": "array", "minItems": 1, "items": row}
     replayed = {"Idempotency-Replayed": _header({"const": "true"}, required=False)}
@@ -130,7 +131,7 @@ def _shown(columns: tuple[Column, ...]) -> Json:
 
 def _parameter(column: Column) -> Json:
     """An attribute in the query. None is required of OpenAPI's clients, which may send a body instead."""
-    required = "REQUIRED in a row. " if column.required else ""
+    required = "REQUIRED in a row. " if column.required and not column.default else ""
     return {
         "name": column.name,
         "in": "query",
@@ -228,8 +229,8 @@ def _run() -> Json:
 def _described() -> Json:
     text = {"type": "string"}
     mode = {"enum": ["NULLABLE", "REQUIRED", "REPEATED"]}
-    properties = {**dict.fromkeys(("name", "type", "description"), text), "mode": mode}
-    column = {"type": "object", "required": ["name", "type", "mode", "description"], "properties": properties}
+    properties = {**dict.fromkeys(("name", "type", "description"), text), "mode": mode, "default": {"type": "boolean"}}
+    column = {"type": "object", "required": list(properties), "properties": properties}
     columns = {"type": "array", "items": column}
     return {"type": "object", "required": ["table", "columns"], "properties": {"table": text, "columns": columns}}
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.values import INT64_MAX, INT64_MIN
-from warehouse.types import Column, SqlType
+from warehouse.types import Column, SqlType, has_values
 
 Json = dict[str, Any]
 ANYTHING: Json = {}
@@ -28,7 +28,7 @@ TEXTS: dict[str, Json] = {
     "DATE": {"type": "string", "format": "date"},
     "TIME": {"type": "string", "pattern": f"^{SECONDS}$"},
     "DATETIME": {"type": "string", "pattern": f"^{DAY}T{SECONDS}$"},
-    "TIMESTAMP": {"type": "string", "pattern": f"^{DAY}T{SECONDS}(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"},
+    "TIMESTAMP": {"type": "string", "pattern": f"^{DAY}T{SECONDS}(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))$"},
     "JSON": {"type": "string", "contentMediaType": "application/json"},
     "INTERVAL": {"type": "string", "pattern": "^-?[0-9]+-[0-9]+ -?[0-9]+ -?[0-9]+:[0-9]+:[0-9]+(\\.[0-9]{1,6})?$"},
     "GEOGRAPHY": {"type": "string", "description": "well-known text"},
@@ -73,12 +73,13 @@ def query_schema(kind: SqlType) -> Json:
 
 def body_schema(columns: tuple[Column, ...]) -> Json:
     """An array of rows, as sent."""
-    return {"type": "array", "minItems": 1, "items": {**_object(columns, _sent), "minProperties": 1}}
+    row = _object(tuple(column for column in columns if has_values(column.type)), _sent)
+    return {"type": "array", "minItems": 1, "items": {**row, "minProperties": 1}}
 
 
 def answer_schema(columns: tuple[Column, ...]) -> Json:
-    """A row, as answered: every column is there."""
-    return {**_object(columns, _answered), "required": [column.name for column in columns]}
+    """A row, as answered: every column is there, but those that the table gave their default value."""
+    return {**_object(columns, _answered), "required": [column.name for column in columns if not column.default]}
 
 
 def example(kind: SqlType) -> Any:
@@ -92,7 +93,7 @@ def example(kind: SqlType) -> Any:
 
 def _object(columns: tuple[Column, ...], schema: Any) -> Json:
     properties = {column.name: _nullable(schema(column.type), column) for column in columns}
-    required = [column.name for column in columns if column.required]
+    required = [column.name for column in columns if column.required and not column.default]
     return {
         "type": "object",
         "properties": properties,

@@ -14,7 +14,7 @@ from api.refusal import Refused, shown
 from api.values import from_json, from_text, to_json
 from warehouse.engine import Row
 from warehouse.suggest import Suggestions
-from warehouse.types import Column, SqlType
+from warehouse.types import Column, SqlType, has_values
 
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -65,8 +65,10 @@ def rows_of_objects(objects: list[object], columns: Iterable[Column]) -> tuple[l
 
 
 def row_to_json(row: Row, columns: Iterable[Column]) -> dict[str, Any]:
-    """The row as stored, for msgspec: every column in order, NULL where none was given."""
-    return {column.name: to_json(row.get(column.name), column.type) for column in columns}
+    """The row as stored, for msgspec: every column in order, NULL where none was given. A column that the table gave
+    its default value is left out, since only the table knows that value."""
+    shown = (column for column in columns if column.name in row or not column.default)
+    return {column.name: to_json(row.get(column.name), column.type) for column in shown}
 
 
 def closest(name: str, suggestions: Suggestions) -> str:
@@ -104,15 +106,31 @@ def _row(
     faults = [_unknown(name, suggestions) for name in given if name not in known]
     for name, column in known.items():
         try:
-            value = read(given[name], column.type) if name in given else None
+            if name in given:
+                _take(row, column, _read(given[name], column, read))
+            elif column.required and not column.default:
+                raise _missing(column)
         except Refused as refused:
             faults.append(Fault(refused.code, refused.detail, name))
-            continue
-        if value is not None:
-            row[name] = value
-        elif column.required:
-            faults.append(Fault("missing-attribute", f"the column is REQUIRED and needs a {column.type}", name))
     return row, faults
+
+
+def _read(given: Any, column: Column, read: Callable[[Any, SqlType], Any]) -> Any:
+    if not has_values(column.type):
+        raise Refused("unsupported-type", f"the API cannot store values of {column.type}")
+    return read(given, column.type)
+
+
+def _take(row: dict[str, Any], column: Column, value: Any) -> None:
+    """Put the value into the row. A NULL that somebody asks for is no default value."""
+    if value is None and column.required:
+        raise _missing(column)
+    if value is not None or column.default:
+        row[column.name] = value
+
+
+def _missing(column: Column) -> Refused:
+    return Refused("missing-attribute", f"the column is REQUIRED and needs a {column.type}")
 
 
 def _unknown(name: str, suggestions: Suggestions) -> Fault:

@@ -80,7 +80,13 @@ def _not_reserved(name: str) -> str:
 async def _describe(name: str, tables: Tables) -> dict[str, Any]:
     table, columns = await tables.catalogue.table(name)
     shown = [
-        {"name": it.name, "type": str(it.type.element or it.type), "mode": it.mode, "description": it.description}
+        {
+            "name": it.name,
+            "type": str(it.type.element or it.type),
+            "mode": it.mode,
+            "default": it.default,
+            "description": it.description,
+        }
         for it in columns
     ]
     return {"table": table.name, "columns": shown}
@@ -158,7 +164,11 @@ def _check_content_type(request: Request[Any, Any, Any]) -> None:
 def _fingerprint(incoming: Incoming, columns: tuple[Column, ...]) -> str:
     """Tells one request from another, whatever the order of its attributes; a column added later changes nothing."""
     given = [
-        {name: value for name, value in sorted(row_to_json(row, columns).items()) if value not in (None, [])}
+        {
+            name: value
+            for name, value in sorted(row_to_json(row, columns).items())
+            if value not in (None, []) or (value is None and name in row)
+        }
         for row in incoming.rows
     ]
     return hashlib.sha256(msgspec.json.encode([incoming.many, given])).hexdigest()

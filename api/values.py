@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from api.geography import check_geography
-from api.json_text import Number, Object, canonical, parse_json
+from api.json_text import MAX_DIGITS, Number, Object, canonical, parse_json, same_number
 from api.refusal import Refused, shown
 from warehouse.types import SqlType
 
@@ -34,6 +34,8 @@ DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 TIME = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?")
 DATETIME = re.compile(rf"{DATE.pattern}T{TIME.pattern}")
 TIMESTAMP = re.compile(rf"{DATETIME.pattern}(?:Z|[+-][0-9]{{2}}:[0-9]{{2}})")
+# https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#time_zones
+ZONE = re.compile(r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))")
 INTERVAL = re.compile(
     r"-?([0-9]{1,5})-([0-9]{1,2}) (-?[0-9]{1,7}) -?([0-9]{1,8}):([0-9]{1,2}):([0-9]{1,2})(?:\.([0-9]{1,6}))?"
 )
@@ -99,6 +101,8 @@ def _struct(value: object, kind: SqlType) -> dict[str, Any]:
     known = {field.name: field for field in kind.fields}
     if unknown := [name for name in value if name not in known]:
         raise Refused("unknown-column", f"there is no field {shown(unknown[0])} in {kind}")
+    if missing := [name for name, field in known.items() if field.required and value.get(name) is None]:
+        raise Refused("missing-attribute", f"the field {shown(missing[0])} of {kind} is REQUIRED")
     return {name: from_json(value.get(name), field.type) for name, field in known.items()}
 
 
@@ -118,6 +122,8 @@ def _float64(text: str, _: SqlType) -> float:
     number = float(text)
     if isinf(number) or (number == 0 and re.search("[1-9]", re.split("[eE]", text)[0])):
         raise Refused("out-of-range", f"{shown(text)} is out of range for FLOAT64")
+    if len(text) > MAX_DIGITS or not same_number(repr(number), text):
+        raise Refused("not-exact", f"FLOAT64 would hold {number!r} instead of {shown(text)}")
     return number
 
 
@@ -181,7 +187,13 @@ def _datetime(text: str, _: SqlType) -> datetime:
 
 def _timestamp(text: str, _: SqlType) -> datetime:
     example = "2026-11-30T13:45:00Z or 2026-11-30T13:45:00+01:00 (in a query, + is written %2B)"
-    return _moment(text, "TIMESTAMP", TIMESTAMP, lambda it: datetime.fromisoformat(it).astimezone(UTC), example)
+    return _moment(text, "TIMESTAMP", TIMESTAMP, _in_utc, example)
+
+
+def _in_utc(text: str) -> datetime:
+    if not ZONE.fullmatch(text[-1:] if text.endswith("Z") else text[-6:]):
+        raise ValueError("no time zone is so far from UTC")
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def _moment(text: str, name: str, form: re.Pattern[str], read: Callable[[str], T], example: str) -> T:

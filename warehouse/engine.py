@@ -12,7 +12,7 @@ from warehouse.types import Column
 Row = Mapping[str, Any]
 """Values by column name: int, float, Decimal, bool, str, bytes, date, time; DATETIME is a naive datetime, TIMESTAMP an
 aware one, JSON its text, INTERVAL and GEOGRAPHY the text that CAST reads, ARRAY a list, STRUCT a dict, NULL None. A
-column left out is NULL."""
+column left out has its default value, NULL if it has none."""
 
 
 @dataclass(frozen=True, slots=True)

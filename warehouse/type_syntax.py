@@ -70,5 +70,6 @@ def _parameter(node: exp.Expr) -> int:
 def _field_of(node: exp.Expr) -> Column:
     if isinstance(node, exp.DataType):
         return Column("", type_of(node))
-    kind = node.args["kind"]
-    return Column(node.name, type_of(kind))
+    constraints = [constraint.args["kind"] for constraint in node.args.get("constraints") or ()]
+    required = any(isinstance(kind, exp.NotNullColumnConstraint) for kind in constraints)
+    return Column(node.name, type_of(node.args["kind"]), required)

@@ -17,7 +17,7 @@ class SqlType:
     """A GoogleSQL type, printed as in a CREATE TABLE: `INT64`, `NUMERIC(10, 2)`, `ARRAY<STRUCT<sku INT64>>`.
 
     `name` is one of SCALARS, "ARRAY" (with `element`) or "STRUCT" (with `fields`); `parameters` are a length, or a
-    precision and a scale.
+    precision and a scale. Any other `name` is a type as the engine describes it, which we have no values for.
     """
 
     name: str
@@ -35,12 +35,14 @@ class SqlType:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table, or a field of a STRUCT (whose name may be empty)."""
+    """A column of a table, or a field of a STRUCT (whose name may be empty). `default` says that the table gives the
+    column a value when a row has none for it."""
 
     name: str
     type: SqlType
     required: bool = False
     description: str = ""
+    default: bool = False
 
     @property
     def mode(self) -> Literal["NULLABLE", "REQUIRED", "REPEATED"]:
@@ -48,6 +50,13 @@ class Column:
         if self.type.element is not None:
             return "REPEATED"
         return "REQUIRED" if self.required else "NULLABLE"
+
+
+def has_values(type_: SqlType) -> bool:
+    """Whether we can read, store and show values of the type: not of RANGE, or of a type that only DuckDB has."""
+    if type_.element is not None:
+        return has_values(type_.element)
+    return type_.name in SCALARS or (type_.name == "STRUCT" and all(has_values(field.type) for field in type_.fields))
 
 
 def array_of(element: SqlType) -> SqlType:
@@ -72,4 +81,5 @@ def parse_type(text: str) -> SqlType:
 def _field_text(field: Column) -> str:
     from warehouse.type_syntax import field_name
 
-    return f"{field_name(field.name)} {field.type}" if field.name else str(field.type)
+    named = f"{field_name(field.name)} {field.type}" if field.name else str(field.type)
+    return f"{named} NOT NULL" if field.required else named

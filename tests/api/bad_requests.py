@@ -54,6 +54,11 @@ VALUES = [
     *[value("int64", text, "out-of-range") for text in ["9223372036854775808", "-9223372036854775809", "9" * 5000]],
     *[value("float64", text) for text in ["", "1,5", "nan", "inf", "%2BInfinity", "1e", ".5", "5.", "0x1p3", "%201"]],
     *[value("float64", text, "out-of-range") for text in ["1e309", "-1e309", "1e-400"]],
+    *[
+        value("float64", text, "not-exact")
+        for text in ["9007199254740993", "-9007199254740993.0", "1" + "0" * 21 + "1"]
+    ],
+    *[value("float64", text, "not-exact") for text in ["3.14159265358979323846", "0." + "1" * 5000]],
     *[value("numeric", text) for text in ["", "1e3", "NaN", "1,5", "%2B1", ".5", "%201.5"]],
     value("numeric", "0.1234567891", "too-many-decimals"),
     value("numeric", "1" + "0" * 29, "out-of-range"),
@@ -76,6 +81,7 @@ VALUES = [
     *[value("datetime", text) for text in ["", "2026-01-05", "2026-01-05%2012:00:00", "2026-01-05T12:00:00Z"]],
     value("datetime", "2026-01-05T12:00:00.1234567"),
     *[value("datetime", text, "out-of-range") for text in ["2026-02-30T00:00:00", "2026-01-01T24:00:00"]],
+    *[value("timestamp", f"2026-01-05T12:00:00{it}", "out-of-range") for it in ["%2B00:60", "%2B14:01", "-15:00"]],
     *[value("timestamp", text) for text in ["", "2026-01-05T12:00:00", "2026-01-05T12:00:00+02:00", "1767600000"]],
     value("timestamp", "2026-01-05T12:00:00%2B0200"),
     *[value("timestamp", text, "out-of-range") for text in ["2026-01-05T25:00:00Z", "2026-01-05T12:00:00%2B24:00"]],

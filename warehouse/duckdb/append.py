@@ -5,15 +5,22 @@ from typing import Any
 
 import duckdb
 
+from warehouse.duckdb.translate.storing import has_limits, stored_value
 from warehouse.duckdb.translate.text import quoted
 from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.engine import Append, Outcome, Row
 from warehouse.errors import InvalidRow
 from warehouse.names import TableName
-from warehouse.types import Column
+from warehouse.types import Column, has_values
 
 KEYS_KEPT = "30 days"
 _KEYS = "_warehouse.append_keys"
+_ROWS_FAULT = (
+    duckdb.ConstraintException,
+    duckdb.ConversionException,
+    duckdb.OutOfRangeException,
+    duckdb.InvalidInputException,
+)
 
 
 def append_rows(
@@ -28,18 +35,29 @@ def append_rows(
         if outcome is Outcome.STORED
         for row in append.rows
     ]
-    if rows:
-        _insert(cursor, table, columns, rows)
+    for written, group in _by_columns(columns, rows):
+        _insert(cursor, table, written, group)
     return outcomes
+
+
+def _by_columns(columns: tuple[Column, ...], rows: Sequence[Row]) -> Iterable[tuple[list[Column], list[Row]]]:
+    """The rows by the columns to write: one that has a default value and is not in the row gets that value."""
+    usual = [column for column in columns if has_values(column.type)]
+    with_default = {column.name for column in usual if column.default}
+    groups: dict[frozenset[str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(frozenset(with_default - row.keys()), []).append(row)
+    for left_out, group in groups.items():
+        yield [column for column in usual if column.name not in left_out] or usual[:1], group
 
 
 def _check_names(columns: tuple[Column, ...], appends: Sequence[Append]) -> None:
     """A value of a column that was dropped since somebody looked must not vanish."""
-    known = {column.name for column in columns}
+    known = {column.name for column in columns if has_values(column.type)}
     for append in appends:
         for row in append.rows:
             if unknown := row.keys() - known:
-                raise InvalidRow(f"there is no column {min(unknown)}")
+                raise InvalidRow(f"there is no column {min(unknown)} that takes values")
 
 
 def _claim_keys(cursor: duckdb.DuckDBPyConnection, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
@@ -91,19 +109,28 @@ def _create_keys(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 def _insert(
-    cursor: duckdb.DuckDBPyConnection, table: TableName, columns: tuple[Column, ...], rows: Sequence[Row]
+    cursor: duckdb.DuckDBPyConnection, table: TableName, columns: Sequence[Column], rows: Sequence[Row]
 ) -> None:
     """One statement for any number of rows: a list of values for each column, unnested side by side."""
-    values = ", ".join(f"unnest(CAST(? AS {duckdb_type(column.type)}[]))" for column in columns)
     names = ", ".join(quoted(column.name) for column in columns)
     target = f"{quoted(table.dataset)}.{quoted(table.name)}"
     try:
         cursor.execute(
-            f"INSERT INTO {target} ({names}) SELECT {values}",
+            f"INSERT INTO {target} ({names}) {_values(columns)}",
             [[_stored(column, row.get(column.name)) for row in rows] for column in columns],
         )
-    except (duckdb.ConstraintException, duckdb.ConversionException, duckdb.OutOfRangeException) as error:
+    except _ROWS_FAULT as error:
         raise InvalidRow(f"{table} does not take these rows: {_reason(error)}") from error
+
+
+def _values(columns: Sequence[Column]) -> str:
+    """The query of the values, which fails for one that is longer than declared, and for NULL in a REQUIRED field."""
+    lists = [f"unnest(CAST(? AS {duckdb_type(column.type)}[]))" for column in columns]
+    if not any(has_limits(column.type) for column in columns):
+        return f"SELECT {', '.join(lists)}"
+    named = ", ".join(f"{values} AS v{index}" for index, values in enumerate(lists))
+    checked = (stored_value(f"v{index}", column.type) for index, column in enumerate(columns))
+    return f"SELECT {', '.join(checked)} FROM (SELECT {named})"
 
 
 def _reason(error: duckdb.Error) -> str:

@@ -10,9 +10,9 @@ import duckdb
 import tenacity
 
 from warehouse.duckdb.append import append_rows
+from warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
 from warehouse.duckdb.file import DuckDBFile
 from warehouse.duckdb.translate.text import quoted
-from warehouse.duckdb.translate.typed import googlesql_type
 from warehouse.duckdb.translations import translations
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.errors import Cancelled, SqlError, TableNotFound, Transient, WarehouseError
@@ -34,6 +34,7 @@ class DuckDBWarehouse:
     def __init__(self, path: Path, patience: float = 30.0) -> None:
         self._file = DuckDBFile(path, self._prepare, patience)
         self._known: dict[TableName, tuple[Column, ...]] = {}
+        self._declared: Declared = {}
 
     def tables(self, dataset: str) -> list[TableName]:
         with self._cursor() as cursor:
@@ -44,17 +45,17 @@ class DuckDBWarehouse:
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         with self._cursor() as cursor:
-            return _columns(cursor, table)
+            return _columns(cursor, table, self._declared)
 
     def row_count(self, table: TableName) -> int:
         with self._cursor() as cursor:
-            _columns(cursor, table)
+            _described(cursor, table)
             [(count,)] = cursor.execute(f"SELECT count(*) FROM {_identifier(table)}").fetchall()
         return int(count)
 
     def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
         with self._cursor() as cursor:
-            _columns(cursor, table)
+            _described(cursor, table)
             return cursor.execute(f"SELECT * FROM {_identifier(table)} LIMIT {int(limit)}").fetchall()
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
@@ -63,11 +64,13 @@ class DuckDBWarehouse:
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(dataset)}")
 
     def run_script(self, statements: Sequence[Statement]) -> None:
-        def run(cursor: duckdb.DuckDBPyConnection) -> None:
+        def run(cursor: duckdb.DuckDBPyConnection) -> Declared:
+            declared = dict(self._declared)
             for statement in statements:
-                _run_statement(cursor, statement)
+                _run_statement(cursor, statement, declared)
+            return declared
 
-        self._in_transaction(run)
+        self._declared = self._in_transaction(run)
         self._known.clear()
 
     def build(self, table: TableName, query: Query, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
@@ -84,7 +87,9 @@ class DuckDBWarehouse:
         return Built(rows=rows, seconds=time.monotonic() - started)
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
-        return self._in_transaction(lambda cursor: append_rows(cursor, table, _columns(cursor, table), appends))
+        return self._in_transaction(
+            lambda cursor: append_rows(cursor, table, _columns(cursor, table, self._declared), appends)
+        )
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         def columns(read: TableName) -> tuple[Column, ...]:
@@ -100,12 +105,13 @@ class DuckDBWarehouse:
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         """While the file is open nobody else can change a table; before it was opened, others may have."""
         self._known.clear()
+        self._declared = declared_types(connection)
         prepare(connection)
 
     def _known_columns(self, cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
         """The table's columns, asked for once: many scripts read the same tables."""
         found = self._known.get(table)
-        return found if found is not None else self._known.setdefault(table, _columns(cursor, table))
+        return found if found is not None else self._known.setdefault(table, _columns(cursor, table, self._declared))
 
     def __enter__(self) -> Self:
         return self
@@ -151,13 +157,15 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
 
 
-def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement) -> None:
-    from warehouse.duckdb.translate.whole import translate_statement
+def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, declared: Declared) -> None:
+    from warehouse.duckdb.translate.whole import created_columns, translate_statement
 
     try:
         with _duckdb_errors():
-            for sql in translate_statement(statement, lambda table: _columns(cursor, table)):
+            for sql in translate_statement(statement, lambda table: _columns(cursor, table, declared)):
                 cursor.execute(sql)
+            if statement.target and (columns := created_columns(statement)) is not None:
+                keep_declared(cursor, statement.target, columns, declared)
     except SqlError as error:
         raise statement.located(error) from error
 
@@ -175,13 +183,25 @@ def _identifier(table: TableName) -> str:
     return f"{quoted(table.dataset)}.{quoted(table.name)}"
 
 
-def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
+def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName, declared: Declared) -> tuple[Column, ...]:
+    types = declared.get(table, {})
+    return tuple(
+        Column(
+            name,
+            type_of_column(type_, types.get(name)),
+            required=nullable == "NO",
+            default=default not in (None, "NULL"),
+        )
+        for name, type_, nullable, _, default, *_ in _described(cursor, table)
+    )
+
+
+def _described(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[tuple[Any, ...]]:
     """DESCRIBE looks one table up; `duckdb_columns()` goes through the whole catalogue (8 ms with 1,000 tables)."""
     try:
-        found = cursor.execute(f"DESCRIBE {_identifier(table)}").fetchall()
+        return cursor.execute(f"DESCRIBE {_identifier(table)}").fetchall()
     except duckdb.CatalogException as error:
         raise TableNotFound(table) from error
-    return tuple(Column(name, googlesql_type(type_), required=nullable == "NO") for name, type_, nullable, *_ in found)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from warehouse.errors import SqlError, TableNotFound
 from warehouse.memory import memory
 from warehouse.names import TableName
 from warehouse.query import Query
-from warehouse.types import Column, parse_type
+from warehouse.types import Column, has_values, parse_type
 
 Columns = Callable[[TableName], tuple[Column, ...]]
 
@@ -91,8 +91,9 @@ def _translate(query: Query, columns: Columns) -> Translation:
 
 
 def note(key: str, made: Translation) -> None:
-    """Have the next process know the translation, unless it is one that cannot be stored."""
-    if isinstance(made.sql, str):
+    """Have the next process know the translation, unless it cannot be stored or its types cannot be read again."""
+    columns = [*made.columns, *(column for columns in made.read.values() for column in columns)]
+    if isinstance(made.sql, str) and all(has_values(column.type) for column in columns):
         read = [[table.dataset, table.name, _as_json(columns)] for table, columns in made.read.items()]
         memory.note("duckdb", key, {"sql": made.sql, "columns": _as_json(made.columns), "read": read})
 

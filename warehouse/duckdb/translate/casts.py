@@ -5,6 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functio
 
 from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.literals import from_local
+from warehouse.duckdb.translate.storing import within_length
 from warehouse.duckdb.translate.text import attempt, bind, string_sql
 from warehouse.duckdb.translate.typed import STRING, Typed, duckdb_type, field_names
 from warehouse.duckdb.translate.typed import field_names as names_of
@@ -212,10 +213,8 @@ def _q(name: str) -> str:
 
 def _parameterized(value: Typed, to: SqlType, *, safe: bool) -> Typed:
     if to.name == "STRING" or to.name == "BYTES":
-        length = "length" if to.name == "STRING" else "octet_length"
         failure = f"NULL::{duckdb_type(value.type)}" if safe else f"error('{to} has maximum length {to.parameters[0]}')"
-        template = f"CASE WHEN {length}({{x}}) > {to.parameters[0]} THEN {failure} ELSE {{x}} END"
-        return Typed(bind(template, x=value.sql), value.type)
+        return Typed(within_length(value.sql, to, failure), value.type)
     sql = f"CAST(CAST({value.sql} AS {duckdb_type(to)}) AS DECIMAL(38,9))"
     return Typed(attempt(sql) if safe else sql, value.type)
 

@@ -13,11 +13,13 @@ from warehouse.duckdb.translate.sources import check_project
 from warehouse.duckdb.translate.storing import stored_value
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.text import quoted
-from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.duckdb.translate.typed import Typed, duckdb_type, plain
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
 from warehouse.type_syntax import type_of
-from warehouse.types import Column, SqlType
+from warehouse.types import Column
+
+_CONSTRAINTS = (exp.NotNullColumnConstraint, exp.DefaultColumnConstraint, exp.Properties)
 
 
 def translated(tree: exp.Expr, script: Script) -> list[str]:
@@ -35,6 +37,13 @@ def translated(tree: exp.Expr, script: Script) -> list[str]:
     if isinstance(tree, exp.Query):
         return [queries.query(tree, Scope(script)).sql]
     return unsupported(script.text, tree, f"{tree.sql('bigquery').split(maxsplit=1)[0].upper()} statement")
+
+
+def listed_columns(tree: exp.Expr, script: Script) -> tuple[Column, ...] | None:
+    """The columns that a CREATE TABLE lists, none if it takes those of its query; None for any other statement."""
+    if not isinstance(tree, exp.Create) or tree.args.get("kind") != "TABLE":
+        return None
+    return tuple(_columns(tree.this, script)) if isinstance(tree.this, exp.Schema) else ()
 
 
 def _schema(tree: exp.Create, script: Script) -> str:
@@ -62,13 +71,13 @@ def _create(tree: exp.Create, script: Script) -> list[str]:
     if tree.expression is None:
         if schema is None:
             wrong(script.text, tree, "CREATE TABLE needs columns or AS")
-        return [f"{word} {table} ({_definitions(_columns(schema, script))})"]
+        return [f"{word} {table} ({_definitions(schema, script)})"]
     relation = queries.query(tree.expression, Scope(script))
     if schema is None:
         return [f"{word} {table} AS {_as_columns(relation, [_column(c) for c in relation.columns], script, tree)}"]
     declared = _columns(schema, script)
     return [
-        f"{word} {table} ({_definitions(declared)})",
+        f"{word} {table} ({_definitions(schema, script)})",
         f"INSERT INTO {table} {_as_columns(relation, declared, script, tree)}",
     ]
 
@@ -86,16 +95,33 @@ def _columns(schema: exp.Schema, script: Script) -> list[Column]:
             unsupported(script.text, part, f"{part.sql('bigquery')} in CREATE TABLE")
         kinds = [constraint.args["kind"] for constraint in part.args.get("constraints") or ()]
         required = any(isinstance(kind, exp.NotNullColumnConstraint) for kind in kinds)
-        if any(not isinstance(kind, exp.NotNullColumnConstraint | exp.Properties) for kind in kinds):
-            unsupported(script.text, part, "a column's constraint other than NOT NULL")
+        if any(not isinstance(kind, _CONSTRAINTS) for kind in kinds):
+            unsupported(script.text, part, "a column's constraint other than NOT NULL and DEFAULT")
         columns.append(Column(part.name, type_of(part.args["kind"]), required))
     if len(unique([column.name for column in columns])) != len({column.name.casefold() for column in columns}):
         wrong(script.text, schema, "two columns have one name")
     return columns
 
 
-def _definitions(columns: list[Column]) -> str:
-    return ", ".join(f"{quoted(c.name)} {duckdb_type(c.type)}{' NOT NULL' if c.required else ''}" for c in columns)
+def _definitions(schema: exp.Schema, script: Script) -> str:
+    pairs = zip(schema.expressions, _columns(schema, script), strict=True)
+    return ", ".join(_definition(column, _default(part, column, script)) for part, column in pairs)
+
+
+def _definition(column: Column, default: str) -> str:
+    return f"{quoted(column.name)} {duckdb_type(column.type)}{default}{' NOT NULL' if column.required else ''}"
+
+
+def _default(part: exp.ColumnDef, column: Column, script: Script) -> str:
+    """https://cloud.google.com/bigquery/docs/default-values"""
+    found = part.find(exp.DefaultColumnConstraint)
+    if found is None:
+        return ""
+    value = Scope(script).compile(found.this)
+    given = coerce(value, plain(column.type))
+    if given is None:
+        wrong(script.text, found, f"column {column.name} is {column.type}, its default is {value.type}")
+    return f" DEFAULT {stored_value(given.sql, column.type)}"
 
 
 def _as_columns(relation: Relation, columns: list[Column], script: Script, node: exp.Expr) -> str:
@@ -104,16 +130,12 @@ def _as_columns(relation: Relation, columns: list[Column], script: Script, node:
         wrong(script.text, node, f"the query gives {len(relation.columns)} columns, the table has {len(columns)}")
     texts = []
     for found, column in zip(relation.columns, columns, strict=True):
-        plain = _unsized(column.type)
-        value = coerce(Typed(found.value.sql, found.value.type, found.value.literal, found.value.parts), plain)
+        given = Typed(found.value.sql, found.value.type, found.value.literal, found.value.parts)
+        value = coerce(given, plain(column.type))
         if value is None:
             wrong(script.text, node, f"column {column.name} is {column.type}, the query gives {found.value.type}")
-        texts.append(f"{stored_value(value.sql, plain)} AS {quoted(column.name)}")
+        texts.append(f"{stored_value(value.sql, column.type)} AS {quoted(column.name)}")
     return f"SELECT {', '.join(texts)} FROM ({relation.sql})"
-
-
-def _unsized(type_: SqlType) -> SqlType:
-    return SqlType(type_.name) if type_.parameters else type_
 
 
 def _known(target: exp.Table, script: Script) -> tuple[Column, ...]:
@@ -153,9 +175,9 @@ def _values(node: exp.Values, columns: list[Column], script: Script) -> str:
         values = []
         for part, column in zip(parts, columns, strict=True):
             value = scope.compile(part)
-            found = coerce(value, _unsized(column.type))
+            found = coerce(value, plain(column.type))
             if found is None:
                 wrong(script.text, part, f"column {column.name} is {column.type}, the value is {value.type}")
-            values.append(stored_value(found.sql, _unsized(column.type)))
+            values.append(stored_value(found.sql, column.type))
         rows.append(f"({', '.join(values)})")
     return f"VALUES {', '.join(rows)}"

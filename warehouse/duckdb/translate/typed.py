@@ -10,7 +10,7 @@ from typing import Any
 
 from warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse.errors import UnsupportedSql
-from warehouse.types import Column, SqlType, array_of, parse_type, struct_of
+from warehouse.types import SCALARS, Column, SqlType, array_of, parse_type, struct_of
 
 INT64, FLOAT64, NUMERIC, BOOL = SqlType("INT64"), SqlType("FLOAT64"), SqlType("NUMERIC"), SqlType("BOOL")
 
@@ -70,6 +70,8 @@ def duckdb_type(type_: SqlType) -> str:
     if type_.name == "STRUCT":
         fields = zip(field_names(type_), type_.fields, strict=True)
         return f"STRUCT({', '.join(f'{quoted(name)} {duckdb_type(field.type)}' for name, field in fields)})"
+    if type_.name not in SCALARS:
+        raise UnsupportedSql(f"GoogleSQL has no type {type_}", hint="give the table's column another type")
     if type_.name not in _DUCKDB_OF:
         raise UnsupportedSql(f"the embedded engine has no {type_.name}", hint="this script needs BigQuery")
     if type_.name == "NUMERIC" and type_.parameters:
@@ -80,13 +82,17 @@ def duckdb_type(type_: SqlType) -> str:
 
 @lru_cache(1000)
 def googlesql_type(description: str) -> SqlType:
-    """The GoogleSQL type of a column that DuckDB describes so."""
+    """The GoogleSQL type of a column that DuckDB describes so; the description itself, where GoogleSQL has none."""
     if description in _GOOGLESQL_OF:
         return SqlType(_GOOGLESQL_OF[description])  # most are, and need no parser
     from sqlglot import exp
+    from sqlglot.errors import ParseError
 
-    tree = exp.DataType.build(description, dialect="duckdb")
-    return _without_default_scale(parse_type(tree.sql("bigquery")))
+    try:
+        tree = exp.DataType.build(description, dialect="duckdb")
+        return _without_default_scale(parse_type(tree.sql("bigquery")))
+    except (ParseError, ValueError):
+        return SqlType(description)
 
 
 def _without_default_scale(type_: SqlType) -> SqlType:

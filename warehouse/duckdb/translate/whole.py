@@ -11,6 +11,7 @@ from warehouse.duckdb.translate import values as values
 from warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
 from warehouse.duckdb.translate.syntax import parse_by_name
 from warehouse.query import Query, Statement
+from warehouse.types import Column
 
 
 def answer(query: Query, columns: Columns) -> Relation:
@@ -25,3 +26,11 @@ def translate_statement(statement: Statement, columns: Columns) -> list[str]:
 
     [tree] = parse_by_name(statement.text)
     return translated(tree, Script(statement.text, columns, statement.own))
+
+
+def created_columns(statement: Statement) -> tuple[Column, ...] | None:
+    """The columns that a CREATE TABLE lists, none if it takes those of its query; None for any other statement."""
+    from warehouse.duckdb.translate.statements import listed_columns
+
+    [tree] = parse_by_name(statement.text)
+    return listed_columns(tree, Script(statement.text, lambda _: (), statement.own))

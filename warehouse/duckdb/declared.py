@@ -1,0 +1,51 @@
+"""The types that a script declared: DuckDB itself forgets the length of a STRING, and NOT NULL in a STRUCT."""
+
+import duckdb
+
+from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type
+from warehouse.names import TableName
+from warehouse.types import Column, SqlType, parse_type
+
+_TYPES = "_warehouse.column_types"
+
+Declared = dict[TableName, dict[str, SqlType]]
+"""By table and column name, only where a declared type says more than DuckDB's."""
+
+
+def declared_types(connection: duckdb.DuckDBPyConnection) -> Declared:
+    """All that the file holds."""
+    try:
+        rows = connection.execute(f"SELECT dataset, table_name, column_name, type FROM {_TYPES}").fetchall()
+    except duckdb.CatalogException:  # none was ever declared
+        return {}
+    found: Declared = {}
+    for dataset, table, column, text in rows:
+        found.setdefault(TableName(dataset, table), {})[column] = parse_type(text)
+    return found
+
+
+def keep_declared(
+    cursor: duckdb.DuckDBPyConnection, table: TableName, columns: tuple[Column, ...], declared: Declared
+) -> None:
+    """Note the types of a new table's columns, in `declared` and in the transaction that `cursor` is in."""
+    kept = {column.name: column.type for column in columns if _says_more(column.type)}
+    if not kept and table not in declared:
+        return
+    declared[table] = kept
+    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_TYPES.partition('.')[0]}")
+    cursor.execute(
+        f"CREATE TABLE IF NOT EXISTS {_TYPES} (dataset VARCHAR, table_name VARCHAR, column_name VARCHAR, type VARCHAR)"
+    )
+    cursor.execute(f"DELETE FROM {_TYPES} WHERE dataset = ? AND table_name = ?", [table.dataset, table.name])
+    for name, type_ in kept.items():
+        cursor.execute(f"INSERT INTO {_TYPES} VALUES (?, ?, ?, ?)", [table.dataset, table.name, name, str(type_)])
+
+
+def type_of_column(description: str, declared: SqlType | None) -> SqlType:
+    """The column's type: what was declared, unless the table has become another one since."""
+    found = googlesql_type(description)
+    return declared if declared is not None and googlesql_type(duckdb_type(declared)) == found else found
+
+
+def _says_more(type_: SqlType) -> bool:
+    return googlesql_type(duckdb_type(type_)) != type_

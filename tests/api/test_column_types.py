@@ -159,7 +159,7 @@ def test_limits_end_with_the_table_that_had_them(tmp_path: Path) -> None:
 
 
 def test_a_column_left_out_gets_its_default_value(typed: Served) -> None:
-    rows = [{"id": 1}, {"id": 2, "kind": "old"}, {"id": 3, "stock": None}, {"id": 4, "stock": 0}]
+    rows: list[dict[str, Any]] = [{"id": 1}, {"id": 2, "kind": "old"}, {"id": 3, "stock": None}, {"id": 4, "stock": 0}]
     answer = typed.client.post("/with_defaults", json=rows)
     assert answer.status_code == 201, answer.text
     assert answer.json() == [{**row, "note": None} for row in rows]  # only the table knows its default values
@@ -201,12 +201,13 @@ def test_types_that_only_the_engine_has_are_left_out_of_the_document(typed: Serv
     assert names == ["id"]
     assert list(post["requestBody"]["content"]["application/json"]["schema"]["items"]["properties"]) == ["id"]
     shown = {it["name"]: it["type"] for it in typed.client.get("/foreigners").json()["columns"]}
-    assert shown == {"id": "INT64", **{name: duckdb.sqltype(kind).__str__() for name, kind in FOREIGN.items()}}
+    assert shown == {"id": "INT64"} | {name: str(duckdb.sqltype(kind)) for name, kind in FOREIGN.items()}
 
 
 def test_a_table_with_such_columns_takes_rows_without_them(typed: Served) -> None:
     answer = typed.client.post("/foreigners?id=1")
-    assert (answer.status_code, answer.json()) == (201, {"id": 1} | dict.fromkeys(FOREIGN))
+    nothing: dict[str, Any] = dict.fromkeys(FOREIGN)
+    assert (answer.status_code, answer.json()) == (201, {"id": 1, **nothing})
     for name in FOREIGN:
         assert post(typed, "/foreigners", {"id": 2, name: "1"}) == (422, [(name, "unsupported-type")])
         assert typed.client.post(f"/foreigners?{urlencode({name: '1'})}").status_code == 422

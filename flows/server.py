@@ -1,20 +1,26 @@
 """Prefect's server for a laptop: found where Prefect's settings say, else started in the background.
 
-`python -m flows.server start` starts one if none answers; `python -m flows.server stop` ends the one that it started;
-`python -m flows.server url` prints where it is.
+`python -m flows.server start` starts one if none answers; `python -m flows.server url` prints where it is. `flows.stop`
+ends the one that was started here.
 """
 
 import os
-import subprocess
+import re
 import sys
-import time
-import urllib.error
-import urllib.request
+from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from flows import background
+from flows.ports import taken
+from flows.streams import make_lenient
 
 LOCAL_URL = "http://127.0.0.1:4200/api"
-PATIENCE_SECONDS = 120
-_STARTED = Path(".data/prefect-server-started")
+PATIENCE_SECONDS = 300.0
+"""For a server that starts on a busy machine. Nobody waits so long for one that has ended: that is seen at once."""
+BACKGROUND = "prefect-server"
 
 
 class NoServer(Exception):
@@ -23,28 +29,24 @@ class NoServer(Exception):
 
 def start() -> None:
     """See to it that a Prefect server answers. Raises NoServer."""
-    if _answers(os.environ.get("PREFECT_API_URL") or LOCAL_URL):
+    url = _probable_url()
+    if answers(url):
         return
-    url = configured_url()
-    if url != LOCAL_URL:
-        if not _answers(url):
-            raise NoServer(f"no Prefect server answers at {url}, where Prefect's settings say it is")
-        return
-    print(f"starting a Prefect server at {LOCAL_URL.removesuffix('/api')}, which takes a few seconds", flush=True)
-    _STARTED.parent.mkdir(parents=True, exist_ok=True)
-    _STARTED.touch()
-    _prefect("server", "start", "--background")
-    _wait_for(url)
+    command = server_command(url)
+    if not background.running(BACKGROUND):
+        refuse_taken_port(url)
+        print(f"starting a Prefect server at {url.removesuffix('/api')}, which takes a few seconds", flush=True)
+        _start_in_background(command, url)
+    wait_for_server(url, BACKGROUND)
 
 
-def stop() -> None:
-    """End the server that `start` started, if there is one."""
-    if _STARTED.exists():
-        _prefect("server", "stop")
-        _STARTED.unlink()
-        print("stopped the Prefect server")
-    else:
-        print("nothing to stop: no server was started here")
+def _start_in_background(command: list[str], url: str) -> None:
+    try:
+        background.start(BACKGROUND, command, server_environment(url))
+    except background.AlreadyRunning:
+        return  # somebody else was quicker
+    except OSError as error:
+        raise NoServer(f"the Prefect server cannot be started: {error}") from error
 
 
 def show_url() -> None:
@@ -56,36 +58,99 @@ def configured_url() -> str:
     """Where Prefect's settings say that its API is; on this machine if they say nothing."""
     from prefect.settings import get_current_settings
 
-    return get_current_settings().api.url or LOCAL_URL
+    return (get_current_settings().api.url or LOCAL_URL).rstrip("/")
 
 
-def _prefect(*arguments: str) -> None:
-    """Run Prefect's command line, and show what it prints only if it fails. Raises NoServer."""
-    done = subprocess.run([sys.executable, "-m", "prefect", *arguments], capture_output=True, text=True, check=False)  # noqa: S603 (fixed words)
-    if done.returncode != 0:
-        raise NoServer(f"`prefect {' '.join(arguments)}` failed:\n{done.stdout}{done.stderr}".rstrip())
+def server_command(url: str) -> list[str]:
+    """The command that starts a server which answers at `url`. It asks no question and switches no profile, both of which
+    Prefect does on a terminal. Raises NoServer if `url` is not one of this machine."""
+    parts = urlsplit(url)
+    if parts.hostname not in {"127.0.0.1", "localhost", "::1"} or not parts.port or parts.path != "/api":
+        raise NoServer(f"no Prefect server answers at {url}, where Prefect's settings say it is")
+    words = ["--no-prompt", "server", "start", "--host", parts.hostname, "--port", str(parts.port)]
+    return [sys.executable, "-m", "prefect", *words]
 
 
-def _wait_for(url: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not _answers(url):
-        if time.monotonic() > deadline:
-            raise NoServer(f"the Prefect server at {url} did not answer within {PATIENCE_SECONDS} s")
-        time.sleep(0.2)
+def server_environment(url: str) -> dict[str, str]:
+    """The environment of a server at `url`: its UI has to know where it is."""
+    return {**os.environ, "PREFECT_API_URL": url, "PREFECT_CLI_PROMPT": "false"}
 
 
-def _answers(url: str) -> bool:
+def refuse_taken_port(url: str) -> None:
+    """Raises NoServer if the port of `url` has been taken by something that does not answer as Prefect does. A server
+    that is slow is waited for."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 0
+    if not (why := taken(host, port)):
+        return
+    if _is_silent(url):
+        print(f"port {port} {why}, which does not answer so far; waiting for it", flush=True)
+        if background.wait_until(lambda: answers(url), PATIENCE_SECONDS):
+            return
+    other = f"PREFECT_API_URL=http://{parts.netloc.rpartition(':')[0]}:{port + 100}/api"
+    raise NoServer(
+        f"port {port} {why}, and no Prefect server answers there. End that, or choose another port for Prefect's server:"
+        f" `export {other}`, or `.venv/bin/prefect config set {other}` for good"
+    )
+
+
+def wait_for_server(url: str, name: str) -> None:
+    """Wait until the server answers that was started in the background as `name`. Raises NoServer."""
+
+    def has_ended() -> bool:
+        return background.running(name) is None
+
+    background.wait_until(lambda: answers(url) or has_ended(), PATIENCE_SECONDS)
+    if not answers(url):
+        what = "ended" if has_ended() else f"did not answer within {PATIENCE_SECONDS:g} s"
+        raise NoServer(
+            f"the Prefect server at {url} {what}. All that it printed is in {background.log_of(name)}, which ends with:\n"
+            f"{background.last_lines(name)}"
+        )
+
+
+def answers(url: str) -> bool:
+    """Whether a Prefect API answers at `url`."""
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=2) as response:  # noqa: S310 (a URL from the settings)
-            return bool(response.status == 200)
-    except urllib.error.HTTPError as error:
-        return url != LOCAL_URL and error.code in (401, 403, 404)  # it wants a key first, as Prefect Cloud does
-    except (OSError, ValueError):
+        with urlopen(f"{url}/health", timeout=5) as response:  # noqa: S310 (a URL from the settings)
+            return bool(response.read(10).strip() == b"true")
+    except HTTPError as error:
+        return not _is_local(url) and error.code in (401, 403, 404)  # it wants a key first, as Prefect Cloud does
+    except (OSError, HTTPException, ValueError):
         return False
 
 
-if __name__ == "__main__":
+def _is_silent(url: str) -> bool:
+    """Whether who listens at `url` takes the question and gives no answer, as a server does that is busy."""
     try:
-        {"start": start, "stop": stop, "url": show_url}[sys.argv[1]]()
+        urlopen(f"{url}/health", timeout=5).close()  # noqa: S310 (a URL from the settings)
+    except TimeoutError:
+        return True
+    except URLError as error:
+        return isinstance(error.reason, TimeoutError)
+    except (OSError, HTTPException):
+        return False
+    return False
+
+
+def _is_local(url: str) -> bool:
+    return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
+
+
+def _probable_url() -> str:
+    """What `configured_url` answers; without Prefect, whose import takes two seconds, where only one answer is possible."""
+    if url := os.environ.get("PREFECT_API_URL"):
+        return url.rstrip("/")
+    home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")
+    places = [Path(os.environ.get("PREFECT_PROFILES_PATH") or home / "profiles.toml"), Path(".env")]
+    texts = [place.read_text(errors="replace") for place in places if place.is_file()]
+    said = {url for text in texts for url in re.findall(r"PREFECT_API_URL\W+([^\"'\s]+)", text)}
+    return LOCAL_URL if said <= {LOCAL_URL} else configured_url()
+
+
+if __name__ == "__main__":
+    make_lenient()
+    try:
+        {"start": start, "url": show_url}[sys.argv[1]]()
     except NoServer as error:
         sys.exit(f"error: {error}")

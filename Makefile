@@ -34,7 +34,7 @@ serve: $(READY) ## Prefect's server, a worker and the API on this machine, until
 	@$(BIN)/python -m flows.serve
 
 stop: ## end what was started in the background
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m flows.server stop; else echo "nothing to stop"; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m flows.stop; else echo "nothing to stop"; fi
 
 test: $(READY) ## run the tests
 	@$(BIN)/pytest -q -n 2 -m "not slow"

@@ -1,8 +1,8 @@
 """Processes that outlive the command that starts them: whether they live, what they print, and their end.
 
-Each has a file `.data/NAME.pid` with its process id, and holds a lock on it for as long as it lives. The operating system
-frees the lock when the process ends, however it ends: neither a file that a power cut left behind nor another program
-that has the number by now is taken for it. What it prints is in `.data/NAME.log`.
+Each has a file `.data/NAME.pid` with its process id, and holds a lock on it for as long as it lives. The operating
+system frees the lock when the process ends, however it ends: neither a file that a power cut left behind nor another
+program that has the number by now is taken for it. What it prints is in `.data/NAME.log`.
 """
 
 import fcntl
@@ -64,15 +64,17 @@ def running(name: str) -> int | None:
     return None
 
 
-def stop(name: str, patience: float = 30.0) -> bool:
-    """End the process and what it started: asked first, and after `patience` seconds made to. Answers whether it ran."""
+def stop(name: str, patience: float = 40.0) -> bool:
+    """End the process and what it started: asked first, after `patience` seconds made to. Answers whether it ran."""
     process = running(name)
     if not process:
         return False
     with suppress(ProcessLookupError):
         os.kill(process, signal.SIGTERM)
-    wait_until(lambda: running(name) is None, patience)
-    with suppress(ProcessLookupError, PermissionError):  # macOS forbids to signal what has ended
+    if not wait_until(lambda: running(name) is None, patience):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    with suppress(ProcessLookupError, PermissionError):  # macOS forbids to signal a group of which nobody is left
         os.killpg(process, signal.SIGKILL)
     wait_until(lambda: running(name) is None, patience)
     return True

@@ -1,7 +1,8 @@
 """`python -m flows.serve`: Prefect's server, a worker and the API on this machine, until Ctrl-C.
 
-A server that answers already is used and left running. Whatever was started here is stopped in the end, the server
-last; if one of the three ends by itself, so do the others.
+A server that answers already is used and left running. Whatever was started here is ended in the end, however that
+comes: Ctrl-C, SIGTERM, a closed terminal, the end of one of the three; if this process is killed, a guard does it
+(`serve_end`).
 """
 
 import os
@@ -9,20 +10,28 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from types import FrameType
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, TextIO
 from urllib.request import urlopen
 
+from flows import background, server
 from flows.pools import LOCAL_TYPE
-from flows.server import configured_url
-from flows.settings import read_settings
-from pipeline.contract import names_of
+from flows.ports import taken
+from flows.serve_end import API, GUARD, NO_NEED, SERVER, WORKER, end_all, end_runs, worker_name
+from flows.settings import SettingError, read_settings
+from flows.streams import make_lenient
+from pipeline.contract import ProjectNameError, names_of
 
-PATIENCE_SECONDS = 120.0
-STOP_SECONDS = 30.0
-Process = subprocess.Popen[bytes]
+if TYPE_CHECKING:
+    from prefect.client.orchestration import SyncPrefectClient
+
+NAME = "serve"
+PATIENCE_SECONDS = 300.0
+"""For a part that starts on a busy machine; that one has ended is seen at once."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class NotServed(Exception):
@@ -31,101 +40,150 @@ class NotServed(Exception):
 
 def main() -> int:
     """Start everything, say where it is, and wait. Answers the exit code."""
-    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(asked_to_stop, _as_interrupt)
+    make_lenient()
+    _on_signals(_interrupt)
     try:
-        with ExitStack() as running:
-            _serve(running)
-    except NotServed as error:
+        with background.held(NAME):
+            _serve(server.configured_url())
+    except (NotServed, SettingError, ProjectNameError, server.NoServer, background.AlreadyRunning, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nstopped")
+        print("stopped")
     return 0
 
 
-def _serve(running: ExitStack) -> None:
-    url = configured_url()
-    environment = {**os.environ, "PREFECT_API_URL": url}
-    processes = {}
-    if not _is_up(f"{url}/health"):
-        print("starting Prefect's server (about 20 s the first time)", flush=True)
-        processes["Prefect's server"] = running.enter_context(_started(environment, *_server_command(url)))
-        _wait_for(f"{url}/health", processes)
-    _deploy(environment)
-    address = f"http://{environment.get('API_HOST', '127.0.0.1')}:{environment.get('API_PORT', '8000')}"
-    pool = names_of(read_settings().folder).local_pool
-    processes["the worker"] = running.enter_context(
-        _started(environment, "prefect", "worker", "start", "--type", LOCAL_TYPE, "--pool", pool, "--name", "serve")
-    )
-    processes["the API"] = running.enter_context(_started(environment, "api"))
-    _wait_for(f"{address}/health/live", processes)
-    print(f"\nPrefect  {url.removesuffix('/api')}\nAPI      {address}   pages {address}/schema")
-    print(f"\nTry      curl -X POST {address}/run\nCtrl-C stops everything.", flush=True)
-    while True:
-        _check(processes)
-        time.sleep(0.5)
+class Parts:
+    """The parts that were started here, and what they print."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._processes: dict[str, background.Process] = {}
+        self._logs: list[TextIO] = []
+
+    def start(self, name: str, command: list[str]) -> None:
+        """Start a part."""
+        self._processes[name] = background.start(name, command, self._environment)
+        self._logs.append(background.log_of(name).open(encoding="utf-8", errors="replace"))
+
+    def look(self) -> None:
+        """Show what the parts have printed since. Raises NotServed if one has ended."""
+        codes = {name: process.poll() for name, process in self._processes.items()}
+        for log in self._logs:
+            sys.stdout.write(log.read())
+        sys.stdout.flush()
+        for name, code in codes.items():
+            if code is not None:
+                log_file = background.log_of(name)
+                raise NotServed(f"{name} ended with exit code {code}; its last lines are above, all are in {log_file}")
+
+    def wait_until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for it, and look after the parts meanwhile. Raises NotServed."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            self.look()
+            if time.monotonic() > deadline:
+                raise NotServed(f"{what} did not answer within {PATIENCE_SECONDS:g} s")
+            time.sleep(0.1)
 
 
-def _server_command(url: str) -> list[str]:
-    host, port = urlsplit(url).hostname, urlsplit(url).port
-    if host not in {"127.0.0.1", "localhost"} or not port:
-        raise NotServed(f"no Prefect server answers at {url}, where Prefect's settings say it is")
-    return ["prefect", "server", "start", "--host", host, "--port", str(port)]
+def _serve(url: str) -> None:
+    host, port = os.environ.get("API_HOST") or "127.0.0.1", os.environ.get("API_PORT") or "8000"
+    address = f"http://{host}:{port}"
+    environment = {**server.server_environment(url), "PYTHONUNBUFFERED": "1"}
+    _clear_up(url)
+    _refuse_taken_port(host, port)
+    server_is_there = server.answers_or_is_waited_for(url)
+    with _guarded(url, environment):
+        parts = Parts(environment)
+        if not server_is_there:
+            print("starting Prefect's server (about 20 s the first time)", flush=True)
+            parts.start(SERVER, server.server_command(url))
+            parts.wait_until(lambda: server.answers(url), f"Prefect's server at {url}")
+        _deploy(environment)
+        end_runs(url)
+        _start_worker(parts, url)
+        parts.start(API, [sys.executable, "-m", "api"])
+        parts.wait_until(lambda: _is_up(f"{address}/health/live"), f"the API at {address}")
+        print(f"\nPrefect  {url.removesuffix('/api')}\nAPI      {address}   pages {address}/schema")
+        print(f"\nTry      curl -X POST {address}/run\nCtrl-C stops everything.", flush=True)
+        while True:
+            parts.look()
+            time.sleep(0.5)
 
 
-def _deploy(environment: Mapping[str, str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "deploy"], env=environment, capture_output=True, text=True, check=False
-    )
+def _clear_up(url: str) -> None:
+    """End what an earlier serve that was killed has left running, or wait until its guard has done so."""
+    if background.running(GUARD):
+        print("an earlier `make serve` is still being ended; waiting for that", flush=True)
+        background.wait_until(lambda: background.running(GUARD) is None, PATIENCE_SECONDS)
+    if end_all(url):
+        print("ended what an earlier `make serve` had left running", flush=True)
+
+
+def _refuse_taken_port(host: str, port: str) -> None:
+    if not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise NotServed(f"API_PORT is {port!r}: write the number of a port, such as 8000")
+    if why := taken(host, int(port)):
+        raise NotServed(f"port {port} {why}. End that, or choose another port for the API: API_PORT={int(port) + 1}")
+
+
+@contextmanager
+def _guarded(url: str, environment: dict[str, str]) -> Iterator[None]:
+    """What is started in the `with` block is ended after it, by a guard if this process is killed."""
+    command = [sys.executable, "-m", "flows.serve_end"]
+    guard = background.start(GUARD, command, environment, stdin=subprocess.PIPE)
+    try:
+        yield
+    finally:
+        _on_signals(signal.SIG_IGN)
+        print("\nstopping the API, the worker with the refresh that it runs, and Prefect's server", flush=True)
+        end_all(url)
+        guard.communicate(NO_NEED)
+
+
+def _deploy(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "flows.cli", "deploy"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
     if done.returncode != 0:
         raise NotServed(f"`refresh deploy` failed:\n{done.stdout}{done.stderr}".rstrip())
 
 
-@contextmanager
-def _started(environment: Mapping[str, str], *command: str) -> Iterator[Process]:
-    """Run a module of Python in a process group of its own, so that Ctrl-C reaches it only through us."""
-    process = subprocess.Popen([sys.executable, "-m", *command], env=environment, start_new_session=True)  # noqa: S603 (our own words)
-    try:
-        yield process
-    finally:
-        _stop(process)
+def _start_worker(parts: Parts, url: str) -> None:
+    """Start the worker, and wait until Prefect's server has heard of it."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    pool = names_of(read_settings().folder).local_pool
+    words = ["worker", "start", "--type", LOCAL_TYPE, "--pool", pool, "--name", worker_name()]
+    with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+        before = _heartbeat(client, pool)
+        parts.start(WORKER, [sys.executable, "-m", "prefect", "--no-prompt", *words])
+        parts.wait_until(lambda: _heartbeat(client, pool) != before, "the worker")
 
 
-def _stop(process: Process) -> None:
-    """End the process and what it started: asked first, then made to."""
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _wait_for(url: str, processes: Mapping[str, Process]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not _is_up(url):
-        _check(processes)
-        if time.monotonic() > deadline:
-            raise NotServed(f"{url} did not answer within {PATIENCE_SECONDS:g} s")
-        time.sleep(0.1)
-
-
-def _check(processes: Mapping[str, Process]) -> None:
-    for name, process in processes.items():
-        if process.poll() is not None:
-            raise NotServed(f"{name} ended with exit code {process.returncode}; its last lines are above")
+def _heartbeat(client: "SyncPrefectClient", pool: str) -> datetime | None:
+    """When the server heard last of the worker of this folder; None if never."""
+    workers = client.read_workers_for_work_pool(pool)
+    return next((worker.last_heartbeat_time for worker in workers if worker.name == worker_name()), None)
 
 
 def _is_up(url: str) -> bool:
     try:
-        with urlopen(url, timeout=2) as answer:  # noqa: S310 (an address of this machine)
+        with urlopen(url, timeout=5) as answer:  # noqa: S310 (an address of this machine)
             return bool(answer.status == 200)
     except OSError:
         return False
 
 
-def _as_interrupt(_: int, __: FrameType | None) -> None:
+def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    """What Ctrl-C, SIGTERM and the end of the terminal do; after `nohup` the last one does nothing."""
+    for number in _SIGNALS:
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _interrupt(_: int, __: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 

@@ -20,7 +20,8 @@ from flows.streams import make_lenient
 LOCAL_URL = "http://127.0.0.1:4200/api"
 PATIENCE_SECONDS = 300.0
 """For a server that starts on a busy machine. Nobody waits so long for one that has ended: that is seen at once."""
-BACKGROUND = "prefect-server"
+BACKGROUND = "prefect-server-"
+"""With the port after it, the name of a server in the background."""
 
 
 class NoServer(Exception):
@@ -30,23 +31,28 @@ class NoServer(Exception):
 def start() -> None:
     """See to it that a Prefect server answers. Raises NoServer."""
     url = _probable_url()
-    if answers(url):
+    if answers_or_is_waited_for(url):
         return
-    command = server_command(url)
-    if not background.running(BACKGROUND):
-        refuse_taken_port(url)
-        print(f"starting a Prefect server at {url.removesuffix('/api')}, which takes a few seconds", flush=True)
-        _start_in_background(command, url)
-    wait_for_server(url, BACKGROUND)
-
-
-def _start_in_background(command: list[str], url: str) -> None:
+    print(f"starting a Prefect server at {url.removesuffix('/api')}, which takes a few seconds", flush=True)
     try:
-        background.start(BACKGROUND, command, server_environment(url))
+        background.start(_name(url), server_command(url), server_environment(url))
     except background.AlreadyRunning:
-        return  # somebody else was quicker
+        pass  # somebody else was quicker
     except OSError as error:
         raise NoServer(f"the Prefect server cannot be started: {error}") from error
+    _wait_for(url)
+
+
+def answers_or_is_waited_for(url: str) -> bool:
+    """Whether a server answers at `url`: at once, or late since it is busy or just starts. If not, one can be started.
+    Raises NoServer if none can, or if one ends while it is waited for."""
+    if answers(url):
+        return True
+    server_command(url)
+    if background.running(_name(url)):
+        _wait_for(url)
+        return True
+    return _waited_for_what_has_its_port(url)
 
 
 def show_url() -> None:
@@ -62,8 +68,8 @@ def configured_url() -> str:
 
 
 def server_command(url: str) -> list[str]:
-    """The command that starts a server which answers at `url`. It asks no question and switches no profile, both of which
-    Prefect does on a terminal. Raises NoServer if `url` is not one of this machine."""
+    """The command that starts a server which answers at `url`. It asks no question and switches no profile, both of
+    which Prefect does on a terminal. Raises NoServer if `url` is not one of this machine."""
     parts = urlsplit(url)
     if parts.hostname not in {"127.0.0.1", "localhost", "::1"} or not parts.port or parts.path != "/api":
         raise NoServer(f"no Prefect server answers at {url}, where Prefect's settings say it is")
@@ -76,26 +82,27 @@ def server_environment(url: str) -> dict[str, str]:
     return {**os.environ, "PREFECT_API_URL": url, "PREFECT_CLI_PROMPT": "false"}
 
 
-def refuse_taken_port(url: str) -> None:
-    """Raises NoServer if the port of `url` has been taken by something that does not answer as Prefect does. A server
-    that is slow is waited for."""
+def _waited_for_what_has_its_port(url: str) -> bool:
+    """Whether the port of `url` is taken by a server that answers in the end. Raises NoServer if it is taken by another
+    program."""
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or 0
-    if not (why := taken(host, port)):
-        return
+    why = taken(parts.hostname or "", parts.port or 0)
+    if not why:
+        return False
     if _is_silent(url):
-        print(f"port {port} {why}, which does not answer so far; waiting for it", flush=True)
-        if background.wait_until(lambda: answers(url), PATIENCE_SECONDS):
-            return
-    other = f"PREFECT_API_URL=http://{parts.netloc.rpartition(':')[0]}:{port + 100}/api"
+        print(f"port {parts.port} {why}, which does not answer so far; waiting for it", flush=True)
+        if background.wait_until(lambda: answers(url) or not _is_silent(url), PATIENCE_SECONDS) and answers(url):
+            return True
+    other = f"PREFECT_API_URL=http://127.0.0.1:{(parts.port or 0) + 100}/api"
     raise NoServer(
-        f"port {port} {why}, and no Prefect server answers there. End that, or choose another port for Prefect's server:"
-        f" `export {other}`, or `.venv/bin/prefect config set {other}` for good"
+        f"port {parts.port} {why}, and no Prefect server answers there. End that, or choose another port for Prefect's"
+        f" server: `export {other}`, or for good `.venv/bin/prefect config set {other}`"
     )
 
 
-def wait_for_server(url: str, name: str) -> None:
-    """Wait until the server answers that was started in the background as `name`. Raises NoServer."""
+def _wait_for(url: str) -> None:
+    """Wait until the server answers that was started in the background. Raises NoServer."""
+    name = _name(url)
 
     def has_ended() -> bool:
         return background.running(name) is None
@@ -104,7 +111,7 @@ def wait_for_server(url: str, name: str) -> None:
     if not answers(url):
         what = "ended" if has_ended() else f"did not answer within {PATIENCE_SECONDS:g} s"
         raise NoServer(
-            f"the Prefect server at {url} {what}. All that it printed is in {background.log_of(name)}, which ends with:\n"
+            f"the Prefect server at {url} {what}. What it printed is in {background.log_of(name)}, which ends with:\n"
             f"{background.last_lines(name)}"
         )
 
@@ -113,9 +120,10 @@ def answers(url: str) -> bool:
     """Whether a Prefect API answers at `url`."""
     try:
         with urlopen(f"{url}/health", timeout=5) as response:  # noqa: S310 (a URL from the settings)
-            return bool(response.read(10).strip() == b"true")
+            return not _is_local(url) or bool(response.read(10).strip() == b"true")
     except HTTPError as error:
-        return not _is_local(url) and error.code in (401, 403, 404)  # it wants a key first, as Prefect Cloud does
+        # It wants a key first, as Prefect Cloud does. Here, what nobody configured is another program.
+        return (error.code in (401, 403) and url != LOCAL_URL) or (error.code == 404 and not _is_local(url))
     except (OSError, HTTPException, ValueError):
         return False
 
@@ -133,12 +141,16 @@ def _is_silent(url: str) -> bool:
     return False
 
 
+def _name(url: str) -> str:
+    return f"{BACKGROUND}{urlsplit(url).port}"
+
+
 def _is_local(url: str) -> bool:
     return urlsplit(url).hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 def _probable_url() -> str:
-    """What `configured_url` answers; without Prefect, whose import takes two seconds, where only one answer is possible."""
+    """What `configured_url` answers; without Prefect, whose import takes 2 s, where only one answer is possible."""
     if url := os.environ.get("PREFECT_API_URL"):
         return url.rstrip("/")
     home = Path(os.environ.get("PREFECT_HOME") or Path.home() / ".prefect")

@@ -45,7 +45,10 @@ def main() -> int:
     try:
         with background.held(NAME):
             _serve(server.configured_url())
-    except (NotServed, SettingError, ProjectNameError, server.NoServer, background.AlreadyRunning, OSError) as error:
+    except background.AlreadyRunning as error:
+        print(f"error: {error}; `make stop` ends it", file=sys.stderr)
+        return 1
+    except (NotServed, SettingError, ProjectNameError, server.NoServer, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -20,6 +20,7 @@ from flows.streams import make_lenient
 LOCAL_URL = "http://127.0.0.1:4200/api"
 PATIENCE_SECONDS = 300.0
 """For a server that starts on a busy machine. Nobody waits so long for one that has ended: that is seen at once."""
+ANSWER_SECONDS = 5.0
 BACKGROUND = "prefect-server-"
 """With the port after it, the name of a server in the background."""
 
@@ -95,7 +96,7 @@ def _waited_for_what_has_its_port(url: str) -> bool:
             return True
     other = f"PREFECT_API_URL=http://127.0.0.1:{(parts.port or 0) + 100}/api"
     raise NoServer(
-        f"port {parts.port} {why}, and no Prefect server answers there. End that, or choose another port for Prefect's"
+        f"no Prefect server answers at {url}: port {parts.port} {why}. End that, or choose another port for Prefect's"
         f" server: `export {other}`, or for good `.venv/bin/prefect config set {other}`"
     )
 
@@ -119,7 +120,7 @@ def _wait_for(url: str) -> None:
 def answers(url: str) -> bool:
     """Whether a Prefect API answers at `url`."""
     try:
-        with urlopen(f"{url}/health", timeout=5) as response:  # noqa: S310 (a URL from the settings)
+        with urlopen(f"{url}/health", timeout=ANSWER_SECONDS) as response:  # noqa: S310 (a URL from the settings)
             return not _is_local(url) or bool(response.read(10).strip() == b"true")
     except HTTPError as error:
         # It wants a key first, as Prefect Cloud does. Here, what nobody configured is another program.
@@ -131,7 +132,7 @@ def answers(url: str) -> bool:
 def _is_silent(url: str) -> bool:
     """Whether who listens at `url` takes the question and gives no answer, as a server does that is busy."""
     try:
-        urlopen(f"{url}/health", timeout=5).close()  # noqa: S310 (a URL from the settings)
+        urlopen(f"{url}/health", timeout=ANSWER_SECONDS).close()  # noqa: S310 (a URL from the settings)
     except TimeoutError:
         return True
     except URLError as error:

@@ -1,56 +1,137 @@
-"""`python -m flows.serve`: everything with one command, and all of it gone after Ctrl-C."""
+"""`python -m flows.serve`: everything with one command, and all of it gone after it, however it ends."""
 
 import os
-import signal
+import socket
+import sqlite3
 import subprocess
 import sys
-import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from flows.background import FOLDER, running
+from flows.serve_end import API, GUARD, SERVER, WORKER
 from tests.conftest import ROOT, free_port
+from tests.operation.installation import wait_for
+from tests.terminal import Terminal, terminal
 from warehouse.names import TableName
 from warehouse.url import DEFAULT_URL, connect
 
-pytest.importorskip("flows.deploy_command", reason="the deployment's command is not here yet")
+READY = "Ctrl-C stops everything."
+ENDLESS = (
+    "SELECT id, (SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS a, UNNEST(GENERATE_ARRAY(1, 1000000)) AS b"
+    " WHERE MOD(a + b, 7) = 3) AS n FROM `raw.products`"
+)
 
 
-def test_one_command_starts_everything_and_ctrl_c_ends_it(demonstration: Path) -> None:
-    """Also the story of a first user: a row without an id, a refresh, and the row in final.products."""
-    prefect, api = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
-    environment = {
-        **os.environ,
-        "PREFECT_HOME": str(demonstration / "prefect"),
-        "PREFECT_API_URL": f"{prefect}/api",
-        "API_PORT": api.rpartition(":")[2],
-        "PYTHONPATH": str(ROOT),
-    }
-    for name in ("prefect.yaml", "prefect.toml"):
-        (demonstration / name).write_text((ROOT / name).read_text())
-    subprocess.run([sys.executable, "-m", "flows.cli", "init"], env=environment, check=True)
-    log = demonstration / "serve.log"
-    with log.open("w") as out:
-        serve = subprocess.Popen([sys.executable, "-m", "flows.serve"], env=environment, stdout=out, stderr=out)
-    try:
-        while "Ctrl-C stops everything" not in log.read_text():
-            assert serve.poll() is None, log.read_text()
-            time.sleep(0.2)
-        assert f"Prefect  {prefect}\nAPI      {api} " in log.read_text()
+class Served:
+    """What is served in the working folder, on a terminal. No profile of Prefect's names a server, and then Prefect has
+    a question."""
+
+    def __init__(self, folder: Path) -> None:
+        self.prefect, self.api = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+        self.database = folder / "prefect" / "prefect.db"
+        self.environment = {
+            **os.environ,
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_API_URL": f"{self.prefect}/api",
+            "API_PORT": self.api.rpartition(":")[2],
+            "PYTHONPATH": str(ROOT),
+        }
+        for name in ("prefect.yaml", "prefect.toml"):
+            (folder / name).write_text((ROOT / name).read_text())
+        subprocess.run([sys.executable, "-m", "flows.cli", "init"], env=self.environment, check=True)
+
+    def until_ready(self, on: Terminal) -> None:
+        """Wait until everything runs."""
+        wait_for(lambda: READY in on.text() or on.process.poll() is not None, patience=600)
+        assert READY in on.text(), on.text()
+
+    def begin_endless_refresh(self) -> str:
+        """Start a refresh that does not end, and answer its id once it builds."""
+        Path("res/tmp/endless.sql").write_text(ENDLESS)
+        run = str(httpx.post(f"{self.api}/run", timeout=60).json()["id"])
+        wait_for(lambda: self._state_of_task("tmp.endless") == "Running")
+        return run
+
+    def _state_of_task(self, name: str) -> str | None:
+        only = {"task_runs": {"name": {"any_": [name]}}}
+        found = httpx.post(f"{self.prefect}/api/task_runs/filter", json=only, timeout=60).json()
+        return str(found[0]["state_name"]) if found else None
+
+    def recorded(self, query: str, *parameters: str) -> list[tuple[object, ...]]:
+        """What Prefect's database says, once the server has ended."""
+        database = sqlite3.connect(self.database)
+        try:
+            return database.execute(query, parameters).fetchall()
+        finally:
+            database.close()
+
+    def expect_nothing_left(self, run: str) -> None:
+        """No process, no port, and no run that seems to go on and keeps its place."""
+        wait_for(lambda: not any(map(running, (API, WORKER, SERVER, GUARD))))
+        for address in (self.prefect, self.api):
+            with pytest.raises(httpx.ConnectError):
+                httpx.get(address)
+        assert self.recorded("SELECT state_type FROM flow_run WHERE id = ?", run) == [("CANCELLED",)]
+        assert self.recorded("SELECT sum(active_slots) FROM concurrency_limit_v2") == [(0,)]
+
+
+@pytest.fixture
+def served(demonstration: Path) -> Iterator[Served]:
+    yield Served(demonstration)
+    subprocess.run([sys.executable, "-m", "flows.stop"], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+
+
+def test_one_command_starts_everything_and_ctrl_c_ends_it(served: Served) -> None:
+    """Also the story of a first user: a row without an id, a refresh, and the row in final.products. Then another
+    refresh, which is under way when the user has seen enough."""
+    with terminal([sys.executable, "-m", "flows.serve"], served.environment) as screen:
+        served.until_ready(screen)
+        assert f"Prefect  {served.prefect}\nAPI      {served.api} " in screen.text()
         row = "name=banana%20lipstick&category_id=4&external_id=123&type=product"
-        assert httpx.post(f"{api}/products?{row}").status_code == 201
-        answer = httpx.post(f"{api}/run", headers={"Prefer": "wait=120"}, timeout=130)
+        assert httpx.post(f"{served.api}/products?{row}", timeout=60).status_code == 201
+        answer = httpx.post(f"{served.api}/run", headers={"Prefer": "wait=120"}, timeout=130)
         assert (answer.status_code, answer.json()["state"]) == (200, "Completed"), answer.text
         assert {table["state"] for table in answer.json()["tables"]} == {"built"}
-    finally:
-        serve.send_signal(signal.SIGINT)
-        assert serve.wait(120) == 0
-    assert log.read_text().endswith("stopped\n")
-    warehouse = connect(DEFAULT_URL)
-    products = warehouse.first_rows(TableName("final", "products"), 1000)
-    warehouse.close()
+        second = subprocess.run(
+            [sys.executable, "-m", "flows.serve"], env=served.environment, capture_output=True, text=True, check=False
+        )
+        assert (second.returncode, second.stdout) == (1, "")
+        assert second.stderr == f"error: serve runs already: process {screen.process.pid}; `make stop` ends it\n"
+        run = served.begin_endless_refresh()
+        screen.type("\x03")
+        assert screen.process.wait() == 0
+        assert screen.text().endswith("stopped\n")
+    served.expect_nothing_left(run)
+    assert not (served.database.parent / "profiles.toml").exists(), "Prefect was left as it was"
+    with connect(DEFAULT_URL) as warehouse:
+        products = warehouse.first_rows(TableName("final", "products"), 1000)
     assert any("banana lipstick" in row for row in products)
-    for address in (prefect, api):
-        with pytest.raises(httpx.ConnectError):
-            httpx.get(address)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [Terminal.hang_up, lambda screen: screen.process.kill()], ids=["closed", "killed"])
+def test_nothing_is_left_of_a_serve_whose_terminal_is_closed_or_that_is_killed(
+    served: Served, end: Callable[[Terminal], None]
+) -> None:
+    with terminal([sys.executable, "-m", "flows.serve"], served.environment) as screen:
+        served.until_ready(screen)
+        run = served.begin_endless_refresh()
+        end(screen)
+        screen.process.wait()
+        served.expect_nothing_left(run)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_started(served: Served) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        environment = {**served.environment, "API_PORT": str(port)}
+        command = [sys.executable, "-m", "flows.serve"]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"error: port {port} is taken by " in done.stderr
+    assert done.stderr.endswith(f"End that, or choose another port for the API: API_PORT={port + 1}\n")
+    assert not list(FOLDER.glob("serve-*.log"))

@@ -114,7 +114,8 @@ def _check_owner(client: "SyncPrefectClient", names: Names, folder: Path) -> Non
         other = folder_of(deployment)
         if f"{names.flow}/{deployment.name}" == names.deployment and other and other != folder:
             raise NotDeployed(
-                f"the deployment {names.deployment} on this Prefect server belongs to the folder {other}, not to"
+                f"the deployment {names.deployment} on this Prefect server belongs to the folder {other}"
+                f"{'' if other.is_dir() else ' (which this machine does not have)'}, not to"
                 f" {folder}.\nAre these two projects? Give this one a name of its own: set {SETTING}, or change the"
                 " name in pyproject.toml.\nDoes this folder take the other's place? `refresh deploy --take-over`"
             )

@@ -21,6 +21,7 @@ import yaml
 from dockerfile_parse import DockerfileParser
 
 from flows.pools import HANDED_ON, LOCAL_TYPE
+from pipeline.contract import project_name
 from tests.conftest import ROOT, free_port
 from tests.operation.installation import wait_for
 
@@ -167,6 +168,7 @@ def test_the_images_steps_make_an_api_a_worker_and_a_refresh(tmp_path: Path) -> 
     assert "created raw.products" in container.run(["python", "-m", "flows.cli", "init"])
     assert "8 of 8 tables built" in container.run(["python", "-m", "flows.cli", "build"])
     assert "3." in container.run(["prefect", "--version"])
+    assert container.run(["python", "-m", "pipeline.contract"]) == f"{project_name(ROOT, {})}\n"
     assert "process" in container.run(["prefect", "worker", "start", "--help"])
     container.environment["PORT"] = str(free_port())
     with container.started(json.loads(shell)):

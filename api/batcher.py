@@ -88,8 +88,9 @@ class Batcher:
             if len(batch) == 1:
                 _fail(batch, error)
                 return
-            for waiting in batch:  # one bad row does not fail another request
-                await self._store(table, [waiting])
+            middle = len(batch) // 2  # one bad row does not fail another request, and is found in a few calls
+            await self._store(table, batch[:middle])
+            await self._store(table, batch[middle:])
         except Exception as error:
             _fail(batch, error)
         else:

@@ -114,6 +114,14 @@ def test_one_bad_row_does_not_fail_the_requests_it_arrived_with(api: Watching) -
     assert sorted(row[0] for row in rows) == [1, 2, 3, 4, 5]
 
 
+def test_a_bad_row_among_many_is_found_in_a_few_calls(api: Watching) -> None:
+    answers = [api.post(f"/limited?id={number}") for number in [1000, *range(40)]]
+    _arrived(api, 41)
+    api.warehouse.gate.set()
+    assert sorted(answer.result().status_code for answer in answers) == [201] * 40 + [422]
+    assert len(api.warehouse.batches) <= 14  # one that fails at each halving, and its other half
+
+
 def test_a_large_batch_is_stored_in_several_calls(api: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batcher, "MAX_ROWS_PER_CALL", 5)
     answers = [api.post(f"/products?id={number}") for number in range(12)]

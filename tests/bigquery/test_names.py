@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.bigquery.names import append_name, build_name, fingerprint_label, labels
+from warehouse.bigquery.names import build_name, keys_table, labels
 from warehouse.names import TableName
 
 TEXTS = st.text(max_size=80)
@@ -23,12 +23,10 @@ def test_two_builds_share_a_name_only_if_they_are_one(one: tuple[str, TableName]
     assert (build_name(*one) == build_name(*other)) == same
 
 
-@given(one=st.tuples(NAMES, TEXTS), other=st.tuples(NAMES, TEXTS))
-def test_two_appends_share_a_name_only_if_table_and_key_are_one(
-    one: tuple[TableName, str], other: tuple[TableName, str]
-) -> None:
-    same = (str(one[0]), one[1]) == (str(other[0]), other[1])
-    assert (append_name(*one) == append_name(*other)) == same
+@given(one=NAMES, other=NAMES)
+def test_two_tables_share_their_keys_only_if_they_are_one(one: TableName, other: TableName) -> None:
+    assert (keys_table(one) == keys_table(other)) == (str(one) == str(other))
+    assert re.fullmatch(r"[A-Za-z0-9_]{1,1000}", keys_table(one))
 
 
 def test_a_name_can_be_read() -> None:
@@ -44,8 +42,3 @@ def test_labels_have_the_form_that_bigquery_accepts(pairs: dict[str, str]) -> No
     for key, value in labels(pairs).items():
         assert re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", key)
         assert re.fullmatch(r"[a-z0-9_-]{0,63}", value)
-
-
-@given(TEXTS)
-def test_a_fingerprint_fits_a_label(text: str) -> None:
-    assert re.fullmatch(r"[a-z0-9_-]{1,63}", fingerprint_label(text))

@@ -4,11 +4,12 @@ Mended, so that the engine meets what the real service does:
 - jobs run in the background: jobs.insert answers RUNNING, jobs.cancel stops them, an id used twice is refused (409),
   and a job is found again with its configuration, labels and location;
 - a query job writes to its destination, with the write disposition; bytes are counted, and held against the cap;
-- SQL, tables and parameters: see mending.py.
+- SQL, tables and parameters: see mending.py; multi-statement transactions: see transactions.py.
 
 For the tests, a comment in a query makes a job behave: `/* emulator: hold */` runs until it is cancelled,
 `/* emulator: fail REASON n */` fails the first n jobs with this text. `GET /emulator/jobs?project=` lists what was
-carried out. Prints the URL when it listens, and ends when its standard input does: with the tests, however they end.
+carried out; `POST /emulator/pace?project=&seconds=` sets how long each job of the project takes. Prints the URL when
+it listens, and ends when its standard input does: with the tests, however they end.
 """
 
 import asyncio
@@ -37,9 +38,11 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from tests.emulator.mending import declare, mend_sql, mend_tables, mended, rows_of
+from tests.emulator.transactions import Aborted, is_transaction, run_transaction
 
 MINIMUM_BILLED = 10 * 2**20  # for each table that a query reads: https://cloud.google.com/bigquery/pricing
 JOBS: dict[tuple[str, str], "Job"] = {}
+PACE: dict[str, float] = {}
 router = APIRouter()
 
 
@@ -116,6 +119,11 @@ async def cancel(project: str, job_id: str, location: str = "US") -> Any:
     return {"kind": "bigquery#jobCancelResponse", "job": job.resource()}
 
 
+@router.post("/emulator/pace")
+async def pace(project: str, seconds: float) -> None:
+    PACE[project] = seconds
+
+
 @router.get("/emulator/jobs")
 async def carried_out(project: str) -> list[dict[str, Any]]:
     return [{**job.resource(), "carriedOut": job.carried_out} for job in JOBS.values() if job.project == project]
@@ -146,7 +154,10 @@ async def carry_out(job: Job, context: Any) -> None:
         error = asked_error(job, text) or over_budget(job)
         if error is None:
             job.carried_out = True
-            await run(job, mended(text), context)
+            await run(job, text, context)
+    except Aborted as conflict:
+        message = f"Query error: Transaction is aborted due to concurrent update against table: {conflict}"
+        error = {"reason": "invalidQuery", "message": message}
     except DomainError as failed:
         error = {"reason": failed.bq_reason, "message": failed.message, "location": "query"}
     except Exception as failed:
@@ -155,7 +166,13 @@ async def carry_out(job: Job, context: Any) -> None:
 
 
 async def run(job: Job, text: str, context: Any) -> None:
-    settings = job.config["query"]
+    settings, seconds = job.config["query"], PACE.get(job.project, 0.0)
+    if is_transaction(text):
+        parameters = settings.get("queryParameters", [])
+        await run_transaction(job.project, job.job_id, text, parameters, context, seconds)
+        return
+    await asyncio.sleep(seconds)
+    text = mended(text)
     target = settings.get("destinationTable")
     if target and settings.get("writeDisposition") == "WRITE_TRUNCATE":
         name = "`{projectId}`.`{datasetId}`.`{tableId}`".format(**target)

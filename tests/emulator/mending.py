@@ -27,11 +27,16 @@ def mend_sql() -> None:
         return as_before(re.sub(r"\bDECIMAL\b(?!\s*\()", "DECIMAL(38, 9)", sql), project)
 
     executor.rewrite_table_refs = rewrite
+    executor._capture_dml_snapshots = no_snapshot  # a copy of the table for each statement, to read it as it was
     parameters._placeholder_for = lambda _, parameter: f"CAST(? AS {duckdb_type(parameter['parameterType'])})"
     parameters._SCALAR_CONVERTERS["BYTES"] = base64.b64decode
     for name in ("FLOAT64", "NUMERIC", "BIGNUMERIC"):  # DuckDB's client makes NULL of NaN, and guesses scales
         parameters._SCALAR_CONVERTERS[name] = str
     parameters._BQ_SCALAR_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 9)"
+
+
+async def no_snapshot(*_: Any) -> None:
+    """Nobody here reads a table as it was before."""
 
 
 def duckdb_type(kind: dict[str, Any]) -> str:

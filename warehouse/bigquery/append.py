@@ -1,4 +1,7 @@
-"""Storing rows: one INSERT job for what belongs together, its rows one query parameter.
+"""Storing rows: one job for what belongs together, its rows one query parameter.
+
+Rows without a key are one INSERT, under a random id: a request that is sent again finds the job. Rows with a key are
+stored with their keys in one transaction: see keys.py.
 
 A request to BigQuery is at most 10 MB, parameters included, and a statement holds at most 10,000 parameters; an array
 is one: https://cloud.google.com/bigquery/quotas#query_jobs
@@ -7,26 +10,27 @@ is one: https://cloud.google.com/bigquery/quotas#query_jobs
 import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from google.cloud import bigquery
 
-from warehouse.bigquery import names
 from warehouse.bigquery.errors import ResourcesExceeded
-from warehouse.bigquery.jobs import Finished, Jobs
-from warehouse.bigquery.parameters import RowsParameter, stored
+from warehouse.bigquery.jobs import Jobs
+from warehouse.bigquery.keys import Keys, bucket, store_sql
+from warehouse.bigquery.parameters import Records, stored
 from warehouse.bigquery.rows import check_row
 from warehouse.bigquery.schema import quoted
 from warehouse.engine import Append, Outcome, Row
 from warehouse.errors import InvalidRow, OutcomeUnknown, SqlError, Transient, WarehouseError
 from warehouse.names import TableName
-from warehouse.types import Column
+from warehouse.outcomes import outcome
+from warehouse.types import Column, SqlType
 
 REQUEST_BYTES = 8_000_000  # of the 10 MB; what is left is for the rest of the request
-_AT_ONCE = 8  # INSERT jobs of one call; BigQuery queues more than that for one table
+_KEY = Column("", SqlType("STRING"))  # stands beside the columns; none of them has an empty name
+Config = Callable[[dict[str, str]], bigquery.QueryJobConfig]
+"""Makes the settings of a job with these labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,61 +44,52 @@ class Target:
     with_default: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends INSERT jobs; `config` makes the settings of a job with these labels."""
+    """Sends the jobs that store rows."""
 
-    jobs: Jobs
-    config: Callable[[dict[str, str]], bigquery.QueryJobConfig]
+    def __init__(self, jobs: Jobs, config: Config, keys: Keys) -> None:
+        self._jobs, self._config, self._keys = jobs, config, keys
 
     def send(self, target: Target, appends: Sequence[Append]) -> list[Outcome]:
-        """One outcome per Append. Raises InvalidRow before anything is stored.
-
-        Appends with a key are sent first, so that an error of theirs finds nothing stored that may not be sent again.
-        """
+        """One outcome per Append. A row that BigQuery would refuse is found before anything is sent, and is raised as
+        InvalidRow. What belongs together is one job, as far as a request reaches: all of it is stored, or none."""
         for row in (row for append in appends for row in append.rows):
             check_row(row, target.columns)
-        groups = list(_groups(appends, [_size(target, append.rows) for append in appends]))
-        keyed = [append for append in appends if append.key is not None]
-        outcomes = iter(self._send_keyed(target, keyed))
-        for number, group in enumerate(groups):
-            with _nothing_stored_before(number):
-                self._send_unkeyed(target, group)
-        return [Outcome.STORED if append.key is None else next(outcomes) for append in appends]
+        columns = _written(target, [row for append in appends for row in append.rows])
+        outcomes: list[Outcome] = []
+        for number, group in enumerate(_groups(appends, [_size(append, columns) for append in appends])):
+            with _nothing_stored_before(number), _not_the_rows_fault():
+                outcomes += self._send(target, columns, group)
+        return outcomes
 
-    def _send_keyed(self, target: Target, appends: Sequence[Append]) -> list[Outcome]:
-        """Each a job of its own, since its key is the job's id."""
-        if len(appends) < 2:
-            return [self._send_one(target, append) for append in appends]
-        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            return list(pool.map(partial(self._send_one, target), appends))
-
-    def _send_one(self, target: Target, append: Append) -> Outcome:
-        fingerprint = names.fingerprint_label(append.fingerprint)
-        name = names.append_name(target.table, append.key or "")
-        if not append.rows:
-            return Outcome.STORED
-        finished = self._insert(target, append.rows, name, {"fingerprint": fingerprint})
-        if finished.ours:
-            return Outcome.STORED
-        same = finished.job.labels.get("fingerprint") == fingerprint
-        return Outcome.REPLAYED if same else Outcome.KEY_REUSED
-
-    def _send_unkeyed(self, target: Target, appends: Sequence[Append]) -> None:
+    def _send(self, target: Target, columns: Sequence[Column], appends: Sequence[Append]) -> list[Outcome]:
         rows = [row for append in appends for row in append.rows]
+        if rows and any(append.key is not None for append in appends):
+            return self._send_keyed(target, columns, appends)
         if rows:
-            self._insert(target, rows, f"append-{secrets.token_hex(16)}", {})
+            self._run(target.table, insert_sql(target.path, columns), _records(columns, appends))
+        return [Outcome.STORED] * len(appends)
 
-    def _insert(self, target: Target, rows: Sequence[Row], name: str, labels: dict[str, str]) -> Finished:
-        columns = _written(target, rows)
-        config = self.config({"table": str(target.table), **labels})
-        config.query_parameters = [RowsParameter(columns, rows)]
-        try:
-            return self.jobs.run(name, insert_sql(target.path, columns), config)
-        except ResourcesExceeded as error:
-            raise Transient("BigQuery has no room for the statement at the moment", limited=True) from error
-        except SqlError as error:  # The statement is ours and right: a value is not. BigQuery's text may repeat it.
-            raise InvalidRow("BigQuery does not take a value of these rows") from error
+    def _send_keyed(self, target: Target, columns: Sequence[Column], appends: Sequence[Append]) -> list[Outcome]:
+        """All in one transaction with their keys, which say what became of a request whose answer is lost."""
+        first = {append.key: append for append in reversed(appends) if append.key is not None}
+        new_at_most = [append for append in appends if append.key is None or append is first[append.key]]
+        keys = [[key, append.fingerprint, bucket(key)] for key, append in first.items()]
+        with self._keys.of(target.table) as path:
+            job = self._run(
+                target.table,
+                store_sql(path, target.path, columns, first),
+                _records([*columns, _KEY], new_at_most),
+                Records("keys", [_KEY.type, _KEY.type, SqlType("INT64")], keys),
+            )
+            known = {row["key"]: row["fingerprint"] for row in self._jobs.result(job)}
+        new: dict[str, str] = {}
+        return [outcome(append, known, new) for append in appends]
+
+    def _run(self, table: TableName, sql: str, *parameters: Records) -> bigquery.QueryJob:
+        config = self._config({"table": str(table)})
+        config.query_parameters = list(parameters)
+        return self._jobs.run(f"append-{secrets.token_hex(16)}", sql, config)
 
 
 def insert_sql(path: str, columns: Sequence[Column]) -> str:
@@ -111,12 +106,10 @@ def _written(target: Target, rows: Sequence[Row]) -> list[Column]:
 
 
 def _groups(appends: Sequence[Append], sizes: Sequence[int]) -> Iterator[list[Append]]:
-    """The Appends without a key, together as far as one request reaches."""
+    """The Appends in their order, together as far as one request reaches."""
     group: list[Append] = []
     room = REQUEST_BYTES
     for append, size in zip(appends, sizes, strict=True):
-        if append.key is not None:
-            continue
         if size > room:
             yield group
             group, room = [], REQUEST_BYTES
@@ -136,8 +129,29 @@ def _nothing_stored_before(number: int) -> Iterator[None]:
         raise OutcomeUnknown(f"a part of the rows was stored, the others were not: {error}") from error
 
 
-def _size(target: Target, rows: Sequence[Row]) -> int:
-    size = len(json.dumps(RowsParameter(_written(target, rows), rows).to_api_repr()))
+@contextmanager
+def _not_the_rows_fault() -> Iterator[None]:
+    """Raises InvalidRow where BigQuery refuses a value, and only there. Its own words may repeat the value, and are
+    the cause."""
+    try:
+        yield
+    except ResourcesExceeded as error:
+        raise Transient("BigQuery has no room for the statement at the moment", limited=True) from error
+    except SqlError as error:  # the statement is ours and right
+        raise InvalidRow("BigQuery does not take a value of these rows") from error
+
+
+def _records(columns: Sequence[Column], appends: Sequence[Append]) -> Records:
+    """The rows as the parameter `@rows`."""
+    rows = [{**row, _KEY.name: append.key} for append in appends for row in append.rows]
+    values = [[row.get(column.name) for column in columns] for row in rows]
+    return Records("rows", [column.type for column in columns], values)
+
+
+def _size(append: Append, columns: Sequence[Column]) -> int:
+    """How many bytes of a request the Append takes, at most."""
+    both = [*columns, _KEY, _KEY] if append.key is not None else columns
+    size = len(json.dumps(_records(both, [append]).to_api_repr()))
     if size > REQUEST_BYTES:
         raise InvalidRow(f"the rows take {size:,} bytes and a request holds {REQUEST_BYTES:,}: send fewer rows at once")
     return size

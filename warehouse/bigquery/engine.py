@@ -4,6 +4,7 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Self, TypedDict
 
 from google.api_core.exceptions import NotFound
@@ -15,6 +16,7 @@ from warehouse.bigquery.append import Sender, Target
 from warehouse.bigquery.client import open_client
 from warehouse.bigquery.errors import google_errors
 from warehouse.bigquery.jobs import Jobs
+from warehouse.bigquery.keys import Keys
 from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
 from warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse.bigquery.settings import Settings, Waits
@@ -66,9 +68,15 @@ class BigQueryWarehouse:
             return [row.values() for row in self._client.list_rows(found, max_results=limit, **self._patience)]
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
-        for dataset in datasets:
+        """Also the one that holds this project's own tables."""
+        for dataset in (*datasets, names.OWN_DATASET):
             with google_errors():
                 self._create_dataset(dataset)
+
+    def create_own_dataset(self) -> None:
+        """Create the dataset that holds this project's own tables, if it does not exist yet."""
+        with google_errors():
+            self._create_dataset(names.OWN_DATASET)
 
     def run_script(self, statements: Sequence[Statement]) -> None:
         """Each statement is a job of its own: BigQuery has no transaction around CREATE TABLE."""
@@ -82,7 +90,7 @@ class BigQueryWarehouse:
         config.destination = self._reference(table.dataset).table(table.name)
         config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
         with _places_of(query.text):
-            job = self._jobs.run(names.build_name(context.run, table), query.text, config, context.attempt).job
+            job = self._jobs.run(names.build_name(context.run, table), query.text, config, context.attempt)
         return Built(
             rows=self.row_count(table),
             seconds=(job.ended - job.started).total_seconds() if job.ended and job.started else 0.0,
@@ -101,7 +109,7 @@ class BigQueryWarehouse:
             tuple(map(column_of, found.schema)),
             frozenset(field.name for field in found.schema if field.default_value_expression),
         )
-        return Sender(self._jobs, self._config).send(target, appends)
+        return self._sender.send(target, appends)
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         edits = stand_in_edits(query, stand_ins)
@@ -132,6 +140,14 @@ class BigQueryWarehouse:
             if self._opened is None:
                 self._opened = Jobs(open_client(self._settings), self._settings, self._waits)
         return self._opened
+
+    @cached_property
+    def _sender(self) -> Sender:
+        def run(statement: str) -> None:
+            self._jobs.run(f"keys-{secrets.token_hex(16)}", statement, self._config({}))
+
+        keys = Keys(self._settings.project, run, self.create_own_dataset)
+        return Sender(self._jobs, self._config, keys)
 
     @property
     def _client(self) -> bigquery.Client:

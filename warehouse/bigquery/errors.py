@@ -99,7 +99,12 @@ def job_error(result: Mapping[str, Any]) -> WarehouseError:
 
 def may_succeed_soon(result: Mapping[str, Any]) -> bool:
     """Whether the job that failed with this `status.errorResult` is worth another one at once."""
-    return result.get("reason") in _PASS_SOON or bool(_CONFLICT.search(str(result.get("message", ""))))
+    return result.get("reason") in _PASS_SOON or is_conflict(result)
+
+
+def is_conflict(result: Mapping[str, Any]) -> bool:
+    """Whether the job failed because another one changed the same table at the same time."""
+    return bool(_CONFLICT.search(str(result.get("message", ""))))
 
 
 def may_pass(error: Exception) -> bool:

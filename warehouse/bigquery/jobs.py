@@ -8,10 +8,9 @@ the next number: https://cloud.google.com/bigquery/docs/running-jobs#generate-jo
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from google.api_core.exceptions import Conflict, NotFound
 from google.api_core.retry import Retry, exponential_sleep_generator
@@ -20,6 +19,7 @@ from google.cloud import bigquery
 from warehouse.bigquery.errors import (
     GOOGLE_ERRORS,
     google_errors,
+    is_conflict,
     job_error,
     may_pass,
     may_succeed_soon,
@@ -30,15 +30,7 @@ from warehouse.bigquery.settings import Settings, Waits
 from warehouse.errors import Cancelled, OutcomeUnknown, Transient, WarehouseError
 
 _TRIES = 3  # jobs of one call; each one that failed for a passing reason is followed by another
-_IDS = 50  # ids that one call looks at; those of failed jobs of earlier calls are passed over
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A job that ended well. `ours` says that this call started it, and did not find it from an earlier one."""
-
-    job: bigquery.QueryJob
-    ours: bool
+_IDS = 100  # ids that one call looks at; those of failed jobs of earlier calls are passed over
 
 
 class Jobs:
@@ -70,7 +62,7 @@ class Jobs:
         if self._cancelled.is_set():
             raise Cancelled("the work was cancelled")
 
-    def run(self, name: str, sql: str, config: bigquery.QueryJobConfig, attempt: int = 1) -> Finished:
+    def run(self, name: str, sql: str, config: bigquery.QueryJobConfig, attempt: int = 1) -> bigquery.QueryJob:
         """Run the SQL as the job that the name determines, or find that job and wait for it.
 
         The job of an earlier `attempt` is used if it has ended well or still runs: its answer was lost. Raises what
@@ -80,11 +72,17 @@ class Jobs:
             for number in range(1, attempt):
                 earlier = self._earlier(f"{name}-{number}", sql)
                 if earlier is not None:
-                    return Finished(earlier, ours=False)
+                    return earlier
             return self._run(name, sql, config, attempt)
         except Transient:
             self.check_not_cancelled()
             raise
+
+    def result(self, job: bigquery.QueryJob) -> list[Mapping[str, Any]]:
+        """The result of a job that has ended well, of a script its last statement's; for a few rows. Raises
+        OutcomeUnknown."""
+        with self._found_out(job.job_id):
+            return list(job.result(retry=self.retry, timeout=self._waits.total, job_retry=None))
 
     def dry_run(self, sql: str) -> bigquery.QueryJob:
         """What BigQuery makes of the SQL, without running it; costs nothing."""
@@ -100,11 +98,11 @@ class Jobs:
         self._cancelled.set()
         self._stop(*self._under_way)
 
-    def _run(self, name: str, sql: str, config: bigquery.QueryJobConfig, first: int) -> Finished:
+    def _run(self, name: str, sql: str, config: bigquery.QueryJobConfig, first: int) -> bigquery.QueryJob:
         call = secrets.token_hex(8)
         config.labels = {**config.labels, "call": call}
         pauses = exponential_sleep_generator(self._waits.first, self._waits.longest, 2.0)
-        tries = 0
+        tries, deadline = 0, time.monotonic() + self._waits.total
         for number in range(first, first + _IDS):
             with self._under_way_as(f"{name}-{number}") as job_id:
                 job = self._send(job_id, sql, config)
@@ -113,11 +111,12 @@ class Jobs:
                     continue  # it failed before we came
                 self._wait(job)
             if not job.error_result:
-                return Finished(job, ours)
-            tries += 1
-            if not may_succeed_soon(job.error_result) or tries >= _TRIES:
+                return job
+            conflict = is_conflict(job.error_result)  # with jobs of others, however many they are
+            tries += not conflict
+            if not may_succeed_soon(job.error_result) or tries >= _TRIES or time.monotonic() > deadline:
                 raise job_error(job.error_result)
-            self._cancelled.wait(next(pauses))
+            self._cancelled.wait(min(next(pauses), self._waits.poll_longest) if conflict else next(pauses))
         raise WarehouseError(f"the {_IDS} jobs from {name}-{first} on have all failed: look at them in the console")
 
     def _earlier(self, job_id: str, sql: str) -> bigquery.QueryJob | None:

@@ -6,20 +6,19 @@ from collections.abc import Mapping
 
 from warehouse.names import TableName
 
+OWN_DATASET = "_warehouse"
+"""The dataset of this project's own tables. BigQuery hides datasets whose name begins with an underscore:
+https://cloud.google.com/bigquery/docs/datasets#dataset-naming"""
+
 
 def build_name(run: str, table: TableName) -> str:
     """What the jobs that build the table in this run are called, before their number."""
     return f"refresh-{_slug(run)}-{_slug(str(table))}-{_digest(run, str(table))}"
 
 
-def append_name(table: TableName, key: str) -> str:
-    """What the jobs that store the rows sent to the table with this key are called, before their number."""
-    return f"append-{_slug(str(table))}-{_digest(str(table), key, length=40)}"
-
-
-def fingerprint_label(fingerprint: str) -> str:
-    """A fingerprint of any form as a label's value."""
-    return _digest(fingerprint, length=60)
+def keys_table(table: TableName) -> str:
+    """The table in `OWN_DATASET` that holds the keys with which rows were sent to `table`."""
+    return f"append_keys_{_slug(str(table)).replace('-', '_')}_{_digest(str(table))}"
 
 
 def job_link(project: str, location: str, job_id: str) -> str:

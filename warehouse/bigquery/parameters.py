@@ -5,32 +5,31 @@ https://cloud.google.com/bigquery/docs/reference/rest/v2/QueryParameter
 
 import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
 from warehouse.bigquery.schema import quoted
-from warehouse.types import Column, SqlType
+from warehouse.types import SqlType
 
 _AS_TEXT = frozenset({"JSON", "GEOGRAPHY", "INTERVAL"})
 """Types that are sent as STRING and read by the statement: a parameter of BigQuery cannot have them inside an ARRAY."""
 
 
-class RowsParameter:
-    """The parameter `@rows`: an ARRAY of STRUCTs whose fields are `f0`, `f1`, … in the columns' order."""
+class Records:
+    """A query parameter that is an ARRAY of STRUCTs, whose fields `f0`, `f1`, … have these types. The values' Python
+    types are those of `warehouse.engine.Row`."""
 
-    def __init__(self, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]]) -> None:
-        self._columns, self._rows = columns, rows
+    def __init__(self, name: str, kinds: Sequence[SqlType], rows: Sequence[Sequence[Any]]) -> None:
+        self._name, self._kinds, self._rows = name, kinds, rows
 
     def to_api_repr(self) -> dict[str, Any]:
         """What the client library puts into the request."""
-        kinds = [column.type for column in self._columns]
-        rows = [{"structValues": values([row.get(c.name) for c in self._columns], kinds)} for row in self._rows]
         return {
-            "name": "rows",
-            "parameterType": {"type": "ARRAY", "arrayType": {"type": "STRUCT", "structTypes": _fields(kinds)}},
-            "parameterValue": {"arrayValues": rows},
+            "name": self._name,
+            "parameterType": {"type": "ARRAY", "arrayType": {"type": "STRUCT", "structTypes": _fields(self._kinds)}},
+            "parameterValue": {"arrayValues": [{"structValues": values(row, self._kinds)} for row in self._rows]},
         }
 
 

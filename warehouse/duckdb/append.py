@@ -11,6 +11,7 @@ from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.engine import Append, Outcome, Row
 from warehouse.errors import InvalidRow
 from warehouse.names import TableName
+from warehouse.outcomes import outcome
 from warehouse.types import Column, has_values
 
 KEYS_KEPT = "30 days"
@@ -65,20 +66,10 @@ def _claim_keys(cursor: duckdb.DuckDBPyConnection, table: TableName, appends: Se
     keys = {append.key for append in appends if append.key is not None}
     known = _fingerprints(cursor, table, keys) if keys else {}
     new: dict[str, str] = {}
-    outcomes = [_outcome(append, known, new) for append in appends]
+    outcomes = [outcome(append, known, new) for append in appends]
     if new:
         _note(cursor, table, new)
     return outcomes
-
-
-def _outcome(append: Append, known: Mapping[str, str], new: dict[str, str]) -> Outcome:
-    if append.key is None:
-        return Outcome.STORED
-    fingerprint = known.get(append.key, new.get(append.key))
-    if fingerprint is None:
-        new[append.key] = append.fingerprint
-        return Outcome.STORED
-    return Outcome.REPLAYED if fingerprint == append.fingerprint else Outcome.KEY_REUSED
 
 
 def _fingerprints(cursor: duckdb.DuckDBPyConnection, table: TableName, keys: Iterable[str]) -> dict[str, str]:

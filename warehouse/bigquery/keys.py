@@ -1,0 +1,119 @@
+"""The SQL that stores rows at most once for each key: keys and rows in one transaction.
+
+The keys of a raw table stand in a table of ours. A transaction reads a snapshot, and of two that change rows of one
+table only one is committed (https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency). INSERTs alone
+do not collide, so every transaction begins with an UPDATE of one row, which is there for that. Two processes can so
+never both find that a key is new.
+
+The table is partitioned by a number made of the key, so that the look for a few keys bills only their partitions.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from warehouse.bigquery.names import OWN_DATASET, keys_table
+from warehouse.bigquery.parameters import stored
+from warehouse.bigquery.schema import quoted
+from warehouse.errors import TableNotFound, Transient, WarehouseError
+from warehouse.names import TableName
+from warehouse.types import Column
+
+DAYS_KEPT = 30
+_DAY = 86_400.0
+_BUCKETS = 100
+_TURN = _BUCKETS  # the partition of the row that every transaction changes
+
+
+class Keys:
+    """The tables of keys of one project: made when they are first needed, and cleared of old keys once a day."""
+
+    def __init__(self, project: str, run: Callable[[str], object], make_dataset: Callable[[], None]) -> None:
+        """`run` carries out one statement, `make_dataset` the dataset that holds the tables, if it is not there."""
+        self._project, self._run, self._make_dataset = project, run, make_dataset
+        self._turns: dict[TableName, threading.Lock] = {}
+        self._looked_after: dict[TableName, float] = {}
+
+    @contextmanager
+    def of(self, table: TableName) -> Iterator[str]:
+        """How SQL names the table of the raw table's keys. One caller has it at a time: the transactions of two would
+        only be in each other's way."""
+        with self._turns.setdefault(table, threading.Lock()):
+            path = ".".join(map(quoted, (self._project, OWN_DATASET, keys_table(table))))
+            self._look_after(table, path)
+            try:
+                yield path
+            except TableNotFound as error:
+                if error.table.dataset != OWN_DATASET:
+                    raise
+                del self._looked_after[table]
+                raise Transient(f"somebody has removed {error.table}: the next call makes it anew") from error
+
+    def _look_after(self, table: TableName, path: str) -> None:
+        if time.monotonic() - self._looked_after.get(table, -_DAY) < _DAY:
+            return
+        self._make_dataset()
+        self._create(path)
+        with suppress(Transient):  # old keys do no harm
+            self._run(forget_sql(path))
+        self._looked_after[table] = time.monotonic()
+
+    def _create(self, path: str) -> None:
+        try:
+            self._run(create_sql(path))
+        except WarehouseError as error:
+            if "Already Exists" not in str(error):  # by another process, between the look and the act
+                raise
+
+
+def create_sql(path: str) -> str:
+    """The statement that makes the table of keys at `path`, with its row for the turns, if it is not there."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {path} PARTITION BY RANGE_BUCKET(bucket, GENERATE_ARRAY(0, {_TURN + 1}, 1)) "
+        f"AS SELECT {_TURN} AS bucket, '' AS key, '' AS fingerprint, CURRENT_TIMESTAMP() AS stored_at"
+    )
+
+
+def forget_sql(path: str) -> str:
+    """The statement that removes keys which are older than `DAYS_KEPT`."""
+    return (
+        f"DELETE FROM {path} WHERE bucket < {_TURN} "
+        f"AND stored_at < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {24 * DAYS_KEPT} HOUR)"
+    )
+
+
+def store_sql(keys_path: str, path: str, columns: Sequence[Column], keys: Iterable[str]) -> str:
+    """The script that stores those of `@rows` whose key is new, and their keys, which `@keys` holds with their
+    fingerprints. Its result are the keys that were there before, with their fingerprints.
+
+    The last field of a row of `@rows` is its key, NULL for a row without one.
+    """
+    listed = ", ".join(quoted(column.name) for column in columns)
+    selected = ", ".join(stored(f"r.f{i}", column.type) for i, column in enumerate(columns))
+    key = f"r.f{len(columns)}"
+    return f"""DECLARE known ARRAY<STRUCT<f0 STRING, f1 STRING>>;
+BEGIN TRANSACTION;
+UPDATE {keys_path} SET stored_at = CURRENT_TIMESTAMP() WHERE bucket = {_TURN};
+SET known = ARRAY(
+  SELECT AS STRUCT t.key AS f0, t.fingerprint AS f1 FROM {keys_path} AS t
+  WHERE {_in_buckets(keys)} AND t.key IN (SELECT k.f0 FROM UNNEST(@keys) AS k));
+INSERT INTO {keys_path} (bucket, key, fingerprint, stored_at)
+  SELECT k.f2, k.f0, k.f1, CURRENT_TIMESTAMP() FROM UNNEST(@keys) AS k
+  WHERE k.f0 NOT IN (SELECT old.f0 FROM UNNEST(known) AS old);
+INSERT INTO {path} ({listed})
+  SELECT {selected} FROM UNNEST(@rows) AS r
+  WHERE {key} IS NULL OR {key} NOT IN (SELECT old.f0 FROM UNNEST(known) AS old);
+COMMIT TRANSACTION;
+SELECT old.f0 AS key, old.f1 AS fingerprint FROM UNNEST(known) AS old"""
+
+
+def bucket(key: str) -> int:
+    """The partition that holds the key."""
+    return int(hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:8], 16) % _BUCKETS
+
+
+def _in_buckets(keys: Iterable[str]) -> str:
+    """The condition that leaves out partitions; numbers in the text, since BigQuery prunes by constants."""
+    return f"t.bucket IN ({', '.join(map(str, sorted({bucket(key) for key in keys})))})"

@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, Self, TypedDict
 
@@ -21,7 +21,7 @@ from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
 from warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse.bigquery.settings import Settings, Waits
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
-from warehouse.errors import SqlError, TableNotFound, WarehouseError
+from warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
 from warehouse.names import TableName
 from warehouse.query import Query, Statement
 from warehouse.types import Column
@@ -68,13 +68,15 @@ class BigQueryWarehouse:
             return [row.values() for row in self._client.list_rows(found, max_results=limit, **self._patience)]
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
-        """Also the one that holds this project's own tables."""
-        for dataset in (*datasets, names.OWN_DATASET):
+        """Also the dataset of this project's own tables, for an account that may: who needs it finds out later."""
+        for dataset in datasets:
             with google_errors():
                 self._create_dataset(dataset)
+        with suppress(NotAllowed):
+            self.create_own_dataset()
 
     def create_own_dataset(self) -> None:
-        """Create the dataset that holds this project's own tables, if it does not exist yet."""
+        """Create the dataset of this project's own tables, if it does not exist yet."""
         with google_errors():
             self._create_dataset(names.OWN_DATASET)
 

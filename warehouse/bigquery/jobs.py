@@ -114,7 +114,8 @@ class Jobs:
                 return job
             conflict = is_conflict(job.error_result)  # with jobs of others, however many they are
             tries += not conflict
-            if not may_succeed_soon(job.error_result) or tries >= _TRIES or time.monotonic() > deadline:
+            enough = time.monotonic() > deadline if conflict else tries >= _TRIES
+            if enough or not may_succeed_soon(job.error_result):
                 raise job_error(job.error_result)
             self._cancelled.wait(min(next(pauses), self._waits.poll_longest) if conflict else next(pauses))
         raise WarehouseError(f"the {_IDS} jobs from {name}-{first} on have all failed: look at them in the console")

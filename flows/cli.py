@@ -57,6 +57,7 @@ def _stop_tidily_when_told_to() -> None:
 
 def _message_for_people(error: Exception) -> str | None:
     """What to tell the user of an error that is theirs to mend; None for a bug."""
+    from flows.db_init import NotConfirmed
     from flows.pools import NotDeployed
     from flows.problems import Refused, counted
     from flows.select import SelectionError
@@ -67,7 +68,7 @@ def _message_for_people(error: Exception) -> str | None:
 
     if isinstance(error, Refused):
         return f"{error}\n\n{counted(len(error.problems), 'problem')}; nothing was run"
-    told = (SelectionError, SettingError, ProjectNameError, NoServer, NotDeployed, WarehouseError)
+    told = (SelectionError, SettingError, ProjectNameError, NoServer, NotConfirmed, NotDeployed, WarehouseError)
     if isinstance(error, told):
         return f"error: {error}"
     return None
@@ -82,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
 
     init = commands.add_parser("init", help="create the datasets, and the raw tables from db_init/")
     init.set_defaults(module="flows.init_command")
-    init.add_argument("--replace", action="store_true", help="replace raw tables that have rows, too")
+    init.add_argument("--replace", action="store_true", help="replace raw tables that have rows, too; asks first")
+    init.add_argument("--yes", action="store_true", help="do not ask, for --replace without a terminal")
 
     run = commands.add_parser("run", help="refresh through Prefect: recorded, and shown in its UI")
     run.set_defaults(module="flows.run_command")

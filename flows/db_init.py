@@ -1,7 +1,8 @@
 """db_init/: the scripts that create and fill the raw tables."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from flows.own_project import statements_within
@@ -13,6 +14,10 @@ from warehouse.names import TableName
 from warehouse.query import Statement
 
 
+class NotConfirmed(Exception):
+    """Rows would have been deleted, and nobody agreed; the message says which."""
+
+
 @dataclass(frozen=True, slots=True)
 class Filled:
     """What `initialise` did: the tables it created and filled, and those it left alone since they have rows."""
@@ -21,23 +26,68 @@ class Filled:
     kept: list[TableName]
 
 
-def initialise(
-    warehouse: Warehouse, folder: Path, datasets: Iterable[str], *, own: str = "", replace: bool = False
-) -> Filled:
-    """Create the datasets, then the tables of the scripts in `folder`.
+Rows = Mapping[TableName, int]
 
-    A table that has rows is left as it is, unless `replace` says otherwise: they may be rows that somebody posted.
-    Raises Refused for a script that cannot be read, WarehouseError.
+
+def initialise(
+    warehouse: Warehouse,
+    folder: Path,
+    datasets: Iterable[str],
+    *,
+    own: str = "",
+    confirm_replacing: Callable[[Rows], None] | None = None,
+) -> Filled:
+    """Create the datasets, then the tables of the scripts in `folder`. It may be repeated.
+
+    A table that has rows is left as it is: they may be rows that somebody posted. With `confirm_replacing` it is
+    replaced, once that was called with all such tables and the rows that they have, and raised no NotConfirmed. An
+    empty table is left as it is too if its script makes no rows. Raises Refused for a script that cannot be read,
+    WarehouseError.
     """
     scripts, problems = read_init_scripts(folder, own)
     if problems:
         raise Refused(problems)
+    of_table = _by_table(scripts)
+    before = {table: rows for table in sorted(of_table) if (rows := _rows(warehouse, table)) is not None}
+    full = {table: rows for table, rows in before.items() if rows}
+    left = set(full) | {table for table in before if not any(map(_makes_rows, of_table[table]))}
+    if confirm_replacing is not None:
+        if full:
+            confirm_replacing(full)
+        left = set()
     warehouse.create_datasets(datasets)
-    targets = {statement.target for statements in scripts.values() for statement in statements if statement.target}
-    kept = set() if replace else {table for table in targets if _has_rows(warehouse, table)}
+    first = {id(statements[0]) for statements in of_table.values()}
     for path, statements in scripts.items():
-        _run(warehouse, path, [statement for statement in statements if statement.target not in kept])
-    return Filled(sorted(targets - kept), sorted(kept))
+        run = [[one] if id(one) not in first else _anew(one) for one in statements if one.target not in left]
+        _run(warehouse, path, list(chain.from_iterable(run)))
+    return Filled(sorted(set(of_table) - left), sorted(full.keys() & left))
+
+
+def _by_table(scripts: Mapping[Path, list[Statement]]) -> dict[TableName, list[Statement]]:
+    found: dict[TableName, list[Statement]] = {}
+    for statement in chain.from_iterable(scripts.values()):
+        if statement.target:
+            found.setdefault(statement.target, []).append(statement)
+    return found
+
+
+def _anew(statement: Statement) -> list[Statement]:
+    """The first statement about a table, with the table made anew by it, or emptied before it."""
+    from sqlglot import exp
+
+    from warehouse.googlesql import made_anew, parse_script
+
+    if statement.target is None or not isinstance(statement.tree, exp.Insert):
+        return [made_anew(statement)]
+    [empty] = parse_script(f"TRUNCATE TABLE `{statement.target.dataset}`.`{statement.target.name}`")
+    return [replace(empty, start=statement.start, own=statement.own), statement]
+
+
+def _makes_rows(statement: Statement) -> bool:
+    """Whether it is more than a CREATE TABLE that lists columns."""
+    from sqlglot import exp
+
+    return not isinstance(statement.tree, exp.Create) or statement.tree.expression is not None
 
 
 def read_created_tables(folder: Path) -> set[TableName]:
@@ -63,11 +113,12 @@ def read_init_scripts(folder: Path, own: str = "") -> tuple[dict[Path, list[Stat
     return within, [*problems, *found]
 
 
-def _has_rows(warehouse: Warehouse, table: TableName) -> bool:
+def _rows(warehouse: Warehouse, table: TableName) -> int | None:
+    """How many rows the table has; None if there is no such table."""
     try:
-        return warehouse.row_count(table) > 0
+        return warehouse.row_count(table)
     except TableNotFound:
-        return False
+        return None
 
 
 def _run(warehouse: Warehouse, path: Path, statements: list[Statement]) -> None:

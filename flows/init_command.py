@@ -1,22 +1,45 @@
 """`refresh init`: datasets and raw tables."""
 
+import sys
 from argparse import Namespace
 
-from flows.db_init import initialise
+from flows.db_init import NotConfirmed, Rows, initialise
 from flows.scripts import read_datasets
 from flows.settings import read_settings
 from warehouse.url import connect, project_of
 
 
 def run(options: Namespace) -> int:
-    """Create what is missing, say what was done, and answer the exit code."""
+    """Create what is missing, say what was done, and answer the exit code. Raises NotConfirmed."""
     settings = read_settings()
     datasets = read_datasets(settings.folder / "res")
+    confirm = (_agreed if options.yes else _ask) if options.replace else None
     with connect(settings.warehouse_url) as warehouse:
         own = project_of(settings.warehouse_url)
-        done = initialise(warehouse, settings.folder / "db_init", datasets, own=own, replace=options.replace)
+        done = initialise(warehouse, settings.folder / "db_init", datasets, own=own, confirm_replacing=confirm)
     for table in done.created:
         print(f"created {table}")
     if done.kept:
         print(f"kept {', '.join(map(str, done.kept))}: they have rows; --replace would replace them")
     return 0
+
+
+def _agreed(_full: Rows) -> None:
+    """`--yes` was said."""
+
+
+def _ask(full: Rows) -> None:
+    """Ask whether the rows of these tables may be deleted. Raises NotConfirmed."""
+    tables = [f"{table} ({rows:,} {'row' if rows == 1 else 'rows'})" for table, rows in full.items()]
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise NotConfirmed(
+            f"--replace would delete the rows of {', '.join(tables)}; nothing was changed. If that is meant, say"
+            " `refresh init --replace --yes`"
+        )
+    print("--replace deletes the rows of these tables, and fills them from db_init/:\n ", "\n  ".join(tables))
+    try:
+        answer = input("Go on? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise NotConfirmed("nothing was changed")

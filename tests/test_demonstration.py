@@ -111,7 +111,7 @@ def test_init_keeps_raw_tables_that_have_rows(capsys: pytest.CaptureFixture[str]
     assert main(["init"]) == 0
     assert "raw.categories" in capsys.readouterr().out
     assert len(rows_of("raw.categories")) == 7
-    assert main(["init", "--replace"]) == 0
+    assert main(["init", "--replace", "--yes"]) == 0
     assert len(rows_of("raw.categories")) == 6
 
 

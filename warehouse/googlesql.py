@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import sqlglot
 from sqlglot import exp
@@ -14,6 +15,7 @@ from warehouse.names import TableName
 from warehouse.query import Read, Statement
 from warehouse.syntax_errors import syntax_error, unclosed_error
 
+_OR_REPLACE = " OR REPLACE"
 _PATH_BEFORE = re.compile(r"(?:(?:`[^`\n]*`|[\w-]+)[ \t]*\.[ \t]*)+\Z")
 
 
@@ -36,6 +38,21 @@ def parse_script(text: str) -> list[Statement]:
         project = target.catalog if target is not None else ""
         statements.append(Statement(text[start : end + 1], tree, name, place_at(text, start, start), project))
     return statements
+
+
+def made_anew(statement: Statement) -> Statement:
+    """A CREATE TABLE as CREATE OR REPLACE TABLE, also where it says IF NOT EXISTS; any other statement as it is."""
+    tree, text = statement.tree, statement.text
+    if not isinstance(tree, exp.Create) or tree.args.get("kind") != "TABLE" or tree.args.get("replace"):
+        return statement
+    tokens = sqlglot.tokenize(text, dialect="bigquery")
+    if tree.args.get("exists"):
+        start, end = tokens[2].start, tokens[4].end + 1  # CREATE TABLE IF NOT EXISTS
+        text = text[:start] + re.sub(r"\S", " ", text[start:end]) + text[end:]
+    word = tokens[0].end + 1
+    text = f"{text[:word]}{_OR_REPLACE}{text[word:]}"
+    [tree] = _parse(text)
+    return replace(statement, text=text, tree=tree, inserted=len(_OR_REPLACE))
 
 
 def place_of(text: str, node: exp.Expr) -> Place | None:

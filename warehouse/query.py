@@ -66,10 +66,14 @@ class Query:
         return query_tree(self.text)
 
 
+_AFTER_CREATE = len("CREATE") + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One statement of a script, with the table that it creates or changes (None for any other statement), where in
-    the script's text it starts, and the project that the text names with that table. Of `own`, see Query."""
+    the script's text it starts, and the project that the text names with that table. Of `own`, see Query. `inserted` is
+    how many characters after its first word, CREATE, the script does not have (`googlesql.made_anew`)."""
 
     text: str
     tree: "exp.Expr"
@@ -77,12 +81,15 @@ class Statement:
     start: Place
     project: str = ""
     own: str = ""
+    inserted: int = 0
 
     def located(self, error: SqlError) -> SqlError:
         """An error in this statement, with its place in the script: the statement's start if it had none."""
         if error.place is None:
             return type(error)(error.reason, hint=error.hint, place=self.start)
-        column = error.place.column + (self.start.column - 1 if error.place.line == 1 else 0)
+        column = error.place.column
+        if error.place.line == 1:
+            column += self.start.column - 1 - min(self.inserted, max(0, column - _AFTER_CREATE))
         place = Place(self.start.line + error.place.line - 1, column, error.place.length)
         return type(error)(error.reason, hint=error.hint, place=place)
 

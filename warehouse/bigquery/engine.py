@@ -84,8 +84,11 @@ class BigQueryWarehouse:
         """Each statement is a job of its own: BigQuery has no transaction around CREATE TABLE."""
         for statement in statements:
             config = self._config({"table": str(statement.target or "")})
-            with _places_of(statement.text):
-                self._jobs.run(f"script-{secrets.token_hex(16)}", statement.text, config)
+            try:
+                with _places_of(statement.text):
+                    self._jobs.run(f"script-{secrets.token_hex(16)}", statement.text, config)
+            except SqlError as error:
+                raise statement.located(error) from error
 
     def build(self, table: TableName, query: Query, context: BuildContext) -> Built:
         config = self._config({"run": context.run, "table": str(table), **context.labels})

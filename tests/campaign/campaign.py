@@ -119,7 +119,7 @@ class Campaign:
         over = site.over
         jobs: list[Callable[[], None]] = [
             lambda: watch_tables(self._url, self.recorder, settings.seed, over, 0.3),
-            lambda: watch_runs(self._prefect, self.recorder, over, 2.0),
+            lambda: watch_runs(self._prefect, site, 2.0),
             *(
                 lambda it=it: it.send_rows(over, self._give_up, settings.client_pause)
                 for it in clients[: settings.clients]

@@ -35,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     runs.at_most_one_run_waits,
     ends.requests_end_in_time,
     ends.commands_end_in_time,
+    ends.programs_go_on,
     ends.nothing_is_left,
 )
 

@@ -27,6 +27,12 @@ def commands_end_in_time(history: History) -> Iterator[str]:
             yield f"{command.facts['words']} at {command.begin:.3f} took {command.end - command.begin:.1f} s"
 
 
+def programs_go_on(history: History) -> Iterator[str]:
+    """No server, worker or API ends by itself."""
+    for died in history.note("died"):
+        yield f"{died.facts['name']} ended by itself before {died.at:.3f}, with exit code {died.facts['code']}"
+
+
 def nothing_is_left(history: History) -> Iterator[str]:
     """At the end no process, no file beside the warehouse's own, and no slot is left over."""
     notes = history.note("end")

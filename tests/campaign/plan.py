@@ -23,12 +23,14 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often things happen: seconds between two of a kind, on average. `faults` are weights by what and how."""
+    """How often things happen: seconds between two of a kind, on average. `faults` and `refreshes` are weights, by
+    what and how."""
 
     refresh: float
     fault: float
     edit: float
     faults: dict[tuple[str, str], float]
+    refreshes: dict[str, float]
     longest: float = 8.0
     """The most seconds that a fault lasts, but for a machine asleep."""
 
@@ -58,10 +60,11 @@ LONG = Pace(
         ("schedule", "quick"): 1,
         ("cancel", "run"): 2,
     },
+    refreshes={"build": 4, "run": 2, "trigger": 4, "deployment run": 1},
 )
 SHORT = Pace(
-    refresh=3,
-    fault=2,
+    refresh=4,
+    fault=1.5,
     edit=5,
     faults={
         ("kill", "api-1"): 3,
@@ -73,16 +76,16 @@ SHORT = Pace(
         ("hold", "writer"): 1,
         ("fill", "disk"): 1,
     },
+    refreshes={"build": 3, "run": 1, "trigger": 1},
     longest=2.0,
 )
-REFRESHES = {"build": 4, "run": 2, "trigger": 4, "deployment run": 1}
 
 
 def plan(seed: int, seconds: float, pace: Pace) -> list[Action]:
     """What to do in a campaign of so many seconds, in order of time."""
     random = Random(seed)
     actions = [
-        *(_refresh(random, at) for at in _moments(random, seconds, pace.refresh)),
+        *(_refresh(random, at, pace) for at in _moments(random, seconds, pace.refresh)),
         *(_fault(random, at, pace) for at in _moments(random, seconds, pace.fault)),
         *(_edit(random, at, pace) for at in _moments(random, seconds, pace.edit)),
     ]
@@ -98,8 +101,8 @@ def _moments(random: Random, seconds: float, between: float) -> list[float]:
     return moments
 
 
-def _refresh(random: Random, at: float) -> Action:
-    [how] = random.choices([*REFRESHES], [*REFRESHES.values()])
+def _refresh(random: Random, at: float, pace: Pace) -> Action:
+    [how] = random.choices([*pace.refreshes], [*pace.refreshes.values()])
     return Action(at, "refresh", how, select=tuple(random.choice(SELECTIONS)))
 
 

@@ -53,10 +53,12 @@ class PrefectFacts:
         return list(self._pages("/task_runs/filter", {}))
 
     def slots(self, deployment: dict[str, Any]) -> list[str]:
-        """The slots of the deployment's limit that are taken."""
-        name = deployment["global_concurrency_limit"]["name"]
-        taken = self._get(f"/v2/concurrency_limits/{name}")["active_slots"]
-        return [f"{taken} of {name}"] if taken else []
+        """The places that are taken: by runs under way, and in the deployment's limit if it has one."""
+        runs = [f"{run['state_name']} {run['id']}" for run in self.runs("PENDING", "RUNNING", "CANCELLING")]
+        limit = deployment["global_concurrency_limit"]
+        if limit and (taken := self._get(f"/v2/concurrency_limits/{limit['name']}")["active_slots"]):
+            runs.append(f"{taken} of {limit['name']}")
+        return runs
 
     def _pages(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         offset = 0

@@ -93,8 +93,9 @@ class Site:
     def kill(self, name: str) -> None:
         """Kill one program as `kill -9` does, not those that it started."""
         with self._awake:
-            self.kill_some(name, self.of(name))
-            self._processes[name].wait()
+            process = self._processes.pop(name)
+            self.kill_some(name, {process.pid: ""})
+            process.wait()
 
     def kill_some(self, name: str, processes: Mapping[int, str]) -> None:
         """Kill these processes; the values are the flow runs that they run, if they run one."""
@@ -110,13 +111,23 @@ class Site:
     def destroy(self) -> None:
         """Kill every process, and what it starts meanwhile, until there is none."""
         with self._awake:
-            while living := self.processes():
+            while living := self.processes():  # what is starting another one may do so until it is dead
                 self._signal(living, signal.SIGKILL)
                 for process in self._processes.values():
                     process.wait()
+            self._processes.clear()
+
+    def revive(self) -> None:
+        """Start again what has ended although nobody killed it, and note that."""
+        with self._awake:
+            for name, process in list(self._processes.items()):
+                if process.poll() is not None:
+                    self.recorder.note("died", name=name, code=process.returncode)
+                    self.start(name)
 
     def end_all(self) -> None:
-        """Ask every process that stays to end, the server last, and wait for it."""
+        """Ask every program to end, the server last, and wait for it."""
+        self.revive()
         for name in sorted(self._processes, key=lambda name: name == "server"):
             self._processes[name].terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -141,8 +152,9 @@ class Site:
         return found
 
     def of(self, name: str) -> dict[int, str]:
-        """The process of that name, as `processes` has it."""
-        return {self._processes[name].pid: ""}
+        """The process of that name, as `processes` has it; none if it was killed."""
+        process = self._processes.get(name)
+        return {process.pid: ""} if process else {}
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not beyond the end of the campaign."""

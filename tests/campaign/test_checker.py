@@ -188,6 +188,10 @@ def a_command_never_ends(lines: list[Line]) -> None:
     end_of(lines, find(lines, "command"))["at"] = 1000
 
 
+def the_worker_ends_by_itself(lines: list[Line]) -> None:
+    lines.append({"at": 90, "note": "died", "name": "worker", "code": 1})
+
+
 def a_process_is_left(lines: list[Line]) -> None:
     find(lines, "end")["processes"] = ["17 python -m api"]
 
@@ -236,6 +240,7 @@ SPOILT: dict[str, list[Spoil]] = {
     "at_most_one_run_waits": [runs_pile_up],
     "requests_end_in_time": [a_request_hangs, a_request_never_ends],
     "commands_end_in_time": [a_command_never_ends],
+    "programs_go_on": [the_worker_ends_by_itself],
     "nothing_is_left": [a_process_is_left, a_slot_is_left, the_campaign_breaks_off],
 }
 WAYS = [(rule, spoil) for rule, ways in SPOILT.items() for spoil in ways]

@@ -11,6 +11,7 @@ import httpx
 from tests.campaign.history import Recorder
 from tests.campaign.prefect_facts import PrefectFacts, seconds
 from tests.campaign.project import SHAPES
+from tests.campaign.site import Site
 from warehouse.engine import Warehouse
 from warehouse.errors import TableNotFound, WarehouseError
 from warehouse.names import TableName
@@ -41,16 +42,17 @@ def look_at(warehouse: Warehouse, table: str, recorder: Recorder, *, closing: bo
         recorder.note("look", table=table, rows=rows, closing=closing)
 
 
-def watch_runs(prefect: PrefectFacts, recorder: Recorder, over: threading.Event, pause: float) -> None:
-    """Note the runs that are due and wait, until the campaign is over."""
-    while not over.wait(pause):
+def watch_runs(prefect: PrefectFacts, site: Site, pause: float) -> None:
+    """Note the runs that are due and wait, and the programs that have ended by themselves, until all is over."""
+    while not site.over.wait(pause):
+        site.revive()
         try:
             runs = prefect.runs("SCHEDULED", "PENDING")
         except httpx.HTTPError:
             continue
         waiting = [run["id"] for run in runs if run["deployment_id"] and _is_due(run)]
         if waiting:
-            recorder.note("waiting", runs=waiting)
+            site.recorder.note("waiting", runs=waiting)
 
 
 def note_runs(prefect: PrefectFacts, recorder: Recorder) -> None:

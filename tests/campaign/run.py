@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -17,6 +18,8 @@ from tests.campaign.plan import LONG
 def main() -> int:
     """Run one, print what it came to, and answer the exit code: 1 if a rule was broken."""
     options = _options()
+    for asked_to_stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked_to_stop, signal.default_int_handler)
     for name in list(os.environ):
         if name.startswith(("PREFECT_", "REFRESH_", "WAREHOUSE_", "API_")):
             del os.environ[name]

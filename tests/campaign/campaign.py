@@ -153,18 +153,21 @@ class Campaign:
         """Let the runs that are under way end; then refresh everything once more, and look at every table."""
         self._wait_for_runs()
         with closing(Client(99, self._settings.seed, self._apis, self.recorder)) as client:
-            self.recorder.note("closing", run=client.ask("closing", []))
-        self._wait_for_runs()
+            last = client.ask("closing", [])
+        self.recorder.note("closing", run=last)
+        self._wait_for_runs(last)
         with connect(self._url) as warehouse:
             for table in project.SHAPES:
                 look_at(warehouse, table, self.recorder, closing=True)
         note_runs(self._prefect, self.recorder)
 
-    def _wait_for_runs(self) -> None:
+    def _wait_for_runs(self, last: str | None = None) -> None:
+        """Wait until all runs have ended, or the last one has; not for ever."""
         deadline = time.monotonic() + REST_SECONDS
         while time.monotonic() < deadline:
             with suppress(httpx.HTTPError):
-                if not self._prefect.runs(*UNDER_WAY):
+                left = [run["id"] for run in self._prefect.runs(*UNDER_WAY)]
+                if not left or (last and last not in left):
                     return
             time.sleep(0.5)
 

@@ -70,7 +70,6 @@ SHORT = Pace(
         ("kill", "api-1"): 3,
         ("kill", "api-2"): 3,
         ("kill", "command"): 3,
-        ("kill", "flow"): 2,
         ("stop", "api-1"): 1,
         ("hold", "reader"): 1,
         ("hold", "writer"): 1,

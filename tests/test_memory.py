@@ -140,6 +140,18 @@ def test_a_file_that_is_not_ours_is_done_without_and_replaced(path: Path, conten
     assert list(json.loads(path.read_text())["notes"].values()) == [1]
 
 
+def test_a_process_that_was_killed_while_it_wrote_leaves_nothing_that_piles_up(path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    draft = path.with_name(f"{path.name}.draft")
+    draft.write_text('{"made_by": "", "notes": {"na')
+    one = Memory("")
+    with one.kept_in(path):
+        one.note("names", "SELECT 1", 1)
+    with one.kept_in(path):
+        assert one.recall("names", "SELECT 1") == 1
+    assert not draft.exists()
+
+
 def test_a_place_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     one = Memory("")

@@ -4,8 +4,8 @@ Reading a thousand scripts takes longer than building their small tables. Notes 
 the code that made them changes: a note says what reading the text would say.
 """
 
+import fcntl
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -108,9 +108,17 @@ def _read(path: Path, made_by: str) -> dict[str, Any]:
 
 
 def _write(path: Path, made_by: str, notes: dict[str, Any]) -> None:
-    """Replace the file at once: a process that reads it at the same time finds the old notes or the new ones."""
+    """Replace the file at once: a process that reads it at the same time finds the old notes or the new ones.
+
+    The draft has one name, so that processes that are killed leave one at most. While another process writes its own,
+    nothing is written.
+    """
+    draft = path.with_name(f"{path.name}.draft")
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=path.name, delete=False) as file:
+        with draft.open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file.truncate(0)
             json.dump({"made_by": made_by, "notes": notes}, file)
-        Path(file.name).replace(path)
+            file.flush()
+            draft.replace(path)

@@ -34,7 +34,11 @@ REST_SECONDS = 420.0
 FINISH_SECONDS = 120.0
 """How long clients try to get definite answers once all is quiet."""
 DISK_BYTES = 256 * 1024 * 1024
-EXPECTED = {"scripts.json", *(f"warehouse.duckdb{end}" for end in ("", ".lock", ".turn", ".refresh"))}
+EXPECTED = {
+    "scripts.json",
+    "scripts.json.draft",
+    *(f"warehouse.duckdb{end}" for end in ("", ".lock", ".turn", ".refresh")),
+}
 """What may be left in the folder of the warehouse."""
 UNDER_WAY = ("SCHEDULED", "PENDING", "RUNNING", "CANCELLING", "PAUSED")
 

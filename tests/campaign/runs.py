@@ -136,7 +136,7 @@ def _building(history: History) -> Iterator[tuple[float, float, str]]:
         if task.facts["state"] == "Completed" and task.facts["run"] not in again:
             tasks[f"run {task.facts['run']}"].append((task.facts["begin"], task.facts["end"]))
     for command in history.span("command"):
-        if command.facts.get("built"):
+        if command.facts.get("built") and command.facts["words"].startswith("build"):  # the others have tasks
             name = f"{command.facts['words']} at {command.begin:.3f}"
             tasks[name].append((min(command.facts["built"]), max(command.facts["built"])))
     for name, times in tasks.items():

@@ -16,9 +16,12 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from api.clients import Proxies, household
 from api.problems import MEDIA_TYPE, Problem, request_id, retry_after
+from warehouse.patience import waiting_until
 
 USABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 MAX_CLIENTS = 10_000
+WAREHOUSE_SECONDS = 30.0
+"""How long a request waits for a warehouse that others hold: all of its waits together."""
 UNLIMITED = "/health/"  # who watches the process must not be kept out by what it is there to see
 logger = logging.getLogger("api.access")
 
@@ -68,7 +71,8 @@ class Access:
             await send(message)
 
         try:
-            await self._within_limit(client, scope, receive, send_with_id)
+            with waiting_until(time.monotonic() + WAREHOUSE_SECONDS):
+                await self._within_limit(client, scope, receive, send_with_id)
         finally:
             request_id.reset(token)
             milliseconds = (time.perf_counter() - started) * 1000

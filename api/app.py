@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import copy_context
 from typing import Any
 
 from litestar import Litestar
@@ -42,7 +43,8 @@ def create_app(settings: Settings, warehouse: Warehouse) -> ASGIApp:
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="warehouse")
 
     async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(executor, function, *arguments)
+        context = copy_context()  # with how long the request waits
+        return await asyncio.get_running_loop().run_in_executor(executor, context.run, function, *arguments)
 
     prefect = Prefect()
     catalogue = Catalogue(warehouse, in_thread, settings.schema_seconds)

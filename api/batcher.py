@@ -1,6 +1,7 @@
 """Rows that arrive together for one table are stored together, each answered when it is durable."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from api.problems import Problem, retry_after
 from warehouse.engine import Append, Outcome, Warehouse
 from warehouse.errors import InvalidRow
 from warehouse.names import TableName
+from warehouse.patience import deadline, waiting_until
 
 MAX_ROWS_PER_CALL = 5_000
 MAX_ROWS_WAITING = 100_000
@@ -20,6 +22,7 @@ MAX_ROWS_WAITING = 100_000
 class _Waiting:
     append: Append
     outcome: asyncio.Future[Outcome]
+    until: float
 
 
 class Batcher:
@@ -37,7 +40,7 @@ class Batcher:
         if self._rows_waiting + len(append.rows) > MAX_ROWS_WAITING:
             raise Problem("warehouse-unavailable", "Too many rows are waiting to be stored.", headers=retry_after(1))
         with self._claim(table, append.key):
-            waiting = _Waiting(append, asyncio.get_running_loop().create_future())
+            waiting = _Waiting(append, asyncio.get_running_loop().create_future(), deadline(math.inf))
             self._queues.setdefault(table, deque()).append(waiting)
             self._rows_waiting += len(append.rows)
             if table not in self._tasks:
@@ -83,7 +86,8 @@ class Batcher:
 
     async def _store(self, table: TableName, batch: list[_Waiting]) -> None:
         try:
-            outcomes = await self._in_thread(self._warehouse.append, table, [waiting.append for waiting in batch])
+            with waiting_until(min(waiting.until for waiting in batch)):
+                outcomes = await self._in_thread(self._warehouse.append, table, [waiting.append for waiting in batch])
         except InvalidRow as error:
             if len(batch) == 1:
                 _fail(batch, error)

@@ -19,6 +19,7 @@ from warehouse.errors import (
     OverBudget,
     TableNotFound,
     Transient,
+    Unavailable,
     WarehouseError,
 )
 
@@ -59,6 +60,7 @@ STATUS_CODES = {
     415: "unsupported-media-type",
     429: "rate-limited",
 }
+_REPAIR_PAUSE = 60.0  # seconds; somebody has to come and put it right
 _QUOTA_PAUSE = 600.0  # seconds; a quota of the day takes longer to come back than one of the moment
 HEADERS_KEPT = frozenset({"allow", "retry-after", "www-authenticate"})
 
@@ -133,6 +135,9 @@ def _of_warehouse(error: WarehouseError) -> Problem:
     if isinstance(error, Transient):
         code = "quota-exceeded" if error.limited else "warehouse-unavailable"
         return Problem(code, "Nothing was stored. Try again later.", headers=retry_after(error.retry_after))
+    if isinstance(error, Unavailable):
+        detail = f"Nothing was stored. The warehouse needs somebody's help: {error.fault}."
+        return Problem("warehouse-unavailable", detail, headers=retry_after(_REPAIR_PAUSE))
     if isinstance(error, OverBudget):
         return Problem("quota-exceeded", "Nothing was stored. Try again later.", headers=retry_after(_QUOTA_PAUSE))
     code = "warehouse-refused" if isinstance(error, NotAllowed) else "internal-error"

@@ -131,7 +131,7 @@ def test_what_cannot_succeed_is_refused_with_exit_code_2_and_nothing_is_touched(
         (["build", "--select", "tmp.aa"], {}, "error: --select tmp.aa: no script builds tmp.aa; did you mean tmp.a?"),
         (["build"], {"REFRESH_WORKERS": "none"}, "error: REFRESH_WORKERS is 'none'"),
         (["build"], {"WAREHOUSE_URL": "mysql://x"}, "error: WAREHOUSE_URL is 'mysql://x': write duckdb:///"),
-        (["build"], {"WAREHOUSE_URL": "duckdb:///res"}, "error: res cannot be opened"),
+        (["build"], {"WAREHOUSE_URL": "duckdb:///res"}, "error: WAREHOUSE_URL is 'duckdb:///res': that is a folder"),
         (["build", "--select", "final.b"], {}, "build it first: --select +tmp.a"),
         (["deploy"], {}, "error: there is no prefect.yaml in "),
         (["deploy"], {"REFRESH_PROJECT": "my/shop"}, "error: REFRESH_PROJECT is 'my/shop': set REFRESH_PROJECT to"),

@@ -386,8 +386,12 @@ def test_a_file_held_elsewhere_is_a_passing_error(path: Path) -> None:
 
 def test_a_path_that_is_no_duckdb_file_or_in_no_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no database")
-    for bad in (tmp_path, tmp_path / "file", tmp_path / "file" / "x.duckdb"):
-        with DuckDBWarehouse(bad) as warehouse, pytest.raises(WarehouseError, match="cannot be opened"):
+    for bad, told in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "file", "is no DuckDB file, or a damaged one"),
+        (tmp_path / "file" / "x.duckdb", "cannot be opened: File exists"),
+    ):
+        with DuckDBWarehouse(bad) as warehouse, pytest.raises(WarehouseError, match=told):
             warehouse.tables("raw")
 
 

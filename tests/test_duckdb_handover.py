@@ -39,16 +39,19 @@ class InSteps:
         self._connection = connection
     def cursor(self):
         return self._connection.cursor()
+    def execute(self, sql):
+        if not sql.startswith("ATTACH"):
+            return self._connection.execute(sql)
+        step("opens")
+        self._connection.execute(sql)
+        step("opened")
     def close(self):
         step("closes")
         self._connection.close()
         step("closed")
 
 def connect(*arguments, **options):
-    step("opens")
-    connection = duckdb_connect(*arguments, **options)
-    step("opened")
-    return InSteps(connection)
+    return InSteps(duckdb_connect(*arguments, **options))
 
 duckdb_connect, hold.duckdb.connect = duckdb.connect, connect
 file = DuckDBFile(Path(sys.argv[1]), lambda connection: None)

@@ -75,6 +75,17 @@ class Transient(WarehouseError):
         self.retry_after, self.limited = retry_after, limited
 
 
+class Unavailable(WarehouseError):
+    """Nothing works until somebody puts something right (a full disk, a damaged file); the message says what.
+
+    `fault` says it about the warehouse without naming a path, so that anybody may be shown it: "its disk is full".
+    """
+
+    def __init__(self, message: str, fault: str) -> None:
+        super().__init__(message)
+        self.fault = fault
+
+
 class OutcomeUnknown(Transient):
     """The connection broke after the request may have been carried out, and it could not be found out which."""
 

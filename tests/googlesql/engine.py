@@ -8,7 +8,7 @@ import duckdb
 
 from tests.googlesql.values import Answer, Interval, Json
 from warehouse.duckdb.engine import prepare
-from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
 from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.duckdb.translate.whole import answer
 from warehouse.errors import TableNotFound
@@ -28,6 +28,7 @@ class Engine:
     def __init__(self, tables: Mapping[TableName, Answer]) -> None:
         self._tables = {name: answer.columns for name, answer in tables.items()}
         self._connection = duckdb.connect()
+        self._connection.execute(f"ATTACH ':memory:' AS {CATALOGUE}; USE {CATALOGUE}")
         prepare(self._connection)
         for name, table in tables.items():
             self._load(name, table)
@@ -62,14 +63,13 @@ class Engine:
         return Answer(columns, rows)
 
     def _load(self, name: TableName, table: Answer) -> None:
-        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name.dataset)}")
+        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(name.dataset)}")
         columns = ", ".join(f"{quoted(column.name)} {duckdb_type(column.type)}" for column in table.columns)
-        target = f"{quoted(name.dataset)}.{quoted(name.name)}"
-        self._connection.execute(f"CREATE TABLE {target} ({columns})")
+        self._connection.execute(f"CREATE TABLE {table_sql(name)} ({columns})")
         marks = ", ".join("?" for _ in table.columns)
         for row in table.rows:
             values = [parameter(column.type, value) for column, value in zip(table.columns, row, strict=True)]
-            self._connection.execute(f"INSERT INTO {target} VALUES ({marks})", values)
+            self._connection.execute(f"INSERT INTO {table_sql(name)} VALUES ({marks})", values)
 
 
 def plain(kind: str) -> str:

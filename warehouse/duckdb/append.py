@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from warehouse.duckdb.translate.storing import has_limits, stored_value
-from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.text import quoted, table_sql
 from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.engine import Append, Outcome, Row
 from warehouse.errors import InvalidRow
@@ -15,7 +15,8 @@ from warehouse.outcomes import outcome
 from warehouse.types import Column, has_values
 
 KEYS_KEPT = "30 days"
-_KEYS = "_warehouse.append_keys"
+KEYS_SCHEMA = "_warehouse"
+_KEYS = f"{KEYS_SCHEMA}.append_keys"
 _ROWS_FAULT = (
     duckdb.ConstraintException,
     duckdb.ConversionException,
@@ -91,7 +92,7 @@ def _note(cursor: duckdb.DuckDBPyConnection, table: TableName, new: Mapping[str,
 
 
 def _create_keys(cursor: duckdb.DuckDBPyConnection) -> None:
-    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_KEYS.partition('.')[0]}")
+    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {KEYS_SCHEMA}")
     cursor.execute(
         f"CREATE TABLE IF NOT EXISTS {_KEYS} (table_name VARCHAR, key VARCHAR, fingerprint VARCHAR,"
         " stored_at TIMESTAMP WITH TIME ZONE, PRIMARY KEY (table_name, key))"
@@ -104,10 +105,9 @@ def _insert(
 ) -> None:
     """One statement for any number of rows: a list of values for each column, unnested side by side."""
     names = ", ".join(quoted(column.name) for column in columns)
-    target = f"{quoted(table.dataset)}.{quoted(table.name)}"
     try:
         cursor.execute(
-            f"INSERT INTO {target} ({names}) {_values(columns)}",
+            f"INSERT INTO {table_sql(table)} ({names}) {_values(columns)}",
             [[_stored(column, row.get(column.name)) for row in rows] for column in columns],
         )
     except _ROWS_FAULT as error:

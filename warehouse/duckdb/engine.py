@@ -9,18 +9,21 @@ from typing import Any, Self, TypeVar
 import duckdb
 import tenacity
 
-from warehouse.duckdb.append import append_rows
+from warehouse.duckdb.append import KEYS_SCHEMA, append_rows
 from warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
+from warehouse.duckdb.faults import faults_of, reason
 from warehouse.duckdb.file import DuckDBFile
-from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql
 from warehouse.duckdb.translations import translations
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
-from warehouse.errors import Cancelled, SqlError, TableNotFound, Transient, WarehouseError
+from warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse.names import TableName
+from warehouse.patience import deadline
 from warehouse.query import Query, Statement
 from warehouse.types import Column
 
 T = TypeVar("T")
+_TAKEN = frozenset({"information_schema", "pg_catalog", KEYS_SCHEMA})
 
 
 class DuckDBWarehouse:
@@ -39,7 +42,8 @@ class DuckDBWarehouse:
     def tables(self, dataset: str) -> list[TableName]:
         with self._cursor() as cursor:
             names = cursor.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE schema_name = ? AND NOT temporary", [dataset]
+                "SELECT table_name FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?",
+                [CATALOGUE, dataset],
             ).fetchall()
         return sorted(TableName(dataset, name) for (name,) in names)
 
@@ -50,24 +54,27 @@ class DuckDBWarehouse:
     def row_count(self, table: TableName) -> int:
         with self._cursor() as cursor:
             _described(cursor, table)
-            [(count,)] = cursor.execute(f"SELECT count(*) FROM {_identifier(table)}").fetchall()
+            [(count,)] = cursor.execute(f"SELECT count(*) FROM {table_sql(table)}").fetchall()
         return int(count)
 
     def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
         with self._cursor() as cursor:
             _described(cursor, table)
-            return cursor.execute(f"SELECT * FROM {_identifier(table)} LIMIT {int(limit)}").fetchall()
+            return cursor.execute(f"SELECT * FROM {table_sql(table)} LIMIT {int(limit)}").fetchall()
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
+        datasets = list(datasets)
+        for taken in (dataset for dataset in datasets if dataset.casefold() in _TAKEN):
+            raise WarehouseError(f"the embedded engine needs the name {taken} itself: give that dataset another one")
         with self._cursor() as cursor:
             for dataset in datasets:
-                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(dataset)}")
+                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(dataset)}")
 
     def run_script(self, statements: Sequence[Statement]) -> None:
         def run(cursor: duckdb.DuckDBPyConnection) -> Declared:
             declared = dict(self._declared)
             for statement in statements:
-                _run_statement(cursor, statement, declared)
+                _run_statement(cursor, statement, declared, self._file.path)
             return declared
 
         self._declared = self._in_transaction(run)
@@ -77,7 +84,7 @@ class DuckDBWarehouse:
         def replace(cursor: duckdb.DuckDBPyConnection) -> int:
             translation = translations.of(query, lambda read: self._known_columns(cursor, read))
             [(rows,)] = cursor.execute(
-                f"CREATE OR REPLACE TABLE {_identifier(table)} AS {translation.stored_sql()}"
+                f"CREATE OR REPLACE TABLE {table_sql(table)} AS {translation.stored_sql()}"
             ).fetchall()
             self._known[table] = translation.stored_columns
             return int(rows)
@@ -127,7 +134,7 @@ class DuckDBWarehouse:
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._file.cursor() as cursor, _duckdb_errors():
+        with self._file.cursor() as cursor, faults_of(self._file.path):
             yield cursor
 
     def _in_transaction(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
@@ -148,7 +155,7 @@ class DuckDBWarehouse:
                 with attempt, self._cursor() as cursor:
                     result = work(cursor)
         except duckdb.TransactionException as error:
-            raise Transient(f"others kept changing the same tables: {_reason(error)}") from error
+            raise Transient(f"others kept changing the same tables: {reason(error)}") from error
         return result
 
 
@@ -157,11 +164,11 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
 
 
-def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, declared: Declared) -> None:
+def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, declared: Declared, path: Path) -> None:
     from warehouse.duckdb.translate.whole import created_columns, translate_statement
 
     try:
-        with _duckdb_errors():
+        with faults_of(path):
             for sql in translate_statement(statement, lambda table: _columns(cursor, table, declared)):
                 cursor.execute(sql)
             if statement.target and (columns := created_columns(statement)) is not None:
@@ -174,13 +181,9 @@ def _conflicts() -> tenacity.Retrying:
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(duckdb.TransactionException),
         wait=tenacity.wait_random_exponential(0.01, max=1),
-        stop=tenacity.stop_after_delay(30),
+        stop=tenacity.stop_after_delay(deadline(30) - time.monotonic()),
         reraise=True,
     )
-
-
-def _identifier(table: TableName) -> str:
-    return f"{quoted(table.dataset)}.{quoted(table.name)}"
 
 
 def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName, declared: Declared) -> tuple[Column, ...]:
@@ -199,26 +202,6 @@ def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName, declared: Decl
 def _described(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[tuple[Any, ...]]:
     """DESCRIBE looks one table up; `duckdb_columns()` goes through the whole catalogue (8 ms with 1,000 tables)."""
     try:
-        return cursor.execute(f"DESCRIBE {_identifier(table)}").fetchall()
+        return cursor.execute(f"DESCRIBE {table_sql(table)}").fetchall()
     except duckdb.CatalogException as error:
         raise TableNotFound(table) from error
-
-
-@contextmanager
-def _duckdb_errors() -> Iterator[None]:
-    """DuckDB's errors as the warehouse's. A conflict of transactions passes: it is retried."""
-    try:
-        yield
-    except duckdb.TransactionException:
-        raise
-    except duckdb.InterruptException as error:
-        raise Cancelled("the query was cancelled") from error
-    except (duckdb.OutOfMemoryException, duckdb.IOException, duckdb.InternalException, duckdb.FatalException) as error:
-        raise WarehouseError(_reason(error)) from error
-    except duckdb.Error as error:
-        raise SqlError(_reason(error)) from error
-
-
-def _reason(error: duckdb.Error) -> str:
-    """DuckDB's message without its picture of SQL that the user did not write."""
-    return str(error).split("\n\nLINE ")[0].split("\nLINE ")[0].strip()

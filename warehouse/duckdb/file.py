@@ -20,7 +20,8 @@ import duckdb
 
 from warehouse.duckdb.hold import Hold
 from warehouse.duckdb.lock import Lock
-from warehouse.errors import Cancelled, Transient, WarehouseError
+from warehouse.errors import Cancelled, OutcomeUnknown, Transient, Unavailable
+from warehouse.patience import deadline, seconds_left
 
 IDLE_SECONDS = 0.1
 HELD_SECONDS = 0.1
@@ -51,18 +52,23 @@ class DuckDBFile:
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A cursor on the open file, for one thread and a short time. Raises Transient, WarehouseError.
+        """A cursor on the open file, for one thread and a short time.
 
         A block that ends with an exception ends its transaction too. Else its cursor is handed out again: making one
-        takes as long as a small statement.
+        takes as long as a small statement. Raises Transient when another process has the file for too long, Unavailable
+        when the file cannot be used, OutcomeUnknown when it was removed while the block ran.
         """
-        cursor = self._enter(time.monotonic() + self._patience)
-        whole = False
+        cursor = self._enter(deadline(self._patience))
+        usable = False
         try:
             yield cursor
-            whole = True
+            self._check_place()
+            usable = True
+        except Unavailable:  # after some of DuckDB's errors nothing works any more until the file is opened again
+            self._yielding = True
+            raise
         finally:
-            self._leave(cursor, spare=whole)
+            self._leave(cursor, spare=usable)
 
     def interrupt(self) -> None:
         """Stop what runs on every cursor, and hand out no more of them."""
@@ -79,7 +85,11 @@ class DuckDBFile:
         if self._closer is not None:
             self._closer.join()
 
-    def _enter(self, deadline: float) -> duckdb.DuckDBPyConnection:
+    def _check_place(self) -> None:
+        if not self._hold.is_in_place():
+            raise OutcomeUnknown(f"{self.path} was removed or replaced at this moment: what was written may be lost")
+
+    def _enter(self, until: float) -> duckdb.DuckDBPyConnection:
         with self._changed:
             while True:
                 if self._closed:
@@ -88,11 +98,12 @@ class DuckDBFile:
                 if self._connection is not None and not self._yielding:
                     return self._new_cursor(self._connection)
                 if self._connection is not None:  # what runs here comes first, and is nobody else's fault
-                    self._changed.wait()
-                    deadline = time.monotonic() + self._patience
+                    if not self._changed.wait(min(seconds_left(), threading.TIMEOUT_MAX)):
+                        raise self._busy("this process")
+                    until = deadline(self._patience)
                 elif not self._opening:
-                    self._open(deadline)
-                elif not self._changed.wait(deadline - time.monotonic()):
+                    self._open(until)
+                elif not self._changed.wait(until - time.monotonic()):
                     raise self._busy()
 
     def _new_cursor(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -117,10 +128,13 @@ class DuckDBFile:
 
         Opening costs about as much as ten small statements: whoever has the file may use it for a moment.
         """
-        if self._connection is None or time.monotonic() < self._opened + HELD_SECONDS:
+        if self._connection is None:
+            return
+        self._yielding = self._yielding or not self._hold.is_in_place()
+        if not self._yielding and time.monotonic() < self._opened + HELD_SECONDS:
             return
         with suppress(OSError):  # who cannot look at the turn serves on
-            self._yielding = self._turn.is_taken_elsewhere()
+            self._yielding = self._yielding or self._turn.is_taken_elsewhere()
         if self._yielding:
             self._close_if_unused()
 
@@ -139,13 +153,13 @@ class DuckDBFile:
         if self._closed and not self._cursors and not self._opening:
             self._close_if_unused()
 
-    def _open(self, deadline: float) -> None:
+    def _open(self, until: float) -> None:
         """Open the file without keeping the other threads from looking at their clocks."""
         self._opening = True
         self._changed.release()
         connection = None
         try:
-            connection = self._open_in_turn(deadline)
+            connection = self._open_in_turn(until)
         finally:
             self._changed.acquire()
             self._opening, self._connection = False, connection
@@ -154,37 +168,43 @@ class DuckDBFile:
             self._changed.notify_all()
         self._start_closer()
 
-    def _open_in_turn(self, deadline: float) -> duckdb.DuckDBPyConnection:
+    def _open_in_turn(self, until: float) -> duckdb.DuckDBPyConnection:
         try:
+            self._hold.check()
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._wait_until(self._turn.take, deadline)
-            self._wait_until(self._hold.take, deadline)
-            return self._wait_until(self._hold.open, deadline)
+            self._wait_until(self._turn.take, until)
+            self._wait_until(self._hold.take, until)
+            return self._wait_until(self._hold.open, until)
         except BaseException as error:
             self._hold.release()
             if isinstance(error, OSError):
-                raise WarehouseError(f"{self.path} cannot be opened: {error.strerror}") from error
+                raise self._no_lock(error) from error
             raise
         finally:
             self._turn.release()
 
-    def _wait_until(self, attempt: Callable[[], T | None], deadline: float) -> T:
+    def _wait_until(self, attempt: Callable[[], T | None], until: float) -> T:
         wait = 0.001
         while not (result := attempt()):
             if self._closed:
                 raise _closed()
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= until:
                 raise self._busy()
             time.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
             wait = min(wait * 1.5, LONGEST_WAIT)
         return result
 
-    def _busy(self) -> Transient:
+    def _busy(self, holder: str = "another process") -> Transient:
         return Transient(
-            f"{self.path} is held by another process, and still was after {self._patience:g} s; close that process"
+            f"{self.path} is held by {holder}, and still was after {self._patience:g} s; close what has it open"
             " (a DuckDB shell, another refresh) or try again later",
             retry_after=5,
         )
+
+    def _no_lock(self, error: OSError) -> Unavailable:
+        """The file's folder, or one of the two lock files in it, cannot be made or opened."""
+        way = "the file's folder must be one where this account can make files"
+        return Unavailable(f"{self.path} cannot be opened: {error.strerror}; {way}", "its folder cannot be written")
 
     def _start_closer(self) -> None:
         if self._closer is None and not self._closed:

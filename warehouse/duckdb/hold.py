@@ -12,14 +12,15 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.duckdb.faults import is_locked, meaning
 from warehouse.duckdb.lock import Lock
-from warehouse.errors import WarehouseError
+from warehouse.duckdb.translate.text import CATALOGUE, quoted, string_sql
+from warehouse.errors import Unavailable
 
-_LOCKED = "Could not set lock on file"
 _HEADERS = 3 * 4096
 """Bytes at the start of a file; each checkpoint writes a higher number there.
 https://duckdb.org/docs/stable/internals/storage"""
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {"default_block_size": 65536}
+_BLOCK_SIZE = 65536
 """Every table takes a block at least, in the file and in memory: a quarter of DuckDB's own size, which suits a thousand
 small tables, costs a table of 10 million rows half as much again to write, and nothing to read."""
 
@@ -35,9 +36,19 @@ class Hold:
         self._lock = Lock(path.with_name(f"{path.name}.lock"))
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._descriptor: int | None = None
+        self._was_there = False
+
+    def check(self) -> None:
+        """Raise Unavailable for a folder, and for a file that this process had open and that is gone: a new one in its
+        place would be empty."""
+        if self._path.is_dir():
+            raise Unavailable(f"{self._path} is a folder: name a file", "a folder is in its file's place")
+        if self._was_there and not self._path.exists():
+            way = "put it back, or start this process again to begin with an empty one"
+            raise Unavailable(f"{self._path} is gone, and was there before: {way}", "its file is gone")
 
     def take(self) -> bool:
-        """Take the lock; False when another process of ours has it."""
+        """Take the lock; False when another process of ours has it. Raises OSError."""
         return self._lock.take()
 
     def open(self) -> duckdb.DuckDBPyConnection | None:
@@ -45,22 +56,33 @@ class Hold:
 
         Raises WarehouseError.
         """
+        self.check()
         before = self._watch()
         try:
-            self._connection = duckdb.connect(self._path, config=_CONFIG)
+            self._connection = _connect(self._path)
             self._prepare(self._connection)
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             is_stale = before != self._headers()
             self._close()
-            if is_stale or _LOCKED in str(error):
+            if is_stale or is_locked(error):
                 return None
-            raise WarehouseError(f"{self._path} cannot be opened: {str(error).splitlines()[0]}") from error
+            raise meaning(error, self._path) from error
         except BaseException:
             self._close()
             raise
         if before != self._headers():
             self._close()
+        elif self._descriptor is None:
+            self._watch()
+        self._was_there = True
         return self._connection
+
+    def is_in_place(self) -> bool:
+        """Whether the open file is still the one at the path: what is written to a deleted file is lost."""
+        try:
+            return self._descriptor is not None and os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
+        except OSError:
+            return False
 
     def release(self) -> None:
         """Close the file if it is open, and let go of the lock."""
@@ -90,3 +112,20 @@ class Hold:
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    """Open the file under a name that is ours: DuckDB's own, the file's stem, may be a dataset's too."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "default_block_size": _BLOCK_SIZE,
+        "temp_directory": f"{path}.tmp",
+    }
+    connection = duckdb.connect(config=config)
+    try:
+        name = quoted(CATALOGUE)
+        connection.execute(f"ATTACH {string_sql(str(path))} AS {name}")
+        connection.execute(f"USE {name}; DETACH memory")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

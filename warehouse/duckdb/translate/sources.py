@@ -13,7 +13,7 @@ from warehouse.duckdb.translate.comparisons import compared, condition
 from warehouse.duckdb.translate.expressions import only
 from warehouse.duckdb.translate.scope import EXPRESSIONS, Named, Relation, Scope, Script, Source, field_sql
 from warehouse.duckdb.translate.syntax import place_of, unsupported, wrong
-from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.text import quoted, table_sql
 from warehouse.duckdb.translate.typed import INT64, Typed, plain
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.googlesql import is_metadata
@@ -77,7 +77,7 @@ def table(node: exp.Table, scope: Scope) -> str:
     except TableNotFound as error:
         raise SqlError(str(error), place=place_of(scope.script.text, node)) from error
     named = tuple(Named(column.name, _stored(column)) for column in columns)
-    return _pivoted(node, scope, Relation(f"{quoted(name.dataset)}.{quoted(name.name)}", named), alias)
+    return _pivoted(node, scope, Relation(table_sql(name), named), alias)
 
 
 def _check_name(node: exp.Table, scope: Scope) -> None:

@@ -12,7 +12,7 @@ from warehouse.duckdb.translate.selects import unique
 from warehouse.duckdb.translate.sources import check_project
 from warehouse.duckdb.translate.storing import stored_value
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.text import quoted
+from warehouse.duckdb.translate.text import quoted, schema_sql, table_sql
 from warehouse.duckdb.translate.typed import Typed, duckdb_type, plain
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
@@ -25,7 +25,7 @@ _CONSTRAINTS = (exp.NotNullColumnConstraint, exp.DefaultColumnConstraint, exp.Pr
 def translated(tree: exp.Expr, script: Script) -> list[str]:
     """The DuckDB statements for one of GoogleSQL's. Raises SqlError, UnsupportedSql."""
     if isinstance(tree, exp.Create) and tree.args.get("kind") == "SCHEMA":
-        return [f"CREATE SCHEMA IF NOT EXISTS {quoted(_schema(tree, script))}"]
+        return [f"CREATE SCHEMA IF NOT EXISTS {schema_sql(_schema(tree, script))}"]
     if isinstance(tree, exp.Create) and tree.args.get("kind") == "TABLE":
         return _create(tree, script)
     if isinstance(tree, exp.Insert):
@@ -57,7 +57,7 @@ def _name(node: exp.Expr, script: Script) -> str:
     if not isinstance(node, exp.Table) or not node.db:
         wrong(script.text, node, "a table's name needs its dataset", "write dataset.table")
     check_project(node, node.catalog, script)
-    return f"{quoted(node.db)}.{quoted(node.name)}"
+    return table_sql(TableName(node.db, node.name))
 
 
 def _create(tree: exp.Create, script: Script) -> list[str]:

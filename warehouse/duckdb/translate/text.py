@@ -1,9 +1,24 @@
 """DuckDB's SQL as text: names, literals, expressions that are used twice."""
 
+from warehouse.names import TableName
+
+CATALOGUE = "warehouse"
+"""What DuckDB calls the file."""
+
 
 def quoted(name: str) -> str:
     """A name as DuckDB's identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def schema_sql(dataset: str) -> str:
+    """A dataset as DuckDB's schema, with the catalogue: `system.x` alone would be a table of DuckDB's own."""
+    return f"{quoted(CATALOGUE)}.{quoted(dataset)}"
+
+
+def table_sql(table: TableName) -> str:
+    """A table's name, with its dataset and the catalogue."""
+    return f"{schema_sql(table.dataset)}.{quoted(table.name)}"
 
 
 def string_sql(text: str) -> str:

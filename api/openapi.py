@@ -11,6 +11,7 @@ from api.openapi_types import answer_schema, body_schema, example, query_schema
 from api.paths import table_path
 from api.problems import KINDS, MEDIA_TYPE
 from api.settings import Settings
+from pipeline.outcomes import Failure, State
 from warehouse.types import Column, has_values
 
 Json = dict[str, Any]
@@ -83,6 +84,7 @@ def _own_paths(bearer: bool) -> Json:
             "200": {"description": "The run", "headers": REQUEST_ID, "content": run},
         },
         ("unknown-run", *PREFECT),
+        bearer=bearer,
     )
     show["parameters"].append(
         {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
@@ -205,7 +207,10 @@ def _run() -> Json:
     table = {
         "type": "object",
         "properties": {
-            **dict.fromkeys(("table", "state", "error"), text),
+            "table": {"type": "string"},
+            "state": {"enum": [state.value for state in State]},
+            "failure": {"enum": [*(failure.value for failure in Failure), None], "description": "why it is not built"},
+            "error": {**text, "description": "the same as a sentence; Prefect has the details"},
             **dict.fromkeys(("rows", "bytes"), number),
             "seconds": {"type": ["number", "null"]},
         },

@@ -14,8 +14,8 @@ from litestar.params import FromPath
 from api.keys import idempotency_key
 from api.prefect_client import Prefect
 from api.problems import Problem, request_id
-from api.reports import tables_of
-from api.runs import Runs, run_to_json
+from api.reports import report_of, run_to_json
+from api.runs import Runs
 from api.security import needs_token
 from api.settings import Settings
 
@@ -43,7 +43,7 @@ async def ask_for_run(
     return Response(run_to_json(run), status_code=202, headers=headers)
 
 
-@get("/run/{run:str}")
+@get("/run/{run:str}", guards=[needs_token])
 async def show_run(
     run: FromPath[str], runs: NamedDependency[Runs], prefect: NamedDependency[Prefect]
 ) -> dict[str, Any]:
@@ -56,8 +56,7 @@ async def show_run(
 
 
 async def _report(runs: Runs, prefect: Prefect, identity: UUID) -> dict[str, Any]:
-    run = await runs.get(identity)
-    return {**run_to_json(run), "tables": await tables_of(prefect, run.id)}
+    return await report_of(prefect, await runs.get(identity))
 
 
 async def _ends(runs: Runs, identity: UUID, seconds: float) -> bool:

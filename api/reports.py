@@ -1,4 +1,7 @@
-"""What a run did to each table, from Prefect's records: the artifact that the flow leaves, or its task runs."""
+"""What became of a run and of each table, from Prefect's records: the artifact that the flow leaves, or its task runs.
+
+What Prefect has of a failure may hold SQL, values of the warehouse and paths. The API shows its kind, in fixed words.
+"""
 
 import json
 import re
@@ -7,23 +10,80 @@ from uuid import UUID
 
 from api.prefect_client import Prefect
 from pipeline.contract import ARTIFACT
+from pipeline.outcomes import Failure, State
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
-    from prefect.client.schemas.objects import TaskRun
+    from prefect.client.schemas.objects import FlowRun, TaskRun
 
-SHOWN = ("table", "state", "rows", "bytes", "seconds", "error")
+COPIED = ("table", "rows", "bytes", "seconds")
+TASK_STATES = {
+    "Completed": State.BUILT,
+    "Failed": State.FAILED,
+    "Crashed": State.FAILED,
+    "Cancelled": State.FAILED,
+    "NotReady": State.NOT_RUN,
+    "Running": State.BUILDING,
+    "Cancelling": State.BUILDING,
+}
+FAILURES = {"Crashed": Failure.LOST, "Cancelled": Failure.CANCELLED, "NotReady": Failure.NOT_RUN}
+UNDER_WAY = (State.WAITING, State.BUILDING)
+Json = dict[str, Any]
 ROWS = re.compile(r"([0-9]+) rows?\b")
 PAGE = 200
 
 
-async def tables_of(prefect: Prefect, run: UUID) -> list[dict[str, Any]]:
-    """One entry per table, sorted by name: table, state, rows, bytes, seconds, error; null where not known."""
+async def report_of(prefect: Prefect, run: "FlowRun") -> Json:
+    """What the API says of a run and of its tables."""
+    tables = await tables_of(prefect, run)
+    return {**run_to_json(run), "message": _message(run, tables), "tables": tables}
+
+
+def run_to_json(run: "FlowRun") -> Json:
+    """What the API says of a run whose tables nobody has asked for."""
+    moments = {"created": run.created, "started": run.start_time, "ended": run.end_time}
+    return {
+        "id": str(run.id),
+        "name": run.name,
+        "state": run.state.name if run.state else "Unknown",
+        "message": None,
+        "select": list(run.parameters.get("select") or []),
+        **{name: at.isoformat() if at else None for name, at in moments.items()},
+        "seconds": round(run.total_run_time.total_seconds(), 3),
+    }
+
+
+async def tables_of(prefect: Prefect, run: "FlowRun") -> list[Json]:
+    """One entry for each table, sorted by name, with null for what is not known."""
     async with prefect.client() as client:
-        tables = await _from_artifact(client, run)
+        tables = await _from_artifact(client, run.id)
         if tables is None:
-            tables = [_of_task(task) for task in await _tasks(client, run)]
+            has_ended = run.state is not None and run.state.is_final()
+            tables = [_of_task(task, has_ended) for task in await _tasks(client, run.id)]
     return sorted(tables, key=lambda table: str(table["table"]))
+
+
+def _message(run: "FlowRun", tables: list[Json]) -> str | None:
+    """One sentence about a run that has ended."""
+    if run.state is None or not run.state.is_final():
+        return None
+    if run.state.is_crashed():
+        return "The process of the run ended before the run did."
+    if run.state.is_cancelled():
+        return "The run was cancelled."
+    if not tables and run.state.is_failed():
+        return "Nothing was built; Prefect shows why."
+    return "; ".join([_count(tables), *_names(tables, State.FAILED), *_names(tables, State.NOT_RUN)])
+
+
+def _count(tables: list[Json]) -> str:
+    built = sum(table["state"] in (State.BUILT.value, State.BUILT_BEFORE.value) for table in tables)
+    return f"{built} of {len(tables)} tables built"
+
+
+def _names(tables: list[Json], state: State) -> list[str]:
+    names = [table["table"] for table in tables if table["state"] == state.value]
+    return [f"{state.value}: {', '.join(names)}"] if names else []
 
 
 async def _from_artifact(client: "PrefectClient", run: UUID) -> list[dict[str, Any]] | None:
@@ -38,7 +98,16 @@ async def _from_artifact(client: "PrefectClient", run: UUID) -> list[dict[str, A
     )
     if not found:
         return None
-    return [{name: row.get(name) for name in SHOWN} for row in json.loads(str(found[0].data))]
+    return [_of_row(row) for row in json.loads(str(found[0].data))]
+
+
+def _of_row(row: Json) -> Json:
+    failure = Failure(row["failure"]) if row.get("failure") else None
+    return {**{name: row.get(name) for name in COPIED}, "state": State(row["state"]).value, **_shown(failure)}
+
+
+def _shown(failure: Failure | None) -> Json:
+    return {"failure": failure.value, "error": failure.sentence} if failure else {"failure": None, "error": None}
 
 
 async def _tasks(client: "PrefectClient", run: UUID) -> "list[TaskRun]":
@@ -51,15 +120,19 @@ async def _tasks(client: "PrefectClient", run: UUID) -> "list[TaskRun]":
     return [task for task in tasks + page if "." in task.name]
 
 
-def _of_task(task: "TaskRun") -> dict[str, Any]:
-    state, message = (task.state.name, task.state.message or "") if task.state else ("Unknown", "")
-    done = task.state is not None and task.state.is_completed()
-    rows = ROWS.match(message) if done else None
+def _of_task(task: "TaskRun", has_ended: bool) -> Json:
+    """The table of a task run. What was under way when its run ended was lost with it."""
+    name, message = (task.state.name or "", task.state.message or "") if task.state else ("", "")
+    state = TASK_STATES.get(name, State.WAITING)
+    failure = FAILURES.get(name, Failure.UNKNOWN) if state in (State.FAILED, State.NOT_RUN) else None
+    if has_ended and state in UNDER_WAY:
+        state, failure = State.FAILED, Failure.LOST
+    rows = ROWS.match(message) if state is State.BUILT else None
     return {
         "table": task.name,
-        "state": state,
+        "state": state.value,
         "rows": int(rows[1]) if rows else None,
         "bytes": None,
         "seconds": round(task.total_run_time.total_seconds(), 3) if task.start_time else None,
-        "error": None if done or not message else message,
+        **_shown(failure),
     }

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from api.prefect_client import Prefect, unavailable
@@ -131,20 +131,6 @@ class Runs:
             yield
         finally:
             self._keys_in_use.remove(key)
-
-
-def run_to_json(run: "FlowRun") -> dict[str, Any]:
-    """What the answers say about a run."""
-    moment = {"created": run.created, "started": run.start_time, "ended": run.end_time}
-    return {
-        "id": str(run.id),
-        "name": run.name,
-        "state": run.state.name if run.state else "Unknown",
-        "message": (run.state.message if run.state else None) or None,
-        "select": list(run.parameters.get("select") or []),
-        **{name: at.isoformat() if at else None for name, at in moment.items()},
-        "seconds": round(run.total_run_time.total_seconds(), 3),
-    }
 
 
 async def _coalesce(

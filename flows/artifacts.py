@@ -6,9 +6,10 @@ import socket
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flows.execution import State, TableRun
+from flows.execution import TableRun
 from flows.graph import Graph
 from pipeline.contract import REQUEST_TAG
+from pipeline.outcomes import State
 from warehouse.names import TableName
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _row(run: TableRun, price_per_tib: float) -> dict[str, Any]:
         "cost": round(billed / _TIB * price_per_tib, 6) if billed is not None else None,
         "seconds": round(built.seconds, 3) if built else None,
         "job": built.job_link if built else None,
+        "failure": run.failure.value if run.failure else None,
         "error": run.reason or None,
     }
 

@@ -4,37 +4,27 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from enum import Enum
 
 from flows.graph import Graph
 from flows.problems import sql_problem
 from flows.scripts import Script
+from pipeline.outcomes import Failure, State
 from warehouse.engine import BuildContext, Built, Warehouse
-from warehouse.errors import SqlError, WarehouseError
+from warehouse.errors import Cancelled, NotAllowed, OverBudget, SqlError, Transient, WarehouseError
 from warehouse.names import TableName
 
 logger = logging.getLogger(__name__)
 
 
-class State(Enum):
-    """How far a table is."""
-
-    WAITING = "waiting"
-    BUILDING = "building"
-    BUILT = "built"
-    BUILT_BEFORE = "built before"  # by an earlier attempt of the same run
-    FAILED = "failed"
-    NOT_RUN = "not run"
-
-
 @dataclass(frozen=True, slots=True)
 class TableRun:
-    """What became of a table so far: `built` once it is, `reason` when it failed or was not run."""
+    """What became of a table so far: `built` once it is, `failure` and `reason` when it failed or was not run."""
 
     table: TableName
     state: State
     built: Built | None = None
     reason: str = ""
+    failure: Failure | None = None
 
 
 Report = Callable[[TableRun], None]
@@ -65,12 +55,11 @@ class Execution:
         try:
             built = self._build(table)
         except (BuildFailed, WarehouseError) as error:
-            self._set(TableRun(table, State.FAILED, reason=str(error)))
+            self._set(TableRun(table, State.FAILED, reason=str(error), failure=_failure(error)))
             raise BuildFailed(str(error)) from error
         except Exception as error:
-            self._set(
-                TableRun(table, State.FAILED, reason=f"{type(error).__name__}: {error} (a bug: please report it)")
-            )
+            reason = f"{type(error).__name__}: {error} (a bug: please report it)"
+            self._set(TableRun(table, State.FAILED, reason=reason, failure=Failure.BUG))
             logger.exception("building %s failed unexpectedly", table)
             raise
         self._set(TableRun(table, State.BUILT, built))
@@ -84,7 +73,8 @@ class Execution:
     def not_run(self, blame: Mapping[TableName, Iterable[TableName]]) -> None:
         """Note the tables that were not run, with the failed tables that they wait for."""
         for table, failed in blame.items():
-            self._set(TableRun(table, State.NOT_RUN, reason=f"waits for {', '.join(map(str, failed))}"))
+            reason = f"waits for {', '.join(map(str, failed))}"
+            self._set(TableRun(table, State.NOT_RUN, reason=reason, failure=Failure.NOT_RUN))
 
     def in_state(self, *states: State) -> list[TableRun]:
         """The tables that are in one of `states`, in the graph's order."""
@@ -108,6 +98,20 @@ class Execution:
         with self._lock:
             self.runs[run.table] = run
             self._report(run)
+
+
+_FAILURES: dict[type[Exception], Failure] = {
+    BuildFailed: Failure.QUERY,
+    SqlError: Failure.QUERY,
+    OverBudget: Failure.OVER_BUDGET,
+    NotAllowed: Failure.NOT_ALLOWED,
+    Transient: Failure.UNAVAILABLE,
+    Cancelled: Failure.CANCELLED,
+}
+
+
+def _failure(error: Exception) -> Failure:
+    return next((failure for kind, failure in _FAILURES.items() if isinstance(error, kind)), Failure.WAREHOUSE)
 
 
 def builder(

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from flows.execution import State, TableRun
+from flows.execution import TableRun
+from pipeline.outcomes import State
 from warehouse.names import TableName
 
 DONE = {State.BUILT, State.BUILT_BEFORE, State.FAILED, State.NOT_RUN}

@@ -8,8 +8,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from flows.execution import State
 from pipeline.contract import ARTIFACT
+from pipeline.outcomes import State
 
 if TYPE_CHECKING:
     from prefect import Flow

@@ -10,8 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from flows.execution import State, TableRun
+from flows.execution import TableRun
 from flows.lines import DONE, line_of, width_of
+from pipeline.outcomes import State
 from warehouse.names import TableName
 
 _STYLES = {

@@ -6,8 +6,9 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 
 from flows.artifacts import facts, graph_markdown, table_rows, trigger
-from flows.execution import State, TableRun
+from flows.execution import TableRun
 from flows.graph import Graph
+from pipeline.outcomes import Failure, State
 from warehouse.engine import Built
 from warehouse.names import TableName
 
@@ -17,8 +18,8 @@ RUNS = {
     A: TableRun(
         A, State.BUILT, Built(rows=1200, seconds=0.5, bytes_processed=10, bytes_billed=2**30, job_link="https://job")
     ),
-    B: TableRun(B, State.FAILED, reason="wrong"),
-    C: TableRun(C, State.NOT_RUN, reason="waits for tmp.b"),
+    B: TableRun(B, State.FAILED, reason="wrong", failure=Failure.QUERY),
+    C: TableRun(C, State.NOT_RUN, reason="waits for tmp.b", failure=Failure.NOT_RUN),
 }
 
 
@@ -32,10 +33,11 @@ def test_a_table_has_its_state_rows_bytes_cost_seconds_and_job() -> None:
         "cost": 0.006104,
         "seconds": 0.5,
         "job": "https://job",
+        "failure": None,
         "error": None,
     }
-    assert (second["state"], second["error"], second["cost"]) == ("failed", "wrong", None)
-    assert third["error"] == "waits for tmp.b"
+    assert (second["state"], second["failure"], second["error"]) == ("failed", "query-failed", "wrong")
+    assert (third["failure"], third["error"], third["cost"]) == ("not-run", "waits for tmp.b", None)
 
 
 def test_an_engine_that_bills_nothing_has_no_cost() -> None:

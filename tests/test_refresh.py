@@ -28,11 +28,11 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.db_init import initialise
 from flows.execution import Execution
-from flows.execution import State as TableState
 from flows.graph import Graph
 from flows.records import this_flow_run, wait_until_recorded
 from flows.refresh import refresh, run_graph
 from flows.scripts import read_datasets
+from pipeline.outcomes import State as TableState
 from tests.conftest import Write
 from tests.graphs import graphs
 from tests.operation.installation import wait_for

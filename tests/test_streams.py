@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from flows.cli import main
-from flows.execution import State, TableRun
+from flows.execution import TableRun
 from flows.output import shown
 from flows.project import read_project
+from pipeline.outcomes import State
 from tests.conftest import ROOT, Write
 from tests.test_cli import GOOD
 from warehouse.names import TableName

@@ -19,6 +19,7 @@ from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_API_URL, tempo
 from prefect.states import (
     AwaitingConcurrencySlot,
     AwaitingRetry,
+    Cancelled,
     Completed,
     Crashed,
     Failed,
@@ -30,8 +31,14 @@ from prefect.states import (
 )
 
 from api.run_keys import run_key
+from flows.artifacts import table_rows
+from flows.execution import TableRun
+from pipeline.outcomes import Failure
+from pipeline.outcomes import State as TableState
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.prefect_parts import Deployment, deployed
+from warehouse.engine import Built
+from warehouse.names import TableName
 
 
 @pytest.fixture
@@ -291,40 +298,102 @@ def _work_off(deployment: Deployment) -> int:
     return len(waiting)
 
 
+SECRET = "Bad int64 value: Rosé Water Toner in SELECT price FROM raw.orders, /srv/res/tmp/products.sql"
+"""What Prefect may know of a failure, and the API shows to nobody."""
+
+
 def test_a_run_shows_its_tables_from_the_artifact(api: Served, deployment: Deployment) -> None:
     run = ask(api)
-    row = {"table": "tmp.variants", "state": "built", "rows": 25, "bytes": None, "seconds": 0.12, "error": None}
-    failed = {**row, "table": "tmp.products", "state": "failed", "rows": None, "seconds": None, "error": "no column"}
-    table = json.dumps([{**it, "cost": None, "job": None} for it in (row, failed)])
+    built = TableRun(TableName("tmp", "variants"), TableState.BUILT, Built(rows=25, seconds=0.12))
+    failed = TableRun(TableName("tmp", "products"), TableState.FAILED, reason=SECRET, failure=Failure.QUERY)
+    not_run = TableRun(TableName("final", "all"), TableState.NOT_RUN, reason=SECRET, failure=Failure.NOT_RUN)
+    table = json.dumps(table_rows([built, failed, not_run], price_per_tib=6.25))
     artifact = ArtifactCreate(key="refresh", type="table", data=table, flow_run_id=deployment.run(run["id"]).id)
     deployment.prefect.request("POST", "/artifacts/", json=artifact.model_dump(mode="json", exclude_unset=True))
     deployment.move(run["id"], Running())
-    deployment.move(run["id"], Failed(message="1 table failed"))
-    shown = api.client.get(f"/run/{run['id']}").json()
-    assert shown["tables"] == [failed, row]
-    assert (shown["state"], shown["message"]) == ("Failed", "1 table failed")
+    deployment.move(run["id"], Failed(message=SECRET))
+    answer = api.client.get(f"/run/{run['id']}")
+    shown = answer.json()
+    assert [(it["table"], it["state"], it["rows"], it["failure"], it["error"]) for it in shown["tables"]] == [
+        ("final.all", "not run", None, "not-run", Failure.NOT_RUN.sentence),
+        ("tmp.products", "failed", None, "query-failed", Failure.QUERY.sentence),
+        ("tmp.variants", "built", 25, None, None),
+    ]
+    assert shown["state"] == "Failed"
+    assert shown["message"] == "1 of 3 tables built; failed: tmp.products; not run: final.all"
     assert shown["started"] <= shown["ended"]
+    assert not _leaks(answer.text)
+
+
+def _leaks(text: str) -> list[str]:
+    return [word for word in ("Rosé", "Ros\\u00e9", "int64", "SELECT", "raw.orders", "/srv") if word in text]
+
+
+STATES: dict[str, State[None]] = {
+    "tmp.a": Completed(message="25 rows in 0.12 s"),
+    "tmp.b": Failed(message=SECRET),
+    "tmp.c": Running(message=SECRET),
+    "tmp.d": Pending(name="NotReady", message=SECRET),
+    "tmp.e": Pending(),
+    "tmp.f": Crashed(message=SECRET),
+    "tmp.g": Cancelled(message=SECRET),
+}
 
 
 def test_a_run_without_an_artifact_shows_its_task_runs(api: Served, deployment: Deployment) -> None:
     run = ask(api)
-    states: dict[str, State[None]] = {
-        "tmp.a": Completed(message="25 rows in 0.12 s"),
-        "tmp.b": Failed(message="division by zero"),
-        "tmp.c": Running(),
-        "tmp.d": Pending(name="NotReady", message="tmp.b failed"),
-    }
-    for number, (name, state) in enumerate(states.items()):
+    for number, (name, state) in enumerate(STATES.items()):
         task = {"name": name, "flow_run_id": run["id"], "task_key": "build", "dynamic_key": str(number)}
         with_state = {**task, "state": to_state_create(state).model_dump(mode="json")}
         deployment.prefect.request("POST", "/task_runs/", json=with_state).raise_for_status()
-    shown = api.client.get(f"/run/{run['id']}").json()["tables"]
-    assert [(it["table"], it["state"], it["rows"], it["error"]) for it in shown] == [
-        ("tmp.a", "Completed", 25, None),
-        ("tmp.b", "Failed", None, "division by zero"),
-        ("tmp.c", "Running", None, None),
-        ("tmp.d", "NotReady", None, "tmp.b failed"),
-    ]
+    deployment.move(run["id"], Running())
+    states = {"tmp.a": ("built", 25, None), "tmp.b": ("failed", None, "unknown"), "tmp.c": ("building", None, None)}
+    states |= {"tmp.d": ("not run", None, "not-run"), "tmp.e": ("waiting", None, None)}
+    states |= {"tmp.f": ("failed", None, "lost"), "tmp.g": ("failed", None, "cancelled")}
+    answer = api.client.get(f"/run/{run['id']}")
+    assert _states(answer.json()) == states
+    assert not _leaks(answer.text)
+    deployment.move(run["id"], Crashed(message=SECRET))
+    lost = dict.fromkeys(["tmp.c", "tmp.e"], ("failed", None, "lost"))
+    answer = api.client.get(f"/run/{run['id']}")
+    assert _states(answer.json()) == {**states, **lost}
+    assert not _leaks(answer.text)
+
+
+def _states(shown: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    return {it["table"]: (it["state"], it["rows"], it["failure"]) for it in shown["tables"]}
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (Completed(message="2 of 2 tables built"), "0 of 0 tables built"),
+        (Failed(message=SECRET), "Nothing was built; Prefect shows why."),
+        (Crashed(message=SECRET), "The process of the run ended before the run did."),
+        (Cancelled(message=SECRET), "The run was cancelled."),
+        (Running(message=SECRET), None),
+    ],
+)
+def test_a_runs_message_is_of_fixed_words(
+    api: Served, deployment: Deployment, state: State[None], message: str | None
+) -> None:
+    run = ask(api)
+    deployment.move(run["id"], Running())
+    deployment.move(run["id"], state)
+    answer = api.client.get(f"/run/{run['id']}")
+    assert answer.json()["message"] == message
+    assert not _leaks(answer.text)
+    assert not _leaks(api.client.post("/run", headers={"Prefer": "wait=1"}).text)
+
+
+def test_what_a_run_did_needs_the_token_where_asking_for_it_does(deployment: Deployment, tmp_path: Path) -> None:
+    url = raw_tables(tmp_path / "w.duckdb")
+    with api_over(url, deployment=deployment.name, token="secret") as api:
+        bearer = {"Authorization": "Bearer secret"}
+        run = api.client.post("/run", headers=bearer).json()
+        answer = api.client.get(f"/run/{run['id']}")
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+        assert api.client.get(f"/run/{run['id']}", headers=bearer).json()["id"] == run["id"]
 
 
 def test_an_unknown_run_and_another_flows_run_are_not_found(api: Served, deployment: Deployment) -> None:

@@ -11,7 +11,8 @@ from warehouse.url import DEFAULT_URL
 
 
 class Settings(BaseSettings):
-    """`token` empty: both POSTs, and what became of a run, are public. `rate_limit` is requests per second and client, 0 for none.
+    """`token` empty: both POSTs, and what became of a run, are public. `rate_limit` is requests per second and client,
+    0 for none.
 
     `trusted_proxies` are addresses and networks with commas between, or `*`: see api.clients.
 

@@ -28,8 +28,8 @@ def test_every_link_leads_to_a_file_and_a_heading_of_it(page: Path) -> None:
 def test_the_run_books_backup_is_a_copy_of_every_table(demonstration: Path) -> None:
     assert main(["init"]) == 0
     assert main(["build"]) == 0
-    [command] = re.findall(r'\$ \.venv/bin/python -c "(.*)"\n', (ROOT / "docs/runbook.md").read_text())
-    subprocess.run([sys.executable, "-c", command.replace('\\"', '"')], check=True, cwd=demonstration)
+    [command] = re.findall(r"\$ (flock .* \.venv/bin/python .*)\n", (ROOT / "docs/runbook.md").read_text())
+    subprocess.run(["sh", "-c", command.replace(".venv/bin/python", sys.executable)], check=True, cwd=demonstration)
     with connect("duckdb:///.data/warehouse.duckdb") as warehouse, connect("duckdb:///backup.duckdb") as backup:
         for table in [TableName("raw", "products"), TableName("tmp", "variants"), TableName("final", "products")]:
             assert sorted(map(str, backup.first_rows(table, 100))) == sorted(map(str, warehouse.first_rows(table, 100)))

@@ -1,17 +1,14 @@
 """A DuckDB file that cannot be used says so at once, with what to do; what was stored before is there afterwards."""
 
-import os
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import duckdb
 import pytest
 
 from flows.cli import main
+from tests.conftest import fill
 from tests.processes import child
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.engine import Append, BuildContext, Outcome
@@ -78,17 +75,6 @@ def path(tmp_path: Path) -> Path:
     return with_items(tmp_path / "shop.duckdb")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a disk of four megabytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", folder]).returncode:
-        pytest.skip("only root can make a small disk")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 def with_items(path: Path) -> Path:
     """Make the file with an empty table of items."""
     with DuckDBWarehouse(path) as warehouse:
@@ -100,13 +86,6 @@ def with_items(path: Path) -> Path:
 def count(path: Path) -> int:
     with DuckDBWarehouse(path) as warehouse:
         return warehouse.row_count(ITEMS)
-
-
-def fill(path: Path) -> None:
-    """Fill the disk with one file."""
-    with suppress(OSError), path.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 4096)
 
 
 def damage(path: Path, start: int, end: int) -> None:

@@ -10,6 +10,7 @@ from api import access
 from api.app import create_app
 from api.settings import Settings
 from tests.api.conftest import api_over, raw_tables, served, until
+from tests.conftest import fill
 from tests.processes import child
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.duckdb.lock import Lock
@@ -61,6 +62,19 @@ def test_a_file_that_cannot_be_used_is_503_in_clear_words_and_the_api_is_not_rea
         [fault] = [one for one in api.client.get("/health/ready").json()["missing"] if one["what"] == "warehouse"]
         assert told in fault["detail"]
         assert path.exists() == (told != "its file is gone")
+
+
+def test_a_full_disk_is_503_in_clear_words_and_rows_are_stored_again_once_there_is_room(small_disk: Path) -> None:
+    rows = [{"id": 2, "name": "x" * 1000}] * 100
+    with api_over(raw_tables(small_disk / "w.duckdb")) as api:
+        assert api.client.post("/products?id=1").status_code == 201
+        fill(small_disk / "filling")
+        answer = api.client.post("/products", json=rows)
+        assert (answer.status_code, answer.json()["code"]) == (503, "warehouse-unavailable")
+        assert "its disk is full" in answer.json()["detail"]
+        (small_disk / "filling").unlink()
+        assert api.client.post("/products?id=3").status_code == 201
+        assert sorted(str(row[0]) for row in api.all_rows("products")) == ["1", "3"]
 
 
 def test_an_api_that_starts_in_an_empty_folder_makes_the_file(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 Mended, so that the engine meets what the real service does:
 - jobs run in the background: jobs.insert answers RUNNING, jobs.cancel stops them, an id used twice is refused (409),
   and a job is found again with its configuration, labels and location;
-- a query job writes to its destination, with the write disposition; bytes are counted, and held against the cap;
+- a query job writes to its destination, see dispositions.py; bytes are counted, and held against the cap;
 - SQL, tables and parameters: see mending.py; multi-statement transactions: see transactions.py.
 
 For the tests, a comment in a query makes a job behave: `/* emulator: hold */` runs until it is cancelled,
@@ -31,12 +31,12 @@ from bqemulator.api.routes import jobs as routes
 from bqemulator.config import Settings
 from bqemulator.domain.errors import DomainError
 from bqemulator.server import EmulatorServer
-from bqemulator.storage.sql_identifiers import quoted_table_ref
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
+from tests.emulator.dispositions import OtherColumns, write
 from tests.emulator.mending import declare, mend_sql, mend_tables, mended, rows_of
 from tests.emulator.transactions import Aborted, is_transaction, run_transaction
 
@@ -158,6 +158,8 @@ async def carry_out(job: Job, context: Any) -> None:
     except Aborted as conflict:
         message = f"Query error: Transaction is aborted due to concurrent update against table: {conflict}"
         error = {"reason": "invalidQuery", "message": message}
+    except OtherColumns as differing:
+        error = {"reason": "invalid", "message": str(differing)}
     except DomainError as failed:
         error = {"reason": failed.bq_reason, "message": failed.message, "location": "query"}
     except Exception as failed:
@@ -172,26 +174,12 @@ async def run(job: Job, text: str, context: Any) -> None:
         await run_transaction(job.project, job.job_id, text, parameters, context, seconds)
         return
     await asyncio.sleep(seconds)
-    text = mended(text)
-    target = settings.get("destinationTable")
-    if target and settings.get("writeDisposition") == "WRITE_TRUNCATE":
-        name = "`{projectId}`.`{datasetId}`.`{tableId}`".format(**target)
-        text = f"CREATE OR REPLACE TABLE {name} AS\n{text}\n"
-    await routes.execute_query_job(job.project, job.job_id, text, settings.get("queryParameters"), context)
+    text, target = mended(text), settings.get("destinationTable")
     if target:
-        await sums_as_int64(job, target, context)
+        await write(job.job_id, text, target, settings["writeDisposition"], context)
+    else:
+        await routes.execute_query_job(job.project, job.job_id, text, settings.get("queryParameters"), context)
     declare(job.project, text, context)
-
-
-async def sums_as_int64(job: Job, target: dict[str, str], context: Any) -> None:
-    """SUM of INT64 is INT64, where DuckDB makes a HUGEINT of it."""
-    name = quoted_table_ref(target["projectId"], target["datasetId"], target["tableId"])
-    wide = [row[0] for row in context.engine.execute(f"DESCRIBE {name}").fetchall() if row[1] == "HUGEINT"]
-    if wide:
-        casts = ", ".join(f"CAST({column} AS INT64) AS {column}" for column in wide)
-        path = "`{projectId}`.`{datasetId}`.`{tableId}`".format(**target)
-        text = f"CREATE OR REPLACE TABLE {path} AS SELECT * REPLACE ({casts}) FROM {path}"
-        await routes.execute_query_job(job.project, job.job_id, text, None, context)
 
 
 def asked_error(job: Job, text: str) -> dict[str, str] | None:

@@ -1,6 +1,6 @@
 """What the emulator gets wrong in SQL, tables and query parameters; runs in the emulator's own virtual environment.
 
-- Tables know how many rows they have, and the types that they were created with: JSON, sizes, REQUIRED.
+- Tables know how many rows they have, the types that they were created with (JSON, sizes, REQUIRED), and policy tags.
 - NUMERIC is (38, 9); `STRUCT(x.a)` names its field; SUM of INT64 is INT64.
 - Parameters have their types, whatever they hold: an ARRAY of STRUCTs, BYTES, NULL.
 """
@@ -57,9 +57,47 @@ def mended(text: str) -> str:
     return tree.sql("bigquery") if unnamed else text
 
 
+class Field(TableFieldSchema):  # type: ignore[misc]  # not installed here
+    """A column with what the emulator forgets of it."""
+
+    policy_tags: tuple[str, ...] = ()
+
+
+def parsed_fields(resources: list[dict[str, Any]]) -> tuple[Field, ...]:
+    """The columns of a table's resource that a client sends."""
+    return tuple(map(parsed_field, resources))
+
+
+def parsed_field(resource: dict[str, Any]) -> Field:
+    """https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema"""
+    return Field(
+        name=resource["name"],
+        type=resource["type"],
+        mode=resource.get("mode", "NULLABLE"),
+        description=resource.get("description"),
+        fields=parsed_fields(resource.get("fields", [])),
+        policy_tags=tuple(resource.get("policyTags", {}).get("names", ())),
+        max_length=resource.get("maxLength"),
+        precision=resource.get("precision"),
+        scale=resource.get("scale"),
+    )
+
+
+async def sums_as_int64(job_id: str, key: tuple[str, str, str], context: Any) -> None:
+    """SUM of INT64 is INT64, where DuckDB makes a HUGEINT of it."""
+    described = context.engine.execute(f"DESCRIBE {quoted_table_ref(*key)}").fetchall()
+    wide = [row[0] for row in described if row[1] == "HUGEINT"]
+    if wide:
+        casts = ", ".join(f"CAST({column} AS INT64) AS {column}" for column in wide)
+        path = "`{}`.`{}`.`{}`".format(*key)
+        text = f"CREATE OR REPLACE TABLE {path} AS SELECT * REPLACE ({casts}) FROM {path}"
+        await executor.execute_query_job(key[0], job_id, text, None, context)
+
+
 def mend_tables(context: Any) -> None:
-    """A table's resource has its rows and its columns' sizes."""
+    """A table's resource has its rows, its columns' sizes and their policy tags."""
     as_before = tables._table_to_rest
+    tables._parse_schema_fields = parsed_fields
 
     def resource(table: Any) -> dict[str, Any]:
         fields = [field_resource(field) for field in table.schema_.fields]
@@ -80,6 +118,8 @@ def field_resource(field: Any) -> dict[str, Any]:
     resource = {"name": field.name, "type": field.type, "mode": field.mode, "description": field.description}
     if field.fields:
         resource["fields"] = [field_resource(inner) for inner in field.fields]
+    if tags := getattr(field, "policy_tags", ()):
+        resource["policyTags"] = {"names": list(tags)}
     return {**resource, **{name: str(size) for name, size in sizes.items() if size is not None}}
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import google.auth
 from google.api_core.client_options import ClientOptions
+from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import bigquery
@@ -54,3 +55,13 @@ def _of_block(name: str) -> Any:
             f"the credentials block gcp-credentials/{name} cannot be used: is it saved in the Prefect server that "
             f"PREFECT_API_URL names? ({error})"
         ) from error
+
+
+def row_access_policies(
+    client: bigquery.Client, table: bigquery.TableReference, retry: Retry, timeout: float
+) -> list[str]:
+    """The ids of the table's row access policies. The client library has no method for them:
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/rowAccessPolicies/list"""
+    request = {"method": "GET", "path": f"{table.path}/rowAccessPolicies", "timeout": timeout}
+    answer = retry(client._connection.api_request)(**request)
+    return [policy["rowAccessPolicyReference"]["policyId"] for policy in answer.get("rowAccessPolicies", [])]

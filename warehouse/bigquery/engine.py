@@ -1,5 +1,6 @@
 """BigQuery, as the seam wants it."""
 
+import logging
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,10 +12,10 @@ from google.api_core.exceptions import NotFound
 from google.api_core.retry import Retry
 from google.cloud import bigquery
 
-from warehouse.bigquery import names
+from warehouse.bigquery import names, replace
 from warehouse.bigquery.append import Sender, Target
-from warehouse.bigquery.client import open_client
-from warehouse.bigquery.errors import google_errors
+from warehouse.bigquery.client import open_client, row_access_policies
+from warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
 from warehouse.bigquery.jobs import Jobs
 from warehouse.bigquery.keys import Keys
 from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
@@ -25,6 +26,8 @@ from warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
 from warehouse.names import TableName
 from warehouse.query import Query, Statement
 from warehouse.types import Column
+
+logger = logging.getLogger(__name__)
 
 
 class Patience(TypedDict):
@@ -46,6 +49,7 @@ class BigQueryWarehouse:
         self._settings, self._waits = settings, waits or Waits()
         self._opened: Jobs | None = None
         self._opening = threading.Lock()
+        self._planned: dict[str, tuple[Column, ...]] = {}  # by the query's text; a refresh plans before it builds
 
     def tables(self, dataset: str) -> list[TableName]:
         with google_errors():
@@ -93,11 +97,14 @@ class BigQueryWarehouse:
     def build(self, table: TableName, query: Query, context: BuildContext) -> Built:
         config = self._config({"run": context.run, "table": str(table), **context.labels})
         config.destination = self._reference(table.dataset).table(table.name)
-        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
+        before = self._prepare_replacement(table, query, config)
         with _places_of(query.text):
             job = self._jobs.run(names.build_name(context.run, table), query.text, config, context.attempt)
+        after = self._table(table)
+        if before is not None:
+            self._put_back(before, after)
         return Built(
-            rows=self.row_count(table),
+            rows=int(after.num_rows or 0),
             seconds=(job.ended - job.started).total_seconds() if job.ended and job.started else 0.0,
             bytes_processed=job.total_bytes_processed,
             bytes_billed=job.total_bytes_billed,
@@ -120,7 +127,8 @@ class BigQueryWarehouse:
         edits = stand_in_edits(query, stand_ins)
         with _places_of(query.text, edits):
             job = self._jobs.dry_run(edited(query.text, edits))
-        return QueryPlan(tuple(map(column_of, job.schema or ())), job.total_bytes_processed, estimate=bool(edits))
+        columns = self._planned[query.text] = tuple(map(column_of, job.schema or ()))
+        return QueryPlan(columns, job.total_bytes_processed, estimate=bool(edits))
 
     def __enter__(self) -> Self:
         return self
@@ -173,6 +181,48 @@ class BigQueryWarehouse:
                 return self._client.get_table(self._reference(table.dataset).table(table.name), **self._patience)
             except NotFound as error:
                 raise TableNotFound(table) from error
+
+    def _prepare_replacement(
+        self, name: TableName, query: Query, config: bigquery.QueryJobConfig
+    ) -> bigquery.Table | None:
+        """Set how the job replaces the table; the table, if the job may take something away that can be put back.
+
+        Raises WarehouseError if the job would lift a protection of the table.
+        """
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
+        try:
+            table = self._table(name)
+        except TableNotFound:
+            return None
+        columns = self._planned.get(query.text) or self.plan(query, {}).columns
+        protected = [] if replace.keeps_columns(table, columns) else self._protections(name, table)
+        if replace.keeps_columns(table, columns) or (protected and replace.has_columns(table, columns)):
+            config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
+            return None
+        if protected:
+            raise replace.refusal(name, table, columns, protected)
+        replace.keep_layout(table, config, columns)
+        return table
+
+    def _protections(self, name: TableName, table: bigquery.Table) -> list[str]:
+        try:
+            with google_errors():
+                policies = row_access_policies(self._client, table.reference, **self._patience)
+        except NotAllowed as error:
+            raise NotAllowed(
+                f"{name} gets other columns, and BigQuery would drop its row access policies; this account may not see "
+                f"whether it has any: {error}"
+            ) from error
+        return replace.protections(table, policies)
+
+    def _put_back(self, before: bigquery.Table, after: bigquery.Table) -> None:
+        """Only with a warning if that fails: the table is built."""
+        changed = replace.put_back(before, after)
+        if changed:
+            try:
+                self._client.update_table(after, changed, **self._patience)
+            except GOOGLE_ERRORS as error:
+                logger.warning("%s has lost its %s: %s", after.table_id, ", ".join(changed), translated(error))
 
     def _create_dataset(self, name: str) -> None:
         wanted = bigquery.Dataset(self._reference(name))

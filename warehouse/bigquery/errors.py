@@ -53,6 +53,7 @@ _ROLES = {
     "bigquery.jobs.get": "roles/bigquery.jobUser on the project",
     "bigquery.datasets.create": "roles/bigquery.user on the project",
     "bigquery.datasets.get": "roles/bigquery.dataViewer on the dataset",
+    "bigquery.rowAccessPolicies.list": "a role with that permission, such as roles/bigquery.dataOwner on the dataset,",
     "bigquery.tables.get": "roles/bigquery.dataViewer on the dataset",
     "bigquery.tables.getData": "roles/bigquery.dataViewer on the dataset",
     "bigquery.tables.list": "roles/bigquery.dataViewer on the dataset",

@@ -1,0 +1,69 @@
+"""What a query job does with its destination; runs in the emulator's own virtual environment.
+
+From BigQuery's reference of JobConfigurationQuery.writeDisposition, and of the audit log's WriteDisposition:
+https://cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigurationQuery
+https://cloud.google.com/bigquery/docs/reference/auditlogs/rest/Shared.Types/BigQueryAuditMetadata.WriteDisposition
+
+WRITE_TRUNCATE takes the schema of the result and "might not preserve" row access policies, policy tags and
+descriptions: here it preserves none of them. WRITE_TRUNCATE_DATA keeps the table as it is and replaces its rows; a
+result with other columns is an error. Columns are matched by their names.
+"""
+
+from typing import Any
+
+from bqemulator.api.routes import jobs as routes
+from bqemulator.storage.sql_identifiers import quoted_table_ref
+
+from tests.emulator.mending import sums_as_int64
+
+_STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
+
+
+class OtherColumns(Exception):
+    """The result does not have the columns of the table."""
+
+
+async def write(job_id: str, text: str, target: dict[str, str], disposition: str, context: Any) -> None:
+    """Carry the query out and put its result into the destination. Raises OtherColumns."""
+    key = target["projectId"], target["datasetId"], target["tableId"]
+    table = context.catalog.get_table(*key)
+    if disposition == "WRITE_TRUNCATE_DATA" and table is not None:
+        await _replace_rows(job_id, text, key, table, context)
+        return
+    await _create(job_id, text, key, context)
+    policies = [policy.policy_id for policy in context.row_access.list_for_table(*key)]
+    for policy in policies:
+        context.row_access.delete(project_id=key[0], dataset_id=key[1], table_id=key[2], policy_id=policy)
+
+
+async def _create(job_id: str, text: str, key: tuple[str, str, str], context: Any) -> None:
+    path = "`{}`.`{}`.`{}`".format(*key)
+    await routes.execute_query_job(key[0], job_id, f"CREATE OR REPLACE TABLE {path} AS\n{text}\n", None, context)
+    await sums_as_int64(job_id, key, context)
+
+
+async def _replace_rows(job_id: str, text: str, key: tuple[str, str, str], table: Any, context: Any) -> None:
+    """By way of a table that is gone at the end. Nothing else runs between: all of the emulator is one thread."""
+    scratch = key[0], key[1], f"{key[2]}_of_a_job"
+    await _create(job_id, text, scratch, context)
+    try:
+        _check_columns(key, columns_of(table), columns_of(context.catalog.get_table(*scratch)))
+        old, new = quoted_table_ref(*key), quoted_table_ref(*scratch)
+        for statement in ("BEGIN", f"DELETE FROM {old}", f"INSERT INTO {old} BY NAME SELECT * FROM {new}", "COMMIT"):
+            context.engine.execute(statement)
+    finally:
+        context.engine.execute(f"DROP TABLE {quoted_table_ref(*scratch)}")
+        context.catalog.delete_table(*scratch)
+
+
+def columns_of(table: Any) -> dict[str, tuple[str, str]]:
+    """Type and mode by name."""
+    return {field.name: (_STANDARD.get(field.type, field.type), field.mode) for field in table.schema_.fields}
+
+
+def _check_columns(key: tuple[str, str, str], old: dict[str, tuple[str, str]], new: dict[str, tuple[str, str]]) -> None:
+    if old != new:
+        differing = min(name for name in {*old, *new} if old.get(name) != new.get(name))
+        raise OtherColumns(
+            "Provided Schema does not match Table {}:{}.{}.".format(*key) + f" Field {differing} differs"
+        )

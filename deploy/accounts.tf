@@ -60,6 +60,21 @@ resource "google_project_iam_member" "jobs" {
   depends_on = [google_project_service.needed]
 }
 
+# A build with other columns than its table's first asks whether the table has row access policies, which would be lost.
+resource "google_project_iam_custom_role" "row_policies" {
+  role_id     = "seeRowPolicies"
+  title       = "See row access policies"
+  permissions = ["bigquery.rowAccessPolicies.list"]
+  depends_on  = [google_project_service.needed]
+}
+
+resource "google_project_iam_member" "refresh_row_policies" {
+  project    = var.project
+  role       = google_project_iam_custom_role.row_policies.id
+  member     = google_service_account.refresh.member
+  depends_on = [google_project_service.needed]
+}
+
 # The worker creates, runs and deletes Cloud Run jobs that run as the account of the refresh.
 resource "google_project_iam_member" "worker_jobs" {
   project    = var.project

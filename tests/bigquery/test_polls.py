@@ -83,7 +83,7 @@ def test_a_job_whose_end_cannot_be_found_out_is_cancelled(
 def test_a_job_whose_answer_was_lost_for_good_is_cancelled(
     warehouse: BigQueryWarehouse, proxy: Proxy, all_jobs: Any
 ) -> None:
-    proxy.decide = lambda _method, path: None if "/cancel" in path else Fault.CUT_AFTER
+    proxy.decide = lambda _method, path: Fault.CUT_AFTER if "/jobs" in path and "/cancel" not in path else None
     with pytest.raises(OutcomeUnknown):
         warehouse.build(OUT, HELD, BuildContext("one"))
     (job,) = all_jobs()

@@ -114,7 +114,11 @@ def test_each_account_has_no_more_than_it_needs() -> None:
         "viewers": {"roles/bigquery.dataViewer"},
     }
     on_project = {body["role"].strip('"') for kind, _, body in resources() if kind == "google_project_iam_member"}
-    assert on_project == {"roles/bigquery.jobUser", "roles/run.developer"}
+    assert on_project == {
+        "roles/bigquery.jobUser",
+        "roles/run.developer",
+        "${google_project_iam_custom_role.row_policies.id}",
+    }
 
 
 def test_the_worker_may_read_the_image_of_the_jobs_that_it_creates() -> None:

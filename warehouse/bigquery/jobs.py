@@ -102,7 +102,7 @@ class Jobs:
         call = secrets.token_hex(8)
         config.labels = {**config.labels, "call": call}
         pauses = exponential_sleep_generator(self._waits.first, self._waits.longest, 2.0)
-        tries, deadline = 0, time.monotonic() + self._waits.total
+        tries, conflict, deadline = 0, False, time.monotonic() + self._waits.total
         for number in range(first, first + _IDS):
             with self._under_way_as(f"{name}-{number}") as job_id:
                 job = self._send(job_id, sql, config)
@@ -118,6 +118,8 @@ class Jobs:
             if enough or not may_succeed_soon(job.error_result):
                 raise job_error(job.error_result)
             self._cancelled.wait(min(next(pauses), self._waits.poll_longest) if conflict else next(pauses))
+        if conflict:
+            raise job_error(job.error_result)
         raise WarehouseError(f"the {_IDS} jobs from {name}-{first} on have all failed: look at them in the console")
 
     def _earlier(self, job_id: str, sql: str) -> bigquery.QueryJob | None:

@@ -27,7 +27,7 @@ def main() -> None:
     except (ProjectNameError, WarehouseError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    server(app, settings.host, settings.port).run()
+    server(app, settings.host, settings.port, settings.max_connections).run()
 
 
 def _variable(name: str) -> str:

@@ -19,6 +19,9 @@ from api import refreshes, service, tables
 from api.access import Access
 from api.batcher import Batcher
 from api.catalogue import Catalogue
+from api.gate import Gate
+from api.incoming import Reader
+from api.intake import Intake
 from api.paths import RESERVED
 from api.prefect_client import Prefect
 from api.problems import answer_problem
@@ -28,7 +31,13 @@ from warehouse.engine import Warehouse
 from warehouse.errors import WarehouseError
 
 THREADS = 32  # for calls of the warehouse, which wait for locks and networks
+PUBLIC = (
+    "this API is public: whoever reaches it can append rows, and keep refreshes running at your cost; "
+    "API_TOKEN closes it"
+)
+BODIES_AT_ONCE = 2  # of the largest size, or as many more as they are smaller; each can take 20 times its size
 HANDLERS: list[ControllerRouterHandler] = [
+    tables.say_methods,
     *(tables.describe, tables.describe_shadowable, tables.append, tables.append_shadowable),
     *(refreshes.ask_for_run, refreshes.show_run),
     *(service.live, service.ready, service.page, service.openapi),
@@ -50,8 +59,12 @@ def create_app(settings: Settings, warehouse: Warehouse) -> ASGIApp:
     catalogue = Catalogue(warehouse, in_thread, settings.schema_seconds)
     batcher = Batcher(warehouse, in_thread)
 
+    runs = Runs(prefect, settings.deployment)
+
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        if not settings.token.get_secret_value():
+            logger.warning(PUBLIC)
         said = asyncio.create_task(_say_shadowed(catalogue))
         yield
         said.cancel()
@@ -60,18 +73,17 @@ def create_app(settings: Settings, warehouse: Warehouse) -> ASGIApp:
         executor.shutdown()
         warehouse.close()
 
-    return Access(
-        _litestar(
-            lifespan,
-            settings=settings,
-            prefect=prefect,
-            catalogue=catalogue,
-            runs=Runs(prefect, settings.deployment),
-            tables=tables.Tables(catalogue, batcher, in_thread, settings.max_rows),
-        ),
-        settings.rate_limit,
-        settings.proxies,
+    app = _litestar(
+        lifespan,
+        settings=settings,
+        prefect=prefect,
+        catalogue=catalogue,
+        runs=runs,
+        health=service.Health(catalogue, runs),
+        tables=tables.Tables(catalogue, batcher, Reader(in_thread, settings.max_rows)),
     )
+    gate = Gate(settings.rate_limit, settings.max_connections, settings.origins, settings.host)
+    return Access(Intake(app, BODIES_AT_ONCE * settings.max_body_bytes), gate, settings.proxies)
 
 
 def _litestar(

@@ -15,12 +15,14 @@ from pipeline.outcomes import Failure, State
 from warehouse.types import Column, has_values
 
 Json = dict[str, Any]
-ALWAYS = ("rate-limited", "internal-error")
+ALWAYS = ("uri-too-long", "rate-limited", "headers-too-large", "internal-error", "overloaded")
 WAREHOUSE = ("warehouse-unavailable", "warehouse-refused", "quota-exceeded")
 PREFECT = ("prefect-unavailable", "deployment-missing")
+BODY = ("body-too-large", "request-timeout", "forbidden-origin")
 APPEND = (
-    *("bad-request", "invalid-json", "invalid-key", "unknown-table", "key-in-use", "body-too-large", "too-many-rows"),
-    *("unsupported-media-type", "invalid-rows", "key-reused", "outcome-unknown"),
+    *BODY,
+    *("bad-request", "invalid-json", "invalid-key", "unknown-table", "key-in-use", "too-many-rows"),
+    *("too-many-values", "unsupported-media-type", "invalid-rows", "key-reused", "outcome-unknown"),
 )
 REQUEST_ID = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
 EXTRA_HEADERS: dict[int, tuple[str, Json, bool]] = {
@@ -72,7 +74,7 @@ def _own_paths(bearer: bool) -> Json:
             "200": {"description": "The run, ended", "headers": {**REQUEST_ID, **ended}, "content": run},
             "202": {"description": "The run, which will start", "headers": {**REQUEST_ID, **accepted}, "content": run},
         },
-        ("invalid-key", "key-in-use", "key-reused", "invalid-selection", *PREFECT),
+        ("bad-request", "invalid-key", "key-in-use", "key-reused", "invalid-selection", *BODY, *PREFECT),
         bearer=bearer,
     )
     ask["parameters"] += [_select_parameter(), _prefer_parameter(), {"$ref": "#/components/parameters/key"}]

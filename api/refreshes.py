@@ -32,6 +32,7 @@ async def ask_for_run(
     settings: NamedDependency[Settings],
 ) -> Response[dict[str, Any]]:
     """Ask for a refresh; with `Prefer: wait=30`, wait that long for its end."""
+    await _refuse_body(request)
     select = _selection(request.scope["query_string"])
     run = await runs.ask(select, idempotency_key(request.headers), request_id.get())
     seconds = min(_wait_seconds(request), settings.max_wait_seconds)
@@ -71,6 +72,13 @@ async def _ends(runs: Runs, identity: UUID, seconds: float) -> bool:
             return False
         await asyncio.sleep(min(pause, left))
         pause = min(pause * 1.5, LONGEST_LOOK)
+
+
+async def _refuse_body(request: Request[Any, Any, Any]) -> None:
+    """A body that is not read would be a selection that is not kept."""
+    async for piece in request.stream():
+        if piece:
+            raise Problem("bad-request", "/run takes no body: write ?select=tmp.variants in the query.")
 
 
 def _selection(query: bytes) -> list[str]:

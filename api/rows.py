@@ -6,16 +6,19 @@ Names come from the table's columns and must match exactly; a name that is not t
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from api.json_text import Object
+from api.problems import MAX_ERRORS
 from api.refusal import Refused, shown
 from api.values import from_json, from_text, to_json
 from warehouse.engine import Row
 from warehouse.suggest import Suggestions
 from warehouse.types import Column, SqlType, has_values
 
+LONGEST_NAME = 300  # of a column: https://cloud.google.com/bigquery/docs/schemas#column_names
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
@@ -46,6 +49,8 @@ def row_of_query(query: bytes, columns: Iterable[Column]) -> tuple[Row, list[Fau
             name, value = _pair(part)
         except Refused as refused:
             faults.append(Fault(refused.code, refused.detail, _rough_name(part)))
+            if len(faults) >= MAX_ERRORS:
+                return {}, faults
         else:
             given.setdefault(name, []).append(value)
     row, more = _row(given, columns, _text_value, _suggestions(columns), empty=not query)
@@ -53,7 +58,10 @@ def row_of_query(query: bytes, columns: Iterable[Column]) -> tuple[Row, list[Fau
 
 
 def rows_of_objects(objects: list[object], columns: Iterable[Column]) -> tuple[list[Row], list[Fault]]:
-    """The rows that parsed JSON objects mean, and what is wrong with them, with the row's index."""
+    """The rows that parsed JSON objects mean, and what is wrong with them, with the row's index.
+
+    Ends at the row with the thousandth fault: no more are answered.
+    """
     columns = tuple(columns)
     suggestions = _suggestions(columns)
     rows, faults = [], []
@@ -61,6 +69,8 @@ def rows_of_objects(objects: list[object], columns: Iterable[Column]) -> tuple[l
         row, more = _row_of_object(item, columns, suggestions)
         rows.append(row)
         faults += [Fault(fault.code, fault.detail, fault.attribute, index) for fault in more]
+        if len(faults) >= MAX_ERRORS:
+            break
     return rows, faults
 
 
@@ -87,7 +97,7 @@ def _row_of_object(item: object, columns: tuple[Column, ...], suggestions: Sugge
         return {}, [Fault("not-an-object", "each row is a JSON object of attributes")]
     row, faults = _row(item, columns, from_json, suggestions, empty=not item)
     if item.repeated:
-        faults.append(Fault("repeated-attribute", "the attribute is given twice", item.repeated))
+        faults.append(Fault("repeated-attribute", "the attribute is given twice", item.repeated[:LONGEST_NAME]))
     return row, faults
 
 
@@ -103,7 +113,8 @@ def _row(
         return {}, [Fault("no-attributes", "no attribute is given")]
     known = {column.name: column for column in columns}
     row: dict[str, Any] = {}
-    faults = [_unknown(name, suggestions) for name in given if name not in known]
+    strange = islice((name for name in given if name not in known), MAX_ERRORS)
+    faults = [_unknown(name, suggestions) for name in strange]
     for name, column in known.items():
         try:
             if name in given:
@@ -136,7 +147,7 @@ def _missing(column: Column) -> Refused:
 def _unknown(name: str, suggestions: Suggestions) -> Fault:
     if not name:
         return Fault("empty-name", "an attribute has an empty name")
-    return Fault("unknown-column", f"there is no column {shown(name)}{closest(name, suggestions)}", name)
+    return Fault("unknown-column", f"there is no column {shown(name)}{closest(name, suggestions)}", name[:LONGEST_NAME])
 
 
 def _text_value(values: list[str], kind: SqlType) -> Any:
@@ -165,4 +176,5 @@ def _decoded(raw: bytes) -> str:
 
 def _rough_name(part: bytes) -> str:
     """The attribute's name as far as it can be read, to say which one is meant."""
-    return unquote_to_bytes(part.partition(b"=")[0].replace(b"+", b" ")).decode("utf-8", "replace")
+    name = part[: 3 * LONGEST_NAME].partition(b"=")[0]
+    return unquote_to_bytes(name.replace(b"+", b" ")).decode("utf-8", "replace")[:LONGEST_NAME]

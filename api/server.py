@@ -3,13 +3,17 @@
 import uvicorn
 from litestar.types import ASGIApp
 
+from api.protocol import LimitedProtocol
 
-def server(app: ASGIApp, host: str, port: int) -> uvicorn.Server:
+
+def server(app: ASGIApp, host: str, port: int, max_connections: int) -> uvicorn.Server:
     """A server of `app` that has not begun to listen. Headers of proxies are read by the application, not here."""
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=LimitedProtocol,
+        limit_concurrency=max_connections,
         lifespan="on",
         ws="none",
         access_log=False,

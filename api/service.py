@@ -9,13 +9,14 @@ from typing import Any
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 
-from api.catalogue import Catalogue
+from api.catalogue import Cache, Catalogue
 from api.openapi import document
 from api.problems import Problem, problem_of, retry_after
 from api.runs import Runs
 from api.settings import Settings
 
 LONGEST_CHECK = 10.0
+READY_SECONDS = 1.0
 SWAGGER_UI = Path(str(distribution("fastapi-swagger").locate_file("fastapi_swagger/resources")))
 PAGE = """<!doctype html>
 <html lang="en">
@@ -34,12 +35,27 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
+class Health:
+    """What keeps the API from its work. Askers at the same time share one look at both."""
+
+    def __init__(self, catalogue: Catalogue, runs: Runs) -> None:
+        self._catalogue, self._runs = catalogue, runs
+        self._missing: Cache[str, list[dict[str, str]]] = Cache(self._look, READY_SECONDS)
+
+    async def missing(self) -> list[dict[str, str]]:
+        """What is missing: `what`, `code` and `detail` of each."""
+        return await self._missing.get("")
+
+    async def _look(self, _: str) -> list[dict[str, str]]:
+        checks = {"warehouse": _has_raw_tables(self._catalogue), "prefect": self._runs.check()}
+        found = await asyncio.gather(*(_fault(what, check) for what, check in checks.items()))
+        return [fault for fault in found if fault]
+
+
 @get("/health/ready")
-async def ready(catalogue: NamedDependency[Catalogue], runs: NamedDependency[Runs]) -> dict[str, str]:
+async def ready(health: NamedDependency[Health]) -> dict[str, str]:
     """Rows can be stored and runs asked for."""
-    checks = {"warehouse": _has_raw_tables(catalogue), "prefect": runs.check()}
-    found = await asyncio.gather(*(_fault(what, check) for what, check in checks.items()))
-    if missing := [fault for fault in found if fault]:
+    if missing := await health.missing():
         what = " and ".join(fault["what"] for fault in missing)
         raise Problem("not-ready", f"missing: {what}", headers=retry_after(5), missing=missing)
     return {"status": "ok"}

@@ -1,5 +1,6 @@
 """The API's settings: environment variables that begin with API_, or lines of a file .env."""
 
+import re
 from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
@@ -9,12 +10,15 @@ from api.clients import Proxies, parse_proxies
 from pipeline.contract import names_of
 from warehouse.url import DEFAULT_URL
 
+ORIGIN = re.compile(r"https?://[^/\s@]+")
+
 
 class Settings(BaseSettings):
     """`token` empty: both POSTs, and what became of a run, are public. `rate_limit` is requests per second and client,
     0 for none.
 
-    `trusted_proxies` are addresses and networks with commas between, or `*`: see api.clients.
+    `trusted_proxies` are addresses and networks with commas between, or `*`: see api.clients. `allowed_origins` are
+    sites such as https://shop.example.com, with commas between.
 
     Reading them raises ValidationError, and ProjectNameError where `deployment` needs the project's name.
     """
@@ -28,6 +32,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     rate_limit: float = Field(default=500.0, ge=0)
     trusted_proxies: str = ""
+    allowed_origins: str = ""
+    max_connections: int = Field(default=500, gt=0)
     max_body_bytes: int = Field(default=10 * 1024 * 1024, gt=0)
     max_rows: int = Field(default=10_000, gt=0)
     max_wait_seconds: float = Field(default=300.0, ge=0)
@@ -35,11 +41,28 @@ class Settings(BaseSettings):
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _readable(cls, text: str) -> str:
+    def _are_networks(cls, text: str) -> str:
         parse_proxies(text)
+        return text
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, text: str) -> str:
+        for word in _words(text):
+            if not ORIGIN.fullmatch(word):
+                raise ValueError(f"{word!r} is not an origin such as https://shop.example.com")
         return text
 
     @property
     def proxies(self) -> Proxies:
         """Whose `X-Forwarded-For` is believed."""
         return parse_proxies(self.trusted_proxies)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The sites whose pages may post."""
+        return frozenset(_words(self.allowed_origins))
+
+
+def _words(text: str) -> list[str]:
+    return text.lower().replace(",", " ").split()

@@ -1,30 +1,24 @@
 """GET and POST of a raw table."""
 
-import hashlib
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import msgspec
-from litestar import Request, Response, get, post
+from litestar import HttpMethod, Request, Response, get, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from api.batcher import Batcher
-from api.catalogue import Catalogue, InThread
-from api.json_text import InvalidJson, parse_json
+from api.catalogue import Catalogue
+from api.incoming import Reader, answer, fingerprint
 from api.keys import idempotency_key
 from api.paths import RESERVED
-from api.problems import MAX_ERRORS, Problem
-from api.rows import Fault, row_of_query, row_to_json, rows_of_objects
+from api.problems import Problem
 from api.security import needs_token
-from warehouse.engine import Append, Outcome, Row
+from warehouse.engine import Append, Outcome
 from warehouse.names import TableName
 from warehouse.patience import seconds_left, waiting_until
-from warehouse.types import Column
-
-LARGE_BODY = 64 * 1024  # read in a thread, so that other requests go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +27,13 @@ class Tables:
 
     catalogue: Catalogue
     batcher: Batcher
-    in_thread: InThread
-    max_rows: int
+    reader: Reader
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """The rows that a request asks to store; `many` if they came as an array, and are answered as one."""
-
-    rows: Sequence[Row]
-    many: bool
+@route(["/{table:str}", "/tables/{table:str}"], http_method=HttpMethod.OPTIONS, status_code=204)
+async def say_methods() -> Response[None]:
+    """What can be asked of a table. Litestar's own answer leaves out POST, which has a handler of its own."""
+    return Response(None, headers={"Allow": "GET, OPTIONS, POST"})
 
 
 @get("/{table:str}")
@@ -98,14 +89,14 @@ async def _append(name: str, request: Request[Any, Any, Any], tables: Tables) ->
     table, columns = await tables.catalogue.table(name)
     key = idempotency_key(request.headers)
     left = seconds_left()
-    incoming = await _incoming(request, columns, tables)
+    incoming = await tables.reader.read(request, columns)
+    mark = await tables.reader.work(incoming.large, partial(fingerprint, incoming, columns)) if key else ""
     with waiting_until(time.monotonic() + left):  # the time that the body took was not spent on the warehouse
-        outcome = await _store(table, Append(incoming.rows, key, _fingerprint(incoming, columns)), tables)
+        outcome = await _store(table, Append(incoming.rows, key, mark), tables)
     if outcome is Outcome.KEY_REUSED:
         raise Problem("key-reused", f"The key belongs to another request to {table.name}; nothing was stored.")
-    shown = [row_to_json(row, columns) for row in incoming.rows]
     return Response(
-        msgspec.json.encode(shown if incoming.many else shown[0]),
+        await tables.reader.work(incoming.large, partial(answer, incoming, columns)),
         media_type="application/json",
         headers={"Idempotency-Replayed": "true"} if outcome is Outcome.REPLAYED else {},
     )
@@ -117,62 +108,3 @@ async def _store(table: TableName, rows: Append, tables: Tables) -> Outcome:
     except Exception:
         tables.catalogue.forget(table)  # its columns may have changed
         raise
-
-
-async def _incoming(request: Request[Any, Any, Any], columns: tuple[Column, ...], tables: Tables) -> Incoming:
-    query: bytes = request.scope["query_string"]
-    body = await request.body()
-    if not body:
-        row, faults = row_of_query(query, columns)
-        return Incoming([_without_faults([row], faults)[0]], many=False)
-    _check_content_type(request)
-    if query:
-        raise Problem("bad-request", "Give the attributes in the query or rows in the body, not both.")
-    if len(body) < LARGE_BODY:
-        return _incoming_of_body(body, columns, tables.max_rows)
-    incoming: Incoming = await tables.in_thread(_incoming_of_body, body, columns, tables.max_rows)
-    return incoming
-
-
-def _incoming_of_body(body: bytes, columns: tuple[Column, ...], max_rows: int) -> Incoming:
-    try:
-        objects = parse_json(body.decode())
-    except UnicodeDecodeError:
-        raise Problem("invalid-json", "the body is not UTF-8") from None
-    except InvalidJson as error:
-        raise Problem("invalid-json", error.detail) from None
-    if not isinstance(objects, list) or not objects:
-        fault = Fault("not-an-array", 'the body is an array of one or more objects: [{"name": "value"}]')
-        objects, faults = [], [fault]
-    elif len(objects) > max_rows:
-        raise Problem("too-many-rows", f"{len(objects)} rows are more than the {max_rows} that one request may hold")
-    else:
-        objects, faults = rows_of_objects(objects, columns)
-    return Incoming(_without_faults(objects, faults), many=True)
-
-
-def _without_faults(rows: list[Row], faults: list[Fault]) -> list[Row]:
-    if not faults:
-        return rows
-    detail = f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'}; nothing was stored"
-    raise Problem("invalid-rows", detail, errors=[fault.to_json() for fault in faults[:MAX_ERRORS]])
-
-
-def _check_content_type(request: Request[Any, Any, Any]) -> None:
-    kind, parameters = request.content_type
-    if kind.lower() != "application/json" or parameters.get("charset", "utf-8").lower() != "utf-8":
-        detail = "Send rows as application/json in UTF-8, or one row's attributes in the query with no body."
-        raise Problem("unsupported-media-type", detail, headers={"Accept-Post": "application/json"})
-
-
-def _fingerprint(incoming: Incoming, columns: tuple[Column, ...]) -> str:
-    """Tells one request from another, whatever the order of its attributes; a column added later changes nothing."""
-    given = [
-        {
-            name: value
-            for name, value in sorted(row_to_json(row, columns).items())
-            if value not in (None, []) or (value is None and name in row)
-        }
-        for row in incoming.rows
-    ]
-    return hashlib.sha256(msgspec.json.encode([incoming.many, given])).hexdigest()

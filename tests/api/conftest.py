@@ -53,9 +53,9 @@ class Served:
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
+def served(app: ASGIApp, max_connections: int = 500) -> Iterator[str]:
     """Serve an application on a free port; gives its URL."""
-    serving = server(app, "127.0.0.1", 0)
+    serving = server(app, "127.0.0.1", 0, max_connections)
     thread = threading.Thread(target=copy_context().run, args=[serving.run])
     thread.start()
     try:
@@ -87,8 +87,9 @@ def with_tables(url: str) -> str:
 def api_over(url: str, **settings: object) -> Iterator[Served]:
     """Serve the API over the warehouse at `url`."""
     warehouse = connect(url)
-    app = create_app(Settings.model_validate({"rate_limit": 0, **settings}), warehouse)
-    with served(app) as address, httpx.Client(base_url=address, timeout=60) as client:
+    read = Settings.model_validate({"rate_limit": 0, **settings})
+    app = create_app(read, warehouse)
+    with served(app, read.max_connections) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield Served(client, warehouse, address)
 
 

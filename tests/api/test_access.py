@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.__main__ import main
-from api.access import MAX_CLIENTS, RateLimit
+from api.gate import MAX_CLIENTS, RateLimit
 from tests.api.conftest import Served, api_over, raw_tables, until
 
 

@@ -1,0 +1,44 @@
+"""What is the same on every answer, and the answers that are made without Litestar."""
+
+import json
+import uuid
+from collections.abc import Iterable
+
+from api.problems import MEDIA_TYPE, Problem, request_id
+
+Headers = list[tuple[bytes, bytes]]
+EVERY = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"frame-ancestors 'none'"),
+]
+"""Nobody guesses at a type, keeps an answer, or shows the pages within another site's."""
+
+
+def new_id() -> str:
+    """An id for a request that brings none."""
+    return uuid.uuid4().hex
+
+
+def message_of(problem: Problem) -> tuple[Headers, bytes]:
+    """The headers of a problem that are its own, and its body."""
+    body = json.dumps(problem.body()).encode()
+    headers = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), **problem.headers}
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()], body
+
+
+def lone_message_of(problem: Problem) -> tuple[str, Headers, bytes]:
+    """The same for a request that never reached the application: its new id, every header, the body."""
+    identity = new_id()
+    token = request_id.set(identity)
+    headers, body = message_of(problem)
+    request_id.reset(token)
+    return identity, [*headers, *EVERY, (b"x-request-id", identity.encode())], body
+
+
+def with_head(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The headers, where `Allow` names HEAD beside GET."""
+    return [
+        (name, value + b", HEAD" if name.lower() == b"allow" and b"GET" in value and b"HEAD" not in value else value)
+        for name, value in headers
+    ]

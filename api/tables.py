@@ -77,7 +77,7 @@ async def _describe(name: str, tables: Tables) -> dict[str, Any]:
             "name": it.name,
             "type": str(it.type.element or it.type),
             "mode": it.mode,
-            "default": it.default,
+            "default": bool(it.default),
             "description": it.description,
         }
         for it in columns

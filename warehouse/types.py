@@ -35,14 +35,14 @@ class SqlType:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table, or a field of a STRUCT (whose name may be empty). `default` says that the table gives the
-    column a value when a row has none for it."""
+    """A column of a table, or a field of a STRUCT (whose name may be empty). `default` is the
+    SQL, in the engine's words, of what the table stores when a row has nothing for the column; empty if it has none."""
 
     name: str
     type: SqlType
     required: bool = False
     description: str = ""
-    default: bool = False
+    default: str = ""
 
     @property
     def mode(self) -> Literal["NULLABLE", "REQUIRED", "REPEATED"]:

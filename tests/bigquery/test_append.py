@@ -15,9 +15,10 @@ import pytest
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy
 from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.append import REQUEST_BYTES, insert_sql
+from warehouse.bigquery.append import REQUEST_BYTES
 from warehouse.bigquery.rows import check_row
 from warehouse.bigquery.settings import Settings
+from warehouse.bigquery.written import Written
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.engine import Append, Outcome
 from warehouse.errors import InvalidRow, OutcomeUnknown, TableNotFound, Transient
@@ -236,6 +237,34 @@ def test_a_value_that_only_bigquery_refuses_is_a_bad_row(warehouse: BigQueryWare
         warehouse.append(TableName("raw", "places"), [Append([{"place": "nowhere"}])])
 
 
+def test_a_column_left_out_gets_its_default_value_and_null_stays_null(warehouse: BigQueryWarehouse) -> None:
+    table = TableName("raw", "with_defaults")
+    columns = (
+        Column("id", parse_type("INT64")),
+        Column("kind", parse_type("STRING"), required=True, default="'new'"),
+        Column("stock", parse_type("INT64"), default="3 + 4"),
+    )
+    warehouse.run_script(parse_script("CREATE TABLE raw.with_defaults (id INT64, kind STRING NOT NULL, stock INT64)"))
+    with pytest.MonkeyPatch.context() as patch:  # the emulator knows no default values: the table says that it has them
+        patch.setattr("warehouse.bigquery.engine.column_of", lambda field: {it.name: it for it in columns}[field.name])
+        rows: list[dict[str, Any]] = [
+            {"id": 1},
+            {"id": 2, "kind": "old"},
+            {"id": 3, "stock": None},
+            {"id": 4, "stock": 0},
+        ]
+        warehouse.append(table, [Append(rows), Append([{"id": 5}], key="k", fingerprint="f")])
+        with pytest.raises(InvalidRow):
+            warehouse.append(table, [Append([{"id": 6, "kind": None}])])
+    assert sorted(warehouse.first_rows(table, 10)) == [
+        (1, "new", 7),
+        (2, "old", 7),
+        (3, "new", None),
+        (4, "new", 0),
+        (5, "new", 7),
+    ]
+
+
 def test_a_row_may_be_all_null(warehouse: BigQueryWarehouse) -> None:
     warehouse.run_script(parse_script("CREATE TABLE raw.empty (a INT64, b STRING)"))
     warehouse.append(TableName("raw", "empty"), [Append([{}, {"b": None}])])
@@ -267,7 +296,7 @@ def test_what_no_parameter_can_be_is_read_by_the_statement() -> None:
         Column("odd `name`", parse_type("ARRAY<GEOGRAPHY>")),
         Column("s", parse_type("STRUCT<i INTERVAL, n INT64>")),
     ]
-    assert insert_sql("`p`.`raw`.`t`", columns) == (
+    assert Written(tuple(columns)).insert_sql("`p`.`raw`.`t`") == (
         "INSERT INTO `p`.`raw`.`t` (`j`, `odd \\`name\\``, `s`) "
         "SELECT PARSE_JSON(r.f0, wide_number_mode => 'round'), "
         "ARRAY(SELECT ST_GEOGFROMTEXT(e) FROM UNNEST(r.f1) AS e WITH OFFSET AS o ORDER BY o), "

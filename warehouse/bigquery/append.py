@@ -18,30 +18,28 @@ from google.cloud import bigquery
 from warehouse.bigquery.errors import ResourcesExceeded
 from warehouse.bigquery.jobs import Jobs
 from warehouse.bigquery.keys import Keys, bucket, store_sql
-from warehouse.bigquery.parameters import Records, stored
+from warehouse.bigquery.parameters import Records
 from warehouse.bigquery.rows import check_row
-from warehouse.bigquery.schema import quoted
-from warehouse.engine import Append, Outcome, Row
+from warehouse.bigquery.written import Written, written
+from warehouse.engine import Append, Outcome
 from warehouse.errors import InvalidRow, OutcomeUnknown, SqlError, Transient, WarehouseError
 from warehouse.names import TableName
 from warehouse.outcomes import outcome
 from warehouse.types import Column, SqlType
 
 REQUEST_BYTES = 8_000_000  # of the 10 MB; what is left is for the rest of the request
-_KEY = Column("", SqlType("STRING"))  # stands beside the columns; none of them has an empty name
+_STRING = SqlType("STRING")
 Config = Callable[[dict[str, str]], bigquery.QueryJobConfig]
 """Makes the settings of a job with these labels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The table to store into: `path` is how SQL names it, `columns` its schema; `with_default` names the columns that
-    have a default value, which would take the place of a NULL if the statement did not name them."""
+    """The table to store into: `path` is how SQL names it, `columns` its schema."""
 
     table: TableName
     path: str
     columns: tuple[Column, ...]
-    with_default: frozenset[str]
 
 
 class Sender:
@@ -55,22 +53,22 @@ class Sender:
         InvalidRow. What belongs together is one job, as far as a request reaches: all of it is stored, or none."""
         for row in (row for append in appends for row in append.rows):
             check_row(row, target.columns)
-        columns = _written(target, [row for append in appends for row in append.rows])
+        columns = written(target.columns, [row for append in appends for row in append.rows])
         outcomes: list[Outcome] = []
         for number, group in enumerate(_groups(appends, [_size(append, columns) for append in appends])):
             with _nothing_stored_before(number), _not_the_rows_fault():
                 outcomes += self._send(target, columns, group)
         return outcomes
 
-    def _send(self, target: Target, columns: Sequence[Column], appends: Sequence[Append]) -> list[Outcome]:
+    def _send(self, target: Target, columns: Written, appends: Sequence[Append]) -> list[Outcome]:
         rows = [row for append in appends for row in append.rows]
         if rows and any(append.key is not None for append in appends):
             return self._send_keyed(target, columns, appends)
         if rows:
-            self._run(target.table, insert_sql(target.path, columns), _records(columns, appends))
+            self._run(target.table, columns.insert_sql(target.path), _records(columns, appends))
         return [Outcome.STORED] * len(appends)
 
-    def _send_keyed(self, target: Target, columns: Sequence[Column], appends: Sequence[Append]) -> list[Outcome]:
+    def _send_keyed(self, target: Target, columns: Written, appends: Sequence[Append]) -> list[Outcome]:
         """All in one transaction with their keys, which say what became of a request whose answer is lost."""
         first = {append.key: append for append in reversed(appends) if append.key is not None}
         new_at_most = [append for append in appends if append.key is None or append is first[append.key]]
@@ -79,8 +77,8 @@ class Sender:
             job = self._run(
                 target.table,
                 store_sql(path, target.path, columns, first),
-                _records([*columns, _KEY], new_at_most),
-                Records("keys", [_KEY.type, _KEY.type, SqlType("INT64")], keys),
+                _records(columns, new_at_most, with_keys=True),
+                Records("keys", [_STRING, _STRING, SqlType("INT64")], keys),
             )
             known = {row["key"]: row["fingerprint"] for row in self._jobs.result(job)}
         new: dict[str, str] = {}
@@ -90,19 +88,6 @@ class Sender:
         config = self._config({"table": str(table)})
         config.query_parameters = list(parameters)
         return self._jobs.run(f"append-{secrets.token_hex(16)}", sql, config)
-
-
-def insert_sql(path: str, columns: Sequence[Column]) -> str:
-    """The statement that stores `@rows` in these columns."""
-    listed = ", ".join(quoted(column.name) for column in columns)
-    selected = ", ".join(stored(f"r.f{i}", column.type) for i, column in enumerate(columns))
-    return f"INSERT INTO {path} ({listed}) SELECT {selected} FROM UNNEST(@rows) AS r"
-
-
-def _written(target: Target, rows: Sequence[Row]) -> list[Column]:
-    """The columns that a row names, and those whose default would be stored in place of a NULL."""
-    named = target.with_default.union(*rows)
-    return [column for column in target.columns if column.name in named] or [target.columns[0]]
 
 
 def _groups(appends: Sequence[Append], sizes: Sequence[int]) -> Iterator[list[Append]]:
@@ -141,17 +126,18 @@ def _not_the_rows_fault() -> Iterator[None]:
         raise InvalidRow("BigQuery does not take a value of these rows") from error
 
 
-def _records(columns: Sequence[Column], appends: Sequence[Append]) -> Records:
-    """The rows as the parameter `@rows`."""
-    rows = [{**row, _KEY.name: append.key} for append in appends for row in append.rows]
-    values = [[row.get(column.name) for column in columns] for row in rows]
-    return Records("rows", [column.type for column in columns], values)
+def _records(columns: Written, appends: Sequence[Append], *, with_keys: bool = False) -> Records:
+    """The rows as the parameter `@rows`, each with its request's key as the last field if `with_keys`."""
+    if not with_keys:
+        return Records("rows", columns.kinds, [columns.values(row) for append in appends for row in append.rows])
+    rows = [[*columns.values(row), append.key] for append in appends for row in append.rows]
+    return Records("rows", [*columns.kinds, _STRING], rows)
 
 
-def _size(append: Append, columns: Sequence[Column]) -> int:
-    """How many bytes of a request the Append takes, at most."""
-    both = [*columns, _KEY, _KEY] if append.key is not None else columns
-    size = len(json.dumps(_records(both, [append]).to_api_repr()))
+def _size(append: Append, columns: Written) -> int:
+    """How many bytes of a request the Append takes, at most: with its key once for each row, and once more."""
+    rows = _records(columns, [append], with_keys=append.key is not None)
+    size = len(json.dumps(rows.to_api_repr())) + 2 * len(append.key or "")
     if size > REQUEST_BYTES:
         raise InvalidRow(f"the rows take {size:,} bytes and a request holds {REQUEST_BYTES:,}: send fewer rows at once")
     return size

@@ -119,7 +119,6 @@ class BigQueryWarehouse:
             table,
             ".".join(map(quoted, (self._settings.project, table.dataset, table.name))),
             tuple(map(column_of, found.schema)),
-            frozenset(field.name for field in found.schema if field.default_value_expression),
         )
         return self._sender.send(target, appends)
 

@@ -11,15 +11,14 @@ The table is partitioned by a number made of the key, so that the look for a few
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from warehouse.bigquery.names import OWN_DATASET, keys_table
-from warehouse.bigquery.parameters import stored
 from warehouse.bigquery.schema import quoted
+from warehouse.bigquery.written import Written
 from warehouse.errors import TableNotFound, Transient, WarehouseError
 from warehouse.names import TableName
-from warehouse.types import Column
 
 DAYS_KEPT = 30
 _DAY = 86_400.0
@@ -84,15 +83,13 @@ def forget_sql(path: str) -> str:
     )
 
 
-def store_sql(keys_path: str, path: str, columns: Sequence[Column], keys: Iterable[str]) -> str:
+def store_sql(keys_path: str, path: str, columns: Written, keys: Iterable[str]) -> str:
     """The script that stores those of `@rows` whose key is new, and their keys, which `@keys` holds with their
     fingerprints. Its result are the keys that were there before, with their fingerprints.
 
     The last field of a row of `@rows` is its key, NULL for a row without one.
     """
-    listed = ", ".join(quoted(column.name) for column in columns)
-    selected = ", ".join(stored(f"r.f{i}", column.type) for i, column in enumerate(columns))
-    key = f"r.f{len(columns)}"
+    key = f"r.f{len(columns.kinds)}"
     return f"""DECLARE known ARRAY<STRUCT<f0 STRING, f1 STRING>>;
 BEGIN TRANSACTION;
 UPDATE {keys_path} SET stored_at = CURRENT_TIMESTAMP() WHERE bucket = {_TURN};
@@ -102,8 +99,7 @@ SET known = ARRAY(
 INSERT INTO {keys_path} (bucket, key, fingerprint, stored_at)
   SELECT k.f2, k.f0, k.f1, CURRENT_TIMESTAMP() FROM UNNEST(@keys) AS k
   WHERE k.f0 NOT IN (SELECT old.f0 FROM UNNEST(known) AS old);
-INSERT INTO {path} ({listed})
-  SELECT {selected} FROM UNNEST(@rows) AS r
+{columns.insert_sql(path)}
   WHERE {key} IS NULL OR {key} NOT IN (SELECT old.f0 FROM UNNEST(known) AS old);
 COMMIT TRANSACTION;
 SELECT old.f0 AS key, old.f1 AS fingerprint FROM UNNEST(known) AS old"""

@@ -36,6 +36,8 @@ def check_row(row: Mapping[str, Any], columns: Sequence[Column]) -> None:
         if name not in known:
             raise InvalidRow(f"there is no column {name}")
     for column in columns:
+        if column.default and column.name not in row:
+            continue
         problem = _problem_of_column(row.get(column.name), column)
         if problem:
             raise InvalidRow(f"{column.name}: {problem}")

@@ -17,7 +17,7 @@ def column_of(field: SchemaField) -> Column:
     name = _STANDARD.get(field.field_type, field.field_type)
     kind = struct_of(*map(column_of, field.fields)) if name == "STRUCT" else SqlType(name, _parameters(field))
     of_column = array_of(kind) if field.mode == "REPEATED" else kind
-    required, default = field.mode == "REQUIRED", field.default_value_expression is not None
+    required, default = field.mode == "REQUIRED", field.default_value_expression or ""
     return Column(field.name, of_column, required, field.description or "", default)
 
 

@@ -193,7 +193,7 @@ def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName, declared: Decl
             name,
             type_of_column(type_, types.get(name)),
             required=nullable == "NO",
-            default=default not in (None, "NULL"),
+            default=default if default not in (None, "NULL") else "",
         )
         for name, type_, nullable, _, default, *_ in _described(cursor, table)
     )

@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,12 @@ WORKER_SECONDS = 60.0
 
 def worker_name() -> str:
     """The name of the worker that serve starts in this folder of this machine; no other worker has it."""
-    return f"serve-{socket.gethostname()}-{zlib.crc32(bytes(Path.cwd())):08x}"
+    return _worker_in(Path.cwd())
+
+
+@cache  # a laptop's host name may change while it is served
+def _worker_in(folder: Path) -> str:
+    return f"serve-{socket.gethostname()}-{zlib.crc32(bytes(folder)):08x}"
 
 
 def end_all(url: str) -> bool:
@@ -74,6 +80,7 @@ def _end_of(run: "FlowRun") -> "State[None]":
 
 
 def _guard() -> None:
+    worker_name()
     if sys.stdin.buffer.read() != NO_NEED:
         end_all(os.environ["PREFECT_API_URL"])
 

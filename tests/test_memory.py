@@ -212,7 +212,7 @@ def test_a_table_that_was_changed_has_the_scripts_that_read_it_translated_anew(w
     run("init")
     assert build() == ["read SQL", "[('DOUBLE', 3.5)]"]
     write({"db_init/items.sql": "CREATE OR REPLACE TABLE raw.items AS SELECT 1 AS id, NUMERIC '7' AS price"})
-    run("init", "--replace")
+    run("init", "--replace", "--yes")
     assert build() == ["read SQL", "[('DECIMAL(38,9)', Decimal('3.500000000'))]"]
 
 

@@ -50,8 +50,8 @@ class Settings:
     seed: int
     seconds: float
     pace: Pace
-    clients: int = 4
-    client_pause: float = 0.4
+    clients: int = 6
+    client_pause: float = 0.3
     askers: int = 2
     asker_pause: float = 12.0
 

@@ -19,7 +19,7 @@ from tests.campaign.site import Site, wait_until_answers
 
 SCHEDULE_SECONDS = 5.0
 CLI_SECONDS = 300.0
-HANDS_SECONDS = 120.0
+HANDS_SECONDS, VICTIM_SECONDS = 120.0, 20.0
 FILLER_BYTES = 64 * 1024
 
 
@@ -104,9 +104,7 @@ class Doer:
 
     def _kill(self, action: Action) -> None:
         if action.how in ("flow", "command"):
-            if victims := self._living(action.how):
-                process = self._random.choice([*victims])
-                self._site.kill_some(action.how, {process: victims[process]})
+            self._kill_one_that_refreshes(action)
             return
         names = PROCESSES if action.how == "all" else (action.how,)
         with self._only(names), ExitStack() as away:
@@ -121,6 +119,16 @@ class Doer:
                 self._site.start(name)
                 if name == "server":
                     wait_until_answers(f"{self._prefect.url}/health")
+
+    def _kill_one_that_refreshes(self, action: Action) -> None:
+        """Kill a process that refreshes, as soon as there is one; then it may be at anything."""
+        deadline = time.monotonic() + VICTIM_SECONDS
+        while not (victims := self._living(action.how)) and time.monotonic() < deadline:
+            self._site.sleep(0.5)
+        self._site.sleep(action.seconds / 2)
+        if victims := self._living(action.how):
+            process = self._random.choice([*victims])
+            self._site.kill_some(action.how, {process: victims[process]})
 
     def _stop(self, action: Action) -> None:
         if action.how == "flow":

@@ -37,7 +37,7 @@ class Pace:
 
 LONG = Pace(
     refresh=11,
-    fault=11,
+    fault=8,
     edit=20,
     faults={
         ("kill", "api-1"): 8,
@@ -45,8 +45,8 @@ LONG = Pace(
         ("kill", "flow"): 12,
         ("kill", "command"): 10,
         ("kill", "worker"): 5,
-        ("kill", "server"): 3,
-        ("kill", "all"): 2,
+        ("kill", "server"): 2,
+        ("kill", "all"): 1.5,
         ("stop", "api-1"): 3,
         ("stop", "flow"): 3,
         ("stop", "worker"): 1,

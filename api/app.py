@@ -22,6 +22,7 @@ from api.catalogue import Catalogue
 from api.gate import Gate
 from api.incoming import Reader
 from api.intake import Intake
+from api.lost_runs import look_for_lost_runs
 from api.paths import RESERVED
 from api.prefect_client import Prefect
 from api.problems import answer_problem
@@ -65,9 +66,10 @@ def create_app(settings: Settings, warehouse: Warehouse) -> ASGIApp:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         if not settings.token.get_secret_value():
             logger.warning(PUBLIC)
-        said = asyncio.create_task(_say_shadowed(catalogue))
+        aside = [asyncio.create_task(work) for work in (_say_shadowed(catalogue), look_for_lost_runs(prefect, runs))]
         yield
-        said.cancel()
+        for task in aside:
+            task.cancel()
         await batcher.drain()
         await prefect.close()
         executor.shutdown()

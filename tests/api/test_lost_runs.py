@@ -1,0 +1,51 @@
+"""A run that was promised and that no worker begins is scheduled again, against a real Prefect server."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.states import Pending, Running
+
+from api.lost_runs import START_OF_A_CONTAINER, schedule_lost_runs
+from tests.api.prefect_parts import Deployment, deployed
+
+
+@pytest.fixture
+def deployment(prefect_server: str) -> Iterator[Deployment]:
+    with deployed(prefect_server) as it:
+        yield it
+
+
+def look(deployment: Deployment, later: timedelta) -> None:
+    """Look for lost runs as the API will after some time."""
+
+    async def schedule() -> None:
+        async with get_client() as client:
+            found = await client.read_deployment(deployment.id)
+            await schedule_lost_runs(client, found, datetime.now(UTC) + later)
+
+    asyncio.run(schedule())
+
+
+def state_of(deployment: Deployment, run: str) -> str:
+    state = deployment.run(run).state
+    assert state is not None
+    return str(state.name)
+
+
+def test_a_run_that_no_worker_begins_is_scheduled_again(deployment: Deployment) -> None:
+    run = str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id)
+    deployment.move(run, Pending())
+    look(deployment, START_OF_A_CONTAINER - timedelta(minutes=1))
+    assert state_of(deployment, run) == "Pending"
+    look(deployment, START_OF_A_CONTAINER + timedelta(minutes=1))
+    assert state_of(deployment, run) == "Scheduled"
+
+
+def test_a_run_that_has_begun_is_left_alone(deployment: Deployment) -> None:
+    run = str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id)
+    deployment.move(run, Running())
+    look(deployment, 2 * START_OF_A_CONTAINER)
+    assert state_of(deployment, run) == "Running"

@@ -11,14 +11,13 @@ from flows.preparation import ready
 from flows.schedule import Schedule, returned, run_in_order, run_in_parallel
 from flows.settings import read_settings
 from warehouse.engine import BuildContext, Built
-from warehouse.exclusive import UNDER_WAY
 from warehouse.names import TableName
 
 
 def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = read_settings()
-    with ready(settings, options.select, lambda: print(UNDER_WAY)) as refresh:
+    with ready(settings, options.select, "`refresh build`", print) as refresh:
         graph = refresh.prepared.graph
         build = builder(refresh.prepared.project.scripts, refresh.warehouse, BuildContext(run=uuid.uuid4().hex))
         with shown(graph) as report:

@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     kind = graph.add_mutually_exclusive_group()
     kind.add_argument("--svg", metavar="FILE", help="write the picture as SVG")
     kind.add_argument("--columns", metavar="TABLE", help="show where each column of the table comes from")
-    deploy = commands.add_parser("deploy", help="create or update Prefect's work pools, deployments and automation")
+    deploy = commands.add_parser("deploy", help="create or update Prefect's work pools, deployments and automations")
     deploy.set_defaults(module="flows.deploy_command")
     deploy.add_argument(
         "--take-over", action="store_true", help="deploy also where the deployment belongs to another folder"

@@ -1,7 +1,7 @@
 """`refresh deploy`: what Prefect needs to know for this project to be run from its UI, its CLI and the API.
 
-Work pools, the deployments of prefect.yaml and the automation that ends runs whose machine died. It may be repeated:
-what exists is brought up to date, and a schedule that somebody switched on stays on.
+Work pools, the deployments of prefect.yaml and the automations for runs whose worker or machine died. It may be
+repeated: what exists is brought up to date, and a schedule that somebody switched on stays on.
 """
 
 import os
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
 
 PREFECT_YAML = "prefect.yaml"
+AT_A_TIME = 1  # refreshes in a work pool; a second one would only wait for the warehouse
 
 
 def run(options: Namespace) -> int:
@@ -35,7 +36,7 @@ def run(options: Namespace) -> int:
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    from flows.stale_runs import automation
+    from flows.stale_runs import automations
 
     url = configured_url()
     _remember(url)
@@ -51,9 +52,9 @@ def run(options: Namespace) -> int:
         deployed = _deployed(client, names)
         for name in deployed:
             print(f"deployment {name}")
-        ends_runs = automation(names.flow)
-        save_automation(client, ends_runs)
-        print(f"automation {ends_runs.name!r}")
+        for automation in automations(names):
+            save_automation(client, automation)
+            print(f"automation {automation.name!r}")
     print(f"\nStart a worker with `make worker`, then a refresh with `prefect deployment run {deployed[0]}`.")
     return 0
 
@@ -122,14 +123,20 @@ def _check_owner(client: "SyncPrefectClient", names: Names, folder: Path) -> Non
 
 
 def save_pool(client: "SyncPrefectClient", name: str, type_: str, template: dict[str, Any]) -> None:
-    """Create the work pool, or give the one that exists this base job template."""
+    """Create the work pool, or give the one that exists this base job template. It runs one refresh at a time.
+
+    A limit of the deployment would do so too, but Prefect ends a run that could not renew its place for five minutes:
+    when the server is away, or a laptop sleeps.
+    """
     from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
     from prefect.exceptions import ObjectAlreadyExists
 
     try:
-        client.create_work_pool(WorkPoolCreate(name=name, type=type_, base_job_template=template))
+        client.create_work_pool(
+            WorkPoolCreate(name=name, type=type_, base_job_template=template, concurrency_limit=AT_A_TIME)
+        )
     except ObjectAlreadyExists:
-        client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
+        client.update_work_pool(name, WorkPoolUpdate(base_job_template=template, concurrency_limit=AT_A_TIME))
 
 
 def save_automation(client: "SyncPrefectClient", automation: Any) -> None:

@@ -1,34 +1,72 @@
-"""Signs of life of a flow run in a terminal; `stale_runs` is what the server makes of their absence.
+"""Signs of life of a flow run; `stale_runs` is what the server makes of their absence.
 
-Prefect can send them too, and does so in a worker. But then the run waits at its end for a thread that sleeps a second
-at a time.
+Prefect can send them too. But a run would wait at its end for a thread that sleeps a second at a time, and nobody would
+look at what has become of the run on the server meanwhile.
 """
 
+import logging
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
+from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+from prefect.states import Running
 
 from flows.records import this_flow_run
 from flows.stale_runs import HEARTBEAT, SECONDS_BETWEEN_HEARTBEATS
+from pipeline.contract import LOST, SILENT
+
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
 def heartbeats() -> Iterator[None]:
-    """Tell Prefect's server at once and every 30 s that the flow run is alive, until the block ends."""
+    """Tell Prefect's server at once and every 10 s that the flow run is alive, until the block ends.
+
+    A run that was taken for dead says that it is not. One that was deleted, or put into a last state by somebody else,
+    is stopped, as SIGTERM stops it: nobody could cancel it any more.
+    """
     run = this_flow_run()
-    resource = {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.name": run.name}
     over = threading.Event()
-
-    def beat() -> None:
-        emit_event(HEARTBEAT, resource)  # Prefect adds the flow, the deployment and the tags, from the context
-        while not over.wait(SECONDS_BETWEEN_HEARTBEATS):
-            emit_event(HEARTBEAT, resource)
-
-    threading.Thread(target=copy_context().run, args=[beat], name="heartbeat", daemon=True).start()
+    thread = threading.Thread(target=copy_context().run, args=[_beat, run, over], name="heartbeat", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         over.set()
+
+
+def _beat(run: FlowRun, over: threading.Event) -> None:
+    resource = {"prefect.resource.id": f"prefect.flow-run.{run.id}", "prefect.resource.name": run.name}
+    with get_client(sync_client=True) as client:
+        while True:
+            emit_event(HEARTBEAT, resource)  # Prefect adds the flow, the deployment and the tags, from the context
+            if over.wait(SECONDS_BETWEEN_HEARTBEATS):
+                return
+            try:
+                with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+                    _look(client, run, over)
+            except Exception as error:  # the server is away: it is asked again
+                logger.debug("the run could not be looked at: %s", error)
+
+
+def _look(client: SyncPrefectClient, run: FlowRun, over: threading.Event) -> None:
+    """Hold what the server has on record against the fact that the run is alive."""
+    try:
+        state = client.read_flow_run(run.id).state
+    except ObjectNotFound:
+        state = None
+    if over.is_set():
+        return  # the run is ending by itself
+    if state is not None and (state.name in (SILENT, LOST) or state.is_scheduled() or state.is_pending()):
+        client.set_flow_run_state(run.id, Running(message="it is alive: it was only not heard of"), force=True)
+    elif state is None or state.is_final():
+        logger.warning("the run was %s: it stops", "deleted" if state is None else f"set to {state.name}")
+        os.kill(os.getpid(), signal.SIGTERM)

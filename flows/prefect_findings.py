@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.deploy_command import deployments_of, folder_of
+from flows.deploy_command import AT_A_TIME, deployments_of, folder_of
 from flows.findings import Finding, fine, note, wrong
 from flows.server import configured_url
-from flows.stale_runs import automation
+from flows.stale_runs import automations
 from pipeline.contract import SETTING, Names, ProjectNameError, names_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ LONGEST_START = timedelta(minutes=15)
 
 
 def prefect_findings() -> Iterator[Finding]:
-    """Whether the server answers and has the deployments, their work pools, a worker and the automation."""
+    """Whether the server answers and has the deployments, their work pools, a worker and the automations."""
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
@@ -42,7 +42,7 @@ def prefect_findings() -> Iterator[Finding]:
             yield wrong("project", str(error))
             return
         yield from _deployments(client, names)
-        yield _automation(client, names)
+        yield from _automations(client, names)
 
 
 def _deployments(client: "SyncPrefectClient", names: Names) -> Iterator[Finding]:
@@ -60,11 +60,10 @@ def _deployment(client: "SyncPrefectClient", deployment: "DeploymentResponse", n
     name = f"{names.flow}/{deployment.name}"
     if deployment.paused:
         yield wrong("deployment", f"{name} is paused", f"prefect deployment resume {name}")
-    limit = deployment.global_concurrency_limit
-    if limit is None or limit.limit != 1:
-        yield wrong("deployment", f"{name} does not see to it that one refresh runs at a time", "make deploy")
+    if deployment.global_concurrency_limit is not None:
+        yield wrong("deployment", f"{name} has a limit, by which Prefect ends runs that live", "make deploy")
     else:
-        yield fine("deployment", f"{name}, one run at a time")
+        yield fine("deployment", name)
     if name == names.deployment:
         yield from _owner(deployment, name)
     yield from _stuck(client, deployment)
@@ -90,8 +89,13 @@ def _workers(client: "SyncPrefectClient", pools: list[str]) -> Iterator[Finding]
     for pool in sorted(pools):
         workers = client.read_workers_for_work_pool(pool)
         online[pool] = sum(worker.status == WorkerStatus.ONLINE for worker in workers)
-        if client.read_work_pool(pool).is_paused:
+        found = client.read_work_pool(pool)
+        if found.is_paused:
             yield wrong("work pool", f"{pool} is paused", f"prefect work-pool resume {pool}")
+        if found.concurrency_limit != AT_A_TIME:
+            yield wrong("work pool", f"{pool} does not see to it that one refresh runs at a time", "make deploy")
+        else:
+            yield fine("work pool", f"{pool}, one run at a time")
     for pool, count in online.items():
         if count:
             yield fine("worker", f"{count} online in the pool {pool}")
@@ -116,10 +120,11 @@ def _stuck(client: "SyncPrefectClient", deployment: "DeploymentResponse") -> Ite
             yield wrong("run", detail, f"prefect flow-run cancel {run.id}")
 
 
-def _automation(client: "SyncPrefectClient", names: Names) -> Finding:
-    name = automation(names.flow).name
-    found = client.read_automations_by_name(name)
-    if any(existing.enabled for existing in found):
-        return fine("automation", name)
-    detail = f"{name!r} is {'off' if found else 'not there'}: a run whose machine died stays Running"
-    return wrong("automation", detail, "make deploy")
+def _automations(client: "SyncPrefectClient", names: Names) -> Iterator[Finding]:
+    for name in [wanted.name for wanted in automations(names)]:
+        found = client.read_automations_by_name(name)
+        if any(existing.enabled for existing in found):
+            yield fine("automation", name)
+        else:
+            detail = f"{name!r} is {'off' if found else 'not there'}: a run whose machine died goes on for ever"
+            yield wrong("automation", detail, "make deploy")

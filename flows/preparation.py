@@ -13,7 +13,7 @@ from flows.scripts import RAW, Script
 from flows.select import select
 from flows.settings import Settings
 from warehouse.engine import QueryPlan, Warehouse
-from warehouse.exclusive import one_at_a_time
+from warehouse.exclusive import waits_for
 from warehouse.names import TableName
 from warehouse.suggest import Suggestions
 from warehouse.url import connect, project_of
@@ -36,15 +36,19 @@ class Ready:
 
 
 @contextmanager
-def ready(settings: Settings, selectors: Iterable[str], waits: Callable[[], None]) -> Iterator[Ready]:
-    """A refresh that may run, and inside the block no other one does; `waits` is called before a wait for another.
+def ready(settings: Settings, selectors: Iterable[str], who: str, say: Callable[[str], None]) -> Iterator[Ready]:
+    """A refresh that may run, and inside the block no other one does; `who` says whose it is, and `say` is called with
+    a message before a wait for another.
 
     What breaks the block off cancels the warehouse's work. Raises what `prepare_refresh` raises.
     """
-    url = settings.warehouse_url
-    with connect(url) as warehouse, cancelled_with(warehouse), one_at_a_time(url, waits):
+    with (
+        connect(settings.warehouse_url) as warehouse,
+        cancelled_with(warehouse),
+        warehouse.refreshing(who, lambda holder: say(waits_for(holder))),
+    ):
         with remembered(settings.folder):
-            prepared = prepare_refresh(settings.folder, selectors, warehouse, project_of(url))
+            prepared = prepare_refresh(settings.folder, selectors, warehouse, project_of(settings.warehouse_url))
         yield Ready(prepared, warehouse)
 
 

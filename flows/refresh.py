@@ -33,7 +33,6 @@ from flows.version import scripts_version
 from pipeline.contract import ARTIFACT, names_of
 from warehouse.engine import BuildContext
 from warehouse.errors import WarehouseError
-from warehouse.exclusive import UNDER_WAY
 from warehouse.names import TableName
 
 Future = PrefectFuture[Any]
@@ -94,12 +93,14 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
     settings = read_settings()
     workers = 1 if in_order else settings.workers
     try:
-        if _here is not None:
-            # Here too: Prefect lets nothing out of a flow before its tasks have ended.
-            with heartbeats(), cancelled_with(_here.ready.warehouse):
-                return _run(_here.ready, settings, workers, _here.report)
-        with ready(settings, select or [], lambda: get_run_logger().info(UNDER_WAY)) as made_ready:
-            return _run(made_ready, settings, workers)
+        with heartbeats():
+            if _here is not None:
+                # Here too: Prefect lets nothing out of a flow before its tasks have ended.
+                with cancelled_with(_here.ready.warehouse):
+                    return _run(_here.ready, settings, workers, _here.report)
+            who = f"the run {this_flow_run().name}"
+            with ready(settings, select or [], who, get_run_logger().info) as made_ready:
+                return _run(made_ready, settings, workers)
     except (Refused, SelectionError, WarehouseError) as error:
         return Failed(message=str(error))
 

@@ -9,7 +9,6 @@ from flows.output import show_rows, shown
 from flows.preparation import Ready, ready
 from flows.server import NoServer, configured_url
 from flows.settings import read_settings
-from warehouse.exclusive import UNDER_WAY
 
 
 def run(options: Namespace) -> int:
@@ -17,7 +16,7 @@ def run(options: Namespace) -> int:
 
     Answers the exit code. Raises Refused, NoServer and what else is the user's to mend.
     """
-    with ready(read_settings(), options.select, lambda: print(UNDER_WAY)) as here:
+    with ready(read_settings(), options.select, "`refresh run`", print) as here:
         state = _run_flow(here, options)
         print(state.message)
         if state.is_completed():
@@ -34,7 +33,7 @@ def _run_flow(here: Ready, options: Namespace) -> Any:
 
         from flows.refresh import here_and_now, refresh
 
-    # Prefect's own heartbeats are off, since `here_and_now` comes with some.
+    # Prefect's own heartbeats are off: the flow sends some itself, and its end need not wait for Prefect's.
     with temporary_settings({PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         _check_server()
         with shown(here.prepared.graph) as report, here_and_now(here, report):

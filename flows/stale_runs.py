@@ -1,41 +1,105 @@
-"""Runs whose machine died. Their process cannot say so, and a run that seems to go on keeps the next one waiting.
+"""Runs whose worker or machine died. Their process cannot say so, and a run that seems to go on keeps the next waiting.
 
-While a flow runs, its process sends a heartbeat every 30 s (prefect.toml, `heartbeat`). The server ends a run that has
-sent none for three times as long: https://docs.prefect.io/v3/advanced/detect-zombie-flows
+Automations on Prefect's server see to it, and so on every server and without a process of ours:
+
+- A run that was handed to a worker and does not begin is Lost, and scheduled again at once. It keeps its id, so that
+  whoever was promised this run gets it.
+- A run that begins sends a heartbeat every 10 s. One that has sent none for 90 s is Silent.
+
+Both are states of the type Crashed, which the server gives to no run that has ended: it may have missed the event. And
+the server may be wrong, since it was away itself, or slept with its laptop: then it judges the moment it is back. A run
+that lives looks at its state with each heartbeat, and says that it runs (`heartbeat`). No two build at once meanwhile:
+that is the warehouse's to see to, and not Prefect's.
+
+See https://docs.prefect.io/v3/advanced/detect-zombie-flows. An event that a time both begins with and waits for begins
+it anew.
 """
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from pipeline.contract import LOST, SILENT, Names
+
 if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
-SECONDS_BETWEEN_HEARTBEATS = 30
-SILENCE = timedelta(seconds=3 * SECONDS_BETWEEN_HEARTBEATS)
-_SIGNS_OF_LIFE = {"heartbeat", "Completed", "Failed", "Cancelled", "Crashed", "Scheduled", "AwaitingRetry"}
+SECONDS_BETWEEN_HEARTBEATS = 10
+SILENCE = timedelta(seconds=90)
+START_OF_A_PROCESS = timedelta(seconds=60)
+START_OF_A_CONTAINER = timedelta(minutes=10)  # an image is fetched first
+
+_ENDS = {"Completed", "Failed", "Cancelled", "Cancelling", "Crashed", "Scheduled", "Late", "AwaitingRetry", LOST}
+_LIFE = {"heartbeat", "Running", *_ENDS}
 
 
-def automation(flow: str) -> "AutomationCore":
-    """Prefect's automation that marks a run of that flow as Crashed when its heartbeats have stopped."""
+def automations(names: Names) -> "list[AutomationCore]":
+    """The automations for the runs of a project's flow."""
+    flow = names.flow
+    starts = ((names.local_pool, START_OF_A_PROCESS), (names.cloud_run_pool, START_OF_A_CONTAINER))
+    silent = f"no heartbeat for {SILENCE.seconds} s: the process or its machine died, unless the run says that it lives"
+    lost = "it was handed to a worker, and did not begin"
+    return [
+        _crashed(f"{flow}: end runs whose machine died", SILENT, silent, {"heartbeat", "Running"}, SILENCE, [flow]),
+        *(
+            _crashed(f"{flow}: find lost runs of {pool}", LOST, lost, {"Pending"}, within, [flow, pool])
+            for pool, within in starts
+        ),
+        _scheduled_again(f"{flow}: start lost runs again", flow),
+    ]
+
+
+def _crashed(name: str, state: str, why: str, after: set[str], within: timedelta, of: list[str]) -> "AutomationCore":
+    """A run `of` this flow (and work pool) that gives no sign of life within that time `after` an event, is `state`."""
     from prefect.client.schemas.objects import StateType
     from prefect.events.actions import ChangeFlowRunState
     from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
     from prefect.events.schemas.events import ResourceSpecification
 
-    message = f"no heartbeat for {SILENCE.seconds} s: the process or its machine died"
     return AutomationCore(
-        name=f"{flow}: end runs whose machine died",
-        description="Made by `refresh deploy`. Without it a run whose machine died stays Running for ever.",
+        name=name,
+        description="Made by `refresh deploy`; see flows/stale_runs.py.",
         trigger=EventTrigger(
-            after={HEARTBEAT},
-            expect={f"prefect.flow-run.{sign}" for sign in _SIGNS_OF_LIFE},
+            after=_events(after),
+            expect=_events(_LIFE | after),
             match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
-            match_related=ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": flow}),
+            match_related=[
+                ResourceSpecification({"prefect.resource.role": role, "prefect.resource.name": named})
+                for role, named in zip(("flow", "work-pool"), of, strict=False)
+            ],
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
-            within=SILENCE,
+            within=within,
         ),
-        actions=[ChangeFlowRunState(name=None, state=StateType.CRASHED, message=message, force=False)],
+        actions=[ChangeFlowRunState(name=state, state=StateType.CRASHED, message=why, force=False)],
     )
+
+
+def _scheduled_again(name: str, flow: str) -> "AutomationCore":
+    from prefect.client.schemas.objects import StateType
+    from prefect.events.actions import ChangeFlowRunState
+    from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+    from prefect.events.schemas.events import ResourceSpecification
+
+    return AutomationCore(
+        name=name,
+        description="Made by `refresh deploy`; see flows/stale_runs.py.",
+        trigger=EventTrigger(
+            expect=_events({LOST}),
+            match=ResourceSpecification({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=ResourceSpecification({"prefect.resource.role": "flow", "prefect.resource.name": flow}),
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(0),
+        ),
+        actions=[
+            ChangeFlowRunState(
+                name=None, state=StateType.SCHEDULED, message="lost by its worker: scheduled again", force=False
+            )
+        ],
+    )
+
+
+def _events(names: set[str]) -> set[str]:
+    return {f"prefect.flow-run.{name}" for name in names}

@@ -14,6 +14,8 @@ from pathlib import Path
 
 ARTIFACT = "refresh"  # of each run: a row for each table
 API_TAG = "api"  # of runs that the API asks for
+SILENT = "Silent"  # the state of a run that has not been heard of: of the type Crashed, but it may say that it lives
+LOST = "Lost"  # the state of a run that its worker did not begin, before it is scheduled again
 REQUEST_TAG = "request:"  # before the id of the request that a run was made for
 
 SETTING = "REFRESH_PROJECT"

@@ -1,17 +1,18 @@
 """One refresh at a time on a DuckDB file."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.processes import Child, child
 from warehouse.errors import WarehouseError
-from warehouse.exclusive import one_at_a_time
+from warehouse.url import connect
 
 REFRESH = """
 import sys
-from warehouse.exclusive import one_at_a_time
-with one_at_a_time(sys.argv[1], lambda: print("waits", flush=True)):
+from warehouse.url import connect
+with connect(sys.argv[1]).refreshing("the test", lambda holder: print("waits for", holder, flush=True)):
     print("refreshes", flush=True)
     sys.stdin.readline()
 """
@@ -26,7 +27,7 @@ def test_a_second_refresh_waits_and_starts_when_the_first_has_ended(tmp_path: Pa
 
 def _second_waits_for(first: Child, url: str) -> None:
     with child(REFRESH, url) as second:
-        assert second.hear() == "waits"
+        assert re.fullmatch(r"waits for the test on .+, process \d+", second.hear())
         first.tell()
         assert second.hear() == "refreshes"
 
@@ -36,15 +37,14 @@ def test_a_refresh_that_was_killed_holds_nobody_up(tmp_path: Path) -> None:
     with child(REFRESH, url) as first:
         assert first.hear() == "refreshes"
         first.kill()
-        waits: list[bool] = []
-        with one_at_a_time(url, lambda: waits.append(True)):
-            assert waits == []
+        with connect(url).refreshing("another", pytest.fail):
+            pass
 
 
 def test_refreshes_of_two_warehouses_do_not_wait_for_each_other(tmp_path: Path) -> None:
     with child(REFRESH, f"duckdb:///{tmp_path}/a.duckdb") as first:
         assert first.hear() == "refreshes"
-        with one_at_a_time(f"duckdb:///{tmp_path}/b.duckdb", pytest.fail), one_at_a_time("bigquery://p", pytest.fail):
+        with connect(f"duckdb:///{tmp_path}/b.duckdb").refreshing("another", pytest.fail):
             pass
 
 
@@ -52,6 +52,6 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(WarehouseError, match="cannot be opened"),
-        one_at_a_time(f"duckdb:///{tmp_path}/file/a.duckdb", pytest.fail),
+        connect(f"duckdb:///{tmp_path}/file/a.duckdb").refreshing("another", pytest.fail),
     ):
         pass

@@ -1,6 +1,7 @@
 """The seam between this project and the engines that run SQL: one protocol, implemented by DuckDB and BigQuery."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol, Self
@@ -86,6 +87,11 @@ class Warehouse(Protocol):
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
         """Create the datasets that do not exist yet."""
+
+    def refreshing(self, who: str, waits: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Inside the block no other refresh of this warehouse is, on whatever machine; one that is under way is waited
+        for. `who` tells others whose this one is; `waits` is called with whose it is that is waited for. A refresh that
+        loses its right, since it was not heard of, gets a WarehouseError from `build`, and its work is cancelled."""
 
     def run_script(self, statements: Sequence[Statement]) -> None:
         """Run statements (CREATE TABLE, INSERT, …) one after the other, in one transaction where the engine can."""

@@ -1,6 +1,5 @@
 """Which engine: chosen by one URL."""
 
-import os
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -60,8 +59,3 @@ def project_of(url: str) -> str:
     `duckdb:///path/to/file?project=PROJECT`; "" where the URL names none."""
     parts = _split(url)
     return parts.netloc if parts.scheme == "bigquery" else url.partition(_PROJECT)[2]
-
-
-def duckdb_path(url: str) -> Path | None:
-    """The file that `url` names; None for another engine's. Raises WarehouseError."""
-    return Path(os.path.realpath(_duckdb_path(url))) if _split(url).scheme == "duckdb" else None

@@ -8,7 +8,7 @@ import pytest
 from flows.cli import main
 from tests.conftest import Write
 from warehouse.names import TableName
-from warehouse.url import connect, duckdb_path, project_of
+from warehouse.url import connect, project_of
 
 QUOTINGS = ["`{}.tmp.a`", "`{}`.tmp.a", "`{}`.`tmp`.`a`", "{}.tmp.a", "`{}.tmp`.a"]
 MAP = Path("res/dependencies.toml")
@@ -174,5 +174,7 @@ def test_the_url_names_the_project(url: str, name: str) -> None:
     assert project_of(url) == name
 
 
-def test_the_project_is_no_part_of_the_files_name() -> None:
-    assert duckdb_path("duckdb:////a/b.duckdb?project=my-shop") == Path("/a/b.duckdb")
+def test_the_project_is_no_part_of_the_files_name(tmp_path: Path) -> None:
+    with connect(f"duckdb:///{tmp_path}/b.duckdb?project=my-shop") as warehouse:
+        warehouse.create_datasets(["tmp"])
+    assert (tmp_path / "b.duckdb").exists()

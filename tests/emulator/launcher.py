@@ -4,7 +4,8 @@ Mended, so that the engine meets what the real service does:
 - jobs run in the background: jobs.insert answers RUNNING, jobs.cancel stops them, an id used twice is refused (409),
   and a job is found again with its configuration, labels and location;
 - a query job writes to its destination, see dispositions.py; bytes are counted, and held against the cap;
-- SQL, tables and parameters: see mending.py; multi-statement transactions: see transactions.py.
+- SQL, tables and parameters: see mending.py; multi-statement transactions: see transactions.py; tables that are
+  changed on a condition: see etags.py.
 
 For the tests, a comment in a query makes a job behave: `/* emulator: hold */` runs until it is cancelled,
 `/* emulator: fail REASON n */` fails the first n jobs with this text. `GET /emulator/jobs?project=` lists what was
@@ -36,6 +37,7 @@ from fastapi.responses import JSONResponse
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
+from tests.emulator import etags
 from tests.emulator.dispositions import OtherColumns, write
 from tests.emulator.mending import declare, mend_sql, mend_tables, mended, rows_of
 from tests.emulator.transactions import Aborted, is_transaction, run_transaction
@@ -98,6 +100,13 @@ async def insert(project: str, request: Request) -> Any:
     JOBS[project, job_id] = job
     job.task = asyncio.create_task(carry_out(job, context))
     return job.resource()
+
+
+@router.get("/bigquery/v2/projects/{project}/jobs")
+async def list_jobs(project: str, stateFilter: str = "") -> Any:  # noqa: N803  # the parameter's name
+    found = [job.resource() for job in JOBS.values() if job.project == project]
+    wanted = [job for job in found if stateFilter.upper() in ("", job["status"]["state"])]
+    return {"kind": "bigquery#jobList", "jobs": [{**job, "state": job["status"]["state"]} for job in wanted]}
 
 
 @router.get("/bigquery/v2/projects/{project}/jobs/{job_id}")
@@ -223,15 +232,20 @@ async def call(function: Callable[..., Any], /, *arguments: Any, **named: Any) -
     return function(*arguments, **named)
 
 
+def in_front_of(theirs: APIRouter, ours: APIRouter) -> APIRouter:
+    both = APIRouter()
+    both.include_router(ours)
+    both.include_router(theirs)
+    return both
+
+
 def mend_routes() -> None:
     """Put our routes first. All run in one thread: threads would share one connection to DuckDB, and
     read each other's results."""
     for module in (fastapi.routing, fastapi.dependencies.utils):
         vars(module)["run_in_threadpool"] = call
-    jobs = emulator_app.jobs_router
-    emulator_app.jobs_router = APIRouter()
-    emulator_app.jobs_router.include_router(router)
-    emulator_app.jobs_router.include_router(jobs)
+    emulator_app.tables_router = in_front_of(emulator_app.tables_router, etags.router)
+    emulator_app.jobs_router = in_front_of(emulator_app.jobs_router, router)
 
 
 async def serve() -> None:

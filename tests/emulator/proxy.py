@@ -60,6 +60,7 @@ class Recorded:
     fault: Fault | Refusal | None
 
 
+PASSED_ON = ("Content-Type", "If-Match")
 Decide = Callable[[str, str], Fault | Refusal | None]
 
 
@@ -151,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
             return proxy.last_answers[self.path]
         for _ in range(2 if fault is Fault.REPEATED else 1):
             connection = http.client.HTTPConnection(proxy.upstream, timeout=20)
-            headers = {"Content-Type": "application/json"} if body else {}
+            headers = {name: value for name in PASSED_ON if (value := self.headers.get(name))}
             connection.request(self.command, self.path, body or None, headers)
             response = connection.getresponse()
             answer = response.status, response.read()

@@ -19,7 +19,7 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas import filters
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from pipeline.contract import ARTIFACT, SETTING, Names
@@ -142,11 +142,11 @@ class Installation:
         )
         return [artifact.data for artifact in sorted(found, key=lambda artifact: str(artifact.created))]
 
-    def slots_taken(self) -> float:
-        deployment = self.client.read_deployment_by_name(NAMES.deployment)
-        assert deployment.global_concurrency_limit is not None
-        limit = self.client.read_global_concurrency_limit_by_name(deployment.global_concurrency_limit.name)
-        return limit.active_slots
+    def under_way(self) -> list[FlowRun]:
+        """The runs that take the work pool's only place."""
+        types = [StateType.RUNNING, StateType.PENDING]
+        state = filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=types))
+        return self.client.read_flow_runs(flow_run_filter=filters.FlowRunFilter(state=state))
 
 
 @contextmanager
@@ -163,6 +163,11 @@ def installation(folder: Path, port: int) -> Iterator[Installation]:
         stack.enter_context(temporary_settings({PREFECT_API_URL: built.url}))
         built.client = stack.enter_context(get_client(sync_client=True))
         yield built
+
+
+def is_up(installed: Installation) -> bool:
+    """Whether the server answers."""
+    return _answers(f"{installed.url}/health")
 
 
 def _answers(url: str) -> bool:

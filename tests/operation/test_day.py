@@ -14,7 +14,8 @@ import pytest
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling
 
-from flows.stale_runs import automation
+from flows.stale_runs import automations
+from pipeline.contract import SILENT
 from tests.bigquery.test_stopping import jobs
 from tests.conftest import ROOT, free_port
 from tests.operation.installation import NAMES, Installation, installation, wait_for
@@ -113,7 +114,7 @@ def _a_killed_process_leaves_its_place_to_the_next_run(installed: Installation, 
     assert rows(installed, "final.end") == [(1, 8)]
     assert "started by: the API, request " in installed.artifacts(waiting, "refresh-graph")[0]
     assert [message["run"]["state"] for message in installed.messages] == ["Failed", "Crashed"]
-    assert wait_for(lambda: installed.slots_taken() == 0)
+    assert wait_for(lambda: not installed.under_way())
 
 
 @pytest.mark.slow
@@ -131,7 +132,7 @@ def test_a_machine_that_dies_leaves_its_place_to_the_next_run(installed: Install
     crashed = installed.ended(run)
     assert crashed.state is not None
     assert crashed.state.type == StateType.CRASHED
-    assert "no heartbeat" in str(crashed.state.message)
+    assert (crashed.state.name, "no heartbeat" in str(crashed.state.message)) == (SILENT, True)
     after = installed.ended(waiting)
     assert after.state is not None
     assert after.state.is_completed()
@@ -147,12 +148,14 @@ def test_deploying_again_leaves_a_schedule_on_and_doctor_finds_nothing_missing(i
     installed.run("flows.cli", "deploy")
     [schedule] = client.read_deployment_by_name(NAMES.deployment).schedules
     assert schedule.active
-    assert len(client.read_automations_by_name(automation(NAMES.flow).name)) == 1
+    for automation in automations(NAMES):
+        assert len(client.read_automations_by_name(automation.name)) == 1
     wait_for(lambda: client.read_workers_for_work_pool(NAMES.local_pool))
     told = installed.run("flows.cli", "doctor")
     assert told.endswith("nothing is missing\n")
     for line in (
-        f"deployment         {NAMES.deployment}, one run at a time",
+        f"deployment         {NAMES.deployment}",
+        f"work pool          {NAMES.local_pool}, one run at a time",
         "worker             1 online",
         "automation",
     ):

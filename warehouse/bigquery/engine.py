@@ -3,7 +3,7 @@
 import logging
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, Self, TypedDict
@@ -18,11 +18,13 @@ from warehouse.bigquery.client import open_client, row_access_policies
 from warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
 from warehouse.bigquery.jobs import Jobs
 from warehouse.bigquery.keys import Keys
+from warehouse.bigquery.lease import LABEL, TABLE, Lease
 from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
 from warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse.bigquery.settings import Settings, Waits
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
+from warehouse.exclusive import holder
 from warehouse.names import TableName
 from warehouse.query import Query, Statement
 from warehouse.types import Column
@@ -48,6 +50,7 @@ class BigQueryWarehouse:
     def __init__(self, settings: Settings, waits: Waits | None = None) -> None:
         self._settings, self._waits = settings, waits or Waits()
         self._opened: Jobs | None = None
+        self._lease: Lease | None = None
         self._opening = threading.Lock()
         self._planned: dict[str, tuple[Column, ...]] = {}  # by the query's text; a refresh plans before it builds
 
@@ -84,6 +87,16 @@ class BigQueryWarehouse:
         with google_errors():
             self._create_dataset(names.OWN_DATASET)
 
+    @contextmanager
+    def refreshing(self, who: str, waits: Callable[[str], None]) -> Iterator[None]:
+        table = self._reference(names.OWN_DATASET).table(TABLE)
+        self._lease = Lease(self._jobs, self._waits, table, self._make_lease)
+        try:
+            with self._lease.held(holder(who), waits):
+                yield
+        finally:
+            self._lease = None
+
     def run_script(self, statements: Sequence[Statement]) -> None:
         """Each statement is a job of its own: BigQuery has no transaction around CREATE TABLE."""
         for statement in statements:
@@ -95,7 +108,11 @@ class BigQueryWarehouse:
                 raise statement.located(error) from error
 
     def build(self, table: TableName, query: Query, context: BuildContext) -> Built:
-        config = self._config({"run": context.run, "table": str(table), **context.labels})
+        labels = {"run": context.run, "table": str(table), **context.labels}
+        if self._lease is not None:
+            self._lease.check()
+            labels[LABEL] = self._lease.token
+        config = self._config(labels)
         config.destination = self._reference(table.dataset).table(table.name)
         before = self._prepare_replacement(table, query, config)
         with _places_of(query.text):
@@ -222,6 +239,12 @@ class BigQueryWarehouse:
                 self._client.update_table(after, changed, **self._patience)
             except GOOGLE_ERRORS as error:
                 logger.warning("%s has lost its %s: %s", after.table_id, ", ".join(changed), translated(error))
+
+    def _make_lease(self) -> None:
+        self.create_own_dataset()
+        self._client.create_table(
+            bigquery.Table(self._reference(names.OWN_DATASET).table(TABLE)), exists_ok=True, **self._patience
+        )
 
     def _create_dataset(self, name: str) -> None:
         wanted = bigquery.Dataset(self._reference(name))

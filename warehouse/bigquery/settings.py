@@ -44,7 +44,7 @@ class Waits:
 
     `first` and `longest` bound the wait before a call is tried again, `total` how long it is tried in all; `request`
     is how long one HTTP request may take, `poll` and `poll_longest` how often a running job is looked at, `cancel` how
-    long cancelling waits for the jobs to end.
+    long cancelling waits for the jobs to end, `lease` how long a refresh may not be heard of before another one begins.
     """
 
     first: float = 0.5
@@ -54,6 +54,7 @@ class Waits:
     poll: float = 0.1
     poll_longest: float = 2.0
     cancel: float = 10.0
+    lease: float = 60.0
 
 
 def parse_url(url: str) -> Settings:

@@ -13,6 +13,7 @@ from warehouse.duckdb.append import KEYS_SCHEMA, append_rows
 from warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
 from warehouse.duckdb.faults import faults_of, reason
 from warehouse.duckdb.file import DuckDBFile
+from warehouse.duckdb.refreshing import alone_with
 from warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql
 from warehouse.duckdb.translations import translations
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
@@ -35,7 +36,7 @@ class DuckDBWarehouse:
     plans_at_once = 1  # a plan is made in Python
 
     def __init__(self, path: Path, patience: float = 30.0) -> None:
-        self._file = DuckDBFile(path, self._prepare, patience)
+        self._path, self._file = path, DuckDBFile(path, self._prepare, patience)
         self._known: dict[TableName, tuple[Column, ...]] = {}
         self._declared: Declared = {}
 
@@ -69,6 +70,11 @@ class DuckDBWarehouse:
         with self._cursor() as cursor:
             for dataset in datasets:
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(dataset)}")
+
+    @contextmanager
+    def refreshing(self, who: str, waits: Callable[[str], None]) -> Iterator[None]:
+        with alone_with(self._path, who, waits):
+            yield
 
     def run_script(self, statements: Sequence[Statement]) -> None:
         def run(cursor: duckdb.DuckDBPyConnection) -> Declared:

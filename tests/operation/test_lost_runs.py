@@ -1,0 +1,121 @@
+"""Runs that lose their worker, their process, their server or their machine, or are not heard of for a while."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.objects import StateType
+
+from flows import stale_runs
+from flows.deploy_command import save_automation
+from flows.stale_runs import automations
+from pipeline.contract import LOST, SILENT
+from tests.conftest import free_port
+from tests.operation.installation import NAMES, Installation, installation, is_up, wait_for
+from tests.operation.test_day import PROJECT, RIGHT
+from warehouse.url import connect
+
+pytestmark = pytest.mark.slow
+
+SERVER = ("prefect", "server", "start", "--port")
+WORKER = ("prefect", "worker", "start", "--pool", NAMES.local_pool)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """An installation without a worker, whose server loses patience sooner: a proactive trigger needs 10 s at least."""
+    with installation(tmp_path, free_port()) as built:
+        built.write({**PROJECT, "res/tmp/second.sql": RIGHT})
+        built.run("flows.cli", "deploy")
+        monkeypatch.setattr(stale_runs, "START_OF_A_PROCESS", timedelta(seconds=15))
+        monkeypatch.setattr(stale_runs, "SILENCE", timedelta(seconds=30))
+        for automation in automations(NAMES):
+            save_automation(built.client, automation)
+        yield built
+
+
+def state_of(installed: Installation, run: UUID) -> str:
+    state = installed.flow_run(run).state
+    return str(state.name) if state else ""
+
+
+def states_of(installed: Installation, run: UUID) -> list[str]:
+    return [str(state.name) for state in installed.client.read_flow_run_states(run)]
+
+
+@contextmanager
+def held(installed: Installation) -> Iterator[None]:
+    """The warehouse is another refresh's, so that a run is under way and does nothing."""
+    with connect(f"duckdb:///{installed.folder}/.data/warehouse.duckdb").refreshing("the test", pytest.fail):
+        yield
+
+
+def is_waiting(installed: Installation, run: UUID) -> bool:
+    of_this_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run]))
+    return any(
+        "another refresh is under way (the test on" in log.message for log in installed.client.read_logs(of_this_run)
+    )
+
+
+def pass_by(duration: timedelta) -> None:
+    """Let time go by, as it does while a server is away: there is nothing to look at."""
+    time.sleep(duration.total_seconds())
+
+
+def test_a_run_whose_worker_dies_before_it_begins_is_done_by_the_next_worker(installed: Installation) -> None:
+    run = installed.trigger()
+    installed.start("worker", *WORKER)
+    wait_for(lambda: state_of(installed, run) in ("Pending", "Submitting"))
+    installed.kill("worker")
+    assert state_of(installed, run) in ("Pending", "Submitting")
+    wait_for(lambda: LOST in states_of(installed, run))
+    wait_for(lambda: state_of(installed, run) in ("Scheduled", "Late"))
+    installed.start("worker", *WORKER)
+    assert installed.ended(run).state_type == StateType.COMPLETED
+
+
+def test_a_run_that_lives_goes_on_though_the_server_was_away(installed: Installation) -> None:
+    installed.start("worker", *WORKER)
+    with held(installed):
+        run = installed.trigger()
+        wait_for(lambda: is_waiting(installed, run))
+        installed.kill("server")
+        pass_by(stale_runs.SILENCE)
+        installed.start("server", *SERVER, str(installed.port))
+        wait_for(lambda: is_up(installed))
+        wait_for(lambda: states_of(installed, run)[-2:] == [SILENT, "Running"])
+    wait_for(lambda: state_of(installed, run) == "Completed")
+
+
+def test_a_run_that_is_deleted_under_way_stops(installed: Installation) -> None:
+    installed.start("worker", *WORKER)
+    with held(installed):
+        run = installed.trigger()
+        wait_for(lambda: is_waiting(installed, run))
+        process = int(str(installed.flow_run(run).infrastructure_pid).rpartition(":")[2])
+        installed.client.delete_flow_run(run)
+        wait_for(lambda: not Path(f"/proc/{process}").exists())
+
+
+def test_a_run_that_dies_with_its_worker_is_ended_and_the_next_one_begins(installed: Installation) -> None:
+    installed.start("worker", *WORKER)
+    with held(installed):
+        run = installed.trigger()
+        wait_for(lambda: is_waiting(installed, run))
+        process = int(str(installed.flow_run(run).infrastructure_pid).rpartition(":")[2])
+        waiting = installed.trigger()
+        installed.kill("worker")
+        with suppress(ProcessLookupError):  # it is of the worker's process group, and may have died with it
+            os.kill(process, signal.SIGKILL)
+    installed.start("worker", *WORKER)
+    dead = installed.ended(run)
+    assert dead.state is not None
+    assert (dead.state.type, dead.state.name) == (StateType.CRASHED, SILENT)
+    assert installed.ended(waiting).state_type == StateType.COMPLETED

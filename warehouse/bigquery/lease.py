@@ -1,0 +1,183 @@
+"""One refresh of a project's warehouse at a time: a lease, kept as the description of the table `_warehouse.refresh`.
+
+BigQuery changes a table's description only if the table is as the request's If-Match says, so that of two who take the
+lease at the same time one gets it; it costs nothing and is no job:
+https://cloud.google.com/python/docs/reference/bigquery/latest/google.cloud.bigquery.client.Client#google_cloud_bigquery_client_Client_update_table
+
+Who holds the lease writes it anew three times in its term. Who waits takes it when nobody has written for a whole term,
+by the clock of the one who waits; a clock that goes on while a laptop sleeps. So who could not write for a term starts
+no job before it has written again, and stops when it finds that another has the lease. The jobs that the last holder
+left behind, found by their label, are cancelled and waited for before the next one begins.
+"""
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from google.api_core.exceptions import NotFound, PreconditionFailed
+from google.cloud import bigquery
+
+from warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors
+from warehouse.bigquery.jobs import Jobs
+from warehouse.bigquery.settings import Waits
+from warehouse.errors import NotAllowed, WarehouseError
+
+TABLE = "refresh"
+LABEL = "lease"
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS: MONOTONIC goes on while it sleeps
+
+
+class Lease:
+    """The right to refresh, for one refresh of this process. `make` creates the table when it is missing."""
+
+    def __init__(self, jobs: Jobs, waits: Waits, table: bigquery.TableReference, make: Callable[[], None]) -> None:
+        self.token = secrets.token_hex(8)
+        self._jobs, self._waits, self._reference, self._make = jobs, waits, table, make
+        self._table = bigquery.Table(table)
+        self._holder = self._lost = ""
+        self._written_at = 0.0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def held(self, holder: str, waits: Callable[[str], None]) -> Iterator[None]:
+        """Inside this block the lease is ours; `waits` is called with who has it, before a wait for another. Raises
+        WarehouseError."""
+        self._holder = holder
+        with google_errors():
+            last = self._take(waits)
+        over = threading.Event()
+        thread = threading.Thread(target=self._keep, args=[over], name="lease", daemon=True)
+        thread.start()
+        try:
+            self._end_jobs_of(last)
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self._give_back()
+
+    def check(self) -> None:
+        """Raises WarehouseError unless the lease is ours, and will be for long enough to start a job."""
+        if not self._lost and _now() - self._written_at > self._waits.lease / 2:
+            with google_errors():
+                self._renew()
+        if self._lost:
+            raise WarehouseError(self._lost)
+
+    def _take(self, waits: Callable[[str], None]) -> "_Written":
+        """Get the lease; answers who had it until then."""
+        seen, since, told = "", 0.0, False
+        while True:
+            self._read()
+            text = self._table.description or ""
+            if text != seen:
+                seen, since = text, _now()
+            last = _written(text)
+            if (not last.token or _now() - since > self._waits.lease) and self._write():
+                return last
+            if last.token and not told:
+                waits(last.holder)
+                told = True
+            self._pause()
+
+    def _keep(self, over: threading.Event) -> None:
+        while not over.wait(self._waits.lease / 3) and not self._lost:
+            with suppress(*GOOGLE_ERRORS):  # it is tried again, here or by `check`
+                self._renew()
+
+    def _renew(self) -> None:
+        with self._lock:
+            if self._lost or self._write():
+                return
+            other = _written(self._table.description).holder or "it says not whose"
+            self._lost = f"another refresh has taken over ({other}), since this one was not heard of for too long"
+        self._jobs.cancel()
+
+    def _write(self) -> bool:
+        """Write that the lease is ours, unless another has written since the table was read: False."""
+        text = json.dumps({"holder": self._holder, "token": self.token, "written": secrets.token_hex(4)})
+        while True:
+            began = _now()
+            try:
+                self._replace(text)
+            except PreconditionFailed:
+                self._read()
+                if _written(self._table.description).token != self.token:
+                    return False
+                if self._table.description != text:
+                    continue  # ours, but not as it was read
+            self._written_at = began
+            return True
+
+    def _give_back(self) -> None:
+        if not self._lost:
+            with suppress(*GOOGLE_ERRORS):  # else the next one waits for a term
+                self._replace(None)
+
+    def _replace(self, text: str | None) -> None:
+        """Set the description, if the table is as it was read. Raises PreconditionFailed."""
+        self._table.description = text
+        self._table = self._jobs.client.update_table(
+            self._table, ["description"], retry=self._jobs.retry, timeout=self._waits.request
+        )
+
+    def _read(self) -> None:
+        try:
+            self._table = self._get()
+        except NotFound:
+            self._make()
+            self._table = self._get()
+
+    def _get(self) -> bigquery.Table:
+        return self._jobs.client.get_table(self._reference, retry=self._jobs.retry, timeout=self._waits.request)
+
+    def _end_jobs_of(self, last: "_Written") -> None:
+        """Cancel the jobs that the last holder left behind, and wait until they have ended."""
+        while last.token and (left := self._jobs_of(last.token)):
+            for job in left:
+                with suppress(*GOOGLE_ERRORS):  # somebody else's: it is waited for
+                    self._jobs.client.cancel_job(job.job_id, location=job.location, timeout=self._waits.request)
+            self._pause()
+
+    def _jobs_of(self, token: str) -> list[bigquery.QueryJob]:
+        """The jobs under way that bear this token. Those of other accounts, too, where one may list them."""
+        for all_users in (True, False):
+            with suppress(NotAllowed), google_errors():
+                under_way = [
+                    job
+                    for state in ("pending", "running")
+                    for job in self._jobs.client.list_jobs(
+                        all_users=all_users, state_filter=state, retry=self._jobs.retry, timeout=self._waits.request
+                    )
+                ]
+                return [job for job in under_way if (job.labels or {}).get(LABEL) == token]
+        return []
+
+    def _pause(self) -> None:
+        self._jobs.check_not_cancelled()
+        time.sleep(self._waits.lease / 30)
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What the table says: who holds the lease, and by which token. Both empty: nobody."""
+
+    holder: str = ""
+    token: str = ""
+
+
+def _written(text: str | None) -> _Written:
+    """The table's description, read; what somebody else has put there is nobody's."""
+    try:
+        found = json.loads(text or "{}")
+        return _Written(str(found["holder"]), str(found["token"]))
+    except (ValueError, KeyError, TypeError):
+        return _Written()
+
+
+def _now() -> float:
+    return time.clock_gettime(_CLOCK)

@@ -15,7 +15,7 @@ from api.keys import idempotency_key
 from api.prefect_client import Prefect
 from api.problems import Problem, request_id
 from api.reports import report_of, run_to_json
-from api.runs import Runs
+from api.runs import Runs, is_in_doubt
 from api.security import needs_token
 from api.settings import Settings
 
@@ -65,7 +65,7 @@ async def _ends(runs: Runs, identity: UUID, seconds: float) -> bool:
     deadline, pause = time.monotonic() + seconds, FIRST_LOOK
     while True:
         run = await runs.get(identity)
-        if run.state is not None and run.state.is_final():
+        if run.state is not None and run.state.is_final() and not is_in_doubt(run):
             return True
         left = deadline - time.monotonic()
         if left <= 0:

@@ -16,7 +16,7 @@ from uuid import UUID
 from api.prefect_client import Prefect, unavailable
 from api.problems import Problem, retry_after
 from api.run_keys import RunKey, RunKeys, forget, run_key, run_of
-from pipeline.contract import API_TAG, REQUEST_TAG
+from pipeline.contract import API_TAG, LOST, REQUEST_TAG, SILENT
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WAITING = frozenset({"Scheduled", "Late", "AwaitingConcurrencySlot"})
 LONGEST_START = timedelta(minutes=10)  # a run that is Pending for longer has lost its machine
+DOUBT = timedelta(minutes=1)
 DUE_WITHIN = timedelta(seconds=5)
 LONGEST_ASK = 30.0
 
@@ -131,6 +132,12 @@ class Runs:
             yield
         finally:
             self._keys_in_use.remove(key)
+
+
+def is_in_doubt(run: "FlowRun") -> bool:
+    """Whether a run that Prefect has ended may say in a moment that it lives, or is about to be scheduled again."""
+    state = run.state
+    return state is not None and state.name in (SILENT, LOST) and datetime.now(UTC) - state.timestamp < DOUBT
 
 
 async def _coalesce(

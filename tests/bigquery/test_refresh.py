@@ -79,6 +79,7 @@ def test_each_build_is_one_job_with_its_id_labels_destination_and_cap(
             rf"refresh-[0-9a-f]{{32}}-{table.dataset}-{table.name.replace('_', '-')}-\w+-1", reference["jobId"]
         )
         assert configuration["labels"].pop("call")
+        assert configuration["labels"].pop("lease")
         assert configuration["labels"].pop("table") == f"{table.dataset}_{table.name}"
         runs.add(configuration["labels"].pop("run"))
         assert configuration["labels"] == {}

@@ -16,7 +16,7 @@ from uuid import UUID
 from api.prefect_client import Prefect, unavailable
 from api.problems import Problem, retry_after
 from api.run_keys import RunKey, RunKeys, forget, run_key, run_of
-from pipeline.contract import API_TAG, LOST, REQUEST_TAG, SILENT
+from pipeline.contract import API_TAG, COVERED, COVERED_BY_TAG, LOST, REQUEST_TAG, SILENT, covers
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -71,7 +71,7 @@ class Runs:
         if (run := await run_of(client, key)) is None:
             return None
         try:
-            return await client.read_flow_run(run)
+            return await _serving(client, run)
         except ObjectNotFound:
             await forget(client, key.name)
             return None
@@ -95,12 +95,12 @@ class Runs:
                 }
 
     async def get(self, identity: UUID) -> "FlowRun":
-        """The run of that id. Raises Problem when there is none, or it is another flow's."""
+        """The run of that id, or the one that covers it. Raises Problem when there is none, or it is another flow's."""
         from prefect.exceptions import ObjectNotFound
 
         async with self._prefect.client() as client:
             try:
-                run = await client.read_flow_run(identity)
+                run = await _serving(client, identity)
                 flow = await client.read_flow(run.flow_id)
             except ObjectNotFound:
                 raise _unknown(identity) from None
@@ -132,6 +132,15 @@ class Runs:
             yield
         finally:
             self._keys_in_use.remove(key)
+
+
+async def _serving(client: "PrefectClient", identity: UUID) -> "FlowRun":
+    """The run of that id, or the one that builds all of it in its place. Raises ObjectNotFound."""
+    run = await client.read_flow_run(identity)
+    if run.state is None or run.state.name != COVERED:
+        return run
+    [*_, other] = (tag.removeprefix(COVERED_BY_TAG) for tag in run.tags if tag.startswith(COVERED_BY_TAG))
+    return await _serving(client, UUID(other))
 
 
 def is_in_doubt(run: "FlowRun") -> bool:
@@ -206,12 +215,7 @@ def _waits(run: "FlowRun") -> bool:
 
 def _serves(run: "FlowRun", select: Sequence[str]) -> bool:
     """Whether the run waits and will build what `select` names."""
-    return _waits(run) and _covers(run, select)
-
-
-def _covers(run: "FlowRun", select: Sequence[str]) -> bool:
-    selected = run.parameters.get("select") or []
-    return not selected or (bool(select) and set(select) <= set(selected))
+    return _waits(run) and covers(run.parameters.get("select") or [], select)
 
 
 async def _widened(client: "PrefectClient", run: "FlowRun") -> bool:

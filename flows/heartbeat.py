@@ -19,8 +19,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Running
 
+from flows.open_tasks import end_tasks_left_open
 from flows.records import this_flow_run
 from flows.stale_runs import HEARTBEAT, SECONDS_BETWEEN_HEARTBEATS
+from flows.surplus import cover_surplus
 from pipeline.contract import LOST, SILENT
 
 logger = logging.getLogger(__name__)
@@ -31,7 +33,8 @@ def heartbeats() -> Iterator[None]:
     """Tell Prefect's server at once and every 10 s that the flow run is alive, until the block ends.
 
     A run that was taken for dead says that it is not. One that was deleted, or put into a last state by somebody else,
-    is stopped, as SIGTERM stops it: nobody could cancel it any more.
+    is stopped, as SIGTERM stops it: nobody could cancel it any more. A deployment's run also looks after what others
+    leave behind and ask for too much meanwhile.
     """
     run = this_flow_run()
     over = threading.Event()
@@ -48,13 +51,16 @@ def _beat(run: FlowRun, over: threading.Event) -> None:
     with get_client(sync_client=True) as client:
         while True:
             emit_event(HEARTBEAT, resource)  # Prefect adds the flow, the deployment and the tags, from the context
-            if over.wait(SECONDS_BETWEEN_HEARTBEATS):
-                return
             try:
                 with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
                     _look(client, run, over)
+                    if run.deployment_id:
+                        cover_surplus(client, run.deployment_id)
+                        end_tasks_left_open(client, run.deployment_id)
             except Exception as error:  # the server is away: it is asked again
-                logger.debug("the run could not be looked at: %s", error)
+                logger.debug("Prefect's server could not be asked: %s", error)
+            if over.wait(SECONDS_BETWEEN_HEARTBEATS):
+                return
 
 
 def _look(client: SyncPrefectClient, run: FlowRun, over: threading.Event) -> None:

@@ -22,6 +22,7 @@ from flows.execution import BuildFailed, Execution, Report, builder, ignore
 from flows.graph import Graph
 from flows.heartbeat import heartbeats
 from flows.notify import tell_of_failure
+from flows.open_tasks import end_open_tasks
 from flows.preparation import Ready, cancelled_with, ready
 from flows.problems import Refused
 from flows.records import completed_tables, this_flow_run, wait_until_recorded
@@ -80,7 +81,8 @@ def here_and_now(ready: Ready, report: Report) -> Iterator[None]:
     task_runner=cast("TaskRunner[Future]", ThreadPoolTaskRunner[Any](max_workers=read_settings().workers)),
     validate_parameters=True,
     on_failure=[tell_of_failure],
-    on_crashed=[tell_of_failure],
+    on_crashed=[tell_of_failure, end_open_tasks],
+    on_cancellation=[end_open_tasks],
 )
 def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectState[Any]:
     """Build all tables, or those that are selected. A retried run builds what did not complete before.

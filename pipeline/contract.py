@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,18 @@ ARTIFACT = "refresh"  # of each run: a row for each table
 API_TAG = "api"  # of runs that the API asks for
 SILENT = "Silent"  # the state of a run that has not been heard of: of the type Crashed, but it may say that it lives
 LOST = "Lost"  # the state of a run that its worker did not begin, before it is scheduled again
+COVERED = "Covered"  # the state of a run that need not be, since another one that starts later builds all of it
+COVERED_BY_TAG = "covered-by:"  # before the id of that other run
 REQUEST_TAG = "request:"  # before the id of the request that a run was made for
 
 SETTING = "REFRESH_PROJECT"
 _USABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = "prefect"  # Prefect's server makes no work pool whose name begins so
+
+
+def covers(built: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Whether a run that selects `built` builds all that `wanted` selects; an empty selection is everything."""
+    return not built or (bool(wanted) and set(wanted) <= set(built))
 
 
 class ProjectNameError(ValueError):

@@ -33,6 +33,8 @@ from prefect.states import (
 from api.run_keys import run_key
 from flows.artifacts import table_rows
 from flows.execution import TableRun
+from flows.surplus import cover_surplus
+from pipeline.contract import COVERED, SILENT
 from pipeline.outcomes import Failure
 from pipeline.outcomes import State as TableState
 from tests.api.conftest import Served, api_over, raw_tables
@@ -447,3 +449,23 @@ def test_a_server_that_does_not_answer_is_told(tmp_path: Any) -> None:
 
 def test_the_api_is_ready_when_both_its_sides_are(api: Served) -> None:
     assert api.client.get("/health/ready").json() == {"status": "ok"}
+
+
+def test_a_run_that_another_covers_is_answered_with_that_one(api: Served, deployment: Deployment) -> None:
+    waits, surplus = ask(api), deployment.prefect.create_flow_run_from_deployment(deployment.id)
+    cover_surplus(deployment.prefect, deployment.id)
+    assert deployment.run(str(surplus.id)).state_name == COVERED
+    deployment.move(waits["id"], Running())
+    shown = api.client.get(f"/run/{surplus.id}").json()
+    assert (shown["id"], shown["state"]) == (waits["id"], "Running")
+
+
+def test_waiting_goes_on_while_it_is_in_doubt_whether_a_run_lives(api: Served, deployment: Deployment) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(api.client.post, "/run", headers={"Prefer": "wait=50"})
+        while not (runs := deployment.runs()):
+            time.sleep(0.05)
+        states: list[State[None]] = [Running(), Crashed(name=SILENT), Running(), Completed()]
+        for state in states:
+            deployment.move(str(runs[0].id), state)
+    assert answer.result().json()["state"] == "Completed"

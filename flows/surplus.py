@@ -1,0 +1,61 @@
+"""Runs that need not be: at most one waits, whoever asked for it.
+
+A schedule that is quicker than a refresh, or many people at once, would pile runs up. The run that is under way looks
+after that, since nothing piles up without one: of the runs that are due and wait, the first is kept, and each that it
+builds all of is Covered. That is a state of the type Completed; a tag names the run that is kept, which the API answers
+with when it is asked for the other.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas import filters
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Completed, Scheduled
+from prefect.types import DateTime
+
+from pipeline.contract import COVERED, COVERED_BY_TAG, covers
+
+_MOST = 200
+
+
+def cover_surplus(client: SyncPrefectClient, deployment: UUID) -> None:
+    """Of the deployment's runs that are due and wait, end those that another one builds all of."""
+    kept: list[FlowRun] = []
+    for run in _waiting(client, deployment):
+        if other := next((other for other in kept if covers(_selection(other), _selection(run))), None):
+            _cover(client, run, other)
+        else:
+            kept.append(run)
+
+
+def _waiting(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
+    """Runs that have not begun, though it is time: those of everything before others, then in the order in which they
+    will begin. One that is retried is somebody's wish, and builds less."""
+    found = client.read_flow_runs(
+        flow_run_filter=filters.FlowRunFilter(
+            deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
+            state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+            expected_start_time=filters.FlowRunFilterExpectedStartTime(before_=DateTime.now("UTC")),
+        ),
+        limit=_MOST,
+    )
+    return sorted((run for run in found if not run.run_count), key=_order)
+
+
+def _cover(client: SyncPrefectClient, run: FlowRun, other: FlowRun) -> None:
+    client.update_flow_run(run.id, tags=sorted({*run.tags, f"{COVERED_BY_TAG}{other.id}"}))
+    message = f"the run {other.name}, which starts later, builds all of it"
+    client.set_flow_run_state(run.id, Completed(name=COVERED, message=message))
+    state = client.read_flow_run(other.id).state
+    if state is None or not state.is_scheduled():  # it may have begun before the last request that got `run`
+        client.set_flow_run_state(run.id, Scheduled(), force=True)
+
+
+def _order(run: FlowRun) -> tuple[object, ...]:
+    return bool(_selection(run)), run.next_scheduled_start_time or run.expected_start_time, run.id
+
+
+def _selection(run: FlowRun) -> Sequence[str]:
+    return list(run.parameters.get("select") or [])

@@ -1,0 +1,85 @@
+"""At most one run waits: what is asked for too much is covered by what waits, and nothing that was promised is lost."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.states import AwaitingRetry, Pending, Running, Scheduled
+
+from flows.surplus import cover_surplus
+from pipeline.contract import COVERED, COVERED_BY_TAG
+from tests.api.prefect_parts import Deployment, deployed
+
+
+@pytest.fixture
+def deployment(prefect_server: str) -> Iterator[Deployment]:
+    with deployed(prefect_server) as it:
+        yield it
+
+
+def asked_for(deployment: Deployment, *select: str, late: int = 1) -> FlowRun:
+    """A run that somebody has asked for, due `late` seconds ago."""
+    due: State[None] = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(seconds=late))
+    return deployment.prefect.create_flow_run_from_deployment(
+        deployment.id, parameters={"select": list(select)}, state=due
+    )
+
+
+def states(deployment: Deployment, *runs: FlowRun) -> list[str]:
+    return [str(deployment.run(str(run.id)).state_name) for run in runs]
+
+
+def test_of_runs_that_wait_the_first_is_kept_and_the_others_name_it(deployment: Deployment) -> None:
+    first, second, third = (asked_for(deployment) for _ in range(3))
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, first, second, third) == ["Scheduled", COVERED, COVERED]
+    assert f"{COVERED_BY_TAG}{first.id}" in deployment.run(str(third.id)).tags
+
+
+def test_a_run_covers_what_it_builds_and_no_more(deployment: Deployment) -> None:
+    products, variants, both = (asked_for(deployment, *select) for select in (["tmp.p"], ["tmp.v"], ["tmp.p", "tmp.v"]))
+    again = asked_for(deployment, "tmp.v")
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, products, variants, both, again) == ["Scheduled", "Scheduled", "Scheduled", COVERED]
+    everything = asked_for(deployment)
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, products, variants, both, everything) == [COVERED, COVERED, COVERED, "Scheduled"]
+
+
+def test_runs_of_tomorrow_retries_and_runs_that_have_begun_are_left_alone(deployment: Deployment) -> None:
+    first = asked_for(deployment)
+    tomorrows, pending, running, retried = asked_for(deployment, late=-86400), *(asked_for(deployment) for _ in "123")
+    moves: list[tuple[FlowRun, Any]] = [
+        (pending, Pending()),
+        (running, Running()),
+        (retried, Running()),
+        (retried, AwaitingRetry(scheduled_time=datetime.now(UTC))),
+    ]
+    for run, state in moves:
+        deployment.move(str(run.id), state)
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, first, tomorrows, pending, running, retried) == [
+        "Scheduled",
+        "Scheduled",
+        "Pending",
+        "Running",
+        "AwaitingRetry",
+    ]
+
+
+def test_a_run_whose_coverer_began_meanwhile_waits_again(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have begun before the last request that got the other run."""
+    first, second = asked_for(deployment), asked_for(deployment)
+    update = deployment.prefect.update_flow_run
+
+    def begins_meanwhile(*arguments: Any, **named: Any) -> Any:
+        deployment.move(str(first.id), Running())
+        return update(*arguments, **named)
+
+    monkeypatch.setattr(deployment.prefect, "update_flow_run", begins_meanwhile)
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, first, second) == ["Running", "Scheduled"]

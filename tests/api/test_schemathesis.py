@@ -1,0 +1,56 @@
+"""The OpenAPI document tells the truth: schemathesis tries what it says and what it rules out, with all checks."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.conftest import Served, api_over, raw_tables
+from tests.api.prefect_parts import deployed
+from tests.conftest import ROOT
+
+HERE = Path(__file__).parent
+TOKEN = "banana"
+
+
+@pytest.fixture
+def api(tmp_path: Path, prefect_server: str) -> Iterator[Served]:
+    """An API that asks for a token, with a deployment to ask for."""
+    url = raw_tables(tmp_path / "w.duckdb")
+    settings = {"token": TOKEN, "max_wait_seconds": 0.1}
+    with deployed(prefect_server) as deployment, api_over(url, deployment=deployment.name, **settings) as it:
+        yield it
+
+
+def _cases(api: Served, folder: Path, phases: str, examples: int) -> int:
+    """Have schemathesis try each operation with so many examples in these of its phases; gives how many cases it made.
+
+    Its phase "examples" would send the query's and the body's at once.
+    """
+    command = ["schemathesis.cli", "--config-file", HERE / "schemathesis.toml", "run"]
+    options = ["--checks", "all", "--mode", "all", "--phases", phases, "--max-examples", examples, "--no-color"]
+    reach = ["--seed", 1, "--header", f"Authorization: Bearer {TOKEN}", f"{api.url}/schema/openapi.json"]
+    ran = subprocess.run(
+        [sys.executable, "-m", *map(str, [*command, *options, *reach])],
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.api.schemathesis_hooks", "PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    [generated] = re.findall(r"([\d,]+) generated", ran.stdout)
+    return int(generated.replace(",", ""))
+
+
+def test_hundreds_of_cases_find_nothing(api: Served, tmp_path: Path) -> None:
+    assert _cases(api, tmp_path, "coverage,fuzzing", 10) >= 200
+
+
+@pytest.mark.slow
+def test_10000_cases_find_nothing(api: Served, tmp_path: Path) -> None:
+    assert _cases(api, tmp_path, "coverage,fuzzing", 1_000) + _cases(api, tmp_path, "stateful", 50) >= 10_000

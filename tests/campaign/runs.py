@@ -1,13 +1,16 @@
 """Rules for refreshes: accepted ones happen, one builds at a time, and what goes wrong has a cause."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 from tests.campaign.history import History, Note, Span
 
 TOLERANCE = 0.05
 """Seconds by which the times of two processes may differ."""
+CHANCE_SECONDS = 20.0
+"""How long a run may take to look at those that wait, on a busy machine."""
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 CAUSES = ("broken", "full", "held", "stopped")
 """What may make a refresh fail: a broken script, a full disk, the file held by another, a process that was stopped."""
@@ -20,7 +23,7 @@ def accepted_runs_are_followed_by_a_refresh(history: History) -> Iterator[str]:
     closing = {note.facts["run"] for note in history.note("closing")}
     others = [run for run in runs.values() if run.facts["id"] not in closing]
     for asked in _first_asks(history):
-        run = runs.get(asked.facts["run"])
+        run = runs.get(_in_its_place(asked.facts["run"], runs))
         if run is None:
             yield f"{_shown(asked)} was accepted, and Prefect does not know its run {asked.facts['run']}"
         elif not _follows(run, asked) and not (run.facts["start"] is None and _replaced(others, asked)):
@@ -28,14 +31,15 @@ def accepted_runs_are_followed_by_a_refresh(history: History) -> Iterator[str]:
 
 
 def the_same_key_gets_the_same_run(history: History) -> Iterator[str]:
-    """Whoever asks again with the same key, at whichever API, gets the run of the first time."""
+    """Whoever asks again with the same key, at whichever API, gets the run of the first time, or what replaced it."""
+    runs = {run.facts["id"]: run for run in history.note("run")}
     found: dict[str, set[str]] = defaultdict(set)
     for asked in _accepted(history):
         if asked.facts["key"]:
-            found[asked.facts["key"]].add(asked.facts["run"])
-    for key, runs in found.items():
-        if len(runs) > 1:
-            yield f"key {key} got {len(runs)} runs: {', '.join(sorted(runs))}"
+            found[asked.facts["key"]].add(_in_its_place(asked.facts["run"], runs))
+    for key, got in found.items():
+        if len(got) > 1:
+            yield f"key {key} got {len(got)} runs: {', '.join(sorted(got))}"
 
 
 def one_refresh_builds_at_a_time(history: History) -> Iterator[str]:
@@ -84,14 +88,30 @@ def failures_have_a_cause(history: History) -> Iterator[str]:
 
 
 def at_most_one_run_waits(history: History) -> Iterator[str]:
-    """Runs do not pile up: those that are due and wait are never more than MOST_WAITING, whoever asked for them."""
+    """Runs do not pile up: when a run begins, one that waits is given up if another that waits builds all of it."""
     for note in history.note("waiting"):
-        if len(note.facts["runs"]) > MOST_WAITING:
-            yield f"{len(note.facts['runs'])} runs waited at {note.at:.3f}"
+        for run, other in permutations(note.facts["runs"], 2):
+            since = max(run["due"], other["due"])
+            if _covers(other["select"], run["select"]) and _had_its_chance(history, since, note.at):
+                yield f"{run['id']} waited at {note.at:.3f}, and so did {other['id']}, which builds all of it"
 
 
-MOST_WAITING = 4
-"""One waits; the others were asked for since the last run began, and are looked at when the next one does."""
+def _had_its_chance(history: History, since: float, until: float) -> bool:
+    """Whether a run of the deployment began between two moments, undisturbed and long enough ago."""
+    begun = [run.facts["start"] for run in history.note("run") if run.facts["deployment"] and run.facts["start"]]
+    return any(
+        since + CHANCE_SECONDS < start < until - CHANCE_SECONDS
+        and not _caused(history, ("stopped", "away"), since, until)
+        and not any(since <= kill.at <= until for kill in history.note("kill"))
+        for start in begun
+    )
+
+
+def _in_its_place(run: str, runs: Mapping[str, Note]) -> str:
+    """The run that does the work of another in its place, as its tag says; else itself."""
+    while run in runs and runs[run].facts["covered_by"]:
+        run = runs[run].facts["covered_by"][-1]
+    return run
 
 
 def _accepted(history: History) -> list[Span]:

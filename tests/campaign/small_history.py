@@ -11,7 +11,7 @@ Line = dict[str, Any]
 
 EVENTS: list[list[Any]] = [[0, "seed", 1, ""], [100, "c1", 5, ""], [208, "c1", 7, "a"], [201, "c1", -2, "b"]]
 ORDERS: list[list[Any]] = [[0, "seed", 1, ""], [400, "c2", 9, ""]]
-RUN = {"deployment": "d", "select": [], "attempts": 1, "message": "", "type": "COMPLETED"}
+RUN = {"deployment": "d", "select": [], "attempts": 1, "message": "", "type": "COMPLETED", "covered_by": []}
 
 
 def small_history() -> list[Line]:
@@ -51,7 +51,9 @@ def small_history() -> list[Line]:
         *_looks(46, 42),
         {"at": 47, "note": "cancel", "run": "cancelled"},
         _run("cancelled", 46, 47, 48, type="CANCELLED"),
-        {"at": 48, "note": "waiting", "runs": ["closing"]},
+        {"at": 48, "note": "waiting", "runs": [{"id": "closing", "due": 47, "select": []}]},
+        _run("covered", 5, None, 6, covered_by=["a"]),
+        *ask("covered", 5, "covered"),
         {"at": 49, "note": "closing", "run": "closing"},
         *ask("closing", 48.5, "closing"),
         _run("closing", 49, 50, 55),
@@ -65,7 +67,7 @@ def small_history() -> list[Line]:
     ]
 
 
-def _run(name: str, created: float, start: float, end: float, **facts: Any) -> Line:
+def _run(name: str, created: float, start: float | None, end: float, **facts: Any) -> Line:
     return {"at": 119, "note": "run", "id": name, "created": created, "start": start, "end": end, **RUN, **facts}
 
 

@@ -173,7 +173,10 @@ def a_command_fails_without_a_cause(lines: list[Line]) -> None:
 
 
 def runs_pile_up(lines: list[Line]) -> None:
-    find(lines, "waiting")["runs"] = list("abcdefg")
+    find(lines, "waiting")["runs"].append({"id": "surplus", "due": 95, "select": ["tmp.slow"]})
+    find(lines, "waiting").update(at=190)
+    find(lines, "waiting")["runs"][0]["due"] = 101
+    lines.append({**find(lines, "run", id="a"), "id": "begun since", "start": 150, "end": 160})
 
 
 def a_request_hangs(lines: list[Line]) -> None:

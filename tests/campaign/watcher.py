@@ -17,8 +17,8 @@ from warehouse.errors import TableNotFound, WarehouseError
 from warehouse.names import TableName
 from warehouse.url import connect
 
-DUE_SECONDS = 10.0
-"""A run that is due for less may be on its way."""
+COVERED_BY = "covered-by:"
+"""Before the id of the run that does the work of another, as a tag of that one."""
 
 
 def watch_tables(url: str, recorder: Recorder, seed: int, over: threading.Event, pause: float) -> None:
@@ -47,10 +47,14 @@ def watch_runs(prefect: PrefectFacts, site: Site, pause: float) -> None:
     while not site.over.wait(pause):
         site.revive()
         try:
-            runs = prefect.runs("SCHEDULED", "PENDING")
+            runs = prefect.runs("SCHEDULED")
         except httpx.HTTPError:
             continue
-        waiting = [run["id"] for run in runs if run["deployment_id"] and _is_due(run)]
+        waiting = [
+            {"id": run["id"], "due": site.recorder.moment(due), "select": run["parameters"].get("select") or []}
+            for run in runs
+            if run["deployment_id"] and (due := seconds(run["expected_start_time"])) and due < time.time()
+        ]
         if waiting:
             site.recorder.note("waiting", runs=waiting)
 
@@ -74,16 +78,12 @@ def note_runs(prefect: PrefectFacts, recorder: Recorder) -> None:
             deployment=run["deployment_id"],
             select=run["parameters"].get("select") or [],
             attempts=run["run_count"],
+            covered_by=[tag.removeprefix(COVERED_BY) for tag in run["tags"] if tag.startswith(COVERED_BY)],
         )
     for task in prefect.tasks():
         times = {"begin": moment(task["start_time"]), "end": moment(task["end_time"])}
         if None not in times.values():
             recorder.note("task", run=task["flow_run_id"], table=task["name"], state=task["state_name"], **times)
-
-
-def _is_due(run: dict[str, Any]) -> bool:
-    expected = seconds(run["expected_start_time"])
-    return expected is not None and expected < time.time() - DUE_SECONDS
 
 
 def _plain(value: Any, recorder: Recorder) -> Any:

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.states import Pending, Running
+from prefect.states import Crashed, Pending, Running
 
-from api.lost_runs import START_OF_A_CONTAINER, schedule_lost_runs
+from api.lost_runs import KILLED, START_OF_A_CONTAINER, schedule_lost_runs
 from tests.api.prefect_parts import Deployment, deployed
 
 
@@ -42,6 +42,23 @@ def test_a_run_that_no_worker_begins_is_scheduled_again(deployment: Deployment) 
     assert state_of(deployment, run) == "Pending"
     look(deployment, START_OF_A_CONTAINER + timedelta(minutes=1))
     assert state_of(deployment, run) == "Scheduled"
+
+
+def test_a_run_that_is_killed_before_it_begins_is_scheduled_again(deployment: Deployment) -> None:
+    run = str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id)
+    deployment.move(run, Pending())
+    deployment.move(run, Crashed(message=f"{KILLED}9. Out of memory"))
+    look(deployment, timedelta(seconds=1))
+    assert state_of(deployment, run) == "Scheduled"
+
+
+def test_a_run_that_cannot_begin_and_one_that_is_killed_later_are_left_alone(deployment: Deployment) -> None:
+    wrong, killed = (str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id) for _ in range(2))
+    deployment.move(wrong, Crashed(message="Flow run infrastructure exited with non-zero status code 1. No module"))
+    deployment.move(killed, Running())
+    deployment.move(killed, Crashed(message=f"{KILLED}9. Out of memory"))
+    look(deployment, timedelta(seconds=1))
+    assert state_of(deployment, wrong) == state_of(deployment, killed) == "Crashed"
 
 
 def test_a_run_that_has_begun_is_left_alone(deployment: Deployment) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from pipeline.contract import COVERED_BY_TAG
 from tests.campaign.history import Recorder
 from tests.campaign.prefect_facts import PrefectFacts, seconds
 from tests.campaign.project import SHAPES
@@ -16,9 +17,6 @@ from warehouse.engine import Warehouse
 from warehouse.errors import TableNotFound, WarehouseError
 from warehouse.names import TableName
 from warehouse.url import connect
-
-COVERED_BY = "covered-by:"
-"""Before the id of the run that does the work of another, as a tag of that one."""
 
 
 def watch_tables(url: str, recorder: Recorder, seed: int, over: threading.Event, pause: float) -> None:
@@ -78,7 +76,7 @@ def note_runs(prefect: PrefectFacts, recorder: Recorder) -> None:
             deployment=run["deployment_id"],
             select=run["parameters"].get("select") or [],
             attempts=run["run_count"],
-            covered_by=[tag.removeprefix(COVERED_BY) for tag in run["tags"] if tag.startswith(COVERED_BY)],
+            covered_by=[tag.removeprefix(COVERED_BY_TAG) for tag in run["tags"] if tag.startswith(COVERED_BY_TAG)],
         )
     for task in prefect.tasks():
         times = {"begin": moment(task["start_time"]), "end": moment(task["end_time"])}

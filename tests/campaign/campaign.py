@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager, suppress
@@ -145,13 +146,13 @@ class Campaign:
             client.close()
 
     def _see_through(self, begun: list[Future[None]]) -> None:
-        """Wait for everything that was begun. Raises what went wrong in the campaign itself."""
+        """Wait for everything that was begun, and note what went wrong in the campaign itself."""
         giving_up = threading.Timer(FINISH_SECONDS, self._give_up.set)
         giving_up.start()
         wait(begun)
         giving_up.cancel()
-        for future in begun:
-            future.result()
+        for error in filter(None, (future.exception() for future in begun)):
+            self.recorder.note("mistake", error="".join(traceback.format_exception(error)))
 
     def _rest(self) -> None:
         """Let the runs that are under way end; then refresh everything once more, and look at every table."""
@@ -169,6 +170,7 @@ class Campaign:
         """Wait until all runs have ended, or the last one has; not for ever."""
         deadline = time.monotonic() + REST_SECONDS
         while time.monotonic() < deadline:
+            self._site.revive()
             with suppress(httpx.HTTPError):
                 left = [run["id"] for run in self._prefect.runs(*UNDER_WAY)]
                 if not left or (last and last not in left):

@@ -36,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     ends.requests_end_in_time,
     ends.commands_end_in_time,
     ends.programs_go_on,
+    ends.the_campaign_makes_no_mistake,
     ends.nothing_is_left,
 )
 

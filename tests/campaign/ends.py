@@ -33,6 +33,12 @@ def programs_go_on(history: History) -> Iterator[str]:
         yield f"{died.facts['name']} ended by itself before {died.at:.3f}, with exit code {died.facts['code']}"
 
 
+def the_campaign_makes_no_mistake(history: History) -> Iterator[str]:
+    """What the campaign itself does goes well."""
+    for mistake in history.note("mistake"):
+        yield mistake.facts["error"]
+
+
 def nothing_is_left(history: History) -> Iterator[str]:
     """At the end no process, no file beside the warehouse's own, and no slot is left over."""
     notes = history.note("end")

@@ -195,6 +195,10 @@ def the_worker_ends_by_itself(lines: list[Line]) -> None:
     lines.append({"at": 90, "note": "died", "name": "worker", "code": 1})
 
 
+def the_campaign_errs(lines: list[Line]) -> None:
+    lines.append({"at": 90, "note": "mistake", "error": "KeyError"})
+
+
 def a_process_is_left(lines: list[Line]) -> None:
     find(lines, "end")["processes"] = ["17 python -m api"]
 
@@ -244,6 +248,7 @@ SPOILT: dict[str, list[Spoil]] = {
     "requests_end_in_time": [a_request_hangs, a_request_never_ends],
     "commands_end_in_time": [a_command_never_ends],
     "programs_go_on": [the_worker_ends_by_itself],
+    "the_campaign_makes_no_mistake": [the_campaign_errs],
     "nothing_is_left": [a_process_is_left, a_slot_is_left, the_campaign_breaks_off],
 }
 WAYS = [(rule, spoil) for rule, ways in SPOILT.items() for spoil in ways]

@@ -6,7 +6,9 @@
 """
 
 import base64
+import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import sqlglot
@@ -28,11 +30,37 @@ def mend_sql() -> None:
 
     executor.rewrite_table_refs = rewrite
     executor._capture_dml_snapshots = no_snapshot  # a copy of the table for each statement, to read it as it was
-    parameters._placeholder_for = lambda _, parameter: f"CAST(? AS {duckdb_type(parameter['parameterType'])})"
+    parameters._placeholder_for = placeholder
+    parameters._extract_value = plain_rows_as_json(parameters._extract_value)
     parameters._SCALAR_CONVERTERS["BYTES"] = base64.b64decode
     for name in ("FLOAT64", "NUMERIC", "BIGNUMERIC"):  # DuckDB's client makes NULL of NaN, and guesses scales
         parameters._SCALAR_CONVERTERS[name] = str
     parameters._BQ_SCALAR_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 9)"
+
+
+def placeholder(_: Any, parameter: dict[str, Any]) -> str:
+    """Where a parameter's value stands in DuckDB's SQL."""
+    kind = parameter["parameterType"]
+    if is_plain(kind):
+        fields = {field["name"]: duckdb_type(field["type"]) for field in kind["arrayType"]["structTypes"]}
+        return f"from_json(CAST(? AS VARCHAR), '{json.dumps([fields])}')"
+    return f"CAST(? AS {duckdb_type(kind)})"
+
+
+def plain_rows_as_json(extract: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """DuckDB's client takes 0.2 ms for each STRUCT, as JSON a hundredth of that."""
+
+    def value(parameter: dict[str, Any]) -> Any:
+        found = extract(parameter)
+        return json.dumps(found) if is_plain(parameter["parameterType"]) else found
+
+    return value
+
+
+def is_plain(kind: dict[str, Any]) -> bool:
+    """Whether the type is an ARRAY of STRUCTs of what JSON holds without loss."""
+    fields = kind.get("arrayType", {}).get("structTypes", ())
+    return bool(fields) and all(field["type"]["type"] in ("STRING", "INT64", "BOOL") for field in fields)
 
 
 async def no_snapshot(*_: Any) -> None:

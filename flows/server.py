@@ -167,3 +167,5 @@ if __name__ == "__main__":
         {"start": start, "url": show_url}[sys.argv[1]]()
     except NoServer as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

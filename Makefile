@@ -87,7 +87,7 @@ deploy: $(READY) server ## create or update Prefect's work pools, deployments an
 	@$(BIN)/refresh deploy
 
 worker: $(READY) server ## run what the deployments ask for, on this machine, until Ctrl-C
-	@PREFECT_API_URL=$$($(BIN)/python -m flows.server url) $(BIN)/prefect worker start --type process --pool "$$($(BIN)/python -m pipeline.contract)-local"
+	@$(BIN)/python -m flows.serve worker
 
 doctor: $(READY) ## say what is set up, what is missing, and how to mend it
 	@$(BIN)/refresh doctor

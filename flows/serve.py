@@ -1,5 +1,7 @@
 """`python -m flows.serve`: Prefect's server, a worker and the API on this machine, until Ctrl-C.
 
+`python -m flows.serve worker`: the worker alone.
+
 A server that answers already is used and left running. Whatever was started here is ended in the end, however that
 comes: Ctrl-C, SIGTERM, a closed terminal, the end of one of the three; if this process is killed, a guard does it
 (`serve_end`).
@@ -10,11 +12,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from types import FrameType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NoReturn, TextIO
 from urllib.request import urlopen
 
 from flows import background, server
@@ -38,13 +40,13 @@ class NotServed(Exception):
     """Something did not start or ended early; the message says what."""
 
 
-def main() -> int:
-    """Start everything, say where it is, and wait. Answers the exit code."""
+def main(arguments: Sequence[str]) -> int:
+    """Start everything, or the worker, say where it is, and wait. Answers the exit code."""
     make_lenient()
     _on_signals(_interrupt)
     try:
         with background.held(NAME):
-            _serve(server.configured_url())
+            (_serve_worker if arguments == ["worker"] else _serve)(server.configured_url())
     except background.AlreadyRunning as error:
         print(f"error: {error}; `make stop` ends it", file=sys.stderr)
         return 1
@@ -89,6 +91,12 @@ class Parts:
                 raise NotServed(f"{what} did not answer within {PATIENCE_SECONDS:g} s")
             time.sleep(0.1)
 
+    def watch(self) -> NoReturn:
+        """Look after the parts until one ends. Raises NotServed."""
+        while True:
+            self.look()
+            time.sleep(0.5)
+
 
 def _serve(url: str) -> None:
     host, port = os.environ.get("API_HOST") or "127.0.0.1", os.environ.get("API_PORT") or "8000"
@@ -110,18 +118,29 @@ def _serve(url: str) -> None:
         parts.wait_until(lambda: _is_up(f"{address}/health/live"), f"the API at {address}")
         print(f"\nPrefect  {url.removesuffix('/api')}\nAPI      {address}   pages {address}/schema")
         print(f"\nTry      curl -X POST {address}/run\nCtrl-C stops everything.", flush=True)
-        while True:
-            parts.look()
-            time.sleep(0.5)
+        parts.watch()
+
+
+def _serve_worker(url: str) -> None:
+    environment = {**server.server_environment(url), "PYTHONUNBUFFERED": "1"}
+    if not server.answers(url):
+        raise server.NoServer(f"no Prefect server answers at {url}; `make server` starts one here")
+    _clear_up(url)
+    with _guarded(url, environment):
+        end_runs(url)
+        parts = Parts(environment)
+        _start_worker(parts, url)
+        print(f"Prefect  {url.removesuffix('/api')}\nCtrl-C stops the worker.", flush=True)
+        parts.watch()
 
 
 def _clear_up(url: str) -> None:
     """End what an earlier serve that was killed has left running, or wait until its guard has done so."""
     if background.running(GUARD):
-        print("an earlier `make serve` is still being ended; waiting for that", flush=True)
+        print("an earlier `make serve` or `make worker` is still being ended; waiting for that", flush=True)
         background.wait_until(lambda: background.running(GUARD) is None, PATIENCE_SECONDS)
     if end_all(url):
-        print("ended what an earlier `make serve` had left running", flush=True)
+        print("ended what an earlier `make serve` or `make worker` had left running", flush=True)
 
 
 def _refuse_taken_port(host: str, port: str) -> None:
@@ -140,7 +159,7 @@ def _guarded(url: str, environment: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         _on_signals(signal.SIG_IGN)
-        print("\nstopping the API, the worker with the refresh that it runs, and Prefect's server", flush=True)
+        print("\nstopping; a refresh that is under way is cancelled", flush=True)
         end_all(url)
         guard.communicate(NO_NEED)
 
@@ -167,7 +186,12 @@ def _start_worker(parts: Parts, url: str) -> None:
 
 def _heartbeat(client: "SyncPrefectClient", pool: str) -> datetime | None:
     """When the server heard last of the worker of this folder; None if never."""
-    workers = client.read_workers_for_work_pool(pool)
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        workers = client.read_workers_for_work_pool(pool)
+    except ObjectNotFound:  # the worker makes its pool
+        return None
     return next((worker.last_heartbeat_time for worker in workers if worker.name == worker_name()), None)
 
 
@@ -191,4 +215,4 @@ def _interrupt(_: int, __: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -20,10 +20,10 @@ def main() -> None:
 
 def _ended() -> Iterator[str]:
     if background.stop(serve.NAME, patience=180):
-        yield "`make serve`"
+        yield "`make serve` or `make worker`"
     background.wait_until(lambda: background.running(GUARD) is None, patience=180)
     if any(map(background.running, (API, WORKER, SERVER))) and end_all(configured_url()):
-        yield "what a killed `make serve` had left running"
+        yield "what one that was killed had left running"
     for file in sorted(background.FOLDER.glob(f"{BACKGROUND}*.pid")):
         if background.stop(file.stem):
             yield f"the Prefect server on port {file.stem.removeprefix(BACKGROUND)}"

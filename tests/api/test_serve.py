@@ -125,6 +125,37 @@ def test_nothing_is_left_of_a_serve_whose_terminal_is_closed_or_that_is_killed(
         served.expect_nothing_left(run)
 
 
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.slow
+def test_ctrl_c_of_the_worker_alone_cancels_its_run_and_leaves_the_server(served: Served) -> None:
+    def run(*command: str) -> str:
+        words = [sys.executable, "-m", *command]
+        return subprocess.run(words, env=served.environment, capture_output=True, text=True, check=True).stdout
+
+    run("flows.server", "start")
+    run("flows.cli", "deploy")
+    api = subprocess.Popen([sys.executable, "-m", "api"], env=served.environment)
+    try:
+        with terminal([sys.executable, "-m", "flows.serve", "worker"], served.environment) as screen:
+            wait_for(lambda: "Ctrl-C stops the worker." in screen.text(), patience=600)
+            wait_for(lambda: _answers(f"{served.api}/health/live"))
+            run_id = served.begin_endless_refresh()
+            screen.type("\x03")
+            assert screen.process.wait() == 0
+        assert httpx.get(f"{served.prefect}/api/flow_runs/{run_id}").json()["state"]["type"] == "CANCELLED"
+    finally:
+        api.terminate()
+        api.wait()
+    assert run("flows.stop").startswith("stopped the Prefect server on port ")
+    served.expect_nothing_left(run_id)
+
+
 def test_a_port_that_is_taken_is_told_before_anything_is_started(served: Served) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

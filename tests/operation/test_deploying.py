@@ -103,11 +103,11 @@ def test_the_page_leads_through_one_machine_in_its_own_order(tmp_path: Path, cli
     section = PAGE.partition("## One machine")[2].partition("\n## ")[0].replace("warehouse-refresh", names.project)
     commands = re.findall(r"^\$ (.*?)(?: +#.*)?$", section, re.MULTILINE)
     [service] = re.findall(r"^ExecStart=/srv/warehouse/(.* worker .*)$", section, re.MULTILINE)
-    assert service.partition("--pool")[0] in run("make --dry-run worker", folder)
+    assert "python -m flows.serve worker" in run("make --dry-run worker", folder)
     with started(service, folder):
         assert wait_for(lambda: pool(client, names.local_pool)).type == "process", "made by the worker"
         for command in commands:
-            if command != "make worker":  # the service is that worker
+            if command != "make worker":  # the service is such a worker; of the other one see tests/api/test_serve.py
                 printed = run(command, folder)
         last = re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", printed)[0]
         assert wait_for(lambda: state_when_final(client, last)) == "Completed"

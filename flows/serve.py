@@ -13,10 +13,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, NoReturn, Self, TextIO
 from urllib.request import urlopen
 
 from flows import background, server
@@ -66,6 +66,19 @@ class Parts:
         self._processes: dict[str, background.Process] = {}
         self._logs: list[TextIO] = []
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """All have been ended by now; but if somebody took their files away, nobody knew of them."""
+        for process in self._processes.values():
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for log in self._logs:
+            sys.stdout.write(log.read())
+            log.close()
+
     def start(self, name: str, command: list[str]) -> None:
         """Start a part."""
         self._processes[name] = background.start(name, command, self._environment)
@@ -105,8 +118,7 @@ def _serve(url: str) -> None:
     _clear_up(url)
     _refuse_taken_port(host, port)
     server_is_there = server.answers_or_is_waited_for(url)
-    with _guarded(url, environment):
-        parts = Parts(environment)
+    with Parts(environment) as parts, _guarded(url, environment):
         if not server_is_there:
             print("starting Prefect's server (about 20 s the first time)", flush=True)
             parts.start(SERVER, server.server_command(url))
@@ -126,9 +138,8 @@ def _serve_worker(url: str) -> None:
     if not server.answers(url):
         raise server.NoServer(f"no Prefect server answers at {url}; `make server` starts one here")
     _clear_up(url)
-    with _guarded(url, environment):
+    with Parts(environment) as parts, _guarded(url, environment):
         end_runs(url)
-        parts = Parts(environment)
         _start_worker(parts, url)
         print(f"Prefect  {url.removesuffix('/api')}\nCtrl-C stops the worker.", flush=True)
         parts.watch()
@@ -173,6 +184,7 @@ def _deploy(environment: dict[str, str]) -> None:
 
 def _start_worker(parts: Parts, url: str) -> None:
     """Start the worker, and wait until Prefect's server has heard of it."""
+    import httpx
     from prefect.client.orchestration import get_client
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
@@ -180,8 +192,14 @@ def _start_worker(parts: Parts, url: str) -> None:
     words = ["worker", "start", "--type", LOCAL_TYPE, "--pool", pool, "--name", worker_name()]
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         before = _heartbeat(client, pool)
+
+        def is_heard_of() -> bool:
+            with suppress(httpx.HTTPError):  # if the server has ended, the wait ends too
+                return _heartbeat(client, pool) != before
+            return False
+
         parts.start(WORKER, [sys.executable, "-m", "prefect", "--no-prompt", *words])
-        parts.wait_until(lambda: _heartbeat(client, pool) != before, "the worker")
+        parts.wait_until(is_heard_of, "the worker")
 
 
 def _heartbeat(client: "SyncPrefectClient", pool: str) -> datetime | None:

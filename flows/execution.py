@@ -45,7 +45,7 @@ class Execution:
     """
 
     def __init__(self, graph: Graph, build: Callable[[TableName], Built], report: Report = ignore) -> None:
-        self._build, self._report = build, report
+        self.graph, self._build, self._report = graph, build, report
         self._lock = threading.Lock()
         self.runs = {table: TableRun(table, State.WAITING) for table in graph.order}
 

@@ -1,9 +1,11 @@
 """What Prefect's server has on record of the flow run that is under way."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
+import httpx
+import tenacity
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -53,6 +55,18 @@ def _completed_task_runs(flow_run_id: UUID) -> Iterator[TaskRun]:
         ):
             yield from page
             offset += len(page)
+
+
+def patiently(record: Callable[[], None], patience: float) -> None:
+    """Call `record`; again, while Prefect's server is away, for up to `patience` seconds. Raises what it raises."""
+    for attempt in tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(httpx.TransportError),
+        wait=tenacity.wait_fixed(2),
+        stop=tenacity.stop_after_delay(patience),
+        reraise=True,
+    ):
+        with attempt:
+            record()
 
 
 def wait_until_recorded(flow_run: FlowRun, tables: int) -> None:

@@ -25,7 +25,7 @@ from flows.notify import tell_of_failure
 from flows.open_tasks import end_open_tasks
 from flows.preparation import Ready, cancelled_with, ready
 from flows.problems import Refused
-from flows.records import completed_tables, this_flow_run, wait_until_recorded
+from flows.records import completed_tables, patiently, this_flow_run, wait_until_recorded
 from flows.schedule import Schedule, run_in_parallel
 from flows.select import SelectionError
 from flows.settings import Settings, read_settings
@@ -57,6 +57,9 @@ class _TableBuilt(PrefectState[None]):
 
 _NO_RESULT = ResultRecord(result=None, metadata=ResultRecordMetadata(storage_key="none", serializer=PickleSerializer()))
 """With this Prefect need not make a record of each table's result, and a name for a file that is never written."""
+
+RETURN_OF_THE_SERVER = 600.0
+"""How many seconds a run that has built its tables waits for a server that is away, to tell it."""
 
 send_in_batches()
 
@@ -99,21 +102,31 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
             if _here is not None:
                 # Here too: Prefect lets nothing out of a flow before its tasks have ended.
                 with cancelled_with(_here.ready.warehouse):
-                    return _run(_here.ready, settings, workers, _here.report)
+                    return _ended(_run(_here.ready, workers, _here.report), settings, patience=0)
             who = f"the run {this_flow_run().name}"
             with ready(settings, select or [], who, get_run_logger().info) as made_ready:
-                return _run(made_ready, settings, workers)
+                execution = _run(made_ready, workers)
+            return _ended(execution, settings, RETURN_OF_THE_SERVER)
     except (Refused, SelectionError, WarehouseError) as error:
         return Failed(message=str(error))
 
 
-def _run(ready: Ready, settings: Settings, workers: int, report: Report = ignore) -> PrefectState[Any]:
+def _run(ready: Ready, workers: int, report: Report = ignore) -> Execution:
     flow_run, graph = this_flow_run(), ready.prepared.graph
     context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
     build = builder(ready.prepared.project.scripts, ready.warehouse, context)
     execution = Execution(graph, build, report)
     run_graph(graph, execution, workers)
-    _record(execution, graph, settings)
+    return execution
+
+
+def _ended(execution: Execution, settings: Settings, patience: float) -> PrefectState[Any]:
+    """The run's last state, once what became of each table is recorded. A server that is away is waited for, up to
+    `patience` seconds: it could not be told the state either."""
+    try:
+        patiently(lambda: _record(execution, settings), patience)
+    except Exception:  # a refresh is not failed by a server that does not take it
+        get_run_logger().exception("the tables' states could not be recorded")
     message = execution.summary()
     return Completed(message=message) if execution.succeeded else Failed(message=message)
 
@@ -158,13 +171,9 @@ def _labels(flow_run: FlowRun) -> dict[str, str]:
     return {name: str(value) for name, value in labels.items() if value}
 
 
-def _record(execution: Execution, graph: Graph, settings: Settings) -> None:
-    """Keep what became of each table with the run. A refresh is not failed by a server that does not take it."""
-    try:
-        rows = table_rows(execution.runs.values(), settings.price_per_tib)
-        create_table_artifact(key=ARTIFACT, table=rows, description=execution.summary())
-        told = facts(this_flow_run(), scripts_version(settings.folder))
-        create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(graph, execution.runs, told))
-        wait_until_recorded(this_flow_run(), len(execution.runs))
-    except Exception:
-        get_run_logger().exception("the tables' states could not be recorded")
+def _record(execution: Execution, settings: Settings) -> None:
+    rows = table_rows(execution.runs.values(), settings.price_per_tib)
+    create_table_artifact(key=ARTIFACT, table=rows, description=execution.summary())
+    told = facts(this_flow_run(), scripts_version(settings.folder))
+    create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(execution.graph, execution.runs, told))
+    wait_until_recorded(this_flow_run(), len(execution.runs))

@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling
 
@@ -22,6 +23,7 @@ from tests.operation.installation import NAMES, Installation, installation, wait
 from warehouse.names import TableName
 from warehouse.url import connect
 
+OPEN = {"Pending", "Running"}
 QUICK = "SELECT 1 AS id"
 WRONG = "SELECT id, CAST(CONCAT('x', CAST(id AS STRING)) AS INT64) AS n FROM `tmp.first`"
 RIGHT = "SELECT id, 7 AS n FROM `tmp.first`"
@@ -95,6 +97,7 @@ def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> UUI
     assert cancelled.state is not None
     assert cancelled.state.type == StateType.CANCELLED
     assert "tmp.first" not in installed.task_states(run), "it was not selected"
+    wait_for(lambda: not OPEN & set(installed.task_states(run).values()))
     assert rows(installed, "tmp.second") == [(1, 7)], "the old table stands, whole"
     return waiting
 
@@ -108,6 +111,7 @@ def _a_killed_process_leaves_its_place_to_the_next_run(installed: Installation, 
     crashed = installed.ended(run)
     assert crashed.state is not None
     assert crashed.state.type == StateType.CRASHED
+    wait_for(lambda: not OPEN & set(installed.task_states(run).values()))
     after = installed.ended(waiting)
     assert after.state is not None
     assert after.state.is_completed()
@@ -145,9 +149,11 @@ def test_deploying_again_leaves_a_schedule_on_and_doctor_finds_nothing_missing(i
     [schedule] = deployment.schedules
     assert not schedule.active
     client.update_deployment_schedule(deployment.id, schedule.id, active=True)
+    client.update_deployment(deployment.id, DeploymentUpdate(concurrency_limit=1))  # as an earlier version had it
     installed.run("flows.cli", "deploy")
     [schedule] = client.read_deployment_by_name(NAMES.deployment).schedules
     assert schedule.active
+    assert client.read_deployment_by_name(NAMES.deployment).global_concurrency_limit is None
     for automation in automations(NAMES):
         assert len(client.read_automations_by_name(automation.name)) == 1
     wait_for(lambda: client.read_workers_for_work_pool(NAMES.local_pool))

@@ -94,6 +94,20 @@ def test_a_run_that_lives_goes_on_though_the_server_was_away(installed: Installa
     wait_for(lambda: state_of(installed, run) == "Completed")
 
 
+def test_a_run_that_ends_while_the_server_is_away_tells_it_later(installed: Installation) -> None:
+    installed.start("worker", *WORKER)
+    with held(installed):
+        run = installed.trigger()
+        wait_for(lambda: is_waiting(installed, run))
+        installed.kill("server")
+    with connect(f"duckdb:///{installed.folder}/.data/warehouse.duckdb") as warehouse:
+        wait_for(lambda: warehouse.tables("final"))
+    pass_by(stale_runs.SILENCE)
+    installed.start("server", *SERVER, str(installed.port))
+    wait_for(lambda: is_up(installed))
+    wait_for(lambda: state_of(installed, run) == "Completed")
+
+
 def test_a_run_that_is_deleted_under_way_stops(installed: Installation) -> None:
     installed.start("worker", *WORKER)
     with held(installed):

@@ -53,7 +53,7 @@ def _beat(run: FlowRun, over: threading.Event) -> None:
             emit_event(HEARTBEAT, resource)  # Prefect adds the flow, the deployment and the tags, from the context
             try:
                 with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
-                    _look(client, run, over)
+                    say_alive(client, run, over)
                     if run.deployment_id:
                         cover_surplus(client, run.deployment_id)
                         end_tasks_left_open(client, run.deployment_id)
@@ -63,7 +63,7 @@ def _beat(run: FlowRun, over: threading.Event) -> None:
                 return
 
 
-def _look(client: SyncPrefectClient, run: FlowRun, over: threading.Event) -> None:
+def say_alive(client: SyncPrefectClient, run: FlowRun, over: threading.Event) -> None:
     """Hold what the server has on record against the fact that the run is alive."""
     try:
         state = client.read_flow_run(run.id).state

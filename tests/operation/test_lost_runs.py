@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import StateType
+from prefect.states import Cancelling
 
 from flows import stale_runs
 from flows.deploy_command import save_automation
@@ -106,6 +107,18 @@ def test_a_run_that_ends_while_the_server_is_away_tells_it_later(installed: Inst
     installed.start("server", *SERVER, str(installed.port))
     wait_for(lambda: is_up(installed))
     wait_for(lambda: state_of(installed, run) == "Completed")
+
+
+def test_a_run_that_is_cancelled_while_it_starts_ends_cancelled_and_the_next_one_begins(
+    installed: Installation,
+) -> None:
+    installed.start("worker", *WORKER)
+    run = installed.trigger()
+    wait_for(lambda: state_of(installed, run) in ("Pending", "Submitting"))
+    installed.client.set_flow_run_state(run, Cancelling())
+    following = installed.trigger()
+    assert installed.ended(run).state_type == StateType.CANCELLED
+    wait_for(lambda: state_of(installed, following) == "Completed")
 
 
 def test_a_run_that_is_deleted_under_way_stops(installed: Installation) -> None:

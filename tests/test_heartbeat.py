@@ -1,0 +1,72 @@
+"""A run that lives says so, whatever the server has made of its silence; one that is ended by others stops."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.states import Cancelled, Cancelling, Crashed, Pending, Running, Scheduled
+
+from flows.heartbeat import say_alive
+from pipeline.contract import LOST, SILENT
+from tests.api.prefect_parts import Deployment, deployed
+
+
+@pytest.fixture
+def deployment(prefect_server: str) -> Iterator[Deployment]:
+    with deployed(prefect_server) as it:
+        yield it
+
+
+@pytest.fixture
+def run(deployment: Deployment) -> FlowRun:
+    return deployment.prefect.create_flow_run_from_deployment(deployment.id)
+
+
+@pytest.fixture
+def signals(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The signals that the process sends itself, which would end the tests."""
+    sent: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda _pid, number: sent.append(number))
+    return sent
+
+
+def test_a_run_that_lives_runs_again_whatever_it_was_taken_for(
+    deployment: Deployment, run: FlowRun, signals: list[int]
+) -> None:
+    taken_for: list[State[None]] = [Crashed(name=SILENT), Crashed(name=LOST), Scheduled(), Pending()]
+    for state in taken_for:
+        deployment.move(str(run.id), state)
+        say_alive(deployment.prefect, run, threading.Event())
+        assert deployment.run(str(run.id)).state_name == "Running"
+    assert signals == []
+
+
+@pytest.mark.parametrize("state", [Running(), Cancelling()], ids=["running", "cancelling"])
+def test_a_run_that_goes_on_or_is_being_cancelled_is_left_alone(
+    deployment: Deployment, run: FlowRun, signals: list[int], state: State[None]
+) -> None:
+    deployment.move(str(run.id), Running())
+    deployment.move(str(run.id), state)
+    say_alive(deployment.prefect, run, threading.Event())
+    assert (deployment.run(str(run.id)).state_name, signals) == (state.name, [])
+
+
+def test_a_run_that_somebody_has_ended_or_deleted_stops(
+    deployment: Deployment, run: FlowRun, signals: list[int]
+) -> None:
+    deployment.move(str(run.id), Cancelled())
+    say_alive(deployment.prefect, run, threading.Event())
+    deployment.prefect.delete_flow_run(run.id)
+    say_alive(deployment.prefect, run, threading.Event())
+    assert signals == [signal.SIGTERM, signal.SIGTERM]
+
+
+def test_a_run_that_is_ending_by_itself_is_left_alone(deployment: Deployment, run: FlowRun, signals: list[int]) -> None:
+    over = threading.Event()
+    over.set()
+    deployment.move(str(run.id), Cancelled())
+    say_alive(deployment.prefect, run, over)
+    assert signals == []

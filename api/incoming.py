@@ -11,14 +11,14 @@ import msgspec
 from litestar import Request
 
 from api.catalogue import InThread
-from api.json_size import MAX_VALUES, size_within
+from api.json_size import MAX_VALUES, most_values, size_within
 from api.json_text import InvalidJson, parse_json
 from api.problems import MAX_ERRORS, Problem
 from api.rows import Fault, row_of_query, row_to_json, rows_of_objects
 from warehouse.engine import Row
 from warehouse.types import Column
 
-LARGE = 16 * 1024  # bytes of a query or body that are read in a thread, so that other requests go on
+LARGE, MANY = 64 * 1024, 4_000  # bytes, values: from there on a request is read in a thread, so that others go on
 PLAIN = frozenset({"", "identity", "chunked"})
 READ_AT_ONCE = 2  # in threads: reading takes several times a body's memory, and threads share one processor
 T = TypeVar("T")
@@ -47,11 +47,13 @@ class Reader:
         _check_encoding(request)
         body = await request.body()
         if not body:
-            return await self.work(len(query) >= LARGE, partial(_of_query, query, columns))
+            large = query.count(b"&") >= MANY
+            return await self.work(large, partial(_of_query, query, columns, large))
         _check_content_type(request)
         if query:
             raise Problem("bad-request", "Give the attributes in the query or rows in the body, not both.")
-        return await self.work(len(body) >= LARGE, partial(_of_body, body, columns, self._max_rows))
+        large = len(body) >= LARGE or most_values(body) >= MANY
+        return await self.work(large, partial(_of_body, body, columns, large, self._max_rows))
 
     async def work(self, large: bool, function: Callable[[], T]) -> T:
         """What the function returns, called in a thread if it has much to do."""
@@ -82,13 +84,13 @@ def fingerprint(incoming: Incoming, columns: tuple[Column, ...]) -> str:
     return digest.hexdigest()
 
 
-def _of_query(query: bytes, columns: tuple[Column, ...]) -> Incoming:
+def _of_query(query: bytes, columns: tuple[Column, ...], large: bool) -> Incoming:
     row, faults = row_of_query(query, columns)
     _refuse(faults)
-    return Incoming([row], many=False, large=len(query) >= LARGE)
+    return Incoming([row], many=False, large=large)
 
 
-def _of_body(body: bytes, columns: tuple[Column, ...], max_rows: int) -> Incoming:
+def _of_body(body: bytes, columns: tuple[Column, ...], large: bool, max_rows: int) -> Incoming:
     size = size_within(body, max_rows, MAX_VALUES)
     if size.elements > max_rows:
         raise _too_many_rows(max_rows)
@@ -101,7 +103,7 @@ def _of_body(body: bytes, columns: tuple[Column, ...], max_rows: int) -> Incomin
         raise _too_many_rows(max_rows)
     rows, faults = rows_of_objects(objects, columns)
     _refuse(faults)
-    return Incoming(rows, many=True, large=len(body) >= LARGE)
+    return Incoming(rows, many=True, large=large)
 
 
 def _parsed(body: bytes) -> Any:

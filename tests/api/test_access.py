@@ -1,15 +1,21 @@
 """Ids, the access log, limits, the token, health and metrics."""
 
+import asyncio
 import logging
 import re
+import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
 from api.__main__ import main
 from api.gate import MAX_CLIENTS, RateLimit
+from api.runs import Runs
+from api.settings import Settings
 from tests.api.conftest import Served, api_over, raw_tables, until
 
 
@@ -117,6 +123,47 @@ def test_the_process_is_live_and_says_what_is_missing(tmp_path: Path) -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "not-ready")
     missing = {it["what"]: it["detail"] for it in answer.json()["missing"]}
     assert "raw has no tables" in missing["warehouse"]
+
+
+def test_those_who_ask_at_once_whether_it_is_ready_share_one_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, gate = 0, threading.Event()
+
+    async def look(_: Runs) -> None:
+        nonlocal looks
+        looks += 1
+        await asyncio.to_thread(gate.wait, 60)
+
+    monkeypatch.setattr(Runs, "check", look)
+    with api_over(raw_tables(tmp_path / "w.duckdb")) as api, ThreadPoolExecutor(10) as clients:
+        answers = [clients.submit(api.client.get, "/health/ready") for _ in range(10)]
+        until(lambda: _under_way(api, "/health/ready") == 10)
+        gate.set()
+        assert {answer.result().status_code for answer in answers} == {200}
+    assert looks == 1
+
+
+def _under_way(api: Served, path: str) -> float:
+    form = re.compile(rf'^api_requests_in_progress\{{.*path="{path}".*\}} (.+)$', re.MULTILINE)
+    return sum(map(float, form.findall(api.client.get("/metrics").text)))
+
+
+def test_an_api_without_a_token_says_at_its_start_that_it_is_public(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = raw_tables(tmp_path / "w.duckdb")
+    with api_over(url, token="banana"):
+        assert "public" not in caplog.text
+    with api_over(url):
+        assert "this API is public: whoever reaches it can append rows, and keep refreshes running" in caplog.text
+        assert "API_TOKEN closes it" in caplog.text
+
+
+@pytest.mark.parametrize("text", ["shop.example.com", "https://shop.example.com/", "*", "null", "ftp://a"])
+def test_an_origin_that_no_browser_sends_is_a_wrong_setting(text: str) -> None:
+    with pytest.raises(ValidationError, match="is not an origin such as"):
+        Settings.model_validate({"allowed_origins": text})
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 The faults are raised by a DuckDB warehouse that is told to, since a real one has no quota and loses no connection.
 """
 
+import logging
 import re
 import threading
 import time
@@ -19,7 +20,8 @@ import pytest
 from api import batcher
 from api.app import create_app
 from api.settings import Settings
-from tests.api.conftest import raw_tables, served
+from tests.api.conftest import raw_tables, served, until
+from tests.api.wire import connection, request, send
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.engine import Append, Outcome
 from warehouse.errors import (
@@ -120,6 +122,17 @@ def test_a_bad_row_among_many_is_found_in_a_few_calls(api: Watching) -> None:
     api.warehouse.gate.set()
     assert sorted(answer.result().status_code for answer in answers) == [201] * 40 + [422]
     assert len(api.warehouse.batches) <= 14  # one that fails at each halving, and its other half
+
+
+def test_a_row_whose_client_hung_up_is_stored_and_no_fault(api: Watching, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with connection(str(api.client.base_url)) as connected:
+        send(connected, [request("POST /products?id=1", "X-Request-ID: gone")])
+        assert api.warehouse.entered.wait(60)
+    api.warehouse.gate.set()
+    until(lambda: "id=gone" in caplog.text)
+    assert [row[0] for row in api.warehouse.first_rows(TableName("raw", "products"), 10)] == [1]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR or record.exc_info]
 
 
 def test_a_large_batch_is_stored_in_several_calls(api: Watching, monkeypatch: pytest.MonkeyPatch) -> None:

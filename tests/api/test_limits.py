@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api import incoming, json_size
-from api.incoming import LARGE, READ_AT_ONCE
+from api.incoming import MANY, READ_AT_ONCE
 from api.intake import Intake
 from api.json_size import size_within
 from api.json_text import Object, canonical, parse_json
@@ -131,7 +131,7 @@ def test_a_body_with_too_much_in_it_is_refused_before_anything_is_made_of_it(
 ) -> None:
     monkeypatch.setattr(incoming, "MAX_VALUES", 50_000)
     with _peak() as peak, pytest.raises(Problem) as refused:
-        incoming._of_body(body, COLUMNS, 10_000)
+        incoming._of_body(body, COLUMNS, True, 10_000)
     assert (refused.value.status, refused.value.code) == (413, code)
     assert peak() < MEGABYTE
 
@@ -141,7 +141,7 @@ def test_what_is_let_through_takes_a_known_multiple_of_memory(monkeypatch: pytes
     for value in ("1", "[]", "{}", '""', '"ab"', '{"a": 1}'):
         body = f'[{{"json": [{",".join([value] * 2_000)}]}}]'.encode()
         with _peak() as peak:
-            incoming._of_body(body, COLUMNS, 10_000)
+            incoming._of_body(body, COLUMNS, True, 10_000)
         assert peak() < 5_000 * 400
 
 
@@ -185,7 +185,7 @@ def test_large_bodies_are_read_in_threads_and_few_at_once(api: Served, monkeypat
                 here -= 1
 
     monkeypatch.setattr(incoming, "parse_json", watched)
-    body = _array('{"id": 1}', LARGE // 5)
+    body = _array('{"id": 1}', MANY)
     with ThreadPoolExecutor(8) as clients:
         assert {answer.status for answer in clients.map(lambda _: _posted(api, body), range(16))} == {201}
     assert threads == {"warehouse"}

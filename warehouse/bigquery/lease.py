@@ -57,7 +57,7 @@ class Lease:
             yield
         finally:
             over.set()
-            thread.join()
+            thread.join(self._waits.cancel)  # it may be within a request to a service that is away
             self._give_back()
 
     def check(self) -> None:

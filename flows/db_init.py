@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
+from flows.files import is_sql, listed, read_text
 from flows.own_project import statements_within
 from flows.problems import Problem, Refused, sql_problem
-from flows.scripts import read_text
 from warehouse.engine import Warehouse
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
@@ -104,7 +104,7 @@ def read_init_scripts(folder: Path, own: str = "") -> tuple[dict[Path, list[Stat
 
     scripts: dict[Path, list[Statement]] = {}
     problems = []
-    for path in sorted(folder.glob("*.sql")):
+    for path in filter(is_sql, listed(folder) if folder.is_dir() else []):
         try:
             scripts[path] = parse_script(read_text(path))
         except SqlError as error:

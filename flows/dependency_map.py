@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.files import read_text
 from flows.problems import Problem, sql_problem
-from flows.scripts import read_text
 from flows.toml_places import places_of
 from warehouse.errors import Place, SqlError
 from warehouse.names import TableName
@@ -36,7 +36,7 @@ class Entry:
 
 def read_map(path: Path) -> tuple[list[Entry], list[Problem]]:
     """The entries of the map at `path`, and everything that is wrong with their form."""
-    if not path.is_file():
+    if not path.exists():
         return [], [Problem(path, None, "there is no dependency map", "`refresh sync` writes it from the SQL")]
     try:
         text = read_text(path).replace("\r\n", "\n")
@@ -45,6 +45,8 @@ def read_map(path: Path) -> tuple[list[Entry], list[Problem]]:
         return [], [sql_problem(path, error)]
     except tomllib.TOMLDecodeError as error:
         return [], [_syntax_problem(path, text, error)]
+    except RecursionError:
+        return [], [Problem(path, None, "lists are nested too deeply in the map", _SHAPE)]
     return _Reader(path, text).read(document)
 
 

@@ -48,16 +48,23 @@ def _columns(project: Project, name: str) -> Iterator[str]:
     lineage = Lineage(project.scripts, known)
     for column in lineage.of(tables[name]):
         yield f"{name}.{column}"
-        yield from _origins(lineage, ColumnName(tables[name], column), "", set())
+        yield from _origins(lineage, ColumnName(tables[name], column))
 
 
-def _origins(lineage: Lineage, column: ColumnName, lead: str, told: set[ColumnName]) -> Iterator[str]:
-    """The lines below a column's; what a column that was `told` before comes from is not told again."""
-    origins = sorted(lineage.of(column.table).get(column.column, ()))
-    for number, origin in enumerate(origins, start=1):
-        is_last = number == len(origins)
+def _origins(lineage: Lineage, column: ColumnName) -> Iterator[str]:
+    """The lines below a column's; what a column that was told before comes from is not told again."""
+    told: set[ColumnName] = set()
+    waiting = _branches(lineage, column, "")
+    while waiting:
+        origin, lead, is_last = waiting.pop()
         is_told = origin in told and bool(lineage.of(origin.table).get(origin.column))
         yield f"{lead}{'└─' if is_last else '├─'} {origin}{' (see above)' if is_told else ''}"
         if not is_told:
             told.add(origin)
-            yield from _origins(lineage, origin, f"{lead}{'   ' if is_last else '│  '}", told)
+            waiting += _branches(lineage, origin, f"{lead}{'   ' if is_last else '│  '}")
+
+
+def _branches(lineage: Lineage, column: ColumnName, lead: str) -> list[tuple[ColumnName, str, bool]]:
+    """The origins of a column, the first one at the end, each with what stands before it and whether it is the last."""
+    origins = sorted(lineage.of(column.table).get(column.column, ()))
+    return [(origin, lead, origin == origins[-1]) for origin in reversed(origins)]

@@ -4,6 +4,7 @@ import sys
 from argparse import Namespace
 
 from flows.db_init import NotConfirmed, Rows, initialise
+from flows.files import res_folder
 from flows.scripts import read_datasets
 from flows.settings import read_settings
 from warehouse.url import connect, project_of
@@ -12,7 +13,7 @@ from warehouse.url import connect, project_of
 def run(options: Namespace) -> int:
     """Create what is missing, say what was done, and answer the exit code. Raises NotConfirmed."""
     settings = read_settings()
-    datasets = read_datasets(settings.folder / "res")
+    datasets = read_datasets(res_folder(settings.folder))
     confirm = (_agreed if options.yes else _ask) if options.replace else None
     with connect(settings.warehouse_url) as warehouse:
         own = project_of(settings.warehouse_url)

@@ -5,9 +5,13 @@ What decides only whether a row is there, or in which order (JOIN, WHERE, GROUP 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sqlglot import exp
 
+from flows.graph import Graph
+from flows.problems import Problem, Refused
+from flows.project import read_edges
 from flows.scripts import Script
 from warehouse.names import TableName
 
@@ -39,13 +43,26 @@ class Lineage:
         self._found: dict[TableName, dict[str, Origins]] = {}
 
     def of(self, table: TableName) -> dict[str, Origins]:
-        """The origins of each column of `table`, in order: none for a table that no script builds."""
+        """The origins of each column of `table`, in order: none for a table that no script builds. Raises Refused for
+        a script that is nested too deeply."""
         if table not in self._scripts:
             return dict.fromkeys(self._names.get(table, ()), NOTHING)
         if table not in self._found:
-            made = _Query(self, {}, None).made_by(self._scripts[table].query.tree)
-            self._found[table] = {column.name: column.origins for column in made}
+            for needed in self._order.only([*self._order.upstream(table), table]).order:  # no call in a call in a call
+                self._found.setdefault(needed, self._of_script(self._scripts[needed]))
         return self._found[table]
+
+    @cached_property
+    def _order(self) -> Graph:
+        return Graph(read_edges(self._scripts))
+
+    def _of_script(self, script: Script) -> dict[str, Origins]:
+        try:
+            made = _Query(self, {}, None).made_by(script.query.tree)
+        except RecursionError as error:
+            reason = "the SQL is nested too deeply to tell where its columns come from"
+            raise Refused([Problem(script.path, None, reason, "give its inner parts names in WITH queries")]) from error
+        return {column.name: column.origins for column in made}
 
     def named(self, node: exp.Table) -> TableName:
         """The table that a script names; one of another project with that project's name."""

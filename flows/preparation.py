@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.files import res_folder
 from flows.graph import Graph
 from flows.planning import Columns, Planned, plan_scripts
 from flows.problems import Problem, Refused
@@ -42,6 +43,7 @@ def ready(settings: Settings, selectors: Iterable[str], who: str, say: Callable[
 
     What breaks the block off cancels the warehouse's work. Raises what `prepare_refresh` raises.
     """
+    res_folder(settings.folder)
     with (
         connect(settings.warehouse_url) as warehouse,
         cancelled_with(warehouse),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from flows.db_init import read_created_tables
 from flows.dependency_map import Declared, Entry, read_map
+from flows.files import res_folder
 from flows.graph import Graph, find_cycles
 from flows.problems import Problem, Refused, Severity, errors_in, sql_problem
 from flows.scripts import RAW, Script, read_raw_names, read_scripts, script_tables
@@ -56,9 +57,7 @@ def read_project(folder: Path, own: str = "") -> Project:
 
     `own` is the project of the scripts' own tables, as far as a setting names it.
     """
-    res = folder / "res"
-    if not res.is_dir():
-        raise Refused([Problem(res, None, "there is no such folder", "run this in the project's folder")])
+    res = res_folder(folder)
     scripts, problems = read_scripts(res, own)
     entries, map_problems = read_map(res / MAP)
     raw_tables = _raw_tables(folder, scripts.values(), entries)
@@ -219,10 +218,14 @@ class _Check:
     def _read(self, script: Script, read: Read) -> Iterator[Problem]:
         if read.table == script.table:
             reason, hint = f"{script.table} reads itself", "a script cannot read the table that it builds"
+        elif read.table.name.endswith("*"):
+            reason = f"{script.table} reads {read.table}: wildcard tables are not supported"
+            hint = "read the tables by their names, with UNION ALL between"
         elif read.table not in self.known:
             reason = f"{script.table} reads {read.table}, which is neither a script nor a raw table"
             like = self.tables_like.did_you_mean(str(read.table))
-            hint = like or f"write its script, or name it in res/{RAW}/"
+            raw = f"name it in res/{RAW}/" if read.table.dataset == RAW else f"read it from {RAW}, where sources are"
+            hint = like or f"write its script, or {raw}"
         elif (
             self.is_map_readable and read.table in self.built and read.table not in self.declared.get(script.table, ())
         ):

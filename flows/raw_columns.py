@@ -14,6 +14,7 @@ from warehouse.errors import SqlError, TableNotFound
 from warehouse.googlesql import place_of
 from warehouse.names import TableName
 from warehouse.query import Statement, parse_query
+from warehouse.syntax_errors import too_deep
 from warehouse.type_syntax import type_of
 from warehouse.types import Column
 
@@ -64,7 +65,12 @@ def _created(statement: Statement, tables: EmptyTables) -> Columns | None:
     if definitions and all(definition.args.get("kind") for definition in definitions):
         return tuple(_column(statement, definition) for definition in definitions)
     if isinstance(tree.expression, exp.Query):
-        return tables.columns_of(parse_query(tree.expression.sql("bigquery")).within(statement.own))
+        try:
+            return tables.columns_of(parse_query(tree.expression.sql("bigquery")).within(statement.own))
+        except RecursionError as error:
+            raise statement.located(too_deep()) from error
+        except SqlError as error:  # its place is one in the query as it was written anew
+            raise statement.located(type(error)(error.reason, hint=error.hint)) from error
     return None
 
 

@@ -16,12 +16,17 @@ def select(graph: Graph, selectors: Iterable[str]) -> Graph:
     """The part of `graph` that any of `selectors` names; all of it without selectors.
 
     A selector is a table (`tmp.variants`) or a pattern (`tmp.*`), with `+` before it for everything that it is built
-    from, and `+` after it for everything that is built from it. Several may stand in one string, with blanks between.
-    Raises SelectionError.
+    from, and `+` after it for everything that is built from it. Several may stand in one string, with blanks between;
+    one that is empty is a variable that was not set, and no wish for everything. Raises SelectionError.
     """
-    wanted = [selector for text in selectors for selector in text.split()]
-    if not wanted:
+    texts = list(selectors)
+    if not texts:
         return graph
+    if empty := [text for text in texts if not text.strip(" \t\n+")]:
+        raise SelectionError(
+            f"--select {empty[0]!r} selects nothing: name a table or a pattern (tmp.*), or leave --select out"
+        )
+    wanted = [selector for text in texts for selector in text.split()]
     chosen: set[TableName] = set()
     for selector in wanted:
         chosen |= _tables_of(graph, selector)

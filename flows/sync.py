@@ -1,5 +1,6 @@
 """The dependency map, written from what the SQL reads."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AbstractTable, Array, Table
 
 from flows.dependency_map import read_map
+from flows.files import read_text
 from flows.graph import Graph
-from flows.problems import Refused, errors_in, sql_problem
+from flows.problems import Problem, Refused, errors_in, sql_problem
 from flows.project import find_read_cycles, read_cycle_problem, read_edges, reads_in, reads_of
 from flows.scripts import Script, read_scripts
 from warehouse.errors import SqlError
@@ -33,12 +35,15 @@ def sync_map(res: Path, path: Path, own: str = "") -> tuple[str, str]:
     """
     scripts = _readable_scripts(res, own)
     try:
-        old = path.read_bytes().decode("utf-8-sig") if path.is_file() else ""
+        old = read_text(path) if path.exists() else ""
         lines = old.replace("\r\n", "\n")
         document = tomlkit.parse(lines or HEADER)
         _sync_sections(document, scripts)
-    except (UnicodeDecodeError, TOMLKitError, _WrongShape) as error:
-        raise Refused(read_map(path)[1]) from error
+    except (SqlError, TOMLKitError, LookupError, RecursionError, _WrongShape) as error:
+        # tomlkit answers IndexError for some sections that are written in several parts
+        hint = "write each dataset's section once, with its tables below it"
+        unreadable = Problem(path, None, f"the map cannot be edited: {error}", hint)
+        raise Refused(read_map(path)[1] or [unreadable]) from error
     new = tomlkit.dumps(document)
     return old, new.replace("\n", "\r\n") if lines != old else new
 
@@ -93,7 +98,7 @@ def _sync_entry(
     kept: set[str] = set()
     superfluous = []
     for index, item in enumerate(array.unwrap()):
-        if item in kept or item not in reads:
+        if not isinstance(item, str) or item in kept or item not in reads:
             superfluous.append(index)
         else:
             kept.add(item)
@@ -129,8 +134,12 @@ def _add_entry(document: tomlkit.TOMLDocument, table: TableName, names: list[str
 
 
 def write_map(path: Path, text: str) -> None:
-    """Replace the map at once: whoever reads it sees the old one or the new one."""
-    target = path.resolve()  # a link stays a link
+    """Replace the map at once: whoever reads it sees the old one or the new one. Raises Refused."""
+    target = Path(os.path.realpath(path))  # a link stays a link
     beside = target.with_name(f"{target.name}.new")
-    beside.write_bytes(text.encode())
-    beside.replace(target)
+    try:
+        beside.write_bytes(text.encode())
+        beside.replace(target)
+    except OSError as error:
+        reason = f"the map cannot be written: {error.strerror}"
+        raise Refused([Problem(path, None, reason, "see the permissions of its folder")]) from error

@@ -3,6 +3,7 @@
 from argparse import Namespace
 from difflib import unified_diff
 
+from flows.files import res_folder
 from flows.project import MAP
 from flows.settings import read_settings
 from flows.sync import sync_map, write_map
@@ -13,7 +14,7 @@ def run(options: Namespace) -> int:
     """Show the difference, write it unless `--check` says not to, and answer the exit code: with `--check` 1 if there
     is a difference. Raises Refused, and then nothing is written."""
     settings = read_settings()
-    res = settings.folder / "res"
+    res = res_folder(settings.folder)
     path = res / MAP
     old, new = sync_map(res, path, project_of(settings.warehouse_url))
     if new == old:

@@ -44,7 +44,7 @@ def test_what_is_left_out_in_between_still_sets_the_order() -> None:
         ("TMP.A", "did you mean tmp.a?"),
         ("b", "no script builds b"),
         ("raw.products", "no script builds raw.products"),
-        ("+", "no script builds"),
+        ("+", "--select '+' selects nothing"),
         ("zzz.*", "`refresh graph` shows all tables"),
     ],
 )

@@ -13,7 +13,7 @@ from warehouse.errors import Place, SqlError
 from warehouse.errors import place_at as place_at  # told from here too
 from warehouse.names import TableName
 from warehouse.query import Read, Statement
-from warehouse.syntax_errors import syntax_error, unclosed_error
+from warehouse.syntax_errors import check_text, syntax_error, too_deep, unclosed_error
 
 _OR_REPLACE = " OR REPLACE"
 _PATH_BEFORE = re.compile(r"(?:(?:`[^`\n]*`|[\w-]+)[ \t]*\.[ \t]*)+\Z")
@@ -91,20 +91,31 @@ def query_tree(text: str) -> exp.Query:
     tree = statements[0]
     if not isinstance(tree, exp.Query):
         raise SqlError(
-            f"the script is not a query but {_kind(tree)}",
+            f"the script is not a query but {_kind(text)}",
             hint="write one SELECT; the table is made from it",
             place=_place_of_part(text, 0),
+        )
+    if "@" in text and (parameter := tree.find(exp.Parameter)) is not None:
+        written = f"@{parameter.name}"
+        start = text.find(written)
+        raise SqlError(
+            f"there is no value for the parameter {written}",
+            hint="a refresh hands none on: write the value",
+            place=place_at(text, start, start + len(written) - 1) if start >= 0 else None,
         )
     return tree
 
 
 def _parse(text: str) -> list[exp.Expr]:
     try:
+        check_text(text)
         trees = sqlglot.parse(text, dialect="bigquery")
     except ParseError as error:
         raise syntax_error(text, error) from error
     except TokenError as error:
         raise unclosed_error(text) from error
+    except RecursionError as error:
+        raise too_deep() from error
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
@@ -126,8 +137,9 @@ def _place_of_part(text: str, number: int) -> Place:
     return place_at(text, start, start + (len(word.group()) if word else 1) - 1)
 
 
-def _kind(tree: exp.Expr) -> str:
-    word = tree.sql("bigquery").split(maxsplit=1)[0].upper()
+def _kind(text: str) -> str:
+    start, end = next(_parts(text))
+    word = re.split(r"\W", text[start : end + 1], maxsplit=1)[0].upper() or text[start]
     return f"{'an' if word[0] in 'AEIOU' else 'a'} {word}"
 
 

@@ -1,8 +1,11 @@
 """What is wrong with a text that cannot be read as SQL, in words for people."""
 
 import re
+import unicodedata
 
+import sqlglot
 from sqlglot.errors import ParseError
+from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse.errors import Place, SqlError, place_at
 from warehouse.suggest import did_you_mean
@@ -25,6 +28,63 @@ _QUOTED = re.compile(
 """What must be closed: comments, names and strings; `opened` where one is not."""
 
 
+DEEPEST = 200
+"""How many brackets may stand in each other. The parser, compiled to C, would end the process at some thousands."""
+
+
+def check_text(text: str) -> None:
+    """Raises SqlError for what the parser would let through, or would not survive; TokenError for what is left open."""
+    is_suspect = text.count("(") + text.count("[") + text.count("<") > DEEPEST
+    if text.isascii() and not is_suspect:
+        return
+    tokens = sqlglot.tokenize(text, dialect="bigquery")
+    if is_suspect and _depth(tokens) > DEEPEST:
+        raise too_deep()
+    for token in tokens:
+        if token.token_type == TokenType.VAR and not token.text.isascii():
+            raise _foreign_character(text, token)
+
+
+def too_deep() -> SqlError:
+    """The error for a text that the parser gets lost in."""
+    return SqlError(
+        "the SQL is nested too deeply to be read",
+        hint="give its inner parts names: WITH queries, or scripts of their own",
+    )
+
+
+def _depth(tokens: list[Token]) -> int:
+    """How many brackets stand in each other at most: `(`, `[`, and the `<` of ARRAY and STRUCT."""
+    opened = deepest = angles = 0
+    before = None
+    for token in tokens:
+        kind = token.token_type
+        if kind in (TokenType.L_PAREN, TokenType.L_BRACKET):
+            opened += 1
+        elif kind in (TokenType.R_PAREN, TokenType.R_BRACKET):
+            opened -= 1
+        elif kind == TokenType.LT and before in (TokenType.ARRAY, TokenType.STRUCT):
+            angles += 1
+        elif kind == TokenType.GT and angles:
+            angles -= 1
+        deepest, before = max(deepest, opened + angles), kind
+    return deepest
+
+
+def _foreign_character(text: str, token: Token) -> SqlError:
+    """An unquoted name has letters from A to Z, digits and `_`:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#unquoted_identifiers"""
+    index, found = next((at, each) for at, each in enumerate(token.text) if not each.isascii())
+    meant = next((plain for plain, others in _LOOKALIKES.items() if found in others), "")
+    name = unicodedata.name(found, "a character without a name").lower()
+    hint = f"write {meant}" if meant else "take it out" if not found.isalnum() else "write the name in back-ticks"
+    place = place_at(text, token.start + index, token.start + index)
+    return SqlError(f"{found!r} ({name}) is not SQL here", hint=hint, place=place)
+
+
+_LOOKALIKES = {"'": "‘’‚′´", '"': "“”„″«»", "-": "‐‑‒–—―−", "*": "×", ",": "，", "(": "（", ")": "）", ";": "；"}
+
+
 def unclosed_error(text: str) -> SqlError:
     """The error for a text that ends inside a string, a name or a comment."""
     opened = next((match for match in _QUOTED.finditer(text) if match["opened"]), None)
@@ -44,7 +104,7 @@ def syntax_error(text: str, error: ParseError) -> SqlError:
     highlight = detail.get("highlight") or " "
     place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
     reason = f"syntax error at {highlight!r}: {_in_words(detail.get('description') or '')}"
-    return SqlError(reason, hint=_hint(text, place), place=place)
+    return SqlError(reason, hint=_hint(text, place, highlight), place=place)
 
 
 def _in_words(description: str) -> str:
@@ -53,13 +113,19 @@ def _in_words(description: str) -> str:
         return f"{many.group(1)} arguments for a function that takes at most {many.group(2)}"
     if description.startswith("Required keyword"):
         return "something is missing before it"
-    return "this is not expected here" if description.startswith("Invalid expression") else description
+    if description.startswith("Invalid expression"):
+        return "this is not expected here"
+    return re.sub(r" but got (<Token|Token).*", "", description, flags=re.DOTALL)
 
 
-def _hint(text: str, place: Place) -> str:
-    """A misspelt keyword or type at `place` or just before it, as far as one can be told."""
+def _hint(text: str, place: Place, highlight: str) -> str:
+    """What is likely meant at `place` or just before it: above all a misspelt keyword or type."""
     lines = text.split("\n")
     before = "\n".join([*lines[: place.line - 1], lines[place.line - 1][: place.column - 1 + place.length]])
+    if highlight.startswith("{"):
+        return "templates are not filled in here: write the SQL that they stand for"
+    if re.search(rf"\.\s*{re.escape(highlight)}\Z", before) and highlight.isidentifier():
+        return f"{highlight.upper()} is a word of SQL: as a name it needs back-ticks, `{highlight}`"
     for word in reversed(re.findall(r"\w+", before)[-3:]):
         hint = did_you_mean(word, _WORDS)
         if hint and word.upper() not in _WORDS:

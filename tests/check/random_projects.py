@@ -1,5 +1,6 @@
 """Random projects: scripts that read each other and raw tables, and a map that may be anything."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,3 +112,110 @@ def _list(items: list[str], wide: bool) -> str:
     if not wide:
         return "[" + ", ".join(f'"{item}"' for item in items) + "]"
     return "[\n" + "".join(f'  "{item}", # why {item}\n' for item in items) + "]"
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What stands at a path: a file with these bytes, or a folder, a pipe, a link to nowhere, a link to itself."""
+
+    path: str
+    kind: str
+    content: bytes
+
+    def put(self, folder: Path) -> None:
+        """Put it there, unless something else is in its way."""
+        path = folder / self.path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if self.kind == "file":
+                path.write_bytes(self.content)
+            elif self.kind == "folder":
+                path.mkdir()
+            elif self.kind == "pipe" and not self.path.startswith(".data") and not self.path.endswith(".new"):
+                os.mkfifo(path)  # what only this project writes is nobody's pipe
+            else:
+                path.symlink_to("gone" if self.kind == "broken link" else path.name)
+        except OSError:
+            return
+
+
+_ODD_NAMES = [
+    *("a.sql", "b.sql", "A.sql", "a.SQL", "a.b.sql", "x;y.sql", ".sql", "..sql", "é.sql", " .sql", "a b.sql", "-.sql"),
+    *(
+        "a'b.sql",
+        "`.sql",
+        "\n.sql",
+        "\udcff.sql",
+        "%.sql",
+        "a.txt",
+        "raw.sql",
+        "select.sql",
+        "dependencies.toml",
+        "*.sql",
+    ),
+]
+_ODD_FOLDERS = ["res/tmp", "res/raw", "res/final", "res/my-data", "res/é", "res", "res/tmp/old", "db_init", "db_init/a"]
+_ODD_PLACES = [
+    *("res", "res/tmp", "res/raw", "res/final", "db_init", ".data", ".data/scripts.json", "res/dependencies.toml"),
+    *("res/dependencies.toml.new", ".data/warehouse.duckdb"),
+]
+_ODD_SQL = [
+    *("SELECT 1 AS x", "SELECT x FROM tmp.a", "SELECT x FROM `my-shop.tmp.a`", "SELECT x FROM `others.tmp`.b", ""),
+    *("SELECT x FROM raw.t", "SELECT x FROM raw.t_*", "SELECT x FROM a.b.c.d.e", "SELECT x FROM `a`", "SELECT 1 AS é"),
+    *("SELECT x FROM `.tmp.a`", "SELECT x FROM ``", "SELECT x FROM `tmp..a`", "SELECT", ";", "--", "SELECT '", "\0"),
+    *("CREATE TABLE raw.t AS SELECT 1 AS x", "CREATE TABLE `q.raw.t` (x INT64)", "DROP TABLE raw.t", "FROM tmp.a"),
+    *("CREATE SCHEMA `p.raw`", "SELECT (SELECT AS STRUCT 1) AS x, * FROM tmp.INFORMATION_SCHEMA.TABLES", "SELECT @x"),
+    *(
+        "{{ x }}",
+        "SELECT x FROM tmp.a, tmp.a.x, a.x.y",
+        "WITH w AS (SELECT x FROM w) SELECT x FROM w",
+        "(SELECT 1 AS x)",
+    ),
+    *("DECLARE x INT64; SELECT x", "SELECT x FROM ML.PREDICT(MODEL tmp.m, TABLE tmp.a)", "BEGIN SELECT 1; END"),
+    *(
+        f"SELECT {'(' * 300}1{')' * 300} AS x",
+        f"SELECT {' OR '.join(['x = 1'] * 1500)} AS y FROM raw.t",
+        "\ufeffSELECT 1",
+    ),
+    *(f"SELECT {'NOT ' * 1500}TRUE AS x", f"CREATE TABLE raw.t AS SELECT {'-' * 1}{'- ' * 1500}1 AS x"),
+]
+
+
+def things() -> st.SearchStrategy[list[Thing]]:
+    """What may stand in a folder that somebody takes for a project."""
+    names = st.builds("{}/{}".format, st.sampled_from(_ODD_FOLDERS), st.sampled_from(_ODD_NAMES))
+    paths = names | names | names | st.sampled_from(_ODD_PLACES)
+    texts = st.sampled_from(_ODD_SQL).map(lambda text: text.encode("utf-8", "surrogateescape"))
+    contents = texts | texts | st.binary(max_size=20)
+    kinds = st.sampled_from(["file"] * 8 + ["folder", "pipe", "broken link", "link to itself"])
+    return st.lists(st.builds(Thing, paths, kinds, contents), max_size=8)
+
+
+def odd_maps() -> st.SearchStrategy[str]:
+    """A map that is TOML, or nearly: values of any kind, lists within lists, tables of tables."""
+    words = st.sampled_from(["tmp", "a", "b", '"tmp.a"', '""', '"é"', "1", "'raw'", '"a\\nb"'])
+    keys = words | st.builds("{}.{}".format, words, words)
+    scalars = st.sampled_from(
+        ['"tmp.a"', '"tmp.b"', '"x"', '""', "1", "1.5", "true", "2024-01-01", "'''tmp.a'''", "inf"]
+    )
+    values = st.recursive(
+        scalars,
+        lambda inner: (
+            st.lists(inner, max_size=3).map(lambda items: f"[{', '.join(items)}]")
+            | st.lists(inner, max_size=2).map(
+                lambda items: "[\n  # why\n" + "".join(f"  {it},\n" for it in items) + "]"
+            )
+            | st.builds("{{{} = {}}}".format, keys, inner)
+        ),
+        max_leaves=5,
+    )
+    deep = st.sampled_from([f"a = {'[' * 2000}{']' * 2000}", f"a = {'{a = ' * 1500}1{'}' * 1500}"])
+    lines = (
+        st.builds("{} = {}".format, keys, values)
+        | st.builds("{} = {}".format, keys, values)
+        | st.builds("[{}]".format, keys)
+        | st.builds("[[{}]]".format, keys)
+        | st.sampled_from(["# a word", "", "[tmp]", 'b = ["tmp.a"]', "=", "[", '"'])
+        | deep
+    )
+    return st.lists(lines, max_size=6).map(lambda found: "\n".join(found) + "\n")

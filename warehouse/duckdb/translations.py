@@ -80,13 +80,14 @@ def _translate(query: Query, columns: Columns) -> Translation:
         return read[table]
 
     from warehouse.duckdb.translate.storing import stored
-    from warehouse.duckdb.translate.whole import answer
+    from warehouse.duckdb.translate.whole import answer, within_reach
 
-    relation = answer(query, noted)
-    try:
-        sql: str | SqlError = stored(relation)
-    except SqlError as error:
-        sql = error
+    with within_reach():
+        relation = answer(query, noted)
+        try:
+            sql: str | SqlError = stored(relation)
+        except SqlError as error:
+            sql = error
     return Translation(sql, tuple(Column(column.name, column.value.type) for column in relation.columns), read)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate.syntax import wrong
+from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse.duckdb.translate.typed import Typed, field_names, struct_sql
 from warehouse.names import TableName
@@ -18,6 +18,10 @@ from warehouse.suggest import did_you_mean
 from warehouse.types import Column, struct_of
 
 Columns = Callable[[TableName], tuple[Column, ...]]
+
+# https://cloud.google.com/bigquery/docs/querying-partitioned-tables#query_an_ingestion-time_partitioned_table and
+# https://cloud.google.com/bigquery/docs/querying-wildcard-tables#filtering_selected_tables_using_table_suffix
+_PSEUDO_COLUMNS = frozenset({"_PARTITIONTIME", "_PARTITIONDATE", "_TABLE_SUFFIX", "_FILE_NAME"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,8 @@ class Scope:
             if found is not None:
                 return scope.outside(node, found, path)
             scope = scope.parent
+        if path[-1].upper() in _PSEUDO_COLUMNS:
+            unsupported(self.script.text, node, f"pseudo-column {path[-1].upper()}")
         return wrong(self.script.text, node, f"there is no column {'.'.join(path)}", self._closest(path[0]))
 
     def outside(self, node: exp.Expr, found: Typed, path: Sequence[str]) -> Typed:  # noqa: ARG002 (a grouped scope asks)

@@ -36,7 +36,7 @@ def translated(tree: exp.Expr, script: Script) -> list[str]:
         return [f"DELETE FROM {_name(tree.expressions[0], script)}"]
     if isinstance(tree, exp.Query):
         return [queries.query(tree, Scope(script)).sql]
-    return unsupported(script.text, tree, f"{tree.sql('bigquery').split(maxsplit=1)[0].upper()} statement")
+    return unsupported(script.text, tree, f"{script.text.split(maxsplit=1)[0].upper()} statement")
 
 
 def listed_columns(tree: exp.Expr, script: Script) -> tuple[Column, ...] | None:

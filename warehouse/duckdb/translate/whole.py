@@ -1,5 +1,8 @@
 """Whole queries and statements: where the translation starts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlglot import exp
 
 # The modules that are imported for what they add to the others, and are not named below, are told to the linter.
@@ -10,8 +13,21 @@ from warehouse.duckdb.translate import queries
 from warehouse.duckdb.translate import values as values
 from warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
 from warehouse.duckdb.translate.syntax import parse_by_name
+from warehouse.errors import UnsupportedSql
 from warehouse.query import Query, Statement
 from warehouse.types import Column
+
+
+@contextmanager
+def within_reach() -> Iterator[None]:
+    """Raises UnsupportedSql where Python has no room for a translation: each level of a tree takes some calls."""
+    try:
+        yield
+    except RecursionError as error:
+        raise UnsupportedSql(
+            "the embedded engine has no room for an expression of so many levels",
+            hint="write IN (…) for a chain of OR, give inner parts names in WITH queries, or run it on BigQuery",
+        ) from error
 
 
 def answer(query: Query, columns: Columns) -> Relation:
@@ -24,13 +40,15 @@ def translate_statement(statement: Statement, columns: Columns) -> list[str]:
     """The DuckDB statements that do what one of a script's does. Raises SqlError, UnsupportedSql."""
     from warehouse.duckdb.translate.statements import translated
 
-    [tree] = parse_by_name(statement.text)
-    return translated(tree, Script(statement.text, columns, statement.own))
+    with within_reach():
+        [tree] = parse_by_name(statement.text)
+        return translated(tree, Script(statement.text, columns, statement.own))
 
 
 def created_columns(statement: Statement) -> tuple[Column, ...] | None:
     """The columns that a CREATE TABLE lists, none if it takes those of its query; None for any other statement."""
     from warehouse.duckdb.translate.statements import listed_columns
 
-    [tree] = parse_by_name(statement.text)
-    return listed_columns(tree, Script(statement.text, lambda _: (), statement.own))
+    with within_reach():
+        [tree] = parse_by_name(statement.text)
+        return listed_columns(tree, Script(statement.text, lambda _: (), statement.own))

@@ -67,6 +67,8 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
         wrong(scope.script.text, node, f"aggregate function {name} is not allowed here")
     if name in GOOGLESQL_FUNCTIONS or name.startswith(GOOGLESQL_FAMILIES):
         unsupported(scope.script.text, node, f"{name}")
+    if "." in name:
+        unsupported(scope.script.text, node, "functions that somebody made")
     known = [*HANDLERS, *SIGNATURES, *GOOGLESQL_FUNCTIONS]
     return wrong(scope.script.text, node, f"there is no function {name}", did_you_mean(name, known))
 

@@ -50,7 +50,7 @@ class QueryPlan:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Rows to store, all or none. With a `key`, they are stored at most once however often they are sent;
+    """Rows to store, all or none. With a `key`, they are stored once however often they are sent in 30 days;
     `fingerprint` tells the same request from another one with that key."""
 
     rows: Sequence[Row]

@@ -89,7 +89,6 @@ def test_all_that_a_request_waits_for_is_waited_for_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     """Tables, columns and rows are asked for in turn. With the file's own patience the client would give up."""
-    monkeypatch.setattr(access, "WAREHOUSE_SECONDS", 0.5)
     path = tmp_path / "w.duckdb"
     raw_tables(path)
     app = create_app(Settings(schema_seconds=0), DuckDBWarehouse(path, patience=10_000))
@@ -98,7 +97,9 @@ def test_all_that_a_request_waits_for_is_waited_for_once(
             assert client.post("/products?id=1").status_code == 201
         with child(HOLDS, path) as holder:
             assert holder.hear() == "holds it"
-            answer = client.post("/products?id=2")
+            with monkeypatch.context() as impatient:
+                impatient.setattr(access, "WAREHOUSE_SECONDS", 0.5)
+                answer = client.post("/products?id=2")
             assert (answer.status_code, answer.json()["code"]) == (503, "warehouse-unavailable")
             holder.tell()
             assert holder.hear() == "closed it"

@@ -27,7 +27,7 @@ build: $(READY) ## the same without Prefect, for the quick loop
 	@$(BIN)/refresh build
 
 server: $(READY) ## start a Prefect server in the background, if none answers
-	@$(BIN)/python -m flows.server start
+	@$(BIN)/python -m flows.server
 
 serve: $(READY) ## Prefect's server, a worker and the API on this machine, until Ctrl-C
 	@$(BIN)/refresh init

@@ -1,12 +1,13 @@
 """Prefect's server for a laptop: found where Prefect's settings say, else started in the background.
 
-`python -m flows.server start` starts one if none answers; `python -m flows.server url` prints where it is. `flows.stop`
-ends the one that was started here.
+`python -m flows.server` starts one if none answers; `flows.stop` ends the one that was started here.
 """
 
 import os
 import re
 import sys
+import time
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
@@ -56,11 +57,6 @@ def answers_or_is_waited_for(url: str) -> bool:
     return _waited_for_what_has_its_port(url)
 
 
-def show_url() -> None:
-    """Print where Prefect's API is."""
-    print(configured_url())
-
-
 def configured_url() -> str:
     """Where Prefect's settings say that its API is; on this machine if they say nothing."""
     from prefect.settings import get_current_settings
@@ -90,9 +86,9 @@ def _waited_for_what_has_its_port(url: str) -> bool:
     why = taken(parts.hostname or "", parts.port or 0)
     if not why:
         return False
-    if _is_silent(url):
-        print(f"port {parts.port} {why}, which does not answer so far; waiting for it", flush=True)
-        if background.wait_until(lambda: answers(url) or not _is_silent(url), PATIENCE_SECONDS) and answers(url):
+    if _probe(url) is not False:
+        print(f"port {parts.port} {why}, which has not answered so far; waiting for it", flush=True)
+        if _answers_in_the_end(url, lambda: _probe(url) is False):
             return True
     other = f"PREFECT_API_URL=http://127.0.0.1:{(parts.port or 0) + 100}/api"
     raise NoServer(
@@ -108,8 +104,7 @@ def _wait_for(url: str) -> None:
     def has_ended() -> bool:
         return background.running(name) is None
 
-    background.wait_until(lambda: answers(url) or has_ended(), PATIENCE_SECONDS)
-    if not answers(url):
+    if not _answers_in_the_end(url, has_ended):
         what = "ended" if has_ended() else f"did not answer within {PATIENCE_SECONDS:g} s"
         raise NoServer(
             f"the Prefect server at {url} {what}. What it printed is in {background.log_of(name)}, which ends with:\n"
@@ -117,29 +112,34 @@ def _wait_for(url: str) -> None:
         )
 
 
+def _answers_in_the_end(url: str, is_over: Callable[[], bool]) -> bool:
+    """Whether a server answers at `url`: waited for until it does, or `is_over`, or patience ends."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (seen := answers(url)) and not is_over() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return seen
+
+
 def answers(url: str) -> bool:
     """Whether a Prefect API answers at `url`."""
+    return _probe(url) is True
+
+
+def _probe(url: str) -> bool | None:
+    """True if a Prefect API answers at `url`, False if something else does or nobody is there; None if whoever listens
+    there takes the question and gives no answer, as a server does that is busy."""
     try:
         with urlopen(f"{url}/health", timeout=ANSWER_SECONDS) as response:  # noqa: S310 (a URL from the settings)
             return not _is_local(url) or bool(response.read(10).strip() == b"true")
     except HTTPError as error:
         # It wants a key first, as Prefect Cloud does. Here, what nobody configured is another program.
         return (error.code in (401, 403) and url != LOCAL_URL) or (error.code == 404 and not _is_local(url))
+    except TimeoutError:
+        return None
+    except URLError as error:
+        return None if isinstance(error.reason, TimeoutError) else False
     except (OSError, HTTPException, ValueError):
         return False
-
-
-def _is_silent(url: str) -> bool:
-    """Whether who listens at `url` takes the question and gives no answer, as a server does that is busy."""
-    try:
-        urlopen(f"{url}/health", timeout=ANSWER_SECONDS).close()  # noqa: S310 (a URL from the settings)
-    except TimeoutError:
-        return True
-    except URLError as error:
-        return isinstance(error.reason, TimeoutError)
-    except (OSError, HTTPException):
-        return False
-    return False
 
 
 def _name(url: str) -> str:
@@ -164,7 +164,7 @@ def _probable_url() -> str:
 if __name__ == "__main__":
     make_lenient()
     try:
-        {"start": start, "url": show_url}[sys.argv[1]]()
+        start()
     except NoServer as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

@@ -127,7 +127,7 @@ def test_a_server_that_is_slow_is_waited_for(
         given_up.set()
         server.shutdown()
         thread.join()
-    assert "which does not answer so far; waiting for it" in capsys.readouterr().out
+    assert "which has not answered so far; waiting for it" in capsys.readouterr().out
 
 
 def test_a_configured_server_elsewhere_that_is_not_there_is_told() -> None:
@@ -159,11 +159,11 @@ def test_a_server_is_started_on_a_terminal_after_a_reboot_and_no_profile_is_touc
     (home / "server.pid").write_text(str(os.getpid()))
     environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": str(ROOT)}
     try:
-        with terminal([sys.executable, "-m", "flows.server", "start"], environment) as first:
+        with terminal([sys.executable, "-m", "flows.server"], environment) as first:
             assert first.process.wait() == 0, first.text()
             assert first.text() == f"starting a Prefect server at {url[:-4]}, which takes a few seconds\n"
         assert answers(url)
-        again = subprocess.run([sys.executable, "-m", "flows.server", "start"], env=environment, capture_output=True)
+        again = subprocess.run([sys.executable, "-m", "flows.server"], env=environment, capture_output=True)
         assert (again.returncode, again.stdout, again.stderr) == (0, b"", b"")
         assert (home / "profiles.toml").read_text() == profiles
     finally:

@@ -138,7 +138,7 @@ def test_ctrl_c_of_the_worker_alone_cancels_its_run_and_leaves_the_server(served
         words = [sys.executable, "-m", *command]
         return subprocess.run(words, env=served.environment, capture_output=True, text=True, check=True).stdout
 
-    run("flows.server", "start")
+    run("flows.server")
     run("flows.cli", "deploy")
     api = subprocess.Popen([sys.executable, "-m", "api"], env=served.environment)
     try:

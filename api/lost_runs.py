@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from api.prefect_client import Prefect
 from api.problems import Problem
-from api.runs import Runs
-from pipeline.contract import Names
+from api.runs import DOUBT, Runs
+from pipeline.contract import LOST, Names
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -24,7 +24,8 @@ SECONDS_BETWEEN_LOOKS = 30.0
 START_OF_A_PROCESS = timedelta(minutes=2)
 START_OF_A_CONTAINER = timedelta(minutes=15)  # an image is fetched first
 LOOKS_BACK = timedelta(hours=6)  # so that a run that is killed at each beginning does not begin for ever
-KILLED = "Flow run infrastructure exited with non-zero status code -"  # as a worker says it; the number is a signal's
+# As a worker says it of a container and of a process; the number that follows is a signal's.
+KILLED = ("Flow run infrastructure exited with non-zero status code -", "Process exited with status code: -")
 WHY = "it was handed to a worker and did not begin: scheduled again"
 logger = logging.getLogger("api.runs")
 
@@ -71,4 +72,6 @@ def _is_lost(run: "FlowRun", now: datetime, patience: timedelta) -> bool:
         return False
     if run.state.is_pending():
         return now - run.state.timestamp > patience
+    if run.state.name == LOST:  # and the server, which was to schedule it, was killed
+        return now - run.state.timestamp > DOUBT
     return now - (run.created or now) < LOOKS_BACK and (run.state.message or "").startswith(KILLED)

@@ -9,6 +9,8 @@ from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Pending, Running
 
 from api.lost_runs import KILLED, START_OF_A_CONTAINER, schedule_lost_runs
+from api.runs import DOUBT
+from pipeline.contract import LOST
 from tests.api.prefect_parts import Deployment, deployed
 
 
@@ -44,11 +46,21 @@ def test_a_run_that_no_worker_begins_is_scheduled_again(deployment: Deployment) 
     assert state_of(deployment, run) == "Scheduled"
 
 
-def test_a_run_that_is_killed_before_it_begins_is_scheduled_again(deployment: Deployment) -> None:
+@pytest.mark.parametrize("killed", KILLED)
+def test_a_run_that_is_killed_before_it_begins_is_scheduled_again(deployment: Deployment, killed: str) -> None:
     run = str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id)
     deployment.move(run, Pending())
-    deployment.move(run, Crashed(message=f"{KILLED}9. Out of memory"))
+    deployment.move(run, Crashed(message=f"{killed}9. Out of memory"))
     look(deployment, timedelta(seconds=1))
+    assert state_of(deployment, run) == "Scheduled"
+
+
+def test_a_run_that_the_server_calls_lost_and_does_not_schedule_is_scheduled_again(deployment: Deployment) -> None:
+    run = str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id)
+    deployment.move(run, Crashed(name=LOST))
+    look(deployment, timedelta(0))
+    assert state_of(deployment, run) == LOST
+    look(deployment, 2 * DOUBT)
     assert state_of(deployment, run) == "Scheduled"
 
 
@@ -56,7 +68,7 @@ def test_a_run_that_cannot_begin_and_one_that_is_killed_later_are_left_alone(dep
     wrong, killed = (str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id) for _ in range(2))
     deployment.move(wrong, Crashed(message="Flow run infrastructure exited with non-zero status code 1. No module"))
     deployment.move(killed, Running())
-    deployment.move(killed, Crashed(message=f"{KILLED}9. Out of memory"))
+    deployment.move(killed, Crashed(message=f"{KILLED[0]}9. Out of memory"))
     look(deployment, timedelta(seconds=1))
     assert state_of(deployment, wrong) == state_of(deployment, killed) == "Crashed"
 

@@ -45,12 +45,20 @@ def _waiting(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
 
 
 def _cover(client: SyncPrefectClient, run: FlowRun, other: FlowRun) -> None:
-    client.update_flow_run(run.id, tags=sorted({*run.tags, f"{COVERED_BY_TAG}{other.id}"}))
+    tags = [tag for tag in run.tags if not tag.startswith(COVERED_BY_TAG)]  # of an earlier time, when it waited again
+    client.update_flow_run(run.id, tags=[*tags, f"{COVERED_BY_TAG}{other.id}"])
     message = f"the run {other.name}, which starts later, builds all of it"
     client.set_flow_run_state(run.id, Completed(name=COVERED, message=message))
-    state = client.read_flow_run(other.id).state
-    if state is None or not state.is_scheduled():  # it may have begun before the last request that got `run`
+    if not _still_covers(client, run.id, other.id):
         client.set_flow_run_state(run.id, Scheduled(), force=True)
+
+
+def _still_covers(client: SyncPrefectClient, run: UUID, other: UUID) -> bool:
+    """Whether `other` waits, and builds all of `run`. It may have begun before the last request that got `run`; and the
+    API may have made `run` one of everything until it was ended."""
+    covering, covered = client.read_flow_run(other), client.read_flow_run(run)
+    waits = covering.state is not None and covering.state.is_scheduled()
+    return waits and covers(_selection(covering), _selection(covered))
 
 
 def _order(run: FlowRun) -> tuple[object, ...]:

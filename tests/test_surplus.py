@@ -1,6 +1,6 @@
 """At most one run waits: what is asked for too much is covered by what waits, and nothing that was promised is lost."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -69,17 +69,46 @@ def test_runs_of_tomorrow_retries_and_runs_that_have_begun_are_left_alone(deploy
     ]
 
 
+def meanwhile(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let this happen once it is decided that a run is covered, just before it is."""
+    update = deployment.prefect.update_flow_run
+
+    def update_later(*arguments: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        happens()
+        return update(*arguments, **named)
+
+    monkeypatch.setattr(deployment.prefect, "update_flow_run", update_later)
+
+
 def test_a_run_whose_coverer_began_meanwhile_waits_again(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may have begun before the last request that got the other run."""
     first, second = asked_for(deployment), asked_for(deployment)
-    update = deployment.prefect.update_flow_run
-
-    def begins_meanwhile(*arguments: Any, **named: Any) -> Any:
-        deployment.move(str(first.id), Running())
-        return update(*arguments, **named)
-
-    monkeypatch.setattr(deployment.prefect, "update_flow_run", begins_meanwhile)
+    meanwhile(deployment, monkeypatch, lambda: deployment.move(str(first.id), Running()))
     cover_surplus(deployment.prefect, deployment.id)
     assert states(deployment, first, second) == ["Running", "Scheduled"]
+
+
+def test_a_run_that_the_api_widens_meanwhile_waits_again(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request for everything got it, and the one that covers it builds one table."""
+    first, second = asked_for(deployment, "tmp.v"), asked_for(deployment, "tmp.v")
+    prefect = deployment.prefect
+    meanwhile(deployment, monkeypatch, lambda: prefect.update_flow_run(second.id, parameters={"select": []}))
+    cover_surplus(prefect, deployment.id)
+    assert states(deployment, first, second) == ["Scheduled", "Scheduled"]
+
+
+def test_a_run_that_is_covered_a_second_time_names_the_last_one_only(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (asked_for(deployment, late=late) for late in (2, 3, 1))
+    meanwhile(deployment, monkeypatch, lambda: deployment.move(str(second.id), Running()))
+    cover_surplus(deployment.prefect, deployment.id)  # by the second, which begins
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, first, second, third) == ["Scheduled", "Running", COVERED]
+    named = [tag for tag in deployment.run(str(third.id)).tags if tag.startswith(COVERED_BY_TAG)]
+    assert named == [f"{COVERED_BY_TAG}{first.id}"]

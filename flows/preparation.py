@@ -46,8 +46,8 @@ def ready(settings: Settings, selectors: Iterable[str], who: str, say: Callable[
     res_folder(settings.folder)
     with (
         connect(settings.warehouse_url) as warehouse,
-        cancelled_with(warehouse),
         warehouse.refreshing(who, lambda holder: say(waits_for(holder))),
+        cancelled_with(warehouse),  # before another refresh may begin
     ):
         with remembered(settings.folder):
             prepared = prepare_refresh(settings.folder, selectors, warehouse, project_of(settings.warehouse_url))

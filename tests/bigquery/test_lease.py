@@ -9,10 +9,11 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import pytest
+from google.cloud.bigquery import QueryJobConfig
 
 from tests.bigquery.test_stopping import jobs
 from tests.emulator.fixtures import QUICK
-from tests.emulator.proxy import Proxy, by_seed
+from tests.emulator.proxy import Proxy, Refusal, by_seed
 from tests.processes import Child, child
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.settings import Settings
@@ -98,6 +99,27 @@ def test_the_refresh_of_a_process_that_died_is_taken_over_and_its_jobs_are_ended
         assert len(waited) == 1
 
 
+def test_jobs_that_could_not_be_ended_are_ended_by_the_next_refresh(
+    proxy: Proxy, bigquery_endpoint: str, bigquery_project: str, warehouse: BigQueryWarehouse
+) -> None:
+    with warehouse.refreshing("first", pytest.fail):
+        pass
+    _leave_behind(bigquery_endpoint, bigquery_project)
+    settings, waits = Settings(bigquery_project, endpoint=proxy.url), replace(QUICK, lease=0.3)
+    with BigQueryWarehouse(settings, waits) as second, BigQueryWarehouse(settings, waits) as third:
+        proxy.decide = lambda method, path: Refusal(400, "invalid") if _lists_jobs(method, path) else None
+        with pytest.raises(WarehouseError, match="the tests asked"), second.refreshing("second", lambda _: None):
+            pytest.fail("it has begun beside a job of another")
+        proxy.decide = lambda _method, _path: None
+        with third.refreshing("third", lambda _: None):
+            [job] = jobs(bigquery_endpoint, bigquery_project)
+            assert job["status"]["errorResult"]["reason"] == "stopped"
+
+
+def _lists_jobs(method: str, path: str) -> bool:
+    return method == "GET" and path.partition("?")[0].endswith("/jobs")
+
+
 def test_a_refresh_that_slept_while_another_took_over_publishes_nothing(
     bigquery_url: str, warehouse: BigQueryWarehouse
 ) -> None:
@@ -143,6 +165,13 @@ def _replace_holder(endpoint: str, project: str) -> None:
         table = client.get_table(f"{project}._warehouse.refresh")
         table.description = '{"holder": "another", "token": "x"}'
         client.update_table(table, ["description"])
+
+
+def _leave_behind(endpoint: str, project: str) -> None:
+    """What a refresh leaves that is killed: the lease, and a job that goes on."""
+    _replace_holder(endpoint, project)
+    with BigQueryWarehouse(Settings(project, endpoint=endpoint), QUICK) as other:
+        other._client.query("SELECT 1 AS n /* emulator: hold */", QueryJobConfig(labels={"lease": "x"}))
 
 
 @pytest.mark.parametrize("seed", range(3))

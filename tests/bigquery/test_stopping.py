@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Write
+from tests.emulator.proxy import Proxy, Recorded
 
 AS_A_WORKER_DOES = """
 from prefect.utilities.engine import capture_sigterm
@@ -26,6 +27,17 @@ def jobs(endpoint: str, project: str) -> list[dict[str, Any]]:
         return list(json.load(answer))
 
 
+def is_of_lease(request: Recorded) -> bool:
+    return request.method == "PATCH" and "/tables/refresh" in request.path
+
+
+def cancelled_before_others_may_begin(proxy: Proxy) -> set[str]:
+    """The ids of the jobs that were cancelled before the lease was given back, which is the last that is written."""
+    lease = [at for at, request in enumerate(proxy.recorded) if is_of_lease(request)]
+    cancels = [request.path for request in proxy.recorded[: lease[-1]] if "/cancel" in request.path]
+    return {path.partition("/cancel")[0].rpartition("/")[2] for path in cancels}
+
+
 @pytest.mark.parametrize(
     ("command", "how"),
     [
@@ -38,7 +50,7 @@ def jobs(endpoint: str, project: str) -> list[dict[str, Any]]:
 )
 def test_stopping_the_process_cancels_its_jobs(
     write: Write,
-    bigquery_url: str,
+    proxy: Proxy,
     bigquery_endpoint: str,
     bigquery_project: str,
     prefect_server: str,
@@ -55,7 +67,11 @@ def test_stopping_the_process_cancels_its_jobs(
     process = subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,
-        env={**os.environ, "WAREHOUSE_URL": bigquery_url, "PREFECT_API_URL": prefect_server},
+        env={
+            **os.environ,
+            "WAREHOUSE_URL": f"bigquery://{bigquery_project}?endpoint={proxy.url}",
+            "PREFECT_API_URL": prefect_server,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -70,6 +86,7 @@ def test_stopping_the_process_cancels_its_jobs(
     left = jobs(bigquery_endpoint, bigquery_project)
     assert [job["status"]["state"] for job in left] == ["DONE"] * wanted
     assert {job["status"]["errorResult"]["reason"] for job in left} == {"stopped"}
+    assert cancelled_before_others_may_begin(proxy) == {job["jobReference"]["jobId"] for job in left}
     flow_runs = {job["configuration"]["labels"].get("flow_run") for job in left}
     assert (None in flow_runs) == ("build" in command)
     if "flows.cli" in command:

@@ -52,13 +52,15 @@ class Lease:
         over = threading.Event()
         thread = threading.Thread(target=self._keep, args=[over], name="lease", daemon=True)
         thread.start()
+        left = last.text  # until they have ended, the lease is that of who left jobs behind
         try:
             self._end_jobs_of(last)
+            left = ""
             yield
         finally:
             over.set()
             thread.join(self._waits.cancel)  # it may be within a request to a service that is away
-            self._give_back()
+            self._give_back(left)
 
     def check(self) -> None:
         """Raises WarehouseError unless the lease is ours, and will be for long enough to start a job."""
@@ -113,10 +115,10 @@ class Lease:
             self._written_at = began
             return True
 
-    def _give_back(self) -> None:
+    def _give_back(self, left: str) -> None:
         if not self._lost:
             with suppress(*GOOGLE_ERRORS):  # else the next one waits for a term
-                self._replace(None)
+                self._replace(left or None)
 
     def _replace(self, text: str | None) -> None:
         """Set the description, if the table is as it was read. Raises PreconditionFailed."""
@@ -164,8 +166,9 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What the table says: who holds the lease, and by which token. Both empty: nobody."""
+    """What the table says, in its words: who holds the lease, and by which token. All empty: nobody."""
 
+    text: str = ""
     holder: str = ""
     token: str = ""
 
@@ -174,7 +177,7 @@ def _written(text: str | None) -> _Written:
     """The table's description, read; what somebody else has put there is nobody's."""
     try:
         found = json.loads(text or "{}")
-        return _Written(str(found["holder"]), str(found["token"]))
+        return _Written(text or "", str(found["holder"]), str(found["token"]))
     except (ValueError, KeyError, TypeError):
         return _Written()
 

@@ -10,7 +10,7 @@ from flows.problems import sql_problem
 from flows.scripts import Script
 from pipeline.outcomes import Failure, State
 from warehouse.engine import BuildContext, Built, Warehouse
-from warehouse.errors import Cancelled, NotAllowed, OverBudget, SqlError, Transient, WarehouseError
+from warehouse.errors import Cancelled, NotAllowed, OverBudget, SqlError, Transient, Unavailable, WarehouseError
 from warehouse.names import TableName
 
 logger = logging.getLogger(__name__)
@@ -106,6 +106,7 @@ _FAILURES: dict[type[Exception], Failure] = {
     OverBudget: Failure.OVER_BUDGET,
     NotAllowed: Failure.NOT_ALLOWED,
     Transient: Failure.UNAVAILABLE,
+    Unavailable: Failure.UNAVAILABLE,
     Cancelled: Failure.CANCELLED,
 }
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
     from prefect.client.schemas.objects import State as PrefectState
 
-_OPEN = [StateType.RUNNING, StateType.PENDING]
+_OPEN = ["Running", "Retrying", "Pending"]  # not NotReady, which is Pending for good, and of which there may be many
 _BROKEN_OFF = [StateType.CRASHED, StateType.CANCELLED]
 _RECORDED_WITHIN = 2.0  # seconds; the server stores the states of task runs once a second
 _LOOKS = 10
@@ -46,9 +46,8 @@ def end_tasks_left_open(client: SyncPrefectClient, deployment: UUID) -> None:
 
 
 def _open(client: SyncPrefectClient, of: filters.FlowRunFilter) -> list[TaskRun]:
-    state = filters.TaskRunFilterState(type=filters.TaskRunFilterStateType(any_=_OPEN))
-    found = client.read_task_runs(flow_run_filter=of, task_run_filter=filters.TaskRunFilter(state=state))
-    return [task_run for task_run in found if task_run.state_name != "NotReady"]
+    state = filters.TaskRunFilterState(name=filters.TaskRunFilterStateName(any_=_OPEN))
+    return client.read_task_runs(flow_run_filter=of, task_run_filter=filters.TaskRunFilter(state=state))
 
 
 def _end(client: SyncPrefectClient, task_runs: list[TaskRun], *, is_cancelled: bool) -> None:

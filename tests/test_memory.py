@@ -1,5 +1,6 @@
 """warehouse.memory: what was read once is not read again, and what is remembered is what reading would find."""
 
+import fcntl
 import json
 import subprocess
 import sys
@@ -150,6 +151,23 @@ def test_a_process_that_was_killed_while_it_wrote_leaves_nothing_that_piles_up(p
     with one.kept_in(path):
         assert one.recall("names", "SELECT 1") == 1
     assert not draft.exists()
+
+
+def test_a_process_that_comes_too_late_with_its_draft_leaves_the_file_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its opening of the draft and its lock another process makes the draft the file."""
+    one, draft, lock = Memory(""), path.with_name(f"{path.name}.draft"), fcntl.flock
+
+    def lock_later(*arguments: int) -> None:
+        draft.write_text("of the other")
+        draft.replace(path)
+        lock(*arguments)
+
+    with one.kept_in(path):
+        one.note("names", "SELECT 1", 1)
+        monkeypatch.setattr(fcntl, "flock", lambda file, how: lock_later(file.fileno(), how))
+    assert path.read_text() == "of the other"
 
 
 def test_a_place_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ the code that made them changes: a note says what reading the text would say.
 
 import fcntl
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -118,6 +119,8 @@ def _write(path: Path, made_by: str, notes: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(draft.stat(), os.fstat(file.fileno())):
+                return  # another process has made it the file since it was opened
             file.truncate(0)
             json.dump({"made_by": made_by, "notes": notes}, file)
             file.flush()

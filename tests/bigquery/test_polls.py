@@ -14,7 +14,7 @@ from tests.emulator.proxy import Fault, Proxy, Refusal, is_poll
 from warehouse.bigquery import BigQueryWarehouse, jobs
 from warehouse.bigquery.settings import Settings
 from warehouse.engine import Append, BuildContext
-from warehouse.errors import InvalidRow, OutcomeUnknown, Transient, WarehouseError
+from warehouse.errors import InvalidRow, NotAllowed, OutcomeUnknown, Transient, WarehouseError
 from warehouse.googlesql import parse_script
 from warehouse.names import TableName
 from warehouse.query import parse_query
@@ -149,3 +149,11 @@ def test_a_request_that_is_refused_as_too_large_is_sent_once(warehouse: BigQuery
     with pytest.raises(Transient, match="takes no request of this size"):
         warehouse.append(NUMBERS, [Append([{"n": 1}])])
     assert len([request for request in proxy.recorded if request.method == "POST"]) == 1
+
+
+def test_a_job_that_is_refused_is_looked_for_once(warehouse: BigQueryWarehouse, proxy: Proxy) -> None:
+    """Somebody without the right to start jobs waits for that message."""
+    proxy.decide = lambda _method, path: Refusal(403, "accessDenied") if "/jobs" in path else None
+    with pytest.raises(NotAllowed):
+        warehouse.append(NUMBERS, [Append([{"n": 1}])])
+    assert [request.method for request in proxy.recorded if "/jobs" in request.path] == ["POST", "GET"]

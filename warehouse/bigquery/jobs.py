@@ -151,9 +151,10 @@ class Jobs:
             return self._sent_all_the_same(job_id, error)
 
     def _sent_all_the_same(self, job_id: str, error: Exception) -> bigquery.QueryJob:
-        """The job, if it was started although sending it ended in an error."""
+        """The job, if it was started although sending it ended in an error: an earlier try may have been carried out,
+        and its answer lost. That is unlikely after a refusal, so one look at it decides."""
         try:
-            return self._get(job_id, self._retry_search)
+            return self._get(job_id, self.retry if refused(error) else self._retry_search)
         except NotFound:
             raise translated(error) from error
         except GOOGLE_ERRORS as unknown:

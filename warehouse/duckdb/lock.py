@@ -20,14 +20,14 @@ class Lock:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            taken = _is_at(self._path, descriptor)
+            if _is_at(self._path, descriptor):
+                self._descriptor = descriptor
         except BlockingIOError:
-            taken = False
-        if taken:
-            self._descriptor = descriptor
-        else:
-            os.close(descriptor)
-        return taken
+            pass
+        finally:
+            if self._descriptor != descriptor:
+                os.close(descriptor)
+        return self._descriptor == descriptor
 
     def release(self) -> None:
         """Let go of it, if it was taken. A process that is being forked may share the descriptor: so unlock, too."""

@@ -74,6 +74,39 @@ def test_what_describes_tables_is_no_table_that_is_read(view: str) -> None:
     assert parse_query(f"SELECT 1 AS x FROM {view}").names == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "column", "reason", "hint"),
+    [
+        ("SELECT 1 AS ‘x’", 13, "(left single quotation mark) is not SQL here", "write '"),
+        ("SELECT “a” AS x", 8, "(left double quotation mark) is not SQL here", 'write "'),
+        ("SELECT 3 – 1 AS x", 10, "(en dash) is not SQL here", "write -"),
+        ("SELECT 1 AS café", 16, "(latin small letter e with acute) is not SQL here", "back-ticks"),
+        ("SELECT 1 AS a\u200b", 14, "(zero width space) is not SQL here", "take it out"),
+        (
+            "SELECT id FROM tmp.select",
+            20,
+            "syntax error at 'select': Expected table name",
+            "needs back-ticks, `select`",
+        ),
+        ("SELECT id FROM {{ source }}", 16, "syntax error at '{': Expected table name", "templates are not filled in"),
+        ("SELECT id FROM raw.t WHERE d = @day", 32, "there is no value for the parameter @day", "write the value"),
+        ("/* a view */ CREATE VIEW v AS SELECT 1", 14, "the script is not a query but a CREATE", "write one SELECT"),
+    ],
+)
+def test_what_people_write_by_mistake_is_named(text: str, column: int, reason: str, hint: str) -> None:
+    error = refusal(text)
+    assert reason in error.reason
+    assert hint in error.hint
+    assert "Token" not in str(error)
+    assert error.place is not None
+    assert (error.place.line, error.place.column) == (1, column)
+
+
+@pytest.mark.parametrize("text", ["SELECT 'é – “x”' AS `café`, r'‘' AS x -- – é", "SELECT @@time_zone AS x"])
+def test_strings_quoted_names_and_comments_hold_what_they_like(text: str) -> None:
+    assert reads(text) == []
+
+
 def test_a_path_of_three_names_into_a_row_is_no_table() -> None:
     assert reads("SELECT i FROM tmp.a AS p, p.details.images AS i") == ["tmp.a"]
 

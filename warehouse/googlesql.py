@@ -95,15 +95,23 @@ def query_tree(text: str) -> exp.Query:
             hint="write one SELECT; the table is made from it",
             place=_place_of_part(text, 0),
         )
-    if "@" in text and (parameter := tree.find(exp.Parameter)) is not None:
-        written = f"@{parameter.name}"
+    if "@" in text:
+        _check_parameters(tree, text)
+    return tree
+
+
+def _check_parameters(tree: exp.Query, text: str) -> None:
+    """Raises SqlError for `@day`; `@@time_zone`, a variable of BigQuery's, is a parameter of a parameter to sqlglot."""
+    for node in tree.find_all(exp.Parameter):
+        if isinstance(node.this, exp.Parameter) or isinstance(node.parent, exp.Parameter):
+            continue
+        written = f"@{node.name}"
         start = text.find(written)
         raise SqlError(
             f"there is no value for the parameter {written}",
             hint="a refresh hands none on: write the value",
             place=place_at(text, start, start + len(written) - 1) if start >= 0 else None,
         )
-    return tree
 
 
 def _parse(text: str) -> list[exp.Expr]:

@@ -145,6 +145,7 @@ PATHS = [
     Bad("/schema", 405, "method-not-allowed"),
     Bad("/metrics", 405, "method-not-allowed"),
     Bad("/run/1", 404, "unknown-run", method="GET"),
+    Bad("/run?select=", 422, "invalid-selection"),
     Bad("/run?select=variants", 422, "invalid-selection"),
     Bad("/run?select=+tmp.variants", 422, "invalid-selection"),
     Bad("/run?select=tmp.variants;x", 422, "invalid-selection"),

@@ -49,6 +49,29 @@ def test_the_exit_code_tells_errors_from_warnings(
     assert main(["check", *arguments]) == main(["check", *arguments, "--json"]) == code
 
 
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT id FROM `raw.orders` WHERE _PARTITIONDATE = '2024-01-01'", "has no pseudo-column _PARTITIONDATE"),
+        ("SELECT `my-shop.helpers.clean`(id) AS id FROM `raw.orders`", "has no functions that somebody made"),
+        ("SELECT id FROM `others.tmp.a`, `my-shop.shared.days`", "has no tables of another project (my-shop)"),
+    ],
+)
+def test_what_only_bigquery_has_is_a_warning(
+    write: Write, sql: str, message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", "bigquery://others")
+    write({**GOOD, "res/tmp/c.sql": sql, "res/dependencies.toml": '[tmp]\nc = ["tmp.a"]\n[final]\nb = ["tmp.a"]\n'})
+    assert main(["check"]) == 0
+    assert f"the embedded engine {message}" in capsys.readouterr().out
+
+
+def test_wildcard_tables_are_refused_by_name(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({**GOOD, "res/tmp/c.sql": "SELECT id FROM `raw.orders_*`"})
+    assert main(["check"]) == 2
+    assert "tmp.c reads raw.orders_*: wildcard tables are not supported" in capsys.readouterr().out
+
+
 def test_json_says_the_same(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     write({**GOOD, **ERROR, "res/final/c.sql": "SELECT * FROM `final.b`"})
     main(["check", "--json"])

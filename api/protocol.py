@@ -1,5 +1,5 @@
 """HTTP as uvicorn reads it with httptools, with limits that it has none for: bytes and seconds of a head, seconds of a
-body and of an answer, connections, requests in a row. What is refused here is told as a problem too."""
+body and of an answer, connections, requests in a row. What is refused here is answered with a problem too."""
 
 import asyncio
 import logging

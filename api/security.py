@@ -1,4 +1,4 @@
-"""API_TOKEN: where it is set, whoever posts must send it. https://www.rfc-editor.org/rfc/rfc6750"""
+"""API_TOKEN: where it is set, whoever posts or asks for a run must send it. https://www.rfc-editor.org/rfc/rfc6750"""
 
 import hmac
 from typing import Any

@@ -49,7 +49,8 @@ class Lineage:
             return dict.fromkeys(self._names.get(table, ()), NOTHING)
         if table not in self._found:
             for needed in self._order.only([*self._order.upstream(table), table]).order:  # no call in a call in a call
-                self._found.setdefault(needed, self._of_script(self._scripts[needed]))
+                if needed not in self._found:
+                    self._found[needed] = self._of_script(self._scripts[needed])
         return self._found[table]
 
     @cached_property

@@ -115,10 +115,10 @@ class Doer:
             else:
                 self._site.kill(action.how)
             self._site.sleep(action.seconds)
-            for name in sorted(names, key=lambda name: name != "server"):
+            for name in names:
                 self._site.start(name)
-                if name == "server":
-                    wait_until_answers(f"{self._prefect.url}/health")
+            if "server" in names:
+                wait_until_answers(f"{self._prefect.url}/health")
 
     def _kill_one_that_refreshes(self, action: Action) -> None:
         """Kill a process that refreshes, as soon as there is one; then it may be at anything."""

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -138,6 +139,7 @@ def test_a_refresh_that_slept_and_was_not_replaced_goes_on(bigquery_url: str) ->
     with refresh(bigquery_url, "sleeper", 0.3) as sleeper:
         pid = int(sleeper.hear())
         os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.9)  # three terms go by: there is nothing to look at
         os.kill(pid, signal.SIGCONT)
         sleeper.tell("SELECT 1 AS n")
         assert sleeper.hear() == "1"

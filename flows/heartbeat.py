@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectNotFound, PrefectException
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Running
 
@@ -25,6 +26,7 @@ from flows.stale_runs import HEARTBEAT, SECONDS_BETWEEN_HEARTBEATS
 from flows.surplus import cover_surplus
 from pipeline.contract import LOST, SILENT
 
+LAST_WORDS_SECONDS = 10.0
 logger = logging.getLogger(__name__)
 
 
@@ -44,6 +46,7 @@ def heartbeats() -> Iterator[None]:
         yield
     finally:
         over.set()
+        thread.join(LAST_WORDS_SECONDS)  # what it is about to say of this run or another comes before the run's end
 
 
 def _beat(run: FlowRun, over: threading.Event) -> None:
@@ -57,8 +60,10 @@ def _beat(run: FlowRun, over: threading.Event) -> None:
                     if run.deployment_id:
                         cover_surplus(client, run.deployment_id)
                         end_tasks_left_open(client, run.deployment_id)
-            except Exception as error:  # the server is away: it is asked again
+            except (httpx.HTTPError, PrefectException) as error:  # the server is away: it is asked again
                 logger.debug("Prefect's server could not be asked: %s", error)
+            except Exception:
+                logger.exception("what Prefect's server has on record could not be looked at")
             if over.wait(SECONDS_BETWEEN_HEARTBEATS):
                 return
 

@@ -6,9 +6,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Cancelling, Crashed, Pending, Running, Scheduled
 
+from flows import heartbeat
 from flows.heartbeat import say_alive
 from pipeline.contract import LOST, SILENT
 from tests.api.prefect_parts import Deployment, deployed
@@ -70,3 +72,21 @@ def test_a_run_that_is_ending_by_itself_is_left_alone(deployment: Deployment, ru
     deployment.move(str(run.id), Cancelled())
     say_alive(deployment.prefect, run, over)
     assert signals == []
+
+
+def test_what_is_being_said_when_the_run_ends_is_said_before_its_end(
+    run: FlowRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said later, it would have the run go on for ever, or leave half of what concerns another run undone."""
+    looks, said = threading.Event(), []
+
+    def looks_and_says(client: SyncPrefectClient, run: FlowRun, over: threading.Event) -> None:
+        looks.set()
+        assert over.wait(60)
+        said.append(client.read_flow_run(run.id).id)
+
+    monkeypatch.setattr(heartbeat, "this_flow_run", lambda: run)
+    monkeypatch.setattr(heartbeat, "say_alive", looks_and_says)
+    with heartbeat.heartbeats():
+        assert looks.wait(60)
+    assert said == [run.id]

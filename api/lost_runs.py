@@ -1,19 +1,24 @@
-"""Runs that were handed to a worker and never began: scheduled again, since the API has promised that they start.
+"""Runs that died without a word: the API has promised that runs start, and a dead one that seems to go on keeps the
+next one waiting.
 
-Their worker died, or their process was killed before the flow began. An automation on Prefect's server sees to the
-first sooner. But it goes by events, and a server that is killed loses those that it has not dealt with: so the API
-looks at the records, too.
+A run that was handed to a worker and did not begin, or was killed before it began, is scheduled again. One that runs
+and is not heard of is Silent. Automations on Prefect's server see to most of this sooner. But they go by events, and a
+server that is killed loses those that it has not dealt with: so the API looks at the records, too. The record of a run
+that lives is updated every 10 s.
 """
 
 import asyncio
 import logging
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from api.prefect_client import Prefect
 from api.problems import Problem
 from api.runs import DOUBT, Runs
-from pipeline.contract import LOST, Names
+from pipeline.contract import LOST, SILENT, Names
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
 
 SECONDS_BETWEEN_LOOKS = 30.0
+LONGEST_SILENCE = 90.0
+DIED = f"not heard of for {LONGEST_SILENCE:g} s: the process or its machine died, unless the run says that it lives"
 START_OF_A_PROCESS = timedelta(minutes=2)
 START_OF_A_CONTAINER = timedelta(minutes=15)  # an image is fetched first
 LOOKS_BACK = timedelta(hours=6)  # so that a run that is killed at each beginning does not begin for ever
@@ -32,15 +39,54 @@ logger = logging.getLogger("api.runs")
 
 async def look_for_lost_runs(prefect: Prefect, runs: Runs) -> None:
     """Look again and again, until cancelled. While Prefect cannot be reached, nothing is lost: it is asked later."""
+    silence = Silence()
     while True:
         await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
         try:
             async with prefect.client() as client:
-                await schedule_lost_runs(client, await runs.deployment(client), datetime.now(UTC))
+                deployment = await runs.deployment(client)
+                await schedule_lost_runs(client, deployment, datetime.now(UTC))
+                await end_silent_runs(client, deployment, silence, time.monotonic())
         except Problem as problem:
             logger.debug("lost runs could not be looked for: %s", problem.detail)
+            silence = Silence()  # while the server is away, nobody can be heard of
         except Exception:
             logger.exception("lost runs could not be looked for")
+
+
+class Silence:
+    """Which runs are not heard of, by this process's own clock: it stands still while the machine sleeps."""
+
+    def __init__(self) -> None:
+        self._heard: dict[UUID, tuple[object, float]] = {}
+
+    def of(self, runs: "Sequence[FlowRun]", now: float) -> "list[FlowRun]":
+        """Those of the runs under way whose records have stayed the same for too long, at the monotonic time `now`."""
+        before = self._heard
+        self._heard = {run.id: (run.updated, now) for run in runs}
+        for run in runs:
+            if run.id in before and before[run.id][0] == run.updated:
+                self._heard[run.id] = before[run.id]
+        return [run for run in runs if now - self._heard[run.id][1] > LONGEST_SILENCE]
+
+
+async def end_silent_runs(
+    client: "PrefectClient", deployment: "DeploymentResponse", silence: Silence, now: float
+) -> None:
+    """End the runs of the deployment's flow, in terminals too, that have been silent for too long at the time `now`."""
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Crashed
+
+    under_way = await client.read_flow_runs(
+        flow_filter=filters.FlowFilter(id=filters.FlowFilterId(any_=[deployment.flow_id])),
+        flow_run_filter=filters.FlowRunFilter(
+            state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[StateType.RUNNING]))
+        ),
+    )
+    for run in silence.of(under_way, now):
+        logger.warning("run %s: %s", run.id, DIED)
+        await client.set_flow_run_state(run.id, Crashed(name=SILENT, message=DIED))
 
 
 async def schedule_lost_runs(client: "PrefectClient", deployment: "DeploymentResponse", now: datetime) -> None:

@@ -56,6 +56,13 @@ def test_a_run_that_goes_on_or_is_being_cancelled_is_left_alone(
     assert (deployment.run(str(run.id)).state_name, signals) == (state.name, [])
 
 
+def test_the_record_of_a_run_that_lives_is_updated(deployment: Deployment, run: FlowRun) -> None:
+    deployment.move(str(run.id), Running())
+    before = deployment.run(str(run.id)).updated
+    say_alive(deployment.prefect, run, threading.Event())
+    assert deployment.run(str(run.id)).updated != before
+
+
 def test_a_run_that_somebody_has_ended_or_deleted_stops(
     deployment: Deployment, run: FlowRun, signals: list[int]
 ) -> None:

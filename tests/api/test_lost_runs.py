@@ -1,16 +1,24 @@
-"""A run that was promised and that no worker begins is scheduled again, against a real Prefect server."""
+"""Runs that die without a word are found by looking, against a real Prefect server."""
 
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Pending, Running
 
-from api.lost_runs import KILLED, START_OF_A_CONTAINER, schedule_lost_runs
+from api.lost_runs import (
+    KILLED,
+    LONGEST_SILENCE,
+    START_OF_A_CONTAINER,
+    Silence,
+    end_silent_runs,
+    schedule_lost_runs,
+)
 from api.runs import DOUBT
-from pipeline.contract import LOST
+from pipeline.contract import LOST, SILENT
 from tests.api.prefect_parts import Deployment, deployed
 
 
@@ -29,6 +37,16 @@ def look(deployment: Deployment, later: timedelta) -> None:
             await schedule_lost_runs(client, found, datetime.now(UTC) + later)
 
     asyncio.run(schedule())
+
+
+def listen(deployment: Deployment, silence: Silence, now: float) -> None:
+    """Look for silent runs as the API does at some time."""
+
+    async def end() -> None:
+        async with get_client() as client:
+            await end_silent_runs(client, await client.read_deployment(deployment.id), silence, now)
+
+    asyncio.run(end())
 
 
 def state_of(deployment: Deployment, run: str) -> str:
@@ -71,6 +89,18 @@ def test_a_run_that_cannot_begin_and_one_that_is_killed_later_are_left_alone(dep
     deployment.move(killed, Crashed(message=f"{KILLED[0]}9. Out of memory"))
     look(deployment, timedelta(seconds=1))
     assert state_of(deployment, wrong) == state_of(deployment, killed) == "Crashed"
+
+
+def test_a_run_that_is_not_heard_of_is_ended_and_one_that_is_goes_on(deployment: Deployment) -> None:
+    heard, silent = (str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id) for _ in range(2))
+    for run in (heard, silent):
+        deployment.move(run, Running())
+    silence = Silence()
+    for moment in (0.0, LONGEST_SILENCE, LONGEST_SILENCE + 1):
+        deployment.prefect.update_flow_run(UUID(heard))
+        listen(deployment, silence, moment)
+    assert state_of(deployment, heard) == "Running"
+    assert state_of(deployment, silent) == SILENT
 
 
 def test_a_run_that_has_begun_is_left_alone(deployment: Deployment) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from api.openapi_types import answer_schema, body_schema, example, query_schema
 from api.paths import table_path
 from api.problems import KINDS, MEDIA_TYPE
+from api.refreshes import SELECTOR
 from api.settings import Settings
 from pipeline.outcomes import Failure, State
 from warehouse.types import Column, has_values
@@ -254,7 +255,7 @@ def _request_id_parameter() -> Json:
 
 
 def _select_parameter() -> Json:
-    schema = {"type": "array", "items": {"type": "string", "pattern": SELECTOR}}
+    schema = {"type": "array", "items": {"type": "string", "pattern": f"^{SELECTOR.pattern}$"}}
     return {"name": "select", "in": "query", "required": False, "schema": schema, "example": ["tmp.variants+"]}
 
 
@@ -272,6 +273,3 @@ def _json_answer(schema: Json) -> Json:
 
 def _text(media_type: str) -> Json:
     return {"200": {"description": "", "headers": REQUEST_ID, "content": {media_type: {"schema": {"type": "string"}}}}}
-
-
-SELECTOR = r"^\+?[A-Za-z_][A-Za-z0-9_-]*\.([A-Za-z_][A-Za-z0-9_-]*|\*)\+?$"

@@ -68,7 +68,7 @@ def server_command(url: str) -> list[str]:
     """The command that starts a server which answers at `url`. It asks no question and switches no profile, both of
     which Prefect does on a terminal. Raises NoServer if `url` is not one of this machine."""
     parts = urlsplit(url)
-    if parts.hostname not in {"127.0.0.1", "localhost", "::1"} or not parts.port or parts.path != "/api":
+    if not _is_local(url) or not parts.hostname or not parts.port or parts.path != "/api":
         raise NoServer(f"no Prefect server answers at {url}, where Prefect's settings say it is")
     words = ["--no-prompt", "server", "start", "--host", parts.hostname, "--port", str(parts.port)]
     return [sys.executable, "-m", "prefect", *words]

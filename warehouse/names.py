@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+OWN_DATASET = "_warehouse"
+"""The dataset of this project's own tables. BigQuery hides datasets whose name begins with an underscore:
+https://cloud.google.com/bigquery/docs/datasets#dataset-naming"""
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class TableName:

@@ -15,12 +15,12 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.keys import bucket
-from warehouse.bigquery.names import OWN_DATASET, keys_table
+from warehouse.bigquery.names import keys_table
 from warehouse.bigquery.settings import Settings
 from warehouse.engine import Append, Outcome
 from warehouse.errors import NotAllowed, Transient
 from warehouse.googlesql import parse_script
-from warehouse.names import TableName
+from warehouse.names import OWN_DATASET, TableName
 
 POSTS = TableName("raw", "posts")
 KEYS = f"{OWN_DATASET}.{keys_table(POSTS)}"

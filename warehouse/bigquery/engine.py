@@ -25,7 +25,7 @@ from warehouse.bigquery.settings import Settings, Waits
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
 from warehouse.exclusive import holder
-from warehouse.names import TableName
+from warehouse.names import OWN_DATASET, TableName
 from warehouse.query import Query, Statement
 from warehouse.types import Column
 
@@ -85,11 +85,11 @@ class BigQueryWarehouse:
     def create_own_dataset(self) -> None:
         """Create the dataset of this project's own tables, if it does not exist yet."""
         with google_errors():
-            self._create_dataset(names.OWN_DATASET)
+            self._create_dataset(OWN_DATASET)
 
     @contextmanager
     def refreshing(self, who: str, waits: Callable[[str], None]) -> Iterator[None]:
-        table = self._reference(names.OWN_DATASET).table(TABLE)
+        table = self._reference(OWN_DATASET).table(TABLE)
         self._lease = Lease(self._jobs, self._waits, table, self._make_lease)
         try:
             with self._lease.held(holder(who), waits):
@@ -243,7 +243,7 @@ class BigQueryWarehouse:
     def _make_lease(self) -> None:
         self.create_own_dataset()
         self._client.create_table(
-            bigquery.Table(self._reference(names.OWN_DATASET).table(TABLE)), exists_ok=True, **self._patience
+            bigquery.Table(self._reference(OWN_DATASET).table(TABLE)), exists_ok=True, **self._patience
         )
 
     def _create_dataset(self, name: str) -> None:

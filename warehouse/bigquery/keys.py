@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from warehouse.bigquery.names import OWN_DATASET, keys_table
+from warehouse.bigquery.names import keys_table
 from warehouse.bigquery.schema import quoted
 from warehouse.bigquery.written import Written
 from warehouse.errors import TableNotFound, Transient, WarehouseError
-from warehouse.names import TableName
+from warehouse.names import OWN_DATASET, TableName
 
 DAYS_KEPT = 30
 _DAY = 86_400.0

@@ -6,10 +6,6 @@ from collections.abc import Mapping
 
 from warehouse.names import TableName
 
-OWN_DATASET = "_warehouse"
-"""The dataset of this project's own tables. BigQuery hides datasets whose name begins with an underscore:
-https://cloud.google.com/bigquery/docs/datasets#dataset-naming"""
-
 
 def build_name(run: str, table: TableName) -> str:
     """What the jobs that build the table in this run are called, before their number."""

@@ -10,13 +10,12 @@ from warehouse.duckdb.translate.text import quoted, table_sql
 from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.engine import Append, Outcome, Row
 from warehouse.errors import InvalidRow
-from warehouse.names import TableName
+from warehouse.names import OWN_DATASET, TableName
 from warehouse.outcomes import outcome
 from warehouse.types import Column, has_values
 
 KEYS_KEPT = "30 days"
-KEYS_SCHEMA = "_warehouse"
-_KEYS = f"{KEYS_SCHEMA}.append_keys"
+_KEYS = f"{OWN_DATASET}.append_keys"
 _ROWS_FAULT = (
     duckdb.ConstraintException,
     duckdb.ConversionException,
@@ -92,7 +91,7 @@ def _note(cursor: duckdb.DuckDBPyConnection, table: TableName, new: Mapping[str,
 
 
 def _create_keys(cursor: duckdb.DuckDBPyConnection) -> None:
-    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {KEYS_SCHEMA}")
+    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
     cursor.execute(
         f"CREATE TABLE IF NOT EXISTS {_KEYS} (table_name VARCHAR, key VARCHAR, fingerprint VARCHAR,"
         " stored_at TIMESTAMP WITH TIME ZONE, PRIMARY KEY (table_name, key))"

@@ -3,10 +3,10 @@
 import duckdb
 
 from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type
-from warehouse.names import TableName
+from warehouse.names import OWN_DATASET, TableName
 from warehouse.types import Column, SqlType, parse_type
 
-_TYPES = "_warehouse.column_types"
+_TYPES = f"{OWN_DATASET}.column_types"
 
 Declared = dict[TableName, dict[str, SqlType]]
 """By table and column name, only where a declared type says more than DuckDB's."""
@@ -32,7 +32,7 @@ def keep_declared(
     if not kept and table not in declared:
         return
     declared[table] = kept
-    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {_TYPES.partition('.')[0]}")
+    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
     cursor.execute(
         f"CREATE TABLE IF NOT EXISTS {_TYPES} (dataset VARCHAR, table_name VARCHAR, column_name VARCHAR, type VARCHAR)"
     )

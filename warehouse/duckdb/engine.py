@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 import duckdb
 import tenacity
 
-from warehouse.duckdb.append import KEYS_SCHEMA, append_rows
+from warehouse.duckdb.append import append_rows
 from warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
 from warehouse.duckdb.faults import faults_of, reason
 from warehouse.duckdb.file import DuckDBFile
@@ -18,13 +18,13 @@ from warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql
 from warehouse.duckdb.translations import translations
 from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
-from warehouse.names import TableName
+from warehouse.names import OWN_DATASET, TableName
 from warehouse.patience import deadline
 from warehouse.query import Query, Statement
 from warehouse.types import Column
 
 T = TypeVar("T")
-_TAKEN = frozenset({"information_schema", "pg_catalog", KEYS_SCHEMA})
+_TAKEN = frozenset({"information_schema", "pg_catalog", OWN_DATASET})
 
 
 class DuckDBWarehouse:

@@ -6,7 +6,8 @@ builds all of is Covered. That is a state of the type Completed; a tag names the
 with when it is asked for the other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -18,14 +19,22 @@ from prefect.types import DateTime
 from pipeline.contract import COVERED, COVERED_BY_TAG, covers
 
 _MOST = 200
+_AT_ONCE = 40  # each takes five requests, and the next sign of life of the run that does this waits for them
 
 
 def cover_surplus(client: SyncPrefectClient, deployment: UUID) -> None:
-    """Of the deployment's runs that are due and wait, end those that another one builds all of."""
+    """Of the deployment's runs that are due and wait, end those that another one builds all of; some of them, when they
+    are many."""
+    for run, other in islice(_surplus(_waiting(client, deployment)), _AT_ONCE):
+        _cover(client, run, other)
+
+
+def _surplus(waiting: Iterable[FlowRun]) -> Iterator[tuple[FlowRun, FlowRun]]:
+    """Each run that an earlier one builds all of, and that one."""
     kept: list[FlowRun] = []
-    for run in _waiting(client, deployment):
+    for run in waiting:
         if other := next((other for other in kept if covers(_selection(other), _selection(run))), None):
-            _cover(client, run, other)
+            yield run, other
         else:
             kept.append(run)
 

@@ -8,6 +8,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Pending, Running, Scheduled
 
+from flows import surplus
 from flows.surplus import cover_surplus
 from pipeline.contract import COVERED, COVERED_BY_TAG
 from tests.api.prefect_parts import Deployment, deployed
@@ -36,6 +37,18 @@ def test_of_runs_that_wait_the_first_is_kept_and_the_others_name_it(deployment: 
     cover_surplus(deployment.prefect, deployment.id)
     assert states(deployment, first, second, third) == ["Scheduled", COVERED, COVERED]
     assert f"{COVERED_BY_TAG}{first.id}" in deployment.run(str(third.id)).tags
+
+
+def test_what_is_too_much_at_once_is_covered_the_next_time(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that does this has to say in between that it is alive."""
+    monkeypatch.setattr(surplus, "_AT_ONCE", 1)
+    first, second, third = (asked_for(deployment, late=late) for late in (3, 2, 1))
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, first, second, third) == ["Scheduled", COVERED, "Scheduled"]
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, first, second, third) == ["Scheduled", COVERED, COVERED]
 
 
 def test_a_run_covers_what_it_builds_and_no_more(deployment: Deployment) -> None:

@@ -30,7 +30,8 @@ LONGEST_SILENCE = 90.0
 DIED = f"not heard of for {LONGEST_SILENCE:g} s: the process or its machine died, unless the run says that it lives"
 START_OF_A_PROCESS = timedelta(minutes=2)
 START_OF_A_CONTAINER = timedelta(minutes=15)  # an image is fetched first
-LOOKS_BACK = timedelta(hours=6)  # so that a run that is killed at each beginning does not begin for ever
+LOOKS_BACK = timedelta(hours=6)
+MOST_BEGINNINGS = 5  # of a run that is killed each time before it begins: there is no memory for it, say
 # As a worker says it of a container and of a process; the number that follows is a signal's.
 KILLED = ("Flow run infrastructure exited with non-zero status code -", "Process exited with status code: -")
 WHY = "it was handed to a worker and did not begin: scheduled again"
@@ -108,9 +109,17 @@ async def schedule_lost_runs(client: "PrefectClient", deployment: "DeploymentRes
         ),
         sort=FlowRunSort.ID_DESC,
     ):
-        if run.run_count == 0 and _is_lost(run, now, patience):
+        if run.run_count == 0 and _is_lost(run, now, patience) and not await _is_given_up(client, run):
             logger.warning("run %s: %s", run.id, WHY)
             await client.set_flow_run_state(run.id, Scheduled(message=WHY))
+
+
+async def _is_given_up(client: "PrefectClient", run: "FlowRun") -> bool:
+    """Whether the run has been killed, and scheduled again, as often as is worth it."""
+    if run.state is None or not run.state.is_crashed() or run.state.name == LOST:
+        return False
+    states = await client.read_flow_run_states(run.id)
+    return sum(state.message == WHY for state in states) >= MOST_BEGINNINGS
 
 
 def _is_lost(run: "FlowRun", now: datetime, patience: timedelta) -> bool:

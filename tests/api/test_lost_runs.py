@@ -12,6 +12,7 @@ from prefect.states import Crashed, Pending, Running
 from api.lost_runs import (
     KILLED,
     LONGEST_SILENCE,
+    MOST_BEGINNINGS,
     START_OF_A_CONTAINER,
     Silence,
     end_silent_runs,
@@ -71,6 +72,16 @@ def test_a_run_that_is_killed_before_it_begins_is_scheduled_again(deployment: De
     deployment.move(run, Crashed(message=f"{killed}9. Out of memory"))
     look(deployment, timedelta(seconds=1))
     assert state_of(deployment, run) == "Scheduled"
+
+
+def test_a_run_that_is_killed_each_time_is_given_up_in_the_end(deployment: Deployment) -> None:
+    run = str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id)
+    for _ in range(MOST_BEGINNINGS + 1):
+        assert state_of(deployment, run) == "Scheduled"
+        deployment.move(run, Pending())
+        deployment.move(run, Crashed(message=f"{KILLED[0]}9. Out of memory"))
+        look(deployment, timedelta(seconds=1))
+    assert state_of(deployment, run) == "Crashed"
 
 
 def test_a_run_that_the_server_calls_lost_and_does_not_schedule_is_scheduled_again(deployment: Deployment) -> None:

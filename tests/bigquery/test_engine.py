@@ -54,6 +54,11 @@ def started_jobs(proxy: Proxy) -> list[str]:
     return [job["jobReference"]["jobId"] for job in jobs]
 
 
+def test_nobody_elses_tables_go_into_the_dataset_of_our_own(warehouse: BigQueryWarehouse) -> None:
+    with pytest.raises(WarehouseError, match="give yours another name"):
+        warehouse.create_datasets(["raw", "_warehouse"])
+
+
 def test_tables_are_listed_and_a_missing_dataset_has_none(warehouse: BigQueryWarehouse) -> None:
     assert warehouse.tables("raw") == [NUMBERS]
     assert warehouse.tables("nowhere") == []

@@ -76,6 +76,9 @@ class BigQueryWarehouse:
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
         """Also the dataset of this project's own tables, for an account that may: who needs it finds out later."""
+        datasets = list(datasets)
+        if OWN_DATASET in map(str.casefold, datasets):
+            raise WarehouseError(f"the dataset {OWN_DATASET} is this tool's own: give yours another name")
         for dataset in datasets:
             with google_errors():
                 self._create_dataset(dataset)

@@ -141,12 +141,17 @@ class DuckDBFile:
     def _close_if_unused(self) -> None:
         if self._connection is not None and not self._cursors:
             try:
-                while self._spare:
-                    self._spare.pop().close()
+                self._close_spare()
                 self._hold.release()
             finally:
                 self._connection, self._yielding = None, False
                 self._changed.notify_all()
+
+    def _close_spare(self) -> None:
+        """One that cannot be closed must not keep the file open, and its lock taken, for ever."""
+        while self._spare:
+            with suppress(duckdb.Error):
+                self._spare.pop().close()
 
     def _release_if_done(self) -> None:
         """Let go of everything, once closed and no longer in use."""

@@ -188,14 +188,18 @@ def test_a_key_gets_one_run_from_two_apis_at_the_same_instant(
     api: Served, deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """While a worker takes up what waits, so that the two see different runs."""
-    keys = [f"key-{number}" for number in range(24)]
+    keys = [f"key-{number}" for number in range(12)]
     with (
         api_over(raw_tables(tmp_path_factory.mktemp("w") / "w.duckdb"), deployment=deployment.name) as other,
-        ThreadPoolExecutor(16) as threads,
+        ThreadPoolExecutor(8) as threads,
     ):
 
         def of_key(which: Served, key: str) -> str:
-            return str(ask(which, Idempotency_Key=key)["id"])
+            """As a client does: one that is told to come back later, since Prefect has much to do, asks again."""
+            while (answer := which.client.post("/run", headers={"Idempotency-Key": key})).status_code == 503:
+                time.sleep(int(answer.headers["retry-after"]))
+            assert answer.status_code == 202, answer.text
+            return str(answer.json()["id"])
 
         asked = {(key, each): threads.submit(of_key, each, key) for key in keys for each in (api, other)}
         while not all(answer.done() for answer in asked.values()):

@@ -56,8 +56,8 @@ def rows(installed: Installation, table: str) -> list[tuple[object, ...]]:
 def test_an_operators_day(installed: Installation) -> None:
     _a_failed_run_is_told_and_its_retry_builds_the_rest(installed)
     installed.start("api", "api")
-    waiting = _a_cancelled_run_stops_and_leaves_its_tables(installed)
-    _a_killed_process_leaves_its_place_to_the_next_run(installed, waiting)
+    _a_cancelled_run_stops_and_leaves_its_tables(installed)
+    _a_killed_process_leaves_its_place_to_the_next_run(installed)
 
 
 def _a_failed_run_is_told_and_its_retry_builds_the_rest(installed: Installation) -> None:
@@ -87,11 +87,10 @@ def _a_failed_run_is_told_and_its_retry_builds_the_rest(installed: Installation)
     assert rows(installed, "final.end") == [(1, 7)]
 
 
-def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> UUID:
+def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> None:
     installed.write({"res/tmp/second.sql": ENDLESS})
     run = _id_in(installed.run("prefect", "deployment", "run", NAMES.deployment, "-p", 'select=["tmp.second+"]'))
     installed.until_building(run, "tmp.second")
-    waiting = installed.post_run()
     installed.client.set_flow_run_state(run, Cancelling())
     cancelled = installed.ended(run)
     assert cancelled.state is not None
@@ -99,10 +98,10 @@ def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> UUI
     assert "tmp.first" not in installed.task_states(run), "it was not selected"
     wait_for(lambda: not OPEN & set(installed.task_states(run).values()))
     assert rows(installed, "tmp.second") == [(1, 7)], "the old table stands, whole"
-    return waiting
 
 
-def _a_killed_process_leaves_its_place_to_the_next_run(installed: Installation, run: UUID) -> None:
+def _a_killed_process_leaves_its_place_to_the_next_run(installed: Installation) -> None:
+    run = installed.post_run()
     installed.until_building(run, "tmp.second")
     installed.write({"res/tmp/second.sql": RIGHT.replace("7", "8")})
     waiting = installed.post_run()

@@ -30,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     runs.one_refresh_builds_at_a_time,
     runs.every_run_ends,
     runs.only_killed_runs_are_crashed,
+    runs.killed_runs_end_soon,
     runs.only_cancelled_runs_are_cancelled,
     runs.failures_have_a_cause,
     runs.at_most_one_run_waits,

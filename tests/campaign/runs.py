@@ -11,6 +11,8 @@ TOLERANCE = 0.05
 """Seconds by which the times of two processes may differ."""
 CHANCE_SECONDS = 20.0
 """How long a run may take to look at those that wait, on a busy machine."""
+DEAD_SECONDS = 240.0
+"""How long a run may seem to go on whose process was killed: it is heard of every 10 s, and 90 s are too long."""
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 CAUSES = ("broken", "full", "held", "stopped")
 """What may make a refresh fail: a broken script, a full disk, the file held by another, a process that was stopped."""
@@ -67,6 +69,17 @@ def only_killed_runs_are_crashed(history: History) -> Iterator[str]:
             yield f"{_run_shown(run)} was marked Crashed, and nobody killed it"
 
 
+def killed_runs_end_soon(history: History) -> Iterator[str]:
+    """A run whose process was killed ends, so that the next one may begin; time without a server does not count."""
+    runs = {run.facts["id"]: run for run in history.note("run")}
+    for kill in history.note("kill"):
+        for run in [runs[name] for name in kill.facts["runs"] if name in runs]:
+            end = run.facts["end"] or float("inf")
+            away = sum(it.overlap(kill.at, end) for kind in ("away", "stopped") for it in history.span(kind))
+            if run.facts["attempts"] and end - kill.at - away > DEAD_SECONDS:
+                yield f"{_run_shown(run)} was killed at {kill.at:.3f}, and seemed to go on"
+
+
 def only_cancelled_runs_are_cancelled(history: History) -> Iterator[str]:
     """A run ends Cancelled only if somebody cancels it, or another run does its work."""
     cancelled = {note.facts["run"] for note in history.note("cancel")}
@@ -78,7 +91,7 @@ def only_cancelled_runs_are_cancelled(history: History) -> Iterator[str]:
 def failures_have_a_cause(history: History) -> Iterator[str]:
     """A refresh fails only if a script is broken or something is in its way."""
     for run in history.note("run"):
-        begin, end = run.facts["start"] or run.facts["created"], run.facts["end"] or float("inf")
+        begin, end = _begin(history, run), run.facts["end"] or float("inf")
         if run.facts["type"] == "FAILED" and not _caused(history, CAUSES, begin, end):
             yield f"{_run_shown(run)} failed without a cause"
     for command in history.span("command"):
@@ -161,6 +174,13 @@ def _building(history: History) -> Iterator[tuple[float, float, str]]:
             tasks[name].append((min(command.facts["built"]), max(command.facts["built"])))
     for name, times in tasks.items():
         yield min(begin for begin, _ in times), max(end for _, end in times), name
+
+
+def _begin(history: History, run: Note) -> float:
+    """When a run began to read scripts: in a terminal, before Prefect heard of it."""
+    begin = float(run.facts["start"] or run.facts["created"])
+    commands = [] if run.facts["deployment"] else history.overlapping("command", begin, begin)
+    return min([begin, *(it.begin for it in commands if it.facts["words"].startswith("run"))])
 
 
 def _killed(history: History, run: Note) -> bool:

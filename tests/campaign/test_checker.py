@@ -160,6 +160,10 @@ def a_living_run_is_crashed(lines: list[Line]) -> None:
     find(lines, "kill")["runs"] = ["another"]
 
 
+def a_dead_run_seems_to_go_on(lines: list[Line]) -> None:
+    find(lines, "run", id="killed")["end"] = 600
+
+
 def a_run_is_cancelled_by_nobody(lines: list[Line]) -> None:
     find(lines, "cancel")["run"] = "another"
 
@@ -242,6 +246,7 @@ SPOILT: dict[str, list[Spoil]] = {
     "one_refresh_builds_at_a_time": [two_build_at_once],
     "every_run_ends": [a_run_goes_on_for_ever],
     "only_killed_runs_are_crashed": [a_living_run_is_crashed],
+    "killed_runs_end_soon": [a_dead_run_seems_to_go_on],
     "only_cancelled_runs_are_cancelled": [a_run_is_cancelled_by_nobody],
     "failures_have_a_cause": [a_run_fails_without_a_cause, a_command_fails_without_a_cause],
     "at_most_one_run_waits": [runs_pile_up],

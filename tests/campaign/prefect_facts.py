@@ -48,6 +48,11 @@ class PrefectFacts:
         body = {"flow_runs": {"state": {"type": {"any_": list(states)}}}} if states else {}
         return list(self._pages("/flow_runs/filter", body))
 
+    def begun(self, run: str) -> str | None:
+        """When a run first ran. Its `start_time` may also be the moment at which it crashed before it did."""
+        states = self._get(f"/flow_run_states/?flow_run_id={run}")
+        return min((state["timestamp"] for state in states if state["type"] == "RUNNING"), default=None)
+
     def tasks(self) -> list[dict[str, Any]]:
         """All task runs."""
         return list(self._pages("/task_runs/filter", {}))

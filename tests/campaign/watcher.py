@@ -71,7 +71,7 @@ def note_runs(prefect: PrefectFacts, recorder: Recorder) -> None:
             type=run["state_type"],
             message=(run["state"] or {}).get("message"),
             created=moment(run["created"]),
-            start=moment(run["start_time"]),
+            start=moment(prefect.begun(run["id"])),
             end=moment(run["end_time"]),
             deployment=run["deployment_id"],
             select=run["parameters"].get("select") or [],

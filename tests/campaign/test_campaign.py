@@ -17,7 +17,7 @@ def test_a_short_campaign_breaks_no_rule(tmp_path: Path) -> None:
     history = tmp_path / "history.jsonl"
     site = tmp_path / "site"
     site.mkdir()
-    Campaign(site, history, Settings(SEED, 8.0, SHORT, clients=3, client_pause=0.2, askers=1, asker_pause=4.0)).run()
+    Campaign(site, history, Settings(SEED, 6.0, SHORT, clients=3, client_pause=0.2, askers=1, asker_pause=4.0)).run()
     with history.open(encoding="utf-8") as lines:
         told = read(lines)
     assert violations(told) == {}, f"seed {SEED}, history {history}"

@@ -1,7 +1,7 @@
 """What is the same on every answer, and the answers that are made without Litestar."""
 
 import json
-import uuid
+import random
 from collections.abc import Iterable
 
 from api.problems import MEDIA_TYPE, Problem, request_id
@@ -17,7 +17,7 @@ EVERY = [
 
 def new_id() -> str:
     """An id for a request that brings none."""
-    return uuid.uuid4().hex
+    return f"{random.getrandbits(128):032x}"
 
 
 def message_of(problem: Problem) -> tuple[Headers, bytes]:

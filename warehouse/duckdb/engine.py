@@ -101,7 +101,7 @@ class DuckDBWarehouse:
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         return self._in_transaction(
-            lambda cursor: append_rows(cursor, table, _columns(cursor, table, self._declared), appends)
+            lambda cursor: append_rows(cursor, table, self._known_columns(cursor, table), appends)
         )
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:

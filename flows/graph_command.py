@@ -52,7 +52,7 @@ def _columns(project: Project, name: str) -> Iterator[str]:
 
 
 def _origins(lineage: Lineage, column: ColumnName) -> Iterator[str]:
-    """The lines below a column's; what a column that was told before comes from is not told again."""
+    """The lines below a column's. Where a column comes from is shown once, at its first line."""
     told: set[ColumnName] = set()
     waiting = _branches(lineage, column, "")
     while waiting:

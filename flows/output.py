@@ -32,7 +32,7 @@ def shown(graph: Graph) -> Iterator[Report]:
 
 
 def _harmless(report: Report) -> Report:
-    """The same report, whose faults are told but do not decide over the table that it is told of."""
+    """The same report. A fault of it is shown, and does not fail the table that it reports."""
 
     def tell(run: TableRun) -> None:
         try:

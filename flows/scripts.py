@@ -85,7 +85,7 @@ def _broken_links(res: Path) -> Iterator[Problem]:
     """Folders of scripts that are not there: without a word their tables would not be built any more."""
     for path in listed(res):
         if path.is_symlink() and not path.exists():
-            yield Problem(path, None, "this link leads nowhere", "mend it, or take it away")
+            yield Problem(path, None, "this link leads nowhere", "fix it, or delete it")
 
 
 def _misplaced(path: Path) -> Problem:

@@ -195,7 +195,7 @@ def test_a_key_gets_one_run_from_two_apis_at_the_same_instant(
     ):
 
         def of_key(which: Served, key: str) -> str:
-            """As a client does: one that is told to come back later, since Prefect has much to do, asks again."""
+            """As a client does: after a 503, since Prefect has much to do, it asks again."""
             while (answer := which.client.post("/run", headers={"Idempotency-Key": key})).status_code == 503:
                 time.sleep(int(answer.headers["retry-after"]))
             assert answer.status_code == 202, answer.text

@@ -207,7 +207,7 @@ def small_disk(folder: Path, recorder: Recorder) -> Iterator[Path | None]:
 
 
 def free_ports(seed: int, count: int) -> list[int]:
-    """Ports that nobody listens on, and that no connection gets by chance: who was killed shall have its own again."""
+    """Ports that nobody listens on, and that no connection gets by chance: a killed process gets its own again."""
     chosen: list[int] = []
     numbers = random.Random(f"{seed} {os.getpid()}")
     while len(chosen) < count:

@@ -34,7 +34,7 @@ WORKDIR /app
 RUN groupadd --gid 10001 refresh \
     && useradd --uid 10001 --gid refresh --create-home refresh \
     && install --directory --owner=refresh --group=refresh /data /home/refresh/.prefect \
-    && printf '#!/bin/sh\nexec python -m flows.cli "$@"\n' > /usr/local/bin/refresh \
+    && printf '#!/bin/sh\nexec python -m commands.main "$@"\n' > /usr/local/bin/refresh \
     && chmod 755 /usr/local/bin/refresh
 COPY --from=dependencies /app/.venv .venv
 COPY pyproject.toml prefect.toml prefect.yaml ./
@@ -43,6 +43,7 @@ COPY res res
 COPY warehouse warehouse
 COPY pipeline pipeline
 COPY flows flows
+COPY commands commands
 COPY api api
 USER 10001
 EXPOSE 8080

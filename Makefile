@@ -27,14 +27,14 @@ build: $(READY) ## the same without Prefect, for the quick loop
 	@$(BIN)/refresh build
 
 server: $(READY) ## start a Prefect server in the background, if none answers
-	@$(BIN)/python -m flows.server
+	@$(BIN)/refresh server
 
 serve: $(READY) ## Prefect's server, a worker and the API on this machine, until Ctrl-C
 	@$(BIN)/refresh init
-	@$(BIN)/python -m flows.serve
+	@$(BIN)/refresh serve
 
 stop: ## end what was started in the background
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m flows.stop; else echo "nothing to stop"; fi
+	@if [ -x $(BIN)/refresh ]; then $(BIN)/refresh stop; else echo "nothing to stop"; fi
 
 test: $(READY) ## run the tests
 	@$(BIN)/pytest -q -n 2 -m "not slow"
@@ -87,7 +87,7 @@ deploy: $(READY) server ## create or update Prefect's work pools, deployments an
 	@$(BIN)/refresh deploy
 
 worker: $(READY) server ## run what the deployments ask for, on this machine, until Ctrl-C
-	@$(BIN)/python -m flows.serve worker
+	@$(BIN)/refresh worker
 
 doctor: $(READY) ## say what is set up, what is missing, and how to mend it
 	@$(BIN)/refresh doctor

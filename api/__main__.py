@@ -6,11 +6,11 @@ import sys
 from pydantic import ValidationError
 
 from api.app import create_app
-from api.server import server
+from api.middleware.server import server
 from api.settings import Settings
 from pipeline.contract import ProjectNameError
+from warehouse import connect
 from warehouse.errors import WarehouseError
-from warehouse.url import connect
 
 
 def main() -> None:

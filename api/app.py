@@ -15,20 +15,22 @@ from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from api import refreshes, service, tables
-from api.access import Access
-from api.batcher import Batcher
-from api.catalogue import Catalogue
-from api.gate import Gate
-from api.incoming import Reader
-from api.intake import Intake
-from api.lost_runs import look_for_lost_runs
+from api import service
+from api.middleware.access import Access
+from api.middleware.gate import Gate
+from api.middleware.intake import Intake
 from api.paths import RESERVED
-from api.prefect_client import Prefect
 from api.problems import answer_problem
-from api.runs import Runs
+from api.runs import routes as refreshes
+from api.runs.lost import look_for_lost_runs
+from api.runs.prefect_client import Prefect
+from api.runs.requests import Runs
 from api.settings import Settings
-from warehouse.engine import Warehouse
+from api.tables import routes as tables
+from api.tables.batcher import Batcher
+from api.tables.catalogue import Catalogue
+from api.tables.incoming import Reader
+from warehouse import Warehouse
 from warehouse.errors import WarehouseError
 
 THREADS = 32  # for calls of the warehouse, which wait for locks and networks

@@ -9,11 +9,11 @@ from typing import Any
 from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 
-from api.catalogue import Cache, Catalogue
-from api.openapi import document
+from api.openapi.document import document
 from api.problems import Problem, problem_of, retry_after
-from api.runs import Runs
+from api.runs.requests import Runs
 from api.settings import Settings
+from api.tables.catalogue import Cache, Catalogue
 
 LONGEST_CHECK = 10.0
 READY_SECONDS = 1.0

@@ -6,9 +6,9 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.clients import Proxies, parse_proxies
+from api.middleware.clients import Proxies, parse_proxies
 from pipeline.contract import names_of
-from warehouse.url import DEFAULT_URL
+from warehouse import DEFAULT_URL
 
 ORIGIN = re.compile(r"https?://[^/\s@]+")
 
@@ -17,8 +17,8 @@ class Settings(BaseSettings):
     """`token` empty: both POSTs, and what became of a run, are public. `rate_limit` is requests per second and client,
     0 for none.
 
-    `trusted_proxies` are addresses and networks with commas between, or `*`: see api.clients. `allowed_origins` are
-    sites such as https://shop.example.com, with commas between.
+    `trusted_proxies` are addresses and networks with commas between, or `*`: see api.middleware.clients.
+    `allowed_origins` are sites such as https://shop.example.com, with commas between.
 
     Reading them raises ValidationError, and ProjectNameError where `deployment` needs the project's name.
     """

@@ -15,10 +15,9 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flows.build_command import run_here
-from flows.execution import Execution, ignore
-from flows.graph import Graph
-from warehouse.engine import Built
+from pipeline.execution import Execution, ignore, run_here
+from pipeline.project.graph import Graph
+from warehouse import Built
 from warehouse.names import TableName
 
 Seconds = Mapping[TableName, float]

@@ -25,7 +25,7 @@ import httpx
 
 from benchmarks.prefect_server import PROJECT
 
-REFRESHES = "from flows.cli import main\nwhile main(['build']) == 0: pass"
+REFRESHES = "from commands.main import main\nwhile main(['build']) == 0: pass"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def api(folder: Path) -> Iterator[str]:
     for name in ("res", "db_init"):
         shutil.copytree(PROJECT / name, folder / name)
     subprocess.run(
-        [sys.executable, "-m", "flows.cli", "init"],
+        [sys.executable, "-m", "commands.main", "init"],
         cwd=folder,
         env=_environment(),
         check=True,

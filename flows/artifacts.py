@@ -6,10 +6,10 @@ import socket
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flows.execution import TableRun
-from flows.graph import Graph
 from pipeline.contract import REQUEST_TAG
+from pipeline.execution import TableRun
 from pipeline.outcomes import State
+from pipeline.project.graph import Graph
 from warehouse.names import TableName
 
 if TYPE_CHECKING:

@@ -18,21 +18,21 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.artifacts import GRAPH_KEY, facts, graph_markdown, table_rows
-from flows.execution import BuildFailed, Execution, Report, builder, ignore
-from flows.graph import Graph
 from flows.heartbeat import heartbeats
 from flows.notify import tell_of_failure
 from flows.open_tasks import end_open_tasks
-from flows.preparation import Ready, cancelled_with, ready
-from flows.problems import Refused
+from flows.patches.task_events import send_in_batches
 from flows.records import completed_tables, patiently, this_flow_run, wait_until_recorded
-from flows.schedule import Schedule, run_in_parallel
-from flows.select import SelectionError
-from flows.settings import Settings, read_settings
-from flows.task_events import send_in_batches
-from flows.version import scripts_version
 from pipeline.contract import ARTIFACT, names_of
-from warehouse.engine import BuildContext
+from pipeline.execution import BuildFailed, Execution, Report, builder, ignore
+from pipeline.project.graph import Graph
+from pipeline.project.problems import Refused
+from pipeline.project.selectors import SelectionError
+from pipeline.refresh import Ready, cancelled_with, ready
+from pipeline.schedule import Schedule, run_in_parallel
+from pipeline.settings import Settings, read_settings
+from pipeline.version import scripts_version
+from warehouse import BuildContext
 from warehouse.errors import WarehouseError
 from warehouse.names import TableName
 

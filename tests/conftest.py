@@ -159,6 +159,6 @@ def _answers(url: str) -> bool:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """What the comparison of both engines came to."""
-    from tests.googlesql.summary import report
+    from tests.warehouse.googlesql.summary import report
 
     report(terminalreporter)

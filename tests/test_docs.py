@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import main
+from commands.main import main
 from tests.conftest import ROOT
+from warehouse import connect
 from warehouse.names import TableName
-from warehouse.url import connect
 
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "deploy/README.md"]
 

@@ -1,1 +1,180 @@
-"""Where SQL runs: one protocol, two engines. Knows nothing of Prefect, HTTP or res/."""
+"""Where SQL runs: one protocol, implemented by DuckDB and BigQuery, and `connect(url)`, which chooses between them.
+
+Knows nothing of Prefect, HTTP or res/. An engine is imported when its URL is connected to: BigQuery's client takes a
+second.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Protocol, Self
+from urllib.parse import SplitResult, urlsplit
+
+from warehouse.errors import WarehouseError
+from warehouse.names import TableName
+from warehouse.sql.query import Query, Statement
+from warehouse.types import Column
+
+DEFAULT_URL = "duckdb:///.data/warehouse.duckdb"
+_PROJECT = "?project="
+
+Row = Mapping[str, Any]
+"""Values by column name: int, float, Decimal, bool, str, bytes, date, time; DATETIME is a naive datetime, TIMESTAMP an
+aware one, JSON its text, INTERVAL and GEOGRAPHY the text that CAST reads, ARRAY a list, STRUCT a dict, NULL None. A
+column left out has its default value, NULL if it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What building a table took. Bytes, cost and link are None where the engine has none (DuckDB)."""
+
+    rows: int
+    seconds: float
+    bytes_processed: int | None = None
+    bytes_billed: int | None = None
+    slot_milliseconds: int | None = None
+    cache_hit: bool | None = None
+    job_link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """Who builds: the same `run` and `attempt` of a table is the same job, however often it is asked for."""
+
+    run: str
+    attempt: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """What a query would do: the columns of its result, and the bytes that it would read (None: the engine has no such
+    figure). `estimate` says that a table it reads does not exist yet, so that the bytes are a lower bound."""
+
+    columns: tuple[Column, ...]
+    bytes_processed: int | None = None
+    estimate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Rows to store, all or none. With a `key`, they are stored once however often they are sent in 30 days;
+    `fingerprint` tells the same request from another one with that key."""
+
+    rows: Sequence[Row]
+    key: str | None = None
+    fingerprint: str = ""
+
+
+class Outcome(Enum):
+    """What became of an Append."""
+
+    STORED = "stored"
+    REPLAYED = "replayed"  # the same key and fingerprint: stored before
+    KEY_REUSED = "key reused"  # the same key with another fingerprint: nothing stored
+
+
+class Warehouse(Protocol):
+    """Where tables live and SQL runs. Safe to use from several threads; every method may raise WarehouseError."""
+
+    @property
+    def plans_at_once(self) -> int:
+        """How many plans are best made at the same time, by as many threads."""
+
+    def tables(self, dataset: str) -> list[TableName]:
+        """The dataset's tables, sorted; none if the dataset does not exist."""
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        """The table's columns, in order. Raises TableNotFound."""
+
+    def row_count(self, table: TableName) -> int:
+        """How many rows the table has. Raises TableNotFound."""
+
+    def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
+        """Up to `limit` rows, in no promised order, for people to look at. Raises TableNotFound."""
+
+    def create_datasets(self, datasets: Iterable[str]) -> None:
+        """Create the datasets that do not exist yet."""
+
+    def refreshing(self, who: str, waits: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Inside the block no other refresh of this warehouse is, on whatever machine; one that is under way is waited
+        for. `who` tells others whose this one is; `waits` is called with whose it is that is waited for. A refresh that
+        loses its right, since it was not heard of, gets a WarehouseError from `build`, and its work is cancelled."""
+
+    def run_script(self, statements: Sequence[Statement]) -> None:
+        """Run statements (CREATE TABLE, INSERT, …) one after the other, in one transaction where the engine can."""
+
+    def build(self, table: TableName, query: Query, context: BuildContext) -> Built:
+        """Replace the table by the query's result, at once: readers see the old table or the new one."""
+
+    def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
+        """Store rows durably, one outcome per Append. Raises InvalidRow, and then nothing of this call is stored."""
+
+    def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        """What the query would do, without running it. `stand_ins` are the columns of tables that do not exist yet,
+        or will have other columns by then. Raises SqlError."""
+
+    def __enter__(self) -> Self:
+        """The warehouse itself, closed at the end of the `with` block."""
+
+    def __exit__(self, *error: object) -> None:
+        """Close."""
+
+    def cancel(self) -> None:
+        """Stop all work that this object has started; the threads that wait for it get Cancelled."""
+
+    def close(self) -> None:
+        """Release what is held (connections, files). The object is not used again."""
+
+
+def connect(url: str) -> Warehouse:
+    """The warehouse at `url`, `duckdb:///path/to/file` or `bigquery://PROJECT?location=…`; nothing is opened yet.
+
+    After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root. Raises
+    WarehouseError for a URL that names no warehouse.
+    """
+    scheme = _split(url).scheme
+    if scheme == "duckdb":
+        from warehouse.duckdb.engine import DuckDBWarehouse
+
+        return DuckDBWarehouse(_duckdb_path(url))
+    if scheme == "bigquery":
+        from warehouse.bigquery import open_bigquery
+
+        return open_bigquery(url)
+    raise _wrong(url, "write duckdb:///path/to/file or bigquery://PROJECT?location=…")
+
+
+def _duckdb_path(url: str) -> Path:
+    prefix = "duckdb:///"
+    name = url.partition(_PROJECT)[0]
+    path = name.removeprefix(prefix)
+    if not url.startswith(prefix) or not path or "\0" in path:
+        raise _wrong(url, "write duckdb:///path/to/file")
+    if path.startswith("~"):
+        raise _wrong(url, "~ has no meaning in it; write duckdb:////home/you/path/to/file")
+    if path.startswith(":memory:"):
+        raise _wrong(url, "what is in memory is lost between two commands; write duckdb:///path/to/file")
+    if path.endswith("/") or Path(path).is_dir():
+        raise _wrong(url, f"that is a folder; write {prefix}{path.rstrip('/')}/warehouse.duckdb")
+    return Path(path)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise _wrong(url, str(error)) from error
+
+
+def _wrong(url: str, way: str) -> WarehouseError:
+    return WarehouseError(f"WAREHOUSE_URL is {url!r}: {way}")
+
+
+def project_of(url: str) -> str:
+    """The project whose tables scripts may name with it, `PROJECT.tmp.a` for `tmp.a`: BigQuery's, or that of
+    `duckdb:///path/to/file?project=PROJECT`; "" where the URL names none."""
+    parts = _split(url)
+    return parts.netloc if parts.scheme == "bigquery" else url.partition(_PROJECT)[2]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from warehouse.engine import Append, Outcome
+from warehouse import Append, Outcome
 
 
 def outcome(append: Append, known: Mapping[str, str], new: dict[str, str]) -> Outcome:

@@ -73,13 +73,13 @@ def parse_type(text: str) -> SqlType:
     """Read a GoogleSQL type as printed by `str(SqlType)`. Raises ValueError."""
     if text in SCALARS:
         return SqlType(text)  # most are, and need no parser
-    from warehouse.type_syntax import read_type
+    from warehouse.sql.type_syntax import read_type
 
     return read_type(text)
 
 
 def _field_text(field: Column) -> str:
-    from warehouse.type_syntax import field_name
+    from warehouse.sql.type_syntax import field_name
 
     named = f"{field_name(field.name)} {field.type}" if field.name else str(field.type)
     return f"{named} NOT NULL" if field.required else named

@@ -13,12 +13,11 @@ import pytest
 from litestar.types import ASGIApp
 
 from api.app import create_app
-from api.server import server
+from api.middleware.server import server
 from api.settings import Settings
-from warehouse.engine import Warehouse
-from warehouse.googlesql import parse_script
+from warehouse import Warehouse, connect
 from warehouse.names import TableName
-from warehouse.url import connect
+from warehouse.sql.parser import parse_script
 
 TABLES = """
 CREATE TABLE raw.products (id INT64, name STRING, category_id INT64, external_id INT64, type STRING);

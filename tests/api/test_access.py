@@ -13,8 +13,8 @@ import pytest
 from pydantic import ValidationError
 
 from api.__main__ import main
-from api.gate import MAX_CLIENTS, RateLimit
-from api.runs import Runs
+from api.middleware.gate import MAX_CLIENTS, RateLimit
+from api.runs.requests import Runs
 from api.settings import Settings
 from tests.api.conftest import Served, api_over, raw_tables, until
 
@@ -35,7 +35,7 @@ def test_an_unusable_id_is_replaced(api: Served, given: str | bytes) -> None:
 
 
 def test_every_request_is_one_line_of_the_log_without_its_data(api: Served, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "api.access")
+    caplog.set_level(logging.INFO, "api.middleware.access")
     api.client.post("/products?name=secret", headers={"X-Request-ID": "logged"})
     api.client.post("/no%0Anewline?name=secret", headers={"X-Request-ID": "logged"})
 

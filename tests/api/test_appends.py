@@ -16,10 +16,10 @@ import pytest
 from api.app import create_app
 from api.settings import Settings
 from tests.api.conftest import Served, api_over, raw_tables, served, until
+from warehouse import connect
 from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.googlesql import parse_script
 from warehouse.names import TableName
-from warehouse.url import connect
+from warehouse.sql.parser import parse_script
 
 PRODUCTS = TableName("raw", "products")
 
@@ -187,8 +187,8 @@ def test_sixty_four_clients_while_other_processes_use_the_file(tmp_path: Path) -
     takes. Two other processes write to the same file: another API, and one that replaces a table again and again."""
     url = raw_tables(tmp_path / "w.duckdb")
     rebuild = (
-        "import sys; from warehouse.url import connect; from warehouse.query import parse_query;"
-        "from warehouse.names import TableName; from warehouse.engine import BuildContext\n"
+        "import sys; from warehouse import connect; from warehouse.sql.query import parse_query;"
+        "from warehouse.names import TableName; from warehouse import BuildContext\n"
         "warehouse = connect(sys.argv[1]); warehouse.create_datasets(['tmp'])\n"
         "for number in range(10**6):\n"
         "    warehouse.build(TableName('tmp', 'copy'), parse_query('SELECT id FROM raw.products'), BuildContext('r'))\n"

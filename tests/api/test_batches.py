@@ -17,13 +17,13 @@ import duckdb
 import httpx
 import pytest
 
-from api import batcher
 from api.app import create_app
 from api.settings import Settings
+from api.tables import batcher
 from tests.api.conftest import raw_tables, served, until
 from tests.api.wire import connection, request, send
+from warehouse import Append, Outcome
 from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.engine import Append, Outcome
 from warehouse.errors import (
     Cancelled,
     InvalidRow,

@@ -9,11 +9,10 @@ import duckdb
 import pytest
 
 from tests.api.conftest import Served, api_over
-from warehouse.engine import Append
+from warehouse import Append, connect
 from warehouse.errors import InvalidRow, SqlError
-from warehouse.googlesql import parse_script
 from warehouse.names import TableName
-from warehouse.url import connect
+from warehouse.sql.parser import parse_script
 
 LIMITED = TableName("raw", "limited")
 TABLES = """

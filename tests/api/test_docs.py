@@ -14,8 +14,8 @@ from api.settings import Settings
 from tests.api.conftest import Served, api_over
 from tests.api.prefect_parts import deployed
 from tests.conftest import ROOT
-from warehouse.googlesql import parse_script
-from warehouse.url import connect
+from warehouse import connect
+from warehouse.sql.parser import parse_script
 
 PAGE = (ROOT / "docs/api.md").read_text()
 EXAMPLE = re.compile(r"^\$ curl (.+?) # (\d+)\n((?:[ \[{].*\n)+)", re.MULTILINE)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.json_text import MAX_DEPTH, canonical, parse_json
-from api.refusal import Refused
+from api.tables.json_text import MAX_DEPTH, canonical, parse_json
+from api.tables.refusal import Refused
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 JSON = st.recursive(

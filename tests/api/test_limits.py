@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api import incoming, intake, json_size, protocol
-from api.incoming import MANY, READ_AT_ONCE
-from api.intake import Intake
-from api.json_size import size_within
-from api.json_text import Object, canonical, parse_json
+from api.middleware import intake, protocol
+from api.middleware.intake import Intake
 from api.problems import MAX_ERRORS, Problem
+from api.tables import incoming, json_size
+from api.tables.incoming import MANY, READ_AT_ONCE
+from api.tables.json_size import size_within
+from api.tables.json_text import Object, canonical, parse_json
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.wire import Answer, answer_to, connection, request, send
 from warehouse.suggest import MOST_SOUGHT

@@ -9,7 +9,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Pending, Running
 
-from api.lost_runs import (
+from api.runs.lost import (
     KILLED,
     LONGEST_SILENCE,
     MOST_BEGINNINGS,
@@ -18,7 +18,7 @@ from api.lost_runs import (
     end_silent_runs,
     schedule_lost_runs,
 )
-from api.runs import DOUBT
+from api.runs.requests import DOUBT
 from pipeline.contract import LOST, SILENT
 from tests.api.prefect_parts import Deployment, deployed
 

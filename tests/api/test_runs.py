@@ -30,16 +30,16 @@ from prefect.states import (
     to_state_create,
 )
 
-from api.run_keys import run_key
+from api.runs.keys import run_key
 from flows.artifacts import table_rows
-from flows.execution import TableRun
 from flows.surplus import cover_surplus
 from pipeline.contract import COVERED, SILENT
+from pipeline.execution import TableRun
 from pipeline.outcomes import Failure
 from pipeline.outcomes import State as TableState
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.prefect_parts import Deployment, deployed
-from warehouse.engine import Built
+from warehouse import Built
 from warehouse.names import TableName
 
 
@@ -105,7 +105,7 @@ def test_a_run_whose_machine_was_lost_before_it_started_serves_no_further_reques
 ) -> None:
     run = ask(api)
     deployment.move(run["id"], Pending())
-    monkeypatch.setattr("api.runs.LONGEST_START", timedelta(0))  # the server sets a state's time itself
+    monkeypatch.setattr("api.runs.requests.LONGEST_START", timedelta(0))  # the server sets a state's time itself
     assert ask(api)["id"] != run["id"]
 
 
@@ -224,7 +224,7 @@ def test_keys_leave_nothing_on_the_run_and_are_deleted_when_they_are_old(
     with api_over(raw_tables(tmp_path / "w.duckdb"), deployment=deployment.name) as restarted:
         ask(restarted, Idempotency_Key="young")
         assert _variables(deployment) >= names
-    monkeypatch.setattr("api.run_keys.KEPT", timedelta(0))
+    monkeypatch.setattr("api.runs.keys.KEPT", timedelta(0))
     with api_over(raw_tables(tmp_path / "x.duckdb"), deployment=deployment.name) as restarted:
         ask(restarted, Idempotency_Key="new")
     assert not _variables(deployment) & names
@@ -239,8 +239,8 @@ def test_however_many_ask_while_prefect_hangs_each_is_answered_in_its_time(
     keys: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No request waits for the ones before it: 503 comes long before Prefect's client would give one up."""
-    monkeypatch.setattr("api.runs.LONGEST_ASK", 0.5)
-    monkeypatch.setattr("api.prefect_client.CALL_SECONDS", 1000.0)
+    monkeypatch.setattr("api.runs.requests.LONGEST_ASK", 0.5)
+    monkeypatch.setattr("api.runs.prefect_client.CALL_SECONDS", 1000.0)
     with ExitStack() as stack:
         hanging = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"http://127.0.0.1:{hanging.getsockname()[1]}/api"

@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api import access
 from api.app import create_app
+from api.middleware import access
 from api.settings import Settings
 from tests.api.conftest import api_over, raw_tables, served, until
 from tests.conftest import fill

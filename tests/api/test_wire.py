@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from api import intake, protocol
-from api.protocol import HEAD_BYTES, HEADERS, IN_A_ROW, LimitedProtocol
+from api.middleware import intake, protocol
+from api.middleware.protocol import HEAD_BYTES, HEADERS, IN_A_ROW, LimitedProtocol
 from tests.api.conftest import Served, api_over, raw_tables, until
 from tests.api.wire import Answer, answer_on, answer_to, connection, ends, request, send
 

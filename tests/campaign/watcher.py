@@ -13,10 +13,9 @@ from tests.campaign.history import Recorder
 from tests.campaign.prefect_facts import PrefectFacts, seconds
 from tests.campaign.project import SHAPES
 from tests.campaign.site import Site
-from warehouse.engine import Warehouse
+from warehouse import Warehouse, connect
 from warehouse.errors import TableNotFound, WarehouseError
 from warehouse.names import TableName
-from warehouse.url import connect
 
 
 def watch_tables(url: str, recorder: Recorder, seed: int, over: threading.Event, pause: float) -> None:

@@ -165,8 +165,8 @@ def test_the_images_steps_make_an_api_a_worker_and_a_refresh(tmp_path: Path) -> 
     container = Container(tmp_path)
     container.build()
     shell = [value for instruction, value in dockerfile() if instruction == "CMD"][-1]
-    assert "created raw.products" in container.run(["python", "-m", "flows.cli", "init"])
-    assert "8 of 8 tables built" in container.run(["python", "-m", "flows.cli", "build"])
+    assert "created raw.products" in container.run(["python", "-m", "commands.main", "init"])
+    assert "8 of 8 tables built" in container.run(["python", "-m", "commands.main", "build"])
     assert "3." in container.run(["prefect", "--version"])
     assert container.run(["python", "-m", "pipeline.contract"]) == f"{project_name(ROOT, {})}\n"
     assert "process" in container.run(["prefect", "worker", "start", "--help"])

@@ -18,8 +18,8 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import WorkPool
 from prefect.exceptions import ObjectNotFound
 
-from flows.cli import main
-from flows.deploy_command import folder_of
+from commands.main import main
+from flows.deploy import folder_of
 from pipeline.contract import Names
 from tests.conftest import ROOT
 from tests.operation.installation import wait_for
@@ -103,7 +103,7 @@ def test_the_page_leads_through_one_machine_in_its_own_order(tmp_path: Path, cli
     section = PAGE.partition("## One machine")[2].partition("\n## ")[0].replace("warehouse-refresh", names.project)
     commands = re.findall(r"^\$ (.*?)(?: +#.*)?$", section, re.MULTILINE)
     [service] = re.findall(r"^ExecStart=/srv/warehouse/(.* worker .*)$", section, re.MULTILINE)
-    assert "python -m flows.serve worker" in run("make --dry-run worker", folder)
+    assert "refresh worker" in run("make --dry-run worker", folder)
     with started(service, folder):
         assert wait_for(lambda: pool(client, names.local_pool)).type == "process", "made by the worker"
         for command in commands:

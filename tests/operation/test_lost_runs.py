@@ -15,13 +15,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling
 
 from flows import stale_runs
-from flows.deploy_command import save_automation
+from flows.deploy import save_automation
 from flows.stale_runs import automations
 from pipeline.contract import LOST, SILENT
 from tests.conftest import free_port
 from tests.operation.installation import NAMES, Installation, installation, is_up, wait_for
 from tests.operation.test_day import PROJECT, RIGHT
-from warehouse.url import connect
+from warehouse import connect
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Insta
     """An installation without a worker, whose server loses patience sooner."""
     with installation(tmp_path, free_port()) as built:
         built.write({**PROJECT, "res/tmp/second.sql": RIGHT})
-        built.run("flows.cli", "deploy")
+        built.run("commands.main", "deploy")
         for name in ("START_OF_A_PROCESS", "SILENCE"):
             monkeypatch.setattr(stale_runs, name, timedelta(seconds=45))
         for automation in automations(NAMES):

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from google.cloud import bigquery
 
+from warehouse import Append, Outcome
 from warehouse.bigquery.errors import ResourcesExceeded
 from warehouse.bigquery.jobs import Jobs
 from warehouse.bigquery.keys import Keys, bucket, store_sql
 from warehouse.bigquery.parameters import Records
 from warehouse.bigquery.rows import check_row
 from warehouse.bigquery.written import Written, written
-from warehouse.engine import Append, Outcome
 from warehouse.errors import InvalidRow, OutcomeUnknown, SqlError, Transient, WarehouseError
 from warehouse.names import TableName
 from warehouse.outcomes import outcome

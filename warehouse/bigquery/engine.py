@@ -12,6 +12,7 @@ from google.api_core.exceptions import NotFound
 from google.api_core.retry import Retry
 from google.cloud import bigquery
 
+from warehouse import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.bigquery import names, replace
 from warehouse.bigquery.append import Sender, Target
 from warehouse.bigquery.client import open_client, row_access_policies
@@ -22,11 +23,10 @@ from warehouse.bigquery.lease import LABEL, TABLE, Lease
 from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
 from warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse.bigquery.settings import Settings, Waits
-from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
 from warehouse.exclusive import holder
 from warehouse.names import OWN_DATASET, TableName
-from warehouse.query import Query, Statement
+from warehouse.sql.query import Query, Statement
 from warehouse.types import Column
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Patience(TypedDict):
 
 
 class BigQueryWarehouse:
-    """A project's datasets as a warehouse. Implements `warehouse.engine.Warehouse`.
+    """A project's datasets as a warehouse. Implements `warehouse.Warehouse`.
 
     Nothing is opened before the first call, which raises NotAllowed if there are no credentials.
     """

@@ -19,7 +19,7 @@ _AS_TEXT = frozenset({"JSON", "GEOGRAPHY", "INTERVAL"})
 
 class Records:
     """A query parameter that is an ARRAY of STRUCTs, whose fields `f0`, `f1`, … have these types. The values' Python
-    types are those of `warehouse.engine.Row`."""
+    types are those of `warehouse.Row`."""
 
     def __init__(self, name: str, kinds: Sequence[SqlType], rows: Sequence[Sequence[Any]]) -> None:
         self._name, self._kinds, self._rows = name, kinds, rows
@@ -79,7 +79,7 @@ def _value(value: Any, kind: SqlType) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """A scalar as the API reads it; the values' Python types are those of `warehouse.engine.Row`."""
+    """A scalar as the API reads it; the values' Python types are those of `warehouse.Row`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from warehouse.bigquery.schema import quoted, type_sql
 from warehouse.errors import Place
-from warehouse.googlesql import span_of, tables_in
 from warehouse.names import TableName
-from warehouse.query import Query
+from warehouse.sql.parser import span_of, tables_in
+from warehouse.sql.query import Query
 from warehouse.types import Column
 
 

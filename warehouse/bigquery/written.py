@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from warehouse import Row
 from warehouse.bigquery.parameters import stored
 from warehouse.bigquery.schema import quoted
-from warehouse.engine import Row
 from warehouse.types import Column, SqlType
 
 _BOOL = SqlType("BOOL")

@@ -5,10 +5,10 @@ from typing import Any
 
 import duckdb
 
+from warehouse import Append, Outcome, Row
 from warehouse.duckdb.translate.storing import has_limits, stored_value
 from warehouse.duckdb.translate.text import quoted, table_sql
 from warehouse.duckdb.translate.typed import duckdb_type
-from warehouse.engine import Append, Outcome, Row
 from warehouse.errors import InvalidRow
 from warehouse.names import OWN_DATASET, TableName
 from warehouse.outcomes import outcome

@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 import duckdb
 import tenacity
 
+from warehouse import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.duckdb.append import append_rows
 from warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
 from warehouse.duckdb.faults import faults_of, reason
@@ -16,11 +17,10 @@ from warehouse.duckdb.file import DuckDBFile
 from warehouse.duckdb.refreshing import alone_with
 from warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql
 from warehouse.duckdb.translations import translations
-from warehouse.engine import Append, BuildContext, Built, Outcome, QueryPlan
 from warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse.names import OWN_DATASET, TableName
 from warehouse.patience import deadline
-from warehouse.query import Query, Statement
+from warehouse.sql.query import Query, Statement
 from warehouse.types import Column
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ _TAKEN = frozenset({"information_schema", "pg_catalog", OWN_DATASET})
 
 
 class DuckDBWarehouse:
-    """A DuckDB file as a warehouse. Implements `warehouse.engine.Warehouse`.
+    """A DuckDB file as a warehouse. Implements `warehouse.Warehouse`.
 
     `patience` is how many seconds a file that another process holds is waited for.
     """

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from warehouse.errors import TableNotFound
 from warehouse.names import TableName
-from warehouse.query import Query
+from warehouse.sql.query import Query
 from warehouse.types import Column
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type
 from warehouse.errors import SqlError, TableNotFound
-from warehouse.memory import memory
 from warehouse.names import TableName
-from warehouse.query import Query
+from warehouse.sql.cache import memory
+from warehouse.sql.query import Query
 from warehouse.types import Column, has_values, parse_type
 
 Columns = Callable[[TableName], tuple[Column, ...]]

@@ -10,7 +10,7 @@ from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse.errors import UnsupportedSql
-from warehouse.googlesql import place_at
+from warehouse.sql.parser import place_at
 
 _BIGQUERY = BigQuery()
 Tokens = list[Token]

@@ -16,8 +16,8 @@ from warehouse.duckdb.translate.syntax import place_of, unsupported, wrong
 from warehouse.duckdb.translate.text import quoted, table_sql
 from warehouse.duckdb.translate.typed import INT64, Typed, plain
 from warehouse.errors import SqlError, TableNotFound
-from warehouse.googlesql import is_metadata
 from warehouse.names import TableName
+from warehouse.sql.parser import is_metadata
 from warehouse.types import Column
 
 

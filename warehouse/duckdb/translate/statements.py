@@ -16,7 +16,7 @@ from warehouse.duckdb.translate.text import quoted, schema_sql, table_sql
 from warehouse.duckdb.translate.typed import Typed, duckdb_type, plain
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
-from warehouse.type_syntax import type_of
+from warehouse.sql.type_syntax import type_of
 from warehouse.types import Column
 
 _CONSTRAINTS = (exp.NotNullColumnConstraint, exp.DefaultColumnConstraint, exp.Properties)

@@ -15,7 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from warehouse.duckdb.translate.foreign import check_foreign
 from warehouse.duckdb.translate.pipes import unpiped
 from warehouse.errors import Place, SqlError, UnsupportedSql
-from warehouse.googlesql import place_at
+from warehouse.sql.parser import place_at
 
 PREFIX = "f:"
 # Calls with a grammar of their own, which sqlglot is to read.

@@ -15,7 +15,7 @@ from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.text import bytes_sql, string_sql
 from warehouse.duckdb.translate.typed import BOOL, FLOAT64, INT64, NUMERIC, STRING, Typed
-from warehouse.type_syntax import type_of
+from warehouse.sql.type_syntax import type_of
 from warehouse.types import SqlType
 
 

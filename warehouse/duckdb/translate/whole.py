@@ -14,7 +14,7 @@ from warehouse.duckdb.translate import values as values
 from warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
 from warehouse.duckdb.translate.syntax import parse_by_name
 from warehouse.errors import UnsupportedSql
-from warehouse.query import Query, Statement
+from warehouse.sql.query import Query, Statement
 from warehouse.types import Column
 
 

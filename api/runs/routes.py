@@ -1,0 +1,101 @@
+"""POST /run and GET /run/<id>."""
+
+import asyncio
+import re
+import time
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from api.idempotency import idempotency_key
+from api.problems import Problem, request_id
+from api.runs.prefect_client import Prefect
+from api.runs.reports import report_of, run_to_json
+from api.runs.requests import Runs, is_in_doubt
+from api.security import needs_token
+from api.settings import Settings
+
+SELECTOR = re.compile(r"\+?[A-Za-z_][A-Za-z0-9_-]*\.(?:[A-Za-z_][A-Za-z0-9_-]*|\*)\+?")
+PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])", re.IGNORECASE)
+FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0
+
+
+@post("/run", guards=[needs_token])
+async def ask_for_run(
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[Runs],
+    prefect: NamedDependency[Prefect],
+    settings: NamedDependency[Settings],
+) -> Response[dict[str, Any]]:
+    """Ask for a refresh; with `Prefer: wait=30`, wait that long for its end."""
+    await _refuse_body(request)
+    select = _selection(request.scope["query_string"])
+    run = await runs.ask(select, idempotency_key(request.headers), request_id.get())
+    seconds = min(_wait_seconds(request), settings.max_wait_seconds)
+    headers = {"Location": f"/run/{run.id}"}
+    if seconds:
+        headers["Preference-Applied"] = f"wait={seconds:g}"
+        if await _ends(runs, run.id, seconds):
+            return Response(await _report(runs, prefect, run.id), status_code=200, headers=headers)
+    return Response(run_to_json(run), status_code=202, headers=headers)
+
+
+@get("/run/{run:str}", guards=[needs_token])
+async def show_run(
+    run: FromPath[str], runs: NamedDependency[Runs], prefect: NamedDependency[Prefect]
+) -> dict[str, Any]:
+    """What became of a run, per table."""
+    try:
+        identity = UUID(run)
+    except ValueError:
+        raise Problem("unknown-run", "a run's id is a UUID") from None
+    return await _report(runs, prefect, identity)
+
+
+async def _report(runs: Runs, prefect: Prefect, identity: UUID) -> dict[str, Any]:
+    return await report_of(prefect, await runs.get(identity))
+
+
+async def _ends(runs: Runs, identity: UUID, seconds: float) -> bool:
+    """Wait for the run's end for up to `seconds`."""
+    deadline, pause = time.monotonic() + seconds, FIRST_LOOK
+    while True:
+        run = await runs.get(identity)
+        if run.state is not None and run.state.is_final() and not is_in_doubt(run):
+            return True
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 1.5, LONGEST_LOOK)
+
+
+async def _refuse_body(request: Request[Any, Any, Any]) -> None:
+    """A body that is not read would be a selection that is not kept."""
+    async for piece in request.stream():
+        if piece:
+            raise Problem("bad-request", "/run takes no body: write ?select=tmp.variants in the query.")
+
+
+def _selection(query: bytes) -> list[str]:
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
+    except ValueError:
+        raise Problem("invalid-selection", "write ?select=tmp.variants, more than once for several") from None
+    if others := {name for name, _ in pairs if name != "select"}:
+        raise Problem("invalid-selection", f"/run takes select and nothing else, not {', '.join(sorted(others))}")
+    for _, selector in pairs:
+        if not SELECTOR.fullmatch(selector):
+            detail = "select takes tmp.variants, %2Btmp.variants, tmp.variants%2B or tmp.* (%2B is + in a query)"
+            raise Problem("invalid-selection", detail)
+    return sorted({selector for _, selector in pairs})
+
+
+def _wait_seconds(request: Request[Any, Any, Any]) -> float:
+    """RFC 7240: a preference that cannot be read is ignored."""
+    found = PREFER_WAIT.search(",".join(request.headers.getall("prefer", [])))
+    return float(found[1]) if found else 0.0

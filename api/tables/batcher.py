@@ -1,0 +1,107 @@
+"""Rows that arrive together for one table are stored together, each answered when it is durable."""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from api.problems import Problem, retry_after
+from api.tables.catalogue import InThread
+from warehouse import Append, Outcome, Warehouse
+from warehouse.errors import InvalidRow
+from warehouse.names import TableName
+from warehouse.patience import deadline, waiting_until
+
+MAX_ROWS_PER_CALL = 5_000
+MAX_ROWS_WAITING = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    append: Append
+    outcome: asyncio.Future[Outcome]
+    until: float
+
+
+class Batcher:
+    """One call of Warehouse.append per table at a time; what arrives meanwhile goes into the next."""
+
+    def __init__(self, warehouse: Warehouse, in_thread: InThread) -> None:
+        self._warehouse, self._in_thread = warehouse, in_thread
+        self._queues: dict[TableName, deque[_Waiting]] = {}
+        self._tasks: dict[TableName, asyncio.Task[None]] = {}
+        self._keys: set[tuple[TableName, str]] = set()
+        self._rows_waiting = 0
+
+    async def append(self, table: TableName, append: Append) -> Outcome:
+        """Store the rows. Raises WarehouseError, or Problem when its key is under way or too much is waiting."""
+        if self._rows_waiting + len(append.rows) > MAX_ROWS_WAITING:
+            raise Problem("warehouse-unavailable", "Too many rows are waiting to be stored.", headers=retry_after(1))
+        with self._claim(table, append.key):
+            waiting = _Waiting(append, asyncio.get_running_loop().create_future(), deadline(math.inf))
+            self._queues.setdefault(table, deque()).append(waiting)
+            self._rows_waiting += len(append.rows)
+            if table not in self._tasks:
+                self._tasks[table] = asyncio.create_task(self._store_all(table))
+            return await asyncio.shield(waiting.outcome)
+
+    async def drain(self) -> None:
+        """Wait until everything that was handed over is stored or refused."""
+        await asyncio.gather(*self._tasks.values())
+
+    @contextmanager
+    def _claim(self, table: TableName, key: str | None) -> Iterator[None]:
+        if key is None:
+            yield
+            return
+        claim = (table, key)
+        if claim in self._keys:
+            raise Problem("key-in-use", "Wait for the first request's answer.", headers=retry_after(1))
+        self._keys.add(claim)
+        try:
+            yield
+        finally:
+            self._keys.remove(claim)
+
+    async def _store_all(self, table: TableName) -> None:
+        queue = self._queues[table]
+        try:
+            while queue:
+                batch = self._next_batch(queue)
+                await self._store(table, batch)
+                self._rows_waiting -= sum(len(waiting.append.rows) for waiting in batch)
+        finally:
+            del self._tasks[table]
+
+    @staticmethod
+    def _next_batch(queue: deque[_Waiting]) -> list[_Waiting]:
+        batch = [queue.popleft()]
+        rows = len(batch[0].append.rows)
+        while queue and rows + len(queue[0].append.rows) <= MAX_ROWS_PER_CALL:
+            rows += len(queue[0].append.rows)
+            batch.append(queue.popleft())
+        return batch
+
+    async def _store(self, table: TableName, batch: list[_Waiting]) -> None:
+        try:
+            with waiting_until(min(waiting.until for waiting in batch)):
+                outcomes = await self._in_thread(self._warehouse.append, table, [waiting.append for waiting in batch])
+        except InvalidRow as error:
+            if len(batch) == 1:
+                _fail(batch, error)
+                return
+            middle = len(batch) // 2  # one bad row does not fail another request, and is found in a few calls
+            await self._store(table, batch[:middle])
+            await self._store(table, batch[middle:])
+        except Exception as error:
+            _fail(batch, error)
+        else:
+            for waiting, outcome in zip(batch, outcomes, strict=True):
+                waiting.outcome.set_result(outcome)
+
+
+def _fail(batch: list[_Waiting], error: Exception) -> None:
+    for waiting in batch:
+        waiting.outcome.set_exception(error)

@@ -1,0 +1,86 @@
+"""`refresh check`: everything that is wrong, at once, without running anything."""
+
+import json
+from argparse import Namespace
+from collections import Counter
+from typing import Any
+
+from pipeline.check import Checked, check_project
+from pipeline.project.problems import Problem, Severity, counted
+from pipeline.project.project import Project, read_project, remembered, tables_outside
+from pipeline.project.raw_columns import declared_columns, live_columns
+from pipeline.project.scripts import script_tables
+from pipeline.refresh import missing_tables
+from pipeline.settings import Settings, read_settings
+from warehouse import connect, project_of
+
+
+def run(options: Namespace) -> int:
+    """Print every problem, and answer the exit code: 0 clean, 1 warnings with --strict, 2 errors."""
+    settings = read_settings()
+    with remembered(settings.folder):
+        project = read_project(settings.folder, project_of(settings.warehouse_url))
+        checked = _check_live(project, settings) if options.live else _check(project)
+    if options.json:
+        print(json.dumps(_as_json(checked, project), indent=2))
+    else:
+        print(_as_text(checked, len(script_tables(settings.folder / "res")), _own_project(project, settings)))
+    return _exit_code(checked.problems, strict=options.strict)
+
+
+def _check(project: Project) -> Checked:
+    columns, problems = declared_columns(project.folder / "db_init", project.own)
+    return check_project(project, columns, problems)
+
+
+def _check_live(project: Project, settings: Settings) -> Checked:
+    scripts = project.scripts.values()
+    with connect(settings.warehouse_url) as warehouse:
+        missing = list(missing_tables(scripts, set(project.scripts), warehouse))
+        return check_project(project, live_columns(warehouse, tables_outside(scripts)), missing)
+
+
+def _exit_code(problems: list[Problem], *, strict: bool) -> int:
+    severities = {problem.severity for problem in problems}
+    if Severity.ERROR in severities:
+        return 2
+    return 1 if severities and strict else 0
+
+
+def _own_project(project: Project, settings: Settings) -> str:
+    """A line on the project that the scripts name, if no setting does; "" else."""
+    if not project.own or project_of(settings.warehouse_url):
+        return ""
+    return f"{project.own} is taken for this project: the scripts name it, and `{project.own}.tmp.a` is tmp.a"
+
+
+def _as_text(checked: Checked, scripts: int, note: str) -> str:
+    """The problems, a note if there is one, then a line that counts them."""
+    count = Counter(problem.severity for problem in checked.problems)
+    found = ", ".join(counted(count[severity], severity.value) for severity in Severity if count[severity])
+    lines = [str(problem) for problem in checked.problems]
+    if checked.skipped:
+        lines.append(f"not checked, since what they read is wrong or unknown: {', '.join(map(str, checked.skipped))}")
+    lines += [note] if note else []
+    return "\n\n".join([*lines, f"{counted(scripts, 'script')} checked: {found or 'nothing is wrong'}"])
+
+
+def _as_json(checked: Checked, project: Project) -> dict[str, Any]:
+    return {
+        "problems": [_problem_as_json(problem) for problem in checked.problems],
+        "not_checked": list(map(str, checked.skipped)),
+        "project": project.own or None,
+    }
+
+
+def _problem_as_json(problem: Problem) -> dict[str, Any]:
+    place = problem.place
+    return {
+        "file": str(problem.file),
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "length": place.length if place else None,
+        "severity": problem.severity.value,
+        "reason": problem.reason,
+        "hint": problem.hint,
+    }

@@ -1,0 +1,70 @@
+"""`refresh graph`: what is built from what, as a picture; and where columns come from."""
+
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.project.lineage import ColumnName, Lineage
+from pipeline.project.picture import mermaid, picture_edges, svg
+from pipeline.project.problems import Problem, Refused
+from pipeline.project.project import Project, read_project, remembered
+from pipeline.project.raw_columns import declared_columns
+from pipeline.project.selectors import SelectionError
+from pipeline.settings import read_settings
+from warehouse import project_of
+from warehouse.suggest import did_you_mean
+
+
+def run(options: Namespace) -> int:
+    """Print the picture, write it to a file, or print where a table's columns come from; answer the exit code."""
+    settings = read_settings()
+    with remembered(settings.folder):
+        project = read_project(settings.folder, project_of(settings.warehouse_url))
+    if options.columns:
+        print("\n".join(_columns(project, options.columns)))
+    elif options.svg:
+        _write(Path(options.svg), svg(picture_edges(project)))
+        print(f"wrote {options.svg}")
+    else:
+        print(mermaid(picture_edges(project)))
+    return 0
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise Refused([Problem(path, None, f"the picture cannot be written: {error.strerror}")]) from error
+
+
+def _columns(project: Project, name: str) -> Iterator[str]:
+    """A tree for each column of a script's table, down to the tables that no script builds."""
+    tables = {str(table): table for table in project.graph.order}
+    if name not in tables:
+        hint = did_you_mean(name, tables) or "`refresh graph` shows all tables"
+        raise SelectionError(f"--columns {name}: no script builds {name}; {hint}")
+    declared, _ = declared_columns(project.folder / "db_init", project.own)
+    known = {table: [column.name for column in columns] for table, columns in declared.items()}
+    lineage = Lineage(project.scripts, known)
+    for column in lineage.of(tables[name]):
+        yield f"{name}.{column}"
+        yield from _origins(lineage, ColumnName(tables[name], column))
+
+
+def _origins(lineage: Lineage, column: ColumnName) -> Iterator[str]:
+    """The lines below a column's. Where a column comes from is shown once, at its first line."""
+    told: set[ColumnName] = set()
+    waiting = _branches(lineage, column, "")
+    while waiting:
+        origin, lead, is_last = waiting.pop()
+        is_told = origin in told and bool(lineage.of(origin.table).get(origin.column))
+        yield f"{lead}{'└─' if is_last else '├─'} {origin}{' (see above)' if is_told else ''}"
+        if not is_told:
+            told.add(origin)
+            waiting += _branches(lineage, origin, f"{lead}{'   ' if is_last else '│  '}")
+
+
+def _branches(lineage: Lineage, column: ColumnName, lead: str) -> list[tuple[ColumnName, str, bool]]:
+    """The origins of a column, the first one at the end, each with what stands before it and whether it is the last."""
+    origins = sorted(lineage.of(column.table).get(column.column, ()))
+    return [(origin, lead, origin == origins[-1]) for origin in reversed(origins)]

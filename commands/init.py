@@ -1,0 +1,46 @@
+"""`refresh init`: datasets and raw tables."""
+
+import sys
+from argparse import Namespace
+
+from pipeline.project.db_init import NotConfirmed, Rows, initialise
+from pipeline.project.files import res_folder
+from pipeline.project.scripts import read_datasets
+from pipeline.settings import read_settings
+from warehouse import connect, project_of
+
+
+def run(options: Namespace) -> int:
+    """Create what is missing, say what was done, and answer the exit code. Raises NotConfirmed."""
+    settings = read_settings()
+    datasets = read_datasets(res_folder(settings.folder))
+    confirm = (_agreed if options.yes else _ask) if options.replace else None
+    with connect(settings.warehouse_url) as warehouse:
+        own = project_of(settings.warehouse_url)
+        done = initialise(warehouse, settings.folder / "db_init", datasets, own=own, confirm_replacing=confirm)
+    for table in done.created:
+        print(f"created {table}")
+    if done.kept:
+        print(f"kept {', '.join(map(str, done.kept))}: they have rows; --replace would replace them")
+    return 0
+
+
+def _agreed(_full: Rows) -> None:
+    """`--yes` was said."""
+
+
+def _ask(full: Rows) -> None:
+    """Ask whether the rows of these tables may be deleted. Raises NotConfirmed."""
+    tables = [f"{table} ({rows:,} {'row' if rows == 1 else 'rows'})" for table, rows in full.items()]
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise NotConfirmed(
+            f"--replace would delete the rows of {', '.join(tables)}; nothing was changed. If that is meant, say"
+            " `refresh init --replace --yes`"
+        )
+    print("--replace deletes the rows of these tables, and fills them from db_init/:\n ", "\n  ".join(tables))
+    try:
+        answer = input("Go on? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise NotConfirmed("nothing was changed")

@@ -1,0 +1,30 @@
+"""`refresh run`: the flow, in this process, recorded by Prefect's server."""
+
+import os
+from argparse import Namespace
+
+from commands.imports import kept
+from commands.terminal.output import show_rows, shown
+from pipeline.refresh import ready
+from pipeline.settings import read_settings
+
+
+def run(options: Namespace) -> int:
+    """Check, run the flow and show what happens, the first rows of the last table, and where Prefect shows the run.
+
+    Answers the exit code. Raises Refused, NoServer and what else is the user's to fix.
+    """
+    # The view shows what the flow's log says; the log itself goes to the server. Prefect reads this at its import.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    with ready(read_settings(), options.select, "`refresh run`", print) as here:
+        with kept():
+            from flows.recorded import address_of, check_server, run_recorded
+
+        check_server()
+        with shown(here.prepared.graph) as report:
+            state = run_recorded(here, options.select, report, in_order=options.in_order)
+        print(f"in Prefect: {address_of(state)}")
+        print(state.message)
+        if state.is_completed():
+            show_rows(here.warehouse, here.prepared.graph.order[-1])
+    return 0 if state.is_completed() else 1

@@ -1,0 +1,43 @@
+"""The flow in this process, recorded by the Prefect server that is configured."""
+
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
+from prefect.utilities.urls import url_for
+
+from flows.local.server import NoServer, configured_url
+from flows.refresh import here_and_now, refresh
+from pipeline.execution import Report
+from pipeline.refresh import Ready
+
+
+def run_recorded(here: Ready, select: list[str], report: Report, *, in_order: bool) -> State[Any]:
+    """Run the flow on what is ready here, and answer its last state."""
+    # Prefect's own heartbeats are off: the flow sends some itself, and its end need not wait for Prefect's.
+    settings = {PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with temporary_settings(settings), here_and_now(here, report):
+        state: State[Any] = refresh(select=select, in_order=in_order, return_state=True)
+    return state
+
+
+def address_of(state: State[Any]) -> str:
+    """Where Prefect's UI shows the run that ended in `state`."""
+    found = url_for("flow-run", obj_id=state.state_details.flow_run_id, default_base_url=configured_url())
+    return str(found)
+
+
+def check_server() -> None:
+    """Raises NoServer unless the configured server answers."""
+    url = configured_url()
+    settings = {PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}
+    with temporary_settings(settings), get_client(sync_client=True) as client:
+        error = client.api_healthcheck()
+    if error is not None:
+        raise NoServer(f"no Prefect server answers at {url}: {error}; `make server` starts one here")

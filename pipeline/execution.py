@@ -1,0 +1,151 @@
+"""One refresh under way: what is built, and what became of each table."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from pipeline.outcomes import Failure, State
+from pipeline.project.graph import Graph
+from pipeline.project.problems import sql_problem
+from pipeline.project.scripts import Script
+from pipeline.schedule import Schedule, returned, run_in_order, run_in_parallel
+from warehouse import BuildContext, Built, Warehouse
+from warehouse.errors import Cancelled, NotAllowed, OverBudget, SqlError, Transient, Unavailable, WarehouseError
+from warehouse.names import TableName
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class TableRun:
+    """What became of a table so far: `built` once it is, `failure` and `reason` when it failed or was not run."""
+
+    table: TableName
+    state: State
+    built: Built | None = None
+    reason: str = ""
+    failure: Failure | None = None
+
+
+Report = Callable[[TableRun], None]
+
+
+def ignore(_run: TableRun) -> None:
+    """The report of a refresh that nobody watches."""
+
+
+class BuildFailed(Exception):
+    """A table was not built; the message is for people, and no stack trace is of use to them."""
+
+
+class Execution:
+    """Builds the tables of a graph, in whatever order it is asked to, and keeps what becomes of each in `runs`.
+
+    Safe to use from several threads. Each change is told to `report` at once, in the thread that made it.
+    """
+
+    def __init__(self, graph: Graph, build: Callable[[TableName], Built], report: Report = ignore) -> None:
+        self.graph, self._build, self._report = graph, build, report
+        self._lock = threading.Lock()
+        self.runs = {table: TableRun(table, State.WAITING) for table in graph.order}
+
+    def build(self, table: TableName) -> Built:
+        """Build one table. Raises BuildFailed with the reason, or what a bug raised."""
+        self._set(TableRun(table, State.BUILDING))
+        try:
+            built = self._build(table)
+        except (BuildFailed, WarehouseError) as error:
+            self._set(TableRun(table, State.FAILED, reason=str(error), failure=_failure(error)))
+            raise BuildFailed(str(error)) from error
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error} (a bug: please report it)"
+            self._set(TableRun(table, State.FAILED, reason=reason, failure=Failure.BUG))
+            logger.exception("building %s failed unexpectedly", table)
+            raise
+        self._set(TableRun(table, State.BUILT, built))
+        return built
+
+    def built_before(self, tables: Iterable[TableName]) -> None:
+        """Note that an earlier attempt of this run built `tables`."""
+        for table in tables:
+            self._set(TableRun(table, State.BUILT_BEFORE))
+
+    def not_run(self, blame: Mapping[TableName, Iterable[TableName]]) -> None:
+        """Note the tables that were not run, with the failed tables that they wait for."""
+        for table, failed in blame.items():
+            reason = f"waits for {', '.join(map(str, failed))}"
+            self._set(TableRun(table, State.NOT_RUN, reason=reason, failure=Failure.NOT_RUN))
+
+    def in_state(self, *states: State) -> list[TableRun]:
+        """The tables that are in one of `states`, in the graph's order."""
+        return [run for run in self.runs.values() if run.state in states]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every table has been built."""
+        return len(self.in_state(State.BUILT, State.BUILT_BEFORE)) == len(self.runs)
+
+    def summary(self) -> str:
+        """One message: how many tables were built, then each failed table with its reason, and each one not run."""
+        count = len(self.in_state(State.BUILT))
+        before = len(self.in_state(State.BUILT_BEFORE))
+        lines = [f"{count} of {len(self.runs)} tables built" + (f", {before} built before" if before else "")]
+        lines += [f"failed: {run.table}: {run.reason}" for run in self.in_state(State.FAILED)]
+        lines += [f"not run: {run.table}: {run.reason}" for run in self.in_state(State.NOT_RUN)]
+        return "\n".join(lines)
+
+    def _set(self, run: TableRun) -> None:
+        with self._lock:
+            self.runs[run.table] = run
+            self._report(run)
+
+
+_FAILURES: dict[type[Exception], Failure] = {
+    BuildFailed: Failure.QUERY,
+    SqlError: Failure.QUERY,
+    OverBudget: Failure.OVER_BUDGET,
+    NotAllowed: Failure.NOT_ALLOWED,
+    Transient: Failure.UNAVAILABLE,
+    Unavailable: Failure.UNAVAILABLE,
+    Cancelled: Failure.CANCELLED,
+}
+
+
+def _failure(error: Exception) -> Failure:
+    return next((failure for kind, failure in _FAILURES.items() if isinstance(error, kind)), Failure.WAREHOUSE)
+
+
+def builder(
+    scripts: Mapping[TableName, Script], warehouse: Warehouse, context: BuildContext
+) -> Callable[[TableName], Built]:
+    """How a table is built: run its script in the warehouse. What it returns raises BuildFailed for wrong SQL, with the
+    file and the line, and WarehouseError for anything else."""
+
+    def build(table: TableName) -> Built:
+        script = scripts[table]
+        try:
+            return warehouse.build(table, script.query, context)
+        except SqlError as error:
+            raise BuildFailed(str(sql_problem(script.path, error)).removeprefix("error: ")) from error
+
+    return build
+
+
+def run_here(graph: Graph, execution: Execution, workers: int) -> None:
+    """Run `execution` over `graph` in this process: one table after the other, or over a pool of threads."""
+    schedule = run_in_order(graph, execution.build) if workers == 1 else _run_in_threads(graph, execution, workers)
+    execution.not_run(schedule.not_run)
+
+
+def _run_in_threads(graph: Graph, execution: Execution, workers: int) -> Schedule[Future[Built]]:
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="build")
+
+    def submit(table: TableName, _dependencies: list[Future[Built]]) -> Future[Built]:
+        return pool.submit(execution.build, table)
+
+    try:
+        return run_in_parallel(graph, submit, returned, workers)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,116 @@
+"""What a refresh needs, and whether it is there: one finding for each thing. Nothing is changed."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from pipeline.project.problems import Refused, errors_in
+from pipeline.project.project import Project, read_project, reads_of
+from pipeline.project.scripts import RAW
+from pipeline.settings import SettingError, Settings, read_settings
+from warehouse import Warehouse, connect, project_of
+from warehouse.errors import NotAllowed, WarehouseError
+from warehouse.names import TableName
+from warehouse.sql.query import parse_query
+
+
+class Health(Enum):
+    """Whether a refresh can do without."""
+
+    FINE = "ok"
+    NOTE = "note"  # it works, and could be better
+    WRONG = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing: what it is, how it is, and the command that mends it (may be empty)."""
+
+    subject: str
+    health: Health
+    detail: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        first, *rest = self.detail.splitlines() or [""]
+        lines = [f"{self.health.value:<8} {self.subject:<18} {first}", *(f"{'':28}{line}" for line in rest)]
+        if self.mend and self.health is not Health.FINE:
+            lines.append(f"{'':28}do: {self.mend}")
+        return "\n".join(lines)
+
+
+def fine(subject: str, detail: str) -> Finding:
+    """Something is as it should be."""
+    return Finding(subject, Health.FINE, detail)
+
+
+def note(subject: str, detail: str, mend: str = "") -> Finding:
+    """Something works, and could be better."""
+    return Finding(subject, Health.NOTE, detail, mend)
+
+
+def wrong(subject: str, detail: str, mend: str = "") -> Finding:
+    """Something is missing, and a refresh fails or is never started without it."""
+    return Finding(subject, Health.WRONG, detail, mend)
+
+
+def project_findings() -> Iterator[Finding]:
+    """Whether the settings, the scripts and the warehouse are as a refresh needs them."""
+    try:
+        settings = read_settings()
+    except SettingError as error:
+        yield wrong("settings", str(error))
+        return
+    yield fine("settings", f"WAREHOUSE_URL {settings.warehouse_url}, REFRESH_WORKERS {settings.workers}")
+    if not os.environ.get("REFRESH_WEBHOOK_URL"):
+        yield note("webhook", "REFRESH_WEBHOOK_URL is not set: nobody is told of a refresh that fails")
+    if not os.environ.get("API_TOKEN"):
+        yield note("API token", "API_TOKEN is not set here: an API with these settings is open to everybody")
+    yield from _project_and_warehouse(settings)
+
+
+def _project_and_warehouse(settings: Settings) -> Iterator[Finding]:
+    try:
+        project = read_project(settings.folder, project_of(settings.warehouse_url))
+    except Refused as error:
+        yield wrong("scripts", str(error))
+        return
+    errors = errors_in(project.problems)
+    if errors:
+        yield wrong("scripts", f"{len(errors)} errors, the first:\n{errors[0]}", "refresh check")
+    else:
+        yield fine("scripts", f"{len(project.scripts)} scripts, no errors")
+    try:
+        with connect(settings.warehouse_url) as warehouse:
+            yield from warehouse_findings(warehouse, project)
+    except NotAllowed as error:
+        yield wrong("permissions", str(error), "see docs/deploy.md, or ask whoever manages the project's access")
+    except WarehouseError as error:
+        yield wrong("warehouse", str(error))
+
+
+def warehouse_findings(warehouse: Warehouse, project: Project) -> Iterator[Finding]:
+    """Whether the warehouse answers, may be queried, and has the raw tables that the scripts read. Raises
+    WarehouseError."""
+    wanted = {table for script in project.scripts.values() for table in reads_of(script) if table.dataset == RAW}
+    missing = sorted(wanted - set(warehouse.tables(RAW)))
+    if missing:
+        has_scripts = any(Path(project.folder, "db_init").glob("*.sql"))
+        mend = "refresh init" if has_scripts else "load them, or write scripts that create them in db_init/"
+        yield wrong("raw tables", f"not there: {', '.join(map(str, missing))}", mend)
+    else:
+        yield fine("raw tables", f"all {len(wanted)} that the scripts read are there")
+    warehouse.plan(parse_query("SELECT 1 AS one"), {})
+    yield fine("warehouse", "it answers, and takes queries")
+    yield from _never_built(warehouse, project)
+
+
+def _never_built(warehouse: Warehouse, project: Project) -> Iterator[Finding]:
+    built: set[TableName] = set()
+    for dataset in {table.dataset for table in project.scripts}:
+        built |= set(warehouse.tables(dataset))
+    missing = sorted(set(project.scripts) - built)
+    if missing:
+        yield note("tables", f"not built yet: {', '.join(map(str, missing))}", "make run, or run the deployment")

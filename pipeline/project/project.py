@@ -1,0 +1,250 @@
+"""The project in a folder: scripts and map, read together and held against each other."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.project.db_init import read_created_tables
+from pipeline.project.dependency_map import Declared, Entry, read_map
+from pipeline.project.files import res_folder
+from pipeline.project.graph import Graph, find_cycles
+from pipeline.project.problems import Problem, Refused, Severity, errors_in, sql_problem
+from pipeline.project.scripts import RAW, Script, read_raw_names, read_scripts, script_tables
+from warehouse.errors import SqlError
+from warehouse.names import TableName
+from warehouse.sql.cache import memory
+from warehouse.sql.query import Read
+from warehouse.suggest import Suggestions
+
+MAP = "dependencies.toml"
+_NOTES = Path(".data/scripts.json")
+
+
+@dataclass(frozen=True)
+class Project:
+    """The scripts, the dependencies that the map declares between them, and all that is wrong with either."""
+
+    folder: Path
+    scripts: Mapping[TableName, Script]
+    entries: tuple[Entry, ...]
+    raw_tables: frozenset[TableName]
+    problems: tuple[Problem, ...]
+
+    @property
+    def own(self) -> str:
+        """The project that is the scripts' own, as far as a setting or they themselves name one; "" else."""
+        return next((script.query.own for script in self.scripts.values()), "")
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph of all scripts. Only for a project without errors: raises Refused."""
+        errors = errors_in(self.problems)
+        if errors:
+            raise Refused(errors)
+        return Graph(_edges(self.scripts, self.entries))
+
+
+def remembered(folder: Path) -> AbstractContextManager[None]:
+    """Inside this block those scripts of the project in `folder` that have not changed are not read again."""
+    return memory.kept_in(folder / _NOTES)
+
+
+def read_project(folder: Path, own: str = "") -> Project:
+    """Read `folder`/res and what it says of its dependencies. Raises Refused if there is no res/ at all.
+
+    `own` is the project of the scripts' own tables, as far as a setting names it.
+    """
+    res = res_folder(folder)
+    scripts, problems = read_scripts(res, own)
+    entries, map_problems = read_map(res / MAP)
+    raw_tables = _raw_tables(folder, scripts.values(), entries)
+    is_map_readable = bool(entries) or not map_problems
+    check = _Check(res / MAP, scripts, entries, raw_tables, script_tables(res) - set(scripts), is_map_readable)
+    found = [*problems, *map_problems, *check.problems()]
+    return Project(folder, scripts, tuple(entries), frozenset(raw_tables), tuple(found))
+
+
+def _raw_tables(folder: Path, scripts: Iterable[Script], entries: Iterable[Entry]) -> set[TableName]:
+    """The tables that res/raw/ names and, if that leaves one unknown, those that db_init/ creates."""
+    raw_tables = read_raw_names(folder / "res")
+    wanted = {table for script in scripts for table in reads_of(script)}
+    wanted |= {declared.table for entry in entries for declared in entry.dependencies}
+    if any(table.dataset == RAW for table in wanted - raw_tables):
+        raw_tables |= read_created_tables(folder / "db_init")
+    return raw_tables
+
+
+def reads_in(script: Script) -> tuple[Read, ...]:
+    """What the script reads; nothing if it names a table without its dataset, which is a problem of its own."""
+    try:
+        return script.query.reads
+    except SqlError:
+        return ()
+
+
+def reads_of(script: Script) -> set[TableName]:
+    """The tables that the script reads (`reads_in`)."""
+    return {read.table for read in reads_in(script)}
+
+
+def tables_outside(scripts: Collection[Script]) -> set[TableName]:
+    """The tables that `scripts` read and none of them builds."""
+    return {table for script in scripts for table in reads_of(script)} - {script.table for script in scripts}
+
+
+def read_edges(scripts: Mapping[TableName, Script]) -> dict[TableName, frozenset[TableName]]:
+    """For each script's table those of the other scripts that it reads."""
+    return {
+        table: frozenset(read for read in reads_of(script) if read in scripts and read != table)
+        for table, script in scripts.items()
+    }
+
+
+def find_read_cycles(scripts: Mapping[TableName, Script]) -> list[list[TableName]]:
+    """Cycles of scripts that read each other, as `find_cycles` tells them; a script that reads itself is none."""
+    return find_cycles(read_edges(scripts))
+
+
+def read_cycle_problem(scripts: Mapping[TableName, Script], cycle: list[TableName]) -> Problem:
+    """No map can be right for scripts that read each other in a cycle."""
+    first, second = scripts[cycle[0]], cycle[1]
+    [place] = [read.place for read in reads_in(first) if read.table == second]
+    path = " -> ".join(map(str, cycle))
+    return Problem(first.path, place, f"the scripts read each other in a cycle: {path}", "take one of these reads out")
+
+
+def _edges(scripts: Iterable[TableName], entries: Iterable[Entry]) -> dict[TableName, frozenset[TableName]]:
+    built = set(scripts)
+    declared = {entry.table: {declared.table for declared in entry.dependencies} for entry in entries}
+    return {table: frozenset(declared.get(table, set()) & built) for table in scripts}
+
+
+@dataclass(frozen=True)
+class _Check:
+    """Holds the map against the scripts and the tables that exist."""
+
+    map_path: Path
+    scripts: Mapping[TableName, Script]
+    entries: list[Entry]
+    raw_tables: set[TableName]
+    unreadable: set[TableName]
+    is_map_readable: bool
+
+    @cached_property
+    def built(self) -> set[TableName]:
+        return {*self.scripts, *self.unreadable}
+
+    @cached_property
+    def known(self) -> set[TableName]:
+        return self.built | self.raw_tables
+
+    @cached_property
+    def declared(self) -> dict[TableName, list[TableName]]:
+        return {entry.table: [declared.table for declared in entry.dependencies] for entry in self.entries}
+
+    @cached_property
+    def tables_like(self) -> Suggestions:
+        return Suggestions(map(str, self.known))
+
+    @cached_property
+    def scripts_like(self) -> Suggestions:
+        return Suggestions(map(str, self.scripts))
+
+    @cached_property
+    def scripts_folded(self) -> dict[TableName, TableName]:
+        return {table.folded(): table for table in self.scripts}
+
+    def problems(self) -> Iterator[Problem]:
+        for entry in self.entries:
+            yield from self._entry(entry)
+        yield from self._cycles()
+        for script in self.scripts.values():
+            yield from self._script(script)
+
+    def _entry(self, entry: Entry) -> Iterator[Problem]:
+        if entry.table not in self.built:
+            hint = self._named_otherwise(entry.table) or self.scripts_like.did_you_mean(str(entry.table))
+            missing = f"write res/{entry.table.dataset}/{entry.table.name}.sql or delete the line"
+            yield Problem(self.map_path, entry.place, f"no script builds {entry.table}", hint or missing)
+        for declared in entry.dependencies:
+            yield from self._declared(entry, declared)
+
+    def _declared(self, entry: Entry, declared: Declared) -> Iterator[Problem]:
+        def problem(reason: str, hint: str, severity: Severity = Severity.ERROR) -> Problem:
+            return Problem(self.map_path, declared.place, reason, hint, severity)
+
+        if declared.table == entry.table:
+            yield problem(f"{entry.table} depends on itself", f"delete {declared.table} from its list")
+        elif declared.table not in self.known:
+            like = self.tables_like.did_you_mean(str(declared.table))
+            hint = like or "write its script, or delete it from this list"
+            yield problem(f"{entry.table} depends on {declared.table}, which is neither a script nor a raw table", hint)
+        elif entry.table in self.scripts and declared.table not in reads_of(self.scripts[entry.table]):
+            yield problem(
+                f"{entry.table} depends on {declared.table} but does not read it",
+                f'delete "{declared.table}" from this list, or let `refresh sync` do it',
+                Severity.WARNING,
+            )
+
+    def _named_otherwise(self, table: TableName) -> str:
+        found = self.scripts_folded.get(table.folded())
+        return f"the script is named {found}" if found else ""
+
+    def _cycles(self) -> Iterator[Problem]:
+        places = {entry.table: entry.place for entry in self.entries}
+        edges = _edges(self.built, self.entries)
+        declared = find_cycles({table: needed - {table} for table, needed in edges.items()})
+        for cycle in declared:
+            path = " -> ".join(map(str, cycle))
+            yield Problem(
+                self.map_path, places.get(cycle[0]), f"the dependencies form a cycle: {path}", "remove one of these"
+            )
+        for cycle in find_read_cycles(self.scripts):
+            if cycle not in declared:
+                yield read_cycle_problem(self.scripts, cycle)
+
+    def _script(self, script: Script) -> Iterator[Problem]:
+        try:
+            reads = script.query.reads
+        except SqlError as error:
+            yield sql_problem(script.path, error)
+            return
+        for read in reads:
+            yield from self._read(script, read)
+
+    def _read(self, script: Script, read: Read) -> Iterator[Problem]:
+        if read.table == script.table:
+            reason, hint = f"{script.table} reads itself", "a script cannot read the table that it builds"
+        elif read.table.name.endswith("*"):
+            reason = f"{script.table} reads {read.table}: wildcard tables are not supported"
+            hint = "read the tables by their names, with UNION ALL between"
+        elif read.table not in self.known:
+            reason = f"{script.table} reads {read.table}, which is neither a script nor a raw table"
+            like = self.tables_like.did_you_mean(str(read.table))
+            raw = f"name it in res/{RAW}/" if read.table.dataset == RAW else f"read it from {RAW}, where sources are"
+            hint = like or f"write its script, or {raw}"
+        elif (
+            self.is_map_readable and read.table in self.built and read.table not in self.declared.get(script.table, ())
+        ):
+            reason = f"{script.table} reads {read.table}, but the map does not say so: the order is not safe"
+            hint = self._line_to_add(script.table)
+        else:
+            return
+        yield Problem(script.path, read.place, reason, hint)
+
+    def _line_to_add(self, table: TableName) -> str:
+        """The line of the map that declares all that the script reads."""
+        reads = [read.table for read in reads_in(self.scripts[table]) if read.table != table]
+        declared = [dependency for dependency in self.declared.get(table, ()) if dependency in reads]
+        missing = [read for read in reads if read in self.built and read not in declared]
+        names = ", ".join(f'"{name}"' for name in [*declared, *missing])
+        line = f"{_toml_key(table.name)} = [{names}]"
+        return f"under [{_toml_key(table.dataset)}] in {self.map_path} write: {line} (or run `refresh sync`)"
+
+
+def _toml_key(name: str) -> str:
+    """https://toml.io/en/v1.0.0#keys"""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'

@@ -1,0 +1,83 @@
+"""The columns of the raw tables: as the scripts in db_init/ create them, or as the warehouse has them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sqlglot import exp
+
+from pipeline.planning import Columns
+from pipeline.project.db_init import read_init_scripts
+from pipeline.project.problems import Problem, sql_problem
+from warehouse import Warehouse
+from warehouse.duckdb.stand_ins import EmptyTables
+from warehouse.errors import SqlError, TableNotFound
+from warehouse.names import TableName
+from warehouse.sql.parser import place_of
+from warehouse.sql.query import Statement, parse_query
+from warehouse.sql.syntax_errors import too_deep
+from warehouse.sql.type_syntax import type_of
+from warehouse.types import Column
+
+
+def declared_columns(folder: Path, own: str = "") -> tuple[dict[TableName, Columns], list[Problem]]:
+    """The columns of the tables that the scripts in `folder` create, without running any, and what is wrong with
+    those scripts. A table is left out if its columns cannot be told from the text. `own`: see `read_init_scripts`."""
+    scripts, problems = read_init_scripts(folder, own)
+    tables = EmptyTables()
+    found: dict[TableName, Columns] = {}
+    for path, statements in scripts.items():
+        for statement in statements:
+            try:
+                _follow(statement, found, tables)
+            except SqlError as error:
+                problems.append(sql_problem(path, error))
+    return found, problems
+
+
+def live_columns(warehouse: Warehouse, tables: Iterable[TableName]) -> dict[TableName, Columns]:
+    """The columns of those of `tables` that the warehouse has. Raises WarehouseError."""
+    found = {}
+    for table in sorted(tables):
+        try:
+            found[table] = warehouse.columns(table)
+        except TableNotFound:
+            continue
+    return found
+
+
+def _follow(statement: Statement, found: dict[TableName, Columns], tables: EmptyTables) -> None:
+    """Note what a statement does to the columns of its table. Raises SqlError."""
+    target, tree = statement.target, statement.tree
+    if target is None or isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
+        return
+    found.pop(target, None)
+    columns = _created(statement, tables) if isinstance(tree, exp.Create) else None
+    if columns:
+        found[target] = columns
+        tables.add(target, columns)
+
+
+def _created(statement: Statement, tables: EmptyTables) -> Columns | None:
+    """The columns of a CREATE TABLE: as listed with their types, or else those of its query."""
+    tree = statement.tree
+    listed = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
+    definitions = [item for item in listed if isinstance(item, exp.ColumnDef)]
+    if definitions and all(definition.args.get("kind") for definition in definitions):
+        return tuple(_column(statement, definition) for definition in definitions)
+    if isinstance(tree.expression, exp.Query):
+        try:
+            return tables.columns_of(parse_query(tree.expression.sql("bigquery")).within(statement.own))
+        except RecursionError as error:
+            raise statement.located(too_deep()) from error
+        except SqlError as error:  # its place is one in the query as it was written anew
+            raise statement.located(type(error)(error.reason, hint=error.hint)) from error
+    return None
+
+
+def _column(statement: Statement, definition: exp.ColumnDef) -> Column:
+    try:
+        type_ = type_of(definition.args["kind"])
+    except ValueError as error:
+        raise SqlError(str(error), place=place_of(statement.text, definition)) from error
+    kinds = [constraint.args.get("kind") for constraint in definition.constraints]
+    return Column(definition.name, type_, required=any(isinstance(kind, exp.NotNullColumnConstraint) for kind in kinds))

@@ -1,0 +1,145 @@
+"""The dependency map, written from what the SQL reads."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import tomlkit
+from tomlkit.container import OutOfOrderTableProxy
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import AbstractTable, Array, Table
+
+from pipeline.project.dependency_map import read_map
+from pipeline.project.files import read_text
+from pipeline.project.graph import Graph
+from pipeline.project.problems import Problem, Refused, errors_in, sql_problem
+from pipeline.project.project import find_read_cycles, read_cycle_problem, read_edges, reads_in, reads_of
+from pipeline.project.scripts import Script, read_scripts
+from warehouse.errors import SqlError
+from warehouse.names import TableName
+
+HEADER = """\
+# Which table is built from which: table = the tables that must be built before it.
+# A script that is not named here reads raw tables only. `refresh sync` writes this from the SQL.
+"""
+_LONGEST_LINE = 100
+Section = AbstractTable | OutOfOrderTableProxy
+
+
+def sync_map(res: Path, path: Path, own: str = "") -> tuple[str, str]:
+    """The text of the map at `path` as it is, and as the scripts under `res` say that it should be.
+
+    `own` is the project of the scripts' own tables, as far as a setting names it. What is missing is added, what no
+    script reads is removed; comments, order and form of the rest stay, and so do raw tables that somebody listed.
+    Raises Refused, for a script or a map that cannot be read, and for scripts that read each other in a cycle.
+    """
+    scripts = _readable_scripts(res, own)
+    try:
+        old = read_text(path) if path.exists() else ""
+        lines = old.replace("\r\n", "\n")
+        document = tomlkit.parse(lines or HEADER)
+        _sync_sections(document, scripts)
+    except (SqlError, TOMLKitError, LookupError, RecursionError, _WrongShape) as error:
+        # tomlkit answers IndexError for some sections that are written in several parts
+        hint = "write each dataset's section once, with its tables below it"
+        unreadable = Problem(path, None, f"the map cannot be edited: {error}", hint)
+        raise Refused(read_map(path)[1] or [unreadable]) from error
+    new = tomlkit.dumps(document)
+    return old, new.replace("\n", "\r\n") if lines != old else new
+
+
+class _WrongShape(Exception):
+    """The map holds something else than sections with lists of tables."""
+
+
+def _readable_scripts(res: Path, own: str) -> dict[TableName, Script]:
+    scripts, found = read_scripts(res, own)
+    problems = errors_in(found)
+    for script in scripts.values():
+        try:
+            _ = script.query.reads
+        except SqlError as error:
+            problems.append(sql_problem(script.path, error))
+    problems += [read_cycle_problem(scripts, cycle) for cycle in find_read_cycles(scripts)]
+    if problems:
+        raise Refused(problems)
+    return scripts
+
+
+def _sync_sections(document: tomlkit.TOMLDocument, scripts: Mapping[TableName, Script]) -> None:
+    for dataset, section in document.items():
+        if not isinstance(section, Section):
+            raise _WrongShape
+        for name in list(section):
+            _sync_entry(section, TableName(dataset, name), scripts)
+    for table in _in_order(scripts):
+        names = _dependencies(table, scripts)
+        if names and table.name not in document.get(table.dataset, {}):
+            _add_entry(document, table, names)
+
+
+def _in_order(scripts: Mapping[TableName, Script]) -> list[TableName]:
+    """The tables by dataset, those datasets first whose tables are built first."""
+    order = Graph(read_edges(scripts))
+    datasets = list(dict.fromkeys(table.dataset for table in order.order))
+    return sorted(scripts, key=lambda table: (datasets.index(table.dataset), table))
+
+
+def _sync_entry(
+    section: AbstractTable | OutOfOrderTableProxy, table: TableName, scripts: Mapping[TableName, Script]
+) -> None:
+    array = section[table.name]
+    if not isinstance(array, Array):
+        raise _WrongShape
+    if table not in scripts:
+        del section[table.name]
+        return
+    reads = {str(read) for read in reads_of(scripts[table]) - {table}}
+    kept: set[str] = set()
+    superfluous = []
+    for index, item in enumerate(array.unwrap()):
+        if not isinstance(item, str) or item in kept or item not in reads:
+            superfluous.append(index)
+        else:
+            kept.add(item)
+    for index in reversed(superfluous):
+        del array[index]
+    _extend(array, table, [name for name in _dependencies(table, scripts) if name not in kept])
+
+
+def _dependencies(table: TableName, scripts: Mapping[TableName, Script]) -> list[str]:
+    """The tables that must be declared, in the order of the script's text: raw tables may be, but need not."""
+    return [str(read.table) for read in reads_in(scripts[table]) if read.table in scripts and read.table != table]
+
+
+def _extend(array: Array, table: TableName, names: list[str]) -> None:
+    for name in names:
+        array.append(name)
+    is_one_line = "\n" not in array.as_string()
+    if names and is_one_line and len(f"{table.name} = {array.as_string()}") > _LONGEST_LINE:
+        array.multiline(True)
+
+
+def _add_entry(document: tomlkit.TOMLDocument, table: TableName, names: list[str]) -> None:
+    """A line for a table that the map does not name: after the last one of its section, before what follows that."""
+    section = document.setdefault(table.dataset, tomlkit.table())
+    array = tomlkit.array()
+    _extend(array, table, names)
+    entries = section.value.body if isinstance(section, Table) else []
+    last = max((index for index, (key, _) in enumerate(entries) if key is not None), default=len(entries) - 1)
+    rest = entries[last + 1 :]
+    del entries[last + 1 :]
+    section[table.name] = array
+    entries.extend(rest)
+
+
+def write_map(path: Path, text: str) -> None:
+    """Replace the map at once: whoever reads it sees the old one or the new one. Raises Refused."""
+    target = Path(os.path.realpath(path))  # a link stays a link
+    beside = target.with_name(f"{target.name}.new")
+    try:
+        beside.write_bytes(text.encode())
+        beside.replace(target)
+    except OSError as error:
+        reason = f"the map cannot be written: {error.strerror}"
+        raise Refused([Problem(path, None, reason, "see the permissions of its folder")]) from error

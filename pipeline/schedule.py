@@ -1,0 +1,107 @@
+"""The order of a refresh: plain Python, for any graph and any way of building a table."""
+
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from graphlib import TopologicalSorter
+from heapq import heappop, heappush
+from queue import SimpleQueue
+from typing import Any, Generic, Protocol, TypeVar
+
+from pipeline.project.graph import Graph
+from warehouse.names import TableName
+
+
+class Awaitable(Protocol):
+    """What `submit` returns: concurrent.futures.Future, or Prefect's."""
+
+    def add_done_callback(self, callback: Callable[[Any], None], /) -> None: ...
+
+
+F = TypeVar("F", bound=Awaitable)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Schedule(Generic[T]):
+    """What became of each table: `results` of those that were handed on, and for each table that was not the tables
+    before it that failed (`not_run`)."""
+
+    results: dict[TableName, T] = field(default_factory=dict)
+    not_run: dict[TableName, list[TableName]] = field(default_factory=dict)
+
+
+def run_in_order(graph: Graph, build: Callable[[TableName], T]) -> Schedule[Future[T]]:
+    """Build one table after the other, each after its dependencies.
+
+    `build` raises an Exception for a table that it cannot build; what depends on that is left out, the rest goes on.
+    """
+
+    def submit(table: TableName, _dependencies: list[Future[T]]) -> Future[T]:
+        future: Future[T] = Future()
+        try:
+            future.set_result(build(table))
+        except Exception as error:  # kept for the caller, as a pool of threads does
+            future.set_exception(error)
+        return future
+
+    return run_in_parallel(graph, submit, returned)
+
+
+def run_in_parallel(
+    graph: Graph,
+    submit: Callable[[TableName, list[F]], F],
+    succeeded: Callable[[F], bool],
+    workers: int = sys.maxsize,
+) -> Schedule[F]:
+    """Hand each table to `submit` as soon as all its dependencies have succeeded and one of `workers` is free, the most
+    urgent first, and wait for all that were handed on.
+
+    `submit` starts building a table and returns at once; it gets what it returned for the table's dependencies. There
+    is no barrier between levels, and nobody waits in a worker's place: a table is submitted when it can run. What is
+    ready waits here rather than in a queue of the workers', where the urgent would stand behind the others.
+    """
+    sorter = TopologicalSorter(graph.dependencies)
+    sorter.prepare()
+    finished: SimpleQueue[TableName] = SimpleQueue()
+    submitted: dict[TableName, F] = {}
+    ready: list[tuple[int, TableName]] = []
+    running = 0
+    while True:
+        for table in sorter.get_ready():
+            heappush(ready, graph.urgency(table))
+        while ready and running < workers:
+            _, table = heappop(ready)
+            dependencies = [submitted[dependency] for dependency in sorted(graph.dependencies[table])]
+            submitted[table] = submit(table, dependencies)
+            submitted[table].add_done_callback(partial(_announce, finished, table))
+            running += 1
+        if not running:
+            return Schedule(submitted, _not_run(graph, submitted, succeeded))
+        table = finished.get()
+        running -= 1
+        if succeeded(submitted[table]):
+            sorter.done(table)
+
+
+def returned(future: Future[T]) -> bool:
+    """Whether the work behind a done future returned a value."""
+    return future.exception() is None
+
+
+def _announce(finished: SimpleQueue[TableName], table: TableName, _future: object) -> None:
+    finished.put(table)
+
+
+def _not_run(
+    graph: Graph, submitted: dict[TableName, F], succeeded: Callable[[F], bool]
+) -> dict[TableName, list[TableName]]:
+    """For each table that was not submitted, the failed tables that it waited for."""
+    blame: dict[TableName, set[TableName]] = {}
+    for table in graph.order:
+        blame[table] = set().union(*(blame[dependency] for dependency in graph.dependencies[table]))
+        if table in submitted and not succeeded(submitted[table]):
+            blame[table] = {table}
+    return {table: sorted(blame[table]) for table in graph.order if table not in submitted}

@@ -1,0 +1,224 @@
+"""`refresh check`: what it prints, what it answers, and what a refresh makes of the same faults."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands.main import main
+from pipeline.check import check_project
+from pipeline.project.project import read_project
+from pipeline.project.raw_columns import declared_columns
+from tests.conftest import Write
+from warehouse import DEFAULT_URL, connect
+from warehouse.names import TableName
+from warehouse.types import Column, parse_type
+
+GOOD = {
+    "res/raw/orders": "",
+    "db_init/orders.sql": "CREATE OR REPLACE TABLE raw.orders (id INT64, price NUMERIC) AS SELECT 1, NUMERIC '2.5';",
+    "res/tmp/a.sql": "SELECT id, price FROM `raw.orders`\n",
+    "res/final/b.sql": "SELECT id, price AS cost FROM `tmp.a`\n",
+    "res/dependencies.toml": '[final]\nb = ["tmp.a"]\n',
+}
+WARNING = {"res/dependencies.toml": '[tmp]\na = ["raw.orders"]\n[final]\nb = ["tmp.a", "raw.orders"]\n'}
+ERROR = {"res/final/b.sql": "SELECT id,\n  prize AS cost\nFROM `tmp.a`\n"}
+
+
+def test_the_demonstration_is_clean(demonstration: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--strict"]) == 0
+    assert capsys.readouterr().out == "8 scripts checked: nothing is wrong\n"
+    assert not (demonstration / ".data" / "warehouse.duckdb").exists(), "the check needs no warehouse"
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "code"),
+    [
+        ({}, [], 0),
+        ({}, ["--strict"], 0),
+        (WARNING, [], 0),
+        (WARNING, ["--strict"], 1),
+        (ERROR, [], 2),
+        ({**WARNING, **ERROR}, ["--strict"], 2),
+    ],
+)
+def test_the_exit_code_tells_errors_from_warnings(
+    write: Write, files: dict[str, str], arguments: list[str], code: int
+) -> None:
+    write({**GOOD, **files})
+    assert main(["check", *arguments]) == main(["check", *arguments, "--json"]) == code
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("SELECT id FROM `raw.orders` WHERE _PARTITIONDATE = '2024-01-01'", "has no pseudo-column _PARTITIONDATE"),
+        ("SELECT `my-shop.helpers.clean`(id) AS id FROM `raw.orders`", "has no functions that somebody made"),
+        ("SELECT id FROM `others.tmp.a`, `my-shop.shared.days`", "has no tables of another project (my-shop)"),
+    ],
+)
+def test_what_only_bigquery_has_is_a_warning(
+    write: Write, sql: str, message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", "bigquery://others")
+    write({**GOOD, "res/tmp/c.sql": sql, "res/dependencies.toml": '[tmp]\nc = ["tmp.a"]\n[final]\nb = ["tmp.a"]\n'})
+    assert main(["check"]) == 0
+    assert f"the embedded engine {message}" in capsys.readouterr().out
+
+
+def test_wildcard_tables_are_refused_by_name(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({**GOOD, "res/tmp/c.sql": "SELECT id FROM `raw.orders_*`"})
+    assert main(["check"]) == 2
+    assert "tmp.c reads raw.orders_*: wildcard tables are not supported" in capsys.readouterr().out
+
+
+def test_json_says_the_same(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({**GOOD, **ERROR, "res/final/c.sql": "SELECT * FROM `final.b`"})
+    main(["check", "--json"])
+    printed = json.loads(capsys.readouterr().out)
+    assert list(printed) == ["problems", "not_checked", "project"]
+    assert printed["not_checked"] == ["final.c"]
+    assert printed["problems"][0] == {
+        "file": "res/final/b.sql",
+        "line": 2,
+        "column": 3,
+        "length": 5,
+        "severity": "error",
+        "reason": "there is no column prize",
+        "hint": "did you mean price?",
+    }
+
+
+def test_all_faults_are_told_at_once_in_order_of_file_and_line(write: Write) -> None:
+    write(
+        {
+            **GOOD,
+            "res/dependencies.toml": '[tmp]\nnone = []\n[final]\nb = ["tmp.a", "tmp.a"]\n',
+            "res/tmp/a.sql": "SELECT id, price FROM `raw.orders` WHERE id = 'x'\n",
+            "res/tmp/c.sql": "SELECT UPER('x') AS x\n",
+            "res/tmp/d.sql": "SELECT 1 AS x, 2 AS x, 3\n",
+        }
+    )
+    columns, _ = declared_columns(Path("db_init"))
+    problems = check_project(read_project(Path()), columns).problems
+    places = [(problem.file.name, problem.place.line if problem.place else 0) for problem in problems]
+    assert places == [
+        ("dependencies.toml", 2),
+        ("dependencies.toml", 4),
+        ("a.sql", 1),
+        ("c.sql", 1),
+        ("d.sql", 1),
+        ("d.sql", 1),
+    ]
+
+
+def test_what_reads_a_wrong_script_is_not_blamed_for_it(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({**GOOD, "res/tmp/a.sql": "SELECT id, prize FROM `raw.orders`\n"})
+    assert main(["check"]) == 2
+    printed = capsys.readouterr().out
+    assert printed.count("error: ") == 1
+    assert "not checked, since what they read is wrong or unknown: final.b\n" in printed
+
+
+def test_a_raw_table_that_nobody_reads_needs_no_columns(write: Write) -> None:
+    write({**GOOD, "res/raw/unused": "", "res/raw/unused.txt": ""})
+    assert main(["check", "--strict"]) == 0
+
+
+def test_live_takes_the_columns_that_the_warehouse_has(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write(GOOD)
+    assert main(["check", "--live"]) == 2
+    assert (
+        "res/tmp/a.sql:1:23: tmp.a reads raw.orders, which does not exist in the warehouse" in capsys.readouterr().out
+    )
+    assert main(["init"]) == main(["check", "--live"]) == 0
+    write({"db_init/orders.sql": "CREATE OR REPLACE TABLE raw.orders (id INT64);"})
+    assert (main(["check", "--live"]), main(["check"])) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        ("CREATE TABLE raw.t (a INT64 NOT NULL, b ARRAY<STRING>);", ["a INT64", "b ARRAY<STRING>"]),
+        ("CREATE TABLE raw.t (a NUMERIC(10, 2) OPTIONS(description='x')) AS SELECT 1;", ["a NUMERIC(10, 2)"]),
+        ("CREATE TABLE raw.t AS SELECT 1 AS a, [STRUCT('x' AS f)] AS b;", ["a INT64", "b ARRAY<STRUCT<f STRING>>"]),
+        ("CREATE TABLE raw.s (a DATE); CREATE TABLE raw.t AS SELECT a, 1.5 AS b FROM raw.s;", ["a DATE", "b FLOAT64"]),
+        ("CREATE TABLE raw.t (a INT64); CREATE OR REPLACE TABLE raw.t (b STRING);", ["b STRING"]),
+        (
+            "CREATE TABLE IF NOT EXISTS `raw.t` (a INT64); INSERT INTO raw.t VALUES (1); DELETE FROM raw.t WHERE true;",
+            ["a INT64"],
+        ),
+        ("CREATE TABLE raw.t (a INT64); ALTER TABLE raw.t ADD COLUMN b STRING;", None),
+        ("CREATE TABLE raw.t (a INT64); DROP TABLE raw.t;", None),
+        ("CREATE TABLE raw.t LIKE raw.s;", None),
+    ],
+)
+def test_the_columns_of_raw_tables_are_read_from_db_init(
+    write: Write, statements: str, expected: list[str] | None
+) -> None:
+    folder = write({"db_init/all.sql": statements})
+    columns, problems = declared_columns(folder / "db_init")
+    assert not problems
+    found = columns.get(TableName("raw", "t"))
+    assert (found and [f"{column.name} {column.type}" for column in found]) == expected
+
+
+REFUSED = {
+    "an unknown column": "SELECT nothing FROM `raw.orders`",
+    "an unknown function": "SELECT UPER('x') AS x",
+    "two columns of one name": "SELECT id, id FROM `raw.orders`",
+    "a column without a name": "SELECT id + 1 FROM `raw.orders`",
+    "what only BigQuery can run": "SELECT ST_GEOGPOINT(1, 2) AS x",
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_refresh_is_refused_for_the_same_faults_before_its_first_build(
+    write: Write, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({**GOOD, "res/tmp/wrong.sql": REFUSED[fault]})
+    assert main(["init"]) == 0
+    assert main(["build"]) == 2
+    assert "error: res/tmp/wrong.sql:1:" in capsys.readouterr().err
+    with connect(DEFAULT_URL) as warehouse:
+        assert warehouse.tables("tmp") == warehouse.tables("final") == []
+
+
+def test_a_refresh_is_checked_against_the_raw_tables_as_they_are(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({**GOOD, "db_init/orders.sql": "CREATE OR REPLACE TABLE raw.orders (id INT64);"})
+    assert main(["init"]) == 0
+    write(GOOD)
+    assert main(["check"]) == 0
+    assert main(["build"]) == 2
+    assert "there is no column price" in capsys.readouterr().err
+
+
+def test_a_selection_is_checked_against_the_tables_that_it_does_not_build(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(GOOD)
+    assert main(["init"]) == main(["build"]) == 0
+    write({"res/tmp/a.sql": "SELECT id FROM `raw.orders`\n"})
+    assert main(["build", "--select", "final.b"]) == 0, "tmp.a still has its price"
+    assert main(["build", "--select", "tmp.a+"]) == 2
+    assert "there is no column price" in capsys.readouterr().err
+
+
+def test_what_was_planned_is_translated_anew_if_a_table_has_changed_since(write: Write) -> None:
+    from pipeline.refresh import prepare_refresh
+    from warehouse import BuildContext
+    from warehouse.sql.parser import parse_script
+
+    write({**GOOD, "res/tmp/a.sql": "SELECT id, price FROM `raw.orders` WHERE price = 2.5"})
+    assert main(["init"]) == 0
+    with connect(DEFAULT_URL) as warehouse:
+        prepared = prepare_refresh(Path(), [], warehouse)
+        warehouse.run_script(parse_script("CREATE OR REPLACE TABLE raw.orders AS SELECT 1 AS id, 2.5 AS price"))
+        table = TableName("tmp", "a")
+        warehouse.build(table, prepared.project.scripts[table].query, BuildContext("test"))
+        assert warehouse.columns(table) == (
+            Column("id", parse_type("INT64")),
+            Column("price", parse_type("FLOAT64")),
+        )

@@ -1,0 +1,59 @@
+"""`refresh doctor`: every line says what is there or what mends it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from commands.main import main
+from pipeline.findings import fine, note, wrong
+from tests.conftest import Write, free_port
+
+
+@pytest.fixture
+def no_server() -> Iterator[str]:
+    """Prefect's settings name a server that does not run."""
+    url = f"http://127.0.0.1:{free_port()}/api"
+    with temporary_settings({PREFECT_API_URL: url}):
+        yield url
+
+
+def test_a_finding_is_a_line_with_what_mends_it_below() -> None:
+    assert str(fine("settings", "all of them")) == "ok       settings           all of them"
+    assert str(wrong("worker", "none is online", "make worker")).splitlines() == [
+        "missing  worker             none is online",
+        "                            do: make worker",
+    ]
+    assert "do:" not in str(note("webhook", "not set"))
+
+
+def test_a_server_that_does_not_answer_and_tables_that_are_not_there_are_missing(
+    demonstration: Path, no_server: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "ok       scripts            8 scripts, no errors" in told
+    assert "missing  raw tables         not there: raw.categories" in told
+    assert "do: refresh init" in told
+    assert f"missing  Prefect server     none answers at {no_server}" in told
+    assert "do: make server" in told
+    assert told.endswith("\n2 missing\n")
+    assert not list(demonstration.glob(".data/*.duckdb")) or "changed nothing"
+
+
+def test_wrong_scripts_and_settings_are_told_and_the_rest_is_looked_at_all_the_same(
+    write: Write, no_server: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write({"res/tmp/a.sql": "SELECT 1 AS x, FROM", "res/dependencies.toml": ""})
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "missing  scripts            1 errors, the first:" in told
+    assert "res/tmp/a.sql:1" in told
+    assert no_server in told
+
+    monkeypatch.setenv("REFRESH_PRICE_PER_TIB", "much")
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "missing  settings           REFRESH_PRICE_PER_TIB is 'much': write a price in USD, such as 6.25" in told
+    assert no_server in told

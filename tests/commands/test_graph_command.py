@@ -1,0 +1,147 @@
+"""`refresh graph`: pictures, and where columns come from."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from commands.main import main
+from pipeline.project.lineage import Lineage
+from pipeline.project.picture import mermaid
+from pipeline.project.project import read_project
+from pipeline.project.raw_columns import declared_columns
+from tests.commands.test_check import GOOD
+from tests.conftest import Write
+from warehouse.names import TableName
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_mermaid_has_a_box_for_each_table_and_an_arrow_for_each_read(
+    demonstration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["graph"]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    boxes = dict(re.findall(r"^    (\w+)\W+\"([^\"]+)\"", "\n".join(lines), re.MULTILINE))
+    arrows = {(boxes[one], boxes[two]) for one, two in re.findall(r"(\w+) --> (\w+)", "\n".join(lines))}
+    scripts = read_project(demonstration).scripts.values()
+    reads = {(str(read.table), str(script.table)) for script in scripts for read in script.query.reads}
+    assert first == "flowchart LR"
+    assert arrows == reads
+    assert len(boxes) == 15
+
+
+def test_tables_whose_names_look_alike_keep_boxes_of_their_own() -> None:
+    one, two = TableName("tmp", "a-b"), TableName("tmp", "a_b")
+    printed = mermaid({one: [], two: [one]})
+    assert 'tmp_a_b["tmp.a-b"]' in printed
+    assert 'tmp_a_b_2["tmp.a_b"]' in printed
+    assert "tmp_a_b --> tmp_a_b_2" in printed
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_svg_is_a_picture_that_a_browser_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "graph.svg"
+    assert main(["graph", "--svg", str(path)]) == 0
+    assert capsys.readouterr().out == f"wrote {path}\n"
+    picture = ElementTree.fromstring(path.read_bytes())
+    assert picture.tag == f"{SVG}svg"
+    assert {text.text for text in picture.iter(f"{SVG}text")} >= {"raw.pictures", "tmp.variants", "final.products"}
+    assert sum(group.get("class") == "edge" for group in picture.iter(f"{SVG}g")) == 15
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_a_place_that_cannot_be_written_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", "--svg", "nowhere/graph.svg"]) == 2
+    assert "error: nowhere/graph.svg: the picture cannot be written: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_columns_are_followed_through_all_scripts_down_to_raw(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", "--columns", "final.products"]) == 0
+    printed = capsys.readouterr().out
+    assert (
+        "final.products.category\n"
+        "└─ tmp.products.category\n"
+        "   └─ tmp.product_categories.category\n"
+        "      └─ raw.categories.category_name\n"
+    ) in printed
+    assert "│     ├─ raw.purchase_items.batch_id\n" in printed
+
+
+def test_every_column_of_the_demonstration_comes_from_raw(demonstration: Path) -> None:
+    columns, _ = declared_columns(demonstration / "db_init")
+    names = {table: [column.name for column in known] for table, known in columns.items()}
+    project = read_project(demonstration)
+    lineage = Lineage(project.scripts, names)
+    for table in project.scripts:
+        for origins in lineage.of(table).values():
+            assert origins
+            for origin in origins:
+                assert origin.column in lineage.of(origin.table), origin
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_a_table_that_is_not_there_is_told_with_the_closest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", "--columns", "final.product"]) == 2
+    assert "no script builds final.product; did you mean final.products?" in capsys.readouterr().err
+
+
+P, Q = "p", "q"
+SOURCES = {TableName("raw", P): ["id", "x", "items", "maker"], TableName("raw", Q): ["id", "y"]}
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT x FROM raw.p", {"x": "p.x"}),
+        ("SELECT p.x AS a, 1 AS one FROM raw.p", {"a": "p.x", "one": ""}),
+        ("SELECT X FROM raw.p AS P", {"X": "p.x"}),
+        ("SELECT x + y AS s FROM raw.p JOIN raw.q USING (id)", {"s": "p.x q.y"}),
+        ("SELECT * FROM raw.q", {"id": "q.id", "y": "q.y"}),
+        ("SELECT p.* EXCEPT (items, maker), q.y FROM raw.p, raw.q", {"id": "p.id", "x": "p.x", "y": "q.y"}),
+        ("SELECT * REPLACE (y + id AS y) FROM raw.q", {"id": "q.id", "y": "q.id q.y"}),
+        ("WITH w AS (SELECT x AS a FROM raw.p) SELECT a AS b FROM w", {"b": "p.x"}),
+        ("WITH v AS (SELECT x AS a FROM raw.p), w AS (SELECT a AS c FROM v) SELECT c FROM w", {"c": "p.x"}),
+        ("SELECT a FROM (SELECT y AS a FROM raw.q) AS s", {"a": "q.y"}),
+        ("SELECT x FROM raw.p UNION ALL SELECT y FROM raw.q", {"x": "p.x q.y"}),
+        ("SELECT COUNT(*) AS n, SUM(y) OVER (PARTITION BY id) AS s FROM raw.q", {"n": "", "s": "q.id q.y"}),
+        ("SELECT ARRAY_AGG(STRUCT(x, y AS z) ORDER BY q.id LIMIT 1) AS a FROM raw.p, raw.q", {"a": "p.x q.y"}),
+        ("SELECT maker.name AS n, p.maker.city AS c FROM raw.p", {"n": "p.maker", "c": "p.maker"}),
+        ("SELECT i.sku AS s, o FROM raw.p, UNNEST(items) AS i WITH OFFSET AS o", {"s": "p.items", "o": ""}),
+        ("SELECT i FROM raw.p, p.items AS i", {"i": "p.items"}),
+        ("SELECT (SELECT MAX(y) FROM raw.q WHERE q.id = p.id) AS m FROM raw.p", {"m": "q.y"}),
+        ("SELECT ARRAY(SELECT AS STRUCT i.a, x FROM UNNEST(p.items) AS i) AS a FROM raw.p", {"a": "p.items p.x"}),
+        ("SELECT p AS whole FROM raw.q AS p", {"whole": "q.id q.y"}),
+        ("SELECT IF(x > 1, y, 0) AS c FROM raw.p JOIN raw.q ON p.id = q.id WHERE items IS NULL", {"c": "p.x q.y"}),
+        ("SELECT * FROM raw.q PIVOT (SUM(y) FOR id IN (1, 2))", {}),
+        ("SELECT anything FROM raw.unknown", {"anything": "unknown.anything"}),
+        ("SELECT y FROM `my-shop.raw.q`", {"y": "q.y"}),
+        ("SELECT y AS z FROM `my-shop`.raw.q, `others.shared.days`", {"z": "q.y others.shared.days.y"}),
+        (
+            "SELECT table_name AS t FROM tmp.INFORMATION_SCHEMA.TABLES",
+            {"t": "tmp.INFORMATION_SCHEMA.TABLES.table_name"},
+        ),
+    ],
+)
+def test_the_origins_of_a_column(write: Write, sql: str, expected: dict[str, str]) -> None:
+    folder = write({"res/tmp/t.sql": sql, "res/raw/p": "", "res/raw/q": "", "res/raw/unknown": ""})
+    found = Lineage(read_project(folder).scripts, SOURCES).of(TableName("tmp", "t"))
+    for name, origins in expected.items():
+        assert {str(origin).removeprefix("raw.") for origin in found[name]} == set(origins.split())
+
+
+def test_what_a_column_comes_from_by_two_ways_is_told_once(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        {
+            **GOOD,
+            "res/tmp/c.sql": "SELECT id, price * 2 AS price FROM `tmp.a`",
+            "res/final/b.sql": "SELECT a.price + c.price AS cost FROM `tmp.a` AS a JOIN `tmp.c` AS c USING (id)",
+            "res/dependencies.toml": '[tmp]\nc = ["tmp.a"]\n[final]\nb = ["tmp.a", "tmp.c"]\n',
+        }
+    )
+    assert main(["graph", "--columns", "final.b"]) == 0
+    assert capsys.readouterr().out == (
+        "final.b.cost\n├─ tmp.a.price\n│  └─ raw.orders.price\n└─ tmp.c.price\n   └─ tmp.a.price (see above)\n"
+    )

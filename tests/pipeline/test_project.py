@@ -1,0 +1,220 @@
+"""Scripts and map, held against each other: every problem, with its file, its line and the way out."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.project.problems import Refused, Severity
+from pipeline.project.project import read_project
+from tests.conftest import Write
+from warehouse.names import TableName
+
+GOOD = {
+    "res/raw/orders": "",
+    "res/tmp/a.sql": "SELECT * FROM `raw.orders`",
+    "res/final/b.sql": "SELECT *\nFROM `tmp.a`",
+    "res/dependencies.toml": '[final]\nb = ["tmp.a"]\n',
+}
+
+
+def test_the_demonstration_is_in_order(demonstration: Path) -> None:
+    project = read_project(demonstration)
+    assert project.problems == ()
+    assert [len(level) for level in project.graph.levels] == [5, 2, 1]
+    assert project.graph.dependencies[TableName("tmp", "products")] == {
+        TableName("tmp", "product_images"),
+        TableName("tmp", "product_categories"),
+    }
+
+
+CASES = {
+    "a key without a script": (
+        {"res/dependencies.toml": '[final]\nb = ["tmp.a"]\nc = []\n'},
+        "res/dependencies.toml:3:1: no script builds final.c",
+        "did you mean final.b?",
+    ),
+    "a dependency that is nowhere": (
+        {"res/dependencies.toml": '[final]\nb = ["tmp.a", "tmp.orders"]\n'},
+        "res/dependencies.toml:2:15: final.b depends on tmp.orders, which is neither a script nor a raw table",
+        "did you mean raw.orders?",
+    ),
+    "a raw table that is nowhere": (
+        {"res/dependencies.toml": '[final]\nb = ["tmp.a", "raw.order"]\n'},
+        "res/dependencies.toml:2:15: final.b depends on raw.order, which is neither",
+        "did you mean raw.orders?",
+    ),
+    "a table that depends on itself": (
+        {"res/dependencies.toml": '[final]\nb = ["tmp.a", "final.b"]\n'},
+        "res/dependencies.toml:2:15: final.b depends on itself",
+        "delete final.b from its list",
+    ),
+    "a cycle": (
+        {
+            "res/tmp/a.sql": "SELECT * FROM `final.b`",
+            "res/dependencies.toml": '[final]\nb = ["tmp.a"]\n[tmp]\na = ["final.b"]\n',
+        },
+        "res/dependencies.toml:2:1: the dependencies form a cycle: final.b -> tmp.a -> final.b",
+        "remove one of these",
+    ),
+    "a duplicate entry": (
+        {"res/dependencies.toml": '[final]\nb = ["tmp.a", "tmp.a"]\n'},
+        "res/dependencies.toml:2:15: final.b lists tmp.a twice",
+        "delete one of them",
+    ),
+    "two scripts for one table": (
+        {"res/tmp/A.sql": "SELECT 1 AS x"},
+        "res/tmp/a.sql: tmp.a is also built by res/tmp/A.sql",
+        "delete or rename one of them",
+    ),
+    "an empty script": (
+        {"res/tmp/a.sql": "-- nothing here\n"},
+        "res/tmp/a.sql: the script is empty",
+        "write one SELECT",
+    ),
+    "several statements": (
+        {"res/tmp/a.sql": "SELECT 1 AS x; SELECT 2 AS x;"},
+        "res/tmp/a.sql:1:16: the script holds 2 statements",
+        "keep one SELECT",
+    ),
+    "not a query": (
+        {"res/tmp/a.sql": "CREATE TABLE tmp.a AS SELECT 1 AS x"},
+        "res/tmp/a.sql:1:1: the script is not a query but a CREATE",
+        "write one SELECT",
+    ),
+    "a syntax error": (
+        {"res/tmp/a.sql": "SELECT *\nFROM `raw.orders` WHERE WHERE x"},
+        "res/tmp/a.sql:2:25: syntax error at 'WHERE': something is missing before it",
+        "",
+    ),
+    "an open quote": (
+        {"res/tmp/a.sql": "SELECT 'x"},
+        "res/tmp/a.sql:1:8: the SQL cannot be read: ' is left open",
+        "write ' where it ends",
+    ),
+    "a dependency that the map leaves out": (
+        {"res/dependencies.toml": "[final]\nb = []\n"},
+        "res/final/b.sql:2:6: final.b reads tmp.a, but the map does not say so: the order is not safe",
+        'under [final] in res/dependencies.toml write: b = ["tmp.a"]',
+    ),
+    "a table that is nowhere": (
+        {"res/tmp/a.sql": "SELECT *\nFROM `raw.ordres`"},
+        "res/tmp/a.sql:2:6: tmp.a reads raw.ordres, which is neither a script nor a raw table",
+        "did you mean raw.orders?",
+    ),
+    "a script that reads itself": (
+        {"res/tmp/a.sql": "SELECT * FROM `tmp.a`"},
+        "res/tmp/a.sql:1:15: tmp.a reads itself",
+        "cannot read the table that it builds",
+    ),
+    "a table without its dataset": (
+        {"res/tmp/a.sql": "SELECT * FROM orders"},
+        "res/tmp/a.sql:1:15: orders is neither a WITH query nor a table with its dataset",
+        "write `dataset.orders`",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_fault_is_told_with_place_reason_and_way_out(write: Write, name: str) -> None:
+    files, where_and_what, way_out = CASES[name]
+    write({**GOOD, **files})
+    project = read_project(Path())
+    [problem] = [problem for problem in project.problems if problem.severity is Severity.ERROR]
+    assert str(problem).startswith(f"error: {where_and_what}")
+    assert way_out in problem.hint
+    with pytest.raises(Refused):
+        _ = project.graph
+
+
+def test_all_problems_are_told_at_once_in_order(write: Write) -> None:
+    write(
+        {
+            **GOOD,
+            "res/tmp/a.sql": "SELECT * FROM `raw.nowhere`",
+            "res/tmp/c.sql": "",
+            "res/dependencies.toml": '[final]\nb = ["tmp.a", "tmp.nowhere"]\nx = []\n',
+        }
+    )
+    with pytest.raises(Refused) as refused:
+        _ = read_project(Path()).graph
+    assert [(str(problem.file), problem.place and problem.place.line) for problem in refused.value.problems] == [
+        ("res/dependencies.toml", 2),
+        ("res/dependencies.toml", 3),
+        ("res/tmp/a.sql", 1),
+        ("res/tmp/c.sql", None),
+    ]
+
+
+def test_the_sql_is_shown_with_the_place_underlined(write: Write) -> None:
+    write({**GOOD, "res/tmp/a.sql": "SELECT\n\tx\nFROM\t`raw.ordres` AS o"})
+    [problem] = read_project(Path()).problems
+    assert str(problem).split("\n")[1:] == [
+        "  3 | FROM\t`raw.ordres` AS o",
+        "    |     \t^^^^^^^^^^^^",
+        "  help: did you mean raw.orders?",
+    ]
+
+
+def test_a_dependency_that_the_script_does_not_read_is_a_warning(write: Write) -> None:
+    write({**GOOD, "res/tmp/c.sql": "SELECT 1 AS x", "res/dependencies.toml": '[final]\nb = ["tmp.a", "tmp.c"]\n'})
+    project = read_project(Path())
+    [problem] = project.problems
+    assert problem.severity is Severity.WARNING
+    assert "final.b depends on tmp.c but does not read it" in str(problem)
+    assert len(project.graph.dependencies[TableName("final", "b")]) == 2
+
+
+def test_somebody_elses_folders_are_taken_as_they_are(write: Write) -> None:
+    """Other names, other files than tables, a raw table listed but never created, more folders."""
+    write(
+        {
+            "res/README.md": "notes",
+            "res/.hidden.sql": "not sql",
+            "res/raw/orders.csv": "id\n",
+            "res/raw/never_created.txt": "",
+            "res/raw/.gitkeep": "",
+            "res/stage_1/orders.sql": "SELECT * FROM `raw.orders`",
+            "res/stage_1/notes.txt": "",
+            "res/stage_1/.draft.sql": "SELEC",
+            "res/marts/Umsätze 2026.sql": "SELECT * FROM `stage_1.orders`",
+            "res/empty/.gitkeep": "",
+            "res/dependencies.toml": '[marts]\n"Umsätze 2026" = ["stage_1.orders", "raw.never_created"]\n',
+        }
+    )
+    project = read_project(Path())
+    assert [problem.severity for problem in project.problems] == [Severity.WARNING]  # raw.never_created is not read
+    assert list(map(str, project.graph.order)) == ["stage_1.orders", "marts.Umsätze 2026"]
+
+
+def test_a_raw_table_that_db_init_creates_need_not_be_listed(write: Write) -> None:
+    write(
+        {
+            "res/tmp/a.sql": "SELECT * FROM `raw.made`",
+            "res/dependencies.toml": "",
+            "db_init/made.sql": "CREATE OR REPLACE TABLE raw.made (id INT64) AS SELECT 1",
+        }
+    )
+    assert read_project(Path()).problems == ()
+
+
+def test_a_script_deeper_in_a_folder_is_not_passed_over_in_silence(write: Write) -> None:
+    write({**GOOD, "res/tmp/deeper/x.sql": "SELECT 1 AS x", "res/loose.sql": "SELECT 1 AS x"})
+    problems = read_project(Path()).problems
+    assert [str(problem.file) for problem in problems] == ["res/loose.sql", "res/tmp/deeper/x.sql"]
+    assert all(problem.severity is Severity.WARNING for problem in problems)
+
+
+def test_a_file_that_is_not_utf8_is_told_with_its_place(write: Write) -> None:
+    (write(GOOD) / "res/tmp/a.sql").write_bytes(b"SELECT 1 AS x,\n  'caf\xe9' AS y")
+    [problem] = read_project(Path()).problems
+    assert str(problem).startswith("error: res/tmp/a.sql:2:7: the file is not UTF-8: byte 0xe9")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_sql(write: Write) -> None:
+    (write(GOOD) / "res/tmp/a.sql").write_bytes(b"\xef\xbb\xbfSELECT * FROM `raw.orders`")
+    assert read_project(Path()).problems == ()
+
+
+def test_a_folder_without_res_is_refused(folder: Path) -> None:
+    with pytest.raises(Refused, match="run this in the project's folder"):
+        read_project(folder)

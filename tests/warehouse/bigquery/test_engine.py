@@ -1,0 +1,290 @@
+"""What the engine does on BigQuery: the real client over HTTP, the service an emulator."""
+
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.emulator.fixtures import QUICK
+from tests.emulator.proxy import Fault, Proxy
+from warehouse import Append, BuildContext
+from warehouse.bigquery import BigQueryWarehouse
+from warehouse.bigquery.settings import Settings, Waits
+from warehouse.errors import (
+    Cancelled,
+    OutcomeUnknown,
+    OverBudget,
+    SqlError,
+    TableNotFound,
+    Transient,
+    WarehouseError,
+)
+from warehouse.names import TableName
+from warehouse.sql.parser import parse_script
+from warehouse.sql.query import parse_query
+from warehouse.types import Column, parse_type
+
+NUMBERS = TableName("raw", "numbers")
+OUT = TableName("tmp", "out")
+SCRIPT = parse_script("CREATE OR REPLACE TABLE raw.numbers (n INT64) AS SELECT 1 AS n UNION ALL SELECT 2")
+
+
+@pytest.fixture
+def warehouse(bigquery_endpoint: str, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
+    with BigQueryWarehouse(Settings(bigquery_project, endpoint=bigquery_endpoint), QUICK) as opened:
+        opened.create_datasets(["raw", "tmp"])
+        opened.run_script(SCRIPT)
+        yield opened
+
+
+@pytest.fixture
+def watched(warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
+    """Another process's warehouse with the same tables, whose requests go through the proxy."""
+    assert warehouse.tables("raw")
+    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
+        yield opened
+
+
+def started_jobs(proxy: Proxy) -> list[str]:
+    """The ids of the jobs that were asked for, in order; what a query would do is asked for without one."""
+    jobs = [request.body for request in proxy.recorded if "jobReference" in request.body]
+    jobs = [job for job in jobs if not job["configuration"].get("dryRun")]
+    return [job["jobReference"]["jobId"] for job in jobs]
+
+
+def test_nobody_elses_tables_go_into_the_dataset_of_our_own(warehouse: BigQueryWarehouse) -> None:
+    with pytest.raises(WarehouseError, match="give yours another name"):
+        warehouse.create_datasets(["raw", "_warehouse"])
+
+
+def test_tables_are_listed_and_a_missing_dataset_has_none(warehouse: BigQueryWarehouse) -> None:
+    assert warehouse.tables("raw") == [NUMBERS]
+    assert warehouse.tables("nowhere") == []
+
+
+def test_a_missing_table_is_not_found(warehouse: BigQueryWarehouse) -> None:
+    missing = TableName("raw", "nothing")
+    for ask in (warehouse.columns, warehouse.row_count, lambda table: warehouse.first_rows(table, 1)):
+        with pytest.raises(TableNotFound, match=r"there is no table raw\.nothing"):
+            ask(missing)
+
+
+def test_a_table_is_described_and_counted(warehouse: BigQueryWarehouse) -> None:
+    assert warehouse.columns(NUMBERS) == (Column("n", parse_type("INT64")),)
+    assert warehouse.row_count(NUMBERS) == 2
+    assert sorted(warehouse.first_rows(NUMBERS, 5)) == [(1,), (2,)]
+    assert len(warehouse.first_rows(NUMBERS, 1)) == 1
+
+
+def test_a_dataset_in_another_location_is_refused(
+    warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str
+) -> None:
+    assert warehouse.tables("raw")
+    with (
+        BigQueryWarehouse(Settings(bigquery_project, location="EU", endpoint=bigquery_endpoint), QUICK) as elsewhere,
+        pytest.raises(WarehouseError, match="the dataset raw is in US and WAREHOUSE_URL says location=EU"),
+    ):
+        elsewhere.create_datasets(["new", "raw"])
+
+
+def test_a_build_replaces_the_table_and_says_what_it_took(warehouse: BigQueryWarehouse, bigquery_project: str) -> None:
+    warehouse.build(OUT, parse_query("SELECT 'old' AS word"), BuildContext("one"))
+    built = warehouse.build(OUT, parse_query("SELECT n * 2 AS twice FROM raw.numbers"), BuildContext("two"))
+    assert sorted(warehouse.first_rows(OUT, 5)) == [(2,), (4,)]
+    assert warehouse.columns(OUT) == (Column("twice", parse_type("INT64")),)
+    assert (built.rows, built.bytes_processed, built.bytes_billed, built.cache_hit) == (2, 16, 10485760, False)
+    assert built.slot_milliseconds is not None
+    assert built.seconds >= 0
+    assert f"project={bigquery_project}&j=bq:US:refresh-two-tmp-out-" in (built.job_link or "")
+
+
+def test_a_failed_build_leaves_the_old_table(warehouse: BigQueryWarehouse) -> None:
+    warehouse.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("one"))
+    with pytest.raises(SqlError, match="nope"):
+        warehouse.build(OUT, parse_query("SELECT nope FROM raw.numbers"), BuildContext("two"))
+    with pytest.raises(TableNotFound, match="missing"):
+        warehouse.build(OUT, parse_query("SELECT 1 FROM raw.missing"), BuildContext("three"))
+    assert warehouse.first_rows(OUT, 5) == [(1,)]
+
+
+def test_a_build_over_the_cap_is_refused(
+    bigquery_endpoint: str, bigquery_project: str, warehouse: BigQueryWarehouse
+) -> None:
+    settings = Settings(bigquery_project, endpoint=bigquery_endpoint, maximum_bytes_billed=1000)
+    with BigQueryWarehouse(settings, QUICK) as poor, pytest.raises(OverBudget, match="would bill 10,485,760 bytes"):
+        poor.build(OUT, parse_query("SELECT n FROM raw.numbers"), BuildContext("one"))
+    assert warehouse.tables("tmp") == []
+
+
+def test_the_same_run_and_attempt_is_the_same_job(watched: BigQueryWarehouse, proxy: Proxy) -> None:
+    query, context = parse_query("SELECT GENERATE_UUID() AS id"), BuildContext("one")
+    watched.build(OUT, query, context)
+    before = watched.first_rows(OUT, 1)
+    watched.build(OUT, query, context)
+    assert watched.first_rows(OUT, 1) == before
+    assert len(set(started_jobs(proxy))) == 1
+    watched.build(OUT, query, BuildContext("two"))
+    assert watched.first_rows(OUT, 1) != before
+
+
+def test_a_later_attempt_finds_the_job_of_an_earlier_one(watched: BigQueryWarehouse) -> None:
+    query = parse_query("SELECT GENERATE_UUID() AS id")
+    watched.build(OUT, query, BuildContext("one"))
+    before = watched.first_rows(OUT, 1)
+    watched.build(OUT, query, BuildContext("one", attempt=3))
+    assert watched.first_rows(OUT, 1) == before
+
+
+def test_a_later_attempt_with_mended_sql_is_a_new_job(watched: BigQueryWarehouse, proxy: Proxy) -> None:
+    with pytest.raises(SqlError):
+        watched.build(OUT, parse_query("SELECT nope FROM raw.numbers"), BuildContext("one"))
+    built = watched.build(OUT, parse_query("SELECT n FROM raw.numbers"), BuildContext("one", attempt=2))
+    assert built.rows == 2
+    assert [job_id[-2:] for job_id in started_jobs(proxy)] == ["-1", "-2"]
+
+
+def test_a_job_that_fails_for_a_passing_reason_is_followed_by_another(watched: BigQueryWarehouse, proxy: Proxy) -> None:
+    query = parse_query("SELECT 1 AS n /* emulator: fail jobBackendError 2 */")
+    assert watched.build(OUT, query, BuildContext("one")).rows == 1
+    assert [job_id[-2:] for job_id in started_jobs(proxy)] == ["-1", "-2", "-3"]
+
+
+def test_it_gives_up_after_three_jobs_and_the_next_attempt_takes_the_next_id(
+    watched: BigQueryWarehouse, proxy: Proxy
+) -> None:
+    query = parse_query("SELECT 1 AS n /* emulator: fail rateLimitExceeded 4 */")
+    with pytest.raises(Transient) as caught:
+        watched.build(OUT, query, BuildContext("one"))
+    assert caught.value.limited
+    assert watched.build(OUT, query, BuildContext("one", attempt=2)).rows == 1
+    assert len(set(started_jobs(proxy))) == 5
+
+
+def test_wrong_sql_is_sent_once(watched: BigQueryWarehouse, proxy: Proxy) -> None:
+    with pytest.raises(SqlError):
+        watched.build(OUT, parse_query("SELECT nope FROM raw.numbers"), BuildContext("one"))
+    assert len(started_jobs(proxy)) == 1
+
+
+def test_an_outage_is_bounded_and_says_whether_the_job_may_run(
+    warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
+) -> None:
+    waits = Waits(first=0.01, longest=0.05, total=0.3, request=5, poll=0.01, poll_longest=0.01, cancel=0.3)
+    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
+        proxy.decide = lambda _method, path: Fault.CUT_BEFORE if "/jobs" in path else None
+        with pytest.raises(OutcomeUnknown, match="broke while it was sent the job refresh-one-tmp-out-"):
+            unlucky.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("one"))
+        proxy.decide = lambda method, _path: Fault.LIMITED if method == "POST" else None
+        with pytest.raises(Transient) as caught:
+            unlucky.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("one"))
+        assert caught.value.limited
+        assert not isinstance(caught.value, OutcomeUnknown)
+    assert warehouse.tables("tmp") == []
+
+
+def test_an_answer_that_was_lost_for_good_is_found_by_the_next_attempt(
+    warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
+) -> None:
+    query, waits = parse_query("SELECT GENERATE_UUID() AS id"), Waits(0.01, 0.05, 0.3, 5, 0.01, 0.01, 0.3)
+    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
+        proxy.decide = lambda _method, path: Fault.CUT_AFTER if "/jobs" in path else None
+        with pytest.raises(OutcomeUnknown):
+            unlucky.build(OUT, query, BuildContext("one"))
+    assert len(set(started_jobs(proxy))) == 1
+    (id_before,) = warehouse.first_rows(OUT, 1)
+    warehouse.build(OUT, query, BuildContext("one", attempt=2))
+    assert warehouse.first_rows(OUT, 1) == [id_before]
+
+
+def test_an_answer_that_never_comes_is_not_taken_for_a_failure(
+    warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
+) -> None:
+    waits = Waits(0.01, 0.05, 0.3, 5, 0.01, 0.01, 0.3)
+    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
+        proxy.decide = lambda _method, path: Fault.AWAY if "/jobs/" in path else None
+        with pytest.raises(OutcomeUnknown, match="was under way"):
+            unlucky.append(NUMBERS, [Append([{"n": 3}])])
+        proxy.decide = lambda method, path: Fault.CUT_AFTER if method == "POST" or "/jobs/" in path else None
+        with pytest.raises(OutcomeUnknown):
+            unlucky.append(NUMBERS, [Append([{"n": 4}])])
+    assert sorted(warehouse.first_rows(NUMBERS, 9)) == [(1,), (2,), (3,), (4,)]
+
+
+def test_a_script_stops_at_its_first_wrong_statement(warehouse: BigQueryWarehouse) -> None:
+    script = parse_script(
+        "CREATE TABLE raw.a (n INT64);\nINSERT INTO raw.nowhere VALUES (1);\nCREATE TABLE raw.b (n INT64)"
+    )
+    with pytest.raises(WarehouseError, match=r"raw\.nowhere"):
+        warehouse.run_script(script)
+    assert warehouse.tables("raw") == [TableName("raw", "a"), NUMBERS]
+
+
+def test_a_plan_has_columns_and_bytes_and_runs_nothing(watched: BigQueryWarehouse, proxy: Proxy) -> None:
+    plan = watched.plan(parse_query("SELECT n, CAST(n AS STRING) AS word FROM raw.numbers"), {})
+    assert plan.columns == (Column("n", parse_type("INT64")), Column("word", parse_type("STRING")))
+    assert plan.bytes_processed == 16
+    assert not plan.estimate
+    assert proxy.recorded[-1].body["configuration"]["dryRun"] is True
+
+
+def test_a_plan_takes_stand_ins_for_tables_that_do_not_exist(warehouse: BigQueryWarehouse) -> None:
+    query = parse_query("SELECT later.words, numbers.n FROM `tmp.later` JOIN raw.numbers AS numbers ON TRUE")
+    columns = (Column("words", parse_type("ARRAY<STRUCT<a STRING, b INT64>>")),)
+    plan = warehouse.plan(query, {TableName("tmp", "later"): columns})
+    assert plan.columns == (*columns, Column("n", parse_type("INT64")))
+    assert plan.estimate
+
+
+def test_cancel_stops_the_job_and_the_thread_that_waits_for_it(watched: BigQueryWarehouse, proxy: Proxy) -> None:
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(watched.build, OUT, parse_query("SELECT 1 AS n /* emulator: hold */"), BuildContext("one"))
+        wait_until(lambda: any("/jobs/refresh-one" in request.path for request in proxy.recorded))
+        watched.cancel()
+        with pytest.raises(Cancelled):
+            held.result(timeout=60)
+    cancelled = [request.path for request in proxy.recorded if "/cancel" in request.path]
+    assert cancelled
+    with pytest.raises(Cancelled):
+        watched.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("two"))
+    with pytest.raises(Cancelled):
+        watched.tables("raw")
+
+
+def test_cancel_reaches_a_job_whose_answer_is_still_on_its_way(watched: BigQueryWarehouse, proxy: Proxy) -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def decide(method: str, path: str) -> Fault | None:
+        if method == "POST" and path.split("?")[0].endswith("/jobs"):
+            asked.set()
+            assert go_on.wait(60)
+        return None
+
+    proxy.decide = decide
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(watched.build, OUT, parse_query("SELECT 1 AS n /* emulator: hold */"), BuildContext("one"))
+        assert asked.wait(60)
+        watched.cancel()  # the service does not know the job yet
+        go_on.set()
+        with pytest.raises(Cancelled):
+            held.result(timeout=60)
+    sent = [request.path.split("?")[0].rsplit("/", 1)[-1] for request in proxy.recorded if request.method == "POST"]
+    assert sent[-2:] == ["jobs", "cancel"]
+
+
+def test_closing_cancels_what_nobody_waits_for(watched: BigQueryWarehouse, proxy: Proxy) -> None:
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(watched.build, OUT, parse_query("SELECT 1 AS n /* emulator: hold */"), BuildContext("one"))
+        wait_until(lambda: any("/jobs/refresh-one" in request.path for request in proxy.recorded))
+        watched.close()
+        with pytest.raises(Cancelled):
+            held.result(timeout=60)
+
+
+def wait_until(condition: object) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,111 @@
+"""The whole refresh of res/ on BigQuery: the same tables as on DuckDB, and the requests that it sends."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from commands.main import main
+from pipeline.execution import builder
+from pipeline.refresh import prepare_refresh
+from tests.emulator.proxy import Proxy, Recorded
+from warehouse import BuildContext, Warehouse, connect
+from warehouse.names import TableName
+from warehouse.types import SqlType
+
+ROOT = Path(__file__).parent.parent.parent
+TABLES = [TableName(path.parent.name, path.stem) for path in sorted(ROOT.glob("res/*/*.sql"))]
+
+
+@pytest.fixture
+def project_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder with the project's own scripts."""
+    for name in ("res", "db_init"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+
+
+def refresh(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", url)
+    assert main(["init"]) == 0
+    assert main(["build"]) == 0
+
+
+def contents(warehouse: Warehouse, table: TableName) -> list[str]:
+    """A table's rows, in an order that does not depend on the engine."""
+    kinds = [column.type for column in warehouse.columns(table)]
+    return sorted(repr(list(map(stored, row, kinds))) for row in warehouse.first_rows(table, 10_000))
+
+
+def stored(value: Any, kind: SqlType) -> Any:
+    """The value as BigQuery has it in a table, where an ARRAY is never NULL."""
+    if kind.element is not None:
+        return [stored(each, kind.element) for each in value or ()]
+    if value is not None and kind.name == "STRUCT":
+        return {field.name: stored(value[field.name], field.type) for field in kind.fields}
+    return value
+
+
+@pytest.mark.usefixtures("project_folder")
+def test_a_refresh_on_bigquery_makes_the_tables_that_duckdb_makes(
+    bigquery_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(TABLES) >= 8
+    for url in (bigquery_url, "duckdb:///warehouse.duckdb"):
+        refresh(url, monkeypatch)
+    with connect(bigquery_url) as bigquery, connect("duckdb:///warehouse.duckdb") as duckdb:
+        for table in [*TABLES, *duckdb.tables("raw")]:
+            assert bigquery.columns(table) == duckdb.columns(table), table
+            assert bigquery.row_count(table) == duckdb.row_count(table) > 0, table
+            assert contents(bigquery, table) == contents(duckdb, table), table
+
+
+@pytest.mark.usefixtures("project_folder")
+def test_each_build_is_one_job_with_its_id_labels_destination_and_cap(
+    proxy: Proxy, bigquery_project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = f"location=EU&maximum_bytes_billed=1000000000&priority=batch&endpoint={proxy.url}"
+    refresh(f"bigquery://{bigquery_project}?{settings}", monkeypatch)
+    builds = {target: request.body for request in proxy.recorded if (target := destination(request))}
+    assert len([request for request in proxy.recorded if destination(request)]) == len(builds) == len(TABLES)
+    runs = set()
+    for table in TABLES:
+        job = builds[bigquery_project, table.dataset, table.name]
+        configuration, reference = job["configuration"], job["jobReference"]
+        assert reference["location"] == "EU"
+        assert re.fullmatch(
+            rf"refresh-[0-9a-f]{{32}}-{table.dataset}-{table.name.replace('_', '-')}-\w+-1", reference["jobId"]
+        )
+        assert configuration["labels"].pop("call")
+        assert configuration["labels"].pop("lease")
+        assert configuration["labels"].pop("table") == f"{table.dataset}_{table.name}"
+        runs.add(configuration["labels"].pop("run"))
+        assert configuration["labels"] == {}
+        query = configuration["query"]
+        assert query["query"] == (ROOT / "res" / table.dataset / f"{table.name}.sql").read_text()
+        assert query["writeDisposition"] == "WRITE_TRUNCATE"
+        assert query["maximumBytesBilled"] == "1000000000"
+        assert query["priority"] == "BATCH"
+        assert query["useLegacySql"] is False
+    assert len(runs) == 1
+
+
+@pytest.mark.usefixtures("project_folder")
+def test_a_refresh_reads_no_rows(proxy: Proxy, bigquery_project: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", f"bigquery://{bigquery_project}?endpoint={proxy.url}")
+    assert main(["init"]) == 0
+    with connect(f"bigquery://{bigquery_project}?endpoint={proxy.url}") as warehouse:
+        prepared = prepare_refresh(Path(), [], warehouse)
+        build = builder(prepared.project.scripts, warehouse, BuildContext("run"))
+        proxy.recorded.clear()
+        for table in prepared.graph.order:
+            build(table)
+    assert len(proxy.recorded) >= 3 * len(TABLES)
+    assert not [request.path for request in proxy.recorded if re.search(r"/data\b|/queries\b", request.path)]
+
+
+def destination(request: Recorded) -> tuple[str, str, str] | None:
+    """The project, dataset and table that the requested job writes to, if it is a build."""
+    table = request.body.get("configuration", {}).get("query", {}).get("destinationTable")
+    return (table["projectId"], table["datasetId"], table["tableId"]) if table else None

@@ -1,0 +1,187 @@
+"""A build replaces a table's rows, and leaves what people have set on it: descriptions, labels, who may see what."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from tests.emulator.fixtures import QUICK
+from tests.emulator.proxy import Proxy, Refusal
+from warehouse import BuildContext
+from warehouse.bigquery import BigQueryWarehouse
+from warehouse.bigquery.settings import Settings
+from warehouse.errors import NotAllowed, WarehouseError
+from warehouse.names import TableName
+from warehouse.sql.query import parse_query
+
+OUT = TableName("tmp", "out")
+TAG = "projects/p/locations/us/taxonomies/1/policyTags/2"
+FIRST = "SELECT 1 AS n, 'a' AS word, STRUCT(1 AS x) AS pair"
+OTHER = "SELECT 2 AS n, STRUCT(2 AS x, 3 AS y) AS pair, 4 AS more"
+
+
+@pytest.fixture
+def warehouse(proxy: Proxy, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
+    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
+        opened.create_datasets(["tmp"])
+        opened.build(OUT, parse_query(FIRST), BuildContext("first"))
+        proxy.recorded.clear()
+        yield opened
+
+
+@pytest.fixture
+def client(bigquery_endpoint: str, bigquery_project: str) -> Iterator[bigquery.Client]:
+    """Somebody else, who sets things on tables."""
+    options = ClientOptions(api_endpoint=bigquery_endpoint)
+    with bigquery.Client(bigquery_project, AnonymousCredentials(), client_options=options) as opened:
+        yield opened
+
+
+def describe(client: bigquery.Client, tags: tuple[str, ...] = ()) -> None:
+    """Set descriptions and labels, and policy tags on some columns."""
+    table = client.get_table("tmp.out")
+    resources = [{**field.to_api_repr(), "description": f"the {field.name}"} for field in table.schema]
+    for resource in resources:
+        if resource["name"] in tags:
+            resource["policyTags"] = {"names": [TAG]}
+        for inner in resource.get("fields", []):
+            inner["description"] = f"the {inner['name']} of the {resource['name']}"
+    table.schema = [bigquery.SchemaField.from_api_repr(resource) for resource in resources]
+    table.description, table.labels = "what is out", {"team": "data"}
+    client.update_table(table, ["schema", "description", "labels"])
+
+
+def restrict(endpoint: str, project: str) -> None:
+    """Set a row access policy."""
+    path = f"projects/{project}/datasets/tmp/tables/out/rowAccessPolicies"
+    reference = {"projectId": project, "datasetId": "tmp", "tableId": "out", "policyId": "few"}
+    body = {"rowAccessPolicyReference": reference, "filterPredicate": "n > 1", "grantees": ["user:a@example.com"]}
+    request = urllib.request.Request(
+        f"{endpoint}/bigquery/v2/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+def policies(endpoint: str, project: str) -> list[str]:
+    url = f"{endpoint}/bigquery/v2/projects/{project}/datasets/tmp/tables/out/rowAccessPolicies"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        found = json.load(answer)["rowAccessPolicies"]
+    return [policy["rowAccessPolicyReference"]["policyId"] for policy in found]
+
+
+def set_on(client: bigquery.Client) -> dict[str, Any]:
+    """What people have set on the table."""
+    table = client.get_table("tmp.out")
+    columns = {field.name: field.description for field in table.schema}
+    inner = {f"{field.name}.{each.name}": each.description for field in table.schema for each in field.fields}
+    return {"table": table.description, "labels": table.labels, **columns, **inner}
+
+
+def jobs(proxy: Proxy) -> list[dict[str, Any]]:
+    """The settings of the queries that were sent, dry runs left out."""
+    sent = [request.body.get("configuration", {}) for request in proxy.recorded]
+    return [settings["query"] for settings in sent if "query" in settings and not settings.get("dryRun")]
+
+
+def test_a_build_with_the_same_columns_keeps_everything(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, bigquery_endpoint: str, bigquery_project: str, proxy: Proxy
+) -> None:
+    describe(client, tags=("word",))
+    restrict(bigquery_endpoint, bigquery_project)
+    before = client.get_table("tmp.out")
+    warehouse.build(OUT, parse_query(FIRST.replace("'a'", "'b'")), BuildContext("second"))
+    after = client.get_table("tmp.out")
+    assert [field.to_api_repr() for field in after.schema] == [field.to_api_repr() for field in before.schema]
+    assert (after.description, after.labels) == (before.description, before.labels)
+    assert policies(bigquery_endpoint, bigquery_project) == ["few"]
+    assert jobs(proxy)[0]["writeDisposition"] == "WRITE_TRUNCATE_DATA"
+    assert [row[1] for row in warehouse.first_rows(OUT, 5)] == ["b"]
+
+
+def test_with_other_columns_what_remains_keeps_its_description(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy
+) -> None:
+    describe(client)
+    warehouse.build(OUT, parse_query(OTHER), BuildContext("second"))
+    assert jobs(proxy)[0]["writeDisposition"] == "WRITE_TRUNCATE"
+    assert set_on(client) == {
+        "table": "what is out",
+        "labels": {"team": "data"},
+        "n": "the n",
+        "pair": "the pair",
+        "more": None,
+        "pair.x": "the x of the pair",
+        "pair.y": None,
+    }
+
+
+def test_columns_with_policy_tags_are_not_replaced_by_others(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy
+) -> None:
+    describe(client, tags=("n", "word"))
+    with pytest.raises(
+        WarehouseError, match=r"tmp\.out has policy tags on the column n, policy tags on the column word"
+    ):
+        warehouse.build(OUT, parse_query(OTHER), BuildContext("second"))
+    assert jobs(proxy) == []
+    assert [row[1] for row in warehouse.first_rows(OUT, 5)] == ["a"]
+
+
+def test_row_access_policies_are_not_lost_with_other_columns(
+    warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str, proxy: Proxy
+) -> None:
+    restrict(bigquery_endpoint, bigquery_project)
+    with pytest.raises(WarehouseError, match="the row access policy few") as caught:
+        warehouse.build(OUT, parse_query(OTHER), BuildContext("second"))
+    assert "gone: word STRING, pair STRUCT<x INT64>; new: pair STRUCT<x INT64, y INT64>, more INT64" in str(
+        caught.value
+    )
+    assert jobs(proxy) == []
+    assert policies(bigquery_endpoint, bigquery_project) == ["few"]
+
+
+def test_the_same_columns_in_another_order_keep_a_policy(
+    warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str, proxy: Proxy
+) -> None:
+    query = parse_query("SELECT 'b' AS word, 5 AS n, STRUCT(1 AS x) AS pair")
+    warehouse.build(OUT, query, BuildContext("free"))
+    assert [column.name for column in warehouse.columns(OUT)] == ["word", "n", "pair"]
+    restrict(bigquery_endpoint, bigquery_project)
+    warehouse.build(OUT, parse_query(FIRST), BuildContext("restricted"))
+    assert policies(bigquery_endpoint, bigquery_project) == ["few"]
+    assert [column.name for column in warehouse.columns(OUT)] == ["word", "n", "pair"]
+    assert jobs(proxy)[-1]["writeDisposition"] == "WRITE_TRUNCATE_DATA"
+
+
+def test_policies_that_may_not_be_seen_are_not_risked(warehouse: BigQueryWarehouse, proxy: Proxy) -> None:
+    denied = "Access Denied: Permission bigquery.rowAccessPolicies.list denied on table p:tmp.out"
+    proxy.decide = lambda _method, path: Refusal(403, "accessDenied", denied) if "rowAccess" in path else None
+    with pytest.raises(NotAllowed, match=r"this account may not see whether it has any: .*roles/bigquery.dataOwner"):
+        warehouse.build(OUT, parse_query(OTHER), BuildContext("second"))
+    assert jobs(proxy) == []
+    warehouse.build(OUT, parse_query(FIRST), BuildContext("third"))
+
+
+def test_a_table_stays_partitioned_and_clustered(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, bigquery_project: str, proxy: Proxy
+) -> None:
+    table = bigquery.Table(f"{bigquery_project}.tmp.parts", [bigquery.SchemaField(n, "INT64") for n in ("a", "b", "c")])
+    table.clustering_fields = ["b"]
+    client.create_table(table)
+    parts = TableName("tmp", "parts")
+    warehouse.build(parts, parse_query("SELECT 1 AS a, 2 AS b"), BuildContext("second"))
+    assert jobs(proxy)[-1]["clustering"] == {"fields": ["b"]}
+
+
+def test_what_was_planned_is_not_asked_again(warehouse: BigQueryWarehouse, proxy: Proxy) -> None:
+    query = parse_query(FIRST)
+    warehouse.plan(query, {})
+    proxy.recorded.clear()
+    warehouse.build(OUT, query, BuildContext("second"))
+    assert not [request for request in proxy.recorded if request.body.get("configuration", {}).get("dryRun")]
+    assert not [request for request in proxy.recorded if "rowAccess" in request.path]

@@ -1,0 +1,437 @@
+"""warehouse.duckdb.engine: what the protocol promises, on real files."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.processes import child
+from warehouse import Append, BuildContext, Outcome, Row
+from warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse.duckdb.translate.typed import duckdb_type
+from warehouse.errors import Cancelled, InvalidRow, SqlError, TableNotFound, Transient, WarehouseError
+from warehouse.names import TableName
+from warehouse.sql.parser import parse_script
+from warehouse.sql.query import parse_query
+from warehouse.types import parse_type
+
+CONTEXT = BuildContext(run="test")
+ITEMS = TableName("raw", "items")
+PROMISES = TableName("tmp", "promises")
+
+# Posts one row with a key when it is told to, as another process would.
+POSTER = """
+import sys
+from pathlib import Path
+from warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse.duckdb.translate.typed import duckdb_type
+from warehouse import Append
+from warehouse.names import TableName
+warehouse = DuckDBWarehouse(Path(sys.argv[1]))
+print("ready", flush=True)
+for line in sys.stdin:
+    key, fingerprint, number = line.split()
+    [outcome] = warehouse.append(TableName("raw", "items"), [Append([{"id": int(number)}], key, fingerprint)])
+    print(outcome.name, flush=True)
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "warehouse.duckdb"
+
+
+@pytest.fixture
+def warehouse(path: Path) -> Iterator[DuckDBWarehouse]:
+    with DuckDBWarehouse(path) as opened:
+        opened.create_datasets(["raw", "tmp"])
+        yield opened
+
+
+def run(warehouse: DuckDBWarehouse, sql: str) -> None:
+    warehouse.run_script(parse_script(sql))
+
+
+def build(warehouse: DuckDBWarehouse, table: TableName, sql: str) -> int:
+    return warehouse.build(table, parse_query(sql), CONTEXT).rows
+
+
+def rows(warehouse: DuckDBWarehouse, table: TableName) -> list[tuple[Any, ...]]:
+    return sorted(warehouse.first_rows(table, 1_000_000))
+
+
+def store(warehouse: DuckDBWarehouse, *rows: Row, key: str | None = None, fingerprint: str = "") -> Outcome:
+    [outcome] = warehouse.append(ITEMS, [Append(rows, key, fingerprint)])
+    return outcome
+
+
+# What there is
+
+
+def test_datasets_are_created_once_and_their_tables_listed(warehouse: DuckDBWarehouse) -> None:
+    warehouse.create_datasets(["raw", "Odd \"name' é"])
+    assert warehouse.tables("raw") == warehouse.tables("nowhere") == []
+    run(warehouse, "CREATE TABLE raw.b (x INT64); CREATE TABLE raw.a (x INT64); CREATE TABLE tmp.c (x INT64)")
+    assert warehouse.tables("raw") == [TableName("raw", "a"), TableName("raw", "b")]
+
+
+def test_a_table_is_described_in_googlesql_s_words(warehouse: DuckDBWarehouse) -> None:
+    run(
+        warehouse,
+        "CREATE TABLE raw.items (id INT64 NOT NULL, price NUMERIC, share FLOAT64, name STRING, ok BOOL, raw BYTES,"
+        " day DATE, at TIMESTAMP, local DATETIME, clock TIME, data JSON, tags ARRAY<STRING>,"
+        " parts ARRAY<STRUCT<sku INT64, `odd name` STRING>>)",
+    )
+    columns = warehouse.columns(ITEMS)
+    assert [(column.name, str(column.type)) for column in columns] == [
+        ("id", "INT64"),
+        ("price", "NUMERIC"),
+        ("share", "FLOAT64"),
+        ("name", "STRING"),
+        ("ok", "BOOL"),
+        ("raw", "BYTES"),
+        ("day", "DATE"),
+        ("at", "TIMESTAMP"),
+        ("local", "DATETIME"),
+        ("clock", "TIME"),
+        ("data", "JSON"),
+        ("tags", "ARRAY<STRING>"),
+        ("parts", "ARRAY<STRUCT<sku INT64, `odd name` STRING>>"),
+    ]
+    assert [column.name for column in columns if column.required] == ["id"]
+
+
+def test_a_table_that_is_not_there_is_told_by_its_name(warehouse: DuckDBWarehouse) -> None:
+    for ask in (warehouse.columns, warehouse.row_count, lambda table: warehouse.first_rows(table, 1)):
+        with pytest.raises(TableNotFound, match=r"there is no table raw\.items"):
+            ask(ITEMS)
+    with pytest.raises(TableNotFound):
+        store(warehouse, {"id": 1})
+
+
+def test_names_with_quotes_and_words_of_sql_are_names_like_others(warehouse: DuckDBWarehouse) -> None:
+    odd = TableName('a "quoted" data\'set', "select; DROP TABLE é")
+    warehouse.create_datasets([odd.dataset])
+    assert build(warehouse, odd, "SELECT 1 AS `order`, 2 AS `a b`") == 1
+    assert warehouse.tables(odd.dataset) == [odd]
+    assert [column.name for column in warehouse.columns(odd)] == ["order", "a b"]
+    assert warehouse.append(odd, [Append([{"order": 3, "a b": 4}])]) == [Outcome.STORED]
+    assert rows(warehouse, odd) == [(1, 2), (3, 4)]
+    assert warehouse.row_count(odd) == 2
+
+
+# Scripts
+
+
+def test_a_create_table_as_with_typed_columns_gives_them_their_types(warehouse: DuckDBWarehouse) -> None:
+    run(
+        warehouse,
+        "CREATE OR REPLACE TABLE raw.items (id INT64 NOT NULL, price FLOAT64, name STRING) AS"
+        " SELECT 1, 2, 'é' UNION ALL SELECT 2, NULL, NULL",
+    )
+    assert [(column.name, str(column.type), column.required) for column in warehouse.columns(ITEMS)] == [
+        ("id", "INT64", True),
+        ("price", "FLOAT64", False),
+        ("name", "STRING", False),
+    ]
+    assert rows(warehouse, ITEMS) == [(1, 2.0, "é"), (2, None, None)]
+
+
+def test_a_script_runs_as_a_whole_or_not_at_all(warehouse: DuckDBWarehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (id INT64) AS SELECT 1")
+    with pytest.raises(SqlError):
+        run(warehouse, "CREATE OR REPLACE TABLE raw.items (id INT64) AS SELECT 2; INSERT INTO raw.nowhere VALUES (1)")
+    assert rows(warehouse, ITEMS) == [(1,)]
+
+
+# Builds
+
+
+def test_a_build_makes_the_table_and_says_how_many_rows_it_has(warehouse: DuckDBWarehouse) -> None:
+    built = warehouse.build(PROMISES, parse_query("SELECT x FROM UNNEST([1, 2, 3]) AS x"), CONTEXT)
+    assert built.rows == warehouse.row_count(PROMISES) == 3
+    assert built.seconds > 0
+    assert build(warehouse, PROMISES, "SELECT 'other' AS columns") == 1
+    assert rows(warehouse, PROMISES) == [("other",)]
+
+
+def test_a_failed_build_leaves_the_old_table(warehouse: DuckDBWarehouse) -> None:
+    build(warehouse, PROMISES, "SELECT 1 AS x")
+    run(warehouse, "CREATE TABLE raw.items (id STRING) AS SELECT '1' UNION ALL SELECT 'x'")
+    for sql in (
+        "SELECT nothing FROM raw.items",
+        "SELECT CAST(id AS INT64) AS id FROM raw.items",
+        "SELECT ERROR('no') AS x",
+    ):
+        with pytest.raises(SqlError):
+            build(warehouse, PROMISES, sql)
+        assert rows(warehouse, PROMISES) == [(1,)]
+
+
+def test_a_reader_sees_the_old_table_or_the_new_one_never_none_never_a_part(
+    path: Path, warehouse: DuckDBWarehouse
+) -> None:
+    versions = [
+        f"SELECT {version} AS version, x FROM UNNEST(GENERATE_ARRAY(1, {10_000 + version})) AS x"
+        for version in range(8)
+    ]
+    build(warehouse, PROMISES, versions[0])
+    done = threading.Event()
+    seen: list[tuple[int, int, int]] = []
+
+    def read() -> None:
+        with warehouse._cursor() as cursor:  # (a reader of its own, as an analyst's would be)
+            while not done.is_set():
+                seen.extend(cursor.execute("SELECT min(version), max(version), count(*) FROM tmp.promises").fetchall())
+
+    with ThreadPoolExecutor() as pool:
+        reader = pool.submit(read)
+        try:
+            for version in versions[1:]:
+                build(warehouse, PROMISES, version)
+        finally:
+            done.set()
+        reader.result()
+    assert seen
+    assert all(low == high and count == 10_000 + low for low, high, count in seen)
+    assert path.exists()
+
+
+def test_many_tables_are_built_at_once(warehouse: DuckDBWarehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (id INT64) AS SELECT 1 UNION ALL SELECT 2")
+    tables = [TableName("tmp", f"t{number}") for number in range(64)]
+    for _ in range(2):
+        with ThreadPoolExecutor(16) as pool:
+            built = list(pool.map(lambda table: build(warehouse, table, "SELECT id FROM raw.items"), tables))
+        assert built == [2] * len(tables)
+    assert len(warehouse.tables("tmp")) == len(tables)
+
+
+def test_one_table_built_by_several_at_once_is_one_of_theirs(warehouse: DuckDBWarehouse) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda n: build(warehouse, PROMISES, f"SELECT {n} AS n"), range(8))) == [1] * 8
+    [(winner,)] = rows(warehouse, PROMISES)
+    assert winner in range(8)
+
+
+def test_cancel_ends_a_build_and_leaves_the_old_table(path: Path, warehouse: DuckDBWarehouse) -> None:
+    build(warehouse, PROMISES, "SELECT 1 AS x")
+    endless = (
+        "WITH n AS (SELECT n FROM UNNEST(GENERATE_ARRAY(1, 100000)) AS n)"
+        " SELECT COUNT(*) AS x FROM n AS a CROSS JOIN n AS b CROSS JOIN n AS c WHERE a.n + b.n + c.n < 0"
+    )
+    with ThreadPoolExecutor() as pool:
+        work = pool.submit(build, warehouse, PROMISES, endless)
+        while not warehouse._file._cursors:
+            assert not work.done()
+        warehouse.cancel()
+        with pytest.raises(Cancelled):
+            work.result(timeout=60)
+    with DuckDBWarehouse(path) as another:
+        assert rows(another, PROMISES) == [(1,)]
+
+
+# Rows
+
+
+@pytest.fixture
+def items(warehouse: DuckDBWarehouse) -> DuckDBWarehouse:
+    run(warehouse, "CREATE TABLE raw.items (id INT64 NOT NULL, name STRING, tags ARRAY<STRING>)")
+    return warehouse
+
+
+def test_rows_are_stored_with_null_for_what_is_left_out(items: DuckDBWarehouse) -> None:
+    assert store(items, {"id": 1, "name": "é'\"🎉"}, {"id": 2, "tags": ["a", "b"]}) is Outcome.STORED
+    assert rows(items, ITEMS) == [(1, "é'\"🎉", []), (2, None, ["a", "b"])]
+
+
+def test_a_null_array_is_stored_as_an_empty_one(items: DuckDBWarehouse) -> None:
+    store(items, {"id": 1, "tags": None}, {"id": 2, "tags": []}, {"id": 3})
+    assert [tags for _, _, tags in rows(items, ITEMS)] == [[], [], []]
+
+
+def test_every_type_is_stored_as_it_was_given(warehouse: DuckDBWarehouse) -> None:
+    values: dict[str, tuple[str, Any]] = {
+        "i": ("INT64", -(2**63)),
+        "f": ("FLOAT64", 0.1),
+        "n": ("NUMERIC", Decimal("12345678901234567890123456789.123456789")),
+        "s": ("STRING", ""),
+        "b": ("BYTES", b"\x00\xff"),
+        "t": ("BOOL", False),
+        "d": ("DATE", date(1, 1, 1)),
+        "c": ("TIME", time(23, 59, 59, 999_999)),
+        "l": ("DATETIME", datetime(9999, 12, 31, 23, 59, 59, 999_999)),  # noqa: DTZ001 (a DATETIME has no zone)
+        "u": ("TIMESTAMP", datetime(2026, 11, 23, 8, tzinfo=UTC)),
+        "j": ("JSON", '{"a": [1, null]}'),
+        "a": ("ARRAY<NUMERIC>", [Decimal("1.5"), Decimal("-2")]),
+        "o": ("STRUCT<x INT64, y STRING>", {"x": 1, "y": "z"}),
+        "r": ("ARRAY<STRUCT<x INT64, y ARRAY<STRING>>>", [{"x": 1, "y": ["z"]}]),
+    }
+    columns = ", ".join(f"{name} {duckdb_type(parse_type(type_))}" for name, (type_, _) in values.items())
+    with warehouse._cursor() as cursor:
+        cursor.execute(f"CREATE TABLE raw.items ({columns})")
+    assert [column.type for column in warehouse.columns(ITEMS)] == [parse_type(type_) for type_, _ in values.values()]
+    store(warehouse, {name: value for name, (_, value) in values.items()})
+    store(warehouse, dict.fromkeys(values))
+    [first, second] = warehouse.first_rows(ITEMS, 2)
+    assert first == tuple(value for _, value in values.values())
+    assert [value for value in second if value is not None] == [[], []]
+
+
+@pytest.mark.parametrize("bad", [{"name": "no id"}, {"id": None}])
+def test_a_row_without_a_required_value_is_refused_and_nothing_of_the_call_is_stored(
+    items: DuckDBWarehouse, bad: Row
+) -> None:
+    with pytest.raises(InvalidRow, match="id"):
+        items.append(ITEMS, [Append([{"id": 1}]), Append([{"id": 2}, bad], key="k", fingerprint="f")])
+    assert rows(items, ITEMS) == []
+    assert store(items, {"id": 3}, key="k", fingerprint="other") is Outcome.STORED
+
+
+def test_the_same_key_stores_once_and_tells_another_request(items: DuckDBWarehouse) -> None:
+    assert store(items, {"id": 1}, {"id": 2}, key="k", fingerprint="f") is Outcome.STORED
+    assert store(items, {"id": 1}, {"id": 2}, key="k", fingerprint="f") is Outcome.REPLAYED
+    assert store(items, {"id": 9}, key="k", fingerprint="other") is Outcome.KEY_REUSED
+    assert store(items, {"id": 1}, {"id": 2}, key="K", fingerprint="f") is Outcome.STORED
+    assert [id_ for id_, *_ in rows(items, ITEMS)] == [1, 1, 2, 2]
+
+
+def test_a_key_belongs_to_a_table(items: DuckDBWarehouse) -> None:
+    other = TableName("raw", "others")
+    run(items, "CREATE TABLE raw.others (id INT64)")
+    assert store(items, {"id": 1}, key="k") is Outcome.STORED
+    assert items.append(other, [Append([{"id": 1}], key="k")]) == [Outcome.STORED]
+
+
+def test_one_call_with_many_appends_answers_for_each(items: DuckDBWarehouse) -> None:
+    assert store(items, {"id": 1}, key="a", fingerprint="f") is Outcome.STORED
+    outcomes = items.append(
+        ITEMS,
+        [
+            Append([{"id": 2}]),
+            Append([{"id": 1}], "a", "f"),
+            Append([{"id": 3}], "a", "g"),
+            Append([{"id": 4}], "b", "f"),
+            Append([{"id": 4}], "b", "f"),
+            Append([{"id": 5}], "b", "g"),
+            Append([]),
+        ],
+    )
+    assert [outcome.name for outcome in outcomes] == [
+        *("STORED", "REPLAYED", "KEY_REUSED", "STORED", "REPLAYED", "KEY_REUSED", "STORED")
+    ]
+    assert [id_ for id_, *_ in rows(items, ITEMS)] == [1, 2, 4]
+
+
+def test_the_same_key_from_many_threads_stores_one_row(items: DuckDBWarehouse) -> None:
+    together = threading.Barrier(16)
+
+    def post(number: int) -> Outcome:
+        together.wait(timeout=30)
+        return store(items, {"id": number}, key="k", fingerprint="f")
+
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = list(pool.map(post, range(16)))
+    assert outcomes.count(Outcome.STORED) == 1
+    assert outcomes.count(Outcome.REPLAYED) == 15
+    assert items.row_count(ITEMS) == 1
+
+
+def test_different_keys_from_many_threads_are_all_stored(items: DuckDBWarehouse) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = list(pool.map(lambda n: store(items, {"id": n}, key=str(n), fingerprint="f"), range(64)))
+    assert outcomes == [Outcome.STORED] * 64
+    assert [id_ for id_, *_ in rows(items, ITEMS)] == list(range(64))
+
+
+def test_the_same_keys_from_two_processes_store_one_row_each(path: Path, items: DuckDBWarehouse) -> None:
+    with ExitStack() as stack:
+        posters = [stack.enter_context(child(POSTER, path)) for _ in range(2)]
+        assert [poster.hear() for poster in posters] == ["ready"] * 2
+        outcomes = []
+        for number in range(5):
+            for poster in posters:
+                poster.tell(f"key{number} f {number}")
+            outcomes.append(sorted(poster.hear() for poster in posters))
+    assert outcomes == [["REPLAYED", "STORED"]] * 5
+    assert [id_ for id_, *_ in rows(items, ITEMS)] == [0, 1, 2, 3, 4]
+
+
+def test_a_crash_right_after_a_row_was_stored_loses_nothing(path: Path, items: DuckDBWarehouse) -> None:
+    with child(POSTER, path) as poster:
+        assert poster.hear() == "ready"
+        poster.tell("k f 7")
+        assert poster.hear() == "STORED"
+        poster.kill()
+    assert [id_ for id_, *_ in rows(items, ITEMS)] == [7]
+    assert store(items, {"id": 7}, key="k", fingerprint="f") is Outcome.REPLAYED
+
+
+# What goes wrong outside
+
+
+def test_a_file_held_elsewhere_is_a_passing_error(path: Path) -> None:
+    holder = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('holds it', flush=True); sys.stdin.readline()"
+    with child(holder, path) as foreign, DuckDBWarehouse(path, patience=0.1) as warehouse:
+        assert foreign.hear() == "holds it"
+        with pytest.raises(Transient, match="is held by another process"):
+            warehouse.tables("raw")
+
+
+def test_a_path_that_is_no_duckdb_file_or_in_no_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no database")
+    for bad, told in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "file", "is no DuckDB file, or a damaged one"),
+        (tmp_path / "file" / "x.duckdb", "cannot be opened: File exists"),
+    ):
+        with DuckDBWarehouse(bad) as warehouse, pytest.raises(WarehouseError, match=told):
+            warehouse.tables("raw")
+
+
+# Other processes in between
+
+
+CHANGER = """
+import sys
+from pathlib import Path
+from warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse.sql.parser import parse_script
+with DuckDBWarehouse(Path(sys.argv[1])) as warehouse:
+    warehouse.run_script(parse_script("CREATE OR REPLACE TABLE raw.items (y INT64) AS SELECT 8"))
+print("changed", flush=True)
+"""
+
+
+def test_a_table_that_another_process_changed_is_read_as_it_is_now(path: Path, warehouse: DuckDBWarehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (x STRING) AS SELECT '7'")
+    build(warehouse, PROMISES, "SELECT * FROM raw.items")
+    with child(CHANGER, path) as other:
+        assert other.hear() == "changed"
+    build(warehouse, PROMISES, "SELECT * FROM raw.items")
+    assert rows(warehouse, PROMISES) == [(8,)]
+    assert [(column.name, str(column.type)) for column in warehouse.columns(PROMISES)] == [("y", "INT64")]
+
+
+def test_a_table_that_was_built_anew_is_read_with_its_new_columns(warehouse: DuckDBWarehouse) -> None:
+    other = TableName("tmp", "other")
+    for sql in ("SELECT 'a' AS x", "SELECT 1 AS y"):
+        build(warehouse, other, sql)
+        build(warehouse, PROMISES, "SELECT * FROM tmp.other")
+        assert warehouse.columns(PROMISES) == warehouse.columns(other)
+
+
+def test_a_table_that_is_gone_is_told_with_its_place_as_often_as_it_is_read(warehouse: DuckDBWarehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.gone AS SELECT 1 AS id")
+    assert build(warehouse, PROMISES, "SELECT id FROM raw.gone") == 1
+    run(warehouse, "DROP TABLE raw.gone")
+    for _ in range(2):
+        with pytest.raises(SqlError, match=r"there is no table raw\.gone") as caught:
+            build(warehouse, PROMISES, "SELECT id FROM raw.gone")
+        assert caught.value.place is not None

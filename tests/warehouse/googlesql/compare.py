@@ -1,0 +1,97 @@
+"""One query, both engines: what came of it."""
+
+import re
+from dataclasses import dataclass
+
+import duckdb
+
+from tests.warehouse.googlesql.engine import Engine
+from tests.warehouse.googlesql.oracle import Oracle, Rejected
+from tests.warehouse.googlesql.values import Answer, key
+from warehouse.errors import SqlError, UnsupportedSql
+from warehouse.types import Column, SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`kind` is "same", "refused", "both reject" or "different"; `detail` says why."""
+
+    kind: str
+    detail: str = ""
+
+
+def compare(sql: str, oracle: Oracle, engine: Engine, *, rough: bool = False) -> Outcome:
+    """Run the query in both engines; `rough` compares FLOAT64 to 14 digits."""
+    expected: Answer | Rejected
+    try:
+        expected = oracle.answer(sql)
+    except Rejected as error:
+        expected = error
+    try:
+        found = engine.answer(sql)
+    except SqlError as error:
+        return _refusal(error, expected)
+    except duckdb.Error as error:
+        return _failure(error, expected)
+    if isinstance(expected, Rejected):
+        return Outcome("different", f"GoogleSQL rejects it: {expected}; DuckDB gives {found.rows[:3]}")
+    return difference(sql, expected, found, rough=rough)
+
+
+def _refusal(error: SqlError, expected: Answer | Rejected) -> Outcome:
+    """What was told before the query ran. A syntax error is sqlglot's: it cannot read all of GoogleSQL."""
+    if isinstance(expected, Rejected) and (expected.analysis or not isinstance(error, UnsupportedSql)):
+        return Outcome("both reject", str(error))
+    if isinstance(error, UnsupportedSql) or error.reason.startswith("syntax error"):
+        return Outcome("refused", str(error))
+    return Outcome("different", f"GoogleSQL accepts it, but we say: {error}")
+
+
+def _failure(error: duckdb.Error, expected: Answer | Rejected) -> Outcome:
+    """What failed as the query ran. Where only the data tell, a refusal comes that late."""
+    if isinstance(expected, Rejected) and not expected.analysis:
+        return Outcome("both reject", str(error))
+    if "the embedded engine cannot" in str(error):
+        return Outcome("refused", str(error))
+    return Outcome("different", f"DuckDB fails: {str(error)[:1500]}")
+
+
+def difference(sql: str, expected: Answer, found: Answer, *, rough: bool = False) -> Outcome:
+    """Compare two answers strictly: columns, types, values; the order where the query orders."""
+    if [_shape(c) for c in expected.columns] != [_shape(c) for c in found.columns]:
+        return Outcome("different", f"columns are {_named(found.columns)}, should be {_named(expected.columns)}")
+    theirs, ours = (
+        [tuple(key(value, rough=rough) for value in row) for row in answer.rows] for answer in (expected, found)
+    )
+    if not is_ordered(sql):
+        theirs, ours = sorted(theirs, key=repr), sorted(ours, key=repr)
+    if theirs != ours:
+        first = next((pair for pair in zip(theirs, ours, strict=False) if pair[0] != pair[1]), None)
+        return Outcome(
+            "different", f"{len(ours)} rows, should be {len(theirs)}; first difference (theirs, ours): {first}"
+        )
+    return Outcome("same")
+
+
+def _shape(column: Column) -> tuple[str, str]:
+    return column.name, _type(column.type)
+
+
+def _type(type_: SqlType) -> str:
+    return str(type_)
+
+
+def _named(columns: tuple[Column, ...]) -> str:
+    return ", ".join(f"{column.name}: {column.type}" for column in columns)
+
+
+def is_ordered(sql: str) -> bool:
+    """Whether the query ends in an ORDER BY of its own."""
+    depth, last = 0, ""
+    sql = re.sub(r"--.*", "", sql)
+    for token in re.findall(r"'[^']*'|\"[^\"]*\"|[()]|\|>|\w+", sql):
+        depth += (token == "(") - (token == ")")
+        if depth == 0:
+            last += f" {token.upper()}"
+    tail = last.rpartition(" ORDER BY ")
+    return bool(tail[1]) and " |> SELECT" not in tail[2]

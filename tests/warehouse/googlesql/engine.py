@@ -1,0 +1,106 @@
+"""DuckDB's side of the comparison."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from tests.warehouse.googlesql.values import Answer, Interval, Json
+from warehouse.duckdb.engine import prepare
+from warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
+from warehouse.duckdb.translate.typed import duckdb_type
+from warehouse.duckdb.translate.whole import answer
+from warehouse.errors import TableNotFound
+from warehouse.names import TableName
+from warehouse.sql.query import parse_query
+from warehouse.types import Column, SqlType
+
+INTERVAL_PARTS = (
+    "[date_part('year', {0}) * 12 + date_part('month', {0}), date_part('day', {0}),"
+    " date_part('hour', {0}) * 3600000000 + date_part('minute', {0}) * 60000000 + date_part('microsecond', {0})]"
+)
+
+
+class Engine:
+    """An in-memory DuckDB with a set of tables."""
+
+    def __init__(self, tables: Mapping[TableName, Answer]) -> None:
+        self._tables = {name: answer.columns for name, answer in tables.items()}
+        self._connection = duckdb.connect()
+        self._connection.execute(f"ATTACH ':memory:' AS {CATALOGUE}; USE {CATALOGUE}")
+        prepare(self._connection)
+        for name, table in tables.items():
+            self._load(name, table)
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        """A table's columns. Raises TableNotFound."""
+        if table not in self._tables:
+            raise TableNotFound(table)
+        return self._tables[table]
+
+    def answer(self, sql: str) -> Answer:
+        """The query's result. Raises SqlError before it runs, duckdb.Error as it runs."""
+        relation = answer(parse_query(sql), self.columns)
+        texts = [
+            INTERVAL_PARTS.format(column.value.sql) if column.value.type.name == "INTERVAL" else column.value.sql
+            for column in relation.columns
+        ]
+        if any(column.value.type.name == "INTERVAL" for column in relation.columns):
+            cursor = self._connection.execute(f"SELECT {', '.join(texts)} FROM ({relation.sql})")
+        else:
+            cursor = self._connection.execute(relation.sql)
+        found = [str(item[1]) for item in cursor.description or ()]
+        columns = tuple(Column(column.name, column.value.type) for column in relation.columns)
+        for column, kind in zip(columns, found, strict=False):
+            expected = duckdb_type(column.type).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
+            if column.type.name != "INTERVAL":
+                assert plain(kind) == plain(expected), f"{column.name} is a {kind} and should be a {expected}"
+        rows = [
+            tuple(value_of(column.type, value) for column, value in zip(columns, row, strict=False))
+            for row in cursor.fetchall()
+        ]
+        return Answer(columns, rows)
+
+    def _load(self, name: TableName, table: Answer) -> None:
+        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(name.dataset)}")
+        columns = ", ".join(f"{quoted(column.name)} {duckdb_type(column.type)}" for column in table.columns)
+        self._connection.execute(f"CREATE TABLE {table_sql(name)} ({columns})")
+        marks = ", ".join("?" for _ in table.columns)
+        for row in table.rows:
+            values = [parameter(column.type, value) for column, value in zip(table.columns, row, strict=True)]
+            self._connection.execute(f"INSERT INTO {table_sql(name)} VALUES ({marks})", values)
+
+
+def plain(kind: str) -> str:
+    """A DuckDB type's text without what has no meaning in it."""
+    return kind.replace(" ", "").replace('"', "").upper()
+
+
+def parameter(kind: SqlType, value: Any) -> Any:
+    """A value as the DuckDB driver takes it."""
+    if value is None:
+        return None
+    if kind.element is not None:
+        return [parameter(kind.element, item) for item in value]
+    if kind.name == "STRUCT":
+        return {field.name: parameter(field.type, item) for field, item in zip(kind.fields, value, strict=True)}
+    return value.text if isinstance(value, Json) else value
+
+
+def value_of(kind: SqlType, value: Any) -> Any:
+    """A value of the DuckDB driver in the common form."""
+    if value is None:
+        return None
+    if kind.element is not None:
+        return [value_of(kind.element, item) for item in value]
+    if kind.name == "STRUCT":
+        items = value.values() if isinstance(value, dict) else value
+        return tuple(value_of(field.type, item) for field, item in zip(kind.fields, items, strict=True))
+    if kind.name == "INTERVAL":
+        return Interval(*map(int, value)) if value[0] is not None else None
+    if kind.name == "JSON":
+        return Json(value)
+    if kind.name == "TIMESTAMP" and isinstance(value, datetime):
+        return value.astimezone(UTC)
+    return value

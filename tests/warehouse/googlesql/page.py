@@ -1,0 +1,78 @@
+"""Writes docs/googlesql.md from shapes.txt: `python -m tests.warehouse.googlesql.page`.
+
+What is refused and what is rejected is told by the translation alone; that the rest has GoogleSQL's answer is what
+test_shapes.py holds.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+from tests.warehouse.googlesql.shapes import Shape, shapes
+from tests.warehouse.googlesql.tables import TABLE_COLUMNS
+from warehouse.duckdb.stand_ins import EmptyTables
+from warehouse.errors import SqlError, UnsupportedSql
+from warehouse.sql.query import parse_query
+
+PAGE = Path(__file__).parents[2] / "docs" / "googlesql.md"
+HEAD = """# GoogleSQL on the embedded engine
+
+<!-- Written by `python -m tests.warehouse.googlesql.page` from tests/warehouse/googlesql/shapes.txt: do not edit. -->
+
+Scripts are written in GoogleSQL, BigQuery's dialect. On DuckDB, a query gives the answer that BigQuery would give, or
+it is refused before it runs, with the reason, the line, and what to write instead. A few refusals need the data (a
+letter whose capital is two letters, a number such as `1.50` in a JSON text): those come while the query runs.
+
+The tests ask each of the {count} query shapes below of DuckDB and of Google's own reference engine, over tables with
+NULLs, extremes and odd text, and compare columns, types, values and order. What is not known to be equal is refused:
+a function or a clause that is missing here needs BigQuery.
+
+| topic | same answer | refused | rejected by both |
+| --- | --- | --- | --- |
+{rows}
+
+What is stored follows BigQuery too: a NULL array is stored as an empty one, an array with a NULL element is an error,
+every column needs a name, and two names that differ only by case are an error.
+
+## What is refused
+
+{refused}
+"""
+
+
+def kind_of(shape: Shape) -> tuple[str, str]:
+    """What becomes of a shape, by the translation alone ("same", "refused" or "rejected"), and why."""
+    try:
+        EmptyTables(TABLE_COLUMNS).columns_of(parse_query(shape.sql))
+    except UnsupportedSql as error:
+        return "refused", str(error)
+    except SqlError as error:
+        return "rejected", str(error)
+    return "same", ""
+
+
+def page() -> str:
+    """The page."""
+    counts: dict[str, Counter[str]] = {}
+    refused: dict[str, list[str]] = {}
+    found = shapes()
+    for shape in found:
+        kind, why = kind_of(shape)
+        counts.setdefault(shape.topic, Counter())[kind] += 1
+        if kind == "refused":
+            refused.setdefault(shape.topic, []).append(f"| `{_cell(shape.text)}` | {_cell(why)} |")
+    rows = [f"| {topic} | {c['same']} | {c['refused']} | {c['rejected']} |" for topic, c in counts.items()]
+    total: Counter[str] = sum(counts.values(), Counter())
+    rows.append(f"| **all** | {total['same']} | {total['refused']} | {total['rejected']} |")
+    parts = [
+        "\n".join([f"### {topic}", "", "| written | told |", "| --- | --- |", *lines])
+        for topic, lines in refused.items()
+    ]
+    return HEAD.format(count=len(found), rows="\n".join(rows), refused="\n\n".join(parts))
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").replace("`", "'").split())
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,105 @@
+"""What is told of a query that is wrong, or that only BigQuery can run: the reason, the place, the way out."""
+
+import pytest
+
+from warehouse.duckdb.stand_ins import EmptyTables
+from warehouse.errors import SqlError, UnsupportedSql
+from warehouse.names import TableName
+from warehouse.sql.query import parse_query
+from warehouse.types import Column, parse_type
+
+PRODUCTS = TableName("raw", "products")
+VARIANTS = TableName("tmp", "variants")
+
+
+def column(name: str, kind: str) -> Column:
+    return Column(name, parse_type(kind))
+
+
+def tables() -> EmptyTables:
+    found = EmptyTables()
+    found.add(PRODUCTS, (column("id", "INT64"), column("name", "STRING"), column("price", "NUMERIC(10, 2)")))
+    found.add(VARIANTS, (column("sku", "INT64"), column("product_id", "INT64"), column("size", "STRUCT<width INT64>")))
+    return found
+
+
+def told(text: str) -> SqlError:
+    with pytest.raises(SqlError) as caught:
+        tables().columns_of(parse_query(text))
+    return caught.value
+
+
+def marked(text: str, error: SqlError) -> str:
+    """The part of the text that the error's place marks."""
+    assert error.place is not None
+    line = text.splitlines()[error.place.line - 1]
+    return line[error.place.column - 1 : error.place.column - 1 + error.place.length]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "hint", "mark"),
+    [
+        ("SELECT\n  nmae\nFROM raw.products", "no column nmae", "name", "nmae"),
+        ("SELECT p.prise FROM raw.products AS p", "p has no column prise", "price", "prise"),
+        ("SELECT id FROM `raw.product`", "no table raw.product", "", "`raw.product`"),
+        ("SELECT id\nFROM produkts", "produkts is neither", "dataset.produkts", "produkts"),
+        ("SELECT LENGHT(name) FROM raw.products", "no function LENGHT", "LENGTH", "LENGHT"),
+        ("SELECT size.widht FROM tmp.variants", "has no field widht", "width", "widht"),
+        ("SELECT id FROM raw.products, tmp.variants WHERE x = 1", "no column x", "", "x"),
+        ("SELECT id FROM raw.products AS a JOIN raw.products AS b ON TRUE", "id is ambiguous", "table.id", "id"),
+        ("SELECT id + name FROM raw.products", "+ does not take INT64, STRING", "CAST", "id"),
+        ("SELECT id FROM raw.products WHERE id = '1'", "= does not take INT64, STRING", "CAST", "id"),
+        ("SELECT id FROM raw.products WHERE name", "WHERE does not take STRING", "CAST", "name"),
+        ("SELECT 1, 2 UNION ALL SELECT 1", "one query has 2 columns, another 1", "", "1"),
+        ("SELECT id, COUNT(*) FROM raw.products GROUP BY name", "id is neither in GROUP BY", "ANY_VALUE", "id"),
+        ("SELECT DATE '2024-02-30'", "'2024-02-30' is not a DATE", "", "'2024-02-30'"),
+        (r"SELECT REGEXP_CONTAINS(name, '\d') FROM raw.products", r"illegal escape sequence \d", "r'", r"'\d'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_what_to_write(text: str, reason: str, hint: str, mark: str) -> None:
+    error = told(text)
+    assert not isinstance(error, UnsupportedSql)
+    assert reason in error.reason
+    assert hint in error.hint
+    assert marked(text, error).startswith(mark.removesuffix("`"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "hint"),
+    [
+        ("SELECT id,\n  SOUNDEX(name) FROM raw.products", "has no SOUNDEX", "BigQuery"),
+        ("SELECT BIGNUMERIC '1'", "has no BIGNUMERIC", "BigQuery"),
+        ("SELECT POW(price, 2) FROM raw.products", "has no POW of NUMERIC", "FLOAT64"),
+        ("SELECT id FROM raw.products TABLESAMPLE SYSTEM (1 PERCENT)", "has no SAMPLE", "BigQuery"),
+        ("FROM raw.products |> TABLESAMPLE SYSTEM (1 PERCENT)", "", ""),
+    ],
+)
+def test_what_only_bigquery_can_do_is_told(text: str, reason: str, hint: str) -> None:
+    error = told(text)
+    assert reason in error.reason
+    assert hint in error.hint
+
+
+def test_the_columns_of_a_query_are_named_and_typed_as_googlesql_does() -> None:
+    found = tables().columns_of(
+        parse_query(
+            "SELECT p.ID, price, price * 2, name AS Name, size.width, [sku] AS skus, STRUCT(sku, 1 AS one) AS s,"
+            " NULL AS n"
+            " FROM raw.products AS p JOIN tmp.variants ON product_id = p.id"
+        )
+    )
+    assert [(column.name, str(column.type)) for column in found] == [
+        ("ID", "INT64"),
+        ("price", "NUMERIC"),
+        ("", "NUMERIC"),
+        ("Name", "STRING"),
+        ("width", "INT64"),
+        ("skus", "ARRAY<INT64>"),
+        ("s", "STRUCT<sku INT64, one INT64>"),
+        ("n", "INT64"),
+    ]
+
+
+def test_two_columns_of_one_name_are_both_told() -> None:
+    found = tables().columns_of(parse_query("SELECT id, ID FROM raw.products"))
+    assert [column.name for column in found] == ["id", "ID"]

@@ -1,0 +1,35 @@
+"""Every shape of shapes.txt in both engines: the same answer, a refusal, or rejected by both."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.warehouse.googlesql.compare import compare
+from tests.warehouse.googlesql.page import PAGE, kind_of, page
+from tests.warehouse.googlesql.shapes import Shape, shapes
+
+SHAPES = shapes()
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=[f"{shape.topic}-{i}" for i, shape in enumerate(SHAPES)])
+def test_no_answer_differs_in_silence(shape: Shape, pair: Any, record_property: Callable[[str, object], None]) -> None:
+    outcome = compare(shape.sql, *pair, rough=shape.rough)
+    record_property("outcome", outcome.kind)
+    assert outcome.kind != "different", f"{shape.sql}\n{outcome.detail}"
+
+
+def test_there_are_enough_shapes_and_each_is_there_once() -> None:
+    texts = [shape.text for shape in SHAPES]
+    assert len(texts) >= 300
+    assert len(set(texts)) == len(texts)
+
+
+def test_at_most_a_tenth_of_what_is_accepted_is_refused() -> None:
+    kinds = [kind_of(shape)[0] for shape in SHAPES]
+    accepted = len(kinds) - kinds.count("rejected")
+    assert kinds.count("refused") <= accepted / 10
+
+
+def test_the_page_says_what_the_shapes_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.warehouse.googlesql.page`"

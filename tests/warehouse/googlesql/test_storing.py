@@ -1,0 +1,135 @@
+"""What a table holds after a build follows BigQuery's rules, as do the statements that make the raw tables."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from warehouse import BuildContext
+from warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse.duckdb.translations import translations
+from warehouse.errors import SqlError
+from warehouse.names import TableName
+from warehouse.sql.parser import parse_script
+from warehouse.sql.query import parse_query
+
+TABLE = TableName("tmp", "t")
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
+    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as found:
+        found.create_datasets(["raw", "tmp"])
+        yield found
+
+
+def build(warehouse: DuckDBWarehouse, text: str) -> list[tuple[Any, ...]]:
+    warehouse.build(TABLE, parse_query(text), BuildContext("run"))
+    return warehouse.first_rows(TABLE, 100)
+
+
+def test_a_null_array_is_stored_as_an_empty_one(warehouse: DuckDBWarehouse) -> None:
+    [row] = build(
+        warehouse,
+        "SELECT CAST(NULL AS ARRAY<INT64>) AS a, ARRAY_AGG(x) AS b, STRUCT(CAST(NULL AS ARRAY<STRING>) AS c) AS s,"
+        " [STRUCT(CAST(NULL AS ARRAY<INT64>) AS e)] AS n FROM (SELECT 1 AS x) WHERE FALSE",
+    )
+    assert row == ([], [], {"c": []}, [{"e": []}])
+
+
+@pytest.mark.parametrize("array", ["[1, NULL]", "ARRAY_AGG(x)", "[STRUCT([x] AS inner_array)]"])
+def test_an_array_with_a_null_element_is_not_stored(warehouse: DuckDBWarehouse, array: str) -> None:
+    build(warehouse, "SELECT 1 AS old")
+    with pytest.raises(SqlError, match="NULL element"):
+        build(warehouse, f"SELECT {array} AS a FROM (SELECT CAST(NULL AS INT64) AS x) GROUP BY x")
+    assert warehouse.first_rows(TABLE, 1) == [(1,)]
+
+
+def test_names_keep_their_spelling(warehouse: DuckDBWarehouse) -> None:
+    build(warehouse, "SELECT 1 AS SkuId, 2 AS `odd name`")
+    assert [column.name for column in warehouse.columns(TABLE)] == ["SkuId", "odd name"]
+
+
+@pytest.mark.parametrize(
+    "text", ["SELECT 1 AS a, 2 AS A", "SELECT 1 + 1", "SELECT * FROM (SELECT 1 AS a), (SELECT 2 AS a)"]
+)
+def test_a_table_needs_names_that_differ(warehouse: DuckDBWarehouse, text: str) -> None:
+    with pytest.raises(SqlError, match="name"):
+        build(warehouse, text)
+
+
+def test_types_come_back_as_googlesql_has_them(warehouse: DuckDBWarehouse) -> None:
+    text = (
+        "SELECT 1 AS i, 1.5 AS f, NUMERIC '1.000000001' AS n, TRUE AS b, 'x' AS s, b'x' AS y, DATE '2024-01-01' AS d,"
+        " TIME '01:02:03' AS t, DATETIME '2024-01-01' AS dt, TIMESTAMP '2024-01-01 00:00:00+02' AS ts, JSON '1' AS j,"
+        " INTERVAL 1 DAY AS iv, [STRUCT(1 AS a, ['x'] AS b)] AS st"
+    )
+    [row] = build(warehouse, text)
+    assert [str(column.type) for column in warehouse.columns(TABLE)] == [
+        *("INT64", "FLOAT64", "NUMERIC", "BOOL", "STRING", "BYTES", "DATE", "TIME", "DATETIME", "TIMESTAMP", "JSON"),
+        *("INTERVAL", "ARRAY<STRUCT<a INT64, b ARRAY<STRING>>>"),
+    ]
+    assert row[2] == Decimal("1.000000001")
+    assert row[9].isoformat() == "2023-12-31T22:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT 1 AS i, 1.5 AS f, NUMERIC '1' AS n, TRUE AS b, 'x' AS s, b'x' AS y, JSON '1' AS j",
+        "SELECT INTERVAL 1 DAY AS iv, DATE '2024-01-01' AS d, TIME '01:02:03' AS t, DATETIME '2024-01-01' AS dt",
+        "SELECT CURRENT_TIMESTAMP() AS ts, [1] AS i, [NUMERIC '1', 2] AS n, [STRUCT(1 AS a, ['x'] AS b)] AS st",
+        "SELECT STRUCT(1, 'x') AS unnamed, STRUCT(1 AS a, 2 AS A) AS twice, STRUCT(STRUCT(b'x' AS `b c`) AS s) AS deep",
+        "SELECT CAST('x' AS STRING(7)) AS s, CAST(1 AS NUMERIC(10, 2)) AS n, NULL AS nothing, [] AS none",
+    ],
+)
+def test_a_table_that_was_built_is_known_as_it_is_described(warehouse: DuckDBWarehouse, text: str) -> None:
+    build(warehouse, text)
+    assert translations.of(parse_query(text), warehouse.columns).stored_columns == warehouse.columns(TABLE)
+
+
+def test_a_script_makes_tables_of_declared_types(warehouse: DuckDBWarehouse) -> None:
+    warehouse.run_script(
+        parse_script(
+            "CREATE OR REPLACE TABLE raw.a (id INT64 NOT NULL, price NUMERIC(10, 2), tags ARRAY<STRING>) AS"
+            " SELECT 1 AS whatever, NUMERIC '1.005', NULL UNION ALL SELECT 2, 7, ['x'];"
+            "CREATE TABLE IF NOT EXISTS raw.b (d DATE, f FLOAT64);"
+            "INSERT INTO raw.b (f, d) VALUES (1, '2024-01-31'), (2.5, NULL);"
+            "INSERT INTO raw.b SELECT DATE '2024-02-01', id FROM raw.a WHERE id = 2"
+        )
+    )
+    assert sorted(warehouse.first_rows(TableName("raw", "a"), 9)) == [
+        (1, Decimal("1.01"), []),
+        (2, Decimal("7.00"), ["x"]),
+    ]
+    assert str(warehouse.columns(TableName("raw", "a"))[1].type) == "NUMERIC(10, 2)"
+    assert warehouse.columns(TableName("raw", "a"))[0].required
+    assert warehouse.row_count(TableName("raw", "b")) == 3
+
+
+def test_a_table_is_dropped_if_it_is_there(warehouse: DuckDBWarehouse) -> None:
+    warehouse.run_script(parse_script("CREATE TABLE raw.a (id INT64); CREATE TABLE raw.b (id INT64)"))
+    warehouse.run_script(parse_script("DROP TABLE raw.a; DROP TABLE IF EXISTS raw.a"))
+    assert warehouse.tables("raw") == [TableName("raw", "b")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE raw.a (id INT64) AS SELECT 'x'",
+        "CREATE TABLE raw.a (id INT64) AS SELECT 1, 2",
+        "CREATE TABLE raw.a (id INT64, ID STRING)",
+        "CREATE TABLE raw.a AS SELECT 1 + 1",
+        "CREATE VIEW raw.a AS SELECT 1 AS id",
+        "INSERT INTO raw.nowhere VALUES (1)",
+        "DROP TABLE raw.nowhere",
+        "MERGE raw.a USING raw.b ON TRUE WHEN MATCHED THEN DELETE",
+        "UPDATE raw.a SET id = 1 WHERE TRUE",
+    ],
+)
+def test_a_statement_that_is_wrong_or_not_known_is_refused(warehouse: DuckDBWarehouse, text: str) -> None:
+    with pytest.raises(SqlError):
+        warehouse.run_script(parse_script(text))
+    assert warehouse.tables("raw") == []

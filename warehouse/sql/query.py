@@ -1,0 +1,110 @@
+"""Queries and statements in GoogleSQL, as texts with what is known of them.
+
+The parser takes longer to import than a refresh of eight scripts that are known takes to run: it is imported for texts
+that nobody has read yet.
+"""
+
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from warehouse.errors import Place, SqlError
+from warehouse.names import TableName
+from warehouse.sql.cache import memory
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A table that a query reads, where its text names it first, and the project that it names with it ("": none)."""
+
+    table: TableName
+    place: Place
+    project: str = ""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
+    is "" where the text names none). Within the project `own`, `own.tmp.a` is the table `tmp.a`."""
+
+    text: str
+    names: tuple[Read, ...]
+    own: str = ""
+
+    def within(self, project: str) -> "Query":
+        """The same query as one of that project."""
+        return self if self.own == project else replace(self, own=project)
+
+    def is_own(self, project: str) -> bool:
+        """Whether a table that the text names with this project ("": with none) is one of the query's own project."""
+        return project in ("", self.own)
+
+    @cached_property
+    def reads(self) -> tuple[Read, ...]:
+        """The tables of its own project that the query reads, each once. Raises SqlError for a table without its
+        dataset."""
+        first: dict[TableName, Read] = {}
+        for read in self.names:
+            if not read.table.dataset:
+                raise SqlError(
+                    f"{read.table.name} is neither a WITH query nor a table with its dataset",
+                    hint=f"write `dataset.{read.table.name}`",
+                    place=read.place,
+                )
+            if self.is_own(read.project):
+                first.setdefault(read.table, read)
+        return tuple(first.values())
+
+    @property
+    def tree(self) -> "exp.Query":
+        """The syntax tree, parsed anew: the trees of a thousand scripts would take 100 MB."""
+        from warehouse.sql.parser import query_tree
+
+        return query_tree(self.text)
+
+
+_AFTER_CREATE = len("CREATE") + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a script, with the table that it creates or changes (None for any other statement), where in
+    the script's text it starts, and the project that the text names with that table. Of `own`, see Query. `inserted` is
+    how many characters after its first word, CREATE, the script does not have (`googlesql.made_anew`)."""
+
+    text: str
+    tree: "exp.Expr"
+    target: TableName | None
+    start: Place
+    project: str = ""
+    own: str = ""
+    inserted: int = 0
+
+    def located(self, error: SqlError) -> SqlError:
+        """An error in this statement, with its place in the script: the statement's start if it had none."""
+        if error.place is None:
+            return type(error)(error.reason, hint=error.hint, place=self.start)
+        column = error.place.column
+        if error.place.line == 1:
+            column += self.start.column - 1 - min(self.inserted, max(0, column - _AFTER_CREATE))
+        place = Place(self.start.line + error.place.line - 1, column, error.place.length)
+        return type(error)(error.reason, hint=error.hint, place=place)
+
+
+@lru_cache(maxsize=20_000)
+def parse_query(text: str) -> Query:
+    """Read a script that must be one query. Raises SqlError.
+
+    What was read is kept: a refresh through Prefect reads the scripts before it asks for a run, and in the run.
+    """
+    noted = memory.recall("names", text)
+    if noted is not None:
+        return Query(text, tuple(Read(TableName(*name), Place(*place), project) for name, place, project in noted))
+    from warehouse.sql.parser import names_in
+
+    names = names_in(text)
+    memory.note("names", text, [[astuple(read.table), astuple(read.place), read.project] for read in names])
+    return Query(text, names)

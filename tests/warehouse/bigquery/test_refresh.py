@@ -14,7 +14,7 @@ from warehouse import BuildContext, Warehouse, connect
 from warehouse.names import TableName
 from warehouse.types import SqlType
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 TABLES = [TableName(path.parent.name, path.stem) for path in sorted(ROOT.glob("res/*/*.sql"))]
 
 

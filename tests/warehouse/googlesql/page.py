@@ -13,7 +13,7 @@ from warehouse.duckdb.stand_ins import EmptyTables
 from warehouse.errors import SqlError, UnsupportedSql
 from warehouse.sql.query import parse_query
 
-PAGE = Path(__file__).parents[2] / "docs" / "googlesql.md"
+PAGE = Path(__file__).parents[3] / "docs" / "googlesql.md"
 HEAD = """# GoogleSQL on the embedded engine
 
 <!-- Written by `python -m tests.warehouse.googlesql.page` from tests/warehouse/googlesql/shapes.txt: do not edit. -->

@@ -8,7 +8,7 @@ from tests.warehouse.googlesql.compare import difference
 from tests.warehouse.googlesql.engine import Engine
 from warehouse.names import TableName
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ORDER = ["inventory_items", "item_purchase_prices", "product_categories", "product_images", "variant_images"]
 ORDER += ["products", "variants"]
 

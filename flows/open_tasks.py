@@ -1,7 +1,7 @@
 """Task runs that their flow run has left open: a process that is killed cannot say what became of its tables."""
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -9,7 +9,6 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import StateType, TaskRun
 from prefect.states import Cancelled, Crashed
-from prefect.types import DateTime
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -40,7 +39,7 @@ def end_tasks_left_open(client: SyncPrefectClient, deployment: UUID) -> None:
     broken_off = filters.FlowRunFilter(
         deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
         state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=_BROKEN_OFF)),
-        end_time=filters.FlowRunFilterEndTime(before_=DateTime.now("UTC") - _GRACE),
+        end_time=filters.FlowRunFilterEndTime.model_validate({"before_": datetime.now(UTC) - _GRACE}),
     )
     _end(client, _open(client, broken_off), is_cancelled=False)
 

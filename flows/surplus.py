@@ -7,6 +7,7 @@ with when it is asked for the other.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from uuid import UUID
 
@@ -14,7 +15,6 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Completed, Scheduled
-from prefect.types import DateTime
 
 from pipeline.contract import COVERED, COVERED_BY_TAG, covers
 
@@ -46,7 +46,7 @@ def _waiting(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
         flow_run_filter=filters.FlowRunFilter(
             deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
             state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
-            expected_start_time=filters.FlowRunFilterExpectedStartTime(before_=DateTime.now("UTC")),
+            expected_start_time=filters.FlowRunFilterExpectedStartTime.model_validate({"before_": datetime.now(UTC)}),
         ),
         limit=_MOST,
     )

@@ -189,7 +189,6 @@ async def _others_waiting(client: "PrefectClient", deployment: "DeploymentRespon
     """Runs that a person or a schedule has asked for, and that are due."""
     from prefect.client.schemas import filters
     from prefect.client.schemas.objects import StateType
-    from prefect.types import DateTime
 
     return await client.read_flow_runs(
         flow_run_filter=filters.FlowRunFilter(
@@ -197,7 +196,9 @@ async def _others_waiting(client: "PrefectClient", deployment: "DeploymentRespon
             state=filters.FlowRunFilterState(
                 type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])
             ),
-            expected_start_time=filters.FlowRunFilterExpectedStartTime(before_=DateTime.now("UTC") + DUE_WITHIN),
+            expected_start_time=filters.FlowRunFilterExpectedStartTime.model_validate(
+                {"before_": datetime.now(UTC) + DUE_WITHIN}
+            ),
         ),
         limit=50,
     )

@@ -1,13 +1,13 @@
 """flows.patches.task_events: what reaches Prefect's server of the events that this process emits."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 from prefect.events import Event, Resource, utilities
 from prefect.events.clients import EventsClient
-from prefect.types import DateTime
 
 from flows import refresh
 from flows.patches.task_events import EventsInBatches
@@ -38,7 +38,9 @@ def worker(prefect_api: str) -> Iterator[EventsInBatches]:  # noqa: ARG001 (a wo
 
 def event(name: str, follows: UUID | None = None, of: str = "a.table") -> Event:
     resource = Resource({"prefect.resource.id": of})
-    return Event(event=name, resource=resource, occurred=DateTime.now("UTC"), follows=follows)
+    return Event.model_validate(
+        {"event": name, "resource": resource, "occurred": datetime.now(UTC), "follows": follows}
+    )
 
 
 def sent(count: int) -> list[Event]:

@@ -10,9 +10,9 @@ from typing import Any
 from api.openapi.types import answer_schema, body_schema, example, query_schema
 from api.paths import table_path
 from api.problems import KINDS, MEDIA_TYPE
-from api.runs.routes import SELECTOR
 from api.settings import Settings
 from pipeline.outcomes import Failure, State
+from pipeline.project.selectors import FORMS, SELECTOR
 from warehouse.types import Column, has_values
 
 Json = dict[str, Any]
@@ -255,8 +255,14 @@ def _request_id_parameter() -> Json:
 
 
 def _select_parameter() -> Json:
-    schema = {"type": "array", "items": {"type": "string", "pattern": f"^{SELECTOR.pattern}$"}}
-    return {"name": "select", "in": "query", "required": False, "schema": schema, "example": ["tmp.variants+"]}
+    return {
+        "name": "select",
+        "in": "query",
+        "required": False,
+        "description": f"{FORMS}; without it, everything is built",
+        "schema": {"type": "array", "items": {"type": "string", "pattern": f"^{SELECTOR.pattern}$"}},
+        "example": ["tmp.variants+"],
+    }
 
 
 def _prefer_parameter() -> Json:

@@ -18,8 +18,8 @@ from api.runs.reports import report_of, run_to_json
 from api.runs.requests import Runs, is_in_doubt
 from api.security import needs_token
 from api.settings import Settings
+from pipeline.project.selectors import FORMS, SELECTOR
 
-SELECTOR = re.compile(r"\+?[A-Za-z_][A-Za-z0-9_-]*\.(?:[A-Za-z_][A-Za-z0-9_-]*|\*)\+?")
 PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])", re.IGNORECASE)
 FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0
 
@@ -90,8 +90,7 @@ def _selection(query: bytes) -> list[str]:
         raise Problem("invalid-selection", f"/run takes select and nothing else, not {', '.join(sorted(others))}")
     for _, selector in pairs:
         if not SELECTOR.fullmatch(selector):
-            detail = "select takes tmp.variants, %2Btmp.variants, tmp.variants%2B or tmp.* (%2B is + in a query)"
-            raise Problem("invalid-selection", detail)
+            raise Problem("invalid-selection", f"select takes {FORMS}; in a query, + is written %2B")
     return sorted({selector for _, selector in pairs})
 
 

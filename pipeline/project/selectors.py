@@ -1,11 +1,19 @@
-"""`--select`: tables and graph operators, as dbt users know them."""
+"""The grammar of `--select` and `?select=`: tables and graph operators, as dbt users know them."""
 
+import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from pipeline.project.graph import Graph
 from warehouse.names import TableName
 from warehouse.suggest import did_you_mean
+
+FORMS = "tmp.variants, +tmp.variants, tmp.variants+ or tmp.v*"
+# Of ASCII only letters, digits and _-.*?[]! may stand in a selector. The regular expressions are JavaScript's too.
+_OTHERS = r'\u0000-\u0020"-)+,/:->@\\^`{-\u007f'
+_ANY, _PLAIN = f"[^{_OTHERS}]", rf"[^{_OTHERS}.*?\[]"
+SELECTOR = re.compile(rf"(\+?)({_PLAIN}+\.{_ANY}+|{_PLAIN}*[*?\[]{_ANY}*)(\+?)")
+"""One selector: `+` or nothing, a table or a pattern as the shell's, `+` or nothing."""
 
 
 class SelectionError(Exception):
@@ -15,9 +23,9 @@ class SelectionError(Exception):
 def select(graph: Graph, selectors: Iterable[str]) -> Graph:
     """The part of `graph` that any of `selectors` names; all of it without selectors.
 
-    A selector is a table (`tmp.variants`) or a pattern (`tmp.*`), with `+` before it for everything that it is built
-    from, and `+` after it for everything that is built from it. Several may stand in one string, with blanks between;
-    one that is empty is a variable that was not set, and no wish for everything. Raises SelectionError.
+    A selector is a table (`tmp.variants`) or a pattern (`tmp.v*`). A `+` before it adds everything that it is built
+    from, a `+` after it everything that is built from it. One string may hold several, with blanks between. An empty
+    string is an error, since it comes from a variable that was not set. Raises SelectionError.
     """
     texts = list(selectors)
     if not texts:
@@ -34,11 +42,12 @@ def select(graph: Graph, selectors: Iterable[str]) -> Graph:
 
 
 def _tables_of(graph: Graph, selector: str) -> set[TableName]:
-    pattern = selector.removeprefix("+").removesuffix("+")
-    chosen = {table for table in graph.dependencies if fnmatchcase(str(table), pattern)}
+    match = SELECTOR.fullmatch(selector)
+    before, pattern, after = match.groups() if match else ("", selector, "")
+    chosen = {table for table in graph.dependencies if match and fnmatchcase(str(table), pattern)}
     if not chosen:
-        hint = did_you_mean(pattern, map(str, graph.dependencies)) or "`refresh graph` shows all tables"
+        hint = did_you_mean(pattern.strip("+"), map(str, graph.dependencies)) or "`refresh graph` shows all tables"
         raise SelectionError(f"--select {selector}: no script builds {pattern}; {hint}")
-    upstream = [graph.upstream(table) for table in chosen] if selector.startswith("+") else []
-    downstream = [graph.downstream(table) for table in chosen] if selector.endswith("+") else []
+    upstream = [graph.upstream(table) for table in chosen] if before else []
+    downstream = [graph.downstream(table) for table in chosen] if after else []
     return chosen.union(*upstream, *downstream)

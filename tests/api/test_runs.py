@@ -155,6 +155,11 @@ def test_a_run_about_to_start_with_another_selection_is_left_alone(api: Served, 
     assert deployment.run(products["id"]).parameters["select"] == ["tmp.products"]
 
 
+@pytest.mark.parametrize("selector", ["tmp.v*", "*", "+tmp.*_prices", "tmp.[ab]*", "tmp.item-prices", "tmp.prix_été"])
+def test_a_selection_may_be_any_that_the_command_line_takes(api: Served, selector: str) -> None:
+    assert api.client.post("/run", params={"select": selector}).json()["select"] == [selector]
+
+
 def test_a_selection_of_several_tables_serves_each(api: Served) -> None:
     both = ask(api, "/run?select=tmp.variants&select=%2Btmp.products")
     assert both["select"] == ["+tmp.products", "tmp.variants"]

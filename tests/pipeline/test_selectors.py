@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.project.graph import Graph
-from pipeline.project.selectors import SelectionError, select
+from pipeline.project.selectors import SELECTOR, SelectionError, select
 from tests.pipeline.graphs import graphs, table
 from warehouse.names import TableName
 
@@ -27,6 +27,9 @@ CHAIN = Graph({A: frozenset(), B: frozenset({A}), C: frozenset({B}), D: frozense
         (["tmp.a", "final.d"], [A, D]),
         (["tmp.a final.d"], [A, D]),
         (["tmp.[ab]"], [A, B]),
+        (["tmp.[!a]"], [B, C]),
+        (["t*"], [A, B, C]),
+        (["?mp.a+"], [A, B, C, D]),
     ],
 )
 def test_a_selector_names_tables(selectors: list[str], tables: list[TableName]) -> None:
@@ -59,3 +62,25 @@ def test_plus_means_all_ancestors_and_all_descendants(graph: Graph, data: st.Dat
     name = data.draw(st.sampled_from(sorted(graph.dependencies)))
     assert set(select(graph, [f"+{name}"]).dependencies) == {name} | graph.upstream(name)
     assert set(select(graph, [f"{name}+"]).dependencies) == {name} | graph.downstream(name)
+
+
+@given(graphs(), st.data())
+def test_whatever_selects_something_has_the_form_of_a_selector(graph: Graph, data: st.DataObject) -> None:
+    text = data.draw(st.text(st.sampled_from("tmp.final_-+*?[]!abcdé, %/"), min_size=1, max_size=12))
+    try:
+        select(graph, [text])
+    except SelectionError:
+        return
+    assert all(SELECTOR.fullmatch(selector) for selector in text.split())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "+", "variants", "variants.", ".variants", "++tmp.a", "tmp.a;x", "tmp.a,tmp.b", "tmp.a\0"]
+)
+def test_what_is_no_selector_is_seen_without_a_graph(text: str) -> None:
+    assert not SELECTOR.fullmatch(text)
+
+
+@pytest.mark.parametrize("text", ["tmp.v*", "*", "+*.products", "tmp.item-prices", "été.prix+", "tmp.[ab]", "tmp.?"])
+def test_what_selects_tables_in_some_graph_is_a_selector(text: str) -> None:
+    assert SELECTOR.fullmatch(text)

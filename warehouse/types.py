@@ -52,6 +52,11 @@ class Column:
         return "REQUIRED" if self.required else "NULLABLE"
 
 
+INT64, FLOAT64, NUMERIC, BOOL = SqlType("INT64"), SqlType("FLOAT64"), SqlType("NUMERIC"), SqlType("BOOL")
+STRING, BYTES, JSON, INTERVAL = SqlType("STRING"), SqlType("BYTES"), SqlType("JSON"), SqlType("INTERVAL")
+DATE, TIME, DATETIME, TIMESTAMP = SqlType("DATE"), SqlType("TIME"), SqlType("DATETIME"), SqlType("TIMESTAMP")
+
+
 def has_values(type_: SqlType) -> bool:
     """Whether we can read, store and show values of the type: not of RANGE, or of a type that only DuckDB has."""
     if type_.element is not None:

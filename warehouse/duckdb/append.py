@@ -6,6 +6,8 @@ from typing import Any
 import duckdb
 
 from warehouse import Append, Outcome, Row
+from warehouse.duckdb.translate.nodes import Column as ColumnNode
+from warehouse.duckdb.translate.nodes import render
 from warehouse.duckdb.translate.storing import has_limits, stored_value
 from warehouse.duckdb.translate.text import quoted, table_sql
 from warehouse.duckdb.translate.typed import duckdb_type
@@ -119,7 +121,7 @@ def _values(columns: Sequence[Column]) -> str:
     if not any(has_limits(column.type) for column in columns):
         return f"SELECT {', '.join(lists)}"
     named = ", ".join(f"{values} AS v{index}" for index, values in enumerate(lists))
-    checked = (stored_value(f"v{index}", column.type) for index, column in enumerate(columns))
+    checked = (render(stored_value(ColumnNode("", f"v{index}"), column.type)) for index, column in enumerate(columns))
     return f"SELECT {', '.join(checked)} FROM (SELECT {named})"
 
 

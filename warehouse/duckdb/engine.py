@@ -171,7 +171,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, declared: Declared, path: Path) -> None:
-    from warehouse.duckdb.translate.whole import created_columns, translate_statement
+    from warehouse.duckdb.translate.entry import created_columns, translate_statement
 
     try:
         with faults_of(path):

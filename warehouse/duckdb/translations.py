@@ -79,16 +79,17 @@ def _translate(query: Query, columns: Columns) -> Translation:
             read[table] = columns(table)
         return read[table]
 
+    from warehouse.duckdb.translate.entry import answer, within_reach
+    from warehouse.duckdb.translate.nodes import render
     from warehouse.duckdb.translate.storing import stored
-    from warehouse.duckdb.translate.whole import answer, within_reach
 
     with within_reach():
         relation = answer(query, noted)
         try:
-            sql: str | SqlError = stored(relation)
+            sql: str | SqlError = render(stored(relation))
         except SqlError as error:
             sql = error
-    return Translation(sql, tuple(Column(column.name, column.value.type) for column in relation.columns), read)
+    return Translation(sql, tuple(Column(column.name, column.type) for column in relation.columns), read)
 
 
 def note(key: str, made: Translation) -> None:

@@ -1,0 +1,1 @@
+"""GoogleSQL itself: reading it, and its rules. Nothing here knows an engine."""

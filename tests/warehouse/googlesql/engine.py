@@ -8,9 +8,10 @@ import duckdb
 
 from tests.warehouse.googlesql.values import Answer, Interval, Json
 from warehouse.duckdb.engine import prepare
+from warehouse.duckdb.translate.entry import answer
+from warehouse.duckdb.translate.nodes import render
 from warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
 from warehouse.duckdb.translate.typed import duckdb_type
-from warehouse.duckdb.translate.whole import answer
 from warehouse.errors import TableNotFound
 from warehouse.names import TableName
 from warehouse.sql.query import parse_query
@@ -42,16 +43,14 @@ class Engine:
     def answer(self, sql: str) -> Answer:
         """The query's result. Raises SqlError before it runs, duckdb.Error as it runs."""
         relation = answer(parse_query(sql), self.columns)
-        texts = [
-            INTERVAL_PARTS.format(column.value.sql) if column.value.type.name == "INTERVAL" else column.value.sql
-            for column in relation.columns
-        ]
-        if any(column.value.type.name == "INTERVAL" for column in relation.columns):
-            cursor = self._connection.execute(f"SELECT {', '.join(texts)} FROM ({relation.sql})")
-        else:
-            cursor = self._connection.execute(relation.sql)
+        sql = render(relation.query)
+        if any(column.type.name == "INTERVAL" for column in relation.columns):
+            names = [(quoted(column.column), column.type.name) for column in relation.columns]
+            texts = [INTERVAL_PARTS.format(name) if kind == "INTERVAL" else name for name, kind in names]
+            sql = f"SELECT {', '.join(texts)} FROM ({sql})"
+        cursor = self._connection.execute(sql)
         found = [str(item[1]) for item in cursor.description or ()]
-        columns = tuple(Column(column.name, column.value.type) for column in relation.columns)
+        columns = tuple(Column(column.name, column.type) for column in relation.columns)
         for column, kind in zip(columns, found, strict=False):
             expected = duckdb_type(column.type).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
             if column.type.name != "INTERVAL":

@@ -3,13 +3,12 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
 """
 
-from warehouse.duckdb.translate.coercion import coerce
-from warehouse.duckdb.translate.literals import from_local
+from warehouse.duckdb.translate.coercion import by_field, coerce
+from warehouse.duckdb.translate.literals import FROM_LOCAL
+from warehouse.duckdb.translate.nodes import Attempt, Node, each, let, sql
 from warehouse.duckdb.translate.storing import within_length
-from warehouse.duckdb.translate.text import attempt, bind, string_sql
-from warehouse.duckdb.translate.typed import STRING, Typed, duckdb_type, field_names
-from warehouse.duckdb.translate.typed import field_names as names_of
-from warehouse.types import SqlType, array_of
+from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.types import STRING, SqlType
 
 _SPACES = r"'^\s+|\s+$'"
 TRIMMED = f"regexp_replace({{x}}, {_SPACES}, '', 'g')"
@@ -96,7 +95,7 @@ TIMESTAMP_OF_STRING = _parsed(
     "CASE WHEN regexp_matches({x}, '[A-Ya-y]$|[a-z]/?[Zz]') THEN list_transform(["
     + _LOCAL
     + r"], lambda l_: "
-    + from_local("l_", "{z}").replace("{z}", r"regexp_extract({x}, '\s([A-Za-z_]+(/[\w+-]+)*)$', 1)")
+    + FROM_LOCAL.replace("{x}", "l_").replace("{z}", r"regexp_extract({x}, '\s([A-Za-z_]+(/[\w+-]+)*)$', 1)")
     + ")[1]"
     r" WHEN regexp_matches({x}, '(\d\s*)[+-]\d{{1,2}}:?\d{{0,2}}$') AND NOT regexp_matches({x}, '^"
     + _DAY
@@ -154,9 +153,18 @@ CASTS = {
 }
 
 
-def castable(value: Typed, to: SqlType) -> bool:
-    """Whether GoogleSQL has this conversion."""
-    return value.is_null or _cast_sql("x", value.type, to) is not None or coerce(value, to) is not None
+def castable(kind: SqlType, to: SqlType) -> bool:
+    """Whether GoogleSQL converts values of one type into another one."""
+    if kind.element is not None and to.element is not None:
+        return castable(kind.element, to.element)
+    if kind.name == "STRUCT" and to.name == "STRUCT":
+        pairs = zip(kind.fields, to.fields, strict=False)
+        return len(kind.fields) == len(to.fields) and all(castable(one.type, other.type) for one, other in pairs)
+    return _is_same_scalar(kind, to) or (kind.name, to.name) in CASTS
+
+
+def _is_same_scalar(kind: SqlType, to: SqlType) -> bool:
+    return kind.name == to.name and kind.element is None and kind.name != "STRUCT"
 
 
 def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None:
@@ -164,64 +172,48 @@ def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None
     simple = SqlType(to.name) if to.parameters else to
     found = coerce(value, simple) if value.is_null or value.parts else None
     if found is None:
-        if value.parts and value.type.element is not None and not _cast_sql("x", value.type, simple):
+        if not castable(value.type, simple):
             return None
-        sql = _cast_sql(value.sql, value.type, simple)
-        if sql is None:
-            return None
-        if safe and sql != value.sql:
-            sql = _safe(sql, value, simple)
-        found = Typed(sql, simple)
+        found = Typed(
+            _safe_cast(value.node, value.type, simple) if safe else _cast(value.node, value.type, simple), simple
+        )
     return _parameterized(found, to, safe=safe) if to.parameters else found
 
 
-def _safe(sql: str, value: Typed, to: SqlType) -> str:
+def _safe_cast(node: Node, kind: SqlType, to: SqlType) -> Node:
     """NULL where the conversion fails; an error in the value itself stays one."""
-    if "(" not in value.sql:
-        return attempt(sql)
-    inner = _cast_sql("c_", value.type, to)
-    return f"list_transform([{value.sql}], lambda c_: {attempt(inner or 'NULL')})[1]"
+    return let(node, lambda value: value if _is_unchanged(kind, to) else Attempt(_cast(value, kind, to)))
 
 
-def _cast_sql(sql: str, kind: SqlType, to: SqlType) -> str | None:
+def _is_unchanged(kind: SqlType, to: SqlType) -> bool:
     if kind.element is not None and to.element is not None:
-        inner = _cast_sql("e_", kind.element, to.element)
-        if inner is None or (inner != "e_" and kind.element.element is not None):
-            return None
-        return sql if inner == "e_" else f"list_transform({sql}, lambda e_: {inner})"
-    if kind.name == "STRUCT" and to.name == "STRUCT" and len(kind.fields) == len(to.fields):
-        return _cast_struct(sql, kind, to)
-    if kind.name == to.name and kind.element is None and kind.name != "STRUCT":
-        return sql
-    template = CASTS.get((kind.name, to.name))
-    return bind(template, x=sql) if template else None
+        return _is_unchanged(kind.element, to.element)
+    return _is_same_scalar(kind, to)
 
 
-def _cast_struct(sql: str, kind: SqlType, to: SqlType) -> str | None:
-    fields = []
-    for name, old, new, field in zip(field_names(kind), kind.fields, names_of(to), to.fields, strict=True):
-        inner = _cast_sql(f"s_.{_q(name)}", old.type, field.type)
-        if inner is None:
-            return None
-        fields.append(f"{string_sql(new)}: {inner}")
-    return f"list_transform([{sql}], lambda s_: CASE WHEN s_ IS NULL THEN NULL ELSE {{{', '.join(fields)}}} END)[1]"
-
-
-def _q(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _cast(node: Node, kind: SqlType, to: SqlType) -> Node:
+    """The node of a type that is castable, converted."""
+    if _is_unchanged(kind, to):
+        return node
+    if kind.element is not None and to.element is not None:
+        element, wanted = kind.element, to.element
+        return each(node, lambda item: _cast(item, element, wanted))
+    if kind.name == "STRUCT":
+        return by_field(node, kind, to, lambda field, old, new: _cast(field, old.type, new.type))
+    return sql(CASTS[kind.name, to.name], x=node)
 
 
 def _parameterized(value: Typed, to: SqlType, *, safe: bool) -> Typed:
     if to.name == "STRING" or to.name == "BYTES":
-        failure = f"NULL::{duckdb_type(value.type)}" if safe else f"error('{to} has maximum length {to.parameters[0]}')"
-        return Typed(within_length(value.sql, to, failure), value.type)
-    sql = f"CAST(CAST({value.sql} AS {duckdb_type(to)}) AS DECIMAL(38,9))"
-    return Typed(attempt(sql) if safe else sql, value.type)
+        return Typed(within_length(value.node, to, safe=safe), value.type)
+
+    def rounded(node: Node) -> Node:
+        return sql(f"CAST(CAST({{x}} AS {duckdb_type(to)}) AS DECIMAL(38,9))", x=node)
+
+    node = let(value.node, lambda found: Attempt(rounded(found))) if safe else rounded(value.node)
+    return Typed(node, value.type)
 
 
 def to_string(value: Typed) -> Typed | None:
     """The value as CAST(… AS STRING) gives it."""
     return value if value.type == STRING else cast_value(value, STRING)
-
-
-__all__ = ["array_of", "cast_value", "castable", "to_string"]

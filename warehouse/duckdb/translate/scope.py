@@ -4,18 +4,23 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#scope
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from warehouse.duckdb.translate import nodes as n
+from warehouse.duckdb.translate.nodes import sql
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.text import quoted, string_sql
-from warehouse.duckdb.translate.typed import Typed, field_names, struct_sql
+from warehouse.duckdb.translate.typed import Typed, field_names, struct_value
 from warehouse.names import TableName
+from warehouse.sql.literals import LiteralValue
 from warehouse.suggest import did_you_mean
-from warehouse.types import Column, struct_of
+from warehouse.types import Column, SqlType, struct_of
+
+if TYPE_CHECKING:
+    from warehouse.duckdb.translate.compiler import Compiler
 
 Columns = Callable[[TableName], tuple[Column, ...]]
 
@@ -26,27 +31,41 @@ _PSEUDO_COLUMNS = frozenset({"_PARTITIONTIME", "_PARTITIONDATE", "_TABLE_SUFFIX"
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A column: its name ("" if it has none) and how DuckDB reads it."""
+    """A value with its name in GoogleSQL ("" if it has none)."""
 
     name: str
     value: Typed
 
 
 @dataclass(frozen=True, slots=True)
-class Relation:
-    """A query or table as DuckDB's text, with its columns, whose `value.sql` is their name in that text."""
+class Output:
+    """A column of a table or query: its name in GoogleSQL ("" if it has none), the one that it has in DuckDB, and its
+    type. A query's column may be a literal or be written out, like a value. `cast` is the DuckDB type that it is read
+    as, "" where that is its own."""
 
-    sql: str
-    columns: tuple[Named, ...]
+    name: str
+    column: str
+    type: SqlType
+    literal: LiteralValue = None
+    parts: tuple[Typed, ...] = ()
+    cast: str = ""
+
+    def of(self, alias: str) -> Typed:
+        """The column as a value, read by the alias of the table or query ("" if there is no other)."""
+        node: n.Node = n.Column(alias, self.column)
+        return Typed(sql(f"CAST({{x}} AS {self.cast})", x=node) if self.cast else node, self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A query, or the name of a table or of a WITH query, with its columns."""
+
+    query: n.Node
+    columns: tuple[Output, ...]
     is_value: bool = False
     """Whether its rows are values, not rows of columns: SELECT AS STRUCT."""
-    order: tuple[str, ...] = ()
-    """Where it is asked to leave the order to its reader: the keys to sort by."""
-
-    @property
-    def is_name(self) -> bool:
-        """Whether its text is a name, not a query."""
-        return " " not in self.sql or self.sql.startswith('"')
+    order: tuple[tuple[str, str], ...] = ()
+    """Where it leaves the order to its reader: the columns to sort by, each with its direction."""
 
 
 @dataclass(slots=True)
@@ -56,27 +75,39 @@ class Source:
     alias: str
     columns: list[Named]
     element: Typed | None = None
-    hidden: list[Named] = field(default_factory=list)
 
     def row(self) -> Typed:
         """The range variable as a value: the element, or a STRUCT of the columns."""
         if self.element is not None:
             return self.element
         kind = struct_of(*(Column(column.name, column.value.type) for column in self.columns))
-        return struct_sql([column.value for column in self.columns], kind)
+        return struct_value([column.value for column in self.columns], kind)
+
+
+def value_source(alias: str, element: Typed) -> Source:
+    """A range variable that is a value: a struct's fields are its columns."""
+    if element.type.name != "STRUCT":
+        return Source(alias, [Named(alias, element)], element)
+    names = zip(field_names(element.type), element.type.fields, strict=True)
+    columns = [Named(field.name, Typed(n.Field(element.node, name), field.type)) for name, field in names]
+    return Source(alias, columns, element)
 
 
 class Script:
-    """What one translation shares: the text, the tables, the project that their names may have, and a supply of
-    names."""
+    """What one translation shares: the compiler, the text, the tables, the project that their names may have, and a
+    supply of names."""
 
-    def __init__(self, text: str, columns: Columns, own: str) -> None:
-        self.text, self.columns, self.own = text, columns, own
+    def __init__(self, compiler: "Compiler", text: str, columns: Columns, own: str) -> None:
+        self.compiler, self.text, self.columns, self.own = compiler, text, columns, own
+        # No column of BigQuery's has a name with $; the aliases of a query may: those that stand in it are avoided.
+        self._prefix = "t$"
+        while self._prefix in text:
+            self._prefix += "$"
         self._numbers = count(1)
 
     def alias(self) -> str:
         """A name that nothing else in the translated text has."""
-        return f"t{next(self._numbers)}"
+        return f"{self._prefix}{next(self._numbers)}"
 
 
 class Scope:
@@ -93,6 +124,11 @@ class Scope:
         self.aliases: dict[str, Typed] = {}
         self.lambdas: dict[str, Typed] = {}
 
+    @property
+    def compiler(self) -> "Compiler":
+        """The translation's compiler."""
+        return self.script.compiler
+
     def outer(self) -> "Scope":
         """What a subquery in FROM sees: the names around this query, not its siblings'."""
         return Scope(self.script, self.parent, self.queries)
@@ -102,6 +138,13 @@ class Scope:
         name = alias.casefold()
         here = any(source.alias.casefold() == name for source in self.sources)
         return here or (self.parent is not None and self.parent.has_range(alias))
+
+    def add(self, relation: Relation, alias: str) -> n.Node:
+        """Put a table or query into the scope; gives it as an item of FROM, with an alias of its own."""
+        own = self.script.alias()
+        columns = [Named(column.name, column.of(own)) for column in relation.columns]
+        self.sources.append(value_source(alias, columns[0].value) if relation.is_value else Source(alias, columns))
+        return n.FromItem(relation.query, own)
 
     def columns(self) -> list[Named]:
         """What `*` stands for."""
@@ -140,9 +183,7 @@ class Scope:
             return self._in_range(node, ranges[0], path)
         if name in self.merged:
             return self.fields(node, self.merged[name].value, path[1:])
-        found = [
-            c.value for source in self.sources for c in [*source.columns, *source.hidden] if c.name.casefold() == name
-        ]
+        found = [column.value for source in self.sources for column in source.columns if column.name.casefold() == name]
         if len(found) > 1:
             wrong(
                 self.script.text, node, f"column {path[0]} is ambiguous", f"write the table before it: table.{path[0]}"
@@ -172,7 +213,7 @@ class Scope:
     def field(self, node: exp.Expr, value: Typed, name: str) -> Typed:
         """A struct's field, by name. Raises SqlError."""
         if value.type.name == "JSON":
-            return Typed(f"json_extract({value.sql}, {string_sql(json_key(name))})", value.type)
+            return Typed(sql("json_extract({x}, {path})", x=value.node, path=n.Literal(json_key(name))), value.type)
         if value.type.name != "STRUCT":
             wrong(self.script.text, node, f"a {value.type} has no field {name}", "only a STRUCT has fields")
         found = [i for i, known in enumerate(value.type.fields) if known.name.casefold() == name.casefold()]
@@ -183,7 +224,7 @@ class Scope:
         if len(found) > 1:
             wrong(self.script.text, node, f"field {name} is ambiguous in {value.type}")
         stored = field_names(value.type)[found[0]]
-        return Typed(field_sql(value.sql, stored), value.type.fields[found[0]].type)
+        return Typed(n.Field(value.node, stored), value.type.fields[found[0]].type)
 
     def _closest(self, name: str) -> str:
         columns = [column.name for column in self.columns() if column.name]
@@ -197,21 +238,9 @@ class Scope:
 
     def compile(self, node: exp.Expr) -> Typed:
         """An expression, typed. Raises SqlError, UnsupportedSql."""
-        value: Typed = EXPRESSIONS["any"](node, self)
-        return value
-
-
-# Filled by the modules that compile expressions and queries, which need each other.
-EXPRESSIONS: dict[str, Any] = {}
+        return self.compiler.expression(node, self)
 
 
 def json_key(name: str) -> str:
     """The JSON path to a member."""
     return '$."' + name.replace('"', '\\"') + '"'
-
-
-def field_sql(sql: str, name: str) -> str:
-    """A field of a struct, in DuckDB."""
-    if all(part.replace("_", "a").isalnum() or part.startswith('"') for part in sql.split(".")):
-        return f"{sql}.{quoted(name)}"
-    return f"struct_extract({sql}, {string_sql(name)})"

@@ -5,26 +5,28 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_n
 
 from typing import TYPE_CHECKING
 
-from warehouse.duckdb.translate.text import bind, quoted, string_sql
-from warehouse.duckdb.translate.typed import duckdb_type, field_names
+from warehouse.duckdb.translate.coercion import by_field
+from warehouse.duckdb.translate.nodes import Array, FromItem, Item, Literal, Node, Select, each, let, sql
+from warehouse.duckdb.translate.nodes import Column as ColumnNode
+from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.errors import SqlError
 from warehouse.types import Column, SqlType
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # reading scopes takes sqlglot, which storing rows does not need
     from warehouse.duckdb.translate.scope import Relation
 
 _LENGTH = {"STRING": "length", "BYTES": "octet_length"}
 
 
-def stored(relation: "Relation") -> str:
+def stored(relation: "Relation") -> Node:
     """The query with its arrays as a table holds them. Raises SqlError for columns that a table cannot have."""
     _check_names(relation)
-    if not any(_has_rules(column.value.type) for column in relation.columns):
-        return relation.sql
-    texts = [
-        f"{stored_value(column.value.sql, column.value.type)} AS {column.value.sql}" for column in relation.columns
+    if not any(_has_rules(column.type) for column in relation.columns):
+        return relation.query
+    items = [
+        Item(stored_value(ColumnNode("", column.column), column.type), column.column) for column in relation.columns
     ]
-    return f"SELECT {', '.join(texts)} FROM ({relation.sql})"
+    return Select(tuple(items), FromItem(relation.query, "q$"))
 
 
 def _check_names(relation: "Relation") -> None:
@@ -55,43 +57,44 @@ def _holds_array(type_: SqlType) -> bool:
     return type_.element is not None or any(_holds_array(field.type) for field in type_.fields)
 
 
-def stored_value(sql: str, type_: SqlType) -> str:
+def stored_value(node: Node, type_: SqlType) -> Node:
     """A value as a table holds it: no NULL array, no array that holds a NULL, no text that is longer than declared, and
     no NULL in a struct's REQUIRED field."""
     if type_.element is not None:
-        return _stored_array(sql, type_)
+        return _stored_array(node, type_, type_.element)
     if not _has_rules(type_):
-        return sql
+        return node
     if type_.name != "STRUCT":
-        return within_length(sql, type_, f"error('{type_} has maximum length {type_.parameters[0]}')")
-    fields = ", ".join(
-        f"{string_sql(name)}: {_stored_field(f's_.{quoted(name)}', field)}"
-        for name, field in zip(field_names(type_), type_.fields, strict=True)
+        return within_length(node, type_)
+    return by_field(node, type_, type_, lambda field, _, column: _stored_field(field, column))
+
+
+def within_length(node: Node, type_: SqlType, *, safe: bool = False) -> Node:
+    """A STRING or BYTES that is not longer than `type_`: an error for one that is, or with `safe` NULL."""
+    failure = "NULL" if safe else "error({message})"
+    return sql(
+        f"CASE WHEN {_LENGTH[type_.name]}({{x}}) > {type_.parameters[0]} THEN {failure} ELSE {{x}} END",
+        x=node,
+        message=Literal(f"{type_} has maximum length {type_.parameters[0]}"),
     )
-    return f"list_transform([{sql}], lambda s_: CASE WHEN s_ IS NULL THEN NULL ELSE {{{fields}}} END)[1]"
 
 
-def within_length(sql: str, type_: SqlType, failure: str) -> str:
-    """A STRING or BYTES that is not longer than `type_`, or else `failure`."""
-    template = f"CASE WHEN {_LENGTH[type_.name]}({{x}}) > {type_.parameters[0]} THEN {failure} ELSE {{x}} END"
-    return bind(template, x=sql)
-
-
-def _stored_field(sql: str, field: Column) -> str:
-    value = stored_value(sql, field.type)
+def _stored_field(node: Node, field: Column) -> Node:
+    value = stored_value(node, field.type)
     if not field.required:
         return value
-    failure = string_sql(f"the field {field.name} is REQUIRED and cannot be NULL")
-    return f"CASE WHEN {sql} IS NULL THEN error({failure}) ELSE {value} END"
+    message = Literal(f"the field {field.name} is REQUIRED and cannot be NULL")
+    return sql("CASE WHEN {x} IS NULL THEN error({message}) ELSE {value} END", x=node, message=message, value=value)
 
 
-def _stored_array(sql: str, type_: SqlType) -> str:
-    inner = "{x}"
-    if type_.element is not None and _has_rules(type_.element):
-        element = stored_value("i_", type_.element).replace("{", "{{").replace("}", "}}")
-        inner = f"list_transform({{x}}, lambda i_: {element})"
+def _stored_array(node: Node, type_: SqlType, element: SqlType) -> Node:
     template = (
-        f"CASE WHEN {{x}} IS NULL THEN []::{duckdb_type(type_)} WHEN list_count({{x}}) <> len({{x}})"
-        f" THEN error('an array with a NULL element cannot be stored') ELSE {inner} END"
+        "CASE WHEN {x} IS NULL THEN {none} WHEN list_count({x}) <> len({x})"
+        " THEN error('an array with a NULL element cannot be stored') ELSE {inner} END"
     )
-    return bind(template, x=sql)
+
+    def checked(array: Node) -> Node:
+        inner = each(array, lambda item: stored_value(item, element)) if _has_rules(element) else array
+        return sql(template, x=array, inner=inner, none=Array((), duckdb_type(type_)))
+
+    return let(node, checked)

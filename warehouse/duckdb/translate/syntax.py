@@ -1,128 +1,17 @@
-"""GoogleSQL's syntax tree with every function call under the name that stands in the text.
+"""Nodes of GoogleSQL's syntax tree: their names, their places in the text, and errors about them."""
 
-sqlglot turns the calls it knows into classes shared by all dialects, and mends their arguments on the way (LOG swaps
-them, JSON paths are parsed, DATE_ADD drops its INTERVAL). Here the names matter, so they are hidden from it.
-"""
-
-import re
 from typing import Any, NoReturn
 
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
-from sqlglot.errors import ParseError
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import Token
 
-from warehouse.duckdb.translate.foreign import check_foreign
-from warehouse.duckdb.translate.pipes import unpiped
-from warehouse.errors import Place, SqlError, UnsupportedSql
-from warehouse.sql.parser import place_at
+from warehouse.errors import Place, SqlError, UnsupportedSql, place_at
 
 PREFIX = "f:"
-# Calls with a grammar of their own, which sqlglot is to read.
-GRAMMAR = frozenset({"CAST", "SAFE_CAST", "EXTRACT", "ARRAY", "STRUCT", "EXISTS", "UNNEST", "IF", "WITH"})
-# Words before a parenthesis that are no calls.
-WORDS = frozenset(
-    {"AS", "IN", "ANY", "ALL", "SOME", "OVER", "USING", "ON", "AND", "OR", "NOT", "LIKE", "BETWEEN", "WHEN", "THEN"}
-    | {"ELSE", "CASE", "FROM", "JOIN", "SELECT", "DISTINCT", "WHERE", "BY", "HAVING", "LIMIT", "VALUES", "INTERVAL"}
-    | {
-        "OFFSET",
-        "ORDINAL",
-        "SAFE_OFFSET",
-        "SAFE_ORDINAL",
-        "ROLLUP",
-        "CUBE",
-        "SETS",
-        "GROUPING SETS",
-        "PIVOT",
-        "UNPIVOT",
-        "FOR",
-        "QUALIFY",
-    }
-    | {
-        "UNION",
-        "EXCEPT",
-        "INTERSECT",
-        "EXISTS",
-        "IS",
-        "SET",
-        "END",
-        "TABLESAMPLE",
-        "WINDOW",
-        "NULLS",
-        "RECURSIVE",
-        "INTO",
-    }
-    | {"LATERAL", "TABLE", "EXTEND", "DESC", "ASC", "MATERIALIZED", "NUMERIC", "BIGNUMERIC", "DECIMAL", "CORRESPONDING"}
-)
-BEFORE_NO_CALL = frozenset({TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.INTO, TokenType.TABLE})
+"""What stands before the name of a call in the tree, so that sqlglot leaves the call alone."""
+
 _BIGQUERY = BigQuery()
-
-
-def parse_by_name(text: str) -> list[exp.Expr]:
-    """The statements of a text, calls as `exp.Anonymous` with `f:` before the name. Raises SqlError."""
-    tokens = _BIGQUERY.tokenize(text)
-    check_foreign(tokens, text)
-    if "\\" in text:
-        _check_escapes(tokens, text)
-    if "|>" in text:
-        tokens = unpiped(tokens, text)
-    for index in range(len(tokens) - 1):
-        if tokens[index + 1].token_type == TokenType.L_PAREN and _is_call(tokens, index):
-            tokens[index].text = PREFIX + tokens[index].text
-            tokens[index].token_type = TokenType.VAR
-    try:
-        return [tree for tree in _BIGQUERY.parser().parse(tokens, text) if tree is not None]
-    except ParseError as error:
-        detail = error.errors[0] if error.errors else {}
-        raise SqlError(
-            f"syntax error at {detail.get('highlight', '')!r}",
-            place=Place(detail.get("line") or 1, max(1, detail.get("col") or 1)),
-        ) from error
-
-
-_ESCAPES = re.compile(
-    r"\\([abfnrtv\\?\"'`\n]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.?)", re.DOTALL
-)
-_KNOWN = re.compile(
-    r"\\([abfnrtv\\?\"'`\n]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})", re.DOTALL
-)
-
-
-def _check_escapes(tokens: list[Token], text: str) -> None:
-    """sqlglot reads '\\d' as 'd' and leaves others alone: GoogleSQL refuses such escapes, and reads all the others.
-    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#escape_sequences"""
-    for token in tokens:
-        if token.token_type != TokenType.STRING or "\\" not in text[token.start : token.end + 1]:
-            continue
-        written = text[token.start : token.end + 1]
-        for escape in _ESCAPES.finditer(written):
-            if not _KNOWN.fullmatch(escape[0]):
-                raise SqlError(
-                    f"illegal escape sequence {escape[0]}",
-                    hint="write the backslash twice, or r'…'",
-                    place=place_at(text, token.start, token.end),
-                )
-
-
-def _is_call(tokens: list[Token], index: int) -> bool:
-    token, before = tokens[index], tokens[index - 1] if index else None
-    word = token.text.upper()
-    if word in GRAMMAR or word in WORDS or not (word[:1].isalpha() or word[:1] == "_"):
-        return False
-    if token.token_type in (TokenType.IDENTIFIER, TokenType.STRING):
-        return False
-    if before is not None and before.token_type == TokenType.DOT:
-        return index > 1 and tokens[index - 2].text.upper() in ("SAFE", "NET", "KEYS", "HLL_COUNT")
-    if before is not None and before.token_type == TokenType.LT and index > 1:
-        return tokens[index - 2].token_type not in (TokenType.ARRAY, TokenType.STRUCT)
-    if before is None or before.token_type not in BEFORE_NO_CALL:
-        return not (word == "REPLACE" and before is not None and _ends_star(tokens, index - 1))
-    return before.token_type == TokenType.VAR and before.text.upper() in WORDS | {"AGGREGATE", "IGNORE", "RESPECT"}
-
-
-def _ends_star(tokens: list[Token], index: int) -> bool:
-    """`* REPLACE (` and `* EXCEPT (a) REPLACE (`."""
-    return tokens[index].token_type in (TokenType.STAR, TokenType.R_PAREN)
 
 
 def name_of(node: exp.Expr) -> str:
@@ -152,3 +41,17 @@ def unsupported(text: str, node: exp.Expr, what: str, hint: str = "") -> NoRetur
     raise UnsupportedSql(
         f"the embedded engine has no {what}", hint=hint or "this script needs BigQuery", place=place_of(text, node)
     )
+
+
+def tokens_before(text: str, node: exp.Expr) -> list[Token]:
+    """The tokens of the text before the first mark of a node; none for a node without marks."""
+    start = next((int(part.meta["start"]) for part in node.walk(bfs=False) if "start" in part.meta), 0)
+    return [token for token in _BIGQUERY.tokenize(text) if token.start < start]
+
+
+def written(node: exp.Expr) -> str:
+    """A node as GoogleSQL, for messages."""
+    found = node.copy()
+    for call in found.find_all(exp.Anonymous):
+        call.set("this", str(call.this).removeprefix(PREFIX))
+    return found.sql("bigquery")

@@ -1,22 +1,14 @@
-"""DuckDB expressions with their GoogleSQL types, and GoogleSQL's rules of coercion.
-
-https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules
-"""
+"""DuckDB expressions with their GoogleSQL types, and the DuckDB types that hold these."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
-from warehouse.duckdb.translate.text import quoted, string_sql
+from warehouse.duckdb.translate.nodes import Array, Node, Struct
+from warehouse.duckdb.translate.text import quoted
 from warehouse.errors import UnsupportedSql
+from warehouse.sql.literals import NULL, LiteralValue
 from warehouse.types import SCALARS, Column, SqlType, array_of, parse_type, struct_of
-
-INT64, FLOAT64, NUMERIC, BOOL = SqlType("INT64"), SqlType("FLOAT64"), SqlType("NUMERIC"), SqlType("BOOL")
-
-STRING, BYTES, JSON, INTERVAL = SqlType("STRING"), SqlType("BYTES"), SqlType("JSON"), SqlType("INTERVAL")
-
-DATE, TIME, DATETIME, TIMESTAMP = SqlType("DATE"), SqlType("TIME"), SqlType("DATETIME"), SqlType("TIMESTAMP")
 
 _DUCKDB_OF = {
     "INT64": "BIGINT",
@@ -40,26 +32,19 @@ _GOOGLESQL_OF = {
 }
 
 
-class Null:
-    """What the literal NULL and the empty array have as their value: they take whatever type is asked of them."""
-
-
-NULL, EMPTY = Null(), Null()
-
-
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A DuckDB expression. `literal` is a literal's value (int, float, str, NULL, EMPTY), since literals coerce further
-    than other expressions do; `parts` are the elements of an array or struct constructor, for the same reason."""
+    """A DuckDB expression with its GoogleSQL type. `literal` is a literal's value, since literals coerce further than
+    other expressions do; `parts` are the elements of an array or struct that is written out, for the same reason."""
 
-    sql: str
+    node: Node
     type: SqlType
-    literal: Any = None
+    literal: LiteralValue = None
     parts: tuple["Typed", ...] = ()
 
     @property
     def is_null(self) -> bool:
-        """The literal NULL."""
+        """Whether it is the literal NULL."""
         return self.literal is NULL
 
 
@@ -103,47 +88,36 @@ def _without_default_scale(type_: SqlType) -> SqlType:
     return SqlType(type_.name, () if type_.parameters in ((38, 9), ()) else type_.parameters)
 
 
-def plain(type_: SqlType) -> SqlType:
-    """The type without lengths, precisions and the like, as expressions have it."""
-    if type_.element is not None:
-        return array_of(plain(type_.element))
-    if type_.name == "STRUCT":
-        return struct_of(*(Column(field.name, plain(field.type)) for field in type_.fields))
-    return SqlType(type_.name)
-
-
 def field_names(type_: SqlType) -> list[str]:
     """The names that a struct's fields have in DuckDB, where they must be there and differ without regard to case.
     BigQuery too stores a field without a name as _field_1."""
-    names: list[str] = []
+    given = {field.name.casefold() for field in type_.fields}
+    taken: set[str] = set()
+    names = []
     for index, field in enumerate(type_.fields, 1):
-        taken = not field.name or any(field.name.casefold() == name.casefold() for name in names)
-        names.append(f"_field_{index}" if taken else field.name)
+        name = field.name
+        if not name or name.casefold() in taken:
+            name = f"_field_{index}"
+            while name.casefold() in given:
+                name += "_"
+        taken.add(name.casefold())
+        names.append(name)
     return names
 
 
-def same(one: SqlType, other: SqlType) -> bool:
-    """The types are equal: the fields' names do not matter."""
-    if one.element is not None and other.element is not None:
-        return same(one.element, other.element)
-    if one.name != other.name or len(one.fields) != len(other.fields):
-        return False
-    return all(same(a.type, b.type) for a, b in zip(one.fields, other.fields, strict=True))
-
-
 def identical(one: SqlType, other: SqlType) -> bool:
-    """The types are equal, and so are the names of all fields."""
+    """Whether DuckDB holds both types alike: the names of their fields are equal too. Raises UnsupportedSql."""
     return duckdb_type(one) == duckdb_type(other)
 
 
-def array_sql(parts: Iterable[Typed], type_: SqlType) -> Typed:
+def array_value(parts: Iterable[Typed], type_: SqlType) -> Typed:
     """An array of these elements."""
     parts = tuple(parts)
-    return Typed(f"[{', '.join(part.sql for part in parts)}]::{duckdb_type(type_)}", type_, parts=parts)
+    return Typed(Array(tuple([part.node for part in parts]), duckdb_type(type_)), type_, parts=parts)
 
 
-def struct_sql(parts: Iterable[Typed], type_: SqlType) -> Typed:
+def struct_value(parts: Iterable[Typed], type_: SqlType) -> Typed:
     """A struct of these fields."""
     parts = tuple(parts)
-    fields = zip(field_names(type_), parts, strict=True)
-    return Typed("{" + ", ".join(f"{string_sql(name)}: {part.sql}" for name, part in fields) + "}", type_, parts=parts)
+    fields = zip(field_names(type_), [part.node for part in parts], strict=True)
+    return Typed(Struct(tuple(fields)), type_, parts=parts)

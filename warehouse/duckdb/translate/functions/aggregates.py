@@ -3,79 +3,107 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/aggregate_functions
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
 from sqlglot import exp
 
-from warehouse.duckdb.translate import grouping
-from warehouse.duckdb.translate import typed as t
-from warehouse.duckdb.translate.arithmetic import N_DIV
 from warehouse.duckdb.translate.coercion import coerce
-from warehouse.duckdb.translate.expressions import as_type, boolean, no_signature
-from warehouse.duckdb.translate.functions.aggregate_calls import Call, taken_apart
-from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
-from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.text import bind
-from warehouse.duckdb.translate.typed import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, Typed
-from warehouse.types import SqlType, array_of
-
-AGGREGATE_NAMES = frozenset(
-    [
-        "COUNT",
-        "COUNTIF",
-        "SUM",
-        "AVG",
-        "MIN",
-        "MAX",
-        "ANY_VALUE",
-        "ARRAY_AGG",
-        "STRING_AGG",
-        "ARRAY_CONCAT_AGG",
-        "LOGICAL_AND",
-        "LOGICAL_OR",
-        "BIT_AND",
-        "BIT_OR",
-        "BIT_XOR",
-        "STDDEV",
-        "STDDEV_SAMP",
-        "STDDEV_POP",
-        "VARIANCE",
-        "VAR_SAMP",
-        "VAR_POP",
-        "CORR",
-        "COVAR_POP",
-        "COVAR_SAMP",
-        "GROUPING",
-        "MAX_BY",
-        "MIN_BY",
-        "APPROX_COUNT_DISTINCT",
-        "APPROX_QUANTILES",
-        "APPROX_TOP_COUNT",
-        "APPROX_TOP_SUM",
-    ]
-)
-grouping.AGGREGATES.update(AGGREGATE_NAMES)
-EXPRESSIONS["aggregates"] = AGGREGATE_NAMES
+from warehouse.duckdb.translate.expressions.arithmetic import N_DIV
+from warehouse.duckdb.translate.expressions.checks import as_type, no_signature
+from warehouse.duckdb.translate.literals import string
+from warehouse.duckdb.translate.nodes import AggregateCall, Chain, Node, Over, SortKey, Star, sql
+from warehouse.duckdb.translate.queries.grouping import aggregates_in
+from warehouse.duckdb.translate.queries.ordering import ordering
+from warehouse.duckdb.translate.scope import Scope
+from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.sql.coercion import same
+from warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of
 
 
-def aggregate(node: exp.Expr, scope: Scope, *, window: bool = False) -> Typed:
-    """An aggregate call over the rows of `scope`. Raises SqlError, UnsupportedSql."""
-    if not window and any(True for part in node.expressions for _ in grouping.aggregates_in(part)):
+@dataclass(slots=True)
+class Call:
+    """An aggregate call taken apart. `where` and `over` say over which rows it runs: those that PIVOT picks, or a
+    window."""
+
+    name: str
+    values: list[Typed]
+    distinct: bool = False
+    nulls: str = ""
+    order: list[SortKey] = field(default_factory=list)
+    limit: int | None = None
+    having: tuple[str, Typed] | None = None
+    star: bool = False
+    where: Node | None = None
+    over: Over | None = None
+
+    def over_rows(self, name: str, *arguments: Node, where: Node | None = None) -> AggregateCall:
+        """DuckDB's aggregate of this name over the call's rows, of these only those for which `where` holds."""
+        tests = tuple([test for test in (self.where, where) if test is not None])
+        both = Chain("AND", tests) if tests else None
+        return AggregateCall(name, arguments, self.distinct, order=tuple(self.order), where=both, over=self.over)
+
+
+def taken_apart(node: exp.Expr, scope: Scope, where: Node | None, over: Over | None) -> Call:
+    """The arguments and modifiers of an aggregate call: sqlglot nests the modifiers around the last argument."""
+    found = Call(name_of(node), [], where=where, over=over)
+    orders: list[exp.Expr] = []
+    for part in node.expressions:
+        inner = _without_modifiers(part, scope, found, orders)
+        if isinstance(inner, exp.Distinct):
+            found.distinct = True
+            values = [_without_modifiers(value, scope, found, orders) for value in inner.expressions]
+            found.values += [scope.compile(value) for value in values]
+        elif isinstance(inner, exp.Star):
+            found.star = True
+        else:
+            found.values.append(scope.compile(inner))
+    for order in orders:
+        found.order += ordering(order, scope, [])
+    return found
+
+
+def _without_modifiers(node: exp.Expr, scope: Scope, call: Call, orders: list[exp.Expr]) -> exp.Expr:
+    """The argument itself, the modifiers around it put into `call`."""
+    while isinstance(node, exp.Limit | exp.Order | exp.IgnoreNulls | exp.RespectNulls | exp.HavingMax):
+        if isinstance(node, exp.Limit):
+            limit = scope.compile(node.expression).literal
+            if not isinstance(limit, int):
+                unsupported(scope.script.text, node, "LIMIT that is not a number")
+            call.limit = limit
+        elif isinstance(node, exp.Order):
+            orders.append(node)
+        elif isinstance(node, exp.HavingMax):
+            call.having = ("max" if node.args.get("max") else "min"), scope.compile(node.expression)
+        else:
+            call.nulls = "IGNORE" if isinstance(node, exp.IgnoreNulls) else "RESPECT"
+        node = node.this
+    return node
+
+
+Handler = Callable[[exp.Expr, Scope, Call], Typed]
+"""Compiles an aggregate call: the call, the names that it sees, the call taken apart."""
+
+
+def aggregate(node: exp.Expr, scope: Scope, *, where: Node | None = None, over: Over | None = None) -> Typed:
+    """An aggregate call over the rows of `scope` for which `where` holds, or over a window. Raises SqlError,
+    UnsupportedSql."""
+    if over is None and any(True for part in node.expressions for _ in aggregates_in(part)):
         wrong(scope.script.text, node, "an aggregate function cannot hold another one", "aggregate in a subquery first")
-    call = taken_apart(node, scope)
+    call = taken_apart(node, scope, where, over)
     if call.having is not None and call.name not in ("ANY_VALUE", "MAX", "MIN"):
         unsupported(scope.script.text, node, f"HAVING {call.having[0].upper()} in {call.name}")
     if (call.order or call.limit is not None) and call.name not in ("ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"):
         wrong(scope.script.text, node, f"{call.name} does not take ORDER BY or LIMIT")
     if call.nulls and call.name != "ARRAY_AGG":
         unsupported(scope.script.text, node, f"{call.nulls} NULLS in {call.name}")
-    handler = HANDLERS.get(call.name)
+    handler = AGGREGATES.get(call.name)
     if handler is None:
         unsupported(scope.script.text, node, call.name)
-    if window and (call.distinct or call.order) and call.name not in ("COUNT", "SUM"):
+    if over is not None and (call.distinct or call.order) and call.name not in ("COUNT", "SUM"):
         unsupported(scope.script.text, node, f"DISTINCT or ORDER BY in {call.name} … OVER")
     return handler(node, scope, call)
-
-
-EXPRESSIONS["aggregate"] = aggregate
 
 
 def one(node: exp.Expr, scope: Scope, call: Call, *kinds: SqlType) -> Typed:
@@ -86,7 +114,7 @@ def one(node: exp.Expr, scope: Scope, call: Call, *kinds: SqlType) -> Typed:
     if not kinds:
         return value
     for kind in kinds:
-        if t.same(value.type, kind):
+        if same(value.type, kind):
             return value if not value.is_null else as_type(node, scope, call.name, value, kind)
     for kind in kinds:
         found = coerce(value, kind)
@@ -95,71 +123,67 @@ def one(node: exp.Expr, scope: Scope, call: Call, *kinds: SqlType) -> Typed:
     return no_signature(node, scope, call.name, call.values)
 
 
-def _distinct(call: Call) -> str:
-    return "DISTINCT " if call.distinct else ""
-
-
 def count(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     if call.star:
-        return Typed("count(*)", INT64)
+        return Typed(call.over_rows("count", Star()), INT64)
     value = one(node, scope, call)
     if call.distinct and (value.type.element is not None or value.type.name in ("JSON", "GEOGRAPHY")):
         wrong(scope.script.text, node, f"COUNT DISTINCT does not take {value.type}")
     if call.distinct and value.type.name == "STRUCT":
         unsupported(scope.script.text, node, "COUNT DISTINCT of a STRUCT")
-    return Typed(f"count({_distinct(call)}{value.sql})", INT64)
+    return Typed(call.over_rows("count", value.node), INT64)
 
 
 def count_if(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call, BOOL)
     if call.distinct:
         unsupported(scope.script.text, node, "COUNTIF DISTINCT")
-    return Typed(f"count(CASE WHEN {value.sql} THEN 1 END)", INT64)
+    return Typed(call.over_rows("count", sql("CASE WHEN {x} THEN 1 END", x=value.node)), INT64)
 
 
 def sum_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call, INT64, NUMERIC, FLOAT64)
+    total = call.over_rows("sum", value.node)
     if value.type == FLOAT64:
-        sql = f"sum({_distinct(call)}{value.sql})"
-        return Typed(f"{sql}", FLOAT64)
-    return Typed(f"CAST(sum({_distinct(call)}{value.sql}) AS {t.duckdb_type(value.type)})", value.type)
+        return Typed(total, FLOAT64)
+    return Typed(sql(f"CAST({{x}} AS {duckdb_type(value.type)})", x=total), value.type)
 
 
 def avg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call, NUMERIC, INT64, FLOAT64)
-    d = _distinct(call)
-    if value.type == NUMERIC:
-        a, b = f"CAST(sum({d}{value.sql}) AS DECIMAL(38,9))", f"CAST(nullif(count({d}{value.sql}), 0) AS DECIMAL(38,9))"
-        return Typed(f"({bind(N_DIV, a=a, b=b)})", NUMERIC)
-    return Typed(f"avg({d}{value.sql})", FLOAT64)
+    if value.type != NUMERIC:
+        return Typed(call.over_rows("avg", value.node), FLOAT64)
+    total = sql("CAST({x} AS DECIMAL(38,9))", x=call.over_rows("sum", value.node))
+    rows = sql("CAST(nullif({x}, 0) AS DECIMAL(38,9))", x=call.over_rows("count", value.node))
+    return Typed(sql(f"({N_DIV})", a=total, b=rows), NUMERIC)
 
 
 def extreme(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call)
-    word = call.name.lower()
     if call.having is not None:
         unsupported(scope.script.text, node, f"{call.name} with HAVING")
     if value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
         return no_signature(node, scope, call.name, call.values)
     if value.type.element is not None:
         unsupported(scope.script.text, node, f"{call.name} of {value.type}")
-    if value.type == FLOAT64:
-        nan = f"coalesce(bool_or(isnan({value.sql})), false)"
-        return Typed(f"(CASE WHEN {nan} THEN 'nan'::DOUBLE ELSE {word}({value.sql}) END)", FLOAT64)
-    return Typed(f"{word}({value.sql})", value.type)
+    found = call.over_rows(call.name.lower(), value.node)
+    if value.type != FLOAT64:
+        return Typed(found, value.type)
+    has_nan = call.over_rows("bool_or", sql("isnan({x})", x=value.node))
+    return Typed(sql("(CASE WHEN coalesce({n}, false) THEN 'nan'::DOUBLE ELSE {x} END)", n=has_nan, x=found), FLOAT64)
 
 
 def any_value(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call)
     if call.having is None:
         # GoogleSQL may choose NULL only where all are NULL … or not: any row will do.
-        return Typed(f"any_value({value.sql})", value.type)
+        return Typed(call.over_rows("any_value", value.node), value.type)
     side, by = call.having
     if by.type.element is not None or by.type.name in ("STRUCT", "JSON"):
         return no_signature(node, scope, f"HAVING {side.upper()}", [by])
     if by.type == FLOAT64:
         unsupported(scope.script.text, node, f"HAVING {side.upper()} of FLOAT64")
-    return Typed(f"arg_{side}_null({value.sql}, {by.sql})", value.type)
+    return Typed(call.over_rows(f"arg_{side}_null", value.node, by.node), value.type)
 
 
 def by_extreme(node: exp.Expr, scope: Scope, call: Call) -> Typed:
@@ -175,20 +199,24 @@ def array_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
         wrong(scope.script.text, node, "an array cannot hold arrays", "aggregate a STRUCT that holds it")
     if call.distinct and value.type.name in ("STRUCT", "JSON"):
         unsupported(scope.script.text, node, f"ARRAY_AGG(DISTINCT …) of {value.type}")
-    sql = f"list({_distinct(call)}{value.sql}{_order(node, scope, call, value)})"
-    if call.nulls == "IGNORE":
-        sql += f" FILTER (WHERE {value.sql} IS NOT NULL)"
-    if call.limit is not None:
-        sql = f"{sql}[:{call.limit}]" if call.nulls != "IGNORE" else f"({sql})[:{call.limit}]"
-    return Typed(f"({sql})" if call.nulls == "IGNORE" or call.limit is not None else sql, array_of(value.type))
+    _check_order(node, scope, call, value)
+    found = _items(call, value, without_nulls=call.nulls == "IGNORE")
+    return Typed(_limited(found, call.limit), array_of(value.type))
 
 
-def _order(node: exp.Expr, scope: Scope, call: Call, value: Typed) -> str:
-    if not call.order:
-        return ""
-    if call.distinct and any(key.value != value.sql for key in call.order):
+def _items(call: Call, value: Typed, *, without_nulls: bool) -> Node:
+    where = sql("{x} IS NOT NULL", x=value.node) if without_nulls else None
+    return call.over_rows("list", value.node, where=where)
+
+
+def _limited(array: Node, limit: int | None) -> Node:
+    return sql(f"({{x}})[:{limit}]", x=array) if limit is not None else array
+
+
+def _check_order(node: exp.Expr, scope: Scope, call: Call, value: Typed) -> None:
+    """Raises SqlError where DISTINCT leaves no one value to sort by."""
+    if call.distinct and any(key.value != value.node for key in call.order):
         wrong(scope.script.text, node, f"{call.name}(DISTINCT x ORDER BY y): y must be x")
-    return f" ORDER BY {', '.join(map(str, call.order))}"
 
 
 def string_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
@@ -198,31 +226,32 @@ def string_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     if value.type == BYTES:
         unsupported(scope.script.text, node, "STRING_AGG of BYTES")
     value = as_type(node, scope, "STRING_AGG", value, STRING)
-    separator = call.values[1] if len(call.values) == 2 else Typed("','", STRING, ",")
+    separator = call.values[1] if len(call.values) == 2 else string(",")
     if not isinstance(separator.literal, str):
         unsupported(scope.script.text, node, "STRING_AGG with a separator that is not a literal")
-    order = _order(node, scope, call, value)
-    if call.limit is not None:
-        items = f"(list({_distinct(call)}{value.sql}{order}) FILTER (WHERE {value.sql} IS NOT NULL))[:{call.limit}]"
-        return Typed(f"array_to_string({items}, {separator.sql})", STRING)
-    return Typed(f"string_agg({_distinct(call)}{value.sql}, {separator.sql}{order})", STRING)
+    _check_order(node, scope, call, value)
+    if call.limit is None:
+        return Typed(call.over_rows("string_agg", value.node, separator.node), STRING)
+    items = _limited(_items(call, value, without_nulls=True), call.limit)
+    return Typed(sql("array_to_string({x}, {s})", x=items, s=separator.node), STRING)
 
 
 def array_concat_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call)
     if value.type.element is None:
         return no_signature(node, scope, call.name, call.values)
-    limit = f"[:{call.limit}]" if call.limit is not None else ""
-    order = _order(node, scope, call, value)
-    return Typed(f"flatten((list({value.sql}{order}) FILTER (WHERE {value.sql} IS NOT NULL)){limit})", value.type)
+    _check_order(node, scope, call, value)
+    arrays = _limited(_items(call, value, without_nulls=True), call.limit)
+    return Typed(sql("flatten({x})", x=arrays), value.type)
 
 
 def logical(node: exp.Expr, scope: Scope, call: Call) -> Typed:
-    return Typed(f"{'bool_and' if call.name == 'LOGICAL_AND' else 'bool_or'}({one(node, scope, call, BOOL).sql})", BOOL)
+    value = one(node, scope, call, BOOL)
+    return Typed(call.over_rows("bool_and" if call.name == "LOGICAL_AND" else "bool_or", value.node), BOOL)
 
 
 def bits(node: exp.Expr, scope: Scope, call: Call) -> Typed:
-    return Typed(f"{call.name.lower()}({_distinct(call)}{one(node, scope, call, INT64).sql})", INT64)
+    return Typed(call.over_rows(call.name.lower(), one(node, scope, call, INT64).node), INT64)
 
 
 STATISTICS = {
@@ -244,8 +273,8 @@ def statistic(node: exp.Expr, scope: Scope, call: Call) -> Typed:
         wrong(scope.script.text, node, f"wrong number of arguments for {call.name}")
     if any(value.type == NUMERIC for value in call.values):
         unsupported(scope.script.text, node, f"{call.name} of NUMERIC", "convert with CAST(… AS FLOAT64)")
-    values = [as_type(node, scope, call.name, value, FLOAT64).sql for value in call.values]
-    return Typed(f"{STATISTICS[call.name]}({_distinct(call)}{', '.join(values)})", FLOAT64)
+    values = [as_type(node, scope, call.name, value, FLOAT64).node for value in call.values]
+    return Typed(call.over_rows(STATISTICS[call.name], *values), FLOAT64)
 
 
 def approximate_count(node: exp.Expr, scope: Scope, call: Call) -> Typed:
@@ -255,10 +284,10 @@ def approximate_count(node: exp.Expr, scope: Scope, call: Call) -> Typed:
 
 
 def grouping_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
-    return Typed(f"grouping({one(node, scope, call).sql})::BIGINT", INT64)
+    return Typed(sql("grouping({x})::BIGINT", x=one(node, scope, call).node), INT64)
 
 
-HANDLERS = {
+AGGREGATES: Mapping[str, Handler] = {
     "COUNT": count,
     "COUNTIF": count_if,
     "SUM": sum_,
@@ -280,5 +309,4 @@ HANDLERS = {
     "APPROX_COUNT_DISTINCT": approximate_count,
     **dict.fromkeys(STATISTICS, statistic),
 }
-
-__all__ = ["aggregate", "boolean"]
+"""The aggregate functions that the embedded engine has, by name."""

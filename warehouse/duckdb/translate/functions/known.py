@@ -1,4 +1,4 @@
-"""Names of GoogleSQL's functions, so that one that is missing here can be told from one that does not exist."""
+"""Names of GoogleSQL's functions: which of them aggregate, and which exist although they are missing here."""
 
 import re
 
@@ -33,3 +33,12 @@ TO_JSON TO_JSON_STRING TRANSLATE TRIM TRUNC UNICODE UNIX_DATE UNIX_MICROS UNIX_M
 VAR_POP VAR_SAMP ZEROIFNULL
 """
 GOOGLESQL_FUNCTIONS = frozenset(re.findall(r"\w+", _NAMES))
+"""All functions of GoogleSQL, of which some are missing here."""
+
+AGGREGATE_NAMES = frozenset(
+    {"COUNT", "COUNTIF", "SUM", "AVG", "MIN", "MAX", "ANY_VALUE", "MAX_BY", "MIN_BY", "GROUPING"}
+    | {"ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG", "LOGICAL_AND", "LOGICAL_OR", "BIT_AND", "BIT_OR", "BIT_XOR"}
+    | {"STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR_SAMP", "VAR_POP", "CORR", "COVAR_POP", "COVAR_SAMP"}
+    | {"APPROX_COUNT_DISTINCT", "APPROX_QUANTILES", "APPROX_TOP_COUNT", "APPROX_TOP_SUM"}
+)
+"""The aggregate functions."""

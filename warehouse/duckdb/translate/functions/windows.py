@@ -3,48 +3,28 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/window-function-calls
 """
 
+from collections.abc import Callable, Mapping
+
 from sqlglot import exp
 
-from warehouse.duckdb.translate import typed as t
-from warehouse.duckdb.translate.expressions import as_type, common, handles, only
-from warehouse.duckdb.translate.functions.aggregates import HANDLERS as AGGREGATES
-from warehouse.duckdb.translate.functions.aggregates import aggregate
+from warehouse.duckdb.translate.expressions.checks import as_type, common, only
+from warehouse.duckdb.translate.functions.aggregates import AGGREGATES, aggregate
+from warehouse.duckdb.translate.nodes import AggregateCall, Literal, Node, Over, SortKey
+from warehouse.duckdb.translate.queries.ordering import ordering
 from warehouse.duckdb.translate.scope import Scope
-from warehouse.duckdb.translate.selects import order_keys, ordering
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.text import closing
-from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, Typed
+from warehouse.duckdb.translate.typed import Typed
+from warehouse.types import FLOAT64, INT64, NUMERIC
 
-RANKS = {"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"}
-# What DuckDB makes of "… OVER": each aggregate's text ends with its call, so that OVER can follow it.
-PLAIN = {
-    "COUNT",
-    "COUNTIF",
-    "SUM",
-    "AVG",
-    "MIN",
-    "MAX",
-    "LOGICAL_AND",
-    "LOGICAL_OR",
-    "STRING_AGG",
-    "ARRAY_AGG",
-    "BIT_AND",
-}
-PLAIN |= {
-    "BIT_OR",
-    "BIT_XOR",
-    "ANY_VALUE",
-    "STDDEV",
-    "STDDEV_SAMP",
-    "STDDEV_POP",
-    "VARIANCE",
-    "VAR_SAMP",
-    "VAR_POP",
-    "CORR",
-}
+RANKS = frozenset({"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"})
+# The aggregates that are known to give GoogleSQL's answer over a window too.
+OVER_WINDOWS = frozenset(
+    {"COUNT", "COUNTIF", "SUM", "AVG", "MIN", "MAX", "LOGICAL_AND", "LOGICAL_OR", "STRING_AGG", "ARRAY_AGG"}
+    | {"BIT_AND", "BIT_OR", "BIT_XOR", "ANY_VALUE"}
+    | {"STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR_SAMP", "VAR_POP", "CORR"}
+)
 
 
-@handles(exp.Window)
 def window(node: exp.Expr, scope: Scope) -> Typed:
     """function(…) OVER (…)"""
     only(node, scope, "this", "partition_by", "order", "spec", "alias", "over")
@@ -53,21 +33,20 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
         nulls, inner = ("IGNORE" if isinstance(inner, exp.IgnoreNulls) else "RESPECT"), inner.this
     name = name_of(inner)
     node = merged(node, scope)
-    frame = frame_sql(node, scope)
-    over = f"OVER ({partition(node, scope)}{order_by(node, scope)}{frame})"
+    over = Over(partition(node, scope), order_by(node, scope), frame_sql(node, scope))
     if name in RANKS:
         if name != "ROW_NUMBER" and not node.args.get("order"):
             wrong(scope.script.text, node, f"{name} needs ORDER BY in OVER")
-        if frame or inner.expressions:
+        if over.frame or inner.expressions:
             wrong(scope.script.text, node, f"{name} takes neither arguments nor a frame")
         kind = FLOAT64 if name in ("PERCENT_RANK", "CUME_DIST") else INT64
-        return Typed(f"({name.lower()}() {over})", kind)
+        return Typed(AggregateCall(name.lower(), over=over), kind)
     if name in NAVIGATION:
         return NAVIGATION[name](node, scope, inner, nulls, over)
     if nulls:
         unsupported(scope.script.text, node, f"{nulls} NULLS in {name}")
-    if name in AGGREGATES:
-        return windowed_aggregate(node, scope, inner, over)
+    if name in AGGREGATES and name in OVER_WINDOWS:
+        return aggregate(inner, scope, over=over)
     return unsupported(scope.script.text, node, f"{name or inner.sql('bigquery')} … OVER")
 
 
@@ -90,25 +69,24 @@ def merged(node: exp.Expr, scope: Scope) -> exp.Expr:
     return found
 
 
-def partition(node: exp.Expr, scope: Scope) -> str:
+def partition(node: exp.Expr, scope: Scope) -> tuple[Node, ...]:
     """PARTITION BY"""
-    texts = []
+    found = []
     for part in node.args.get("partition_by") or ():
         value = scope.compile(part)
         if value.type.element is not None or value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
             unsupported(scope.script.text, part, f"PARTITION BY {value.type}")
-        texts.append(value.sql)
-    return f"PARTITION BY {', '.join(texts)} " if texts else ""
+        found.append(value.node)
+    return tuple(found)
 
 
-def order_by(node: exp.Expr, scope: Scope) -> str:
+def order_by(node: exp.Expr, scope: Scope) -> tuple[SortKey, ...]:
     """ORDER BY"""
-    clause = node.args.get("order")
-    keys = ordering(clause, scope, [])
+    keys = ordering(node.args.get("order"), scope, [])
     spec = node.args.get("spec")
     if spec is not None and str(spec.args.get("kind")).upper() == "RANGE" and len(keys) > 1 and _has_offset(spec):
         unsupported(scope.script.text, node, "RANGE with an offset over FLOAT64 or several keys")
-    return f"ORDER BY {', '.join(map(str, keys))} " if keys else ""
+    return tuple(keys)
 
 
 def _has_offset(spec: exp.Expr) -> bool:
@@ -139,61 +117,7 @@ def _bound(spec: exp.Expr, scope: Scope, side: str) -> str:
     return f"{value.literal} {direction}"
 
 
-def windowed_aggregate(node: exp.Expr, scope: Scope, inner: exp.Expr, over: str) -> Typed:
-    """An aggregate over a window."""
-    name = name_of(inner)
-    if name not in PLAIN:
-        unsupported(scope.script.text, node, f"{name} … OVER")
-    value = aggregate_in(inner, scope)
-    return Typed(put_over(value.sql, over), value.type)
-
-
-def aggregate_in(inner: exp.Expr, scope: Scope) -> Typed:
-    """The aggregate's own text, its arguments read in this scope."""
-    return aggregate(inner, scope, window=True)
-
-
-CALLS: tuple[str, ...] = (
-    "sum",
-    "count",
-    "avg",
-    "min",
-    "max",
-    "bool_and",
-    "bool_or",
-    "list",
-    "string_agg",
-    "any_value",
-    "corr",
-)
-CALLS += ("bit_and", "bit_or", "bit_xor", "stddev_samp", "stddev_pop", "var_samp", "var_pop")
-
-
-def put_over(sql: str, over: str) -> str:
-    """The text with OVER after each aggregate call at its top: `CAST(sum(x) AS BIGINT)` has its call inside."""
-    result, index = "", 0
-    while index < len(sql):
-        if sql[index] == "'":
-            end = sql.index("'", index + 1)
-            result += sql[index : end + 1]
-            index = end + 1
-            continue
-        name = next((call for call in CALLS if sql.startswith(f"{call}(", index)), None)
-        fresh = index == 0 or not (sql[index - 1].isalnum() or sql[index - 1] in '_."')
-        if name is None or not fresh:
-            result += sql[index]
-            index += 1
-            continue
-        end = closing(sql, index + len(name))
-        tail = sql[end + 1 :]
-        if tail.startswith(" FILTER ("):
-            end = closing(sql, end + len(" FILTER ("))
-        result += f"{sql[index : end + 1]} {over}"
-        index = end + 1
-    return result
-
-
-def lead_lag(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: str) -> Typed:
+def lead_lag(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:
     """LAG(x [, n [, default]]), LEAD(…)"""
     name = name_of(inner)
     if nulls:
@@ -206,16 +130,14 @@ def lead_lag(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: st
     kind, value = values[0].type, values[0]
     if len(values) == 3:
         kind, (value, default) = common(node, scope, name, [values[0], values[2]])
-    offset = "1"
-    if len(values) > 1:
-        if not isinstance(values[1].literal, int) or values[1].literal < 0:
-            unsupported(scope.script.text, node, f"{name} by a number of rows that is not a literal")
-        offset = str(values[1].literal)
-    last = f", {default.sql}" if len(values) == 3 else ""
-    return Typed(f"({name.lower()}({value.sql}, {offset}{last}) {over})", kind)
+    offset = values[1].literal if len(values) > 1 else 1
+    if not isinstance(offset, int) or offset < 0:
+        unsupported(scope.script.text, node, f"{name} by a number of rows that is not a literal")
+    last = (default.node,) if len(values) == 3 else ()
+    return Typed(AggregateCall(name.lower(), (value.node, Literal(offset), *last), over=over), kind)
 
 
-def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: str) -> Typed:
+def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:
     """FIRST_VALUE(x), LAST_VALUE(x), NTH_VALUE(x, n), with IGNORE NULLS"""
     name = name_of(inner)
     parts = list(inner.expressions)
@@ -227,26 +149,26 @@ def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: str) ->
     values = [scope.compile(part) for part in parts]
     if len(values) != (2 if name == "NTH_VALUE" else 1):
         wrong(scope.script.text, node, f"wrong number of arguments for {name}")
-    position = ""
+    position: tuple[Node, ...] = ()
     if name == "NTH_VALUE":
         if not isinstance(values[1].literal, int) or values[1].literal < 1:
             unsupported(scope.script.text, node, "NTH_VALUE by a number that is not a literal above 0")
-        position = f", {values[1].literal}"
-    ignore = " IGNORE NULLS" if nulls == "IGNORE" else ""
-    return Typed(f"({name.lower()}({values[0].sql}{position}{ignore}) {over})", values[0].type)
+        position = (Literal(values[1].literal),)
+    found = AggregateCall(name.lower(), (values[0].node, *position), ignore_nulls=nulls == "IGNORE", over=over)
+    return Typed(found, values[0].type)
 
 
-def ntile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: str) -> Typed:  # noqa: ARG001
+def ntile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:  # noqa: ARG001
     """NTILE(n)"""
     values = [scope.compile(part) for part in inner.expressions]
     if len(values) != 1 or not isinstance(values[0].literal, int) or values[0].literal < 1:
         wrong(scope.script.text, node, "NTILE takes one number above 0")
     if not node.args.get("order"):
         wrong(scope.script.text, node, "NTILE needs ORDER BY in OVER")
-    return Typed(f"(ntile({values[0].literal}) {over})", INT64)
+    return Typed(AggregateCall("ntile", (Literal(values[0].literal),), over=over), INT64)
 
 
-def percentile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: str) -> Typed:
+def percentile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:
     """PERCENTILE_CONT(x, p), PERCENTILE_DISC(x, p)"""
     name = name_of(inner)
     parts = list(inner.expressions)
@@ -258,17 +180,18 @@ def percentile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: 
     values = [scope.compile(part) for part in parts]
     if len(values) != 2 or not isinstance(values[1].literal, int | float) or not 0 <= values[1].literal <= 1:
         wrong(scope.script.text, node, f"{name} takes a value and a literal from 0 to 1")
+    fraction = Literal(values[1].literal)
     if name == "PERCENTILE_CONT":
         if values[0].type == NUMERIC:
             unsupported(scope.script.text, node, "PERCENTILE_CONT of NUMERIC", "convert with CAST(… AS FLOAT64)")
         value = as_type(node, scope, name, values[0], FLOAT64)
-        return Typed(f"(quantile_cont({value.sql}, {values[1].literal}) {over})", FLOAT64)
+        return Typed(AggregateCall("quantile_cont", (value.node, fraction), over=over), FLOAT64)
     if values[0].type == FLOAT64:
         unsupported(scope.script.text, node, "PERCENTILE_DISC of FLOAT64")
-    return Typed(f"(quantile_disc({values[0].sql}, {values[1].literal}) {over})", values[0].type)
+    return Typed(AggregateCall("quantile_disc", (values[0].node, fraction), over=over), values[0].type)
 
 
-NAVIGATION = {
+NAVIGATION: Mapping[str, Callable[[exp.Expr, Scope, exp.Expr, str, Over], Typed]] = {
     "LAG": lead_lag,
     "LEAD": lead_lag,
     "FIRST_VALUE": nth,
@@ -278,5 +201,5 @@ NAVIGATION = {
     "PERCENTILE_CONT": percentile,
     "PERCENTILE_DISC": percentile,
 }
-
-__all__ = ["order_keys", "t", "window"]
+"""The functions that read other rows of the window: the call with OVER, the names that it sees, the call itself,
+IGNORE, RESPECT or "" for its NULLs, and the window."""

@@ -1,5 +1,6 @@
 """What sqlglot reads although GoogleSQL does not have it: other dialects' signs, words and types."""
 
+import re
 from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
@@ -15,12 +16,12 @@ SIGNS = {
     "<=>": "write IS NOT DISTINCT FROM",
     "!": "write NOT",
 }
-WORDS = {
-    "FETCH": (TokenType.FETCH, "write LIMIT"),
-    "SEMI": (TokenType.SEMI, "write WHERE EXISTS (SELECT …)"),
-    "ANTI": (TokenType.ANTI, "write WHERE NOT EXISTS (SELECT …)"),
-    "ASOF": (TokenType.ASOF, "write a join and QUALIFY"),
+JOINS = {
+    TokenType.SEMI: "write WHERE EXISTS (SELECT …)",
+    TokenType.ANTI: "write WHERE NOT EXISTS (SELECT …)",
+    TokenType.ASOF: "write a join and QUALIFY",
 }
+JOIN_WORDS = {TokenType.JOIN, TokenType.LEFT, TokenType.RIGHT, TokenType.FULL, TokenType.INNER, TokenType.OUTER}
 TYPES = {
     "VARCHAR": "STRING",
     "TEXT": "STRING",
@@ -41,26 +42,61 @@ UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", 
 
 def check_foreign(tokens: Sequence[Token], text: str) -> None:
     """Raises SqlError for what GoogleSQL does not have."""
-    upper = text.upper()
+    labels = _unpivoted(tokens)
     for index, token in enumerate(tokens):
         written = text[token.start : token.end + 1]
         if written in SIGNS and token.token_type != TokenType.STRING:
             _foreign(token, text, SIGNS[written])
-        word = WORDS.get(written.upper())
-        if word is not None and word[0] == token.token_type:
-            _foreign(token, text, word[1])
-        _check_following(tokens[index : index + 3], text, upper)
-    if "CAST" in upper:
+        if token.token_type == TokenType.FETCH:
+            _foreign(token, text, "write LIMIT")
+        _check_following(tokens[index : index + 3], text, is_label=index in labels)
+    if "CAST" in text.upper():
         _check_casts(tokens, text)
+    if "{#" in text:
+        _check_gaps(tokens, text)
 
 
-def _check_following(tokens: Sequence[Token], text: str, upper: str) -> None:
+def _unpivoted(tokens: Sequence[Token]) -> set[int]:
+    """Where the tokens stand that are in the parentheses of an UNPIVOT, in which a string may follow AS."""
+    starts = (index for index, token in enumerate(tokens) if token.token_type == TokenType.UNPIVOT)
+    return {place for start in starts for place in range(start, _end_of_parentheses(tokens, start))}
+
+
+def _end_of_parentheses(tokens: Sequence[Token], start: int) -> int:
+    """Where the first parentheses after `start` close."""
+    depth = 0
+    for index in range(start, len(tokens)):
+        depth += (tokens[index].token_type == TokenType.L_PAREN) - (tokens[index].token_type == TokenType.R_PAREN)
+        if depth == 0 and tokens[index].token_type == TokenType.R_PAREN:
+            return index
+    return len(tokens)
+
+
+_COMMENT = re.compile(r"--[^\n]*|\#[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def _check_gaps(tokens: Sequence[Token], text: str) -> None:
+    """Raises SqlError for `{# … #}`, which sqlglot skips as a comment."""
+    starts = [0, *(token.end + 1 for token in tokens)]
+    ends = [*(token.start for token in tokens), len(text)]
+    for start, end in zip(starts, ends, strict=True):
+        gap = _COMMENT.sub(lambda match: " " * len(match[0]), text[start:end]) if "{#" in text[start:end] else ""
+        if "{" in gap:
+            place = start + gap.index("{")
+            raise SqlError(
+                "syntax error: {# is not GoogleSQL", hint="write /* … */", place=place_at(text, place, place + 1)
+            )
+
+
+def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> None:
     """A token with the two after it."""
     if len(tokens) < 2:
         return
     kind, following = tokens[0].token_type, tokens[1]
     last = tokens[2] if len(tokens) > 2 else None
-    if kind == TokenType.ALIAS and following.token_type == TokenType.STRING and "UNPIVOT" not in upper:
+    if kind in JOINS and following.token_type in JOIN_WORDS:
+        _foreign(tokens[0], text, JOINS[kind])
+    if kind == TokenType.ALIAS and following.token_type == TokenType.STRING and not is_label:
         _foreign(following, text, "an alias stands in back-ticks or alone")
     if kind == TokenType.INTERVAL and following.token_type == TokenType.STRING and not _is_unit(last):
         _foreign(following, text, "write INTERVAL '1' DAY")
@@ -78,9 +114,22 @@ def _check_casts(tokens: Sequence[Token], text: str) -> None:
     """CAST(x AS type): the type is what follows the last AS of its parentheses."""
     for index in range(1, len(tokens)):
         if tokens[index].token_type == TokenType.L_PAREN and tokens[index - 1].text.upper() in ("CAST", "SAFE_CAST"):
-            for part in _type_of_cast(tokens, index):
-                if part.text.upper() in TYPES and part.token_type != TokenType.STRING:
+            parts = _type_of_cast(tokens, index)
+            for place, part in enumerate(parts):
+                if part.text.upper() in TYPES and not _is_text(part) and not _is_field(parts, place):
                     _foreign(part, text, f"write {TYPES[part.text.upper()]}")
+
+
+def _is_text(token: Token) -> bool:
+    return token.token_type in (TokenType.STRING, TokenType.RAW_STRING, TokenType.IDENTIFIER)
+
+
+def _is_field(parts: Sequence[Token], place: int) -> bool:
+    """Whether it is a field's name in STRUCT<name type, …>: what opens a field, with its type after it."""
+    if place == 0 or parts[place - 1].token_type not in (TokenType.LT, TokenType.COMMA):
+        return False
+    ends = (TokenType.COMMA, TokenType.GT, TokenType.L_PAREN, TokenType.LT)
+    return place + 1 < len(parts) and parts[place + 1].token_type not in ends
 
 
 def _type_of_cast(tokens: Sequence[Token], start: int) -> Sequence[Token]:

@@ -5,17 +5,18 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-la
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate import queries
 from warehouse.duckdb.translate.coercion import coerce
-from warehouse.duckdb.translate.scope import Named, Relation, Scope, Script
-from warehouse.duckdb.translate.selects import unique
-from warehouse.duckdb.translate.sources import check_project
+from warehouse.duckdb.translate.nodes import FromItem, FunctionCall, Item, Node, Select, render
+from warehouse.duckdb.translate.queries.relations import reread, unique
+from warehouse.duckdb.translate.queries.sources import check_project
+from warehouse.duckdb.translate.scope import Output, Relation, Scope, Script
 from warehouse.duckdb.translate.storing import stored_value
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.text import quoted, schema_sql, table_sql
-from warehouse.duckdb.translate.typed import Typed, duckdb_type, plain
+from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
+from warehouse.sql.coercion import plain
 from warehouse.sql.type_syntax import type_of
 from warehouse.types import Column
 
@@ -35,7 +36,7 @@ def translated(tree: exp.Expr, script: Script) -> list[str]:
     if isinstance(tree, exp.TruncateTable) and len(tree.expressions) == 1:
         return [f"DELETE FROM {_name(tree.expressions[0], script)}"]
     if isinstance(tree, exp.Query):
-        return [queries.query(tree, Scope(script)).sql]
+        return [render(script.compiler.query(tree, Scope(script)).query)]
     return unsupported(script.text, tree, f"{script.text.split(maxsplit=1)[0].upper()} statement")
 
 
@@ -72,7 +73,7 @@ def _create(tree: exp.Create, script: Script) -> list[str]:
         if schema is None:
             wrong(script.text, tree, "CREATE TABLE needs columns or AS")
         return [f"{word} {table} ({_definitions(schema, script)})"]
-    relation = queries.query(tree.expression, Scope(script))
+    relation = script.compiler.query(tree.expression, Scope(script))
     if schema is None:
         return [f"{word} {table} AS {_as_columns(relation, [_column(c) for c in relation.columns], script, tree)}"]
     declared = _columns(schema, script)
@@ -82,10 +83,10 @@ def _create(tree: exp.Create, script: Script) -> list[str]:
     ]
 
 
-def _column(found: Named) -> Column:
+def _column(found: Output) -> Column:
     if not found.name:
         raise SqlError("a column of the result has no name", hint="give it one with AS")
-    return Column(found.name, found.value.type)
+    return Column(found.name, found.type)
 
 
 def _columns(schema: exp.Schema, script: Script) -> list[Column]:
@@ -121,21 +122,20 @@ def _default(part: exp.ColumnDef, column: Column, script: Script) -> str:
     given = coerce(value, plain(column.type))
     if given is None:
         wrong(script.text, found, f"column {column.name} is {column.type}, its default is {value.type}")
-    return f" DEFAULT {stored_value(given.sql, column.type)}"
+    return f" DEFAULT {render(stored_value(given.node, column.type))}"
 
 
 def _as_columns(relation: Relation, columns: list[Column], script: Script, node: exp.Expr) -> str:
     """The query's columns, one after the other, as a table's columns of these types."""
     if len(relation.columns) != len(columns):
         wrong(script.text, node, f"the query gives {len(relation.columns)} columns, the table has {len(columns)}")
-    texts = []
+    items = []
     for found, column in zip(relation.columns, columns, strict=True):
-        given = Typed(found.value.sql, found.value.type, found.value.literal, found.value.parts)
-        value = coerce(given, plain(column.type))
+        value = coerce(reread(found, "q$"), plain(column.type))
         if value is None:
-            wrong(script.text, node, f"column {column.name} is {column.type}, the query gives {found.value.type}")
-        texts.append(f"{stored_value(value.sql, column.type)} AS {quoted(column.name)}")
-    return f"SELECT {', '.join(texts)} FROM ({relation.sql})"
+            wrong(script.text, node, f"column {column.name} is {column.type}, the query gives {found.type}")
+        items.append(Item(stored_value(value.node, column.type), column.name))
+    return render(Select(tuple(items), FromItem(relation.query, "q$")))
 
 
 def _known(target: exp.Table, script: Script) -> tuple[Column, ...]:
@@ -161,7 +161,7 @@ def _insert(tree: exp.Insert, script: Script) -> list[str]:
     listed = ", ".join(quoted(column.name) for column in columns)
     if isinstance(tree.expression, exp.Values):
         return [f"INSERT INTO {table} ({listed}) {_values(tree.expression, columns, script)}"]
-    relation = queries.query(tree.expression, Scope(script))
+    relation = script.compiler.query(tree.expression, Scope(script))
     return [f"INSERT INTO {table} ({listed}) {_as_columns(relation, columns, script, tree)}"]
 
 
@@ -172,12 +172,12 @@ def _values(node: exp.Values, columns: list[Column], script: Script) -> str:
         parts = row.expressions if isinstance(row, exp.Tuple) else [row]
         if len(parts) != len(columns):
             wrong(script.text, row, f"the row has {len(parts)} values for {len(columns)} columns")
-        values = []
+        values: list[Node] = []
         for part, column in zip(parts, columns, strict=True):
             value = scope.compile(part)
             found = coerce(value, plain(column.type))
             if found is None:
                 wrong(script.text, part, f"column {column.name} is {column.type}, the value is {value.type}")
-            values.append(stored_value(found.sql, column.type))
-        rows.append(f"({', '.join(values)})")
+            values.append(stored_value(found.node, column.type))
+        rows.append(render(FunctionCall("", tuple(values))))
     return f"VALUES {', '.join(rows)}"

@@ -162,9 +162,9 @@ def _commas(tokens: Tokens) -> list[Tokens]:
 
 
 def _aggregate(state: State, rest: Tokens, mark: Token) -> State:
-    split = next((i for i, token in enumerate(rest) if token.text.upper() in ("GROUP BY", "GROUP")), len(rest))
+    split = next((i for i, token in enumerate(rest) if _is_group(token)), len(rest))
     aggregates, tail = rest[1:split], rest[split:]
-    if tail and tail[0].text.upper() == "GROUP":
+    if tail and tail[0].token_type == TokenType.VAR:
         raise UnsupportedSql("the embedded engine has no GROUP AND ORDER BY", hint="write GROUP BY, then |> ORDER BY")
     keys = tail[1:]
     count = len(_commas(keys)) if keys else 0
@@ -175,6 +175,13 @@ def _aggregate(state: State, rest: Tokens, mark: Token) -> State:
     if count:
         sql += _words(f"GROUP BY {', '.join(str(i + 1) for i in range(count))}", mark)
     return State(_query(sql, mark))
+
+
+def _is_group(token: Token) -> bool:
+    """GROUP BY, or the GROUP of GROUP AND ORDER BY."""
+    return token.token_type == TokenType.GROUP_BY or (
+        token.token_type == TokenType.VAR and token.text.upper() == "GROUP"
+    )
 
 
 def _order(state: State, rest: Tokens, mark: Token) -> State:  # noqa: ARG001

@@ -4,16 +4,17 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#group
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate.expressions import only
-from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
+from warehouse.duckdb.translate.expressions.checks import only
+from warehouse.duckdb.translate.functions.known import AGGREGATE_NAMES
+from warehouse.duckdb.translate.nodes import Column, FunctionCall, Item, Node, Select, sql
+from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.errors import SqlError
-
-AGGREGATES: set[str] = {"GROUPING"}
 
 
 def aggregates_in(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -27,7 +28,7 @@ def aggregates_in(node: exp.Expr) -> Iterator[exp.Expr]:
         for child in [*inner.iter_expressions(), *(c for c in node.iter_expressions() if c is not inner)]:
             yield from aggregates_in(child)
         return
-    if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATES:
+    if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATE_NAMES:
         yield node
         return
     for child in node.iter_expressions():
@@ -50,9 +51,9 @@ class GroupedScope(Scope):
         super().__init__(base.script, base.parent, base.queries)
         self.base, self.own = base, base.script.alias()
         self.sources, self.merged, self.windows = base.sources, base.merged, base.windows
-        self.keys: dict[str, Typed] = {}
-        self.computed: dict[str, Typed] = {}
-        self.sets = ""
+        self.keys: dict[Node, Typed] = {}
+        self.computed: dict[Node, Typed] = {}
+        self.sets: tuple[Node, ...] = ()
         self._kinds: set[type[exp.Expr]] = set()
 
     def add_key(self, node: exp.Expr, value: Typed) -> None:
@@ -61,10 +62,10 @@ class GroupedScope(Scope):
         if kind.element is not None or kind.name in ("JSON", "GEOGRAPHY"):
             unsupported(self.script.text, node, f"GROUP BY of {kind}", "group by TO_JSON_STRING of it")
         self._kinds.add(type(node.unalias()))
-        self.keys.setdefault(value.sql, Typed(f"{self.own}.k{len(self.keys) + 1}", kind))
+        self.keys.setdefault(value.node, Typed(Column(self.own, f"k{len(self.keys) + 1}"), kind))
 
     def compile(self, node: exp.Expr) -> Typed:
-        if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATES:
+        if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATE_NAMES:
             return self.aggregate(node)
         return super().compile(node)
 
@@ -80,17 +81,15 @@ class GroupedScope(Scope):
         if any(True for _ in aggregates_in(node)):
             return None
         try:
-            return self.keys.get(self.base.compile(node).sql)
+            return self.keys.get(self.base.compile(node).node)
         except SqlError:
             return None
 
     def aggregate(self, node: exp.Expr) -> Typed:
         """An aggregate, computed by the inner query."""
-        value: Typed = EXPRESSIONS["aggregate"](node, self.base)
-        known = self.computed.get(value.sql)
-        if known is None:
-            known = self.computed[value.sql] = Typed(f"{self.own}.a{len(self.computed) + 1}", value.type)
-        return known
+        value = self.compiler.aggregate(node, self.base)
+        column = Column(self.own, f"a{len(self.computed) + 1}")
+        return self.computed.setdefault(value.node, Typed(column, value.type))
 
     def find(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
         if path[0].casefold() in self.aliases:
@@ -99,14 +98,14 @@ class GroupedScope(Scope):
             return super().find(node, path)
         for length in range(len(path), 0, -1):
             found = self.base.find(node, path[:length])
-            if found is not None and found.sql in self.keys:
-                return self.fields(node, self.keys[found.sql], path[length:])
+            if found is not None and found.node in self.keys:
+                return self.fields(node, self.keys[found.node], path[length:])
         found = self.base.find(node, path)
         return self.seen(node, found, path) if found is not None else None
 
     def seen(self, node: exp.Expr, value: Typed, path: Sequence[str]) -> Typed:
         """A column of the tables, if it is a key."""
-        if value.sql not in self.keys:
+        if value.node not in self.keys:
             name = ".".join(path)
             wrong(
                 self.script.text,
@@ -114,14 +113,16 @@ class GroupedScope(Scope):
                 f"{name} is neither in GROUP BY nor in an aggregate function",
                 f"add {name} to GROUP BY, or write ANY_VALUE({name})",
             )
-        return self.keys[value.sql]
+        return self.keys[value.node]
 
-    def inner(self, source: str) -> str:
-        """The query that groups and aggregates."""
-        keys = [f"{sql} AS {value.sql.split('.')[1]}" for sql, value in self.keys.items()]
-        computed = [f"{sql} AS {value.sql.split('.')[1]}" for sql, value in self.computed.items()]
-        by = self.sets or ", ".join(self.keys)
-        return f"SELECT {', '.join([*keys, *computed]) or '1'}{source}{f' GROUP BY {by}' if by else ''}"
+    def inner(self, bare: Select) -> Select:
+        """The query that groups and aggregates, of which `bare` has FROM and WHERE."""
+        items = [
+            Item(node, value.node.name)
+            for node, value in [*self.keys.items(), *self.computed.items()]
+            if isinstance(value.node, Column)
+        ]
+        return replace(bare, items=tuple(items) or (sql("1"),), group=self.sets or tuple(self.keys))
 
 
 def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
@@ -137,9 +138,9 @@ def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
     if group.args.get("all"):
         _group_by_all(node, scope)
         return scope
-    texts = [_group_item(part, node, scope) for part in group.expressions]
+    items = [_group_item(part, node, scope) for part in group.expressions]
     if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in group.expressions):
-        scope.sets = ", ".join(texts)
+        scope.sets = tuple(items)
     return scope
 
 
@@ -153,13 +154,13 @@ def _group_by_all(node: exp.Select, scope: GroupedScope) -> None:
         scope.add_key(part, scope.base.compile(part.unalias()))
 
 
-def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> str:
-    """A key, or ROLLUP, CUBE, GROUPING SETS of keys; gives its text in GROUP BY."""
+def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> Node:
+    """A key, or ROLLUP, CUBE, GROUPING SETS of keys, as it stands in GROUP BY."""
     if isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets):
         word = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}[type(part)]
-        return f"{word} ({', '.join(_group_item(inner, node, scope) for inner in part.expressions)})"
+        return FunctionCall(word, tuple([_group_item(inner, node, scope) for inner in part.expressions]))
     if isinstance(part, exp.Tuple):
-        return f"({', '.join(_group_item(inner, node, scope) for inner in part.expressions)})"
+        return FunctionCall("", tuple([_group_item(inner, node, scope) for inner in part.expressions]))
     target = _group_target(part, node, scope)
     if any(True for _ in aggregates_in(target)):
         wrong(scope.script.text, part, "GROUP BY cannot hold an aggregate function")
@@ -167,7 +168,7 @@ def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> str:
     if value.literal is not None and not isinstance(part, exp.Literal):
         unsupported(scope.script.text, part, "GROUP BY of a literal")
     scope.add_key(target, value)
-    return value.sql
+    return value.node
 
 
 def _group_target(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> exp.Expr:

@@ -8,34 +8,32 @@ from functools import reduce
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate import typed as t
 from warehouse.duckdb.translate.casts import to_string
-from warehouse.duckdb.translate.coercion import NUMBERS, supertype
-from warehouse.duckdb.translate.expressions import as_type, common, handles, no_signature
-from warehouse.duckdb.translate.scope import EXPRESSIONS, Scope
+from warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
+from warehouse.duckdb.translate.expressions.constants import integer_literal
+from warehouse.duckdb.translate.functions.date_arithmetic import date_arithmetic
+from warehouse.duckdb.translate.nodes import Case, Chain, Literal, Node, let_all, sql
+from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import wrong
-from warehouse.duckdb.translate.text import bind
-from warehouse.duckdb.translate.typed import FLOAT64, INT64, NUMERIC, STRING, Typed
-from warehouse.duckdb.translate.values import integer
+from warehouse.duckdb.translate.typed import Typed
+from warehouse.sql.coercion import NUMBERS, supertype
+from warehouse.types import BYTES, FLOAT64, INT64, NUMERIC, STRING
 
 
-@handles(exp.Neg)
 def negative(node: exp.Expr, scope: Scope) -> Typed:
     """-x"""
     inner = node.this
     if isinstance(inner, exp.Literal) and not inner.args.get("is_string") and str(inner.this).isdigit():
-        return integer(-int(inner.this), node, scope)
+        return integer_literal(-int(inner.this), node, scope)
     value = scope.compile(inner)
     if value.is_null:
         wrong(scope.script.text, node, "operands of - cannot be literal NULL")
-    if value.type.name == "INTERVAL":
-        return Typed(f"(-{value.sql})", value.type)
-    if value.type.name not in NUMBERS:
+    if value.type.name != "INTERVAL" and value.type.name not in NUMBERS:
         return no_signature(node, scope, "-", [value])
-    flipped = -value.literal if isinstance(value.literal, float) else None
     if value.type == INT64:
-        return Typed(f"(0::BIGINT - {value.sql})", INT64)
-    return Typed(f"(-({value.sql}))", value.type, flipped)
+        return Typed(sql("(0::BIGINT - {x})", x=value.node), INT64)
+    flipped = -value.literal if isinstance(value.literal, float) else None
+    return Typed(sql("(-{x})", x=value.node), value.type, flipped)
 
 
 N_MUL = (
@@ -50,8 +48,6 @@ N_MUL = (
 )
 
 UNSCALED = "(CAST(trunc({x}) AS HUGEINT) * 1000000000 + CAST(({x} - trunc({x})) * 1000000000 AS HUGEINT))"
-
-_UNITS = "CAST({x} AS DECIMAL(20,0)) * 0.000000001::DECIMAL(9,9)"
 
 N_DIV = (
     "CASE WHEN {b} = 0 THEN error('division by zero') WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE "
@@ -71,43 +67,45 @@ F_SAFE = (
 
 F_DIV = "CASE WHEN {b} = 0 THEN error('division by zero') ELSE " + (F_SAFE % ("/", "/", "/")) + " END"
 
+_NUMERIC = {
+    "+": "CAST({a} + {b} AS DECIMAL(38,9))",
+    "-": "CAST({a} - {b} AS DECIMAL(38,9))",
+    "*": N_MUL,
+    "/": N_DIV,
+}
+
+_FLOAT64 = {"/": f"({F_DIV})", **{sign: f"({F_SAFE % (sign, sign, sign)})" for sign in "+-*"}}
+
 
 def arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed:
     """+, -, *, / of two numbers."""
-    what = f"operator {sign}"
     if one.is_null or other.is_null:
         wrong(scope.script.text, node, f"operands of {sign} cannot be literal NULL")
     if one.type.name not in NUMBERS or other.type.name not in NUMBERS:
-        return no_signature(node, scope, what, [one, other])
+        return no_signature(node, scope, f"operator {sign}", [one, other])
     kind = supertype([one, other]) or FLOAT64
     if sign == "/" and kind == INT64:
         kind = FLOAT64
-    a, b = as_type(node, scope, what, one, kind).sql, as_type(node, scope, what, other, kind).sql
+    a, b = (as_type(node, scope, f"operator {sign}", value, kind).node for value in (one, other))
     if kind == INT64:
-        return Typed(f"({a} {sign} {b})", INT64)
-    if kind == NUMERIC:
-        template = {"*": N_MUL, "/": N_DIV}.get(sign, f"CAST({{a}} {sign} {{b}} AS DECIMAL(38,9))")
-        return Typed(bind(template, a=a, b=b), NUMERIC)
-    template = F_DIV if sign == "/" else F_SAFE % (sign, sign, sign)
-    return Typed(f"({bind(template, a=a, b=b)})", FLOAT64)
+        return Typed(sql(f"({{a}} {sign} {{b}})", a=a, b=b), INT64)
+    return Typed(sql((_NUMERIC if kind == NUMERIC else _FLOAT64)[sign], a=a, b=b), kind)
 
 
 SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
 
 
-@handles(exp.Add, exp.Sub, exp.Mul, exp.Div)
 def operator(node: exp.Expr, scope: Scope) -> Typed:
     """x + y, x - y, x * y, x / y"""
     sign = SIGNS[type(node)]
     one, other = scope.compile(node.this), scope.compile(node.expression)
     if one.type.name not in NUMBERS or other.type.name not in NUMBERS:
-        found: Typed | None = EXPRESSIONS["date_arithmetic"](node, scope, sign, one, other)
+        found = date_arithmetic(node, scope, sign, one, other)
         if found is not None:
             return found
     return arithmetic(node, scope, sign, one, other)
 
 
-@handles(exp.DPipe)
 def concatenation(node: exp.Expr, scope: Scope) -> Typed:
     """x || y of strings, bytes or arrays."""
     values = [scope.compile(part) for part in node.flatten()]
@@ -122,36 +120,43 @@ def concatenated(node: exp.Expr, scope: Scope, values: Sequence[Typed]) -> Typed
         kind, arrays = common(node, scope, "||", values)
         if kind.element is None:
             return no_signature(node, scope, "||", values)
-        joined = reduce(lambda a, b: f"list_concat({a}, {b})", (value.sql for value in arrays))
-        nulls = " OR ".join(f"{value.sql} IS NULL" for value in arrays)
-        return Typed(f"CASE WHEN {nulls} THEN NULL ELSE {joined} END", kind)
-    if all(value.type == t.BYTES for value in values):
-        return Typed(f"({' || '.join(value.sql for value in values)})", t.BYTES)
-    texts = [to_string(value) if value.type != t.BYTES else None for value in values]
-    if any(text is None for text in texts):
+        return Typed(let_all([value.node for value in arrays], _joined_arrays), kind)
+    if all(value.type == BYTES for value in values):
+        return Typed(Chain("||", tuple([value.node for value in values])), BYTES)
+    texts = [to_string(value) for value in values if value.type != BYTES]
+    found = [text.node for text in texts if text is not None]
+    if len(found) < len(values):
         return no_signature(node, scope, "||", values)
-    return Typed(f"({' || '.join(text.sql for text in texts if text)})", STRING)
+    return Typed(Chain("||", tuple(found)), STRING)
 
 
-@handles(exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor)
+def _joined_arrays(arrays: Sequence[Node]) -> Node:
+    nulls = Chain("OR", tuple([sql("{x} IS NULL", x=array) for array in arrays]))
+    joined = reduce(lambda one, other: sql("list_concat({a}, {b})", a=one, b=other), arrays)
+    return Case(((nulls, Literal(None)),), joined)
+
+
+_BITWISE: dict[type[exp.Expr], str] = {
+    exp.BitwiseXor: "xor({a}, {b})",
+    exp.BitwiseAnd: "({a} & {b})",
+    exp.BitwiseOr: "({a} | {b})",
+}
+
+
 def bitwise(node: exp.Expr, scope: Scope) -> Typed:
     """x & y, x | y, x ^ y"""
     values = [scope.compile(node.this), scope.compile(node.expression)]
     if any(value.type != INT64 or value.is_null for value in values):
         return no_signature(node, scope, "bitwise operator", values)
-    a, b = (value.sql for value in values)
-    if isinstance(node, exp.BitwiseXor):
-        return Typed(f"xor({a}, {b})", INT64)
-    return Typed(f"({a} {'&' if isinstance(node, exp.BitwiseAnd) else '|'} {b})", INT64)
+    return Typed(sql(_BITWISE[type(node)], a=values[0].node, b=values[1].node), INT64)
 
 
-@handles(exp.BitwiseNot)
 def bitwise_not(node: exp.Expr, scope: Scope) -> Typed:
     """~x"""
     value = scope.compile(node.this)
-    return (
-        Typed(f"(-1::BIGINT - {value.sql})", INT64) if value.type == INT64 else no_signature(node, scope, "~", [value])
-    )
+    if value.type != INT64:
+        return no_signature(node, scope, "~", [value])
+    return Typed(sql("(-1::BIGINT - {x})", x=value.node), INT64)
 
 
 SHIFTS = {
@@ -171,11 +176,10 @@ SHIFTS = {
 }
 
 
-@handles(exp.BitwiseLeftShift, exp.BitwiseRightShift)
 def shift(node: exp.Expr, scope: Scope) -> Typed:
     """x << n, x >> n"""
     values = [scope.compile(node.this), scope.compile(node.expression)]
     if any(value.type != INT64 or value.is_null for value in values):
         return no_signature(node, scope, "shift", values)
     sign = "<<" if isinstance(node, exp.BitwiseLeftShift) else ">>"
-    return Typed(bind(SHIFTS[sign], a=values[0].sql, b=values[1].sql), INT64)
+    return Typed(sql(SHIFTS[sign], a=values[0].node, b=values[1].node), INT64)

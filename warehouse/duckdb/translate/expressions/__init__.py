@@ -1,0 +1,1 @@
+"""Expressions: literals, paths, operators, conditions."""

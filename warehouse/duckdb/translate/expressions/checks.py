@@ -1,0 +1,46 @@
+"""What handlers ask of their operands."""
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from warehouse.duckdb.translate.coercion import coerce, coerced
+from warehouse.duckdb.translate.nodes import Node
+from warehouse.duckdb.translate.scope import Scope
+from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.typed import Typed
+from warehouse.sql.coercion import supertype
+from warehouse.types import BOOL, SqlType
+
+
+def only(node: exp.Expr, scope: Scope, *known: str) -> None:
+    """Refuse a node that carries anything but these arguments."""
+    for name, value in node.args.items():
+        if value and name not in known:
+            unsupported(scope.script.text, node, f"{name.strip('_').upper()} in {type(node).__name__.upper()}")
+
+
+def no_signature(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed]) -> Typed:
+    """GoogleSQL's error for operands of the wrong types."""
+    kinds = ", ".join("NULL" if value.is_null else str(value.type) for value in values)
+    wrong(scope.script.text, node, f"{what} does not take {kinds}", "convert with CAST")
+
+
+def common(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed]) -> tuple[SqlType, list[Typed]]:
+    """The values as their common supertype. Raises SqlError where there is none."""
+    kind = supertype(values)
+    if kind is None:
+        no_signature(node, scope, what, values)
+        raise AssertionError
+    return kind, [coerced(value, kind) for value in values]
+
+
+def as_type(node: exp.Expr, scope: Scope, what: str, value: Typed, kind: SqlType) -> Typed:
+    """The value as that type. Raises SqlError where GoogleSQL does not coerce it."""
+    found = coerce(value, kind)
+    return found if found is not None else no_signature(node, scope, what, [value])
+
+
+def boolean(node: exp.Expr, scope: Scope, what: str) -> Node:
+    """A condition, which must be BOOL. Raises SqlError."""
+    return as_type(node, scope, what, scope.compile(node), BOOL).node

@@ -1,0 +1,98 @@
+"""Calls of the functions that the embedded engine has, by GoogleSQL's names. A call that is not here is refused."""
+
+from sqlglot import exp
+
+from warehouse.duckdb.translate.functions import (
+    arrays,
+    date_arithmetic,
+    date_formats,
+    date_parts,
+    date_values,
+    formats,
+    json,
+    numbers,
+    regexps,
+    strings,
+)
+from warehouse.duckdb.translate.functions.definitions import Definitions, Functions, argument, by_signature
+from warehouse.duckdb.translate.functions.known import AGGREGATE_NAMES, GOOGLESQL_FAMILIES, GOOGLESQL_FUNCTIONS
+from warehouse.duckdb.translate.nodes import Attempt, Let, Node, Variable
+from warehouse.duckdb.translate.scope import Scope
+from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.typed import Typed, array_value, struct_value
+from warehouse.suggest import did_you_mean
+
+FUNCTIONS: Functions = {
+    **arrays.FUNCTIONS,
+    **date_arithmetic.FUNCTIONS,
+    **date_formats.FUNCTIONS,
+    **date_parts.FUNCTIONS,
+    **date_values.FUNCTIONS,
+    **formats.FUNCTIONS,
+    **json.FUNCTIONS,
+    **numbers.FUNCTIONS,
+    **regexps.FUNCTIONS,
+    **strings.FUNCTIONS,
+}
+"""The functions whose types or SQL take more than a signature."""
+
+DEFINITIONS: Definitions = {
+    **date_values.DEFINITIONS,
+    **numbers.DEFINITIONS,
+    **regexps.DEFINITIONS,
+    **strings.DEFINITIONS,
+}
+"""All others."""
+
+
+def call(node: exp.Expr, scope: Scope) -> Typed:
+    """A function call. Raises SqlError, UnsupportedSql."""
+    name = name_of(node)
+    handler = FUNCTIONS.get(name)
+    if handler is not None:
+        return handler(node, scope, list(node.expressions))
+    if name in DEFINITIONS:
+        return by_signature(node, scope, name, DEFINITIONS[name], [argument(part, scope) for part in node.expressions])
+    if name in AGGREGATE_NAMES:
+        wrong(scope.script.text, node, f"aggregate function {name} is not allowed here")
+    if name in GOOGLESQL_FUNCTIONS or name.startswith(GOOGLESQL_FAMILIES):
+        unsupported(scope.script.text, node, f"{name}")
+    if "." in name:
+        unsupported(scope.script.text, node, "functions that somebody made")
+    known = [*FUNCTIONS, *DEFINITIONS, *GOOGLESQL_FUNCTIONS]
+    return wrong(scope.script.text, node, f"there is no function {name}", did_you_mean(name, known))
+
+
+def safe(node: exp.Expr, scope: Scope) -> Typed:
+    """SAFE.function(…): NULL where the function fails; an error in an argument stays one."""
+    arguments = _Arguments(scope)
+    value = scope.compiler.expression(node.this, arguments)
+    return Typed(arguments.around(Attempt(value.node)), value.type)
+
+
+class _Arguments(Scope):
+    """What a function sees that is called with SAFE: its arguments, computed before it."""
+
+    def __init__(self, caller: Scope) -> None:
+        super().__init__(caller.script, caller)
+        self._caller = caller
+        self._values: list[Node] = []
+        self._variables: list[Variable] = []
+
+    def compile(self, node: exp.Expr) -> Typed:
+        return self._before(self._caller.compile(node))
+
+    def _before(self, value: Typed) -> Typed:
+        if value.node.cheap:
+            return value
+        if value.parts:  # they coerce one by one
+            parts = [self._before(part) for part in value.parts]
+            return array_value(parts, value.type) if value.type.element is not None else struct_value(parts, value.type)
+        variable = Variable()
+        self._values.append(value.node)
+        self._variables.append(variable)
+        return Typed(variable, value.type, value.literal)
+
+    def around(self, body: Node) -> Node:
+        """The body, with the arguments computed before it."""
+        return Let(tuple(self._values), tuple(self._variables), body) if self._values else body

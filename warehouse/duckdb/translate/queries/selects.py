@@ -1,0 +1,209 @@
+"""SELECT: its list, grouping, HAVING, QUALIFY, DISTINCT, ORDER BY and LIMIT.
+
+A SELECT that aggregates becomes two: the inner one groups and aggregates, the outer one computes everything else from
+the keys and aggregates, so that GoogleSQL's rules of what may be read after grouping hold by construction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlglot import exp
+
+from warehouse.duckdb.translate.expressions.checks import boolean, only
+from warehouse.duckdb.translate.nodes import Field, FromItem, Item, Node, Select, SortKey
+from warehouse.duckdb.translate.queries.grouping import GroupedScope, aggregates_in, grouped_scope, windows_in
+from warehouse.duckdb.translate.queries.ordering import limits, ordering
+from warehouse.duckdb.translate.queries.relations import unique
+from warehouse.duckdb.translate.queries.sources import from_clause
+from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
+from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.typed import Typed, field_names, struct_value
+from warehouse.suggest import did_you_mean
+from warehouse.types import Column, struct_of
+
+CLAUSES = ("with_", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit")
+
+
+def select(node: exp.Select, outer: Scope, *, unordered: bool = False) -> Relation:
+    """A SELECT. `unordered` leaves its order to the reader, in `Relation.order`."""
+    only(node, outer, *CLAUSES, "offset", "distinct", "kind", "operation_modifiers")
+    base = Scope(outer.script, outer)
+    bare = Select((), from_clause(node, base))
+    if bare.source is None:
+        _check_without_from(node, outer)
+    for window in node.args.get("windows") or ():
+        base.windows[window.name.casefold()] = window
+    where = node.args.get("where")
+    if where is not None:
+        if any(aggregates_in(where.this)):
+            wrong(outer.script.text, where, "WHERE cannot hold an aggregate function", "write HAVING")
+        if any(windows_in(where.this)):
+            wrong(outer.script.text, where, "WHERE cannot hold a window function", "write QUALIFY")
+        bare = replace(bare, where=boolean(where.this, base, "WHERE"))
+    return _listed(node, base, bare, unordered=unordered)
+
+
+def _check_without_from(node: exp.Select, scope: Scope) -> None:
+    clause = next(
+        (name for name in ("where", "group", "having", "order", "limit", "qualify") if node.args.get(name)), ""
+    )
+    if clause not in ("", "order", "limit"):
+        wrong(scope.script.text, node, f"a SELECT without FROM cannot have {clause.upper()}")
+
+
+def _listed(node: exp.Select, base: Scope, bare: Select, *, unordered: bool) -> Relation:
+    """The SELECT of which `bare` has FROM and WHERE."""
+    scope: Scope = base
+    if node.args.get("group") or _aggregates(node):
+        scope = grouped_scope(node, base)
+    elif node.args.get("having"):
+        wrong(base.script.text, node.args["having"], "HAVING needs GROUP BY or an aggregate", "write WHERE")
+    items = expanded(node, scope)
+    scope.aliases = {item.name.casefold(): item.value for item in items if item.name}
+    having = boolean(node.args["having"].this, scope, "HAVING") if node.args.get("having") else None
+    qualify = _qualify(node, scope)
+    if node.args.get("distinct") and node.args["distinct"].args.get("on"):
+        unsupported(base.script.text, node, "DISTINCT ON")
+    order = ordering(node.args.get("order"), scope, [item.value for item in items])
+    if isinstance(scope, GroupedScope):
+        bare = Select((), FromItem(scope.inner(bare), scope.own), having)
+    limit, offset = limits(node, base)
+    bare = replace(bare, qualify=qualify, limit=limit, offset=offset, distinct=bool(node.args.get("distinct")))
+    return _relation(node, scope, bare, _values(node, scope, items), order, unordered=unordered)
+
+
+def _qualify(node: exp.Select, scope: Scope) -> Node | None:
+    clause = node.args.get("qualify")
+    if clause is None:
+        return None
+    if not any(True for part in [*node.expressions, clause.this] for _ in windows_in(part)):
+        unsupported(scope.script.text, clause, "QUALIFY without a window function", "write WHERE")
+    return boolean(clause.this, scope, "QUALIFY")
+
+
+def _aggregates(node: exp.Select) -> bool:
+    parts = [*node.expressions, *(node.args[name] for name in ("having", "qualify", "order") if node.args.get(name))]
+    return any(True for part in parts for _ in aggregates_in(part))
+
+
+def _values(node: exp.Select, scope: Scope, items: list[Named]) -> list[Named]:
+    """The items, made one value by SELECT AS STRUCT and SELECT AS VALUE."""
+    kind = str(node.args.get("kind") or "").upper()
+    if kind == "STRUCT":
+        type_ = struct_of(*(Column(item.name, item.value.type) for item in items))
+        return [Named("", struct_value([item.value for item in items], type_))]
+    if kind == "VALUE":
+        if len(items) != 1:
+            wrong(scope.script.text, node, "SELECT AS VALUE takes one column")
+        return [Named("", items[0].value)]
+    if kind:
+        unsupported(scope.script.text, node, f"SELECT AS {kind}")
+    return items
+
+
+def _relation(
+    node: exp.Select, scope: Scope, bare: Select, items: Sequence[Named], order: Sequence[SortKey], *, unordered: bool
+) -> Relation:
+    if bare.distinct:
+        _check_distinct(node, scope, items, order)
+    names = unique([*(item.name for item in items), *(f"o_{index}" for index in range(len(order)))])
+    listed = [Item(item.value.node, name) for item, name in zip(items, names, strict=False)]
+    columns = tuple(
+        Output(item.name, name, item.value.type, item.value.literal, item.value.parts)
+        for item, name in zip(items, names, strict=False)
+    )
+    is_value = bool(node.args.get("kind"))
+    if not (unordered and order and not bare.distinct):
+        return Relation(replace(bare, items=tuple(listed), order=tuple(order)), columns, is_value)
+    hidden = list(zip(order, names[len(items) :], strict=True))
+    listed += [Item(key.key, name) for key, name in hidden]
+    sorted_by = tuple((name, key.direction) for key, name in hidden)
+    inner_order = tuple(order) if bare.limit is not None else ()
+    return Relation(replace(bare, items=tuple(listed), order=inner_order), columns, is_value, sorted_by)
+
+
+def _check_distinct(node: exp.Select, scope: Scope, items: Sequence[Named], order: Sequence[SortKey]) -> None:
+    for item in items:
+        if item.value.type.name in ("JSON", "GEOGRAPHY"):
+            wrong(scope.script.text, node, f"SELECT DISTINCT cannot have a column of type {item.value.type}")
+        if item.value.type.element is not None or item.value.type.name == "STRUCT":
+            unsupported(scope.script.text, node, f"SELECT DISTINCT of {item.value.type}")
+    outputs = {item.value.node for item in items}
+    if any(key.value not in outputs for key in order):
+        wrong(scope.script.text, node.args["order"], "ORDER BY after SELECT DISTINCT must name a selected column")
+
+
+def expanded(node: exp.Select, scope: Scope) -> list[Named]:
+    """The SELECT list, `*` written out."""
+    found: list[Named] = []
+    for part in node.expressions:
+        if isinstance(part, exp.Star):
+            found += star(part, scope, _all_columns(part, scope))
+        elif isinstance(part, exp.Column) and isinstance(part.this, exp.Star):
+            path = [part.args[key].name for key in ("catalog", "db", "table") if part.args.get(key)]
+            found += star(part.this, scope, _columns_of(part, scope, path))
+        elif isinstance(part, exp.Dot) and isinstance(part.expression, exp.Star):
+            found += star(part.expression, scope, fields_of(part, scope, scope.compile(part.this)))
+        else:
+            found.append(named(part, scope))
+    if not found:
+        wrong(scope.script.text, node, "the SELECT list is empty")
+    return found
+
+
+def named(node: exp.Expr, scope: Scope) -> Named:
+    """One item of a SELECT list, with the name that GoogleSQL gives it."""
+    if isinstance(node, exp.Alias):
+        return Named(node.alias, scope.compile_whole(node.this))
+    if isinstance(node, exp.Aliases):
+        unsupported(scope.script.text, node, "several aliases of one item")
+    inner = node
+    name = ""
+    if isinstance(inner, exp.Column | exp.Dot):
+        last = inner.this if isinstance(inner, exp.Column) else inner.expression
+        name = last.name if isinstance(last, exp.Identifier) else ""
+    return Named(name, scope.compile_whole(node))
+
+
+def _all_columns(node: exp.Expr, scope: Scope) -> list[Named]:
+    if isinstance(scope, GroupedScope):
+        return [Named(c.name, scope.seen(node, c.value, [c.name])) for c in scope.base.columns()]
+    if not scope.sources:
+        wrong(scope.script.text, node, "SELECT * needs FROM")
+    return scope.columns()
+
+
+def _columns_of(node: exp.Expr, scope: Scope, path: list[str]) -> list[Named]:
+    """table.* or struct.*"""
+    base = scope.base if isinstance(scope, GroupedScope) else scope
+    if len(path) == 1:
+        for source in base.sources:
+            if source.alias.casefold() == path[0].casefold() and source.element is None:
+                if isinstance(scope, GroupedScope):
+                    return [Named(c.name, scope.seen(node, c.value, [c.name])) for c in source.columns]
+                return list(source.columns)
+    return fields_of(node, scope, scope.resolve(node, path))
+
+
+def fields_of(node: exp.Expr, scope: Scope, value: Typed) -> list[Named]:
+    """A struct's fields."""
+    if value.type.name != "STRUCT":
+        wrong(scope.script.text, node, f".* needs a STRUCT, not {value.type}")
+    names = zip(field_names(value.type), value.type.fields, strict=True)
+    return [Named(field.name, Typed(Field(value.node, name), field.type)) for name, field in names]
+
+
+def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
+    """`*` with its EXCEPT and REPLACE."""
+    only(node, scope, "except_", "replace")
+    for name in (part.name for part in node.args.get("except_") or ()):
+        if not any(column.name.casefold() == name.casefold() for column in columns):
+            hint = did_you_mean(name, [column.name for column in columns if column.name])
+            wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)
+        columns = [column for column in columns if column.name.casefold() != name.casefold()]
+    for part in node.args.get("replace") or ():
+        if not any(column.name.casefold() == part.alias.casefold() for column in columns):
+            wrong(scope.script.text, part, f"REPLACE: there is no column {part.alias}")
+        value = scope.compile(part.this)
+        columns = [Named(c.name, value) if c.name.casefold() == part.alias.casefold() else c for c in columns]
+    return columns

@@ -22,7 +22,7 @@ from api.middleware.intake import Intake
 from api.paths import RESERVED
 from api.problems import answer_problem
 from api.runs import routes as refreshes
-from api.runs.lost import look_for_lost_runs
+from api.runs.lost_runs import look_for_lost_runs
 from api.runs.prefect_client import Prefect
 from api.runs.requests import Runs
 from api.settings import Settings

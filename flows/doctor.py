@@ -1,7 +1,7 @@
 """The part of `refresh doctor` that looks at Prefect."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -13,10 +13,8 @@ from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_se
 from flows.deploy import AT_A_TIME, deployments_of, folder_of
 from flows.local.server import configured_url
 from flows.stale_runs import automations
-from pipeline.contract import SETTING, Names, ProjectNameError, names_of
+from pipeline.contract import SETTING, START_OF_A_CONTAINER, Names, ProjectNameError, names_of
 from pipeline.findings import Finding, fine, note, wrong
-
-LONGEST_START = timedelta(minutes=15)
 
 
 def prefect_findings() -> Iterator[Finding]:
@@ -108,7 +106,7 @@ def _stuck(client: SyncPrefectClient, deployment: DeploymentResponse) -> Iterato
         state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[StateType.PENDING])),
     )
     for run in client.read_flow_runs(flow_run_filter=wanted, limit=50):
-        if run.state and datetime.now(UTC) - run.state.timestamp > LONGEST_START:
+        if run.state and datetime.now(UTC) - run.state.timestamp > START_OF_A_CONTAINER:
             detail = f"{run.name} has been about to start since {run.state.timestamp:%Y-%m-%d %H:%M} UTC"
             yield wrong("run", detail, f"prefect flow-run cancel {run.id}")
 

@@ -22,9 +22,9 @@ from prefect.states import Running
 
 from flows.open_tasks import end_tasks_left_open
 from flows.records import this_flow_run
-from flows.stale_runs import HEARTBEAT, SECONDS_BETWEEN_HEARTBEATS
+from flows.stale_runs import HEARTBEAT
 from flows.surplus import cover_surplus
-from pipeline.contract import LOST, SILENT
+from pipeline.contract import LOST, SECONDS_BETWEEN_HEARTBEATS, SILENT
 
 LAST_WORDS_SECONDS = 10.0
 logger = logging.getLogger(__name__)

@@ -18,16 +18,20 @@ it anew.
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pipeline.contract import LOST, SILENT, Names
+from pipeline.contract import (
+    LOST,
+    SILENCE,
+    SILENCE_MESSAGE,
+    SILENT,
+    START_OF_A_CONTAINER,
+    START_OF_A_PROCESS,
+    Names,
+)
 
 if TYPE_CHECKING:
     from prefect.events.schemas.automations import AutomationCore
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
-SECONDS_BETWEEN_HEARTBEATS = 10
-SILENCE = timedelta(seconds=90)
-START_OF_A_PROCESS = timedelta(seconds=60)
-START_OF_A_CONTAINER = timedelta(minutes=10)  # an image is fetched first
 
 _ENDS = {"Completed", "Failed", "Cancelled", "Cancelling", "Crashed", "Scheduled", "Late", "AwaitingRetry", LOST}
 _LIFE = {"heartbeat", "Running", *_ENDS}
@@ -37,10 +41,11 @@ def automations(names: Names) -> "list[AutomationCore]":
     """The automations for the runs of a project's flow."""
     flow = names.flow
     starts = ((names.local_pool, START_OF_A_PROCESS), (names.cloud_run_pool, START_OF_A_CONTAINER))
-    silent = f"no heartbeat for {SILENCE.seconds} s: the process or its machine died, unless the run says that it lives"
     lost = "it was handed to a worker, and did not begin"
     return [
-        _crashed(f"{flow}: end runs whose machine died", SILENT, silent, {"heartbeat", "Running"}, SILENCE, [flow]),
+        _crashed(
+            f"{flow}: end runs whose machine died", SILENT, SILENCE_MESSAGE, {"heartbeat", "Running"}, SILENCE, [flow]
+        ),
         *(
             _crashed(f"{flow}: find lost runs of {pool}", LOST, lost, {"Pending"}, within, [flow, pool])
             for pool, within in starts

@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 ARTIFACT = "refresh"  # of each run: a row for each table
@@ -19,6 +20,16 @@ LOST = "Lost"  # the state of a run that its worker did not begin, before it is 
 COVERED = "Covered"  # the state of a run that need not be, since another one that starts later builds all of it
 COVERED_BY_TAG = "covered-by:"  # before the id of that other run
 REQUEST_TAG = "request:"  # before the id of the request that a run was made for
+
+# How long a run may give no sign of life. The server's automations act after these times; the API waits for DOUBT more.
+SECONDS_BETWEEN_HEARTBEATS = 10
+SILENCE = timedelta(seconds=90)  # of a run that runs
+START_OF_A_PROCESS = timedelta(minutes=1)  # from Pending to Running
+START_OF_A_CONTAINER = timedelta(minutes=10)  # it fetches an image first
+DOUBT = timedelta(minutes=1)  # a Silent run may say that it lives, a Lost one may be scheduled again
+SILENCE_MESSAGE = (
+    f"no sign of life for {SILENCE.seconds} s: the process or its machine died, unless the run says that it lives"
+)
 
 SETTING = "REFRESH_PROJECT"
 _USABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import httpx
 
@@ -11,8 +12,11 @@ from api.problems import Problem, retry_after
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.filters import FlowFilter, FlowRunFilter
+    from prefect.client.schemas.objects import FlowRun
 
 CALL_SECONDS = 20.0
+PAGE = 200  # the most that Prefect's API returns at once
 
 
 class Prefect:
@@ -42,6 +46,28 @@ class Prefect:
             if self._client is None:
                 self._client = await self._stack.enter_async_context(await asyncio.to_thread(_new_client))
             return self._client
+
+
+async def all_flow_runs(
+    client: "PrefectClient", condition: "FlowRunFilter", *, flow_filter: "FlowFilter | None" = None
+) -> "list[FlowRun]":
+    """Read all runs that meet the conditions, page by page, the newest first."""
+    from prefect.client.schemas.sorting import FlowRunSort
+
+    runs: dict[UUID, FlowRun] = {}  # a run that is created meanwhile moves the others to later places
+    offset = 0
+    while page := await client.read_flow_runs(
+        flow_filter=flow_filter,
+        flow_run_filter=condition,
+        sort=FlowRunSort.ID_DESC,
+        limit=PAGE,
+        offset=offset,
+    ):
+        runs.update({run.id: run for run in page})
+        offset += len(page)
+        if len(page) < PAGE:
+            break
+    return list(runs.values())
 
 
 def unavailable(detail: str) -> Problem:

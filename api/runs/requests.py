@@ -16,7 +16,17 @@ from uuid import UUID
 from api.problems import Problem, retry_after
 from api.runs.keys import RunKey, RunKeys, forget, run_key, run_of
 from api.runs.prefect_client import Prefect, unavailable
-from pipeline.contract import API_TAG, COVERED, COVERED_BY_TAG, LOST, REQUEST_TAG, SILENT, covers
+from pipeline.contract import (
+    API_TAG,
+    COVERED,
+    COVERED_BY_TAG,
+    DOUBT,
+    LOST,
+    REQUEST_TAG,
+    SILENT,
+    START_OF_A_CONTAINER,
+    covers,
+)
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -24,8 +34,6 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
 
 WAITING = frozenset({"Scheduled", "Late", "AwaitingConcurrencySlot"})
-LONGEST_START = timedelta(minutes=10)  # a run that is Pending for longer has lost its machine
-DOUBT = timedelta(minutes=1)
 DUE_WITHIN = timedelta(seconds=5)
 LONGEST_ASK = 30.0
 
@@ -210,7 +218,7 @@ def _waits(run: "FlowRun") -> bool:
     if run.state is None or run.run_count:
         return False
     if run.state.is_pending():
-        return datetime.now(UTC) - run.state.timestamp < LONGEST_START
+        return datetime.now(UTC) - run.state.timestamp < START_OF_A_CONTAINER
     return run.state.name in WAITING
 
 

@@ -9,17 +9,9 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Pending, Running
 
-from api.runs.lost import (
-    KILLED,
-    LONGEST_SILENCE,
-    MOST_BEGINNINGS,
-    START_OF_A_CONTAINER,
-    Silence,
-    end_silent_runs,
-    schedule_lost_runs,
-)
-from api.runs.requests import DOUBT
-from pipeline.contract import LOST, SILENT
+from api.runs import prefect_client
+from api.runs.lost_runs import KILLED, MOST_BEGINNINGS, Silence, end_silent_runs, schedule_lost_runs
+from pipeline.contract import DOUBT, LOST, SILENCE, SILENT, START_OF_A_CONTAINER
 from tests.api.prefect_parts import Deployment, deployed
 
 
@@ -59,10 +51,19 @@ def state_of(deployment: Deployment, run: str) -> str:
 def test_a_run_that_no_worker_begins_is_scheduled_again(deployment: Deployment) -> None:
     run = str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id)
     deployment.move(run, Pending())
-    look(deployment, START_OF_A_CONTAINER - timedelta(minutes=1))
+    look(deployment, START_OF_A_CONTAINER)
     assert state_of(deployment, run) == "Pending"
-    look(deployment, START_OF_A_CONTAINER + timedelta(minutes=1))
+    look(deployment, START_OF_A_CONTAINER + 2 * DOUBT)
     assert state_of(deployment, run) == "Scheduled"
+
+
+def test_lost_runs_are_found_however_many_there_are(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prefect_client, "PAGE", 2)
+    runs = [str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id) for _ in range(5)]
+    for run in runs:
+        deployment.move(run, Pending())
+    look(deployment, START_OF_A_CONTAINER + 2 * DOUBT)
+    assert {state_of(deployment, run) for run in runs} == {"Scheduled"}
 
 
 @pytest.mark.parametrize("killed", KILLED)
@@ -107,7 +108,7 @@ def test_a_run_that_is_not_heard_of_is_ended_and_one_that_is_goes_on(deployment:
     for run in (heard, silent):
         deployment.move(run, Running())
     silence = Silence()
-    for moment in (0.0, LONGEST_SILENCE, LONGEST_SILENCE + 1):
+    for moment in (0.0, SILENCE.total_seconds(), SILENCE.total_seconds() + 1):
         deployment.prefect.update_flow_run(UUID(heard))
         listen(deployment, silence, moment)
     assert state_of(deployment, heard) == "Running"

@@ -25,6 +25,7 @@ from warehouse import connect
 
 pytestmark = pytest.mark.slow
 
+PATIENCE = timedelta(seconds=45)
 SERVER = ("prefect", "server", "start", "--port")
 WORKER = ("prefect", "worker", "start", "--pool", NAMES.local_pool)
 
@@ -36,7 +37,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Insta
         built.write({**PROJECT, "res/tmp/second.sql": RIGHT})
         built.run("commands.main", "deploy")
         for name in ("START_OF_A_PROCESS", "SILENCE"):
-            monkeypatch.setattr(stale_runs, name, timedelta(seconds=45))
+            monkeypatch.setattr(stale_runs, name, PATIENCE)
         for automation in automations(NAMES):
             save_automation(built.client, automation)
         yield built
@@ -88,7 +89,7 @@ def test_a_run_that_lives_goes_on_though_the_server_was_away(installed: Installa
         run = installed.trigger()
         wait_for(lambda: is_waiting(installed, run))
         installed.kill("server")
-        pass_by(stale_runs.SILENCE)
+        pass_by(PATIENCE)
         installed.start("server", *SERVER, str(installed.port))
         wait_for(lambda: is_up(installed))
         wait_for(lambda: states_of(installed, run)[-2:] == [SILENT, "Running"])
@@ -103,7 +104,7 @@ def test_a_run_that_ends_while_the_server_is_away_tells_it_later(installed: Inst
         installed.kill("server")
     with connect(f"duckdb:///{installed.folder}/.data/warehouse.duckdb") as warehouse:
         wait_for(lambda: warehouse.tables("final"))
-    pass_by(stale_runs.SILENCE)
+    pass_by(PATIENCE)
     installed.start("server", *SERVER, str(installed.port))
     wait_for(lambda: is_up(installed))
     wait_for(lambda: state_of(installed, run) == "Completed")

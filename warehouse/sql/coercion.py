@@ -57,12 +57,23 @@ def plain(type_: SqlType) -> SqlType:
 
 def coerces(value: Value, to: SqlType) -> bool:
     """Whether GoogleSQL turns the value into that type by itself."""
-    if value.literal is NULL or same(value.type, to) or (value.literal is EMPTY and to.element is not None):
+    if _coerces_as_literal(value, to):
         return True
-    if value.parts and (to.element is not None) == (value.type.element is not None):
+    if value.parts and value.type.name == "STRUCT" and to.name == "STRUCT":
         kinds = part_types(value, to)
         return kinds is not None and all(map(coerces, value.parts, kinds))
-    return widens(value.type, to) or (value.literal is not None and literal_as(value.literal, to) is not None)
+    return widens(value.type, to)
+
+
+def _coerces_as_literal(value: Value, to: SqlType) -> bool:
+    """Whether the value coerces although others of its type may not. Of an array that is written out each element
+    must: `[1]` can be an ARRAY<FLOAT64>, `[x]` cannot."""
+    if value.literal is NULL or same(value.type, to) or (value.literal is EMPTY and to.element is not None):
+        return True
+    if value.parts and value.type.name == to.name:
+        kinds = part_types(value, to)
+        return kinds is not None and all(map(_coerces_as_literal, value.parts, kinds))
+    return value.literal is not None and literal_as(value.literal, to) is not None
 
 
 def widens(kind: SqlType, to: SqlType) -> bool:
@@ -93,7 +104,7 @@ def supertype(values: Iterable[Value]) -> SqlType | None:
         kinds = _numbers_first(kinds, typed)
     for kind in kinds:
         if all(coerces(value, kind) for value in values):
-            return _named(kind, values)
+            return _named(kind, values[0].type)
     if {kind.name for kind in kinds} == {"INT64", "NUMERIC", "FLOAT64"}:
         return FLOAT64
     return _structs(values)
@@ -105,12 +116,14 @@ def _numbers_first(kinds: list[SqlType], typed: list[Value]) -> list[SqlType]:
     return sorted(kinds, key=lambda kind: (kind.name not in own, NUMBERS[kind.name]))
 
 
-def _named(kind: SqlType, values: list[Value]) -> SqlType:
+def _named(kind: SqlType, first: SqlType) -> SqlType:
     """Structs of equal types: the names of the first one's fields."""
-    if kind.name != "STRUCT" or values[0].type.name != "STRUCT":
+    if kind.element is not None and first.element is not None:
+        return array_of(_named(kind.element, first.element))
+    if kind.name != "STRUCT" or first.name != "STRUCT":
         return kind
-    pairs = zip(values[0].type.fields, kind.fields, strict=True)
-    return struct_of(*(Column(first.name, field.type) for first, field in pairs))
+    pairs = zip(first.fields, kind.fields, strict=True)
+    return struct_of(*(Column(one.name, _named(other.type, one.type)) for one, other in pairs))
 
 
 def _structs(values: list[Value]) -> SqlType | None:

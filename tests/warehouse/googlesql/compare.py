@@ -85,13 +85,17 @@ def _named(columns: tuple[Column, ...]) -> str:
     return ", ".join(f"{column.name}: {column.type}" for column in columns)
 
 
+TOKEN = re.compile(
+    r"""--[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`|[()]|\|>|\w+""", re.DOTALL
+)
+
+
 def is_ordered(sql: str) -> bool:
     """Whether the query ends in an ORDER BY of its own."""
     depth, last = 0, ""
-    sql = re.sub(r"--.*", "", sql)
-    for token in re.findall(r"'[^']*'|\"[^\"]*\"|[()]|\|>|\w+", sql):
+    for token in TOKEN.findall(sql):
         depth += (token == "(") - (token == ")")
-        if depth == 0:
+        if depth == 0 and not token.startswith(("--", "/*")):
             last += f" {token.upper()}"
     tail = last.rpartition(" ORDER BY ")
     return bool(tail[1]) and " |> SELECT" not in tail[2]

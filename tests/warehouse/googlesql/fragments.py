@@ -83,7 +83,7 @@ SHAPES = (
     "SELECT id, SAFE.LPAD(@c1, id - 2, @l2) AS x, SAFE.UPPER(@c1) AS y FROM ROWS",
     "SELECT id, SAFE_CAST(CONCAT(@l1, CAST(id AS STRING)) AS INT64) AS x, SAFE_CAST(@c1 AS FLOAT64) AS y FROM ROWS",
     "SELECT id, SAFE_DIVIDE(LENGTH(@l1), @c5 - 2) AS x, SAFE.PARSE_DATE('%Y', @c1) AS y FROM ROWS",
-    "SELECT id, IF(id > 9, ERROR(@l1), id) AS x FROM ROWS",
+    "SELECT id, IF(id > 9, CAST(ERROR(@l1) AS STRING), @c1) AS x FROM ROWS",
     # windows
     "SELECT id, COUNTIF(@c1 = @l1) OVER (PARTITION BY @c5 ORDER BY id) AS @c7 FROM ROWS",
     "SELECT id, MAX(CONCAT(@c1, @l2)) OVER (PARTITION BY @c1) AS x, SUM(IF(@c1 = @l1, 1, @c5)) OVER () AS y FROM ROWS",
@@ -119,9 +119,11 @@ SHAPES = (
     "SELECT AVG(CAST(IF(@c1 = @l1, @c5, 4) AS NUMERIC)) AS @c7, MAX(@c6) AS @c8, COUNT(DISTINCT @c1) AS x FROM ROWS",
     "SELECT @c5, ANY_VALUE(@c1 HAVING MAX id) AS x, GROUPING(@c5) AS y FROM ROWS GROUP BY ROLLUP (@c5)",
     "SELECT @c4.@c2 AS x, MIN(@c1) AS y FROM ROWS GROUP BY @c4.@c2",
+    "SELECT SUM(@c5) AS @c7, @l1 AS @c8 FROM ROWS",
     # ORDER BY
     "SELECT DISTINCT CONCAT(@c1, @l2) AS @c7 FROM ROWS ORDER BY @c7",
     "SELECT DISTINCT @c1 FROM ROWS ORDER BY @c1",
+    "SELECT DISTINCT CONCAT(@c1, @l2) AS x, @c5 FROM ROWS ORDER BY x, @c5",
     "SELECT id, @l1 AS @c7 FROM ROWS ORDER BY @c7, id",
     "SELECT ARRAY(SELECT @c1 AS @c7 FROM ROWS WHERE @c1 IS NOT NULL ORDER BY id DESC) AS @c8",
     "SELECT ARRAY(SELECT AS STRUCT @c1 AS @c7, @c6 AS @c8 FROM ROWS ORDER BY @c6 DESC, @c1) AS x",
@@ -130,8 +132,7 @@ SHAPES = (
     "SELECT @c1 AS @c7, 1 AS @c8 FROM ROWS UNION ALL SELECT @l1, 2.5",
     "SELECT @c1 FROM ROWS UNION DISTINCT SELECT @l1 UNION DISTINCT SELECT @l2",
     "SELECT @l1 AS x UNION ALL (SELECT @l2 INTERSECT DISTINCT SELECT @l3)",
-    "SELECT @l1 AS x @n UNION ALL (SELECT @l2 @n INTERSECT DISTINCT SELECT @l2)",
-    "SELECT [@c5] AS x, [@l1, @c1] AS y FROM ROWS WHERE id < 3 UNION ALL SELECT [15], [@l2]",
+    "SELECT [1] AS x, [@l1, @c1] AS y FROM ROWS WHERE id < 3 UNION ALL SELECT [1.5], [@l2]",
     # PIVOT
     "SELECT * FROM (SELECT @c1, @c5 FROM ROWS) PIVOT (SUM(@c5) FOR @c1 IN (@l1 AS @c7, 'plain' AS @c8))",
     "SELECT * FROM (SELECT @c1, @c5 FROM ROWS) PIVOT (COUNTIF(@c1 = @l1) AS @c7 FOR @c5 IN (2, 3))",
@@ -183,7 +184,7 @@ SHAPES = (
     ),
     "SELECT TO_JSON_STRING(STRUCT(@c1 AS @c7, @c4 AS @c8, [@l1] AS @c9)) AS x FROM ROWS",
     "SELECT TO_JSON_STRING([STRUCT(@c1 AS @c7, @c6 AS @c8)]) AS x, TO_JSON_STRING(@l1) AS y FROM ROWS",
-    "SELECT id, STRING(TO_JSON(STRUCT(@c1 AS @c7)).@c7) AS x FROM ROWS WHERE @c1 IS NOT NULL",
+    "SELECT id, STRING(TO_JSON(STRUCT(@c1 AS @c7)).@c7) AS x FROM ROWS WHERE id < 4",
     "SELECT id, ARRAY_TO_STRING([@c1, @l1], @l2, @l3) AS x, ARRAY_REVERSE([@l1, @c1])[OFFSET(0)] AS y FROM ROWS",
     (
         "SELECT id, ARRAY_CONCAT([@c1], [@l1]) AS x, [@l1, @c1][SAFE_OFFSET(@c5)] AS y, RANGE_BUCKET(@c1,"
@@ -198,6 +199,7 @@ SHAPES = (
     # pipes
     "FROM ROWS |> WHERE @c1 != @l1 |> AGGREGATE COUNTIF(@c1 = @l2) AS @c7, COUNT(*) AS @c8 GROUP BY @c5",
     "FROM ROWS |> EXTEND CONCAT(@c1, @l1) AS @c7 |> SELECT id, @c7, @c4.@c2 AS @c8 @n |> WHERE @c7 IS NOT NULL",
+    "FROM ROWS |> AS @c7 |> SELECT @c7.@c1, @l2 AS @c8",
 )
 # Names that the translator has for tables, columns and arguments of its own.
 OWN_NAMES = ("t1", "t2", "t3", "t4", "t5", "v_", "e_", "k1", "a1", "o_0", "v", "o", "u", "s")

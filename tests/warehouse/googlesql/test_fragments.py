@@ -63,6 +63,8 @@ EXAMPLES = (
     "SELECT c.id, x FROM d.customers AS c RIGHT JOIN UNNEST(['q']) AS x ON c.name = x",
     "SELECT c.id, x FROM d.customers AS c RIGHT JOIN UNNEST(['t1']) AS x ON c.name = x",
     "SELECT c.id, x FROM d.customers AS c FULL JOIN UNNEST(['t1', 'Bob']) AS x ON c.name = x",
+    # patterns
+    r"SELECT REGEXP_INSTR('a$b', r'\$') AS x, REGEXP_INSTR('a^b', r'[$^]b') AS y, REGEXP_INSTR('a]', r'[^]]') AS z",
     # braces
     "SELECT REGEXP_EXTRACT(s, '[{]a[}]') AS x, REGEXP_EXTRACT(s, 'x{a}') AS y FROM (SELECT 'x{a}' AS s)",
     "SELECT FORMAT(\"%'d\", LENGTH('{{}}')) AS x, FORMAT('%10d{}', 1) AS y",
@@ -99,8 +101,27 @@ EXAMPLES = (
     "SELECT SAFE.ABS(CAST(name AS INT64)) AS x FROM d.customers",
     "SELECT SAFE.CONCAT(name, ERROR('error(')) AS x FROM d.customers",
     "SELECT id, SAFE.SUBSTR(name, 1, id - 2) AS x, SAFE.LN(id - 2) AS y FROM d.customers",
+    # names made of names
+    "SELECT * FROM (SELECT id, name FROM d.customers) PIVOT (COUNT(*) AS n FOR id IN (1 AS `2`, 2 AS `a(`))",
+    "SELECT * FROM (SELECT id, name FROM d.customers) PIVOT (COUNT(*) FOR id IN (1 AS `2`, 2))",
+    "SELECT * FROM (SELECT id, name FROM d.customers) PIVOT (COUNT(*) AS n FOR id IN (1, 2))",
+    "SELECT * FROM (SELECT id, name FROM d.customers) PIVOT (COUNT(*) AS n FOR name IN ('Ada', 'Bob' AS b))",
+    "SELECT * FROM (SELECT id, name FROM d.customers) PIVOT (ANY_VALUE(name HAVING MAX id) FOR id IN (1, 2))",
+    "SELECT * FROM (SELECT id, name, city FROM d.customers) PIVOT (ARRAY_AGG(name) FOR city IN ('Paris'))",
+    "SELECT ARRAY_AGG(DISTINCT CONCAT(name, '(') IGNORE NULLS ORDER BY CONCAT(name, '(')) AS x FROM d.customers",
+    # % twice is no element
+    "SELECT FORMAT_DATE('%%F', DATE '2024-01-02') AS x",
+    "SELECT FORMAT_TIMESTAMP('%%z', TIMESTAMP '2024-01-02 00:00:00+00', 'Europe/Paris') AS x",
+    "SELECT PARSE_DATE('%%F %Y', '%F 2024') AS x",
+    # after DISTINCT only what is selected can be sorted by
+    "SELECT DISTINCT o.status, status AS s FROM d.orders AS o ORDER BY s",
+    "SELECT DISTINCT status, COUNT(*) AS n FROM d.orders GROUP BY status ORDER BY COUNT(*)",
+    "SELECT DISTINCT UPPER(status) AS u FROM d.orders ORDER BY UPPER(status)",
     # values that are read where their parts are not
     "SELECT [id] AS x FROM d.customers UNION ALL SELECT [1.5]",
+    "SELECT [1] AS x UNION ALL SELECT [f] FROM d.numbers",
+    "SELECT IF(TRUE, [id], [1.5]) AS x FROM d.customers",
+    "SELECT [STRUCT(1 AS a, TRUE AS b)] AS x UNION ALL SELECT [STRUCT(1.5, FALSE)]",
     "SELECT STRUCT(id AS a) AS x FROM d.customers UNION ALL SELECT STRUCT(1.5)",
     "SELECT id, ARRAY_TO_STRING([name, NULL], ',', (SELECT MAX(name) FROM d.customers)) AS x FROM d.customers",
     "SELECT id, id IN UNNEST([(SELECT MAX(id) FROM d.customers), 1]) AS x FROM d.customers",
@@ -110,11 +131,11 @@ EXAMPLES = (
 @pytest.mark.parametrize("sql", EXAMPLES)
 def test_a_text_is_never_taken_for_sql(sql: str, pair: Any) -> None:
     outcome = compare(sql, *pair)
-    assert outcome.kind in ("same", "both reject"), outcome.detail
+    assert outcome.kind in ("same", "both reject"), f"{outcome.kind}: {outcome.detail}"
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, *STORED_SHAPES])
-def test_most_shapes_are_answered_with_plain_words(shape: str, named_pair: Any) -> None:
+def test_each_shape_is_answered_with_plain_words(shape: str, named_pair: Any) -> None:
     assert compare(plain(shape), *named_pair).kind == "same"
 
 
@@ -149,7 +170,7 @@ def translations() -> list[str]:
     """The SQL that the translator writes for all shapes of shapes.txt."""
     found = []
     for shape in shapes():
-        with suppress(SqlError):
+        with suppress(SqlError, KeyError):  # a table that is written in another case is not found here
             found.append(render(answer(parse_query(shape.sql), TABLE_COLUMNS.__getitem__).query))
     return found
 

@@ -92,6 +92,8 @@ def aggregate(node: exp.Expr, scope: Scope, *, where: Node | None = None, over: 
     if over is None and any(True for part in node.expressions for _ in aggregates_in(part)):
         wrong(scope.script.text, node, "an aggregate function cannot hold another one", "aggregate in a subquery first")
     call = taken_apart(node, scope, where, over)
+    if call.having is not None and where is not None:
+        unsupported(scope.script.text, node, "HAVING in an aggregate of PIVOT")
     if call.having is not None and call.name not in ("ANY_VALUE", "MAX", "MIN"):
         unsupported(scope.script.text, node, f"HAVING {call.having[0].upper()} in {call.name}")
     if (call.order or call.limit is not None) and call.name not in ("ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"):
@@ -199,6 +201,8 @@ def array_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
         wrong(scope.script.text, node, "an array cannot hold arrays", "aggregate a STRUCT that holds it")
     if call.distinct and value.type.name in ("STRUCT", "JSON"):
         unsupported(scope.script.text, node, f"ARRAY_AGG(DISTINCT …) of {value.type}")
+    if call.where is not None and call.nulls != "IGNORE":
+        wrong(scope.script.text, node, "ARRAY_AGG in PIVOT needs IGNORE NULLS")
     _check_order(node, scope, call, value)
     found = _items(call, value, without_nulls=call.nulls == "IGNORE")
     return Typed(_limited(found, call.limit), array_of(value.type))

@@ -170,8 +170,9 @@ def _pattern(node: exp.Expr, scope: Scope, pieces: list[str], kind: SqlType) -> 
     """The format as a regular expression, with what each of its groups holds."""
     pattern, codes = r"^\s*", list[str]()
     for index, piece in enumerate(pieces):
-        if not piece.startswith("%"):
-            pattern += "".join(r"\s*" if char.isspace() else re.escape(char) for char in piece)
+        if not piece.startswith("%") or piece == "%%":
+            text = "%" if piece == "%%" else piece
+            pattern += "".join(r"\s*" if char.isspace() else re.escape(char) for char in text)
             continue
         code = piece[1:]
         if code not in _READS or code in codes or (kind == DATE and code in ("H", "M", "S", "E*S", "z", "Ez")):

@@ -3,6 +3,8 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#regexp_contains
 """
 
+import re
+
 from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import as_type
@@ -43,6 +45,15 @@ def groups(pattern: str) -> int:
             count += not rest.startswith("?") or rest.startswith(("?P<", "?<"))
         index += 1
     return count
+
+
+_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
+"""Escapes, classes and single characters of a pattern."""
+
+
+def has_place(pattern: str) -> bool:
+    """Whether a pattern says where in the text it matches, as ^ does."""
+    return any(part in ("^", "$", r"\A", r"\b", r"\B", r"\z") for part in _PARTS.findall(pattern))
 
 
 def checked_groups(node: exp.Expr, scope: Scope, pattern: str) -> int:
@@ -97,8 +108,8 @@ def regexp_instr(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     pattern = pattern_of(node, scope, values[1])
     if groups(pattern):
         unsupported(scope.script.text, node, "REGEXP_INSTR of a group")
-    if "^" in pattern or "$" in pattern or "\\b" in pattern:
-        unsupported(scope.script.text, node, "REGEXP_INSTR")
+    if has_place(pattern):
+        unsupported(scope.script.text, node, "REGEXP_INSTR of a pattern with ^, $ or the like")
     template = "(CASE WHEN NOT regexp_matches({a}, {p}) THEN 0 ELSE strpos({a}, regexp_extract({a}, {p})) END)"
     return Typed(sql(template, a=values[0].node, p=Literal(pattern)), INT64)
 

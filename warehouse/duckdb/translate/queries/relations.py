@@ -28,18 +28,11 @@ def _read(value: Typed) -> Typed:
     """The value, its parts read from it: what they are made of cannot be named outside of the query."""
     if value.type.name == "STRUCT":
         nodes: list[Node] = [Field(value.node, name) for name in field_names(value.type)]
-    elif _is_constant(value):
-        nodes = [sql(f"{{x}}[{index}]", x=value.node) for index in range(1, len(value.parts) + 1)]
     else:
-        return Typed(value.node, value.type, value.literal)
+        nodes = [sql(f"{{x}}[{index}]", x=value.node) for index in range(1, len(value.parts) + 1)]
     pairs = zip(nodes, value.parts, strict=False)
     parts = [_read(Typed(node, part.type, part.literal, part.parts)) for node, part in pairs]
     return Typed(value.node, value.type, value.literal, tuple(parts))
-
-
-def _is_constant(value: Typed) -> bool:
-    """Whether it is a literal, or an array or struct of literals."""
-    return value.literal is not None or (bool(value.parts) and all(map(_is_constant, value.parts)))
 
 
 def unique(names: Sequence[str]) -> list[str]:

@@ -128,9 +128,18 @@ def _check_distinct(node: exp.Select, scope: Scope, items: Sequence[Named], orde
             wrong(scope.script.text, node, f"SELECT DISTINCT cannot have a column of type {item.value.type}")
         if item.value.type.element is not None or item.value.type.name == "STRUCT":
             unsupported(scope.script.text, node, f"SELECT DISTINCT of {item.value.type}")
-    outputs = {item.value.node for item in items}
+    if order:
+        _check_distinct_order(node.args["order"], scope, {item.value.node for item in items}, order)
+
+
+def _check_distinct_order(clause: exp.Expr, scope: Scope, outputs: set[Node], order: Sequence[SortKey]) -> None:
+    """After DISTINCT only what is selected can be sorted by. Raises SqlError, UnsupportedSql."""
+    for part in clause.expressions:
+        if not isinstance(part.this, exp.Column | exp.Dot | exp.Literal):
+            what = "ORDER BY of an expression after SELECT DISTINCT"
+            unsupported(scope.script.text, part, what, "select it with an alias, and sort by that")
     if any(key.value not in outputs for key in order):
-        wrong(scope.script.text, node.args["order"], "ORDER BY after SELECT DISTINCT must name a selected column")
+        wrong(scope.script.text, clause, "ORDER BY after SELECT DISTINCT must name a selected column")
 
 
 def expanded(node: exp.Select, scope: Scope) -> list[Named]:

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from commands.terminal.output import finish, shown
 from pipeline.execution import Execution, builder, run_here
-from pipeline.refresh import ready
+from pipeline.refresh import start_refresh
 from pipeline.settings import read_settings
 from warehouse import BuildContext
 
@@ -13,9 +13,9 @@ from warehouse import BuildContext
 def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = read_settings()
-    with ready(settings, options.select, "`refresh build`", print) as refresh:
-        graph = refresh.prepared.graph
-        build = builder(refresh.prepared.project.scripts, refresh.warehouse, BuildContext(run=uuid.uuid4().hex))
+    with start_refresh(settings, options.select, "`refresh build`", print) as refresh:
+        graph = refresh.plan.graph
+        build = builder(refresh.plan.scripts, refresh.warehouse, BuildContext(run=uuid.uuid4().hex))
         with shown(graph) as report:
             execution = Execution(graph, build, report)
             run_here(graph, execution, 1 if options.in_order else settings.workers)

@@ -7,20 +7,20 @@ from typing import Any
 
 from pipeline.check import Checked, check_project
 from pipeline.project.problems import Problem, Severity, counted
-from pipeline.project.project import Project, read_project, remembered, tables_outside
-from pipeline.project.raw_columns import declared_columns, live_columns
+from pipeline.project.project import Project, read_project, sql_cache
 from pipeline.project.scripts import script_tables
-from pipeline.refresh import missing_tables
-from pipeline.settings import Settings, read_settings
+from pipeline.settings import RefreshSettings, read_settings
+from pipeline.sources import declared_sources, stored_sources
 from warehouse import connect, project_of
+from warehouse.sql.cache import SqlCache
 
 
 def run(options: Namespace) -> int:
     """Print every problem, and answer the exit code: 0 clean, 1 warnings with --strict, 2 errors."""
     settings = read_settings()
-    with remembered(settings.folder):
-        project = read_project(settings.folder, project_of(settings.warehouse_url))
-        checked = _check_live(project, settings) if options.live else _check(project)
+    with sql_cache(settings.folder) as cache:
+        project = read_project(settings.folder, project_of(settings.warehouse_url), cache)
+        checked = _check_live(project, settings, cache) if options.live else _check(project, cache)
     if options.json:
         print(json.dumps(_as_json(checked, project), indent=2))
     else:
@@ -28,16 +28,13 @@ def run(options: Namespace) -> int:
     return _exit_code(checked.problems, strict=options.strict)
 
 
-def _check(project: Project) -> Checked:
-    columns, problems = declared_columns(project.folder / "db_init", project.own)
-    return check_project(project, columns, problems)
+def _check(project: Project, cache: SqlCache) -> Checked:
+    return check_project(project, declared_sources(project, cache))
 
 
-def _check_live(project: Project, settings: Settings) -> Checked:
-    scripts = project.scripts.values()
-    with connect(settings.warehouse_url) as warehouse:
-        missing = list(missing_tables(scripts, set(project.scripts), warehouse))
-        return check_project(project, live_columns(warehouse, tables_outside(scripts)), missing)
+def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) -> Checked:
+    with connect(settings.warehouse_url, cache) as warehouse:
+        return check_project(project, stored_sources(warehouse, project.scripts))
 
 
 def _exit_code(problems: list[Problem], *, strict: bool) -> int:
@@ -47,7 +44,7 @@ def _exit_code(problems: list[Problem], *, strict: bool) -> int:
     return 1 if severities and strict else 0
 
 
-def _own_project(project: Project, settings: Settings) -> str:
+def _own_project(project: Project, settings: RefreshSettings) -> str:
     """A line on the project that the scripts name, if no setting does; "" else."""
     if not project.own or project_of(settings.warehouse_url):
         return ""

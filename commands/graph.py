@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.project.lineage import ColumnName, Lineage
 from pipeline.project.picture import mermaid, picture_edges, svg
 from pipeline.project.problems import Problem, Refused
-from pipeline.project.project import Project, read_project, remembered
+from pipeline.project.project import Project, read_project, sql_cache
 from pipeline.project.raw_columns import declared_columns
 from pipeline.project.selectors import SelectionError
 from pipeline.settings import read_settings
@@ -18,8 +18,8 @@ from warehouse.suggest import did_you_mean
 def run(options: Namespace) -> int:
     """Print the picture, write it to a file, or print where a table's columns come from; answer the exit code."""
     settings = read_settings()
-    with remembered(settings.folder):
-        project = read_project(settings.folder, project_of(settings.warehouse_url))
+    with sql_cache(settings.folder) as cache:
+        project = read_project(settings.folder, project_of(settings.warehouse_url), cache)
     if options.columns:
         print("\n".join(_columns(project, options.columns)))
     elif options.svg:

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from commands.imports import kept
 from commands.terminal.output import show_rows, shown
-from pipeline.refresh import ready
+from pipeline.refresh import start_refresh
 from pipeline.settings import read_settings
 
 
@@ -16,15 +16,15 @@ def run(options: Namespace) -> int:
     """
     # The view shows what the flow's log says; the log itself goes to the server. Prefect reads this at its import.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    with ready(read_settings(), options.select, "`refresh run`", print) as here:
+    with start_refresh(read_settings(), options.select, "`refresh run`", print) as started:
         with kept():
             from flows.recorded import address_of, check_server, run_recorded
 
         check_server()
-        with shown(here.prepared.graph) as report:
-            state = run_recorded(here, options.select, report, in_order=options.in_order)
+        with shown(started.plan.graph) as report:
+            state = run_recorded(started, options.select, report, in_order=options.in_order)
         print(f"in Prefect: {address_of(state)}")
         print(state.message)
         if state.is_completed():
-            show_rows(here.warehouse, here.prepared.graph.order[-1])
+            show_rows(started.warehouse, started.plan.graph.order[-1])
     return 0 if state.is_completed() else 1

@@ -10,6 +10,7 @@ from pipeline.contract import REQUEST_TAG
 from pipeline.execution import TableRun
 from pipeline.outcomes import State
 from pipeline.project.graph import Graph
+from pipeline.settings import cost
 from warehouse.names import TableName
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 GRAPH_KEY = "refresh-graph"
 
-_TIB = 2**40
 _COLOURS = {
     State.WAITING: "#eeeeee",
     State.BUILDING: "#cce5ff",
@@ -75,7 +75,7 @@ def _row(run: TableRun, price_per_tib: float) -> dict[str, Any]:
         "state": run.state.value,
         "rows": built.rows if built else None,
         "bytes": built.bytes_processed if built else None,
-        "cost": round(billed / _TIB * price_per_tib, 6) if billed is not None else None,
+        "cost": round(cost(billed, price_per_tib), 6) if billed is not None else None,
         "seconds": round(built.seconds, 3) if built else None,
         "job": built.job_link if built else None,
         "failure": run.failure.value if run.failure else None,

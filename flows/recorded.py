@@ -15,14 +15,14 @@ from prefect.utilities.urls import url_for
 from flows.local.server import NoServer, configured_url
 from flows.refresh import here_and_now, refresh
 from pipeline.execution import Report
-from pipeline.refresh import Ready
+from pipeline.refresh import Refresh
 
 
-def run_recorded(here: Ready, select: list[str], report: Report, *, in_order: bool) -> State[Any]:
-    """Run the flow on what is ready here, and answer its last state."""
+def run_recorded(started: Refresh, select: list[str], report: Report, *, in_order: bool) -> State[Any]:
+    """Run the flow for a refresh that this process has started, and answer the flow run's last state."""
     # Prefect's own heartbeats are off: the flow sends some itself, and its end need not wait for Prefect's.
     settings = {PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-    with temporary_settings(settings), here_and_now(here, report):
+    with temporary_settings(settings), here_and_now(started, report):
         state: State[Any] = refresh(select=select, in_order=in_order, return_state=True)
     return state
 

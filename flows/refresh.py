@@ -28,9 +28,9 @@ from pipeline.execution import BuildFailed, Execution, Report, builder, ignore
 from pipeline.project.graph import Graph
 from pipeline.project.problems import Refused
 from pipeline.project.selectors import SelectionError
-from pipeline.refresh import Ready, cancelled_with, ready
-from pipeline.schedule import Schedule, run_in_parallel
-from pipeline.settings import Settings, read_settings
+from pipeline.refresh import Refresh, cancelled_with, start_refresh
+from pipeline.schedule import ScheduleResult, run_in_parallel
+from pipeline.settings import RefreshSettings, read_settings
 from pipeline.version import scripts_version
 from warehouse import BuildContext
 from warehouse.errors import WarehouseError
@@ -41,9 +41,9 @@ Future = PrefectFuture[Any]
 
 @dataclass(frozen=True, slots=True)
 class _Here:
-    """What the process that starts the flow has at hand for it: a refresh whose turn it is, and who watches it."""
+    """A refresh that the process of the flow has started, and who watches it."""
 
-    ready: Ready
+    started: Refresh
     report: Report
 
 
@@ -68,10 +68,10 @@ _here: _Here | None = None
 
 
 @contextmanager
-def here_and_now(ready: Ready, report: Report) -> Iterator[None]:
-    """Let the flow that is called inside the `with` block run what is `ready`, and tell `report` of every change."""
+def here_and_now(started: Refresh, report: Report) -> Iterator[None]:
+    """Let the flow that is called inside the block run the refresh that is `started`, and tell `report` of changes."""
     global _here
-    _here = _Here(ready, report)
+    _here = _Here(started, report)
     try:
         yield
     finally:
@@ -101,26 +101,26 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
         with heartbeats():
             if _here is not None:
                 # Here too: Prefect lets nothing out of a flow before its tasks have ended.
-                with cancelled_with(_here.ready.warehouse):
-                    return _ended(_run(_here.ready, workers, _here.report), settings, patience=0)
+                with cancelled_with(_here.started.warehouse):
+                    return _ended(_run(_here.started, workers, _here.report), settings, patience=0)
             who = f"the run {this_flow_run().name}"
-            with ready(settings, select or [], who, get_run_logger().info) as made_ready:
-                execution = _run(made_ready, workers)
+            with start_refresh(settings, select or [], who, get_run_logger().info) as started:
+                execution = _run(started, workers)
             return _ended(execution, settings, RETURN_OF_THE_SERVER)
     except (Refused, SelectionError, WarehouseError) as error:
         return Failed(message=str(error))
 
 
-def _run(ready: Ready, workers: int, report: Report = ignore) -> Execution:
-    flow_run, graph = this_flow_run(), ready.prepared.graph
+def _run(started: Refresh, workers: int, report: Report = ignore) -> Execution:
+    flow_run, graph = this_flow_run(), started.plan.graph
     context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
-    build = builder(ready.prepared.project.scripts, ready.warehouse, context)
+    build = builder(started.plan.scripts, started.warehouse, context)
     execution = Execution(graph, build, report)
     run_graph(graph, execution, workers)
     return execution
 
 
-def _ended(execution: Execution, settings: Settings, patience: float) -> PrefectState[Any]:
+def _ended(execution: Execution, settings: RefreshSettings, patience: float) -> PrefectState[Any]:
     """The run's last state, once what became of each table is recorded. A server that is away is waited for, up to
     `patience` seconds: it could not be told the state either."""
     try:
@@ -155,7 +155,7 @@ def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
     _show_not_run(schedule, submit)
 
 
-def _show_not_run(schedule: Schedule[Future], submit: Any) -> None:
+def _show_not_run(schedule: ScheduleResult[Future], submit: Any) -> None:
     """Have Prefect list the tables that were not run too: each goes to NotReady, behind the task run that failed."""
     for table, failed in schedule.not_run.items():
         submit(table, [schedule.results[blamed] for blamed in failed]).wait()
@@ -171,7 +171,7 @@ def _labels(flow_run: FlowRun) -> dict[str, str]:
     return {name: str(value) for name, value in labels.items() if value}
 
 
-def _record(execution: Execution, settings: Settings) -> None:
+def _record(execution: Execution, settings: RefreshSettings) -> None:
     rows = table_rows(execution.runs.values(), settings.price_per_tib)
     create_table_artifact(key=ARTIFACT, table=rows, description=execution.summary())
     told = facts(this_flow_run(), scripts_version(settings.folder))

@@ -1,63 +1,167 @@
-"""Everything that can be known to be wrong before anything runs."""
+"""Everything that can be known to be wrong before anything runs.
 
-from collections.abc import Iterable, Iterator, Mapping
+`refresh check`, `refresh plan` and every refresh call `check_scripts`. They differ in where the tables that no script
+builds are looked up: see pipeline/sources.py.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pipeline.planning import Columns, Planned, plan_scripts
-from pipeline.project.problems import Problem, Severity
-from pipeline.project.project import Project, reads_in, tables_outside
+from pipeline.project.graph import Graph, find_cycles
+from pipeline.project.problems import Problem, Severity, sql_problem
+from pipeline.project.project import Project, reads_of
+from pipeline.project.scripts import Script
+from pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
+from pipeline.sources import Sources
 from warehouse import QueryPlan
-from warehouse.duckdb.stand_ins import EmptyTables
+from warehouse.errors import Place, SqlError, UnsupportedSql
 from warehouse.names import TableName
+from warehouse.types import Column
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+Columns = tuple[Column, ...]
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What is wrong, in order of file and line, and the tables whose SQL was not looked at, since what they read is
-    wrong or unknown."""
+    """What each query would do, by table in the order of the reads; all problems; and the tables whose SQL was not
+    checked, since what they read is wrong or unknown."""
 
+    plans: dict[TableName, QueryPlan]
     problems: list[Problem]
     skipped: list[TableName]
 
 
-def check_project(
-    project: Project, columns: Mapping[TableName, Columns], found_before: Iterable[Problem] = ()
-) -> Checked:
-    """Hold the map to the SQL, and build every script over empty tables in the order in which they read each other.
+class _Refused(Exception):
+    """A script whose result cannot be stored as a table."""
 
-    `columns` are those of the tables that no script builds; `found_before` are problems to tell with the others. No
-    warehouse is needed.
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = problems
+
+
+class _Skipped(Exception):
+    """A script that reads a table whose columns are not known."""
+
+
+def check_project(project: Project, sources: Sources) -> Checked:
+    """Everything that is wrong with the project's files, its map and its SQL."""
+    checked = check_scripts(project.scripts, sources)
+    problems = {*project.problems, *checked.problems}
+    return Checked(checked.plans, sorted(problems, key=lambda problem: problem.position), checked.skipped)
+
+
+def check_scripts(scripts: Mapping[TableName, Script], sources: Sources) -> Checked:
+    """Plan every script after those that it reads, each with the columns that they make. Nothing is built.
+
+    A script is skipped if it reads a table of `sources.unknown`, a script that is wrong or skipped, or itself through
+    others. Raises WarehouseError for anything but wrong SQL.
     """
-    planned = plan_over_empty_tables(project, columns)
-    problems = {*found_before, *project.problems, *planned.problems, *_unknown_columns(project, columns)}
-    return Checked(sorted(problems, key=lambda problem: problem.position), planned.skipped)
+    graph, cyclic = _read_graph(scripts)
+    plans: dict[TableName, QueryPlan] = {}
+
+    def plan(table: TableName) -> None:
+        reads = {read.table for read in scripts[table].query.reads}
+        if not reads.isdisjoint(sources.unknown) or not reads.isdisjoint(cyclic):
+            raise _Skipped
+        columns = {read: sources.columns[read] for read in reads if read in sources.columns}
+        columns |= {read: plans[read].columns for read in reads if read in plans}
+        query_plan = sources.planner.plan(scripts[table].query, columns)
+        if problems := list(_unstorable(scripts[table], query_plan.columns)):
+            raise _Refused(problems)
+        plans[table] = query_plan
+
+    at_once = sources.planner.plans_at_once
+    done = run_in_order(graph, plan) if at_once == 1 else _run_in_threads(graph, plan, at_once)
+    skipped = {table for table, future in done.results.items() if isinstance(future.exception(), _Skipped)}
+    return Checked(
+        {table: plans[table] for table in graph.order if table in plans},
+        [*sources.problems, *_problems(scripts, done.results, sources.unsupported)],
+        sorted({*skipped, *done.not_run, *cyclic}),
+    )
 
 
-def plan_over_empty_tables(project: Project, columns: Mapping[TableName, Columns]) -> Planned:
-    """The columns that every script makes, of tables with those `columns` and of each other's."""
-    tables = EmptyTables(columns)
-
-    def plan(table: TableName, known: Mapping[TableName, Columns]) -> QueryPlan:
-        for read, read_columns in known.items():
-            tables.add(read, read_columns)
-        return QueryPlan(tables.columns_of(project.scripts[table].query))
-
-    unknown = tables_outside(project.scripts.values()) - set(columns)
-    return plan_scripts(project.scripts, plan, unknown=unknown, unsupported=Severity.WARNING)
+def _read_graph(scripts: Mapping[TableName, Script]) -> tuple[Graph, set[TableName]]:
+    """The graph of what the scripts read of each other, and the scripts in cycles, which it leaves out."""
+    edges = {table: {read for read in reads_of(script) if read in scripts} for table, script in scripts.items()}
+    cyclic = {table for cycle in find_cycles(edges) for table in cycle}
+    kept = {table: frozenset(reads - cyclic) for table, reads in edges.items() if table not in cyclic}
+    return Graph(kept), cyclic
 
 
-def _unknown_columns(project: Project, columns: Mapping[TableName, Columns]) -> Iterator[Problem]:
-    """A warning for each raw table that is read although nobody knows its columns."""
-    seen = set(columns)
-    for script in project.scripts.values():
-        for read in reads_in(script):
-            if read.table in project.raw_tables - seen:
-                seen.add(read.table)
-                yield Problem(
-                    script.path,
-                    read.place,
-                    f"the columns of {read.table} are not known from db_init/, so what depends on it is not checked"
-                    " any further",
-                    "write its CREATE TABLE in db_init/, or check against the warehouse with --live",
-                    Severity.WARNING,
-                )
+def _run_in_threads(graph: Graph, plan: Callable[[TableName], None], workers: int) -> ScheduleResult[Future[None]]:
+    with ThreadPoolExecutor(workers, thread_name_prefix="plan") as pool:
+        return run_in_parallel(graph, lambda table, _dependencies: pool.submit(plan, table), returned)
+
+
+def _problems(
+    scripts: Mapping[TableName, Script], results: Mapping[TableName, Future[None]], unsupported: Severity
+) -> Iterator[Problem]:
+    for table, done in results.items():
+        error = done.exception()
+        if isinstance(error, _Refused):
+            yield from error.problems
+        elif isinstance(error, SqlError):
+            severity = unsupported if isinstance(error, UnsupportedSql) else Severity.ERROR
+            yield sql_problem(scripts[table].path, error, severity)
+        elif error is not None and not isinstance(error, _Skipped):
+            raise error
+
+
+def _unstorable(script: Script, columns: Columns) -> Iterator[Problem]:
+    """A table's columns have names, and no two have one name:
+    https://cloud.google.com/bigquery/docs/schemas#column_names"""
+    if not _doubtful(columns):
+        return
+    projections = script.query.tree.selects
+    seen: set[str] = set()
+    for number in range(1, len(columns) + 1):
+        written = _written_name(projections, number, columns)
+        name = written.casefold()
+        if not name:
+            place = _projection_place(script, projections, number, len(columns), name)
+            reason = f"column {number} of {script.table} has no name"
+            yield Problem(script.path, place, reason, "write AS name after it")
+        elif name in seen:
+            place = _projection_place(script, projections, number, len(columns), name)
+            reason = f"{script.table} has two columns named {written}"
+            yield Problem(script.path, place, reason, "give one of them another name with AS, or leave it out")
+        seen.add(name)
+
+
+def _doubtful(columns: Columns) -> bool:
+    """Whether a name is missing, stands twice, or may be one that BigQuery made up; else the SQL need not be read."""
+    names = {column.name.casefold() for column in columns}
+    return len(names) < len(columns) or any(not name or re.search(r"_\d*$", name) for name in names)
+
+
+def _written_name(projections: "list[exp.Expr]", number: int, columns: Columns) -> str:
+    """The name that the query gives its column of that number. BigQuery makes some up: `f0_`, and `id_1` for a second
+    `id`."""
+    from sqlglot import exp
+
+    if len(projections) == len(columns) and not any(projection.is_star for projection in projections):
+        projection = projections[number - 1]
+        if isinstance(projection, exp.Alias | exp.Column | exp.Dot):
+            return projection.alias_or_name
+    name = columns[number - 1].name
+    return "" if re.fullmatch(r"f\d+_", name) else name
+
+
+def _projection_place(
+    script: Script, projections: "list[exp.Expr]", number: int, count: int, name: str
+) -> Place | None:
+    """Where the query names its column of that number: its place in the first SELECT, or that of the `*` it is in."""
+    from warehouse.sql.parser import place_of
+
+    if len(projections) == count and not any(projection.is_star for projection in projections):
+        return place_of(script.query.text, projections[number - 1])
+    named = [projection for projection in projections if projection.alias_or_name.casefold() == name]
+    stars = [projection for projection in projections if projection.is_star]
+    found: list[exp.Expr] = [*named[1:], *stars, *named, *projections]
+    return place_of(script.query.text, found[0]) if found else None

@@ -10,7 +10,7 @@ from pipeline.outcomes import Failure, State
 from pipeline.project.graph import Graph
 from pipeline.project.problems import sql_problem
 from pipeline.project.scripts import Script
-from pipeline.schedule import Schedule, returned, run_in_order, run_in_parallel
+from pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse import BuildContext, Built, Warehouse
 from warehouse.errors import Cancelled, NotAllowed, OverBudget, SqlError, Transient, Unavailable, WarehouseError
 from warehouse.names import TableName
@@ -135,11 +135,11 @@ def builder(
 
 def run_here(graph: Graph, execution: Execution, workers: int) -> None:
     """Run `execution` over `graph` in this process: one table after the other, or over a pool of threads."""
-    schedule = run_in_order(graph, execution.build) if workers == 1 else _run_in_threads(graph, execution, workers)
-    execution.not_run(schedule.not_run)
+    done = run_in_order(graph, execution.build) if workers == 1 else _run_in_threads(graph, execution, workers)
+    execution.not_run(done.not_run)
 
 
-def _run_in_threads(graph: Graph, execution: Execution, workers: int) -> Schedule[Future[Built]]:
+def _run_in_threads(graph: Graph, execution: Execution, workers: int) -> ScheduleResult[Future[Built]]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="build")
 
     def submit(table: TableName, _dependencies: list[Future[Built]]) -> Future[Built]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.project.problems import Refused, errors_in
 from pipeline.project.project import Project, read_project, reads_of
 from pipeline.project.scripts import RAW
-from pipeline.settings import SettingError, Settings, read_settings
+from pipeline.settings import RefreshSettings, SettingError, read_settings
 from warehouse import Warehouse, connect, project_of
 from warehouse.errors import NotAllowed, WarehouseError
 from warehouse.names import TableName
@@ -71,7 +71,7 @@ def project_findings() -> Iterator[Finding]:
     yield from _project_and_warehouse(settings)
 
 
-def _project_and_warehouse(settings: Settings) -> Iterator[Finding]:
+def _project_and_warehouse(settings: RefreshSettings) -> Iterator[Finding]:
     try:
         project = read_project(settings.folder, project_of(settings.warehouse_url))
     except Refused as error:

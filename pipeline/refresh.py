@@ -1,61 +1,79 @@
-"""What a refresh makes sure of before it touches anything."""
+"""How a refresh begins, whoever starts it: read the project, choose its tables, check them, then wait for its turn."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from pipeline.planning import Columns, Planned, plan_scripts
+from pipeline.check import check_scripts
 from pipeline.project.files import res_folder
 from pipeline.project.graph import Graph
-from pipeline.project.problems import Problem, Refused
-from pipeline.project.project import Project, read_project, reads_in, reads_of, remembered
-from pipeline.project.scripts import RAW, Script
+from pipeline.project.problems import Refused
+from pipeline.project.project import read_project, sql_cache
+from pipeline.project.scripts import Script
 from pipeline.project.selectors import select
-from pipeline.settings import Settings
+from pipeline.settings import RefreshSettings
+from pipeline.sources import stored_sources
 from warehouse import QueryPlan, Warehouse, connect, project_of
-from warehouse.exclusive import waits_for
 from warehouse.names import TableName
-from warehouse.suggest import Suggestions
+from warehouse.sql.cache import SqlCache
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A refresh that may run: the project, and the part of its graph that is to be built."""
+@dataclass(frozen=True)
+class RefreshPlan:
+    """A refresh that would succeed as far as can be known: the tables in the order of their dependencies, their
+    scripts, and what each script's query would do."""
 
-    project: Project
     graph: Graph
+    scripts: Mapping[TableName, Script]
+    queries: Mapping[TableName, QueryPlan]
+
+    @property
+    def bytes_processed(self) -> int | None:
+        """The bytes that all queries would read together; None where the engine has no such figure."""
+        known = [query.bytes_processed for query in self.queries.values() if query.bytes_processed is not None]
+        return sum(known) if known else None
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether a query reads a table that does not exist yet, so that the bytes are a lower bound."""
+        return any(query.estimate for query in self.queries.values())
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """A refresh whose turn it is, and the warehouse that it fills."""
+class Refresh:
+    """A refresh whose turn it is: its plan, and the warehouse that it fills."""
 
-    prepared: Prepared
+    plan: RefreshPlan
     warehouse: Warehouse
 
 
 @contextmanager
-def ready(settings: Settings, selectors: Iterable[str], who: str, say: Callable[[str], None]) -> Iterator[Ready]:
-    """A refresh that may run, and inside the block no other one does; `who` says whose it is, and `say` is called with
-    a message before a wait for another.
+def start_refresh(
+    settings: RefreshSettings, selectors: Iterable[str], who: str, say: Callable[[str], None]
+) -> Iterator[Refresh]:
+    """Plan the refresh of these tables and create its datasets. Inside the block the warehouse has no other refresh.
 
-    What breaks the block off cancels the warehouse's work. Raises what `prepare_refresh` raises.
+    `who` says to others whose refresh this is. `say` gets a message before a wait for another refresh. An exception in
+    the block cancels the warehouse's work. Raises what `plan_refresh` raises; nothing was changed then.
     """
-    res_folder(settings.folder)
+    res_folder(settings.folder)  # before anything else: a command in the wrong folder creates no warehouse
+    cache = sql_cache(settings.folder)
     with (
-        connect(settings.warehouse_url) as warehouse,
-        warehouse.refreshing(who, lambda holder: say(waits_for(holder))),
+        connect(settings.warehouse_url, cache) as warehouse,
+        warehouse.refresh_lock(_holder(who), lambda holder: say(_waits_for(holder))),
         cancelled_with(warehouse),  # before another refresh may begin
     ):
-        with remembered(settings.folder):
-            prepared = prepare_refresh(settings.folder, selectors, warehouse, project_of(settings.warehouse_url))
-        yield Ready(prepared, warehouse)
+        with cache:
+            plan = plan_refresh(settings, selectors, warehouse, cache)
+        warehouse.create_datasets(sorted({table.dataset for table in plan.graph.dependencies}))
+        yield Refresh(plan, warehouse)
 
 
 @contextmanager
 def cancelled_with(warehouse: Warehouse) -> Iterator[None]:
-    """When the block is interrupted, cancelled or broken, cancel the warehouse's work: nothing goes on in its name."""
+    """Cancel the warehouse's work when an exception, Ctrl-C included, ends the block."""
     try:
         yield
     except BaseException:
@@ -63,45 +81,27 @@ def cancelled_with(warehouse: Warehouse) -> Iterator[None]:
         raise
 
 
-def prepare_refresh(folder: Path, selectors: Iterable[str], warehouse: Warehouse, own: str = "") -> Prepared:
-    """Read the project, choose what is to be built, and check that it can be. Only then are datasets made, if missing.
+def plan_refresh(
+    settings: RefreshSettings, selectors: Iterable[str], warehouse: Warehouse, cache: SqlCache | None = None
+) -> RefreshPlan:
+    """Read the project, choose the tables, and check them against the warehouse as it is now.
 
-    Raises Refused with all problems, SelectionError, WarehouseError; nothing was changed then.
+    Raises Refused with all problems, SelectionError, WarehouseError.
     """
-    project = read_project(folder, own)
+    project = read_project(settings.folder, project_of(settings.warehouse_url), cache)
     graph = select(project.graph, selectors)
     scripts = {table: project.scripts[table] for table in graph.order}
-    problems = list(missing_tables(scripts.values(), set(scripts), warehouse))
-    problems = problems or plan_refresh(scripts, warehouse).problems
-    if problems:
-        raise Refused(problems)
-    warehouse.create_datasets(sorted({table.dataset for table in graph.dependencies}))
-    return Prepared(project, graph)
+    checked = check_scripts(scripts, stored_sources(warehouse, scripts))
+    if checked.problems:
+        raise Refused(checked.problems)
+    return RefreshPlan(graph, scripts, checked.plans)
 
 
-def plan_refresh(scripts: Mapping[TableName, Script], warehouse: Warehouse) -> Planned:
-    """What building these scripts' tables would do, over the other tables as they are now. Raises WarehouseError."""
-
-    def plan(table: TableName, built: Mapping[TableName, Columns]) -> QueryPlan:
-        return warehouse.plan(scripts[table].query, built)
-
-    return plan_scripts(scripts, plan, at_once=warehouse.plans_at_once)
+def _holder(who: str) -> str:
+    """The words by which others know the refresh that `who` has started in this process."""
+    return f"{who} on {socket.gethostname()}, process {os.getpid()}"
 
 
-def missing_tables(scripts: Collection[Script], built: set[TableName], warehouse: Warehouse) -> Iterator[Problem]:
-    """The tables that scripts read, and that neither this refresh builds nor the warehouse has."""
-    wanted = {table for script in scripts for table in reads_of(script)} - built
-    existing = {table for dataset in sorted({table.dataset for table in wanted}) for table in warehouse.tables(dataset)}
-    missing = wanted - existing
-    like = Suggestions(map(str, existing))
-    for script in scripts:
-        for read in reads_in(script):
-            if read.table in missing:
-                reason = f"{script.table} reads {read.table}, which does not exist in the warehouse"
-                yield Problem(script.path, read.place, reason, _way_out(read.table, like))
-
-
-def _way_out(table: TableName, like: Suggestions) -> str:
-    if table.dataset != RAW:
-        return f"build it first: --select +{table}"
-    return like.did_you_mean(str(table)) or "`refresh init` creates the tables that db_init/ has scripts for"
+def _waits_for(holder: str) -> str:
+    """The message before a wait for the refresh of `holder`, which may be empty."""
+    return f"another refresh is under way ({holder or 'it does not say whose'}); this one starts when it has ended"

@@ -14,26 +14,26 @@ from pipeline.project.graph import Graph
 from warehouse.names import TableName
 
 
-class Awaitable(Protocol):
-    """What `submit` returns: concurrent.futures.Future, or Prefect's."""
+class FutureLike(Protocol):
+    """A future that `submit` returns: concurrent.futures.Future, or Prefect's."""
 
     def add_done_callback(self, callback: Callable[[Any], None], /) -> None: ...
 
 
-F = TypeVar("F", bound=Awaitable)
+F = TypeVar("F", bound=FutureLike)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Schedule(Generic[T]):
-    """What became of each table: `results` of those that were handed on, and for each table that was not the tables
-    before it that failed (`not_run`)."""
+class ScheduleResult(Generic[T]):
+    """The futures of the tables that were submitted (`results`), and for each table that was not submitted the failed
+    tables that it waited for (`not_run`)."""
 
     results: dict[TableName, T] = field(default_factory=dict)
     not_run: dict[TableName, list[TableName]] = field(default_factory=dict)
 
 
-def run_in_order(graph: Graph, build: Callable[[TableName], T]) -> Schedule[Future[T]]:
+def run_in_order(graph: Graph, build: Callable[[TableName], T]) -> ScheduleResult[Future[T]]:
     """Build one table after the other, each after its dependencies.
 
     `build` raises an Exception for a table that it cannot build; what depends on that is left out, the rest goes on.
@@ -55,7 +55,7 @@ def run_in_parallel(
     submit: Callable[[TableName, list[F]], F],
     succeeded: Callable[[F], bool],
     workers: int = sys.maxsize,
-) -> Schedule[F]:
+) -> ScheduleResult[F]:
     """Hand each table to `submit` as soon as all its dependencies have succeeded and one of `workers` is free, the most
     urgent first, and wait for all that were handed on.
 
@@ -79,7 +79,7 @@ def run_in_parallel(
             submitted[table].add_done_callback(partial(_announce, finished, table))
             running += 1
         if not running:
-            return Schedule(submitted, _not_run(graph, submitted, succeeded))
+            return ScheduleResult(submitted, _not_run(graph, submitted, succeeded))
         table = finished.get()
         running -= 1
         if succeeded(submitted[table]):

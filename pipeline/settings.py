@@ -1,4 +1,4 @@
-"""Settings of a refresh, from the environment.
+"""RefreshSettings of a refresh, from the environment.
 
 Read with a plain dataclass: a settings library takes longer to import than a refresh of eight scripts takes to run.
 """
@@ -11,13 +11,15 @@ from pathlib import Path
 
 from warehouse import DEFAULT_URL
 
+TIB = 2**40
+
 
 class SettingError(Exception):
     """An environment variable that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class RefreshSettings:
     """Where the project is, which warehouse it fills, how many tables are built at once, and what BigQuery charges for
     a TiB that a query reads, in USD."""
 
@@ -27,15 +29,21 @@ class Settings:
     price_per_tib: float = 6.25
 
 
-def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSettings:
     """The settings: the working folder, WAREHOUSE_URL, REFRESH_WORKERS and REFRESH_PRICE_PER_TIB. Raises
     SettingError."""
-    return Settings(
+    return RefreshSettings(
         folder=Path(),
         warehouse_url=environment.get("WAREHOUSE_URL") or DEFAULT_URL,
         workers=_workers(environment.get("REFRESH_WORKERS") or "8"),
         price_per_tib=_price(environment.get("REFRESH_PRICE_PER_TIB") or "6.25"),
     )
+
+
+def cost(bytes_read: int, price_per_tib: float) -> float:
+    """The price of a query that reads so many bytes, in the currency of `price_per_tib`; without BigQuery's free tier
+    and its minimum of 10 MB a table: https://cloud.google.com/bigquery/pricing#on_demand_pricing"""
+    return bytes_read / TIB * price_per_tib
 
 
 def _workers(text: str) -> int:

@@ -1,7 +1,7 @@
 """Where SQL runs: one protocol, implemented by DuckDB and BigQuery, and `connect(url)`, which chooses between them.
 
 Knows nothing of Prefect, HTTP or res/. An engine is imported when its URL is connected to: BigQuery's client takes a
-second.
+second to import.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,13 +9,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import SplitResult, urlsplit
 
 from warehouse.errors import WarehouseError
 from warehouse.names import TableName
 from warehouse.sql.query import Query, Statement
 from warehouse.types import Column
+
+if TYPE_CHECKING:
+    from warehouse.sql.cache import SqlCache
 
 DEFAULT_URL = "duckdb:///.data/warehouse.duckdb"
 _PROJECT = "?project="
@@ -76,12 +79,23 @@ class Outcome(Enum):
     KEY_REUSED = "key reused"  # the same key with another fingerprint: nothing stored
 
 
-class Warehouse(Protocol):
-    """Where tables live and SQL runs. Safe to use from several threads; every method may raise WarehouseError."""
+class Planner(Protocol):
+    """Says what queries would do, without running them. Safe to use from several threads."""
 
     @property
     def plans_at_once(self) -> int:
-        """How many plans are best made at the same time, by as many threads."""
+        """How many threads should call `plan` at the same time."""
+
+    def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        """What the query would do. `stand_ins` are the columns of tables that do not exist yet, or that will have other
+        columns by then. Raises SqlError, with the place in the query's text."""
+
+
+class Warehouse(Planner, Protocol):
+    """Where tables live and SQL runs. Safe to use from several threads; every method may raise WarehouseError.
+
+    tests/engines/ runs one suite of these promises on each engine.
+    """
 
     def tables(self, dataset: str) -> list[TableName]:
         """The dataset's tables, sorted; none if the dataset does not exist."""
@@ -98,10 +112,12 @@ class Warehouse(Protocol):
     def create_datasets(self, datasets: Iterable[str]) -> None:
         """Create the datasets that do not exist yet."""
 
-    def refreshing(self, who: str, waits: Callable[[str], None]) -> AbstractContextManager[None]:
-        """Inside the block no other refresh of this warehouse is, on whatever machine; one that is under way is waited
-        for. `who` tells others whose this one is; `waits` is called with whose it is that is waited for. A refresh that
-        loses its right, since it was not heard of, gets a WarehouseError from `build`, and its work is cancelled."""
+    def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Hold the warehouse's lock for refreshes inside the block: one process has it, on whatever machine.
+
+        `holder` says to others whose refresh this is. If another one has the lock, `on_wait` is called once with that
+        one's holder ("" if unknown), and the call waits. On BigQuery a holder that could not renew its lease in time
+        loses the lock: `build` then raises WarehouseError, and its jobs are cancelled."""
 
     def run_script(self, statements: Sequence[Statement]) -> None:
         """Run statements (CREATE TABLE, INSERT, …) one after the other, in one transaction where the engine can."""
@@ -111,10 +127,6 @@ class Warehouse(Protocol):
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         """Store rows durably, one outcome per Append. Raises InvalidRow, and then nothing of this call is stored."""
-
-    def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
-        """What the query would do, without running it. `stand_ins` are the columns of tables that do not exist yet,
-        or will have other columns by then. Raises SqlError."""
 
     def __enter__(self) -> Self:
         """The warehouse itself, closed at the end of the `with` block."""
@@ -129,22 +141,30 @@ class Warehouse(Protocol):
         """Release what is held (connections, files). The object is not used again."""
 
 
-def connect(url: str) -> Warehouse:
+def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
     """The warehouse at `url`, `duckdb:///path/to/file` or `bigquery://PROJECT?location=…`; nothing is opened yet.
 
-    After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root. Raises
-    WarehouseError for a URL that names no warehouse.
+    After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root. `cache` keeps what
+    the engine finds out about SQL texts. Raises WarehouseError for a URL that names no warehouse.
     """
     scheme = _split(url).scheme
     if scheme == "duckdb":
         from warehouse.duckdb.engine import DuckDBWarehouse
 
-        return DuckDBWarehouse(_duckdb_path(url))
+        return DuckDBWarehouse(_duckdb_path(url), cache=cache)
     if scheme == "bigquery":
         from warehouse.bigquery import open_bigquery
 
         return open_bigquery(url)
     raise _wrong(url, "write duckdb:///path/to/file or bigquery://PROJECT?location=…")
+
+
+def offline_planner(cache: "SqlCache | None" = None) -> Planner:
+    """A planner that needs no warehouse: it knows the tables that it gets as stand-ins, and no others. Where only
+    BigQuery can run a query it raises UnsupportedSql."""
+    from warehouse.duckdb.offline import OfflinePlanner
+
+    return OfflinePlanner(cache)
 
 
 def _duckdb_path(url: str) -> Path:

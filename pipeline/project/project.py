@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +14,7 @@ from pipeline.project.problems import Problem, Refused, Severity, errors_in, sql
 from pipeline.project.scripts import RAW, Script, read_raw_names, read_scripts, script_tables
 from warehouse.errors import SqlError
 from warehouse.names import TableName
-from warehouse.sql.cache import memory
+from warehouse.sql.cache import SqlCache, open_cache
 from warehouse.sql.query import Read
 from warehouse.suggest import Suggestions
 
@@ -47,18 +46,19 @@ class Project:
         return Graph(_edges(self.scripts, self.entries))
 
 
-def remembered(folder: Path) -> AbstractContextManager[None]:
-    """Inside this block those scripts of the project in `folder` that have not changed are not read again."""
-    return memory.kept_in(folder / _NOTES)
+def sql_cache(folder: Path) -> SqlCache:
+    """The cache for the scripts of the project in `folder`."""
+    return open_cache(folder / _NOTES)
 
 
-def read_project(folder: Path, own: str = "") -> Project:
-    """Read `folder`/res and what it says of its dependencies. Raises Refused if there is no res/ at all.
+def read_project(folder: Path, own: str = "", cache: SqlCache | None = None) -> Project:
+    """Read the scripts under `folder`/res and the map. Raises Refused if there is no res/ at all.
 
-    `own` is the project of the scripts' own tables, as far as a setting names it.
+    `own` is the project of the scripts' own tables, if a setting names it. Scripts that the `cache` knows are not
+    parsed again.
     """
     res = res_folder(folder)
-    scripts, problems = read_scripts(res, own)
+    scripts, problems = read_scripts(res, own, cache)
     entries, map_problems = read_map(res / MAP)
     raw_tables = _raw_tables(folder, scripts.values(), entries)
     is_map_readable = bool(entries) or not map_problems

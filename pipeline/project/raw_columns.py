@@ -1,63 +1,51 @@
-"""The columns of the raw tables: as the scripts in db_init/ create them, or as the warehouse has them."""
+"""The columns of the raw tables, as the scripts in db_init/ create them."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from sqlglot import exp
 
-from pipeline.planning import Columns
 from pipeline.project.db_init import read_init_scripts
 from pipeline.project.problems import Problem, sql_problem
-from warehouse import Warehouse
-from warehouse.duckdb.stand_ins import EmptyTables
-from warehouse.errors import SqlError, TableNotFound
+from warehouse import Planner, offline_planner
+from warehouse.errors import SqlError
 from warehouse.names import TableName
+from warehouse.sql.cache import SqlCache
 from warehouse.sql.parser import place_of
 from warehouse.sql.query import Statement, parse_query
 from warehouse.sql.syntax_errors import too_deep
 from warehouse.sql.type_syntax import type_of
 from warehouse.types import Column
 
+Tables = dict[TableName, tuple[Column, ...]]
 
-def declared_columns(folder: Path, own: str = "") -> tuple[dict[TableName, Columns], list[Problem]]:
+
+def declared_columns(folder: Path, own: str = "", cache: SqlCache | None = None) -> tuple[Tables, list[Problem]]:
     """The columns of the tables that the scripts in `folder` create, without running any, and what is wrong with
-    those scripts. A table is left out if its columns cannot be told from the text. `own`: see `read_init_scripts`."""
+    those scripts. A table is left out if the text does not say its columns. `own`: see `read_init_scripts`."""
     scripts, problems = read_init_scripts(folder, own)
-    tables = EmptyTables()
-    found: dict[TableName, Columns] = {}
+    planner = offline_planner(cache)
+    found: Tables = {}
     for path, statements in scripts.items():
         for statement in statements:
             try:
-                _follow(statement, found, tables)
+                _follow(statement, found, planner)
             except SqlError as error:
                 problems.append(sql_problem(path, error))
     return found, problems
 
 
-def live_columns(warehouse: Warehouse, tables: Iterable[TableName]) -> dict[TableName, Columns]:
-    """The columns of those of `tables` that the warehouse has. Raises WarehouseError."""
-    found = {}
-    for table in sorted(tables):
-        try:
-            found[table] = warehouse.columns(table)
-        except TableNotFound:
-            continue
-    return found
-
-
-def _follow(statement: Statement, found: dict[TableName, Columns], tables: EmptyTables) -> None:
+def _follow(statement: Statement, found: Tables, planner: Planner) -> None:
     """Note what a statement does to the columns of its table. Raises SqlError."""
     target, tree = statement.target, statement.tree
     if target is None or isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
         return
+    columns = _created(statement, found, planner) if isinstance(tree, exp.Create) else None
     found.pop(target, None)
-    columns = _created(statement, tables) if isinstance(tree, exp.Create) else None
     if columns:
         found[target] = columns
-        tables.add(target, columns)
 
 
-def _created(statement: Statement, tables: EmptyTables) -> Columns | None:
+def _created(statement: Statement, known: Tables, planner: Planner) -> tuple[Column, ...] | None:
     """The columns of a CREATE TABLE: as listed with their types, or else those of its query."""
     tree = statement.tree
     listed = tree.this.expressions if isinstance(tree.this, exp.Schema) else []
@@ -66,7 +54,8 @@ def _created(statement: Statement, tables: EmptyTables) -> Columns | None:
         return tuple(_column(statement, definition) for definition in definitions)
     if isinstance(tree.expression, exp.Query):
         try:
-            return tables.columns_of(parse_query(tree.expression.sql("bigquery")).within(statement.own))
+            query = parse_query(tree.expression.sql("bigquery")).within(statement.own)
+            return planner.plan(query, known).columns
         except RecursionError as error:
             raise statement.located(too_deep()) from error
         except SqlError as error:  # its place is one in the query as it was written anew

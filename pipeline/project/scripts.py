@@ -9,6 +9,7 @@ from pipeline.project.own_project import own_project
 from pipeline.project.problems import Problem, Severity, sql_problem
 from warehouse.errors import SqlError
 from warehouse.names import TableName
+from warehouse.sql.cache import SqlCache
 from warehouse.sql.query import Query, parse_query
 
 RAW = "raw"
@@ -23,7 +24,9 @@ class Script:
     query: Query
 
 
-def read_scripts(res: Path, project: str = "") -> tuple[dict[TableName, Script], list[Problem]]:
+def read_scripts(
+    res: Path, project: str = "", cache: SqlCache | None = None
+) -> tuple[dict[TableName, Script], list[Problem]]:
     """All scripts under `res`, by table in order of the names, and what is wrong with their files.
 
     A folder is a dataset; raw/ and hidden files are left out. A file that is no `.sql` is nobody's script. `project`
@@ -41,7 +44,7 @@ def read_scripts(res: Path, project: str = "") -> tuple[dict[TableName, Script],
             problems.append(problem)
         else:
             try:
-                scripts[table] = Script(table, path, parse_query(read_text(path)))
+                scripts[table] = Script(table, path, parse_query(read_text(path), cache))
             except SqlError as error:
                 problems.append(sql_problem(path, error))
     if not project:

@@ -9,6 +9,9 @@ from commands.main import main
 from pipeline.check import check_project
 from pipeline.project.project import read_project
 from pipeline.project.raw_columns import declared_columns
+from pipeline.refresh import plan_refresh
+from pipeline.settings import RefreshSettings
+from pipeline.sources import declared_sources
 from tests.conftest import Write
 from warehouse import DEFAULT_URL, connect
 from warehouse.names import TableName
@@ -99,8 +102,8 @@ def test_all_faults_are_told_at_once_in_order_of_file_and_line(write: Write) -> 
             "res/tmp/d.sql": "SELECT 1 AS x, 2 AS x, 3\n",
         }
     )
-    columns, _ = declared_columns(Path("db_init"))
-    problems = check_project(read_project(Path()), columns).problems
+    project = read_project(Path())
+    problems = check_project(project, declared_sources(project)).problems
     places = [(problem.file.name, problem.place.line if problem.place else 0) for problem in problems]
     assert places == [
         ("dependencies.toml", 2),
@@ -207,17 +210,17 @@ def test_a_selection_is_checked_against_the_tables_that_it_does_not_build(
 
 
 def test_what_was_planned_is_translated_anew_if_a_table_has_changed_since(write: Write) -> None:
-    from pipeline.refresh import prepare_refresh
     from warehouse import BuildContext
     from warehouse.sql.parser import parse_script
 
     write({**GOOD, "res/tmp/a.sql": "SELECT id, price FROM `raw.orders` WHERE price = 2.5"})
     assert main(["init"]) == 0
     with connect(DEFAULT_URL) as warehouse:
-        prepared = prepare_refresh(Path(), [], warehouse)
+        plan = plan_refresh(RefreshSettings(Path()), [], warehouse)
+        warehouse.create_datasets(["tmp"])
         warehouse.run_script(parse_script("CREATE OR REPLACE TABLE raw.orders AS SELECT 1 AS id, 2.5 AS price"))
         table = TableName("tmp", "a")
-        warehouse.build(table, prepared.project.scripts[table].query, BuildContext("test"))
+        warehouse.build(table, plan.scripts[table].query, BuildContext("test"))
         assert warehouse.columns(table) == (
             Column("id", parse_type("INT64")),
             Column("price", parse_type("FLOAT64")),

@@ -7,8 +7,9 @@ import pytest
 
 import commands.plan
 from commands.main import main
-from commands.plan import RefreshPlan, human_bytes, human_dollars
+from commands.plan import human_bytes, human_dollars
 from pipeline.project.graph import Graph
+from pipeline.refresh import RefreshPlan
 from pipeline.settings import SettingError, read_settings
 from tests.commands.test_check import ERROR, GOOD
 from tests.conftest import Write
@@ -69,7 +70,7 @@ def test_bytes_and_cost_are_told_where_the_engine_has_them(
     folder = write(GOOD)
     main(["init"])
     capsys.readouterr()
-    monkeypatch.setattr(commands.plan, "connect", lambda _: Metered(folder / ".data" / "warehouse.duckdb"))
+    monkeypatch.setattr(commands.plan, "connect", lambda *_: Metered(folder / ".data" / "warehouse.duckdb"))
     monkeypatch.setenv("REFRESH_PRICE_PER_TIB", "5")
     assert main(["plan"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -99,8 +100,8 @@ def test_a_refresh_that_cannot_succeed_has_no_plan(write: Write, capsys: pytest.
 
 def test_the_sum_is_unknown_only_if_every_figure_is() -> None:
     graph = Graph({A: frozenset(), B: frozenset({A})})
-    assert RefreshPlan(graph, {A: QueryPlan(()), B: QueryPlan(())}, 6.25).bytes_processed is None
-    assert RefreshPlan(graph, {A: QueryPlan((), 0), B: QueryPlan((), 3)}, 6.25).bytes_processed == 3
+    assert RefreshPlan(graph, {}, {A: QueryPlan(()), B: QueryPlan(())}).bytes_processed is None
+    assert RefreshPlan(graph, {}, {A: QueryPlan((), 0), B: QueryPlan((), 3)}).bytes_processed == 3
 
 
 def test_figures_are_for_people() -> None:

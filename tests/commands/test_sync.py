@@ -15,8 +15,8 @@ from commands.main import main
 from pipeline.check import check_project
 from pipeline.project.problems import Problem, Refused
 from pipeline.project.project import read_project
-from pipeline.project.raw_columns import declared_columns
 from pipeline.project.sync import sync_map, write_map
+from pipeline.sources import declared_sources
 from tests.commands.random_projects import RAW_TABLES, RandomProject, projects
 from tests.conftest import Write
 
@@ -38,9 +38,8 @@ def synced(folder: Path) -> str:
 
 
 def problems_of(folder: Path) -> list[Problem]:
-    columns, problems = declared_columns(folder / "db_init")
-    assert not problems
-    return check_project(read_project(folder), columns).problems
+    project = read_project(folder)
+    return check_project(project, declared_sources(project)).problems
 
 
 def declared(text: str) -> dict[str, list[str]]:

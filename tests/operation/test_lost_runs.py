@@ -55,7 +55,7 @@ def states_of(installed: Installation, run: UUID) -> list[str]:
 @contextmanager
 def held(installed: Installation) -> Iterator[None]:
     """The warehouse is another refresh's, so that a run is under way and does nothing."""
-    with connect(f"duckdb:///{installed.folder}/.data/warehouse.duckdb").refreshing("the test", pytest.fail):
+    with connect(f"duckdb:///{installed.folder}/.data/warehouse.duckdb").refresh_lock("the test", pytest.fail):
         yield
 
 

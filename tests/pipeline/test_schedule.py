@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.project.graph import Graph
-from pipeline.schedule import Schedule, returned, run_in_order, run_in_parallel
+from pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from tests.pipeline.graphs import graphs, table
 from warehouse.names import TableName
 
@@ -33,12 +33,12 @@ class Recorder:
         return str(name)
 
 
-def over_threads(graph: Graph, build: Recorder, workers: int) -> Schedule[Future[str]]:
+def over_threads(graph: Graph, build: Recorder, workers: int) -> ScheduleResult[Future[str]]:
     with ThreadPoolExecutor(workers) as pool:
         return run_in_parallel(graph, lambda name, _: pool.submit(build, name), returned, workers)
 
 
-def check(graph: Graph, build: Recorder, schedule: Schedule[Future[str]]) -> None:
+def check(graph: Graph, build: Recorder, schedule: ScheduleResult[Future[str]]) -> None:
     """What is promised of every refresh."""
     for name, start in build.started.items():
         assert all(build.ended[dependency] <= start for dependency in graph.dependencies[name])
@@ -151,4 +151,4 @@ def test_an_interrupt_is_not_taken_for_a_failed_table() -> None:
 
 
 def test_an_empty_graph_is_done_at_once() -> None:
-    assert run_in_order(Graph({}), Recorder()) == Schedule()
+    assert run_in_order(Graph({}), Recorder()) == ScheduleResult()

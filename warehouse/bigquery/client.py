@@ -10,11 +10,11 @@ from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import bigquery
 from requests.adapters import HTTPAdapter
 
-from warehouse.bigquery.settings import Settings
+from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.errors import NotAllowed, WarehouseError
 
 
-def open_client(settings: Settings) -> bigquery.Client:
+def open_client(settings: BigQuerySettings) -> bigquery.Client:
     """A client for the settings' project. Raises NotAllowed if there are no credentials, WarehouseError if the named
     block cannot be read."""
     client = bigquery.Client(
@@ -28,7 +28,7 @@ def open_client(settings: Settings) -> bigquery.Client:
     return client
 
 
-def _credentials(settings: Settings) -> Any:
+def _credentials(settings: BigQuerySettings) -> Any:
     if settings.plain_http:
         return AnonymousCredentials()
     if settings.credentials is not None:

@@ -22,9 +22,8 @@ from warehouse.bigquery.keys import Keys
 from warehouse.bigquery.lease import LABEL, TABLE, Lease
 from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
 from warehouse.bigquery.schema import column_of, quoted, read_as_text
-from warehouse.bigquery.settings import Settings, Waits
+from warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
-from warehouse.exclusive import holder
 from warehouse.names import OWN_DATASET, TableName
 from warehouse.sql.query import Query, Statement
 from warehouse.types import Column
@@ -47,7 +46,7 @@ class BigQueryWarehouse:
 
     plans_at_once = 16  # a plan is a request that mostly waits
 
-    def __init__(self, settings: Settings, waits: Waits | None = None) -> None:
+    def __init__(self, settings: BigQuerySettings, waits: Waits | None = None) -> None:
         self._settings, self._waits = settings, waits or Waits()
         self._opened: Jobs | None = None
         self._lease: Lease | None = None
@@ -91,11 +90,11 @@ class BigQueryWarehouse:
             self._create_dataset(OWN_DATASET)
 
     @contextmanager
-    def refreshing(self, who: str, waits: Callable[[str], None]) -> Iterator[None]:
+    def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> Iterator[None]:
         table = self._reference(OWN_DATASET).table(TABLE)
         self._lease = Lease(self._jobs, self._waits, table, self._make_lease)
         try:
-            with self._lease.held(holder(who), waits):
+            with self._lease.held(holder, on_wait):
                 yield
         finally:
             self._lease = None

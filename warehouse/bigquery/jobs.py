@@ -26,7 +26,7 @@ from warehouse.bigquery.errors import (
     refused,
     translated,
 )
-from warehouse.bigquery.settings import Settings, Waits
+from warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse.errors import Cancelled, OutcomeUnknown, Transient, WarehouseError
 
 _TRIES = 3  # jobs of one call; each one that failed for a passing reason is followed by another
@@ -36,7 +36,7 @@ _IDS = 100  # ids that one call looks at; those of failed jobs of earlier calls 
 class Jobs:
     """The query jobs that one process has started."""
 
-    def __init__(self, client: bigquery.Client, settings: Settings, waits: Waits) -> None:
+    def __init__(self, client: bigquery.Client, settings: BigQuerySettings, waits: Waits) -> None:
         self.client, self._settings, self._waits = client, settings, waits
         self._cancelled = threading.Event()
         self._under_way: set[str] = set()

@@ -43,12 +43,11 @@ class Lease:
         self._lock = threading.Lock()
 
     @contextmanager
-    def held(self, holder: str, waits: Callable[[str], None]) -> Iterator[None]:
-        """Inside this block the lease is ours; `waits` is called with who has it, before a wait for another. Raises
-        WarehouseError."""
+    def held(self, holder: str, on_wait: Callable[[str], None]) -> Iterator[None]:
+        """Hold the lease inside the block; see `Warehouse.refresh_lock`. Raises WarehouseError."""
         self._holder = holder
         with google_errors():
-            last = self._take(waits)
+            last = self._take(on_wait)
         over = threading.Event()
         thread = threading.Thread(target=self._keep, args=[over], name="lease", daemon=True)
         thread.start()
@@ -70,7 +69,7 @@ class Lease:
         if self._lost:
             raise WarehouseError(self._lost)
 
-    def _take(self, waits: Callable[[str], None]) -> "_Written":
+    def _take(self, on_wait: Callable[[str], None]) -> "_Written":
         """Get the lease; answers who had it until then."""
         seen, since, told = "", 0.0, False
         while True:
@@ -82,7 +81,7 @@ class Lease:
             if (not last.token or _now() - since > self._waits.lease) and self._write():
                 return last
             if last.token and not told:
-                waits(last.holder)
+                on_wait(last.holder)
                 told = True
             self._pause()
 
@@ -95,7 +94,7 @@ class Lease:
         with self._lock:
             if self._lost or self._write():
                 return
-            other = _written(self._table.description).holder or "it says not whose"
+            other = _written(self._table.description).holder or "it does not say whose"
             self._lost = f"another refresh has taken over ({other}), since this one was not heard of for too long"
         self._jobs.cancel()
 

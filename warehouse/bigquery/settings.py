@@ -17,7 +17,7 @@ _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BigQuerySettings:
     """Where and how jobs run.
 
     `location` is BigQuery's name of a region or multi-region, `credentials` the name of a GcpCredentials block (None:
@@ -57,7 +57,7 @@ class Waits:
     lease: float = 60.0
 
 
-def parse_url(url: str) -> Settings:
+def parse_url(url: str) -> BigQuerySettings:
     """Read a `bigquery://` URL. Raises WarehouseError that names what is wrong and what to write instead."""
     parts = urlsplit(url)
     if not _PROJECT.fullmatch(parts.netloc) or parts.path.strip("/") or parts.fragment:
@@ -68,7 +68,7 @@ def parse_url(url: str) -> Settings:
     priority = values.get("priority", PRIORITIES[0]).upper()
     if priority not in PRIORITIES:
         raise WarehouseError(f"priority={values['priority']}: write one of {', '.join(PRIORITIES)}")
-    return Settings(
+    return BigQuerySettings(
         project=parts.netloc,
         location=values.get("location", DEFAULT_LOCATION),
         credentials=values.get("credentials"),

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -14,12 +14,13 @@ from warehouse.duckdb.append import append_rows
 from warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
 from warehouse.duckdb.faults import faults_of, reason
 from warehouse.duckdb.file import DuckDBFile
-from warehouse.duckdb.refreshing import alone_with
+from warehouse.duckdb.refresh_lock import refresh_lock
 from warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql
-from warehouse.duckdb.translations import translations
+from warehouse.duckdb.translations import Translations
 from warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse.names import OWN_DATASET, TableName
 from warehouse.patience import deadline
+from warehouse.sql.cache import SqlCache
 from warehouse.sql.query import Query, Statement
 from warehouse.types import Column
 
@@ -30,13 +31,14 @@ _TAKEN = frozenset({"information_schema", "pg_catalog", OWN_DATASET})
 class DuckDBWarehouse:
     """A DuckDB file as a warehouse. Implements `warehouse.Warehouse`.
 
-    `patience` is how many seconds a file that another process holds is waited for.
+    `patience` is how many seconds to wait for a file that another process holds; `cache` keeps translations.
     """
 
     plans_at_once = 1  # a plan is made in Python
 
-    def __init__(self, path: Path, patience: float = 30.0) -> None:
+    def __init__(self, path: Path, patience: float = 30.0, cache: SqlCache | None = None) -> None:
         self._path, self._file = path, DuckDBFile(path, self._prepare, patience)
+        self._translations = Translations(cache)
         self._known: dict[TableName, tuple[Column, ...]] = {}
         self._declared: Declared = {}
 
@@ -71,10 +73,8 @@ class DuckDBWarehouse:
             for dataset in datasets:
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(dataset)}")
 
-    @contextmanager
-    def refreshing(self, who: str, waits: Callable[[str], None]) -> Iterator[None]:
-        with alone_with(self._path, who, waits):
-            yield
+    def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
+        return refresh_lock(self._path, holder, on_wait)
 
     def run_script(self, statements: Sequence[Statement]) -> None:
         def run(cursor: duckdb.DuckDBPyConnection) -> Declared:
@@ -88,7 +88,7 @@ class DuckDBWarehouse:
 
     def build(self, table: TableName, query: Query, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
         def replace(cursor: duckdb.DuckDBPyConnection) -> int:
-            translation = translations.of(query, lambda read: self._known_columns(cursor, read))
+            translation = self._translations.of(query, lambda read: self._known_columns(cursor, read))
             [(rows,)] = cursor.execute(
                 f"CREATE OR REPLACE TABLE {table_sql(table)} AS {translation.stored_sql()}"
             ).fetchall()
@@ -109,7 +109,7 @@ class DuckDBWarehouse:
             found = stand_ins[read] if read in stand_ins else self._known.get(read)
             return found if found is not None else self._asked_columns(read)
 
-        return QueryPlan(translations.of(query, columns).columns)
+        return QueryPlan(self._translations.of(query, columns).columns)
 
     def _asked_columns(self, table: TableName) -> tuple[Column, ...]:
         with self._cursor() as cursor:

@@ -8,7 +8,7 @@ from typing import Any
 from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
-from warehouse.sql.cache import memory
+from warehouse.sql.cache import SqlCache
 from warehouse.sql.query import Query
 from warehouse.types import Column, has_values, parse_type
 
@@ -37,24 +37,23 @@ class Translation:
 
 
 class Translations:
-    """The last translation of each text, used again as long as the tables that it reads have the same columns."""
+    """The last translation of each text, used again as long as the tables that it reads have the same columns. The
+    `cache` keeps them for the next process."""
 
-    def __init__(self) -> None:
+    def __init__(self, cache: SqlCache | None = None) -> None:
+        self._cache = cache
         self._kept: dict[str, Translation] = {}
 
     def of(self, query: Query, columns: Columns) -> Translation:
         """The query's translation for tables with these `columns`. Raises SqlError, and what `columns` raises."""
         key = _key(query)
-        kept = self._kept.get(key) or recalled(key)
+        kept = self._kept.get(key) or (recall(self._cache, key) if self._cache else None)
         if kept is None or not _is_made_for(kept, columns):
             kept = _translate(query, columns)
-            note(key, kept)
+            if self._cache:
+                note(self._cache, key, kept)
         self._kept[key] = kept
         return kept
-
-
-translations = Translations()
-"""Those of this process."""
 
 
 def _key(query: Query) -> str:
@@ -92,17 +91,17 @@ def _translate(query: Query, columns: Columns) -> Translation:
     return Translation(sql, tuple(Column(column.name, column.type) for column in relation.columns), read)
 
 
-def note(key: str, made: Translation) -> None:
-    """Have the next process know the translation, unless it cannot be stored or its types cannot be read again."""
+def note(cache: SqlCache, key: str, made: Translation) -> None:
+    """Note the translation, unless its result cannot be stored or its types cannot be read again."""
     columns = [*made.columns, *(column for columns in made.read.values() for column in columns)]
     if isinstance(made.sql, str) and all(has_values(column.type) for column in columns):
         read = [[table.dataset, table.name, _as_json(columns)] for table, columns in made.read.items()]
-        memory.note("duckdb", key, {"sql": made.sql, "columns": _as_json(made.columns), "read": read})
+        cache.note("duckdb", key, {"sql": made.sql, "columns": _as_json(made.columns), "read": read})
 
 
-def recalled(key: str) -> Translation | None:
-    """The translation that was noted, maybe by an earlier process."""
-    noted = memory.recall("duckdb", key)
+def recall(cache: SqlCache, key: str) -> Translation | None:
+    """The translation that `note` has noted, maybe in an earlier process."""
+    noted = cache.recall("duckdb", key)
     if noted is None:
         return None
     read = {TableName(dataset, name): _from_json(columns) for dataset, name, columns in noted["read"]}

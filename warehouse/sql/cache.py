@@ -1,24 +1,23 @@
-"""What earlier processes have found out about SQL texts, so that a text that has not changed is not read again.
+"""Notes about SQL texts, kept from one process to the next, so that a text that has not changed is not read again.
 
-Reading a thousand scripts takes longer than building their small tables. Notes are made by text, and forgotten when
-the code that made them changes: a note says what reading the text would say.
+Reading a thousand scripts takes longer than building their small tables. A note is kept by its text, and forgotten when
+the code that makes notes changes.
 """
 
 import fcntl
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 _LIBRARIES = ("duckdb-", "sqlglot-", "sqlglotc-")
 
 
 class _Notes:
-    """Notes by key, and which of them were asked for or are new."""
+    """Notes by key; remembers which of them were used or are new."""
 
     def __init__(self, found: dict[str, Any]) -> None:
         self._found = found
@@ -35,38 +34,34 @@ class _Notes:
         self.is_changed = True
 
     def worth_keeping(self) -> dict[str, Any]:
-        """All, or without those that nobody has asked for, once these are more than half."""
+        """All notes, or only the used ones when more than half are unused."""
         used = {key: self._found[key] for key in list(self._used) if key in self._found}
         return used if len(self._found) > 2 * len(used) else self._found
 
 
-class Memory:
-    """Notes, as JSON values, by their kind and the text that they are about. Knows nothing outside of `kept_in`.
+class SqlCache:
+    """Notes about SQL texts, as JSON values, by their kind and the text. They are known inside the `with` block, and
+    kept in the file at `path` from one process to the next.
 
-    `made_by` tells the code that makes them from any other.
+    Safe to use from several threads. I/O errors are ignored: the notes are made again. `made_by` names the code that
+    makes the notes; those of other code are forgotten.
     """
 
-    def __init__(self, made_by: str) -> None:
-        self._made_by = made_by
+    def __init__(self, path: Path, made_by: str) -> None:
+        self._path, self._made_by = path, made_by
         self._notes: _Notes | None = None
 
-    @contextmanager
-    def kept_in(self, path: Path) -> Iterator[None]:
-        """Know inside this block what is noted in the file at `path`, and write it there at the end.
+    def __enter__(self) -> Self:
+        self._notes = _Notes(_read(self._path, self._made_by))
+        return self
 
-        A file that cannot be read or written is done without. One block at a time: of two in two threads one may
-        know less.
-        """
-        self._notes = notes = _Notes(_read(path, self._made_by))
-        try:
-            yield
-        finally:
-            self._notes = None
-            if notes.is_changed:
-                _write(path, self._made_by, notes.worth_keeping())
+    def __exit__(self, *error: object) -> None:
+        notes, self._notes = self._notes, None
+        if notes is not None and notes.is_changed:
+            _write(self._path, self._made_by, notes.worth_keeping())
 
     def recall(self, kind: str, text: str) -> Any:
-        """What was noted; None if nothing was."""
+        """The note about the text; None if there is none, and outside of the block."""
         notes = self._notes
         return notes.get(_key(kind, text)) if notes is not None else None
 
@@ -77,8 +72,13 @@ class Memory:
             notes.set(_key(kind, text), value)
 
 
+def open_cache(path: Path) -> SqlCache:
+    """The cache in the file at `path`, for notes of the code in warehouse/ as it is now."""
+    return SqlCache(path, code_in(Path(__file__).parents[1]))
+
+
 def code_in(folder: Path) -> str:
-    """What changes when the code in `folder` or one of the libraries that read SQL does."""
+    """A hash of the code in `folder` and of the versions of the libraries that read SQL."""
     files = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*.py"))
     return sha256(repr((files, _versions())).encode()).hexdigest()
 
@@ -90,10 +90,6 @@ def _versions() -> list[str]:
         return []
     packages = Path(found.origin).parent.parent
     return sorted(path.name for path in packages.glob("*.dist-info") if path.name.startswith(_LIBRARIES))
-
-
-memory = Memory(code_in(Path(__file__).parent))
-"""That of this process. The code is looked at as early as that: its files may change while the process runs."""
 
 
 def _key(kind: str, text: str) -> str:

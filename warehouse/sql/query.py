@@ -5,15 +5,16 @@ that nobody has read yet.
 """
 
 from dataclasses import astuple, dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from warehouse.errors import Place, SqlError
 from warehouse.names import TableName
-from warehouse.sql.cache import memory
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+    from warehouse.sql.cache import SqlCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +95,14 @@ class Statement:
         return type(error)(error.reason, hint=error.hint, place=place)
 
 
-@lru_cache(maxsize=20_000)
-def parse_query(text: str) -> Query:
-    """Read a script that must be one query. Raises SqlError.
-
-    What was read is kept: a refresh through Prefect reads the scripts before it asks for a run, and in the run.
-    """
-    noted = memory.recall("names", text)
+def parse_query(text: str, cache: "SqlCache | None" = None) -> Query:
+    """Read a script that must be one query; a text that the `cache` knows is not parsed again. Raises SqlError."""
+    noted = cache.recall("names", text) if cache else None
     if noted is not None:
         return Query(text, tuple(Read(TableName(*name), Place(*place), project) for name, place, project in noted))
     from warehouse.sql.parser import names_in
 
     names = names_in(text)
-    memory.note("names", text, [[astuple(read.table), astuple(read.place), read.project] for read in names])
+    if cache:
+        cache.note("names", text, [[astuple(read.table), astuple(read.place), read.project] for read in names])
     return Query(text, names)

@@ -18,7 +18,7 @@ from warehouse import Append, Outcome
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.append import REQUEST_BYTES
 from warehouse.bigquery.rows import check_row
-from warehouse.bigquery.settings import Settings
+from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.bigquery.written import Written
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.errors import InvalidRow, OutcomeUnknown, TableNotFound, Transient
@@ -58,7 +58,7 @@ ROWS: list[dict[str, Any]] = [
 
 @pytest.fixture
 def warehouse(proxy: Proxy, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
         opened.create_datasets(["raw"])
         opened.run_script(parse_script(CREATE))
         proxy.recorded.clear()
@@ -143,7 +143,7 @@ def test_many_requests_at_once_with_one_key_store_one_row(
 ) -> None:
     append = Append([{"id": 1}], key="k", fingerprint="a")
     with (
-        BigQueryWarehouse(Settings(bigquery_project, endpoint=bigquery_endpoint), QUICK) as other,
+        BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=bigquery_endpoint), QUICK) as other,
         ThreadPoolExecutor(6) as pool,
     ):
         outcomes = Counter(pool.map(lambda i: (warehouse, other)[i % 2].append(ALL, [append])[0], range(12)))
@@ -210,7 +210,9 @@ def test_more_than_a_request_holds_is_refused_and_smaller_appends_are_sent_in_se
 def test_rows_with_a_key_and_without_are_stored_together_or_not_at_all(
     warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
 ) -> None:
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), replace(QUICK, total=0.2)) as unlucky:
+    with BigQueryWarehouse(
+        BigQuerySettings(bigquery_project, endpoint=proxy.url), replace(QUICK, total=0.2)
+    ) as unlucky:
         unlucky.append(ALL, [Append([{"id": 0}], key="before")])
         proxy.decide = lambda method, _path: Fault.LIMITED if method == "POST" else None
         with pytest.raises(Transient):
@@ -223,7 +225,9 @@ def test_when_a_part_is_stored_the_rest_is_not_called_safe_to_send_again(
     warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
 ) -> None:
     long = "x" * (REQUEST_BYTES // 2 - 10_000)
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), replace(QUICK, total=0.2)) as unlucky:
+    with BigQueryWarehouse(
+        BigQuerySettings(bigquery_project, endpoint=proxy.url), replace(QUICK, total=0.2)
+    ) as unlucky:
         proxy.decide = lambda method, _path: Fault.LIMITED if method == "POST" and inserts(proxy) else None
         with pytest.raises(OutcomeUnknown, match="a part of the rows was stored"):
             unlucky.append(ALL, [Append([{"id": number, "s": long}]) for number in range(3)])

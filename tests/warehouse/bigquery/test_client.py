@@ -12,7 +12,7 @@ from tests.emulator.fixtures import QUICK
 from warehouse import connect
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.client import open_client
-from warehouse.bigquery.settings import Settings
+from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.errors import NotAllowed, WarehouseError
 
 # An account of nobody: a key made for this test.
@@ -38,7 +38,7 @@ def account() -> dict[str, str]:
     return {**ACCOUNT, "private_key": pem}
 
 
-def credentials_of(settings: Settings) -> Any:
+def credentials_of(settings: BigQuerySettings) -> Any:
     client = open_client(settings)
     try:
         return client._credentials
@@ -62,7 +62,7 @@ def test_nothing_is_opened_before_the_first_call(monkeypatch: pytest.MonkeyPatch
 
 def test_plain_http_never_gets_real_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
-    settings = Settings("my-project", endpoint="http://127.0.0.1:9050")
+    settings = BigQuerySettings("my-project", endpoint="http://127.0.0.1:9050")
     assert isinstance(credentials_of(settings), AnonymousCredentials)
 
 
@@ -71,14 +71,14 @@ def test_a_block_gives_its_credentials(account: dict[str, str]) -> None:
     from prefect_gcp.credentials import GcpCredentials
 
     GcpCredentials(service_account_info=account).save("warehouse-tests", overwrite=True, _sync=True)
-    found = credentials_of(Settings("my-project", credentials="warehouse-tests"))
+    found = credentials_of(BigQuerySettings("my-project", credentials="warehouse-tests"))
     assert found.service_account_email == ACCOUNT["client_email"]
 
 
 @pytest.mark.usefixtures("prefect_api")
 def test_a_block_that_does_not_exist_is_named() -> None:
     with (
-        BigQueryWarehouse(Settings("my-project", credentials="no-such-block"), QUICK) as warehouse,
+        BigQueryWarehouse(BigQuerySettings("my-project", credentials="no-such-block"), QUICK) as warehouse,
         pytest.raises(WarehouseError, match="gcp-credentials/no-such-block cannot be used"),
     ):
         warehouse.tables("raw")
@@ -91,4 +91,4 @@ def test_a_key_file_is_used_when_the_environment_names_it(
 
     (tmp_path / "key.json").write_text(json.dumps(account))
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "key.json"))
-    assert credentials_of(Settings("my-project")).service_account_email == ACCOUNT["client_email"]
+    assert credentials_of(BigQuerySettings("my-project")).service_account_email == ACCOUNT["client_email"]

@@ -11,7 +11,7 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy
 from warehouse import Append, BuildContext
 from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import Settings, Waits
+from warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse.errors import (
     Cancelled,
     OutcomeUnknown,
@@ -33,7 +33,7 @@ SCRIPT = parse_script("CREATE OR REPLACE TABLE raw.numbers (n INT64) AS SELECT 1
 
 @pytest.fixture
 def warehouse(bigquery_endpoint: str, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=bigquery_endpoint), QUICK) as opened:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=bigquery_endpoint), QUICK) as opened:
         opened.create_datasets(["raw", "tmp"])
         opened.run_script(SCRIPT)
         yield opened
@@ -43,7 +43,7 @@ def warehouse(bigquery_endpoint: str, bigquery_project: str) -> Iterator[BigQuer
 def watched(warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
     """Another process's warehouse with the same tables, whose requests go through the proxy."""
     assert warehouse.tables("raw")
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
         yield opened
 
 
@@ -83,7 +83,9 @@ def test_a_dataset_in_another_location_is_refused(
 ) -> None:
     assert warehouse.tables("raw")
     with (
-        BigQueryWarehouse(Settings(bigquery_project, location="EU", endpoint=bigquery_endpoint), QUICK) as elsewhere,
+        BigQueryWarehouse(
+            BigQuerySettings(bigquery_project, location="EU", endpoint=bigquery_endpoint), QUICK
+        ) as elsewhere,
         pytest.raises(WarehouseError, match="the dataset raw is in US and WAREHOUSE_URL says location=EU"),
     ):
         elsewhere.create_datasets(["new", "raw"])
@@ -112,7 +114,7 @@ def test_a_failed_build_leaves_the_old_table(warehouse: BigQueryWarehouse) -> No
 def test_a_build_over_the_cap_is_refused(
     bigquery_endpoint: str, bigquery_project: str, warehouse: BigQueryWarehouse
 ) -> None:
-    settings = Settings(bigquery_project, endpoint=bigquery_endpoint, maximum_bytes_billed=1000)
+    settings = BigQuerySettings(bigquery_project, endpoint=bigquery_endpoint, maximum_bytes_billed=1000)
     with BigQueryWarehouse(settings, QUICK) as poor, pytest.raises(OverBudget, match="would bill 10,485,760 bytes"):
         poor.build(OUT, parse_query("SELECT n FROM raw.numbers"), BuildContext("one"))
     assert warehouse.tables("tmp") == []
@@ -172,7 +174,7 @@ def test_an_outage_is_bounded_and_says_whether_the_job_may_run(
     warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
 ) -> None:
     waits = Waits(first=0.01, longest=0.05, total=0.3, request=5, poll=0.01, poll_longest=0.01, cancel=0.3)
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
         proxy.decide = lambda _method, path: Fault.CUT_BEFORE if "/jobs" in path else None
         with pytest.raises(OutcomeUnknown, match="broke while it was sent the job refresh-one-tmp-out-"):
             unlucky.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("one"))
@@ -188,7 +190,7 @@ def test_an_answer_that_was_lost_for_good_is_found_by_the_next_attempt(
     warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
 ) -> None:
     query, waits = parse_query("SELECT GENERATE_UUID() AS id"), Waits(0.01, 0.05, 0.3, 5, 0.01, 0.01, 0.3)
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
         proxy.decide = lambda _method, path: Fault.CUT_AFTER if "/jobs" in path else None
         with pytest.raises(OutcomeUnknown):
             unlucky.build(OUT, query, BuildContext("one"))
@@ -202,7 +204,7 @@ def test_an_answer_that_never_comes_is_not_taken_for_a_failure(
     warehouse: BigQueryWarehouse, proxy: Proxy, bigquery_project: str
 ) -> None:
     waits = Waits(0.01, 0.05, 0.3, 5, 0.01, 0.01, 0.3)
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
         proxy.decide = lambda _method, path: Fault.AWAY if "/jobs/" in path else None
         with pytest.raises(OutcomeUnknown, match="was under way"):
             unlucky.append(NUMBERS, [Append([{"n": 3}])])

@@ -16,7 +16,7 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy, by_seed
 from warehouse import Append, BuildContext, Built, Outcome
 from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import Settings
+from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.names import TableName
 from warehouse.sql.parser import parse_script
 from warehouse.sql.query import parse_query
@@ -65,7 +65,7 @@ def store(warehouse: BigQueryWarehouse, seed: int) -> list[Outcome]:
 def test_nothing_is_built_or_stored_twice_whatever_the_network_does(
     proxy: Proxy, bigquery_endpoint: str, bigquery_project: str, first: int
 ) -> None:
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=bigquery_endpoint), QUICK) as quiet:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=bigquery_endpoint), QUICK) as quiet:
         quiet.create_datasets(["raw", "tmp"])
         quiet.run_script(
             parse_script(
@@ -76,11 +76,11 @@ def test_nothing_is_built_or_stored_twice_whatever_the_network_does(
         seeds = range(first, first + RUNS_OF_A_TEST)
         for seed in seeds:
             proxy.decide = by_seed(seed)
-            with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), QUICK) as warehouse:
+            with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), QUICK) as warehouse:
                 assert [built.rows for built in refresh(warehouse, seed)] == [3, 3, 6]
                 assert store(warehouse, seed) == [Outcome.STORED, Outcome.STORED]
             if seed % 3 == 0:  # as if that process had died before it told anybody, and the run were retried
-                with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), QUICK) as another:
+                with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), QUICK) as another:
                     assert [built.rows for built in refresh(another, seed, attempt=2)] == [3, 3, 6]
         posts = Counter((row[0], row[1]) for row in quiet.first_rows(POSTS, 1000))
     jobs = carried_out(bigquery_endpoint, bigquery_project)

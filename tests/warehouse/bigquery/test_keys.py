@@ -17,7 +17,7 @@ from warehouse import Append, Outcome
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.keys import bucket
 from warehouse.bigquery.names import keys_table
-from warehouse.bigquery.settings import Settings
+from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.errors import NotAllowed, Transient
 from warehouse.names import OWN_DATASET, TableName
 from warehouse.sql.parser import parse_script
@@ -28,7 +28,7 @@ KEYS = f"{OWN_DATASET}.{keys_table(POSTS)}"
 
 @pytest.fixture
 def warehouse(proxy: Proxy, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
         opened.create_datasets(["raw"])
         opened.run_script(parse_script("CREATE TABLE raw.posts (id INT64)"))
         proxy.recorded.clear()
@@ -85,7 +85,9 @@ def test_processes_that_store_the_same_keys_at_once_store_each_once(
     batches = [range(20), range(5, 25), range(10, 30)]
     with ExitStack() as stack, ThreadPoolExecutor(len(batches)) as pool:
         others = [
-            stack.enter_context(BigQueryWarehouse(Settings(bigquery_project, endpoint=bigquery_endpoint), QUICK))
+            stack.enter_context(
+                BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=bigquery_endpoint), QUICK)
+            )
             for _ in batches
         ]
         outcomes = pool.map(lambda other, batch: other.append(POSTS, list(map(keyed, batch))), others, batches)
@@ -109,7 +111,7 @@ def test_a_key_is_forgotten_after_thirty_days(
     for days, number in ((31, 1), (29, 2)):
         past = f"TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {24 * days} HOUR)"
         warehouse.run_script(parse_script(f"UPDATE {KEYS} SET stored_at = {past} WHERE key = 'key-{number}'"))
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), QUICK) as later:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), QUICK) as later:
         assert later.append(POSTS, [keyed(1), keyed(2)]) == [Outcome.STORED, Outcome.REPLAYED]
 
 

@@ -18,7 +18,7 @@ from tests.processes import Child, child
 from tests.warehouse.bigquery.test_stopping import jobs
 from warehouse import BuildContext
 from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import Settings
+from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.errors import WarehouseError
 from warehouse.names import TableName
 from warehouse.sql.query import parse_query
@@ -41,7 +41,7 @@ def say(*words): print(*words, flush=True)
 url, who, term = sys.argv[1:]
 with BigQueryWarehouse(parse_url(url), replace(QUICK, lease=float(term))) as warehouse:
     warehouse.create_datasets(["tmp"])
-    with warehouse.refreshing(who, lambda holder: say("waits for", holder)):
+    with warehouse.refresh_lock(who, lambda holder: say("waits for", holder)):
         say(os.getpid())
         for line in iter(sys.stdin.readline, "\\n"):
             try:
@@ -58,7 +58,9 @@ def refresh(url: str, who: str, term: float = TERM) -> AbstractContextManager[Ch
 
 @pytest.fixture
 def warehouse(bigquery_endpoint: str, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=bigquery_endpoint), replace(QUICK, lease=TERM)) as it:
+    with BigQueryWarehouse(
+        BigQuerySettings(bigquery_project, endpoint=bigquery_endpoint), replace(QUICK, lease=TERM)
+    ) as it:
         it.create_datasets(["tmp"])
         yield it
 
@@ -67,7 +69,7 @@ def test_a_second_refresh_says_for_whom_it_waits_and_begins_when_the_first_has_e
     with refresh(bigquery_url, "first", 60.0) as first:
         pid = first.hear()
         with refresh(bigquery_url, "second", 60.0) as second:
-            assert second.hear().startswith("waits for first on ")
+            assert second.hear().startswith("waits for first")
             first.tell("SELECT 1 AS n")
             assert first.hear() == "1"
             first.tell()
@@ -75,8 +77,8 @@ def test_a_second_refresh_says_for_whom_it_waits_and_begins_when_the_first_has_e
 
 
 def test_a_lease_that_is_kept_outlasts_its_term(bigquery_url: str, warehouse: BigQueryWarehouse) -> None:
-    with warehouse.refreshing("first", pytest.fail), refresh(bigquery_url, "second", TERM) as second:
-        assert second.hear().startswith("waits for first on ")
+    with warehouse.refresh_lock("first", pytest.fail), refresh(bigquery_url, "second", TERM) as second:
+        assert second.hear().startswith("waits for first")
         listener = threading.Thread(target=second.hear, daemon=True)
         listener.start()
         listener.join(2 * TERM)
@@ -94,7 +96,7 @@ def test_the_refresh_of_a_process_that_died_is_taken_over_and_its_jobs_are_ended
             pass
         first.kill()
         waited: list[str] = []
-        with warehouse.refreshing("second", waited.append):
+        with warehouse.refresh_lock("second", waited.append):
             [job] = jobs(bigquery_endpoint, bigquery_project)
             assert job["status"]["errorResult"]["reason"] == "stopped"
         assert len(waited) == 1
@@ -103,16 +105,16 @@ def test_the_refresh_of_a_process_that_died_is_taken_over_and_its_jobs_are_ended
 def test_jobs_that_could_not_be_ended_are_ended_by_the_next_refresh(
     proxy: Proxy, bigquery_endpoint: str, bigquery_project: str, warehouse: BigQueryWarehouse
 ) -> None:
-    with warehouse.refreshing("first", pytest.fail):
+    with warehouse.refresh_lock("first", pytest.fail):
         pass
     _leave_behind(bigquery_endpoint, bigquery_project)
-    settings, waits = Settings(bigquery_project, endpoint=proxy.url), replace(QUICK, lease=0.3)
+    settings, waits = BigQuerySettings(bigquery_project, endpoint=proxy.url), replace(QUICK, lease=0.3)
     with BigQueryWarehouse(settings, waits) as second, BigQueryWarehouse(settings, waits) as third:
         proxy.decide = lambda method, path: Refusal(400, "invalid") if _lists_jobs(method, path) else None
-        with pytest.raises(WarehouseError, match="the tests asked"), second.refreshing("second", lambda _: None):
+        with pytest.raises(WarehouseError, match="the tests asked"), second.refresh_lock("second", lambda _: None):
             pytest.fail("it has begun beside a job of another")
         proxy.decide = lambda _method, _path: None
-        with third.refreshing("third", lambda _: None):
+        with third.refresh_lock("third", lambda _: None):
             [job] = jobs(bigquery_endpoint, bigquery_project)
             assert job["status"]["errorResult"]["reason"] == "stopped"
 
@@ -127,7 +129,7 @@ def test_a_refresh_that_slept_while_another_took_over_publishes_nothing(
     with refresh(bigquery_url, "sleeper") as sleeper:
         pid = int(sleeper.hear())
         os.kill(pid, signal.SIGSTOP)
-        with warehouse.refreshing("second", lambda _: None):
+        with warehouse.refresh_lock("second", lambda _: None):
             os.kill(pid, signal.SIGCONT)
             warehouse.build(OUT, parse_query("SELECT 2 AS n"), BuildContext("second"))
             sleeper.tell("SELECT 1 AS n")
@@ -149,7 +151,7 @@ def test_a_lease_that_is_lost_ends_the_jobs_under_way(
     bigquery_endpoint: str, bigquery_project: str, warehouse: BigQueryWarehouse
 ) -> None:
     held = parse_query("SELECT 1 AS n /* emulator: hold */")
-    with ThreadPoolExecutor(1) as pool, warehouse.refreshing("first", pytest.fail):
+    with ThreadPoolExecutor(1) as pool, warehouse.refresh_lock("first", pytest.fail):
         built = pool.submit(warehouse.build, OUT, held, BuildContext("first"))
         while not jobs(bigquery_endpoint, bigquery_project):
             pass
@@ -162,7 +164,7 @@ def test_a_lease_that_is_lost_ends_the_jobs_under_way(
 
 def _replace_holder(endpoint: str, project: str) -> None:
     """What another refresh does that has not heard of the first for a term."""
-    with BigQueryWarehouse(Settings(project, endpoint=endpoint), QUICK) as other:
+    with BigQueryWarehouse(BigQuerySettings(project, endpoint=endpoint), QUICK) as other:
         client = other._client
         table = client.get_table(f"{project}._warehouse.refresh")
         table.description = '{"holder": "another", "token": "x"}'
@@ -172,7 +174,7 @@ def _replace_holder(endpoint: str, project: str) -> None:
 def _leave_behind(endpoint: str, project: str) -> None:
     """What a refresh leaves that is killed: the lease, and a job that goes on."""
     _replace_holder(endpoint, project)
-    with BigQueryWarehouse(Settings(project, endpoint=endpoint), QUICK) as other:
+    with BigQueryWarehouse(BigQuerySettings(project, endpoint=endpoint), QUICK) as other:
         other._client.query("SELECT 1 AS n /* emulator: hold */", QueryJobConfig(labels={"lease": "x"}))
 
 
@@ -182,10 +184,10 @@ def test_never_two_at_once_however_the_network_fails(proxy: Proxy, bigquery_proj
     inside, most, done = [0], [0], [0]
 
     def one(number: int) -> None:
-        settings = Settings(bigquery_project, endpoint=proxy.url)
+        settings = BigQuerySettings(bigquery_project, endpoint=proxy.url)
         with BigQueryWarehouse(settings, replace(QUICK, lease=2.0)) as each:
             for _ in range(3):
-                with each.refreshing(f"refresh {number}", lambda _: None):
+                with each.refresh_lock(f"refresh {number}", lambda _: None):
                     inside[0] += 1
                     most[0] = max(most[0], inside[0])
                     each.tables("tmp")

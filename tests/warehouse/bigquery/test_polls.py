@@ -13,7 +13,7 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy, Refusal, is_poll
 from warehouse import Append, BuildContext
 from warehouse.bigquery import BigQueryWarehouse, jobs
-from warehouse.bigquery.settings import Settings
+from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.errors import InvalidRow, NotAllowed, OutcomeUnknown, Transient, WarehouseError
 from warehouse.names import TableName
 from warehouse.sql.parser import parse_script
@@ -36,7 +36,7 @@ HELD = parse_query("SELECT 1 AS n /* emulator: hold */")
 @pytest.fixture
 def warehouse(proxy: Proxy, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
     """A warehouse that gives up soon."""
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), replace(QUICK, total=0.5)) as opened:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), replace(QUICK, total=0.5)) as opened:
         opened.create_datasets(["raw", "tmp"])
         opened.run_script(parse_script("CREATE TABLE raw.numbers (n INT64)"))
         proxy.recorded.clear()

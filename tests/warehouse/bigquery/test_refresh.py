@@ -8,7 +8,8 @@ import pytest
 
 from commands.main import main
 from pipeline.execution import builder
-from pipeline.refresh import prepare_refresh
+from pipeline.refresh import plan_refresh
+from pipeline.settings import RefreshSettings
 from tests.emulator.proxy import Proxy, Recorded
 from warehouse import BuildContext, Warehouse, connect
 from warehouse.names import TableName
@@ -96,10 +97,11 @@ def test_a_refresh_reads_no_rows(proxy: Proxy, bigquery_project: str, monkeypatc
     monkeypatch.setenv("WAREHOUSE_URL", f"bigquery://{bigquery_project}?endpoint={proxy.url}")
     assert main(["init"]) == 0
     with connect(f"bigquery://{bigquery_project}?endpoint={proxy.url}") as warehouse:
-        prepared = prepare_refresh(Path(), [], warehouse)
-        build = builder(prepared.project.scripts, warehouse, BuildContext("run"))
+        plan = plan_refresh(RefreshSettings(Path()), [], warehouse)
+        warehouse.create_datasets(["tmp", "final"])
+        build = builder(plan.scripts, warehouse, BuildContext("run"))
         proxy.recorded.clear()
-        for table in prepared.graph.order:
+        for table in plan.graph.order:
             build(table)
     assert len(proxy.recorded) >= 3 * len(TABLES)
     assert not [request.path for request in proxy.recorded if re.search(r"/data\b|/queries\b", request.path)]

@@ -14,7 +14,7 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal
 from warehouse import BuildContext
 from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import Settings
+from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.errors import NotAllowed, WarehouseError
 from warehouse.names import TableName
 from warehouse.sql.query import parse_query
@@ -27,7 +27,7 @@ OTHER = "SELECT 2 AS n, STRUCT(2 AS x, 3 AS y) AS pair, 4 AS more"
 
 @pytest.fixture
 def warehouse(proxy: Proxy, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
-    with BigQueryWarehouse(Settings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
+    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
         opened.create_datasets(["tmp"])
         opened.build(OUT, parse_query(FIRST), BuildContext("first"))
         proxy.recorded.clear()

@@ -2,12 +2,12 @@
 
 import pytest
 
-from warehouse.bigquery.settings import Settings, parse_url
+from warehouse.bigquery.settings import BigQuerySettings, parse_url
 from warehouse.errors import WarehouseError
 
 
 def test_a_project_alone_gets_the_defaults() -> None:
-    assert parse_url("bigquery://my-project") == Settings(
+    assert parse_url("bigquery://my-project") == BigQuerySettings(
         "my-project", "US", None, None, maximum_bytes_billed=107374182400, priority="INTERACTIVE"
     )
 
@@ -17,7 +17,7 @@ def test_every_parameter_is_read() -> None:
         "bigquery://example.com:my-project?location=europe-west3&credentials=prod&endpoint=https://bq.internal/"
         "&maximum_bytes_billed=5000000&priority=batch"
     )
-    assert parse_url(url) == Settings(
+    assert parse_url(url) == BigQuerySettings(
         "example.com:my-project", "europe-west3", "prod", "https://bq.internal", 5000000, "BATCH"
     )
 

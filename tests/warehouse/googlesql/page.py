@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.warehouse.googlesql.shapes import Shape, shapes
 from tests.warehouse.googlesql.tables import TABLE_COLUMNS
-from warehouse.duckdb.stand_ins import EmptyTables
+from warehouse import offline_planner
 from warehouse.errors import SqlError, UnsupportedSql
 from warehouse.sql.query import parse_query
 
@@ -42,7 +42,7 @@ every column needs a name, and two names that differ only by case are an error.
 def kind_of(shape: Shape) -> tuple[str, str]:
     """What becomes of a shape, by the translation alone ("same", "refused" or "rejected"), and why."""
     try:
-        EmptyTables(TABLE_COLUMNS).columns_of(parse_query(shape.sql))
+        offline_planner().plan(parse_query(shape.sql), TABLE_COLUMNS)
     except UnsupportedSql as error:
         return "refused", str(error)
     except SqlError as error:

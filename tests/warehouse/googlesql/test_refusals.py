@@ -2,7 +2,7 @@
 
 import pytest
 
-from warehouse.duckdb.stand_ins import EmptyTables
+from warehouse import offline_planner
 from warehouse.errors import SqlError, UnsupportedSql
 from warehouse.names import TableName
 from warehouse.sql.query import parse_query
@@ -16,16 +16,20 @@ def column(name: str, kind: str) -> Column:
     return Column(name, parse_type(kind))
 
 
-def tables() -> EmptyTables:
-    found = EmptyTables()
-    found.add(PRODUCTS, (column("id", "INT64"), column("name", "STRING"), column("price", "NUMERIC(10, 2)")))
-    found.add(VARIANTS, (column("sku", "INT64"), column("product_id", "INT64"), column("size", "STRUCT<width INT64>")))
-    return found
+def tables() -> dict[TableName, tuple[Column, ...]]:
+    return {
+        PRODUCTS: (column("id", "INT64"), column("name", "STRING"), column("price", "NUMERIC(10, 2)")),
+        VARIANTS: (column("sku", "INT64"), column("product_id", "INT64"), column("size", "STRUCT<width INT64>")),
+    }
+
+
+def columns_of(text: str) -> tuple[Column, ...]:
+    return offline_planner().plan(parse_query(text), tables()).columns
 
 
 def told(text: str) -> SqlError:
     with pytest.raises(SqlError) as caught:
-        tables().columns_of(parse_query(text))
+        columns_of(text)
     return caught.value
 
 
@@ -81,12 +85,10 @@ def test_what_only_bigquery_can_do_is_told(text: str, reason: str, hint: str) ->
 
 
 def test_the_columns_of_a_query_are_named_and_typed_as_googlesql_does() -> None:
-    found = tables().columns_of(
-        parse_query(
-            "SELECT p.ID, price, price * 2, name AS Name, size.width, [sku] AS skus, STRUCT(sku, 1 AS one) AS s,"
-            " NULL AS n"
-            " FROM raw.products AS p JOIN tmp.variants ON product_id = p.id"
-        )
+    found = columns_of(
+        "SELECT p.ID, price, price * 2, name AS Name, size.width, [sku] AS skus, STRUCT(sku, 1 AS one) AS s,"
+        " NULL AS n"
+        " FROM raw.products AS p JOIN tmp.variants ON product_id = p.id"
     )
     assert [(column.name, str(column.type)) for column in found] == [
         ("ID", "INT64"),
@@ -101,5 +103,5 @@ def test_the_columns_of_a_query_are_named_and_typed_as_googlesql_does() -> None:
 
 
 def test_two_columns_of_one_name_are_both_told() -> None:
-    found = tables().columns_of(parse_query("SELECT id, ID FROM raw.products"))
+    found = columns_of("SELECT id, ID FROM raw.products")
     assert [column.name for column in found] == ["id", "ID"]

@@ -9,7 +9,7 @@ import pytest
 
 from warehouse import BuildContext
 from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.duckdb.translations import translations
+from warehouse.duckdb.translations import Translations
 from warehouse.errors import SqlError
 from warehouse.names import TableName
 from warehouse.sql.parser import parse_script
@@ -87,7 +87,7 @@ def test_types_come_back_as_googlesql_has_them(warehouse: DuckDBWarehouse) -> No
 )
 def test_a_table_that_was_built_is_known_as_it_is_described(warehouse: DuckDBWarehouse, text: str) -> None:
     build(warehouse, text)
-    assert translations.of(parse_query(text), warehouse.columns).stored_columns == warehouse.columns(TABLE)
+    assert Translations().of(parse_query(text), warehouse.columns).stored_columns == warehouse.columns(TABLE)
 
 
 def test_a_script_makes_tables_of_declared_types(warehouse: DuckDBWarehouse) -> None:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import subprocess
 import sys
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,10 +15,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT, Write
 from tests.warehouse.test_types import names, nested, scalars
-from warehouse.duckdb.translations import Translation, note, recalled
+from warehouse.duckdb.translations import Translation, note, recall
 from warehouse.names import TableName
 from warehouse.sql import cache as module
-from warehouse.sql.cache import Memory, _Notes, code_in, memory
+from warehouse.sql.cache import SqlCache, code_in, open_cache
 from warehouse.types import Column
 
 NOTES = Path(".data/scripts.json")
@@ -59,47 +60,46 @@ def run(*arguments: str) -> None:
 
 
 def test_the_next_process_recalls_what_was_noted(path: Path) -> None:
-    one, next_one = Memory(""), Memory("")
-    with one.kept_in(path):
+    with SqlCache(path, "") as one:
         assert one.recall("names", "SELECT 1") is None
         one.note("names", "SELECT 1", [1, "a"])
         assert one.recall("names", "SELECT 1") == [1, "a"]
-    with next_one.kept_in(path):
+    with SqlCache(path, "") as next_one:
         assert next_one.recall("names", "SELECT 1") == [1, "a"]
         assert next_one.recall("names", "SELECT 1 ") is None
         assert next_one.recall("duckdb", "SELECT 1") is None
 
 
 def test_outside_of_the_block_nothing_is_known_or_noted(path: Path) -> None:
-    one = Memory("")
+    one = SqlCache(path, "")
     one.note("names", "SELECT 1", 1)
-    with one.kept_in(path):
+    with one:
         assert one.recall("names", "SELECT 1") is None
         one.note("names", "SELECT 1", 1)
     assert one.recall("names", "SELECT 1") is None
 
 
 def test_what_was_noted_before_an_error_is_kept(path: Path) -> None:
-    one = Memory("")
+    one = SqlCache(path, "")
 
     def fail() -> None:
-        with one.kept_in(path):
+        with one:
             one.note("names", "SELECT 1", 1)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
-    with one.kept_in(path):
+    with one:
         assert one.recall("names", "SELECT 1") == 1
 
 
 def test_notes_of_other_code_are_forgotten(path: Path) -> None:
-    one, other = Memory("one"), Memory("other")
-    with one.kept_in(path):
+    one, other = SqlCache(path, "one"), SqlCache(path, "other")
+    with one:
         one.note("names", "SELECT 1", 1)
-    with one.kept_in(path):
+    with one:
         assert one.recall("names", "SELECT 1") == 1
-    with other.kept_in(path):
+    with other:
         assert other.recall("names", "SELECT 1") is None
 
 
@@ -115,27 +115,35 @@ def test_code_is_told_from_what_it_was_and_from_other_libraries(
     assert len({before, changed, code_in(tmp_path)}) == 3
 
 
-def test_two_threads_do_not_disturb_each_other(tmp_path: Path) -> None:
-    shared, both = Memory(""), threading.Barrier(2)
+def test_many_threads_recall_what_each_of_them_has_noted(path: Path) -> None:
+    together = threading.Barrier(4)
+    with SqlCache(path, "") as one:
 
-    def work(name: str) -> None:
-        for number in range(200):
-            both.wait(timeout=30)
-            with shared.kept_in(tmp_path / f"{name}.json"):
-                assert shared.recall("names", name) in (None, "a", "b")
-                shared.note("names", f"{name} {number}", name)
+        def work(name: int) -> None:
+            together.wait(timeout=60)
+            for number in range(200):
+                one.note("names", f"{name} {number}", number)
+                assert one.recall("names", f"{name} {number}") == number
 
-    with ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(work, name) for name in ("a", "b")]:
-            done.result()
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(work, name) for name in range(4)]:
+                done.result()
+    assert len(json.loads(path.read_text())["notes"]) == 800
+
+
+def test_notes_are_forgotten_when_the_translator_or_the_parser_changes(path: Path) -> None:
+    with SqlCache(path, code_in(ROOT / "warehouse")) as one:
+        one.note("names", "SELECT 1", 1)
+    with open_cache(path) as known:
+        assert known.recall("names", "SELECT 1") == 1
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"made_by": 1}', '{"notes": {}}', "\x00", '{"made_by": "'])
 def test_a_file_that_is_not_ours_is_done_without_and_replaced(path: Path, content: str) -> None:
     path.parent.mkdir()
     path.write_text(content)
-    one = Memory("")
-    with one.kept_in(path):
+    one = SqlCache(path, "")
+    with one:
         assert one.recall("names", "SELECT 1") is None
         one.note("names", "SELECT 1", 1)
     assert list(json.loads(path.read_text())["notes"].values()) == [1]
@@ -145,10 +153,10 @@ def test_a_process_that_was_killed_while_it_wrote_leaves_nothing_that_piles_up(p
     path.parent.mkdir(exist_ok=True)
     draft = path.with_name(f"{path.name}.draft")
     draft.write_text('{"made_by": "", "notes": {"na')
-    one = Memory("")
-    with one.kept_in(path):
+    one = SqlCache(path, "")
+    with one:
         one.note("names", "SELECT 1", 1)
-    with one.kept_in(path):
+    with one:
         assert one.recall("names", "SELECT 1") == 1
     assert not draft.exists()
 
@@ -157,14 +165,14 @@ def test_a_process_that_comes_too_late_with_its_draft_leaves_the_file_alone(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between its opening of the draft and its lock another process makes the draft the file."""
-    one, draft, lock = Memory(""), path.with_name(f"{path.name}.draft"), fcntl.flock
+    one, draft, lock = SqlCache(path, ""), path.with_name(f"{path.name}.draft"), fcntl.flock
 
     def lock_later(*arguments: int) -> None:
         draft.write_text("of the other")
         draft.replace(path)
         lock(*arguments)
 
-    with one.kept_in(path):
+    with one:
         one.note("names", "SELECT 1", 1)
         monkeypatch.setattr(fcntl, "flock", lambda file, how: lock_later(file.fileno(), how))
     assert path.read_text() == "of the other"
@@ -172,27 +180,26 @@ def test_a_process_that_comes_too_late_with_its_draft_leaves_the_file_alone(
 
 def test_a_place_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
-    one = Memory("")
-    with one.kept_in(tmp_path / "taken" / "notes.json"):
+    with SqlCache(tmp_path / "taken" / "notes.json", "") as one:
         one.note("names", "SELECT 1", 1)
         assert one.recall("names", "SELECT 1") == 1
 
 
 def test_the_file_is_left_alone_when_nothing_is_new(path: Path) -> None:
-    one = Memory("")
-    with one.kept_in(path):
+    one = SqlCache(path, "")
+    with one:
         one.note("names", "SELECT 1", 1)
     written = path.stat()
-    with one.kept_in(path):
+    with one:
         one.recall("names", "SELECT 1")
     assert path.stat().st_mtime_ns == written.st_mtime_ns
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_notes_about_texts_that_are_gone_do_not_pile_up(path: Path) -> None:
-    one = Memory("")
+    one = SqlCache(path, "")
     for number in range(100):
-        with one.kept_in(path):
+        with one:
             assert one.recall("names", "SELECT 1") == (1 if number else None)
             one.note("names", "SELECT 1", 1)
             one.note("names", f"SELECT {number} AS draft", number)
@@ -207,12 +214,12 @@ translations = st.builds(
 
 @given(st.text(), translations)
 def test_a_translation_is_recalled_as_it_was_made(text: str, made: Translation) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        notes = _Notes({})
-        patch.setattr(memory, "_notes", notes)
-        note(text, made)
-        patch.setattr(memory, "_notes", _Notes(json.loads(json.dumps(notes.worth_keeping()))))
-        assert recalled(text) == made
+    with tempfile.TemporaryDirectory() as folder:
+        cache = SqlCache(Path(folder, "notes.json"), "")
+        with cache:
+            note(cache, text, made)
+        with cache:
+            assert recall(cache, text) == made
 
 
 def test_a_refresh_reads_only_the_scripts_that_changed(write: Write) -> None:

@@ -1,0 +1,83 @@
+"""What is known of the tables that scripts read and do not build."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from pipeline.project.problems import Problem, Severity
+from pipeline.project.project import Project, reads_in, tables_outside
+from pipeline.project.raw_columns import declared_columns
+from pipeline.project.scripts import RAW, Script
+from warehouse import Planner, Warehouse, offline_planner
+from warehouse.names import TableName
+from warehouse.sql.cache import SqlCache
+from warehouse.suggest import Suggestions
+from warehouse.types import Column
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Tables that no script builds, and the planner of queries that read them.
+
+    `columns` are those of tables that the planner does not know by itself. What reads a table of `unknown` cannot be
+    planned. `problems` are what is wrong with the sources; `unsupported` is how bad SQL is that only BigQuery can run.
+    """
+
+    planner: Planner
+    columns: Mapping[TableName, tuple[Column, ...]] = field(default_factory=dict)
+    unknown: Collection[TableName] = ()
+    problems: Collection[Problem] = ()
+    unsupported: Severity = Severity.ERROR
+
+
+def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources:
+    """The sources as the scripts in db_init/ create them; no warehouse is needed."""
+    columns, problems = declared_columns(project.folder / "db_init", project.own, cache)
+    return Sources(
+        offline_planner(cache),
+        columns,
+        tables_outside(project.scripts.values()) - set(columns),
+        [*problems, *_without_columns(project, set(columns))],
+        Severity.WARNING,
+    )
+
+
+def stored_sources(warehouse: Warehouse, scripts: Mapping[TableName, Script]) -> Sources:
+    """The sources of `scripts` as the warehouse has them now. Raises WarehouseError."""
+    wanted = tables_outside(scripts.values())
+    existing = {table for dataset in sorted({table.dataset for table in wanted}) for table in warehouse.tables(dataset)}
+    missing = wanted - existing
+    return Sources(warehouse, unknown=missing, problems=list(_missing(scripts, missing, existing)))
+
+
+def _without_columns(project: Project, known: set[TableName]) -> Iterator[Problem]:
+    """A warning for each raw table that a script reads although its columns are not known, at the first such place."""
+    seen = set(known)
+    for script in project.scripts.values():
+        for read in reads_in(script):
+            if read.table in project.raw_tables - seen:
+                seen.add(read.table)
+                yield Problem(
+                    script.path,
+                    read.place,
+                    f"the columns of {read.table} are not known from db_init/, so what depends on it is not checked"
+                    " any further",
+                    "write its CREATE TABLE in db_init/, or check against the warehouse with --live",
+                    Severity.WARNING,
+                )
+
+
+def _missing(
+    scripts: Mapping[TableName, Script], missing: Collection[TableName], existing: Collection[TableName]
+) -> Iterator[Problem]:
+    like = Suggestions(map(str, existing))
+    for script in scripts.values():
+        for read in reads_in(script):
+            if read.table in missing:
+                reason = f"{script.table} reads {read.table}, which does not exist in the warehouse"
+                yield Problem(script.path, read.place, reason, _way_to_create(read.table, like))
+
+
+def _way_to_create(table: TableName, like: Suggestions) -> str:
+    if table.dataset != RAW:
+        return f"build it first: --select +{table}"
+    return like.did_you_mean(str(table)) or "`refresh init` creates the tables that db_init/ has scripts for"

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from pipeline.project.problems import Problem, Severity
 from pipeline.project.project import Project, reads_in, tables_outside
-from pipeline.project.raw_columns import declared_columns
 from pipeline.project.scripts import RAW, Script
 from warehouse import Planner, Warehouse, offline_planner
 from warehouse.names import TableName
@@ -31,6 +30,8 @@ class Sources:
 
 def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources:
     """The sources as the scripts in db_init/ create them; no warehouse is needed."""
+    from pipeline.project.raw_columns import declared_columns  # imports the parser, which a refresh may not need
+
     columns, problems = declared_columns(project.folder / "db_init", project.own, cache)
     return Sources(
         offline_planner(cache),

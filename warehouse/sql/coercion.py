@@ -39,11 +39,11 @@ class AnyValue:
 
 def same(one: SqlType, other: SqlType) -> bool:
     """Whether the types are equal: the fields' names do not matter."""
-    if one.element is not None and other.element is not None:
-        return same(one.element, other.element)
     if one.name != other.name or len(one.fields) != len(other.fields):
         return False
-    return all(same(a.type, b.type) for a, b in zip(one.fields, other.fields, strict=True))
+    if one.element is not None and other.element is not None:
+        return same(one.element, other.element)
+    return not one.fields or all(same(a.type, b.type) for a, b in zip(one.fields, other.fields, strict=True))
 
 
 def plain(type_: SqlType) -> SqlType:
@@ -95,19 +95,27 @@ def supertype(values: Iterable[Value]) -> SqlType | None:
     values = [value for value in values if value.literal is not NULL]
     if not values:
         return INT64
-    typed = [value for value in values if value.literal is None or value.literal is EMPTY] or values
-    kinds: list[SqlType] = []
-    for value in [*typed, *values]:
-        if not any(same(value.type, kind) for kind in kinds):
-            kinds.append(value.type)
-    if all(kind.name in NUMBERS for kind in kinds) and any(value.literal is None for value in values):
-        kinds = _numbers_first(kinds, typed)
+    kinds = _types_of(values)
+    if len(kinds) == 1:
+        return _named(kinds[0], values[0].type)
     for kind in kinds:
         if all(coerces(value, kind) for value in values):
             return _named(kind, values[0].type)
     if {kind.name for kind in kinds} == {"INT64", "NUMERIC", "FLOAT64"}:
         return FLOAT64
     return _structs(values)
+
+
+def _types_of(values: list[Value]) -> list[SqlType]:
+    """The different types of the values, first those that the others are most likely to coerce to."""
+    typed = [value for value in values if value.literal is None or value.literal is EMPTY] or values
+    kinds: list[SqlType] = []
+    for value in [*typed, *values]:
+        if not any(same(value.type, kind) for kind in kinds):
+            kinds.append(value.type)
+    if all(kind.name in NUMBERS for kind in kinds) and any(value.literal is None for value in values):
+        return _numbers_first(kinds, typed)
+    return kinds
 
 
 def _numbers_first(kinds: list[SqlType], typed: list[Value]) -> list[SqlType]:

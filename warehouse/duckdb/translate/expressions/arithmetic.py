@@ -50,7 +50,7 @@ N_MUL = (
 UNSCALED = "(CAST(trunc({x}) AS HUGEINT) * 1000000000 + CAST(({x} - trunc({x})) * 1000000000 AS HUGEINT))"
 
 N_DIV = (
-    "CASE WHEN {b} = 0 THEN error('division by zero') WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE "
+    "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero') ELSE "
     "list_transform([{{'p': "
     + UNSCALED.replace("{x}", "{a}")
     + ", 'q': "
@@ -65,7 +65,11 @@ F_SAFE = (
     " {b} ELSE error('double overflow: ' || {a} || ' %s ' || {b}) END"
 )
 
-F_DIV = "CASE WHEN {b} = 0 THEN error('division by zero') ELSE " + (F_SAFE % ("/", "/", "/")) + " END"
+F_DIV = (
+    "CASE WHEN {a} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero') ELSE "
+    + (F_SAFE % ("/", "/", "/"))
+    + " END"
+)
 
 _NUMERIC = {
     "+": "CAST({a} + {b} AS DECIMAL(38,9))",
@@ -162,14 +166,16 @@ def bitwise_not(node: exp.Expr, scope: Scope) -> Typed:
 SHIFTS = {
     # a negative number cannot be shifted left in DuckDB, and >> keeps the sign there: both go by way of 64 plain bits
     "<<": (
-        "CASE WHEN {b} < 0 THEN error('Bitwise shift by negative offset.') WHEN {b} > 63 THEN 0::BIGINT WHEN {a} IS"
+        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} < 0 THEN error('Bitwise shift by negative offset.')"
+        " WHEN {b} > 63 THEN 0::BIGINT WHEN {a} IS"
         " NULL OR {b} IS NULL THEN NULL ELSE list_transform([((CASE WHEN {a} < 0 THEN {a}::HUGEINT +"
         " 18446744073709551616 ELSE {a}::HUGEINT END) % (1::HUGEINT << (64 - {b})::HUGEINT)) * (1::HUGEINT <<"
         " {b}::HUGEINT)], lambda b_: CAST(CASE WHEN b_ > 9223372036854775807 THEN b_ - 18446744073709551616 ELSE b_ END"
         " AS BIGINT))[1] END"
     ),
     ">>": (
-        "CASE WHEN {b} < 0 THEN error('Bitwise shift by negative offset.') WHEN {b} > 63 THEN 0::BIGINT WHEN {b} = 0"
+        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} < 0 THEN error('Bitwise shift by negative offset.')"
+        " WHEN {b} > 63 THEN 0::BIGINT WHEN {b} = 0"
         " THEN {a} ELSE CAST((CASE WHEN {a} < 0 THEN {a}::HUGEINT + 18446744073709551616 ELSE {a}::HUGEINT END) //"
         " (1::HUGEINT << {b}::HUGEINT) AS BIGINT) END"
     ),

@@ -81,8 +81,8 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
         return no_signature(node, scope, "GENERATE_ARRAY", values)
     first, last, step = [*found, integer(1)][:3]
     template = (
-        "(CASE WHEN {c} = 0 THEN error('Sequence step cannot be 0.') WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL"
-        " THEN NULL ELSE generate_series({a}, {b}, {c}) END)"
+        "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0"
+        " THEN error('Sequence step cannot be 0.') ELSE generate_series({a}, {b}, {c}) END)"
     )
     return Typed(sql(template, a=first.node, b=last.node, c=step.node), array_of(INT64))
 

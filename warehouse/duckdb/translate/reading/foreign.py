@@ -39,21 +39,32 @@ TYPES = {
 }
 UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"}
 
+_LONGEST_SIGN = max(map(len, SIGNS))
+_LEADERS = {TokenType.ALIAS, TokenType.INTERVAL, TokenType.NUMBER, TokenType.LIMIT, *JOINS}
+"""The tokens after which another one may be foreign."""
+
 
 def check_foreign(tokens: Sequence[Token], text: str) -> None:
     """Raises SqlError for what GoogleSQL does not have."""
     labels = _unpivoted(tokens)
     for index, token in enumerate(tokens):
-        written = text[token.start : token.end + 1]
-        if written in SIGNS and token.token_type != TokenType.STRING:
-            _foreign(token, text, SIGNS[written])
-        if token.token_type == TokenType.FETCH:
+        kind = token.token_type
+        if token.end - token.start < _LONGEST_SIGN and kind != TokenType.STRING:
+            _check_sign(token, text)
+        if kind == TokenType.FETCH:
             _foreign(token, text, "write LIMIT")
-        _check_following(tokens[index : index + 3], text, is_label=index in labels)
+        if kind in _LEADERS:
+            _check_following(tokens[index : index + 3], text, is_label=index in labels)
     if "CAST" in text.upper():
         _check_casts(tokens, text)
     if "{#" in text:
         _check_gaps(tokens, text)
+
+
+def _check_sign(token: Token, text: str) -> None:
+    sign = text[token.start : token.end + 1]
+    if sign in SIGNS:
+        _foreign(token, text, SIGNS[sign])
 
 
 def _unpivoted(tokens: Sequence[Token]) -> set[int]:

@@ -10,9 +10,6 @@ from warehouse.duckdb.translate.storing import within_length
 from warehouse.duckdb.translate.typed import Typed, duckdb_type
 from warehouse.types import STRING, SqlType
 
-_SPACES = r"'^\s+|\s+$'"
-TRIMMED = f"regexp_replace({{x}}, {_SPACES}, '', 'g')"
-
 
 def _bad(kind: str) -> str:
     return f"error('Bad {kind} value: ' || {{x}})"

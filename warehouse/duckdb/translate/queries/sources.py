@@ -152,12 +152,15 @@ def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str
     own = scope.script.alias()
     lateral = reads(value.node, _aliases(scope))
     source = value_source(alias, Typed(Column(own, "v"), value.type.element))
-    items = [Item(sql("unnest({a})", a=value.node), "v")]
+    array, inner = value.node, None
+    if offset is not None and not array.cheap:  # it is read twice
+        array, inner = Column("q$", "a"), FromItem(Select((Item(value.node, "a"),)), "q$")
+    items = [Item(sql("unnest({a})", a=array), "v")]
     if offset is not None:
         source.columns.append(Named(offset, Typed(Column(own, "o"), INT64)))
-        items.append(Item(sql("unnest(range(len({a})))", a=value.node), "o"))
+        items.append(Item(sql("unnest({places})", places=sql("range(len({a}))", a=array)), "o"))
     scope.sources.append(source)
-    return FromItem(Select(tuple(items)), own, lateral)
+    return FromItem(Select(tuple(items), inner), own, lateral)
 
 
 def _aliases(scope: Scope) -> set[str]:

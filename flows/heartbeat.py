@@ -16,7 +16,7 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
-from prefect.exceptions import ObjectNotFound, PrefectException
+from prefect.exceptions import ObjectNotFound, PrefectException, TerminationSignal
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Running
 
@@ -30,13 +30,18 @@ LAST_WORDS_SECONDS = 10.0
 logger = logging.getLogger(__name__)
 
 
+class RunCancelled(Exception):
+    """Somebody has cancelled the run in Prefect, and it has stopped."""
+
+
 @contextmanager
 def heartbeats() -> Iterator[None]:
     """Tell Prefect's server at once and every 10 s that the flow run is alive, until the block ends.
 
-    A run that was taken for dead says that it is not. One that was deleted, or put into a last state by somebody else,
-    is stopped, as SIGTERM stops it: nobody could cancel it any more. A deployment's run also looks after what others
-    leave behind and ask for too much meanwhile.
+    A run that was taken for dead says that it is not. A run that was deleted, or put into a last state by somebody
+    else, is stopped, as SIGTERM stops it: nobody could cancel it any more. A run that no worker started also stops
+    when somebody cancels it: raises RunCancelled. A deployment's run also looks after what others leave behind and
+    ask for too much meanwhile.
     """
     run = this_flow_run()
     over = threading.Event()
@@ -44,6 +49,10 @@ def heartbeats() -> Iterator[None]:
     thread.start()
     try:
         yield
+    except TerminationSignal:
+        if is_cancelling(run):
+            raise RunCancelled("the run was cancelled in Prefect") from None
+        raise
     finally:
         over.set()
         thread.join(LAST_WORDS_SECONDS)  # what it is about to say of this run or another comes before the run's end
@@ -81,5 +90,17 @@ def say_alive(client: SyncPrefectClient, run: FlowRun, over: threading.Event) ->
     elif state is None or state.is_final():
         logger.warning("the run was %s: it stops", "deleted" if state is None else f"set to {state.name}")
         os.kill(os.getpid(), signal.SIGTERM)
+    elif state.is_cancelling() and not run.deployment_id:  # a deployment's run is ended by its worker
+        os.kill(os.getpid(), signal.SIGTERM)
     else:
         client.update_flow_run(run.id)  # changes nothing but when it was last updated: what the API goes by
+
+
+def is_cancelling(run: FlowRun) -> bool:
+    """Whether somebody has asked Prefect's server to cancel the run; False if the server does not answer."""
+    try:
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+            state = client.read_flow_run(run.id).state
+    except (httpx.HTTPError, PrefectException):
+        return False
+    return state is not None and state.is_cancelling()

@@ -1,6 +1,7 @@
 """The flow in this process, recorded by the Prefect server that is configured."""
 
 from typing import Any
+from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
@@ -10,6 +11,7 @@ from prefect.settings import (
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     temporary_settings,
 )
+from prefect.states import Cancelled
 from prefect.utilities.urls import url_for
 
 from flows.local.server import NoServer, configured_url
@@ -19,11 +21,24 @@ from pipeline.refresh import Refresh
 
 
 def run_recorded(started: Refresh, select: list[str], report: Report, *, in_order: bool) -> State[Any]:
-    """Run the flow for a refresh that this process has started, and answer the flow run's last state."""
+    """Run the flow for a refresh that this process has started, and answer the flow run's last state.
+
+    If somebody cancels the run just before its end, Prefect's server keeps it Cancelling and waits for a worker. There
+    is none here, so the run is set to Cancelled.
+    """
     # Prefect's own heartbeats are off: the flow sends some itself, and its end need not wait for Prefect's.
     settings = {PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with temporary_settings(settings), here_and_now(started, report):
         state: State[Any] = refresh(select=select, in_order=in_order, return_state=True)
+        run = state.state_details.flow_run_id
+        return _cancelled(run) if state.is_cancelling() and run else state
+
+
+def _cancelled(run: UUID) -> State[Any]:
+    """Set the run to Cancelled, and answer this state."""
+    state: State[Any] = Cancelled(message="the run was cancelled in Prefect, while its last tables were built")
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run, state, force=True)
     return state
 
 

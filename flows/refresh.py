@@ -14,11 +14,11 @@ from prefect.client.schemas.objects import State as PrefectState
 from prefect.futures import PrefectFuture
 from prefect.results import ResultRecord, ResultRecordMetadata  # type: ignore[attr-defined]
 from prefect.serializers import PickleSerializer
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.artifacts import GRAPH_KEY, facts, graph_markdown, table_rows
-from flows.heartbeat import heartbeats
+from flows.heartbeat import RunCancelled, heartbeats
 from flows.notify import tell_of_failure
 from flows.open_tasks import end_open_tasks
 from flows.patches.task_events import send_in_batches
@@ -109,6 +109,8 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
             return _ended(execution, settings, RETURN_OF_THE_SERVER)
     except (Refused, SelectionError, WarehouseError) as error:
         return Failed(message=str(error))
+    except RunCancelled as error:
+        return Cancelled(message=str(error))
 
 
 def _run(started: Refresh, workers: int, report: Report = ignore) -> Execution:

@@ -96,8 +96,19 @@ def failures_have_a_cause(history: History) -> Iterator[str]:
             yield f"{_run_shown(run)} failed without a cause"
     for command in history.span("command"):
         code, causes = command.facts.get("code", 0), (*CAUSES, *_more_causes(command))
-        if code > 0 and not _caused(history, causes, command.begin, command.end):
+        if (
+            code > 0
+            and not _caused(history, causes, command.begin, command.end)
+            and not _says_cancelled(history, command)
+        ):
             yield f"{command.facts['words']} at {command.begin:.3f} ended with {code}: {command.facts['said']}"
+
+
+def _says_cancelled(history: History, command: Span) -> bool:
+    """Whether the command ended because its run was cancelled, and says so."""
+    said = command.facts["said"]
+    cancelled = [note for note in history.note("cancel") if command.begin <= note.at <= command.end]
+    return "the run was cancelled in Prefect" in said and any(note.facts["run"] in said for note in cancelled)
 
 
 def at_most_one_run_waits(history: History) -> Iterator[str]:

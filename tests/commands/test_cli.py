@@ -1,5 +1,6 @@
 """The command line as its user sees it: what it prints, its exit codes, and that nothing is touched when it refuses."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,8 +28,6 @@ GOOD = {
 
 def refresh(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, without a terminal."""
-    import os
-
     return subprocess.run(
         [sys.executable, "-m", "commands.main", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
@@ -216,3 +215,28 @@ def test_run_ends_with_exit_code_1_when_a_script_fails(write: Write, prefect_ser
     assert done.returncode == 1
     assert "failed: tmp.c" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_run_in_a_terminal_stops_when_it_is_cancelled_in_prefect(write: Write, prefect_server: str) -> None:
+    """No worker ends it: it has to look by itself."""
+    endless = (
+        "SELECT COUNT(*) AS n FROM UNNEST(GENERATE_ARRAY(1, 1000000)) AS a, UNNEST(GENERATE_ARRAY(1, 1000000)) AS b"
+        " WHERE MOD(a + b, 7) = 3"
+    )
+    write({**GOOD, "res/tmp/c.sql": endless})
+    refresh("init")
+    command = [sys.executable, "-m", "commands.main", "run"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": prefect_server}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        flow = {"flows": {"name": {"any_": [names_of(Path()).flow]}}}
+        running = flow | {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+        [run] = wait_for(lambda: httpx.post(f"{prefect_server}/flow_runs/filter", json=running).json())
+        cancelling = {"state": {"type": "CANCELLING"}}
+        httpx.post(f"{prefect_server}/flow_runs/{run['id']}/set_state", json=cancelling).raise_for_status()
+        printed, complaints = process.communicate(timeout=120)
+    assert (process.returncode, complaints) == (1, "")
+    assert printed.endswith("the run was cancelled in Prefect\n")
+    ended = httpx.get(f"{prefect_server}/flow_runs/{run['id']}").json()["state"]
+    assert (ended["type"], ended["message"]) == ("CANCELLED", "the run was cancelled in Prefect")

@@ -73,6 +73,15 @@ def test_a_run_that_somebody_has_ended_or_deleted_stops(
     assert signals == [signal.SIGTERM, signal.SIGTERM]
 
 
+def test_a_run_without_a_worker_stops_when_somebody_cancels_it(
+    deployment: Deployment, run: FlowRun, signals: list[int]
+) -> None:
+    deployment.move(str(run.id), Running())
+    deployment.move(str(run.id), Cancelling())
+    say_alive(deployment.prefect, run.model_copy(update={"deployment_id": None}), threading.Event())
+    assert signals == [signal.SIGTERM]
+
+
 def test_a_run_that_is_ending_by_itself_is_left_alone(deployment: Deployment, run: FlowRun, signals: list[int]) -> None:
     over = threading.Event()
     over.set()

@@ -23,16 +23,19 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import State, TaskRun, TaskRunResult
 from prefect.flow_engine import run_flow
-from prefect.states import AwaitingRetry, Completed
+from prefect.states import AwaitingRetry, Cancelling, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows import recorded
 from flows.records import this_flow_run, wait_until_recorded
 from flows.refresh import refresh, run_graph
-from pipeline.execution import Execution
+from pipeline.execution import Execution, ignore
 from pipeline.outcomes import State as TableState
 from pipeline.project.db_init import initialise
 from pipeline.project.graph import Graph
 from pipeline.project.scripts import read_datasets
+from pipeline.refresh import start_refresh
+from pipeline.settings import read_settings
 from tests.conftest import Write
 from tests.operation.installation import wait_for
 from tests.pipeline.graphs import graphs
@@ -303,3 +306,22 @@ def test_runs_at_once_on_one_file_do_not_disturb_each_other() -> None:
         states = list(pool.map(lambda context: context.run(run), contexts))
     assert [state.message for state in states] == ["8 of 8 tables built"] * 2
     assert len(rows_of(FINAL)) == 25
+
+
+@pytest.mark.usefixtures("filled", "prefect_api")
+def test_a_run_in_a_terminal_that_is_cancelled_just_before_its_end_is_cancelled_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else it would be Cancelling until Prefect gives up on a worker, and the command could not say why it failed."""
+
+    def cancelled_before_its_end(**parameters: Any) -> State[Any]:
+        state: State[Any] = refresh(**parameters)
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(flow_run_id(state), Cancelling(), force=True)
+            return client.read_flow_run(flow_run_id(state)).state or state
+
+    monkeypatch.setattr(recorded, "refresh", cancelled_before_its_end)
+    with start_refresh(read_settings(), [], "the test", print) as started:
+        state = recorded.run_recorded(started, [], ignore, in_order=False)
+    message = "the run was cancelled in Prefect, while its last tables were built"
+    assert (state.is_cancelled(), state.message) == (True, message)

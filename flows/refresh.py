@@ -9,11 +9,9 @@ from typing import Any, cast
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as PrefectState
 from prefect.futures import PrefectFuture
-from prefect.results import ResultRecord, ResultRecordMetadata  # type: ignore[attr-defined]
-from prefect.serializers import PickleSerializer
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
@@ -21,7 +19,8 @@ from flows.artifacts import GRAPH_KEY, facts, graph_markdown, table_rows
 from flows.heartbeat import RunCancelled, heartbeats
 from flows.notify import tell_of_failure
 from flows.open_tasks import end_open_tasks
-from flows.patches.task_events import send_in_batches
+from flows.patches import send_events_in_batches, switched_on
+from flows.patches.table_states import built_state
 from flows.records import completed_tables, patiently, this_flow_run, wait_until_recorded
 from pipeline.contract import ARTIFACT, names_of
 from pipeline.execution import BuildFailed, Execution, Report, builder, ignore
@@ -47,21 +46,8 @@ class _Here:
     report: Report
 
 
-class _TableBuilt(PrefectState[None]):
-    """The last state of a table that was built. Prefect asks it for its result for each table that waits for it, and
-    would find out in a millisecond and with the help of another thread that there is none."""
-
-    def result(self, *_arguments: object, **_options: object) -> None:
-        """None."""
-
-
-_NO_RESULT = ResultRecord(result=None, metadata=ResultRecordMetadata(storage_key="none", serializer=PickleSerializer()))
-"""With this Prefect need not make a record of each table's result, and a name for a file that is never written."""
-
 RETURN_OF_THE_SERVER = 600.0
 """How many seconds a run that has built its tables waits for a server that is away, to tell it."""
-
-send_in_batches()
 
 _here: _Here | None = None
 """Not a context variable: Prefect's threads keep copies of the context until the process ends."""
@@ -136,6 +122,9 @@ def _ended(execution: Execution, settings: RefreshSettings, patience: float) -> 
 def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
     """Run `execution` over `graph` through Prefect's task runner, `workers` tables at once. To be called inside a flow
     whose task runner has as many."""
+    patches = switched_on()
+    if "task_events" in patches:
+        send_events_in_batches()
 
     @task(name="build", task_run_name="{table}", cache_policy=NO_CACHE, persist_result=False)
     def build(table: str) -> PrefectState[Any]:
@@ -143,8 +132,7 @@ def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
             built = execution.build(TableName.parse(table))
         except BuildFailed as error:
             return Failed(message=str(error))
-        message = f"{built.rows} rows in {built.seconds:.2f} s"
-        return _TableBuilt(type=StateType.COMPLETED, name="Completed", message=message, data=_NO_RESULT)
+        return built_state(f"{built.rows} rows in {built.seconds:.2f} s", is_patched="table_states" in patches)
 
     def submit(table: TableName, dependencies: list[Future]) -> Future:
         return cast("Future", build.submit(table=str(table), return_state=False, wait_for=dependencies))

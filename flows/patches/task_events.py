@@ -1,4 +1,4 @@
-"""How the states of task runs get to Prefect's server: as events, many at a time.
+"""How the states of task runs get to Prefect's server: as events, many at a time. Read from Prefect 3.9.1.
 
 Prefect's own worker has another thread fetch it one event after the other. While eight threads build tables, each of
 these turns waits for the interpreter: the server was idle for as long as tables were built, and a refresh of a
@@ -11,8 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from uuid import UUID
 
-from prefect._internal.concurrency.api import create_call
-from prefect.events import utilities
+import prefect._internal.concurrency.api as concurrency
 from prefect.events.schemas.events import Event
 from prefect.events.worker import EventsWorker
 from prefect.logging import get_logger
@@ -22,6 +21,8 @@ _PENDING = "prefect.task-run.Pending"
 _MANY = 64
 """So many events in a second are those of tables that are built in less time than the server takes to record them."""
 _GATHERED_SECONDS = 0.2
+_NEEDED = ("_queue", "_queue_get_thread", "_handle", "_context_cache", "_main_loop")
+"""The names of Prefect's worker that are used below. If one is missing, the worker does as Prefect's own does."""
 
 
 class EventsInBatches(EventsWorker):
@@ -32,20 +33,24 @@ class EventsInBatches(EventsWorker):
 
     def __init__(self, *arguments: object) -> None:
         super().__init__(*arguments)  # type: ignore[arg-type] # it passes them on
+        self._is_stock = not (all(hasattr(self, name) for name in _NEEDED) and hasattr(concurrency, "create_call"))
         self._left_out: dict[UUID, UUID | None] = {}
         self._sent: deque[float] = deque(maxlen=_MANY)
 
     def send(self, item: Event) -> None:
         """Queue the event."""
-        if item.event == _PENDING:
+        if item.event == _PENDING and not self._is_stock:
             self._leave_out(item)
         else:
             super().send(item)
 
     async def _main_loop(self) -> None:
+        if self._is_stock:
+            await super()._main_loop()
+            return
         is_last = False
         while not is_last:
-            events = await self._queue_get_thread.submit(create_call(self._queued)).aresult()  # type: ignore[no-untyped-call]
+            events = await self._queue_get_thread.submit(concurrency.create_call(self._queued)).aresult()  # type: ignore[no-untyped-call]
             if self._is_busy():
                 await asyncio.sleep(_GATHERED_SECONDS)
                 events = self._last_states([*events, *self._more()])
@@ -94,8 +99,3 @@ class EventsInBatches(EventsWorker):
             get_logger(__name__).exception("the event %s could not be sent", event and event.event)
         finally:
             self._queue.task_done()
-
-
-def send_in_batches() -> None:
-    """Have this process send its events so, from now on."""
-    utilities.EventsWorker = EventsInBatches  # type: ignore[attr-defined, assignment]

@@ -13,7 +13,7 @@ export PIP_CERT ?= $(SSL_CERT_FILE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run build server serve stop test test-slow campaign lint bench bench-scale format lock clean
+.PHONY: help run build server serve stop test test-slow campaign lint bench bench-scale bench-patches format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench: $(READY) ## measure it against the shortest script, dbt and SQLMesh; twen
 
 bench-scale: $(READY) ## measure it with 5,000 scripts, and with 10 million rows
 	@$(BIN)/python -m benchmarks.run --rounds 1 --only scale
+
+bench-patches: $(READY) ## measure what each change to Prefect brings
+	@$(BIN)/python -m benchmarks.run --only patches
 
 format: $(READY) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .

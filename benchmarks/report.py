@@ -27,7 +27,8 @@ def read(found: Mapping[str, Any]) -> list[Measured]:
 def tables(measured: Sequence[Measured]) -> list[str]:
     """The lines of all tables of which something was measured."""
     found: list[str] = []
-    for module, made in (("commands", _commands), ("makespan", _makespan), ("posting", _posting), ("scale", _scale)):
+    makers = {"commands": _commands, "makespan": _makespan, "posting": _posting, "scale": _scale, "patches": _patches}
+    for module, made in makers.items():
         of_module = [each for each in measured if each.module == module]
         if of_module:
             found += made(of_module)
@@ -121,6 +122,17 @@ def _scale(measured: Sequence[Measured]) -> list[str]:
             f"| `{info['name']}`, {info['what']} | {each.seconds:.2f} | {info['processor']:.2f} | {milliseconds:.1f} |"
             f" {info['megabytes']:.0f} |"
         )
+    return [*lines, ""]
+
+
+def _patches(measured: Sequence[Measured]) -> list[str]:
+    head = _head("`refresh run`, 1,000 scripts, patches of Prefect", "wall seconds", "processor seconds", "wall to all")
+    lines = ["### Patches of Prefect", "", *head]
+    of_all = _where(measured, way="all")
+    for way in _each(measured, "way"):
+        runs = _where(measured, way=way)
+        ratio = _median(_ratios(_seconds(runs), _seconds(of_all)))
+        lines.append(f"| {way} | {_median(_seconds(runs)):.2f} | {_median(_processor(runs)):.2f} | {ratio:.2f} |")
     return [*lines, ""]
 
 

@@ -1,7 +1,8 @@
 """`make bench`: has pytest-benchmark run everything in turn, several times, and writes what it measured to
 docs/benchmarks.md.
 
-python -m benchmarks.run [--rounds 5] [--sizes 8 1000] [--peers dbt sqlmesh] [--only commands makespan posting scale]
+python -m benchmarks.run [--rounds 5] [--sizes 8 1000] [--peers dbt sqlmesh]
+    [--only commands makespan posting scale patches]
 """
 
 import argparse
@@ -20,7 +21,7 @@ from benchmarks.projects import LARGE, PEERS
 from benchmarks.report import read, tables
 
 PAGE = PROJECT / "docs" / "benchmarks.md"
-USUAL, SLOW = ("commands", "makespan", "posting"), ("scale",)
+USUAL, SLOW, PATCHES = ("commands", "makespan", "posting"), ("scale",), ("patches",)
 
 
 def marks(what: str) -> tuple[str, str]:
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=[8, LARGE])
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=PEERS)
-    parser.add_argument("--only", nargs="+", default=list(USUAL), choices=[*USUAL, *SLOW])
+    parser.add_argument("--only", nargs="+", default=list(USUAL), choices=[*USUAL, *SLOW, *PATCHES])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         result = Path(folder) / "measured.json"
@@ -60,7 +61,8 @@ def main() -> None:
         lines = tables(read(json.loads(result.read_text())))
     lines.append(f"Measured on {machine()}; {options.rounds} rounds.")
     print("\n".join(lines))
-    what = "make bench-scale" if options.only == list(SLOW) else "make bench"
+    targets = {SLOW: "make bench-scale", PATCHES: "make bench-patches"}
+    what = targets.get(tuple(options.only), "make bench")
     PAGE.write_text(written(PAGE.read_text(), what, lines))
 
 

@@ -46,7 +46,7 @@ def test_a_schedule_of_one_worker_takes_all_the_time_and_of_many_the_longest_cha
     assert list_schedule(graph, seconds, 3, seconds) == bound(graph, seconds, 3) == 4
 
 
-@pytest.mark.parametrize("what", ["make bench", "make bench-scale"])
+@pytest.mark.parametrize("what", ["make bench", "make bench-scale", "make bench-patches"])
 def test_the_page_has_a_place_for_what_is_measured(what: str) -> None:
     text = PAGE.read_text()
     begin, end = marks(what)

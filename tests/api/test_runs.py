@@ -105,7 +105,7 @@ def test_a_run_whose_machine_was_lost_before_it_started_serves_no_further_reques
 ) -> None:
     run = ask(api)
     deployment.move(run["id"], Pending())
-    monkeypatch.setattr("api.runs.requests.LONGEST_START", timedelta(0))  # the server sets a state's time itself
+    monkeypatch.setattr("api.runs.requests.START_OF_A_CONTAINER", timedelta(0))  # the server sets a state's time itself
     assert ask(api)["id"] != run["id"]
 
 

@@ -133,7 +133,7 @@ def test_a_refresh_that_slept_while_another_took_over_publishes_nothing(
             os.kill(pid, signal.SIGCONT)
             warehouse.build(OUT, parse_query("SELECT 2 AS n"), BuildContext("second"))
             sleeper.tell("SELECT 1 AS n")
-            assert "another refresh has taken over (second on " in sleeper.hear()
+            assert "another refresh has taken over (second), since" in sleeper.hear()
         assert warehouse.first_rows(OUT, 2) == [(2,)]
 
 

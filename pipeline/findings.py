@@ -31,13 +31,13 @@ class Finding:
     subject: str
     health: Health
     detail: str
-    mend: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
         first, *rest = self.detail.splitlines() or [""]
         lines = [f"{self.health.value:<8} {self.subject:<18} {first}", *(f"{'':28}{line}" for line in rest)]
-        if self.mend and self.health is not Health.FINE:
-            lines.append(f"{'':28}do: {self.mend}")
+        if self.fix and self.health is not Health.FINE:
+            lines.append(f"{'':28}do: {self.fix}")
         return "\n".join(lines)
 
 
@@ -46,14 +46,14 @@ def fine(subject: str, detail: str) -> Finding:
     return Finding(subject, Health.FINE, detail)
 
 
-def note(subject: str, detail: str, mend: str = "") -> Finding:
+def note(subject: str, detail: str, fix: str = "") -> Finding:
     """Something works, and could be better."""
-    return Finding(subject, Health.NOTE, detail, mend)
+    return Finding(subject, Health.NOTE, detail, fix)
 
 
-def wrong(subject: str, detail: str, mend: str = "") -> Finding:
+def wrong(subject: str, detail: str, fix: str = "") -> Finding:
     """Something is missing, and a refresh fails or is never started without it."""
-    return Finding(subject, Health.WRONG, detail, mend)
+    return Finding(subject, Health.WRONG, detail, fix)
 
 
 def project_findings() -> Iterator[Finding]:
@@ -98,8 +98,8 @@ def warehouse_findings(warehouse: Warehouse, project: Project) -> Iterator[Findi
     missing = sorted(wanted - set(warehouse.tables(RAW)))
     if missing:
         has_scripts = any(Path(project.folder, "db_init").glob("*.sql"))
-        mend = "refresh init" if has_scripts else "load them, or write scripts that create them in db_init/"
-        yield wrong("raw tables", f"not there: {', '.join(map(str, missing))}", mend)
+        fix = "refresh init" if has_scripts else "load them, or write scripts that create them in db_init/"
+        yield wrong("raw tables", f"not there: {', '.join(map(str, missing))}", fix)
     else:
         yield fine("raw tables", f"all {len(wanted)} that the scripts read are there")
     warehouse.plan(parse_query("SELECT 1 AS one"), {})

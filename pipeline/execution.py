@@ -126,7 +126,7 @@ def builder(
     def build(table: TableName) -> Built:
         script = scripts[table]
         try:
-            return warehouse.build(table, script.query, context)
+            return warehouse.build(script.build, context)
         except SqlError as error:
             raise BuildFailed(str(sql_problem(script.path, error)).removeprefix("error: ")) from error
 

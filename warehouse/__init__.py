@@ -30,8 +30,17 @@ column left out has its default value, NULL if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
+class TableBuild:
+    """A table to build, and the query whose result it gets. An option of a table is a field here, too: the pipeline
+    hands this on as it is, and each engine applies it."""
+
+    table: TableName
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
 class Built:
-    """What building a table took. Bytes, cost and link are None where the engine has none (DuckDB)."""
+    """A table that was built: its rows, and the cost of building it. Bytes and link are None on DuckDB."""
 
     rows: int
     seconds: float
@@ -122,11 +131,16 @@ class Warehouse(Planner, Protocol):
     def run_script(self, statements: Sequence[Statement]) -> None:
         """Run statements (CREATE TABLE, INSERT, …) one after the other, in one transaction where the engine can."""
 
-    def build(self, table: TableName, query: Query, context: BuildContext) -> Built:
-        """Replace the table by the query's result, at once: readers see the old table or the new one."""
+    def build(self, build: TableBuild, context: BuildContext) -> Built:
+        """Replace the table atomically: readers see the old table or the new one. Raises SqlError; the old table is
+        unchanged then."""
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
-        """Store rows durably, one outcome per Append. Raises InvalidRow, and then nothing of this call is stored."""
+        """Store rows durably, one outcome per Append. Raises TableNotFound; InvalidRow, and then this call has stored
+        nothing; OutcomeUnknown if a part or all of it may be stored.
+
+        DuckDB stores a call in one transaction. On BigQuery more than 8 MB of rows are several jobs, each stored whole
+        or not at all; if a later one fails the error is OutcomeUnknown."""
 
     def __enter__(self) -> Self:
         """The warehouse itself, closed at the end of the `with` block."""

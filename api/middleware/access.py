@@ -15,7 +15,7 @@ from api.middleware.answers import EVERY, message_of, new_id, with_head
 from api.middleware.clients import Proxies
 from api.middleware.gate import Gate
 from api.problems import Problem, problem_of, request_id
-from warehouse.patience import waiting_until
+from warehouse.deadline import waiting_until
 
 ALLOWING = frozenset({204, 405})  # statuses whose header Allow names methods
 USABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")

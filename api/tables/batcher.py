@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from api.problems import Problem, retry_after
 from api.tables.catalogue import InThread
 from warehouse import Append, Outcome, Warehouse
+from warehouse.deadline import deadline, waiting_until
 from warehouse.errors import InvalidRow
 from warehouse.names import TableName
-from warehouse.patience import deadline, waiting_until
 
 MAX_ROWS_PER_CALL = 5_000
 MAX_ROWS_WAITING = 100_000

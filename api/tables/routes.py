@@ -17,8 +17,8 @@ from api.tables.batcher import Batcher
 from api.tables.catalogue import Catalogue
 from api.tables.incoming import Reader, answer, fingerprint
 from warehouse import Append, Outcome
+from warehouse.deadline import seconds_left, waiting_until
 from warehouse.names import TableName
-from warehouse.patience import seconds_left, waiting_until
 
 
 @dataclass(frozen=True, slots=True)

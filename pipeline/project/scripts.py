@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.project.files import is_sql, listed, name_problem, read_text
 from pipeline.project.own_project import own_project
 from pipeline.project.problems import Problem, Severity, sql_problem
+from warehouse import TableBuild
 from warehouse.errors import SqlError
 from warehouse.names import TableName
 from warehouse.sql.cache import SqlCache
@@ -17,11 +18,20 @@ RAW = "raw"
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A SQL file with the table that it builds."""
+    """A SQL file, and the table that it builds."""
 
-    table: TableName
     path: Path
-    query: Query
+    build: TableBuild
+
+    @property
+    def table(self) -> TableName:
+        """The table that it builds."""
+        return self.build.table
+
+    @property
+    def query(self) -> Query:
+        """The query whose result the table gets."""
+        return self.build.query
 
 
 def read_scripts(
@@ -44,15 +54,18 @@ def read_scripts(
             problems.append(problem)
         else:
             try:
-                scripts[table] = Script(table, path, parse_query(read_text(path), cache))
+                scripts[table] = Script(path, TableBuild(table, parse_query(read_text(path), cache)))
             except SqlError as error:
                 problems.append(sql_problem(path, error))
     if not project:
         queries = {script.path: script.query for script in scripts.values()}
         project, found = own_project(queries, read_datasets(res))
         problems += found
-    within = {table: replace(script, query=script.query.within(project)) for table, script in scripts.items()}
-    return within, list(dict.fromkeys(problems))
+    return {table: _within(project, script) for table, script in scripts.items()}, list(dict.fromkeys(problems))
+
+
+def _within(project: str, script: Script) -> Script:
+    return replace(script, build=replace(script.build, query=script.query.within(project)))
 
 
 def read_raw_names(res: Path) -> set[TableName]:

@@ -188,10 +188,11 @@ def test_sixty_four_clients_while_other_processes_use_the_file(tmp_path: Path) -
     url = raw_tables(tmp_path / "w.duckdb")
     rebuild = (
         "import sys; from warehouse import connect; from warehouse.sql.query import parse_query;"
-        "from warehouse.names import TableName; from warehouse import BuildContext\n"
+        "from warehouse.names import TableName; from warehouse import BuildContext, TableBuild\n"
         "warehouse = connect(sys.argv[1]); warehouse.create_datasets(['tmp'])\n"
         "for number in range(10**6):\n"
-        "    warehouse.build(TableName('tmp', 'copy'), parse_query('SELECT id FROM raw.products'), BuildContext('r'))\n"
+        "    copy = TableBuild(TableName('tmp', 'copy'), parse_query('SELECT id FROM raw.products'))\n"
+        "    warehouse.build(copy, BuildContext('r'))\n"
     )
     builder = subprocess.Popen([sys.executable, "-c", rebuild, url])
     try:

@@ -139,6 +139,19 @@ def test_live_takes_the_columns_that_the_warehouse_has(write: Write, capsys: pyt
     assert (main(["check", "--live"]), main(["check"])) == (0, 2)
 
 
+@pytest.mark.parametrize("sql", ["SELECT id + 'x' AS y FROM `raw.orders`", "SELECT ST_GEOGPOINT(1, 2) AS x"])
+def test_live_finds_what_a_refresh_would_be_refused_for(
+    write: Write, sql: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({**GOOD, "res/tmp/wrong.sql": sql})
+    assert main(["init"]) == 0
+    capsys.readouterr()
+    assert (main(["check", "--live"]), main(["build"])) == (2, 2)
+    checked, refused = capsys.readouterr()
+    assert "error: res/tmp/wrong.sql:1:" in checked
+    assert refused.split("\n\n")[0] in checked
+
+
 @pytest.mark.parametrize(
     ("statements", "expected"),
     [
@@ -210,7 +223,7 @@ def test_a_selection_is_checked_against_the_tables_that_it_does_not_build(
 
 
 def test_what_was_planned_is_translated_anew_if_a_table_has_changed_since(write: Write) -> None:
-    from warehouse import BuildContext
+    from warehouse import BuildContext, TableBuild
     from warehouse.sql.parser import parse_script
 
     write({**GOOD, "res/tmp/a.sql": "SELECT id, price FROM `raw.orders` WHERE price = 2.5"})
@@ -220,7 +233,7 @@ def test_what_was_planned_is_translated_anew_if_a_table_has_changed_since(write:
         warehouse.create_datasets(["tmp"])
         warehouse.run_script(parse_script("CREATE OR REPLACE TABLE raw.orders AS SELECT 1 AS id, 2.5 AS price"))
         table = TableName("tmp", "a")
-        warehouse.build(table, plan.scripts[table].query, BuildContext("test"))
+        warehouse.build(TableBuild(table, plan.scripts[table].query), BuildContext("test"))
         assert warehouse.columns(table) == (
             Column("id", parse_type("INT64")),
             Column("price", parse_type("FLOAT64")),

@@ -23,8 +23,8 @@ from warehouse.bigquery.parameters import Records
 from warehouse.bigquery.rows import check_row
 from warehouse.bigquery.written import Written, written
 from warehouse.errors import InvalidRow, OutcomeUnknown, SqlError, Transient, WarehouseError
+from warehouse.idempotency import outcome_of
 from warehouse.names import TableName
-from warehouse.outcomes import outcome
 from warehouse.types import Column, SqlType
 
 REQUEST_BYTES = 8_000_000  # of the 10 MB; what is left is for the rest of the request
@@ -82,7 +82,7 @@ class Sender:
             )
             known = {row["key"]: row["fingerprint"] for row in self._jobs.result(job)}
         new: dict[str, str] = {}
-        return [outcome(append, known, new) for append in appends]
+        return [outcome_of(append, known, new) for append in appends]
 
     def _run(self, table: TableName, sql: str, *parameters: Records) -> bigquery.QueryJob:
         config = self._config({"table": str(table)})

@@ -12,7 +12,7 @@ from google.api_core.exceptions import NotFound
 from google.api_core.retry import Retry
 from google.cloud import bigquery
 
-from warehouse import Append, BuildContext, Built, Outcome, QueryPlan
+from warehouse import Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
 from warehouse.bigquery import names, replace
 from warehouse.bigquery.append import Sender, Target
 from warehouse.bigquery.client import open_client, row_access_policies
@@ -109,14 +109,15 @@ class BigQueryWarehouse:
             except SqlError as error:
                 raise statement.located(error) from error
 
-    def build(self, table: TableName, query: Query, context: BuildContext) -> Built:
+    def build(self, build: TableBuild, context: BuildContext) -> Built:
+        table, query = build.table, build.query
         labels = {"run": context.run, "table": str(table), **context.labels}
         if self._lease is not None:
             self._lease.check()
             labels[LABEL] = self._lease.token
         config = self._config(labels)
         config.destination = self._reference(table.dataset).table(table.name)
-        before = self._prepare_replacement(table, query, config)
+        before = self._prepare_replacement(build, config)
         with _places_of(query.text):
             job = self._jobs.run(names.build_name(context.run, table), query.text, config, context.attempt)
         after = self._table(table)
@@ -200,13 +201,12 @@ class BigQueryWarehouse:
             except NotFound as error:
                 raise TableNotFound(table) from error
 
-    def _prepare_replacement(
-        self, name: TableName, query: Query, config: bigquery.QueryJobConfig
-    ) -> bigquery.Table | None:
+    def _prepare_replacement(self, build: TableBuild, config: bigquery.QueryJobConfig) -> bigquery.Table | None:
         """Set how the job replaces the table; the table, if the job may take something away that can be put back.
 
         Raises WarehouseError if the job would lift a protection of the table.
         """
+        name, query = build.table, build.query
         config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
         try:
             table = self._table(name)

@@ -18,9 +18,9 @@ from warehouse.bigquery.names import keys_table
 from warehouse.bigquery.schema import quoted
 from warehouse.bigquery.written import Written
 from warehouse.errors import TableNotFound, Transient, WarehouseError
+from warehouse.idempotency import DAYS_KEPT
 from warehouse.names import OWN_DATASET, TableName
 
-DAYS_KEPT = 30
 _DAY = 86_400.0
 _BUCKETS = 100
 _TURN = _BUCKETS  # the partition of the row that every transaction changes

@@ -12,11 +12,10 @@ from warehouse.duckdb.translate.storing import has_limits, stored_value
 from warehouse.duckdb.translate.text import quoted, table_sql
 from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.errors import InvalidRow
+from warehouse.idempotency import DAYS_KEPT, outcome_of
 from warehouse.names import OWN_DATASET, TableName
-from warehouse.outcomes import outcome
 from warehouse.types import Column, has_values
 
-KEYS_KEPT = "30 days"
 _KEYS = f"{OWN_DATASET}.append_keys"
 _ROWS_FAULT = (
     duckdb.ConstraintException,
@@ -68,7 +67,7 @@ def _claim_keys(cursor: duckdb.DuckDBPyConnection, table: TableName, appends: Se
     keys = {append.key for append in appends if append.key is not None}
     known = _fingerprints(cursor, table, keys) if keys else {}
     new: dict[str, str] = {}
-    outcomes = [outcome(append, known, new) for append in appends]
+    outcomes = [outcome_of(append, known, new) for append in appends]
     if new:
         _note(cursor, table, new)
     return outcomes
@@ -98,7 +97,7 @@ def _create_keys(cursor: duckdb.DuckDBPyConnection) -> None:
         f"CREATE TABLE IF NOT EXISTS {_KEYS} (table_name VARCHAR, key VARCHAR, fingerprint VARCHAR,"
         " stored_at TIMESTAMP WITH TIME ZONE, PRIMARY KEY (table_name, key))"
     )
-    cursor.execute(f"DELETE FROM {_KEYS} WHERE stored_at < now() - INTERVAL '{KEYS_KEPT}'")
+    cursor.execute(f"DELETE FROM {_KEYS} WHERE stored_at < now() - INTERVAL '{DAYS_KEPT} days'")
 
 
 def _insert(

@@ -9,7 +9,8 @@ from typing import Any, Self, TypeVar
 import duckdb
 import tenacity
 
-from warehouse import Append, BuildContext, Built, Outcome, QueryPlan
+from warehouse import Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
+from warehouse.deadline import deadline
 from warehouse.duckdb.append import append_rows
 from warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
 from warehouse.duckdb.faults import faults_of, reason
@@ -19,7 +20,6 @@ from warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql
 from warehouse.duckdb.translations import Translations
 from warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse.names import OWN_DATASET, TableName
-from warehouse.patience import deadline
 from warehouse.sql.cache import SqlCache
 from warehouse.sql.query import Query, Statement
 from warehouse.types import Column
@@ -86,13 +86,13 @@ class DuckDBWarehouse:
         self._declared = self._in_transaction(run)
         self._known.clear()
 
-    def build(self, table: TableName, query: Query, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
+    def build(self, build: TableBuild, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
         def replace(cursor: duckdb.DuckDBPyConnection) -> int:
-            translation = self._translations.of(query, lambda read: self._known_columns(cursor, read))
+            translation = self._translations.of(build.query, lambda read: self._known_columns(cursor, read))
             [(rows,)] = cursor.execute(
-                f"CREATE OR REPLACE TABLE {table_sql(table)} AS {translation.stored_sql()}"
+                f"CREATE OR REPLACE TABLE {table_sql(build.table)} AS {translation.stored_sql()}"
             ).fetchall()
-            self._known[table] = translation.stored_columns
+            self._known[build.table] = translation.stored_columns
             return int(rows)
 
         started = time.monotonic()

@@ -18,10 +18,10 @@ from typing import TypeVar
 
 import duckdb
 
+from warehouse.deadline import deadline, seconds_left
 from warehouse.duckdb.hold import Hold
 from warehouse.duckdb.lock import Lock
 from warehouse.errors import Cancelled, OutcomeUnknown, Transient, Unavailable
-from warehouse.patience import deadline, seconds_left
 
 IDLE_SECONDS = 0.1
 HELD_SECONDS = 0.1

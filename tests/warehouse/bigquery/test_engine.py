@@ -9,7 +9,7 @@ import pytest
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy
-from warehouse import Append, BuildContext
+from warehouse import Append, BuildContext, TableBuild
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse.errors import (
@@ -92,8 +92,8 @@ def test_a_dataset_in_another_location_is_refused(
 
 
 def test_a_build_replaces_the_table_and_says_what_it_took(warehouse: BigQueryWarehouse, bigquery_project: str) -> None:
-    warehouse.build(OUT, parse_query("SELECT 'old' AS word"), BuildContext("one"))
-    built = warehouse.build(OUT, parse_query("SELECT n * 2 AS twice FROM raw.numbers"), BuildContext("two"))
+    warehouse.build(TableBuild(OUT, parse_query("SELECT 'old' AS word")), BuildContext("one"))
+    built = warehouse.build(TableBuild(OUT, parse_query("SELECT n * 2 AS twice FROM raw.numbers")), BuildContext("two"))
     assert sorted(warehouse.first_rows(OUT, 5)) == [(2,), (4,)]
     assert warehouse.columns(OUT) == (Column("twice", parse_type("INT64")),)
     assert (built.rows, built.bytes_processed, built.bytes_billed, built.cache_hit) == (2, 16, 10485760, False)
@@ -103,11 +103,11 @@ def test_a_build_replaces_the_table_and_says_what_it_took(warehouse: BigQueryWar
 
 
 def test_a_failed_build_leaves_the_old_table(warehouse: BigQueryWarehouse) -> None:
-    warehouse.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("one"))
+    warehouse.build(TableBuild(OUT, parse_query("SELECT 1 AS n")), BuildContext("one"))
     with pytest.raises(SqlError, match="nope"):
-        warehouse.build(OUT, parse_query("SELECT nope FROM raw.numbers"), BuildContext("two"))
+        warehouse.build(TableBuild(OUT, parse_query("SELECT nope FROM raw.numbers")), BuildContext("two"))
     with pytest.raises(TableNotFound, match="missing"):
-        warehouse.build(OUT, parse_query("SELECT 1 FROM raw.missing"), BuildContext("three"))
+        warehouse.build(TableBuild(OUT, parse_query("SELECT 1 FROM raw.missing")), BuildContext("three"))
     assert warehouse.first_rows(OUT, 5) == [(1,)]
 
 
@@ -116,40 +116,40 @@ def test_a_build_over_the_cap_is_refused(
 ) -> None:
     settings = BigQuerySettings(bigquery_project, endpoint=bigquery_endpoint, maximum_bytes_billed=1000)
     with BigQueryWarehouse(settings, QUICK) as poor, pytest.raises(OverBudget, match="would bill 10,485,760 bytes"):
-        poor.build(OUT, parse_query("SELECT n FROM raw.numbers"), BuildContext("one"))
+        poor.build(TableBuild(OUT, parse_query("SELECT n FROM raw.numbers")), BuildContext("one"))
     assert warehouse.tables("tmp") == []
 
 
 def test_the_same_run_and_attempt_is_the_same_job(watched: BigQueryWarehouse, proxy: Proxy) -> None:
     query, context = parse_query("SELECT GENERATE_UUID() AS id"), BuildContext("one")
-    watched.build(OUT, query, context)
+    watched.build(TableBuild(OUT, query), context)
     before = watched.first_rows(OUT, 1)
-    watched.build(OUT, query, context)
+    watched.build(TableBuild(OUT, query), context)
     assert watched.first_rows(OUT, 1) == before
     assert len(set(started_jobs(proxy))) == 1
-    watched.build(OUT, query, BuildContext("two"))
+    watched.build(TableBuild(OUT, query), BuildContext("two"))
     assert watched.first_rows(OUT, 1) != before
 
 
 def test_a_later_attempt_finds_the_job_of_an_earlier_one(watched: BigQueryWarehouse) -> None:
     query = parse_query("SELECT GENERATE_UUID() AS id")
-    watched.build(OUT, query, BuildContext("one"))
+    watched.build(TableBuild(OUT, query), BuildContext("one"))
     before = watched.first_rows(OUT, 1)
-    watched.build(OUT, query, BuildContext("one", attempt=3))
+    watched.build(TableBuild(OUT, query), BuildContext("one", attempt=3))
     assert watched.first_rows(OUT, 1) == before
 
 
 def test_a_later_attempt_with_mended_sql_is_a_new_job(watched: BigQueryWarehouse, proxy: Proxy) -> None:
     with pytest.raises(SqlError):
-        watched.build(OUT, parse_query("SELECT nope FROM raw.numbers"), BuildContext("one"))
-    built = watched.build(OUT, parse_query("SELECT n FROM raw.numbers"), BuildContext("one", attempt=2))
+        watched.build(TableBuild(OUT, parse_query("SELECT nope FROM raw.numbers")), BuildContext("one"))
+    built = watched.build(TableBuild(OUT, parse_query("SELECT n FROM raw.numbers")), BuildContext("one", attempt=2))
     assert built.rows == 2
     assert [job_id[-2:] for job_id in started_jobs(proxy)] == ["-1", "-2"]
 
 
 def test_a_job_that_fails_for_a_passing_reason_is_followed_by_another(watched: BigQueryWarehouse, proxy: Proxy) -> None:
     query = parse_query("SELECT 1 AS n /* emulator: fail jobBackendError 2 */")
-    assert watched.build(OUT, query, BuildContext("one")).rows == 1
+    assert watched.build(TableBuild(OUT, query), BuildContext("one")).rows == 1
     assert [job_id[-2:] for job_id in started_jobs(proxy)] == ["-1", "-2", "-3"]
 
 
@@ -158,15 +158,15 @@ def test_it_gives_up_after_three_jobs_and_the_next_attempt_takes_the_next_id(
 ) -> None:
     query = parse_query("SELECT 1 AS n /* emulator: fail rateLimitExceeded 4 */")
     with pytest.raises(Transient) as caught:
-        watched.build(OUT, query, BuildContext("one"))
+        watched.build(TableBuild(OUT, query), BuildContext("one"))
     assert caught.value.limited
-    assert watched.build(OUT, query, BuildContext("one", attempt=2)).rows == 1
+    assert watched.build(TableBuild(OUT, query), BuildContext("one", attempt=2)).rows == 1
     assert len(set(started_jobs(proxy))) == 5
 
 
 def test_wrong_sql_is_sent_once(watched: BigQueryWarehouse, proxy: Proxy) -> None:
     with pytest.raises(SqlError):
-        watched.build(OUT, parse_query("SELECT nope FROM raw.numbers"), BuildContext("one"))
+        watched.build(TableBuild(OUT, parse_query("SELECT nope FROM raw.numbers")), BuildContext("one"))
     assert len(started_jobs(proxy)) == 1
 
 
@@ -177,10 +177,10 @@ def test_an_outage_is_bounded_and_says_whether_the_job_may_run(
     with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
         proxy.decide = lambda _method, path: Fault.CUT_BEFORE if "/jobs" in path else None
         with pytest.raises(OutcomeUnknown, match="broke while it was sent the job refresh-one-tmp-out-"):
-            unlucky.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("one"))
+            unlucky.build(TableBuild(OUT, parse_query("SELECT 1 AS n")), BuildContext("one"))
         proxy.decide = lambda method, _path: Fault.LIMITED if method == "POST" else None
         with pytest.raises(Transient) as caught:
-            unlucky.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("one"))
+            unlucky.build(TableBuild(OUT, parse_query("SELECT 1 AS n")), BuildContext("one"))
         assert caught.value.limited
         assert not isinstance(caught.value, OutcomeUnknown)
     assert warehouse.tables("tmp") == []
@@ -193,10 +193,10 @@ def test_an_answer_that_was_lost_for_good_is_found_by_the_next_attempt(
     with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
         proxy.decide = lambda _method, path: Fault.CUT_AFTER if "/jobs" in path else None
         with pytest.raises(OutcomeUnknown):
-            unlucky.build(OUT, query, BuildContext("one"))
+            unlucky.build(TableBuild(OUT, query), BuildContext("one"))
     assert len(set(started_jobs(proxy))) == 1
     (id_before,) = warehouse.first_rows(OUT, 1)
-    warehouse.build(OUT, query, BuildContext("one", attempt=2))
+    warehouse.build(TableBuild(OUT, query), BuildContext("one", attempt=2))
     assert warehouse.first_rows(OUT, 1) == [id_before]
 
 
@@ -241,7 +241,9 @@ def test_a_plan_takes_stand_ins_for_tables_that_do_not_exist(warehouse: BigQuery
 
 def test_cancel_stops_the_job_and_the_thread_that_waits_for_it(watched: BigQueryWarehouse, proxy: Proxy) -> None:
     with ThreadPoolExecutor() as pool:
-        held = pool.submit(watched.build, OUT, parse_query("SELECT 1 AS n /* emulator: hold */"), BuildContext("one"))
+        held = pool.submit(
+            watched.build, TableBuild(OUT, parse_query("SELECT 1 AS n /* emulator: hold */")), BuildContext("one")
+        )
         wait_until(lambda: any("/jobs/refresh-one" in request.path for request in proxy.recorded))
         watched.cancel()
         with pytest.raises(Cancelled):
@@ -249,7 +251,7 @@ def test_cancel_stops_the_job_and_the_thread_that_waits_for_it(watched: BigQuery
     cancelled = [request.path for request in proxy.recorded if "/cancel" in request.path]
     assert cancelled
     with pytest.raises(Cancelled):
-        watched.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("two"))
+        watched.build(TableBuild(OUT, parse_query("SELECT 1 AS n")), BuildContext("two"))
     with pytest.raises(Cancelled):
         watched.tables("raw")
 
@@ -265,7 +267,9 @@ def test_cancel_reaches_a_job_whose_answer_is_still_on_its_way(watched: BigQuery
 
     proxy.decide = decide
     with ThreadPoolExecutor() as pool:
-        held = pool.submit(watched.build, OUT, parse_query("SELECT 1 AS n /* emulator: hold */"), BuildContext("one"))
+        held = pool.submit(
+            watched.build, TableBuild(OUT, parse_query("SELECT 1 AS n /* emulator: hold */")), BuildContext("one")
+        )
         assert asked.wait(60)
         watched.cancel()  # the service does not know the job yet
         go_on.set()
@@ -277,7 +281,9 @@ def test_cancel_reaches_a_job_whose_answer_is_still_on_its_way(watched: BigQuery
 
 def test_closing_cancels_what_nobody_waits_for(watched: BigQueryWarehouse, proxy: Proxy) -> None:
     with ThreadPoolExecutor() as pool:
-        held = pool.submit(watched.build, OUT, parse_query("SELECT 1 AS n /* emulator: hold */"), BuildContext("one"))
+        held = pool.submit(
+            watched.build, TableBuild(OUT, parse_query("SELECT 1 AS n /* emulator: hold */")), BuildContext("one")
+        )
         wait_until(lambda: any("/jobs/refresh-one" in request.path for request in proxy.recorded))
         watched.close()
         with pytest.raises(Cancelled):

@@ -14,7 +14,7 @@ import pytest
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy, by_seed
-from warehouse import Append, BuildContext, Built, Outcome
+from warehouse import Append, BuildContext, Built, Outcome, TableBuild
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.names import TableName
@@ -42,7 +42,7 @@ def refresh(warehouse: BigQueryWarehouse, seed: int, attempt: int = 1) -> list[B
     }
 
     def build(name: str) -> Built:
-        return warehouse.build(TableName("tmp", name), parse_query(scripts[name]), context)
+        return warehouse.build(TableBuild(TableName("tmp", name), parse_query(scripts[name])), context)
 
     first, second, last = scripts
     with ThreadPoolExecutor(2) as pool:

@@ -16,7 +16,7 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal, by_seed
 from tests.processes import Child, child
 from tests.warehouse.bigquery.test_stopping import jobs
-from warehouse import BuildContext
+from warehouse import BuildContext, TableBuild
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.errors import WarehouseError
@@ -31,7 +31,7 @@ from dataclasses import replace
 from tests.emulator.fixtures import QUICK
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.settings import parse_url
-from warehouse import BuildContext
+from warehouse import BuildContext, TableBuild
 from warehouse.errors import WarehouseError
 from warehouse.names import TableName
 from warehouse.sql.query import parse_query
@@ -45,7 +45,7 @@ with BigQueryWarehouse(parse_url(url), replace(QUICK, lease=float(term))) as war
         say(os.getpid())
         for line in iter(sys.stdin.readline, "\\n"):
             try:
-                say(warehouse.build(TableName("tmp", "out"), parse_query(line), BuildContext(who)).rows)
+                say(warehouse.build(TableBuild(TableName("tmp", "out"), parse_query(line)), BuildContext(who)).rows)
             except WarehouseError as error:
                 say(error)
 """
@@ -83,7 +83,7 @@ def test_a_lease_that_is_kept_outlasts_its_term(bigquery_url: str, warehouse: Bi
         listener.start()
         listener.join(2 * TERM)
         assert listener.is_alive(), "it has begun"
-        assert warehouse.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("first")).rows == 1
+        assert warehouse.build(TableBuild(OUT, parse_query("SELECT 1 AS n")), BuildContext("first")).rows == 1
 
 
 def test_the_refresh_of_a_process_that_died_is_taken_over_and_its_jobs_are_ended(
@@ -131,7 +131,7 @@ def test_a_refresh_that_slept_while_another_took_over_publishes_nothing(
         os.kill(pid, signal.SIGSTOP)
         with warehouse.refresh_lock("second", lambda _: None):
             os.kill(pid, signal.SIGCONT)
-            warehouse.build(OUT, parse_query("SELECT 2 AS n"), BuildContext("second"))
+            warehouse.build(TableBuild(OUT, parse_query("SELECT 2 AS n")), BuildContext("second"))
             sleeper.tell("SELECT 1 AS n")
             assert "another refresh has taken over (second), since" in sleeper.hear()
         assert warehouse.first_rows(OUT, 2) == [(2,)]
@@ -152,14 +152,14 @@ def test_a_lease_that_is_lost_ends_the_jobs_under_way(
 ) -> None:
     held = parse_query("SELECT 1 AS n /* emulator: hold */")
     with ThreadPoolExecutor(1) as pool, warehouse.refresh_lock("first", pytest.fail):
-        built = pool.submit(warehouse.build, OUT, held, BuildContext("first"))
+        built = pool.submit(warehouse.build, TableBuild(OUT, held), BuildContext("first"))
         while not jobs(bigquery_endpoint, bigquery_project):
             pass
         _replace_holder(bigquery_endpoint, bigquery_project)
         with pytest.raises(WarehouseError):
             built.result()
         with pytest.raises(WarehouseError, match="taken over"):
-            warehouse.build(OUT, parse_query("SELECT 2 AS n"), BuildContext("first"))
+            warehouse.build(TableBuild(OUT, parse_query("SELECT 2 AS n")), BuildContext("first"))
 
 
 def _replace_holder(endpoint: str, project: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy, Refusal, is_poll
-from warehouse import Append, BuildContext
+from warehouse import Append, BuildContext, TableBuild
 from warehouse.bigquery import BigQueryWarehouse, jobs
 from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.errors import InvalidRow, NotAllowed, OutcomeUnknown, Transient, WarehouseError
@@ -63,7 +63,10 @@ def test_a_look_that_fails_once_does_not_fail_the_table(
         proxy.decide = lambda method, path, fault=fault, looks=looks: (  # type: ignore[misc]
             fault if is_poll(method, path) and next(looks) == 0 else None
         )
-        assert warehouse.build(OUT, parse_query(f"SELECT {number} AS n"), BuildContext(f"run-{number}")).rows == 1
+        assert (
+            warehouse.build(TableBuild(OUT, parse_query(f"SELECT {number} AS n")), BuildContext(f"run-{number}")).rows
+            == 1
+        )
         assert warehouse.first_rows(OUT, 2) == [(number,)]
         assert next(looks) > 1
     assert len(all_jobs()) == len(FAULTS)
@@ -75,7 +78,7 @@ def test_a_job_whose_end_cannot_be_found_out_is_cancelled(
 ) -> None:
     proxy.decide = lambda method, path: fault if is_poll(method, path) else None
     with pytest.raises(OutcomeUnknown, match="did not say how it ended"):
-        warehouse.build(OUT, HELD, BuildContext("one"))
+        warehouse.build(TableBuild(OUT, HELD), BuildContext("one"))
     (job,) = all_jobs()
     assert job["status"]["errorResult"]["reason"] == "stopped"
 
@@ -85,7 +88,7 @@ def test_a_job_whose_answer_was_lost_for_good_is_cancelled(
 ) -> None:
     proxy.decide = lambda _method, path: Fault.CUT_AFTER if "/jobs" in path and "/cancel" not in path else None
     with pytest.raises(OutcomeUnknown):
-        warehouse.build(OUT, HELD, BuildContext("one"))
+        warehouse.build(TableBuild(OUT, HELD), BuildContext("one"))
     (job,) = all_jobs()
     assert job["status"]["errorResult"]["reason"] == "stopped"
 
@@ -97,9 +100,9 @@ def test_answers_without_labels_do_not_make_jobs_without_end(
     failing = parse_query("SELECT 1 AS n /* emulator: fail backendError 99 */")
     for _ in range(2):
         with pytest.raises(Transient):
-            warehouse.build(OUT, failing, BuildContext("one"))
+            warehouse.build(TableBuild(OUT, failing), BuildContext("one"))
     assert len(all_jobs()) <= 6
-    assert warehouse.build(OUT, parse_query("SELECT 1 AS n"), BuildContext("two")).rows == 1
+    assert warehouse.build(TableBuild(OUT, parse_query("SELECT 1 AS n")), BuildContext("two")).rows == 1
 
 
 def without_labels(answer: Any) -> Any:
@@ -113,9 +116,9 @@ def test_the_ids_that_are_looked_through_are_bounded(
     monkeypatch.setattr(jobs, "_IDS", 4)
     failing = parse_query("SELECT 1 AS n /* emulator: fail backendError 99 */")
     with pytest.raises(Transient):
-        warehouse.build(OUT, failing, BuildContext("one"))
+        warehouse.build(TableBuild(OUT, failing), BuildContext("one"))
     with pytest.raises(WarehouseError, match=r"the 4 jobs from refresh-one-tmp-out-.*-1 on have all failed"):
-        warehouse.build(OUT, failing, BuildContext("one"))
+        warehouse.build(TableBuild(OUT, failing), BuildContext("one"))
     assert len(all_jobs()) == 4
 
 

@@ -12,7 +12,7 @@ from google.cloud import bigquery
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal
-from warehouse import BuildContext
+from warehouse import BuildContext, TableBuild
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.settings import BigQuerySettings
 from warehouse.errors import NotAllowed, WarehouseError
@@ -29,7 +29,7 @@ OTHER = "SELECT 2 AS n, STRUCT(2 AS x, 3 AS y) AS pair, 4 AS more"
 def warehouse(proxy: Proxy, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
     with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
         opened.create_datasets(["tmp"])
-        opened.build(OUT, parse_query(FIRST), BuildContext("first"))
+        opened.build(TableBuild(OUT, parse_query(FIRST)), BuildContext("first"))
         proxy.recorded.clear()
         yield opened
 
@@ -94,7 +94,7 @@ def test_a_build_with_the_same_columns_keeps_everything(
     describe(client, tags=("word",))
     restrict(bigquery_endpoint, bigquery_project)
     before = client.get_table("tmp.out")
-    warehouse.build(OUT, parse_query(FIRST.replace("'a'", "'b'")), BuildContext("second"))
+    warehouse.build(TableBuild(OUT, parse_query(FIRST.replace("'a'", "'b'"))), BuildContext("second"))
     after = client.get_table("tmp.out")
     assert [field.to_api_repr() for field in after.schema] == [field.to_api_repr() for field in before.schema]
     assert (after.description, after.labels) == (before.description, before.labels)
@@ -107,7 +107,7 @@ def test_with_other_columns_what_remains_keeps_its_description(
     warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy
 ) -> None:
     describe(client)
-    warehouse.build(OUT, parse_query(OTHER), BuildContext("second"))
+    warehouse.build(TableBuild(OUT, parse_query(OTHER)), BuildContext("second"))
     assert jobs(proxy)[0]["writeDisposition"] == "WRITE_TRUNCATE"
     assert set_on(client) == {
         "table": "what is out",
@@ -127,7 +127,7 @@ def test_columns_with_policy_tags_are_not_replaced_by_others(
     with pytest.raises(
         WarehouseError, match=r"tmp\.out has policy tags on the column n, policy tags on the column word"
     ):
-        warehouse.build(OUT, parse_query(OTHER), BuildContext("second"))
+        warehouse.build(TableBuild(OUT, parse_query(OTHER)), BuildContext("second"))
     assert jobs(proxy) == []
     assert [row[1] for row in warehouse.first_rows(OUT, 5)] == ["a"]
 
@@ -137,7 +137,7 @@ def test_row_access_policies_are_not_lost_with_other_columns(
 ) -> None:
     restrict(bigquery_endpoint, bigquery_project)
     with pytest.raises(WarehouseError, match="the row access policy few") as caught:
-        warehouse.build(OUT, parse_query(OTHER), BuildContext("second"))
+        warehouse.build(TableBuild(OUT, parse_query(OTHER)), BuildContext("second"))
     assert "gone: word STRING, pair STRUCT<x INT64>; new: pair STRUCT<x INT64, y INT64>, more INT64" in str(
         caught.value
     )
@@ -149,10 +149,10 @@ def test_the_same_columns_in_another_order_keep_a_policy(
     warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str, proxy: Proxy
 ) -> None:
     query = parse_query("SELECT 'b' AS word, 5 AS n, STRUCT(1 AS x) AS pair")
-    warehouse.build(OUT, query, BuildContext("free"))
+    warehouse.build(TableBuild(OUT, query), BuildContext("free"))
     assert [column.name for column in warehouse.columns(OUT)] == ["word", "n", "pair"]
     restrict(bigquery_endpoint, bigquery_project)
-    warehouse.build(OUT, parse_query(FIRST), BuildContext("restricted"))
+    warehouse.build(TableBuild(OUT, parse_query(FIRST)), BuildContext("restricted"))
     assert policies(bigquery_endpoint, bigquery_project) == ["few"]
     assert [column.name for column in warehouse.columns(OUT)] == ["word", "n", "pair"]
     assert jobs(proxy)[-1]["writeDisposition"] == "WRITE_TRUNCATE_DATA"
@@ -162,9 +162,9 @@ def test_policies_that_may_not_be_seen_are_not_risked(warehouse: BigQueryWarehou
     denied = "Access Denied: Permission bigquery.rowAccessPolicies.list denied on table p:tmp.out"
     proxy.decide = lambda _method, path: Refusal(403, "accessDenied", denied) if "rowAccess" in path else None
     with pytest.raises(NotAllowed, match=r"this account may not see whether it has any: .*roles/bigquery.dataOwner"):
-        warehouse.build(OUT, parse_query(OTHER), BuildContext("second"))
+        warehouse.build(TableBuild(OUT, parse_query(OTHER)), BuildContext("second"))
     assert jobs(proxy) == []
-    warehouse.build(OUT, parse_query(FIRST), BuildContext("third"))
+    warehouse.build(TableBuild(OUT, parse_query(FIRST)), BuildContext("third"))
 
 
 def test_a_table_stays_partitioned_and_clustered(
@@ -174,7 +174,7 @@ def test_a_table_stays_partitioned_and_clustered(
     table.clustering_fields = ["b"]
     client.create_table(table)
     parts = TableName("tmp", "parts")
-    warehouse.build(parts, parse_query("SELECT 1 AS a, 2 AS b"), BuildContext("second"))
+    warehouse.build(TableBuild(parts, parse_query("SELECT 1 AS a, 2 AS b")), BuildContext("second"))
     assert jobs(proxy)[-1]["clustering"] == {"fields": ["b"]}
 
 
@@ -182,6 +182,6 @@ def test_what_was_planned_is_not_asked_again(warehouse: BigQueryWarehouse, proxy
     query = parse_query(FIRST)
     warehouse.plan(query, {})
     proxy.recorded.clear()
-    warehouse.build(OUT, query, BuildContext("second"))
+    warehouse.build(TableBuild(OUT, query), BuildContext("second"))
     assert not [request for request in proxy.recorded if request.body.get("configuration", {}).get("dryRun")]
     assert not [request for request in proxy.recorded if "rowAccess" in request.path]

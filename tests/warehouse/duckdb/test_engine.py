@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.processes import child
-from warehouse import Append, BuildContext, Outcome, Row
+from warehouse import Append, BuildContext, Outcome, Row, TableBuild
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.errors import Cancelled, InvalidRow, SqlError, TableNotFound, Transient, WarehouseError
@@ -59,7 +59,7 @@ def run(warehouse: DuckDBWarehouse, sql: str) -> None:
 
 
 def build(warehouse: DuckDBWarehouse, table: TableName, sql: str) -> int:
-    return warehouse.build(table, parse_query(sql), CONTEXT).rows
+    return warehouse.build(TableBuild(table, parse_query(sql)), CONTEXT).rows
 
 
 def rows(warehouse: DuckDBWarehouse, table: TableName) -> list[tuple[Any, ...]]:
@@ -154,7 +154,7 @@ def test_a_script_runs_as_a_whole_or_not_at_all(warehouse: DuckDBWarehouse) -> N
 
 
 def test_a_build_makes_the_table_and_says_how_many_rows_it_has(warehouse: DuckDBWarehouse) -> None:
-    built = warehouse.build(PROMISES, parse_query("SELECT x FROM UNNEST([1, 2, 3]) AS x"), CONTEXT)
+    built = warehouse.build(TableBuild(PROMISES, parse_query("SELECT x FROM UNNEST([1, 2, 3]) AS x")), CONTEXT)
     assert built.rows == warehouse.row_count(PROMISES) == 3
     assert built.seconds > 0
     assert build(warehouse, PROMISES, "SELECT 'other' AS columns") == 1

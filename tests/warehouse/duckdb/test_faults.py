@@ -10,11 +10,11 @@ import pytest
 from commands.main import main
 from tests.conftest import fill
 from tests.processes import child
-from warehouse import Append, BuildContext, Outcome, connect
+from warehouse import Append, BuildContext, Outcome, TableBuild, connect
+from warehouse.deadline import waiting_until
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.errors import OutcomeUnknown, Transient, Unavailable, WarehouseError
 from warehouse.names import TableName
-from warehouse.patience import waiting_until
 from warehouse.sql.parser import parse_script
 from warehouse.sql.query import parse_query
 
@@ -113,9 +113,9 @@ def test_a_full_disk_fails_a_build_and_its_old_table_stands(small_disk: Path) ->
     path = with_items(small_disk / "shop.duckdb")
     with DuckDBWarehouse(path) as warehouse:
         table = TableName("tmp", "large")
-        warehouse.build(table, parse_query("SELECT 1 AS x"), CONTEXT)
+        warehouse.build(TableBuild(table, parse_query("SELECT 1 AS x")), CONTEXT)
         with pytest.raises(Unavailable, match="no space left on the disk of"):
-            warehouse.build(table, parse_query(LARGE), CONTEXT)
+            warehouse.build(TableBuild(table, parse_query(LARGE)), CONTEXT)
         assert warehouse.first_rows(table, 10) == [(1,)]
 
 
@@ -158,11 +158,11 @@ def test_a_damaged_file_is_told_by_every_command(
 def test_a_block_of_a_table_that_is_damaged_fails_what_reads_it(path: Path) -> None:
     with DuckDBWarehouse(path) as warehouse:
         whole = path.stat().st_size
-        warehouse.build(TableName("tmp", "large"), parse_query(LARGE), CONTEXT)
+        warehouse.build(TableBuild(TableName("tmp", "large"), parse_query(LARGE)), CONTEXT)
     damage(path, whole + 65536, whole + 3 * 65536)
     with DuckDBWarehouse(path) as warehouse:
         with pytest.raises(Unavailable, match="a damaged one"):
-            warehouse.build(TableName("tmp", "copy"), parse_query("SELECT * FROM tmp.large"), CONTEXT)
+            warehouse.build(TableBuild(TableName("tmp", "copy"), parse_query("SELECT * FROM tmp.large")), CONTEXT)
         assert warehouse.append(ITEMS, [Append([{"id": 1}])]) == [Outcome.STORED]
 
 
@@ -278,7 +278,10 @@ def test_a_dataset_may_be_named_as_the_file_or_as_something_of_duckdbs(tmp_path:
         )
         warehouse.create_datasets([dataset])
         assert warehouse.append(table, [Append([{"x": 3}], "key")]) == [Outcome.STORED]
-        assert warehouse.build(copy, parse_query(f"SELECT t.x FROM {dataset}.t WHERE t.x > 1"), CONTEXT).rows == 2
+        assert (
+            warehouse.build(TableBuild(copy, parse_query(f"SELECT t.x FROM {dataset}.t WHERE t.x > 1")), CONTEXT).rows
+            == 2
+        )
         assert warehouse.tables(dataset) == [copy, table]
         assert [column.name for column in warehouse.columns(copy)] == ["x"]
         assert sorted(warehouse.first_rows(table, 10)) == [(1,), (2,), (3,)]

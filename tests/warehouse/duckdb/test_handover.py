@@ -91,12 +91,13 @@ BUILDER = """
 import sys
 from pathlib import Path
 from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse import BuildContext
+from warehouse import BuildContext, TableBuild
 from warehouse.names import TableName
 from warehouse.sql.query import parse_query
 warehouse = DuckDBWarehouse(Path(sys.argv[1]))
 while True:
-    warehouse.build(TableName("tmp", "items"), parse_query("SELECT id FROM raw.items"), BuildContext("test"))
+    items = TableBuild(TableName("tmp", "items"), parse_query("SELECT id FROM raw.items"))
+    warehouse.build(items, BuildContext("test"))
 """
 
 

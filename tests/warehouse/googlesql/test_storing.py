@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from warehouse import BuildContext
+from warehouse import BuildContext, TableBuild
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.duckdb.translations import Translations
 from warehouse.errors import SqlError
@@ -26,7 +26,7 @@ def warehouse(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
 
 
 def build(warehouse: DuckDBWarehouse, text: str) -> list[tuple[Any, ...]]:
-    warehouse.build(TABLE, parse_query(text), BuildContext("run"))
+    warehouse.build(TableBuild(TABLE, parse_query(text)), BuildContext("run"))
     return warehouse.first_rows(TABLE, 100)
 
 

@@ -1,4 +1,4 @@
-"""How long whoever asked is willing to wait: known to all that waits for them, so that waits do not add up."""
+"""The deadline of a request, known to all code that waits on its behalf, so that waits do not add up."""
 
 import math
 import time
@@ -11,7 +11,7 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 @contextmanager
 def waiting_until(deadline: float) -> Iterator[None]:
-    """What waits inside this block gives up at `deadline`, a time of `time.monotonic()`. Threads need its context."""
+    """Waits inside this block end at `deadline`, a time of `time.monotonic()`. A thread needs a copy of the context."""
     token = _deadline.set(deadline)
     try:
         yield
@@ -20,10 +20,10 @@ def waiting_until(deadline: float) -> Iterator[None]:
 
 
 def deadline(longest: float) -> float:
-    """When to give up: after `longest` seconds, or earlier if whoever asked waits no longer than that."""
+    """The time to give up: after `longest` seconds, or at the request's deadline if that is earlier."""
     return min(time.monotonic() + longest, _deadline.get())
 
 
 def seconds_left() -> float:
-    """How long whoever asked still waits; infinite for as long as it takes."""
+    """The seconds until the request's deadline; infinite if it has none."""
     return max(0.0, _deadline.get() - time.monotonic())

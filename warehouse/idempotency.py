@@ -1,13 +1,16 @@
-"""What becomes of an Append, by the keys that were used before: one rule for both engines."""
+"""Idempotency keys of Appends: the rule of both engines."""
 
 from collections.abc import Mapping
 
 from warehouse import Append, Outcome
 
+DAYS_KEPT = 30
+"""A key is forgotten after so many days."""
 
-def outcome(append: Append, known: Mapping[str, str], new: dict[str, str]) -> Outcome:
-    """The append's outcome. `known` are the fingerprints of the keys that are stored, `new` those of the keys that this
-    call stores; a key that is in neither is put into `new`."""
+
+def outcome_of(append: Append, known: Mapping[str, str], new: dict[str, str]) -> Outcome:
+    """The append's outcome. `known` has the fingerprints of stored keys, `new` those of keys that this call stores; a
+    key that is in neither is added to `new`."""
     if append.key is None:
         return Outcome.STORED
     fingerprint = known.get(append.key, new.get(append.key))

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
+from pipeline.project.db_init import has_init_scripts
 from pipeline.project.problems import Refused, errors_in
 from pipeline.project.project import Project, read_project, reads_of
 from pipeline.project.scripts import RAW
@@ -97,7 +97,7 @@ def warehouse_findings(warehouse: Warehouse, project: Project) -> Iterator[Findi
     wanted = {table for script in project.scripts.values() for table in reads_of(script) if table.dataset == RAW}
     missing = sorted(wanted - set(warehouse.tables(RAW)))
     if missing:
-        has_scripts = any(Path(project.folder, "db_init").glob("*.sql"))
+        has_scripts = has_init_scripts(project.folder / "db_init")
         fix = "refresh init" if has_scripts else "load them, or write scripts that create them in db_init/"
         yield wrong("raw tables", f"not there: {', '.join(map(str, missing))}", fix)
     else:

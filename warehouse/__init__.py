@@ -97,7 +97,7 @@ class Planner(Protocol):
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         """What the query would do. `stand_ins` are the columns of tables that do not exist yet, or that will have other
-        columns by then. Raises SqlError, with the place in the query's text."""
+        columns by then. Raises SqlError, with the place in the query's text if the engine names it."""
 
 
 class Warehouse(Planner, Protocol):

@@ -104,13 +104,22 @@ def read_init_scripts(folder: Path, own: str = "") -> tuple[dict[Path, list[Stat
 
     scripts: dict[Path, list[Statement]] = {}
     problems = []
-    for path in filter(is_sql, listed(folder) if folder.is_dir() else []):
+    for path in _script_files(folder):
         try:
             scripts[path] = parse_script(read_text(path))
         except SqlError as error:
             problems.append(sql_problem(path, error))
     within, found = statements_within(own, scripts)
     return within, [*problems, *found]
+
+
+def has_init_scripts(folder: Path) -> bool:
+    """Whether `folder` has a script. Raises Refused for a folder that cannot be read."""
+    return bool(_script_files(folder))
+
+
+def _script_files(folder: Path) -> list[Path]:
+    return list(filter(is_sql, listed(folder))) if folder.is_dir() else []
 
 
 def _rows(warehouse: Warehouse, table: TableName) -> int | None:

@@ -7,7 +7,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from commands.main import main
-from pipeline.findings import fine, note, wrong
+from pipeline.findings import fine, note, project_findings, wrong
 from tests.conftest import Write, free_port
 
 
@@ -57,3 +57,12 @@ def test_wrong_scripts_and_settings_are_told_and_the_rest_is_looked_at_all_the_s
     told = capsys.readouterr().out
     assert "missing  settings           REFRESH_PRICE_PER_TIB is 'much': write a price in USD, such as 6.25" in told
     assert no_server in told
+
+
+def test_a_script_of_db_init_counts_whatever_the_case_of_its_ending(write: Write) -> None:
+    for ending in ("SQL", "sql"):
+        folder = write({f"db_init/orders.{ending}": "CREATE TABLE raw.orders (id INT64)", "res/raw/orders": ""})
+        write({"res/tmp/a.sql": "SELECT id FROM raw.orders", "res/dependencies.toml": ""})
+        assert any("do: refresh init" in str(finding) for finding in project_findings())
+        (folder / f"db_init/orders.{ending}").unlink()
+    assert not any("do: refresh init" in str(finding) for finding in project_findings())

@@ -54,30 +54,6 @@ def started_jobs(proxy: Proxy) -> list[str]:
     return [job["jobReference"]["jobId"] for job in jobs]
 
 
-def test_nobody_elses_tables_go_into_the_dataset_of_our_own(warehouse: BigQueryWarehouse) -> None:
-    with pytest.raises(WarehouseError, match="give yours another name"):
-        warehouse.create_datasets(["raw", "_warehouse"])
-
-
-def test_tables_are_listed_and_a_missing_dataset_has_none(warehouse: BigQueryWarehouse) -> None:
-    assert warehouse.tables("raw") == [NUMBERS]
-    assert warehouse.tables("nowhere") == []
-
-
-def test_a_missing_table_is_not_found(warehouse: BigQueryWarehouse) -> None:
-    missing = TableName("raw", "nothing")
-    for ask in (warehouse.columns, warehouse.row_count, lambda table: warehouse.first_rows(table, 1)):
-        with pytest.raises(TableNotFound, match=r"there is no table raw\.nothing"):
-            ask(missing)
-
-
-def test_a_table_is_described_and_counted(warehouse: BigQueryWarehouse) -> None:
-    assert warehouse.columns(NUMBERS) == (Column("n", parse_type("INT64")),)
-    assert warehouse.row_count(NUMBERS) == 2
-    assert sorted(warehouse.first_rows(NUMBERS, 5)) == [(1,), (2,)]
-    assert len(warehouse.first_rows(NUMBERS, 1)) == 1
-
-
 def test_a_dataset_in_another_location_is_refused(
     warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str
 ) -> None:
@@ -229,14 +205,6 @@ def test_a_plan_has_columns_and_bytes_and_runs_nothing(watched: BigQueryWarehous
     assert plan.bytes_processed == 16
     assert not plan.estimate
     assert proxy.recorded[-1].body["configuration"]["dryRun"] is True
-
-
-def test_a_plan_takes_stand_ins_for_tables_that_do_not_exist(warehouse: BigQueryWarehouse) -> None:
-    query = parse_query("SELECT later.words, numbers.n FROM `tmp.later` JOIN raw.numbers AS numbers ON TRUE")
-    columns = (Column("words", parse_type("ARRAY<STRUCT<a STRING, b INT64>>")),)
-    plan = warehouse.plan(query, {TableName("tmp", "later"): columns})
-    assert plan.columns == (*columns, Column("n", parse_type("INT64")))
-    assert plan.estimate
 
 
 def test_cancel_stops_the_job_and_the_thread_that_waits_for_it(watched: BigQueryWarehouse, proxy: Proxy) -> None:

@@ -15,7 +15,7 @@ from tests.processes import child
 from warehouse import Append, BuildContext, Outcome, Row, TableBuild
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.duckdb.translate.typed import duckdb_type
-from warehouse.errors import Cancelled, InvalidRow, SqlError, TableNotFound, Transient, WarehouseError
+from warehouse.errors import Cancelled, SqlError, Transient, WarehouseError
 from warehouse.names import TableName
 from warehouse.sql.parser import parse_script
 from warehouse.sql.query import parse_query
@@ -107,14 +107,6 @@ def test_a_table_is_described_in_googlesql_s_words(warehouse: DuckDBWarehouse) -
     assert [column.name for column in columns if column.required] == ["id"]
 
 
-def test_a_table_that_is_not_there_is_told_by_its_name(warehouse: DuckDBWarehouse) -> None:
-    for ask in (warehouse.columns, warehouse.row_count, lambda table: warehouse.first_rows(table, 1)):
-        with pytest.raises(TableNotFound, match=r"there is no table raw\.items"):
-            ask(ITEMS)
-    with pytest.raises(TableNotFound):
-        store(warehouse, {"id": 1})
-
-
 def test_names_with_quotes_and_words_of_sql_are_names_like_others(warehouse: DuckDBWarehouse) -> None:
     odd = TableName('a "quoted" data\'set', "select; DROP TABLE é")
     warehouse.create_datasets([odd.dataset])
@@ -151,14 +143,6 @@ def test_a_script_runs_as_a_whole_or_not_at_all(warehouse: DuckDBWarehouse) -> N
 
 
 # Builds
-
-
-def test_a_build_makes_the_table_and_says_how_many_rows_it_has(warehouse: DuckDBWarehouse) -> None:
-    built = warehouse.build(TableBuild(PROMISES, parse_query("SELECT x FROM UNNEST([1, 2, 3]) AS x")), CONTEXT)
-    assert built.rows == warehouse.row_count(PROMISES) == 3
-    assert built.seconds > 0
-    assert build(warehouse, PROMISES, "SELECT 'other' AS columns") == 1
-    assert rows(warehouse, PROMISES) == [("other",)]
 
 
 def test_a_failed_build_leaves_the_old_table(warehouse: DuckDBWarehouse) -> None:
@@ -246,16 +230,6 @@ def items(warehouse: DuckDBWarehouse) -> DuckDBWarehouse:
     return warehouse
 
 
-def test_rows_are_stored_with_null_for_what_is_left_out(items: DuckDBWarehouse) -> None:
-    assert store(items, {"id": 1, "name": "é'\"🎉"}, {"id": 2, "tags": ["a", "b"]}) is Outcome.STORED
-    assert rows(items, ITEMS) == [(1, "é'\"🎉", []), (2, None, ["a", "b"])]
-
-
-def test_a_null_array_is_stored_as_an_empty_one(items: DuckDBWarehouse) -> None:
-    store(items, {"id": 1, "tags": None}, {"id": 2, "tags": []}, {"id": 3})
-    assert [tags for _, _, tags in rows(items, ITEMS)] == [[], [], []]
-
-
 def test_every_type_is_stored_as_it_was_given(warehouse: DuckDBWarehouse) -> None:
     values: dict[str, tuple[str, Any]] = {
         "i": ("INT64", -(2**63)),
@@ -284,51 +258,6 @@ def test_every_type_is_stored_as_it_was_given(warehouse: DuckDBWarehouse) -> Non
     assert [value for value in second if value is not None] == [[], []]
 
 
-@pytest.mark.parametrize("bad", [{"name": "no id"}, {"id": None}])
-def test_a_row_without_a_required_value_is_refused_and_nothing_of_the_call_is_stored(
-    items: DuckDBWarehouse, bad: Row
-) -> None:
-    with pytest.raises(InvalidRow, match="id"):
-        items.append(ITEMS, [Append([{"id": 1}]), Append([{"id": 2}, bad], key="k", fingerprint="f")])
-    assert rows(items, ITEMS) == []
-    assert store(items, {"id": 3}, key="k", fingerprint="other") is Outcome.STORED
-
-
-def test_the_same_key_stores_once_and_tells_another_request(items: DuckDBWarehouse) -> None:
-    assert store(items, {"id": 1}, {"id": 2}, key="k", fingerprint="f") is Outcome.STORED
-    assert store(items, {"id": 1}, {"id": 2}, key="k", fingerprint="f") is Outcome.REPLAYED
-    assert store(items, {"id": 9}, key="k", fingerprint="other") is Outcome.KEY_REUSED
-    assert store(items, {"id": 1}, {"id": 2}, key="K", fingerprint="f") is Outcome.STORED
-    assert [id_ for id_, *_ in rows(items, ITEMS)] == [1, 1, 2, 2]
-
-
-def test_a_key_belongs_to_a_table(items: DuckDBWarehouse) -> None:
-    other = TableName("raw", "others")
-    run(items, "CREATE TABLE raw.others (id INT64)")
-    assert store(items, {"id": 1}, key="k") is Outcome.STORED
-    assert items.append(other, [Append([{"id": 1}], key="k")]) == [Outcome.STORED]
-
-
-def test_one_call_with_many_appends_answers_for_each(items: DuckDBWarehouse) -> None:
-    assert store(items, {"id": 1}, key="a", fingerprint="f") is Outcome.STORED
-    outcomes = items.append(
-        ITEMS,
-        [
-            Append([{"id": 2}]),
-            Append([{"id": 1}], "a", "f"),
-            Append([{"id": 3}], "a", "g"),
-            Append([{"id": 4}], "b", "f"),
-            Append([{"id": 4}], "b", "f"),
-            Append([{"id": 5}], "b", "g"),
-            Append([]),
-        ],
-    )
-    assert [outcome.name for outcome in outcomes] == [
-        *("STORED", "REPLAYED", "KEY_REUSED", "STORED", "REPLAYED", "KEY_REUSED", "STORED")
-    ]
-    assert [id_ for id_, *_ in rows(items, ITEMS)] == [1, 2, 4]
-
-
 def test_the_same_key_from_many_threads_stores_one_row(items: DuckDBWarehouse) -> None:
     together = threading.Barrier(16)
 
@@ -341,13 +270,6 @@ def test_the_same_key_from_many_threads_stores_one_row(items: DuckDBWarehouse) -
     assert outcomes.count(Outcome.STORED) == 1
     assert outcomes.count(Outcome.REPLAYED) == 15
     assert items.row_count(ITEMS) == 1
-
-
-def test_different_keys_from_many_threads_are_all_stored(items: DuckDBWarehouse) -> None:
-    with ThreadPoolExecutor(16) as pool:
-        outcomes = list(pool.map(lambda n: store(items, {"id": n}, key=str(n), fingerprint="f"), range(64)))
-    assert outcomes == [Outcome.STORED] * 64
-    assert [id_ for id_, *_ in rows(items, ITEMS)] == list(range(64))
 
 
 def test_the_same_keys_from_two_processes_store_one_row_each(path: Path, items: DuckDBWarehouse) -> None:

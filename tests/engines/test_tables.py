@@ -1,0 +1,245 @@
+"""What every engine promises of datasets, tables, scripts, builds and plans: see `warehouse.Warehouse`."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.engines.conftest import Connect
+from warehouse import Append, BuildContext, Built, TableBuild, Warehouse
+from warehouse.errors import Cancelled, SqlError, TableNotFound, WarehouseError
+from warehouse.names import OWN_DATASET, TableName
+from warehouse.sql.parser import parse_script
+from warehouse.sql.query import parse_query
+from warehouse.types import Column, parse_type
+
+ITEMS = TableName("raw", "items")
+OUT = TableName("tmp", "out")
+
+
+def run(warehouse: Warehouse, sql: str) -> None:
+    warehouse.run_script(parse_script(sql))
+
+
+def build(warehouse: Warehouse, table: TableName, sql: str, run: str = "") -> Built:
+    return warehouse.build(TableBuild(table, parse_query(sql)), BuildContext(run or f"run of {sql}"))
+
+
+def rows(warehouse: Warehouse, table: TableName) -> list[tuple[Any, ...]]:
+    return sorted(warehouse.first_rows(table, 1_000))
+
+
+def columns(**types: str) -> tuple[Column, ...]:
+    return tuple(Column(name, parse_type(text)) for name, text in types.items())
+
+
+# Datasets and tables
+
+
+def test_tables_are_listed_in_order_and_a_missing_dataset_has_none(warehouse: Warehouse) -> None:
+    assert warehouse.tables("raw") == warehouse.tables("nowhere") == []
+    run(warehouse, "CREATE TABLE raw.b (x INT64); CREATE TABLE raw.a (x INT64); CREATE TABLE tmp.c (x INT64)")
+    assert warehouse.tables("raw") == [TableName("raw", "a"), TableName("raw", "b")]
+
+
+def test_a_dataset_that_exists_is_left_as_it_is(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (x INT64)")
+    warehouse.create_datasets(["raw", "new"])
+    assert warehouse.tables("raw") == [ITEMS]
+
+
+def test_the_tools_own_dataset_is_refused(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match=OWN_DATASET):
+        warehouse.create_datasets([OWN_DATASET])
+
+
+def test_a_missing_table_is_named(warehouse: Warehouse) -> None:
+    for ask in (
+        warehouse.columns,
+        warehouse.row_count,
+        lambda table: warehouse.first_rows(table, 1),
+        lambda table: warehouse.append(table, [Append([{"id": 1}])]),
+    ):
+        with pytest.raises(TableNotFound, match=r"there is no table raw\.items"):
+            ask(ITEMS)
+
+
+def test_a_table_is_described_in_googlesql_s_types(warehouse: Warehouse) -> None:
+    types = {
+        "price": "NUMERIC",
+        "share": "FLOAT64",
+        "name": "STRING",
+        "ok": "BOOL",
+        "raw": "BYTES",
+        "day": "DATE",
+        "moment": "TIMESTAMP",
+        "local": "DATETIME",
+        "clock": "TIME",
+        "data": "JSON",
+        "tags": "ARRAY<STRING>",
+        "parts": "ARRAY<STRUCT<sku INT64, label STRING>>",
+    }
+    listed = ", ".join(f"{name} {kind}" for name, kind in types.items())
+    run(warehouse, f"CREATE TABLE raw.items (id INT64 NOT NULL, {listed})")
+    assert warehouse.columns(ITEMS) == (Column("id", parse_type("INT64"), required=True), *columns(**types))
+
+
+def test_rows_are_counted_and_the_first_ones_shown(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (n INT64) AS SELECT 1 AS n UNION ALL SELECT 2 UNION ALL SELECT 3")
+    assert warehouse.row_count(ITEMS) == 3
+    assert rows(warehouse, ITEMS) == [(1,), (2,), (3,)]
+    assert len(warehouse.first_rows(ITEMS, 2)) == 2
+
+
+def test_another_process_sees_what_was_written(warehouse: Warehouse, connect: Connect) -> None:
+    run(warehouse, "CREATE TABLE raw.items (n INT64) AS SELECT 1 AS n")
+    build(warehouse, OUT, "SELECT n + 1 AS more FROM raw.items")
+    warehouse.close()
+    with connect() as other:
+        assert rows(other, OUT) == [(2,)]
+        assert other.columns(OUT) == columns(more="INT64")
+
+
+# Scripts
+
+
+def test_a_script_creates_and_fills_tables(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (n INT64, name STRING); INSERT INTO raw.items (name, n) VALUES ('é', 1)")
+    assert rows(warehouse, ITEMS) == [(1, "é")]
+
+
+def test_a_script_stops_at_its_first_wrong_statement(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseError, match="nowhere"):
+        run(warehouse, "INSERT INTO raw.nowhere VALUES (1);\nCREATE TABLE raw.b (n INT64)")
+    assert warehouse.tables("raw") == []
+
+
+def test_an_error_in_a_script_has_a_place_in_its_statement(warehouse: Warehouse) -> None:
+    with pytest.raises(SqlError) as caught:
+        run(warehouse, "CREATE TABLE raw.a (n INT64);\nCREATE TABLE raw.b AS\nSELECT nope FROM raw.a")
+    assert caught.value.place is not None
+    assert caught.value.place.line in (2, 3)  # the emulator does not say where in the statement
+
+
+# Builds
+
+
+def test_a_build_replaces_the_table_with_the_result(warehouse: Warehouse) -> None:
+    build(warehouse, OUT, "SELECT 'old' AS word")
+    built = build(warehouse, OUT, "SELECT n * 2 AS twice FROM UNNEST([1, 2]) AS n")
+    assert built.rows == 2
+    assert built.seconds >= 0
+    assert rows(warehouse, OUT) == [(2,), (4,)]
+    assert warehouse.columns(OUT) == columns(twice="INT64")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT nope FROM raw.items",
+        "SELECT 1 AS n FROM raw.nowhere",
+        "SELECT CAST(name AS INT64) AS n FROM raw.items",
+    ],
+)
+def test_a_failed_build_leaves_the_old_table(warehouse: Warehouse, sql: str) -> None:
+    run(warehouse, "CREATE TABLE raw.items (name STRING) AS SELECT 'x' AS name")
+    build(warehouse, OUT, "SELECT 1 AS n")
+    with pytest.raises(WarehouseError):
+        build(warehouse, OUT, sql)
+    assert rows(warehouse, OUT) == [(1,)]
+
+
+def test_a_reader_sees_the_old_table_or_the_new_one(warehouse: Warehouse) -> None:
+    versions = [f"SELECT {number} AS version FROM UNNEST(GENERATE_ARRAY(1, 50)) AS x" for number in range(6)]
+    build(warehouse, OUT, versions[0])
+    done = threading.Event()
+    seen: list[list[tuple[Any, ...]]] = []
+
+    def read() -> None:
+        while not done.is_set():
+            seen.append(warehouse.first_rows(OUT, 100))
+
+    with ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        try:
+            for version in versions[1:]:
+                build(warehouse, OUT, version)
+        finally:
+            done.set()
+        reader.result()
+    assert seen
+    assert all(len(found) == 50 and len(set(found)) == 1 for found in seen)
+
+
+def test_many_tables_are_built_at_once(warehouse: Warehouse) -> None:
+    tables = [TableName("tmp", f"t{number}") for number in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        built = list(pool.map(lambda table: build(warehouse, table, "SELECT 1 AS n", run=str(table)).rows, tables))
+    assert built == [1] * len(tables)
+    assert warehouse.tables("tmp") == sorted(tables)
+
+
+# Plans
+
+
+def test_a_plan_has_the_columns_of_the_result_and_builds_nothing(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (n INT64)")
+    plan = warehouse.plan(parse_query("SELECT n, CAST(n AS STRING) AS word FROM raw.items"), {})
+    assert plan.columns == columns(n="INT64", word="STRING")
+    assert not plan.estimate
+    assert warehouse.tables("tmp") == []
+
+
+def test_a_plan_reads_stand_ins_for_tables_that_do_not_exist_yet(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (n INT64)")
+    later = columns(words="ARRAY<STRUCT<a STRING, b INT64>>")
+    query = parse_query("SELECT later.words, items.n FROM `tmp.later` JOIN raw.items AS items ON TRUE")
+    assert warehouse.plan(query, {TableName("tmp", "later"): later}).columns == (*later, *columns(n="INT64"))
+
+
+def test_a_stand_in_counts_more_than_the_table_as_it_is(warehouse: Warehouse) -> None:
+    build(warehouse, OUT, "SELECT 1 AS old")
+    assert warehouse.plan(parse_query("SELECT * FROM tmp.out"), {OUT: columns(new="STRING")}).columns == columns(
+        new="STRING"
+    )
+
+
+def test_a_plan_of_wrong_sql_is_an_error(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (n INT64)")
+    with pytest.raises(SqlError, match="nope"):
+        warehouse.plan(parse_query("SELECT n,\n  nope FROM raw.items"), {})
+
+
+# The object
+
+
+def test_after_cancel_every_call_raises_cancelled(warehouse: Warehouse) -> None:
+    warehouse.tables("raw")
+    warehouse.cancel()
+    for ask in (lambda: warehouse.tables("raw"), lambda: build(warehouse, OUT, "SELECT 1 AS n")):
+        with pytest.raises(Cancelled):
+            ask()
+
+
+def test_a_second_refresh_waits_for_the_first_and_knows_whose_it_is(connect: Connect) -> None:
+    waited: list[str] = []
+    order: list[str] = []
+    is_waiting = threading.Event()
+
+    def waits(holder: str) -> None:
+        waited.append(holder)
+        is_waiting.set()
+
+    def second() -> None:
+        with connect() as other, other.refresh_lock("the second", waits):
+            order.append("second")
+
+    with connect() as warehouse, ThreadPoolExecutor(1) as pool:
+        with warehouse.refresh_lock("the first", lambda holder: pytest.fail(holder)):
+            later = pool.submit(second)
+            assert is_waiting.wait(60)
+            order.append("first")
+        later.result(60)
+    assert waited == ["the first"]
+    assert order == ["first", "second"]

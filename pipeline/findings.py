@@ -26,7 +26,7 @@ class Health(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing: what it is, how it is, and the command that mends it (may be empty)."""
+    """One thing that a refresh needs, its state, and the command that fixes it ("" if none does)."""
 
     subject: str
     health: Health

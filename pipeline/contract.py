@@ -17,7 +17,7 @@ ARTIFACT = "refresh"  # of each run: a row for each table
 API_TAG = "api"  # of runs that the API asks for
 SILENT = "Silent"  # the state of a run that has not been heard of: of the type Crashed, but it may say that it lives
 LOST = "Lost"  # the state of a run that its worker did not begin, before it is scheduled again
-COVERED = "Covered"  # the state of a run that need not be, since another one that starts later builds all of it
+COVERED = "Covered"  # the state of a run that is not needed: another one that starts later builds all of it
 COVERED_BY_TAG = "covered-by:"  # before the id of that other run
 REQUEST_TAG = "request:"  # before the id of the request that a run was made for
 

@@ -1,4 +1,4 @@
-"""One refresh under way: what is built, and what became of each table."""
+"""Building the tables of a refresh, and the state of each table."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TableRun:
-    """What became of a table so far: `built` once it is, `failure` and `reason` when it failed or was not run."""
+    """The state of a table: `built` once it is built, `failure` and `reason` if it failed or was not run."""
 
     table: TableName
     state: State
@@ -33,7 +33,7 @@ Report = Callable[[TableRun], None]
 
 
 def ignore(_run: TableRun) -> None:
-    """The report of a refresh that nobody watches."""
+    """A report that does nothing."""
 
 
 class BuildFailed(Exception):
@@ -41,9 +41,9 @@ class BuildFailed(Exception):
 
 
 class Execution:
-    """Builds the tables of a graph, in whatever order it is asked to, and keeps what becomes of each in `runs`.
+    """Builds the tables of a graph, in the order of the calls, and keeps the state of each in `runs`.
 
-    Safe to use from several threads. Each change is told to `report` at once, in the thread that made it.
+    Safe to use from several threads. `report` gets each change at once, in the thread where it happens.
     """
 
     def __init__(self, graph: Graph, build: Callable[[TableName], Built], report: Report = ignore) -> None:
@@ -120,8 +120,8 @@ def _failure(error: Exception) -> Failure:
 def builder(
     scripts: Mapping[TableName, Script], warehouse: Warehouse, context: BuildContext
 ) -> Callable[[TableName], Built]:
-    """How a table is built: run its script in the warehouse. What it returns raises BuildFailed for wrong SQL, with the
-    file and the line, and WarehouseError for anything else."""
+    """A function that builds a table by its script. It raises BuildFailed for wrong SQL, with file and line, and
+    WarehouseError for anything else."""
 
     def build(table: TableName) -> Built:
         script = scripts[table]

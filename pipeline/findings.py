@@ -65,7 +65,7 @@ def project_findings() -> Iterator[Finding]:
         return
     yield fine("settings", f"WAREHOUSE_URL {settings.warehouse_url}, REFRESH_WORKERS {settings.workers}")
     if not os.environ.get("REFRESH_WEBHOOK_URL"):
-        yield note("webhook", "REFRESH_WEBHOOK_URL is not set: nobody is told of a refresh that fails")
+        yield note("webhook", "REFRESH_WEBHOOK_URL is not set: nobody hears of a refresh that fails")
     if not os.environ.get("API_TOKEN"):
         yield note("API token", "API_TOKEN is not set here: an API with these settings is open to everybody")
     yield from _project_and_warehouse(settings)

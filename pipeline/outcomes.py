@@ -1,4 +1,4 @@
-"""What can become of a table in a refresh, in the words that records, the terminal and the API share."""
+"""The states of a table in a refresh, and the kinds of failure: the words of records, the terminal and the API."""
 
 from enum import Enum
 

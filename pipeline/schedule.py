@@ -56,8 +56,8 @@ def run_in_parallel(
     succeeded: Callable[[F], bool],
     workers: int = sys.maxsize,
 ) -> ScheduleResult[F]:
-    """Hand each table to `submit` as soon as all its dependencies have succeeded and one of `workers` is free, the most
-    urgent first, and wait for all that were handed on.
+    """Give each table to `submit` as soon as all its dependencies have succeeded and one of `workers` is free, the most
+    urgent first, and wait for all that were submitted.
 
     `submit` starts building a table and returns at once; it gets what it returned for the table's dependencies. There
     is no barrier between levels, and nobody waits in a worker's place: a table is submitted when it can run. What is

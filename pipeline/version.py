@@ -1,4 +1,4 @@
-"""Which version of the scripts a refresh ran."""
+"""The version of the scripts of a refresh."""
 
 import hashlib
 import os

@@ -1,8 +1,8 @@
-"""What can go wrong in a warehouse, one class per thing that a caller does about it.
+"""Errors of a warehouse: a class for each thing that a caller can do about it.
 
-Messages are for the people who run this tool, and for logs. They hold no credentials, but an engine's own words may
-repeat SQL and values of rows. An answer of the API shows only the messages of TableNotFound and InvalidRow, which hold
-neither.
+Messages are for the people who run this tool, and for logs. They contain no credentials. An engine's own words
+may repeat SQL and values of rows, so the API shows only the messages of TableNotFound and InvalidRow, which are ours
+and contain neither.
 """
 
 from dataclasses import dataclass
@@ -67,7 +67,8 @@ class InvalidRow(WarehouseError):
 class Transient(WarehouseError):
     """A passing fault (lock held elsewhere, quota of the moment, connection lost): the same call may succeed later.
 
-    `retry_after` is how many seconds to wait first; `limited` tells a quota (HTTP 429) from an outage (503).
+    `retry_after` is how many seconds to wait first; `limited` is true for a quota (HTTP 429), false for
+    an outage (503).
     """
 
     def __init__(self, message: str, *, retry_after: float = 1.0, limited: bool = False) -> None:
@@ -76,9 +77,9 @@ class Transient(WarehouseError):
 
 
 class Unavailable(WarehouseError):
-    """Nothing works until somebody puts something right (a full disk, a damaged file); the message says what.
+    """Nothing works until somebody fixes the cause (a full disk, a damaged file); the message names it.
 
-    `fault` says it about the warehouse without naming a path, so that anybody may be shown it: "its disk is full".
+    `fault` names it without a path, so that anybody may read it: "its disk is full".
     """
 
     def __init__(self, message: str, fault: str) -> None:
@@ -87,7 +88,7 @@ class Unavailable(WarehouseError):
 
 
 class OutcomeUnknown(Transient):
-    """The connection broke after the request may have been carried out, and it could not be found out which."""
+    """The request may have been carried out: the connection broke before an answer."""
 
 
 class Cancelled(WarehouseError):

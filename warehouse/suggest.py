@@ -12,7 +12,7 @@ SHORTLIST = 10
 
 
 class Suggestions:
-    """Finds the name that is meant, case apart, for the first `MOST_SOUGHT` that are asked for; None for any other.
+    """Finds the known name that is most like a given one, ignoring case; for the first `MOST_SOUGHT` names only.
 
     Comparing two names in earnest takes 50 µs: only those of the `known` names are compared that share most pairs of
     letters with the one that is sought, which takes about 1 µs for each.

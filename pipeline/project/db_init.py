@@ -58,7 +58,7 @@ def initialise(
     warehouse.create_datasets(datasets)
     first = {id(statements[0]) for statements in of_table.values()}
     for path, statements in scripts.items():
-        run = [[one] if id(one) not in first else _anew(one) for one in statements if one.target not in left]
+        run = [[one] if id(one) not in first else _replacing(one) for one in statements if one.target not in left]
         _run(warehouse, path, list(chain.from_iterable(run)))
     return Filled(sorted(set(of_table) - left), sorted(full.keys() & left))
 
@@ -71,14 +71,14 @@ def _by_table(scripts: Mapping[Path, list[Statement]]) -> dict[TableName, list[S
     return found
 
 
-def _anew(statement: Statement) -> list[Statement]:
-    """The first statement about a table, with the table made anew by it, or emptied before it."""
+def _replacing(statement: Statement) -> list[Statement]:
+    """The first statement about a table, so that it replaces the table; before an INSERT, the table is emptied."""
     from sqlglot import exp
 
-    from warehouse.sql.parser import made_anew, parse_script
+    from warehouse.sql.parser import parse_script, with_or_replace
 
     if statement.target is None or not isinstance(statement.tree, exp.Insert):
-        return [made_anew(statement)]
+        return [with_or_replace(statement)]
     [empty] = parse_script(f"TRUNCATE TABLE `{statement.target.dataset}`.`{statement.target.name}`")
     return [replace(empty, start=statement.start, own=statement.own), statement]
 
@@ -91,7 +91,7 @@ def _makes_rows(statement: Statement) -> bool:
 
 
 def read_created_tables(folder: Path) -> set[TableName]:
-    """The tables that the readable scripts in `folder` create or fill; `initialise` tells what is wrong with others."""
+    """The tables that the readable scripts in `folder` create or fill; `initialise` reports the others."""
     scripts, _ = read_init_scripts(folder)
     return {statement.target for statements in scripts.values() for statement in statements if statement.target}
 
@@ -99,7 +99,7 @@ def read_created_tables(folder: Path) -> set[TableName]:
 def read_init_scripts(folder: Path, own: str = "") -> tuple[dict[Path, list[Statement]], list[Problem]]:
     """The statements of each script in `folder`, and what is wrong with those that cannot be read.
 
-    `own` is the project that they create tables in; "": the one that they name, if any."""
+    `own` is the project that they create tables in; if it is "", the project that they name."""
     from warehouse.sql.parser import parse_script
 
     scripts: dict[Path, list[Statement]] = {}

@@ -25,7 +25,7 @@ class Graph:
 
     @cached_property
     def order(self) -> list[TableName]:
-        """Every table after its dependencies; of those that are free to go, the one that most waits for comes first."""
+        """Every table after its dependencies; of those that can start, that with most levels of dependents first."""
         return [table for level in self.levels for table in level]
 
     @cached_property

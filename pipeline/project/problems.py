@@ -1,4 +1,4 @@
-"""What is wrong with the scripts and the map, told so that a person can mend it."""
+"""Problems in the files that people write: what is wrong, where, and how to fix it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from warehouse.sql.cache import SqlCache
 from warehouse.sql.parser import place_of
 from warehouse.sql.query import Statement, parse_query
 from warehouse.sql.syntax_errors import too_deep
-from warehouse.sql.type_syntax import type_of
+from warehouse.sql.type_syntax import column_of
 from warehouse.types import Column
 
 Tables = dict[TableName, tuple[Column, ...]]
@@ -65,8 +65,6 @@ def _created(statement: Statement, known: Tables, planner: Planner) -> tuple[Col
 
 def _column(statement: Statement, definition: exp.ColumnDef) -> Column:
     try:
-        type_ = type_of(definition.args["kind"])
+        return column_of(definition)
     except ValueError as error:
         raise SqlError(str(error), place=place_of(statement.text, definition)) from error
-    kinds = [constraint.args.get("kind") for constraint in definition.constraints]
-    return Column(definition.name, type_, required=any(isinstance(kind, exp.NotNullColumnConstraint) for kind in kinds))

@@ -14,7 +14,7 @@ from tests.terminal import terminal
 from warehouse import DEFAULT_URL, Append, connect
 from warehouse.errors import Place, SqlError
 from warehouse.names import TableName
-from warehouse.sql.parser import made_anew, parse_script
+from warehouse.sql.parser import parse_script, with_or_replace
 
 ORDERS = TableName("raw", "orders")
 FILLING = {
@@ -134,7 +134,7 @@ def test_a_fault_in_a_script_has_its_own_place_though_or_replace_was_put_in(
 
 def test_the_place_of_an_error_in_a_changed_statement_is_that_of_the_script() -> None:
     [_, statement] = parse_script("SELECT 1;\n  CREATE TABLE raw.orders (id INT64)\nAS SELECT x")
-    changed = made_anew(statement)
+    changed = with_or_replace(statement)
     assert changed.text == "CREATE OR REPLACE TABLE raw.orders (id INT64)\nAS SELECT x"
 
     def located(line: int, column: int) -> Place | None:

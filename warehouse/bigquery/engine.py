@@ -1,4 +1,4 @@
-"""BigQuery, as the seam wants it."""
+"""The warehouse on BigQuery."""
 
 import logging
 import secrets

@@ -1,4 +1,4 @@
-"""BigQuery's errors told apart, by what a person or a caller does about them.
+"""BigQuery's errors as the warehouse's, by what a person or a caller does about them.
 
 Reasons: https://cloud.google.com/bigquery/docs/error-messages
 """

@@ -29,7 +29,7 @@ from warehouse.bigquery.errors import (
 from warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse.errors import Cancelled, OutcomeUnknown, Transient, WarehouseError
 
-_TRIES = 3  # jobs of one call; each one that failed for a passing reason is followed by another
+_TRIES = 3  # jobs of one call: after a passing fault it sends another
 _IDS = 100  # ids that one call looks at; those of failed jobs of earlier calls are passed over
 
 
@@ -85,7 +85,7 @@ class Jobs:
             return list(job.result(retry=self.retry, timeout=self._waits.total, job_retry=None))
 
     def dry_run(self, sql: str) -> bigquery.QueryJob:
-        """What BigQuery makes of the SQL, without running it; costs nothing."""
+        """A dry run of the SQL: its columns and bytes, or its error. It costs nothing."""
         self.check_not_cancelled()
         config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False, use_legacy_sql=False)
         with google_errors():

@@ -70,8 +70,8 @@ class Lease:
             raise WarehouseError(self._lost)
 
     def _take(self, on_wait: Callable[[str], None]) -> "_Written":
-        """Get the lease; answers who had it until then."""
-        seen, since, told = "", 0.0, False
+        """Take the lease; return what the table said of its last holder."""
+        seen, since, has_said = "", 0.0, False
         while True:
             self._read()
             text = self._table.description or ""
@@ -80,9 +80,9 @@ class Lease:
             last = _written(text)
             if (not last.token or _now() - since > self._waits.lease) and self._write():
                 return last
-            if last.token and not told:
+            if last.token and not has_said:
                 on_wait(last.holder)
-                told = True
+                has_said = True
             self._pause()
 
     def _keep(self, over: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""What BigQuery would refuse in a row, found before a job is sent: so that a call with a bad row stores nothing."""
+"""Checks of rows before a job is sent, so that a call with a row that BigQuery would refuse stores nothing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ def _problem_of_moment(value: datetime, kind: SqlType) -> str:
     try:
         value.astimezone(UTC) if value.tzinfo else None
     except OverflowError:
-        return f"{value.isoformat()} is outside of the years 1 to 9999 in UTC"
+        return "the moment is outside of the years 1 to 9999 in UTC"
     return ""
 
 

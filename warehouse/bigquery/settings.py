@@ -1,4 +1,4 @@
-"""What WAREHOUSE_URL says about BigQuery: `bigquery://PROJECT?location=EU&credentials=BLOCK&…`."""
+"""Settings in WAREHOUSE_URL for BigQuery: `bigquery://PROJECT?location=EU&credentials=BLOCK&…`."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class BigQuerySettings:
 
     `location` is BigQuery's name of a region or multi-region, `credentials` the name of a GcpCredentials block (None:
     Application Default Credentials), `endpoint` the URL of another API than Google's, `maximum_bytes_billed` the cap
-    of each single job in bytes: 100 GiB unless told, `priority` INTERACTIVE or BATCH.
+    of each single job in bytes, `priority` INTERACTIVE or BATCH.
     """
 
     project: str
@@ -40,9 +40,9 @@ class BigQuerySettings:
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """How long things are waited for, in seconds. Tests shorten them.
+    """Times to wait, in seconds. Tests shorten them.
 
-    `first` and `longest` bound the wait before a call is tried again, `total` how long it is tried in all; `request`
+    `first` and `longest` bound the wait before a call is tried again, `total` how long in all; `request`
     is how long one HTTP request may take, `poll` and `poll_longest` how often a running job is looked at, `cancel` how
     long cancelling waits for the jobs to end, `lease` how long a refresh may not be heard of before another one begins.
     """
@@ -82,8 +82,8 @@ def _parameters(parts: SplitResult) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, value in parse_qsl(parts.query, keep_blank_values=True):
         if name not in PARAMETERS:
-            way_out = did_you_mean(name, PARAMETERS) or f"there are {', '.join(PARAMETERS)}"
-            raise WarehouseError(f"a bigquery:// URL has no parameter {name!r}: {way_out}")
+            hint = did_you_mean(name, PARAMETERS) or f"there are {', '.join(PARAMETERS)}"
+            raise WarehouseError(f"a bigquery:// URL has no parameter {name!r}: {hint}")
         if name in values:
             raise WarehouseError(f"the bigquery:// URL has the parameter {name} twice")
         if not value:

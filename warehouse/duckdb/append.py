@@ -43,7 +43,7 @@ def append_rows(
 
 
 def _by_columns(columns: tuple[Column, ...], rows: Sequence[Row]) -> Iterable[tuple[list[Column], list[Row]]]:
-    """The rows by the columns to write: one that has a default value and is not in the row gets that value."""
+    """The rows, grouped by the columns to write: a column with a default is left out where the row has no value."""
     usual = [column for column in columns if has_values(column.type)]
     with_default = {column.name for column in usual if column.default}
     groups: dict[frozenset[str], list[Row]] = {}
@@ -54,7 +54,7 @@ def _by_columns(columns: tuple[Column, ...], rows: Sequence[Row]) -> Iterable[tu
 
 
 def _check_names(columns: tuple[Column, ...], appends: Sequence[Append]) -> None:
-    """A value of a column that was dropped since somebody looked must not vanish."""
+    """Raises InvalidRow for a value of an unknown column: it would be lost."""
     known = {column.name for column in columns if has_values(column.type)}
     for append in appends:
         for row in append.rows:
@@ -63,7 +63,7 @@ def _check_names(columns: tuple[Column, ...], appends: Sequence[Append]) -> None
 
 
 def _claim_keys(cursor: duckdb.DuckDBPyConnection, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
-    """What becomes of each append, by the keys that were used before; the new keys are noted."""
+    """The outcome of each append by the keys that are stored; stores the new keys."""
     keys = {append.key for append in appends if append.key is not None}
     known = _fingerprints(cursor, table, keys) if keys else {}
     new: dict[str, str] = {}
@@ -115,7 +115,7 @@ def _insert(
 
 
 def _values(columns: Sequence[Column]) -> str:
-    """The query of the values, which fails for one that is longer than declared, and for NULL in a REQUIRED field."""
+    """The query of the values. It fails for a value longer than declared, and for NULL in a REQUIRED field."""
     lists = [f"unnest(CAST(? AS {duckdb_type(column.type)}[]))" for column in columns]
     if not any(has_limits(column.type) for column in columns):
         return f"SELECT {', '.join(lists)}"
@@ -133,7 +133,7 @@ def _reason(error: duckdb.Error) -> str:
 
 
 def _stored(column: Column, value: Any) -> Any:
-    """What DuckDB's client is handed: text for what it would else guess a narrower type for, [] for a NULL array."""
+    """The value for DuckDB's client: text where it would guess a narrower type, [] for a NULL array."""
     if column.type.element is not None:
         return [_stored(Column("", column.type.element), item) for item in value or ()]
     if value is not None and column.type.name in ("NUMERIC", "BIGNUMERIC"):

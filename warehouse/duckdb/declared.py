@@ -13,10 +13,10 @@ Declared = dict[TableName, dict[str, SqlType]]
 
 
 def declared_types(connection: duckdb.DuckDBPyConnection) -> Declared:
-    """All that the file holds."""
+    """The declared types that the file holds."""
     try:
         rows = connection.execute(f"SELECT dataset, table_name, column_name, type FROM {_TYPES}").fetchall()
-    except duckdb.CatalogException:  # none was ever declared
+    except duckdb.CatalogException:  # no type was declared yet
         return {}
     found: Declared = {}
     for dataset, table, column, text in rows:
@@ -42,7 +42,7 @@ def keep_declared(
 
 
 def type_of_column(description: str, declared: SqlType | None) -> SqlType:
-    """The column's type: what was declared, unless the table has become another one since."""
+    """The column's type: the declared one, unless the table was replaced since."""
     found = googlesql_type(description)
     return declared if declared is not None and googlesql_type(duckdb_type(declared)) == found else found
 

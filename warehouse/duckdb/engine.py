@@ -1,4 +1,4 @@
-"""The embedded engine, as the seam wants it."""
+"""The warehouse in a DuckDB file."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -116,13 +116,13 @@ class DuckDBWarehouse:
             return self._known_columns(cursor, table)
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """While the file is open nobody else can change a table; before it was opened, others may have."""
+        """Forget the tables, which other processes may have changed before the file was opened."""
         self._known.clear()
         self._declared = declared_types(connection)
         prepare(connection)
 
     def _known_columns(self, cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
-        """The table's columns, asked for once: many scripts read the same tables."""
+        """The table's columns. They are kept, since many scripts read the same tables."""
         found = self._known.get(table)
         return found if found is not None else self._known.setdefault(table, _columns(cursor, table, self._declared))
 

@@ -1,4 +1,4 @@
-"""What DuckDB's errors mean for who uses the file."""
+"""DuckDB's errors as the warehouse's."""
 
 import re
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def faults_of(path: Path) -> Iterator[None]:
 
 
 def meaning(error: duckdb.Error, path: Path) -> WarehouseError:
-    """What an error that DuckDB raised over the file at `path` is for a caller."""
+    """The WarehouseError for an error of DuckDB about the file at `path`."""
     if isinstance(error, duckdb.InterruptException):
         return Cancelled("the query was cancelled")
     if disk := _of_disk(reason(error), path):

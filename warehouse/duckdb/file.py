@@ -54,7 +54,7 @@ class DuckDBFile:
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor on the open file, for one thread and a short time.
 
-        A block that ends with an exception ends its transaction too. Else its cursor is handed out again: making one
+        A block that ends with an exception ends its transaction too. Else the cursor is used again: creating one
         takes as long as a small statement. Raises Transient when another process has the file for too long, Unavailable
         when the file cannot be used, OutcomeUnknown when it was removed while the block ran.
         """

@@ -8,7 +8,7 @@ from pathlib import Path
 class Lock:
     """An advisory lock on the file at `path` (made at need), which the operating system frees when its holder dies.
 
-    The file is opened at each taking: a lock on one that somebody has deleted since keeps nobody out.
+    `take` opens the file each time, since a lock on a deleted file keeps nobody out.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Translations that are kept, so that what planning has translated is not translated again to be run."""
+"""Translations of queries, kept so that a build uses what planning has translated."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ Columns = Callable[[TableName], tuple[Column, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A query in DuckDB's words, as a table stores its result, or else why none can; the columns of the result ("" as
-    the name of one without); and the columns of the tables that it was translated for."""
+    """A query in DuckDB's SQL, as a table stores its result, or the reason why no table can; the columns of the result
+    ("" where one has no name); and the columns of the tables that it was translated for."""
 
     sql: str | SqlError
     columns: tuple[Column, ...]
@@ -63,7 +63,7 @@ def _key(query: Query) -> str:
 
 
 def _is_made_for(kept: Translation, columns: Columns) -> bool:
-    """Whether the tables have the columns that it was made for; a table that is gone has not."""
+    """Whether all tables still have the columns that the translation was made for."""
     try:
         return all(columns(table) == read for table, read in kept.read.items())
     except TableNotFound:

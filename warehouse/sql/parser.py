@@ -1,4 +1,4 @@
-"""Reading GoogleSQL with sqlglot, and what everything else asks of its trees."""
+"""Reading GoogleSQL with sqlglot, and questions about its syntax trees."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse.errors import Place, SqlError
-from warehouse.errors import place_at as place_at  # told from here too
+from warehouse.errors import Place, SqlError, place_at
 from warehouse.names import TableName
 from warehouse.sql.query import Read, Statement
 from warehouse.sql.syntax_errors import check_text, syntax_error, too_deep, unclosed_error
@@ -40,7 +39,7 @@ def parse_script(text: str) -> list[Statement]:
     return statements
 
 
-def made_anew(statement: Statement) -> Statement:
+def with_or_replace(statement: Statement) -> Statement:
     """A CREATE TABLE as CREATE OR REPLACE TABLE, also where it says IF NOT EXISTS; any other statement as it is."""
     tree, text = statement.tree, statement.text
     if not isinstance(tree, exp.Create) or tree.args.get("kind") != "TABLE" or tree.args.get("replace"):
@@ -56,7 +55,7 @@ def made_anew(statement: Statement) -> Statement:
 
 
 def place_of(text: str, node: exp.Expr) -> Place | None:
-    """Where a part of the text's syntax tree stands; None for one that left no mark in the text."""
+    """The place of a part of the syntax tree; None for a part without a position."""
     marks = [found.meta for found in node.walk() if found.meta.get("end") is not None]
     if not marks:
         return None

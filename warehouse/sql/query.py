@@ -1,7 +1,7 @@
-"""Queries and statements in GoogleSQL, as texts with what is known of them.
+"""Queries and statements in GoogleSQL: their texts, and the tables that they name.
 
-The parser takes longer to import than a refresh of eight scripts that are known takes to run: it is imported for texts
-that nobody has read yet.
+Importing the parser takes longer than a refresh of eight known scripts, so it is imported only for texts that the
+cache does not know.
 """
 
 from dataclasses import astuple, dataclass, replace
@@ -74,7 +74,7 @@ _AFTER_CREATE = len("CREATE") + 1
 class Statement:
     """One statement of a script, with the table that it creates or changes (None for any other statement), where in
     the script's text it starts, and the project that the text names with that table. Of `own`, see Query. `inserted` is
-    how many characters after its first word, CREATE, the script does not have (`googlesql.made_anew`)."""
+    the number of characters after CREATE that the script does not have (see `parser.with_or_replace`)."""
 
     text: str
     tree: "exp.Expr"

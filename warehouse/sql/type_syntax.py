@@ -67,9 +67,12 @@ def _parameter(node: exp.Expr) -> int:
     return int(node.name)
 
 
-def _field_of(node: exp.Expr) -> Column:
-    if isinstance(node, exp.DataType):
-        return Column("", type_of(node))
-    constraints = [constraint.args["kind"] for constraint in node.args.get("constraints") or ()]
+def column_of(definition: exp.Expr) -> Column:
+    """The column that a CREATE TABLE, or the field that a STRUCT, defines with its type. Raises ValueError."""
+    constraints = [constraint.args["kind"] for constraint in definition.args.get("constraints") or ()]
     required = any(isinstance(kind, exp.NotNullColumnConstraint) for kind in constraints)
-    return Column(node.name, type_of(node.args["kind"]), required)
+    return Column(definition.name, type_of(definition.args["kind"]), required)
+
+
+def _field_of(node: exp.Expr) -> Column:
+    return Column("", type_of(node)) if isinstance(node, exp.DataType) else column_of(node)

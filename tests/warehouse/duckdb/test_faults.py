@@ -201,7 +201,7 @@ def test_a_file_or_a_folder_that_cannot_be_written_is_told(modes: tuple[int, int
 # A file that is gone
 
 
-def test_a_file_that_vanished_is_not_made_anew(path: Path) -> None:
+def test_a_file_that_vanished_is_not_with_or_replace(path: Path) -> None:
     with DuckDBWarehouse(path) as warehouse:
         warehouse.append(ITEMS, [Append([{"id": 1}])])
         kept = path.rename(path.with_suffix(".kept"))
@@ -225,7 +225,7 @@ def test_rows_for_a_file_that_is_removed_while_they_are_stored_are_refused(path:
         assert first_start.tables("raw") == []
 
 
-def test_a_folder_that_vanished_is_not_made_anew(tmp_path: Path) -> None:
+def test_a_folder_that_vanished_is_not_with_or_replace(tmp_path: Path) -> None:
     path = tmp_path / "data" / "shop.duckdb"
     with_items(path)
     with DuckDBWarehouse(path) as warehouse:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from warehouse.errors import Place, SqlError
+from warehouse.errors import Place, SqlError, place_at
 from warehouse.names import TableName
-from warehouse.sql.parser import parse_script, place_at
+from warehouse.sql.parser import parse_script
 from warehouse.sql.query import parse_query
 
 

@@ -17,7 +17,7 @@ from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
 from warehouse.sql.coercion import plain
-from warehouse.sql.type_syntax import type_of
+from warehouse.sql.type_syntax import column_of
 from warehouse.types import Column
 
 _CONSTRAINTS = (exp.NotNullColumnConstraint, exp.DefaultColumnConstraint, exp.Properties)
@@ -95,10 +95,9 @@ def _columns(schema: exp.Schema, script: Script) -> list[Column]:
         if not isinstance(part, exp.ColumnDef):
             unsupported(script.text, part, f"{part.sql('bigquery')} in CREATE TABLE")
         kinds = [constraint.args["kind"] for constraint in part.args.get("constraints") or ()]
-        required = any(isinstance(kind, exp.NotNullColumnConstraint) for kind in kinds)
         if any(not isinstance(kind, _CONSTRAINTS) for kind in kinds):
             unsupported(script.text, part, "a column's constraint other than NOT NULL and DEFAULT")
-        columns.append(Column(part.name, type_of(part.args["kind"]), required))
+        columns.append(column_of(part))
     if len(unique([column.name for column in columns])) != len({column.name.casefold() for column in columns}):
         wrong(script.text, schema, "two columns have one name")
     return columns

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse.errors import SqlError
-from warehouse.sql.parser import place_at
+from warehouse.errors import SqlError, place_at
 
 # By the text of a token, with what to write instead.
 SIGNS = {

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse.errors import UnsupportedSql
-from warehouse.sql.parser import place_at
+from warehouse.errors import UnsupportedSql, place_at
 
 _BIGQUERY = BigQuery()
 Tokens = list[Token]

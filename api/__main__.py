@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from api.app import create_app
 from api.middleware.server import server
-from api.settings import Settings
+from api.settings import ApiSettings
 from pipeline.contract import ProjectNameError
 from warehouse import connect
 from warehouse.errors import WarehouseError
@@ -18,7 +18,7 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        settings = Settings()
+        settings = ApiSettings()
         app = create_app(settings, connect(settings.warehouse_url))
     except ValidationError as error:
         for fault in error.errors():

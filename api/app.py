@@ -12,24 +12,25 @@ from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
-from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from api import service
-from api.middleware.access import Access
-from api.middleware.gate import Gate
-from api.middleware.intake import Intake
+from api import health
+from api.middleware.admission import Admission
+from api.middleware.body_limits import BodyLimits
+from api.middleware.request_log import RequestLog
+from api.openapi import routes as pages
 from api.paths import RESERVED
 from api.problems import answer_problem
 from api.runs import routes as refreshes
+from api.runs.idempotency import delete_old_keys_again_and_again
 from api.runs.lost_runs import look_for_lost_runs
 from api.runs.prefect_client import Prefect
-from api.runs.requests import Runs
-from api.settings import Settings
+from api.runs.run_queue import RunQueue
+from api.settings import ApiSettings
 from api.tables import routes as tables
 from api.tables.batcher import Batcher
 from api.tables.catalogue import Catalogue
-from api.tables.incoming import Reader
+from api.tables.request_rows import Reader
 from warehouse import Warehouse
 from warehouse.errors import WarehouseError
 
@@ -40,17 +41,16 @@ PUBLIC = (
 )
 BODIES_AT_ONCE = 2  # of the largest size, or as many more as they are smaller; each can take 20 times its size
 HANDLERS: list[ControllerRouterHandler] = [
-    tables.say_methods,
-    *(tables.describe, tables.describe_shadowable, tables.append, tables.append_shadowable),
-    *(refreshes.ask_for_run, refreshes.show_run),
-    *(service.live, service.ready, service.page, service.openapi),
+    *tables.HANDLERS,
+    *refreshes.HANDLERS,
+    *health.HANDLERS,
+    *pages.HANDLERS,
     PrometheusController,
-    create_static_files_router(path="/schema/assets", directories=[service.SWAGGER_UI]),
 ]
 logger = logging.getLogger("api")
 
 
-def create_app(settings: Settings, warehouse: Warehouse) -> ASGIApp:
+def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
     """The ASGI application over `warehouse`, which is closed when the application shuts down."""
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="warehouse")
 
@@ -62,13 +62,18 @@ def create_app(settings: Settings, warehouse: Warehouse) -> ASGIApp:
     catalogue = Catalogue(warehouse, in_thread, settings.schema_seconds)
     batcher = Batcher(warehouse, in_thread)
 
-    runs = Runs(prefect, settings.deployment)
+    runs = RunQueue(prefect, settings.deployment)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         if not settings.token.get_secret_value():
             logger.warning(PUBLIC)
-        aside = [asyncio.create_task(work) for work in (_say_shadowed(catalogue), look_for_lost_runs(prefect, runs))]
+        works = (
+            _say_shadowed(catalogue),
+            look_for_lost_runs(prefect, runs),
+            delete_old_keys_again_and_again(prefect, runs),
+        )
+        aside = [asyncio.create_task(work) for work in works]
         yield
         for task in aside:
             task.cancel()
@@ -83,15 +88,15 @@ def create_app(settings: Settings, warehouse: Warehouse) -> ASGIApp:
         prefect=prefect,
         catalogue=catalogue,
         runs=runs,
-        health=service.Health(catalogue, runs),
+        health=health.Health(catalogue, runs),
         tables=tables.Tables(catalogue, batcher, Reader(in_thread, settings.max_rows)),
     )
-    gate = Gate(settings.rate_limit, settings.max_connections, settings.origins, settings.host)
-    return Access(Intake(app, BODIES_AT_ONCE * settings.max_body_bytes), gate, settings.proxies)
+    gate = Admission(settings.rate_limit, settings.max_connections, settings.origins, settings.host)
+    return RequestLog(BodyLimits(app, BODIES_AT_ONCE * settings.max_body_bytes), gate, settings.proxies)
 
 
 def _litestar(
-    lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]], settings: Settings, **parts: object
+    lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]], settings: ApiSettings, **parts: object
 ) -> Litestar:
     return Litestar(
         HANDLERS,

@@ -75,7 +75,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered."""
 
 
-class Problem(Exception):
+class ApiProblem(Exception):
     """An error as the client sees it. `more` are further members of the body."""
 
     def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> None:
@@ -101,17 +101,17 @@ def retry_after(seconds: float) -> dict[str, str]:
     return {"Retry-After": str(max(1, math.ceil(seconds)))}
 
 
-def problem_of(error: Exception) -> Problem:
-    """What the client is told about an exception. Anything unexpected is an internal error, told without details."""
-    if isinstance(error, Problem):
+def problem_of(error: Exception) -> ApiProblem:
+    """Return the client's view of an exception. Anything unexpected is an internal error without details."""
+    if isinstance(error, ApiProblem):
         return error
     if isinstance(error, WarehouseError):
         return _of_warehouse(error)
     if isinstance(error, HTTPException) and error.status_code in STATUS_CODES:
         kept = {name: value for name, value in (error.headers or {}).items() if name.lower() in HEADERS_KEPT}
         code = STATUS_CODES[error.status_code]
-        return Problem(code, KINDS[code][1], headers=kept)
-    return Problem("internal-error", "The fault is in the log under the request_id.")
+        return ApiProblem(code, KINDS[code][1], headers=kept)
+    return ApiProblem("internal-error", "The fault is in the log under the request_id.")
 
 
 def answer_problem(_: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
@@ -130,21 +130,23 @@ def _with_causes(error: BaseException) -> str:
     return f"{error} <- {_with_causes(cause)}" if isinstance(cause, WarehouseError) else str(error)
 
 
-def _of_warehouse(error: WarehouseError) -> Problem:
+def _of_warehouse(error: WarehouseError) -> ApiProblem:
     if isinstance(error, TableNotFound):
-        return Problem("unknown-table", str(error))
+        return ApiProblem("unknown-table", str(error))
     if isinstance(error, InvalidRow):
-        return Problem("invalid-rows", str(error), errors=[{"attribute": "", "code": "refused", "detail": str(error)}])
+        return ApiProblem(
+            "invalid-rows", str(error), errors=[{"attribute": "", "code": "refused", "detail": str(error)}]
+        )
     if isinstance(error, OutcomeUnknown):
         detail = "Send the same request again with the same Idempotency-Key to find out; without a key, look first."
-        return Problem("outcome-unknown", detail, headers=retry_after(error.retry_after))
+        return ApiProblem("outcome-unknown", detail, headers=retry_after(error.retry_after))
     if isinstance(error, Transient):
         code = "quota-exceeded" if error.limited else "warehouse-unavailable"
-        return Problem(code, "Nothing was stored. Try again later.", headers=retry_after(error.retry_after))
+        return ApiProblem(code, "Nothing was stored. Try again later.", headers=retry_after(error.retry_after))
     if isinstance(error, Unavailable):
         detail = f"Nothing was stored. The warehouse needs somebody's help: {error.fault}."
-        return Problem("warehouse-unavailable", detail, headers=retry_after(_REPAIR_PAUSE))
+        return ApiProblem("warehouse-unavailable", detail, headers=retry_after(_REPAIR_PAUSE))
     if isinstance(error, OverBudget):
-        return Problem("quota-exceeded", "Nothing was stored. Try again later.", headers=retry_after(_QUOTA_PAUSE))
+        return ApiProblem("quota-exceeded", "Nothing was stored. Try again later.", headers=retry_after(_QUOTA_PAUSE))
     code = "warehouse-refused" if isinstance(error, NotAllowed) else "internal-error"
-    return Problem(code, "Nothing was stored. The reason is in the log under the request_id.")
+    return ApiProblem(code, "Nothing was stored. The reason is in the log under the request_id.")

@@ -6,15 +6,15 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from api.problems import Problem
+from api.problems import ApiProblem
 
 
 def needs_token(connection: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
-    """Litestar's guard. Raises Problem unless the right token was sent, or none is set."""
+    """Litestar's guard. Raises ApiProblem unless the right token was sent, or none is set."""
     token: str = connection.app.state.token
     given = connection.headers.get("authorization", "")
     scheme, _, credentials = given.partition(" ")
     matches = hmac.compare_digest(credentials.strip().encode(), token.encode())
     if token and not (matches and scheme.lower() == "bearer"):
         challenge = {"WWW-Authenticate": "Bearer"}
-        raise Problem("unauthorized", "Send the header Authorization: Bearer <token>.", headers=challenge)
+        raise ApiProblem("unauthorized", "Send the header Authorization: Bearer <token>.", headers=challenge)

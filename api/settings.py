@@ -6,18 +6,18 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from api.middleware.clients import Proxies, parse_proxies
+from api.middleware.client_address import Proxies, parse_proxies
 from pipeline.contract import names_of
 from warehouse import DEFAULT_URL
 
 ORIGIN = re.compile(r"https?://[^/\s@]+")
 
 
-class Settings(BaseSettings):
+class ApiSettings(BaseSettings):
     """`token` empty: both POSTs, and what became of a run, are public. `rate_limit` is requests per second and client,
     0 for none.
 
-    `trusted_proxies` are addresses and networks with commas between, or `*`: see api.middleware.clients.
+    `trusted_proxies` are addresses and networks with commas between, or `*`: see api.middleware.client_address.
     `allowed_origins` are sites such as https://shop.example.com, with commas between.
 
     Reading them raises ValidationError, and ProjectNameError where `deployment` needs the project's name.

@@ -9,9 +9,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.middleware.answers import lone_message_of
-from api.middleware.intake import has_body
-from api.problems import Problem, retry_after
+from api.middleware.body_limits import has_body
+from api.middleware.responses import lone_message_of
+from api.problems import ApiProblem, retry_after
 
 HEAD_BYTES = 64 * 1024  # the request line and the headers, and whatever stands between the pieces of a body
 HEADERS = 100
@@ -20,7 +20,7 @@ MESSAGE_SECONDS = 75.0  # more than the application waits for a body: it answers
 ANSWER_SECONDS = 60.0
 LOOK_SECONDS = 5.0
 IN_A_ROW = 16  # requests that a connection sends before the first one's answer
-logger = logging.getLogger("api.middleware.access")
+logger = logging.getLogger("api.middleware.request_log")
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -32,7 +32,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._due = inf  # when what the client is sending must be here
         self._unread = self._head = 0  # bytes that brought nothing yet, bytes of this head
         self._in_body = self._deaf = False
-        self._fault: Problem | None = None
+        self._fault: ApiProblem | None = None
         self._look: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
 
@@ -42,7 +42,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._due = self.loop.time() + HEAD_SECONDS
         self._look = self.loop.call_later(LOOK_SECONDS, self._look_after)
         if len(self.connections) > self._most:
-            self._refuse(Problem("overloaded", "Too many connections are open.", headers=retry_after(1)))
+            self._refuse(ApiProblem("overloaded", "Too many connections are open.", headers=retry_after(1)))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget its timers."""
@@ -72,7 +72,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """Count it."""
         super().on_url(url)
-        self._count(len(url), Problem("uri-too-long", f"The request's target is longer than {HEAD_BYTES} bytes."))
+        self._count(len(url), ApiProblem("uri-too-long", f"The request's target is longer than {HEAD_BYTES} bytes."))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count it."""
@@ -83,7 +83,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Hand the request to the application."""
         if self.parser.should_upgrade() and has_body(self.headers):
             detail = "A request with the header Upgrade has no body here: have your client send plain HTTP/1.1."
-            self._fault = Problem("bad-request", detail)  # the parser takes the body for another protocol
+            self._fault = ApiProblem("bad-request", detail)  # the parser takes the body for another protocol
             raise ValueError  # as above
         super().on_headers_complete()
         self._unread, self._in_body, self._due = 0, True, self.loop.time() + MESSAGE_SECONDS
@@ -111,7 +111,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's words, in plain text)
         """What uvicorn says of a request that is not HTTP, or in which a limit was passed."""
-        self._refuse(self._fault or Problem("bad-request", "The request is not HTTP/1.1."))
+        self._refuse(self._fault or ApiProblem("bad-request", "The request is not HTTP/1.1."))
 
     @property
     def _nothing_under_way(self) -> bool:
@@ -124,7 +124,7 @@ class LimitedProtocol(HttpToolsProtocol):
             return not self.pipeline and not self.cycle.response_started
         return self._nothing_under_way
 
-    def _count(self, size: int, fault: Problem) -> None:
+    def _count(self, size: int, fault: ApiProblem) -> None:
         self._head += size
         if self._head > HEAD_BYTES or len(self.headers) > HEADERS:
             self._fault = fault
@@ -137,11 +137,11 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         left = self._due - self.loop.time()
         if left <= 0 and not self.flow.read_paused:
-            self._refuse(Problem("request-timeout", "The request did not come in whole in time."))
+            self._refuse(ApiProblem("request-timeout", "The request did not come in whole in time."))
         pause = left if 0 < left < LOOK_SECONDS else LOOK_SECONDS
         self._look = self.loop.call_later(pause, self._look_after)
 
-    def _refuse(self, problem: Problem) -> None:
+    def _refuse(self, problem: ApiProblem) -> None:
         """Answer and close. Where other answers come first, give those, hear no more, and close after them; where this
         request has had its answer, only close."""
         if self.transport.is_closing():
@@ -160,5 +160,5 @@ class LimitedProtocol(HttpToolsProtocol):
         logger.info('- "-" %d client=%s id=%s', problem.status, self.client[0] if self.client else "-", identity)
 
 
-def _head_too_large() -> Problem:
-    return Problem("headers-too-large", f"A request has at most {HEADERS} headers, of {HEAD_BYTES} bytes in all.")
+def _head_too_large() -> ApiProblem:
+    return ApiProblem("headers-too-large", f"A request has at most {HEADERS} headers, of {HEAD_BYTES} bytes in all.")

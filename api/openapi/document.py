@@ -10,7 +10,7 @@ from typing import Any
 from api.openapi.types import answer_schema, body_schema, example, query_schema
 from api.paths import table_path
 from api.problems import KINDS, MEDIA_TYPE
-from api.settings import Settings
+from api.settings import ApiSettings
 from pipeline.outcomes import Failure, State
 from pipeline.project.selectors import FORMS, SELECTOR
 from warehouse.types import Column, has_values
@@ -35,7 +35,7 @@ EXTRA_HEADERS: dict[int, tuple[str, Json, bool]] = {
 }
 
 
-def document(tables: Mapping[str, tuple[Column, ...]], settings: Settings) -> Json:
+def document(tables: Mapping[str, tuple[Column, ...]], settings: ApiSettings) -> Json:
     """The document for these raw tables under these settings."""
     bearer = bool(settings.token.get_secret_value())
     paths = {table_path(name): _table(name, columns, bearer) for name, columns in tables.items()}

@@ -15,9 +15,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from api.problems import Problem
+from api.problems import ApiProblem
 from api.runs.prefect_client import Prefect, all_flow_runs
-from api.runs.requests import Runs
+from api.runs.run_queue import RunQueue
 from pipeline.contract import (
     DOUBT,
     LOST,
@@ -44,7 +44,7 @@ AGAIN = "a worker took it and did not begin it: scheduled again"
 logger = logging.getLogger("api.runs")
 
 
-async def look_for_lost_runs(prefect: Prefect, runs: Runs) -> None:
+async def look_for_lost_runs(prefect: Prefect, runs: RunQueue) -> None:
     """Look every 30 s, until cancelled. Nothing is decided while Prefect cannot be reached."""
     silence = Silence()
     while True:
@@ -54,7 +54,7 @@ async def look_for_lost_runs(prefect: Prefect, runs: Runs) -> None:
                 deployment = await runs.deployment(client)
                 await schedule_lost_runs(client, deployment, datetime.now(UTC))
                 await end_silent_runs(client, deployment, silence, time.monotonic())
-        except Problem as problem:
+        except ApiProblem as problem:
             logger.debug("cannot look for lost runs: %s", problem.detail)
             silence = Silence()  # no run can be heard while the server is away
         except Exception:

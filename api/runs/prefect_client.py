@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx
 
-from api.problems import Problem, retry_after
+from api.problems import ApiProblem, retry_after
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -20,7 +20,7 @@ PAGE = 200  # the most that Prefect's API returns at once
 
 
 class Prefect:
-    """Hands out the client; whatever goes wrong with Prefect becomes a Problem."""
+    """Hands out the client; whatever goes wrong with Prefect becomes an ApiProblem."""
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()
@@ -29,7 +29,7 @@ class Prefect:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator["PrefectClient"]:
-        """A connected client, for one or a few calls. Raises Problem when Prefect cannot be reached."""
+        """A connected client, for one or a few calls. Raises ApiProblem when Prefect cannot be reached."""
         try:
             client = await self._connected()
             async with asyncio.timeout(CALL_SECONDS):
@@ -70,9 +70,9 @@ async def all_flow_runs(
     return list(runs.values())
 
 
-def unavailable(detail: str) -> Problem:
+def unavailable(detail: str) -> ApiProblem:
     """Prefect cannot be used; `detail` says why."""
-    return Problem("prefect-unavailable", detail, headers=retry_after(5))
+    return ApiProblem("prefect-unavailable", detail, headers=retry_after(5))
 
 
 def _new_client() -> "PrefectClient":

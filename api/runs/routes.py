@@ -12,12 +12,12 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 
 from api.idempotency import idempotency_key
-from api.problems import Problem, request_id
+from api.problems import ApiProblem, request_id
 from api.runs.prefect_client import Prefect
 from api.runs.reports import report_of, run_to_json
-from api.runs.requests import Runs, is_in_doubt
+from api.runs.run_queue import RunQueue, is_in_doubt
 from api.security import needs_token
-from api.settings import Settings
+from api.settings import ApiSettings
 from pipeline.project.selectors import FORMS, SELECTOR
 
 PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])", re.IGNORECASE)
@@ -27,9 +27,9 @@ FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0
 @post("/run", guards=[needs_token])
 async def ask_for_run(
     request: Request[Any, Any, Any],
-    runs: NamedDependency[Runs],
+    runs: NamedDependency[RunQueue],
     prefect: NamedDependency[Prefect],
-    settings: NamedDependency[Settings],
+    settings: NamedDependency[ApiSettings],
 ) -> Response[dict[str, Any]]:
     """Ask for a refresh; with `Prefer: wait=30`, wait that long for its end."""
     await _refuse_body(request)
@@ -46,21 +46,21 @@ async def ask_for_run(
 
 @get("/run/{run:str}", guards=[needs_token])
 async def show_run(
-    run: FromPath[str], runs: NamedDependency[Runs], prefect: NamedDependency[Prefect]
+    run: FromPath[str], runs: NamedDependency[RunQueue], prefect: NamedDependency[Prefect]
 ) -> dict[str, Any]:
     """What became of a run, per table."""
     try:
         identity = UUID(run)
     except ValueError:
-        raise Problem("unknown-run", "a run's id is a UUID") from None
+        raise ApiProblem("unknown-run", "a run's id is a UUID") from None
     return await _report(runs, prefect, identity)
 
 
-async def _report(runs: Runs, prefect: Prefect, identity: UUID) -> dict[str, Any]:
+async def _report(runs: RunQueue, prefect: Prefect, identity: UUID) -> dict[str, Any]:
     return await report_of(prefect, await runs.get(identity))
 
 
-async def _ends(runs: Runs, identity: UUID, seconds: float) -> bool:
+async def _ends(runs: RunQueue, identity: UUID, seconds: float) -> bool:
     """Wait for the run's end for up to `seconds`."""
     deadline, pause = time.monotonic() + seconds, FIRST_LOOK
     while True:
@@ -78,19 +78,19 @@ async def _refuse_body(request: Request[Any, Any, Any]) -> None:
     """A body that is not read would be a selection that is not kept."""
     async for piece in request.stream():
         if piece:
-            raise Problem("bad-request", "/run takes no body: write ?select=tmp.variants in the query.")
+            raise ApiProblem("bad-request", "/run takes no body: write ?select=tmp.variants in the query.")
 
 
 def _selection(query: bytes) -> list[str]:
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
     except ValueError:
-        raise Problem("invalid-selection", "write ?select=tmp.variants, more than once for several") from None
+        raise ApiProblem("invalid-selection", "write ?select=tmp.variants, more than once for several") from None
     if others := {name for name, _ in pairs if name != "select"}:
-        raise Problem("invalid-selection", f"/run takes select and nothing else, not {', '.join(sorted(others))}")
+        raise ApiProblem("invalid-selection", f"/run takes select and nothing else, not {', '.join(sorted(others))}")
     for _, selector in pairs:
         if not SELECTOR.fullmatch(selector):
-            raise Problem("invalid-selection", f"select takes {FORMS}; in a query, + is written %2B")
+            raise ApiProblem("invalid-selection", f"select takes {FORMS}; in a query, + is written %2B")
     return sorted({selector for _, selector in pairs})
 
 
@@ -98,3 +98,6 @@ def _wait_seconds(request: Request[Any, Any, Any]) -> float:
     """RFC 7240: a preference that cannot be read is ignored."""
     found = PREFER_WAIT.search(",".join(request.headers.getall("prefer", [])))
     return float(found[1]) if found else 0.0
+
+
+HANDLERS = [ask_for_run, show_run]

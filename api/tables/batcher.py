@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from api.problems import Problem, retry_after
+from api.problems import ApiProblem, retry_after
 from api.tables.catalogue import InThread
 from warehouse import Append, Outcome, Warehouse
 from warehouse.deadline import deadline, waiting_until
@@ -36,9 +36,9 @@ class Batcher:
         self._rows_waiting = 0
 
     async def append(self, table: TableName, append: Append) -> Outcome:
-        """Store the rows. Raises WarehouseError, or Problem when its key is under way or too much is waiting."""
+        """Store the rows. Raises WarehouseError, or ApiProblem when its key is under way or too much is waiting."""
         if self._rows_waiting + len(append.rows) > MAX_ROWS_WAITING:
-            raise Problem("warehouse-unavailable", "Too many rows are waiting to be stored.", headers=retry_after(1))
+            raise ApiProblem("warehouse-unavailable", "Too many rows are waiting to be stored.", headers=retry_after(1))
         with self._claim(table, append.key):
             waiting = _Waiting(append, asyncio.get_running_loop().create_future(), deadline(math.inf))
             self._queues.setdefault(table, deque()).append(waiting)
@@ -58,7 +58,7 @@ class Batcher:
             return
         claim = (table, key)
         if claim in self._keys:
-            raise Problem("key-in-use", "Wait for the first request's answer.", headers=retry_after(1))
+            raise ApiProblem("key-in-use", "Wait for the first request's answer.", headers=retry_after(1))
         self._keys.add(claim)
         try:
             yield

@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from api.problems import Problem
-from api.tables.rows import closest
+from api.problems import ApiProblem
 from warehouse import Warehouse
 from warehouse.errors import TableNotFound, Transient
 from warehouse.names import TableName
-from warehouse.suggest import Suggestions
+from warehouse.suggest import did_you_mean
 from warehouse.types import Column
 
 RAW = "raw"
@@ -77,7 +76,7 @@ class Catalogue:
         return sorted(await self._tables.get(RAW))
 
     async def table(self, name: str) -> tuple[TableName, tuple[Column, ...]]:
-        """The table of a name with its columns. Raises Problem (with the closest name), WarehouseError."""
+        """The table of a name with its columns. Raises ApiProblem (with the closest name), WarehouseError."""
         tables = await self._tables.get(RAW)
         if name not in tables:
             raise unknown_table(name, tables)
@@ -100,10 +99,10 @@ class Catalogue:
         return columns
 
 
-def unknown_table(name: str, known: dict[str, TableName]) -> Problem:
+def unknown_table(name: str, known: dict[str, TableName]) -> ApiProblem:
     """The answer for a name that is no raw table's."""
     if name.partition(".")[0].strip("`") == RAW:
-        hint = "; write the table's name alone, without its dataset"
+        hint = "write the table's name alone, without its dataset"
     else:
-        hint = closest(name, Suggestions(known))
-    return Problem("unknown-table", f"there is no raw table of that name{hint}")
+        hint = did_you_mean(name, known)
+    return ApiProblem("unknown-table", f"there is no raw table of that name{'; ' if hint else ''}{hint}")

@@ -81,12 +81,6 @@ def row_to_json(row: Row, columns: Iterable[Column]) -> dict[str, Any]:
     return {column.name: to_json(row.get(column.name), column.type) for column in shown}
 
 
-def closest(name: str, suggestions: Suggestions) -> str:
-    """`; did you mean 'price'?`, or nothing if no name is near."""
-    near = suggestions.closest(name)
-    return f"; did you mean {shown(near)}?" if near else ""
-
-
 def _suggestions(columns: Iterable[Column]) -> Suggestions:
     """Those for one request: its work is bounded, whatever it names."""
     return Suggestions([column.name for column in columns])
@@ -147,7 +141,9 @@ def _missing(column: Column) -> Refused:
 def _unknown(name: str, suggestions: Suggestions) -> Fault:
     if not name:
         return Fault("empty-name", "an attribute has an empty name")
-    return Fault("unknown-column", f"there is no column {shown(name)}{closest(name, suggestions)}", name[:LONGEST_NAME])
+    hint = suggestions.did_you_mean(name)
+    detail = f"there is no column {shown(name)}{'; ' if hint else ''}{hint}"
+    return Fault("unknown-column", detail, name[:LONGEST_NAME])
 
 
 def _text_value(values: list[str], kind: SqlType) -> Any:

@@ -1,7 +1,8 @@
-"""Values of columns, read strictly: what people write in a query or in JSON becomes a Python value, or is refused.
+"""Read values of columns strictly: a text in a query or a value in JSON becomes a Python value, or is refused.
 
-Nothing is rounded, trimmed or guessed, and both engines get the same value. Every value can be written as text, in the
-form that TO_JSON_STRING prints; in JSON, numbers, booleans, arrays, objects and null may also be written natively.
+Both engines get the same value. Nothing is trimmed or guessed. A FLOAT64 is the nearest number to the text.
+Every value can be written as text, in the form that TO_JSON_STRING prints; in JSON, numbers, booleans, arrays, objects
+and null may also be written natively.
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types
 """
 

@@ -14,7 +14,7 @@ from litestar.types import ASGIApp
 
 from api.app import create_app
 from api.middleware.server import server
-from api.settings import Settings
+from api.settings import ApiSettings
 from warehouse import Warehouse, connect
 from warehouse.names import TableName
 from warehouse.sql.parser import parse_script
@@ -86,7 +86,7 @@ def with_tables(url: str) -> str:
 def api_over(url: str, **settings: object) -> Iterator[Served]:
     """Serve the API over the warehouse at `url`."""
     warehouse = connect(url)
-    read = Settings.model_validate({"rate_limit": 0, **settings})
+    read = ApiSettings.model_validate({"rate_limit": 0, **settings})
     app = create_app(read, warehouse)
     with served(app, read.max_connections) as address, httpx.Client(base_url=address, timeout=60) as client:
         yield Served(client, warehouse, address)

@@ -13,9 +13,9 @@ import pytest
 from pydantic import ValidationError
 
 from api.__main__ import main
-from api.middleware.gate import MAX_CLIENTS, RateLimit
-from api.runs.requests import Runs
-from api.settings import Settings
+from api.middleware.admission import MAX_CLIENTS, RateLimit
+from api.runs.run_queue import RunQueue
+from api.settings import ApiSettings
 from tests.api.conftest import Served, api_over, raw_tables, until
 
 
@@ -35,7 +35,7 @@ def test_an_unusable_id_is_replaced(api: Served, given: str | bytes) -> None:
 
 
 def test_every_request_is_one_line_of_the_log_without_its_data(api: Served, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "api.middleware.access")
+    caplog.set_level(logging.INFO, "api.middleware.request_log")
     api.client.post("/products?name=secret", headers={"X-Request-ID": "logged"})
     api.client.post("/no%0Anewline?name=secret", headers={"X-Request-ID": "logged"})
 
@@ -130,12 +130,12 @@ def test_those_who_ask_at_once_whether_it_is_ready_share_one_look(
 ) -> None:
     looks, gate = 0, threading.Event()
 
-    async def look(_: Runs) -> None:
+    async def look(_: RunQueue) -> None:
         nonlocal looks
         looks += 1
         await asyncio.to_thread(gate.wait, 60)
 
-    monkeypatch.setattr(Runs, "check", look)
+    monkeypatch.setattr(RunQueue, "check", look)
     with api_over(raw_tables(tmp_path / "w.duckdb")) as api, ThreadPoolExecutor(10) as clients:
         answers = [clients.submit(api.client.get, "/health/ready") for _ in range(10)]
         until(lambda: _under_way(api, "/health/ready") == 10)
@@ -163,7 +163,7 @@ def test_an_api_without_a_token_says_at_its_start_that_it_is_public(
 @pytest.mark.parametrize("text", ["shop.example.com", "https://shop.example.com/", "*", "null", "ftp://a"])
 def test_an_origin_that_no_browser_sends_is_a_wrong_setting(text: str) -> None:
     with pytest.raises(ValidationError, match="is not an origin such as"):
-        Settings.model_validate({"allowed_origins": text})
+        ApiSettings.model_validate({"allowed_origins": text})
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.settings import Settings
+from api.settings import ApiSettings
 from tests.api.conftest import Served, api_over, raw_tables, served, until
 from warehouse import connect
 from warehouse.duckdb.engine import DuckDBWarehouse
@@ -243,7 +243,7 @@ def test_a_file_that_stays_locked_is_an_answer_that_says_when_to_come_back(tmp_p
     path = tmp_path / "w.duckdb"
     raw_tables(path)
     with (
-        served(create_app(Settings(), DuckDBWarehouse(path, patience=0.2))) as url,
+        served(create_app(ApiSettings(), DuckDBWarehouse(path, patience=0.2))) as url,
         httpx.Client(base_url=url) as client,
     ):
         assert client.post("/products?id=1").status_code == 201

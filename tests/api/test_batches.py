@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.settings import Settings
+from api.settings import ApiSettings
 from api.tables import batcher
 from tests.api.conftest import raw_tables, served, until
 from tests.api.wire import connection, request, send
@@ -81,7 +81,7 @@ def _watching(path: Path) -> Iterator[Watching]:
     warehouse = Watched(path)
     limits = httpx.Limits(max_connections=100)
     with (
-        served(create_app(Settings(rate_limit=0), warehouse)) as url,
+        served(create_app(ApiSettings(rate_limit=0), warehouse)) as url,
         httpx.Client(base_url=url, timeout=60, limits=limits) as client,
         ThreadPoolExecutor(50) as threads,
     ):

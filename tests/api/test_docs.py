@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.problems import KINDS
-from api.settings import Settings
+from api.settings import ApiSettings
 from tests.api.conftest import Served, api_over
 from tests.api.prefect_parts import deployed
 from tests.conftest import ROOT
@@ -54,7 +54,7 @@ def test_all_codes_are_listed() -> None:
 
 def test_all_settings_are_listed_with_their_defaults() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \|(.*?)\|", PAGE, re.MULTILINE))
-    for name, field in Settings.model_fields.items():
+    for name, field in ApiSettings.model_fields.items():
         default = field.get_default(call_default_factory=True, validated_data={})
         shown = rows[str(field.validation_alias or f"API_{name.upper()}")].strip(" `")
         assert shown == ("" if name == "token" else f"{default:g}" if isinstance(default, float) else str(default))

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.middleware import intake, protocol
-from api.middleware.intake import Intake
-from api.problems import MAX_ERRORS, Problem
-from api.tables import incoming, json_size
-from api.tables.incoming import MANY, READ_AT_ONCE
+from api.middleware import body_limits, protocol
+from api.middleware.body_limits import BodyLimits
+from api.problems import MAX_ERRORS, ApiProblem
+from api.tables import json_size, request_rows
 from api.tables.json_size import size_within
 from api.tables.json_text import Object, canonical, parse_json
+from api.tables.request_rows import MANY, READ_AT_ONCE
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.wire import Answer, answer_to, connection, request, send
 from warehouse.suggest import MOST_SOUGHT
@@ -130,19 +130,19 @@ LARGE_BODIES = {
 def test_a_body_with_too_much_in_it_is_refused_before_anything_is_made_of_it(
     code: str, body: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(incoming, "MAX_VALUES", 50_000)
-    with _peak() as peak, pytest.raises(Problem) as refused:
-        incoming._of_body(body, COLUMNS, True, 10_000)
+    monkeypatch.setattr(request_rows, "MAX_VALUES", 50_000)
+    with _peak() as peak, pytest.raises(ApiProblem) as refused:
+        request_rows._of_body(body, COLUMNS, True, 10_000)
     assert (refused.value.status, refused.value.code) == (413, code)
     assert peak() < MEGABYTE
 
 
 def test_what_is_let_through_takes_a_known_multiple_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(incoming, "MAX_VALUES", 5_000)
+    monkeypatch.setattr(request_rows, "MAX_VALUES", 5_000)
     for value in ("1", "[]", "{}", '""', '"ab"', '{"a": 1}'):
         body = f'[{{"json": [{",".join([value] * 2_000)}]}}]'.encode()
         with _peak() as peak:
-            incoming._of_body(body, COLUMNS, True, 10_000)
+            request_rows._of_body(body, COLUMNS, True, 10_000)
         assert peak() < 5_000 * 400
 
 
@@ -158,8 +158,8 @@ def test_four_of_the_largest_bodies_at_once_do_not_take_four_times_the_memory(tm
 
 
 def test_bytes_under_way_are_limited_for_all_requests_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "STALL_SECONDS", 600.0)  # as long as the others need on a busy machine
-    monkeypatch.setattr(intake, "BODY_SECONDS", 600.0)
+    monkeypatch.setattr(body_limits, "STALL_SECONDS", 600.0)  # as long as the others need on a busy machine
+    monkeypatch.setattr(body_limits, "BODY_SECONDS", 600.0)
     monkeypatch.setattr(protocol, "MESSAGE_SECONDS", 600.0)
     with api_over(raw_tables(tmp_path / "w.duckdb"), max_body_bytes=200_000) as api:
         head = request("POST /products", "Content-Type: application/json", "Content-Length: 200000")
@@ -188,7 +188,7 @@ def test_large_bodies_are_read_in_threads_and_few_at_once(api: Served, monkeypat
             with lock:
                 here -= 1
 
-    monkeypatch.setattr(incoming, "parse_json", watched)
+    monkeypatch.setattr(request_rows, "parse_json", watched)
     body = _array('{"id": 1}', MANY)
     with ThreadPoolExecutor(8) as clients:
         assert {answer.status for answer in clients.map(lambda _: _posted(api, body), range(16))} == {201}
@@ -237,9 +237,9 @@ def test_a_body_is_let_go_when_its_request_is_answered() -> None:
     async def send(_: Any) -> None: ...
 
     async def ask_twice() -> None:
-        intake = Intake(app, 100)
+        limits = BodyLimits(app, 100)
         for _ in range(2):
-            await intake({"type": "http", "headers": []}, receive, send)  # type: ignore[arg-type]
+            await limits({"type": "http", "headers": []}, receive, send)  # type: ignore[arg-type]
 
     asyncio.run(ask_twice())
 

@@ -6,7 +6,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from api.health import HANDLERS as HEALTH
+from api.openapi.routes import HANDLERS as PAGES
+from api.paths import RESERVED
 from api.problems import KINDS
+from api.runs.routes import HANDLERS as RUNS
 from tests.api.bad_requests import ALL
 from tests.api.conftest import Served
 
@@ -79,3 +83,10 @@ def test_the_bad_requests_to_described_paths_get_described_answers(document: dic
         if operation is not None:
             codes = operation["responses"][str(bad.status)]["content"]["application/problem+json"]["schema"]
             assert bad.code in codes["allOf"][1]["properties"]["code"]["enum"]
+
+
+def test_every_path_of_the_api_itself_is_reserved_and_described(document: dict[str, Any]) -> None:
+    paths = {path for handler in (*HEALTH, *PAGES, *RUNS) for path in getattr(handler, "paths", ())}
+    described = {path.replace("{id}", "{run:str}") for path in document["paths"]}
+    assert paths <= described
+    assert {path.split("/")[1] for path in paths} | {"metrics", "tables"} == RESERVED

@@ -1,5 +1,6 @@
 """POST /run and GET /run/<id>, against a real Prefect server whose worker is the test."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_API_URL, temporary_settings
@@ -30,14 +32,15 @@ from prefect.states import (
     to_state_create,
 )
 
-from api.runs.keys import run_key
+from api.runs import idempotency
+from api.runs.idempotency import delete_old_keys, run_key
 from flows.artifacts import table_rows
 from flows.surplus import cover_surplus
 from pipeline.contract import COVERED, SILENT
 from pipeline.execution import TableRun
 from pipeline.outcomes import Failure
 from pipeline.outcomes import State as TableState
-from tests.api.conftest import Served, api_over, raw_tables
+from tests.api.conftest import Served, api_over, raw_tables, until
 from tests.api.prefect_parts import Deployment, deployed
 from warehouse import Built
 from warehouse.names import TableName
@@ -105,7 +108,9 @@ def test_a_run_whose_machine_was_lost_before_it_started_serves_no_further_reques
 ) -> None:
     run = ask(api)
     deployment.move(run["id"], Pending())
-    monkeypatch.setattr("api.runs.requests.START_OF_A_CONTAINER", timedelta(0))  # the server sets a state's time itself
+    monkeypatch.setattr(
+        "api.runs.run_queue.START_OF_A_CONTAINER", timedelta(0)
+    )  # the server sets a state's time itself
     assert ask(api)["id"] != run["id"]
 
 
@@ -216,7 +221,7 @@ def test_a_key_gets_one_run_from_two_apis_at_the_same_instant(
 
 
 def test_keys_leave_nothing_on_the_run_and_are_deleted_when_they_are_old(
-    api: Served, deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    api: Served, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = [f"key-{number}" for number in range(5)]
     names = {run_key(deployment.id, key, []).name for key in keys}
@@ -226,13 +231,30 @@ def test_keys_leave_nothing_on_the_run_and_are_deleted_when_they_are_old(
         ask(api, Idempotency_Key=key)
     assert deployment.run(run["id"]).tags == tags
     assert _variables(deployment) >= names
-    with api_over(raw_tables(tmp_path / "w.duckdb"), deployment=deployment.name) as restarted:
-        ask(restarted, Idempotency_Key="young")
-        assert _variables(deployment) >= names
-    monkeypatch.setattr("api.runs.keys.KEPT", timedelta(0))
-    with api_over(raw_tables(tmp_path / "x.duckdb"), deployment=deployment.name) as restarted:
-        ask(restarted, Idempotency_Key="new")
+    _delete_old_keys(deployment)
+    assert _variables(deployment) >= names
+    monkeypatch.setattr(idempotency, "PAGE", 2)
+    monkeypatch.setattr(idempotency, "KEPT", timedelta(0))
+    _delete_old_keys(deployment)
     assert not _variables(deployment) & names
+
+
+def test_old_keys_are_deleted_while_nobody_asks(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(idempotency, "SECONDS_BETWEEN_CLEANINGS", 0.1)
+    monkeypatch.setattr(idempotency, "KEPT", timedelta(0))
+    with api_over(raw_tables(tmp_path / "w.duckdb"), deployment=deployment.name) as it:
+        ask(it, Idempotency_Key="banana")
+        until(lambda: run_key(deployment.id, "banana", []).name not in _variables(deployment))
+
+
+def _delete_old_keys(deployment: Deployment) -> None:
+    async def delete() -> None:
+        async with get_client() as client:
+            await delete_old_keys(client, deployment.id)
+
+    asyncio.run(delete())
 
 
 def _variables(deployment: Deployment) -> set[str]:
@@ -244,7 +266,7 @@ def test_however_many_ask_while_prefect_hangs_each_is_answered_in_its_time(
     keys: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No request waits for the ones before it: 503 comes long before Prefect's client would give one up."""
-    monkeypatch.setattr("api.runs.requests.LONGEST_ASK", 0.5)
+    monkeypatch.setattr("api.runs.run_queue.LONGEST_ASK", 0.5)
     monkeypatch.setattr("api.runs.prefect_client.CALL_SECONDS", 1000.0)
     with ExitStack() as stack:
         hanging = stack.enter_context(socket.create_server(("127.0.0.1", 0)))

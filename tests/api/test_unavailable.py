@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from api.app import create_app
-from api.middleware import access
-from api.settings import Settings
+from api.middleware import request_log
+from api.settings import ApiSettings
 from tests.api.conftest import api_over, raw_tables, served, until
 from tests.conftest import fill
 from tests.processes import child
@@ -91,14 +91,14 @@ def test_all_that_a_request_waits_for_is_waited_for_once(
     """Tables, columns and rows are asked for in turn. With the file's own patience the client would give up."""
     path = tmp_path / "w.duckdb"
     raw_tables(path)
-    app = create_app(Settings(schema_seconds=0), DuckDBWarehouse(path, patience=10_000))
+    app = create_app(ApiSettings(schema_seconds=0), DuckDBWarehouse(path, patience=10_000))
     with served(app) as url, httpx.Client(base_url=url, timeout=60) as client:
         if known:
             assert client.post("/products?id=1").status_code == 201
         with child(HOLDS, path) as holder:
             assert holder.hear() == "holds it"
             with monkeypatch.context() as impatient:
-                impatient.setattr(access, "WAREHOUSE_SECONDS", 0.5)
+                impatient.setattr(request_log, "WAREHOUSE_SECONDS", 0.5)
                 answer = client.post("/products?id=2")
             assert (answer.status_code, answer.json()["code"]) == (503, "warehouse-unavailable")
             holder.tell()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.middleware import intake, protocol
+from api.middleware import body_limits, protocol
 from api.middleware.protocol import HEAD_BYTES, HEADERS, IN_A_ROW, LimitedProtocol
 from tests.api.conftest import Served, api_over, raw_tables, until
 from tests.api.wire import Answer, answer_on, answer_to, connection, ends, request, send
@@ -194,7 +194,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that waits for a fraction of a second where it waits for many."""
     for module, name in [
         *((protocol, "HEAD_SECONDS"), (protocol, "LOOK_SECONDS"), (protocol, "ANSWER_SECONDS")),
-        *((intake, "STALL_SECONDS"), (intake, "BODY_SECONDS"), (protocol, "MESSAGE_SECONDS")),
+        *((body_limits, "STALL_SECONDS"), (body_limits, "BODY_SECONDS"), (protocol, "MESSAGE_SECONDS")),
     ]:
         monkeypatch.setattr(module, name, 1.0 if name == "MESSAGE_SECONDS" else 0.2)
 

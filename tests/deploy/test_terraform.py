@@ -12,7 +12,7 @@ from typing import Any
 import hcl2
 import pytest
 
-from api.middleware.clients import parse_proxies
+from api.middleware.client_address import parse_proxies
 from flows.pools import CLOUD_RUN_SECRETS, CLOUD_RUN_TYPE, CLOUD_RUN_VARIABLES, HANDED_ON
 from pipeline.contract import Names, project_name
 from tests.conftest import ROOT

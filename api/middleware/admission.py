@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from litestar.types import HTTPScope
 
-from api.middleware.clients import household
-from api.problems import Problem, retry_after
+from api.middleware.client_address import household
+from api.problems import ApiProblem, retry_after
 
 MAX_CLIENTS = 10_000
 MAX_PATH = 2_048  # bytes; Litestar remembers a thousand paths
@@ -37,25 +37,25 @@ class RateLimit:
         return wait
 
 
-class Gate:
+class Admission:
     """Lets a request pass or says why not. `host` is the address that the API listens on."""
 
     def __init__(self, rate_limit: float, most_at_once: int, origins: frozenset[str], host: str) -> None:
         self._limit = RateLimit(rate_limit) if rate_limit else None
         self._most, self._origins, self._local = most_at_once, origins, host in THIS_MACHINE
 
-    def refusal(self, scope: HTTPScope, client: str, at_work: int) -> Problem | None:
+    def refusal(self, scope: HTTPScope, client: str, at_work: int) -> ApiProblem | None:
         """Why the request is refused, if it is; `at_work` requests are under way, this one among them."""
         if len(scope.get("raw_path") or b"") > MAX_PATH:
-            return Problem("uri-too-long", f"A path has at most {MAX_PATH} bytes.")
+            return ApiProblem("uri-too-long", f"A path has at most {MAX_PATH} bytes.")
         if not scope["path"].startswith(UNLIMITED):
             if wait := self._limit.wait_for(household(client)) if self._limit else 0:
-                return Problem("rate-limited", "Slow down a little.", headers=retry_after(wait))
+                return ApiProblem("rate-limited", "Slow down a little.", headers=retry_after(wait))
             if at_work > self._most:
-                return Problem("overloaded", "Too many requests are under way.", headers=retry_after(1))
+                return ApiProblem("overloaded", "Too many requests are under way.", headers=retry_after(1))
         if scope["method"] not in HARMLESS and not self._from_here(scope):
             detail = "A page of another site asked for this. API_ALLOWED_ORIGINS names the sites that may."
-            return Problem("forbidden-origin", detail)
+            return ApiProblem("forbidden-origin", detail)
         return None
 
     def _from_here(self, scope: HTTPScope) -> bool:

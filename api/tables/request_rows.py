@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from litestar import Request
 
-from api.problems import MAX_ERRORS, Problem
+from api.problems import MAX_ERRORS, ApiProblem
 from api.tables.catalogue import InThread
 from api.tables.json_size import MAX_VALUES, most_values, size_within
 from api.tables.json_text import InvalidJson, parse_json
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class RequestRows:
     """The rows that a request asks to store; `many` if they came as an array, and are answered as one; `large` if
     what is done with them is done in a thread."""
 
@@ -41,8 +41,8 @@ class Reader:
         self._in_thread, self._max_rows = in_thread, max_rows
         self._turn = asyncio.Semaphore(READ_AT_ONCE)
 
-    async def read(self, request: Request[Any, Any, Any], columns: tuple[Column, ...]) -> Incoming:
-        """The rows of a request. Raises Problem."""
+    async def read(self, request: Request[Any, Any, Any], columns: tuple[Column, ...]) -> RequestRows:
+        """The rows of a request. Raises ApiProblem."""
         query: bytes = request.scope["query_string"]
         _check_encoding(request)
         body = await request.body()
@@ -51,7 +51,7 @@ class Reader:
             return await self.work(large, partial(_of_query, query, columns, large))
         _check_content_type(request)
         if query:
-            raise Problem("bad-request", "Give the attributes in the query or rows in the body, not both.")
+            raise ApiProblem("bad-request", "Give the attributes in the query or rows in the body, not both.")
         large = len(body) >= LARGE or most_values(body) >= MANY
         return await self.work(large, partial(_of_body, body, columns, large, self._max_rows))
 
@@ -64,13 +64,13 @@ class Reader:
             return result
 
 
-def answer(incoming: Incoming, columns: tuple[Column, ...]) -> bytes:
+def answer(incoming: RequestRows, columns: tuple[Column, ...]) -> bytes:
     """The rows as stored, as JSON; made row by row, since a short row of a wide table has a long answer."""
     rows = [msgspec.json.encode(row_to_json(row, columns)) for row in incoming.rows]
     return b"[" + b",".join(rows) + b"]" if incoming.many else rows[0]
 
 
-def fingerprint(incoming: Incoming, columns: tuple[Column, ...]) -> str:
+def fingerprint(incoming: RequestRows, columns: tuple[Column, ...]) -> str:
     """Tells one request from another, whatever the order of its attributes; a column added later changes nothing."""
     digest = hashlib.sha256(b"[true,[" if incoming.many else b"[false,[")
     for index, row in enumerate(incoming.rows):
@@ -84,18 +84,18 @@ def fingerprint(incoming: Incoming, columns: tuple[Column, ...]) -> str:
     return digest.hexdigest()
 
 
-def _of_query(query: bytes, columns: tuple[Column, ...], large: bool) -> Incoming:
+def _of_query(query: bytes, columns: tuple[Column, ...], large: bool) -> RequestRows:
     row, faults = row_of_query(query, columns)
     _refuse(faults)
-    return Incoming([row], many=False, large=large)
+    return RequestRows([row], many=False, large=large)
 
 
-def _of_body(body: bytes, columns: tuple[Column, ...], large: bool, max_rows: int) -> Incoming:
+def _of_body(body: bytes, columns: tuple[Column, ...], large: bool, max_rows: int) -> RequestRows:
     size = size_within(body, max_rows, MAX_VALUES)
     if size.elements > max_rows:
         raise _too_many_rows(max_rows)
     if size.values > MAX_VALUES:
-        raise Problem("too-many-values", f"more than the {MAX_VALUES:,} values that one request may hold")
+        raise ApiProblem("too-many-values", f"more than the {MAX_VALUES:,} values that one request may hold")
     objects = _parsed(body)
     if not isinstance(objects, list) or not objects:
         _refuse([Fault("not-an-array", 'the body is an array of one or more objects: [{"name": "value"}]')])
@@ -103,16 +103,16 @@ def _of_body(body: bytes, columns: tuple[Column, ...], large: bool, max_rows: in
         raise _too_many_rows(max_rows)
     rows, faults = rows_of_objects(objects, columns)
     _refuse(faults)
-    return Incoming(rows, many=True, large=large)
+    return RequestRows(rows, many=True, large=large)
 
 
 def _parsed(body: bytes) -> Any:
     try:
         return parse_json(body.decode())
     except UnicodeDecodeError:
-        raise Problem("invalid-json", "the body is not UTF-8") from None
+        raise ApiProblem("invalid-json", "the body is not UTF-8") from None
     except InvalidJson as error:
-        raise Problem("invalid-json", error.detail) from None
+        raise ApiProblem("invalid-json", error.detail) from None
 
 
 def _refuse(faults: list[Fault]) -> None:
@@ -120,22 +120,22 @@ def _refuse(faults: list[Fault]) -> None:
         return
     count = f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'}"
     detail = f"{count}{' or more' if len(faults) >= MAX_ERRORS else ''}; nothing was stored"
-    raise Problem("invalid-rows", detail, errors=[fault.to_json() for fault in faults[:MAX_ERRORS]])
+    raise ApiProblem("invalid-rows", detail, errors=[fault.to_json() for fault in faults[:MAX_ERRORS]])
 
 
-def _too_many_rows(max_rows: int) -> Problem:
-    return Problem("too-many-rows", f"more than the {max_rows} rows that one request may hold")
+def _too_many_rows(max_rows: int) -> ApiProblem:
+    return ApiProblem("too-many-rows", f"more than the {max_rows} rows that one request may hold")
 
 
 def _check_encoding(request: Request[Any, Any, Any]) -> None:
     given = [*request.headers.getall("content-encoding", []), *request.headers.getall("transfer-encoding", [])]
     if any(encoding.strip().lower() not in PLAIN for encoding in ",".join(given).split(",")):
         headers = {"Accept-Encoding": "identity"}
-        raise Problem("unsupported-media-type", "Send the body as it is, without Content-Encoding.", headers=headers)
+        raise ApiProblem("unsupported-media-type", "Send the body as it is, without Content-Encoding.", headers=headers)
 
 
 def _check_content_type(request: Request[Any, Any, Any]) -> None:
     kind, parameters = request.content_type
     if kind.lower() != "application/json" or parameters.get("charset", "utf-8").lower() != "utf-8":
         detail = "Send rows as application/json in UTF-8, or one row's attributes in the query with no body."
-        raise Problem("unsupported-media-type", detail, headers={"Accept-Post": "application/json"})
+        raise ApiProblem("unsupported-media-type", detail, headers={"Accept-Post": "application/json"})

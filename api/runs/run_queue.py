@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from api.problems import Problem, retry_after
-from api.runs.keys import RunKey, RunKeys, forget, run_key, run_of
+from api.problems import ApiProblem, retry_after
+from api.runs.idempotency import RunKey, forget, keep, run_key, run_of
 from api.runs.prefect_client import Prefect, unavailable
 from pipeline.contract import (
     API_TAG,
@@ -40,12 +40,12 @@ LONGEST_ASK = 30.0
 Selection = tuple[str, ...]
 
 
-class Runs:
+class RunQueue:
     """Runs of one deployment, `flow/deployment`."""
 
     def __init__(self, prefect: Prefect, deployment: str) -> None:
         self._prefect, self._name = prefect, deployment
-        self._keys, self._keys_in_use = RunKeys(), set[str]()
+        self._keys_in_use = set[str]()
         self._one_at_a_time = asyncio.Lock()
         self._asked: dict[Selection, str] = {}
         self._next_look: asyncio.Task[dict[Selection, FlowRun]] | None = None
@@ -53,7 +53,7 @@ class Runs:
     async def ask(self, select: Sequence[str], key: str | None, request: str) -> "FlowRun":
         """A run that starts after this call and builds at least what `select` names (all, when it names nothing).
 
-        `request` is the request's id, kept as a tag. Raises Problem, after LONGEST_ASK seconds at the latest.
+        `request` is the request's id, kept as a tag. Raises ApiProblem, after LONGEST_ASK seconds at the latest.
         """
         try:
             async with asyncio.timeout(LONGEST_ASK):
@@ -69,7 +69,7 @@ class Runs:
                     return asked_before
             run = await self._look_for(select, request)
             async with self._prefect.client() as client:
-                kept = await self._keys.keep(client, known, run.id)
+                kept = await keep(client, known, run.id)
             return run if kept == run.id else await self.get(kept)
 
     async def _asked_before(self, client: "PrefectClient", key: RunKey) -> "FlowRun | None":
@@ -103,7 +103,7 @@ class Runs:
                 }
 
     async def get(self, identity: UUID) -> "FlowRun":
-        """The run of that id, or the one that covers it. Raises Problem when there is none, or it is another flow's."""
+        """Return the run of that id, or the one that covers it. Raises ApiProblem for any other flow's."""
         from prefect.exceptions import ObjectNotFound
 
         async with self._prefect.client() as client:
@@ -117,24 +117,24 @@ class Runs:
         return run
 
     async def deployment(self, client: "PrefectClient") -> "DeploymentResponse":
-        """The deployment. Raises Problem when Prefect has none of that name."""
+        """The deployment. Raises ApiProblem when Prefect has none of that name."""
         from prefect.exceptions import ObjectNotFound
 
         try:
             return await client.read_deployment_by_name(self._name)
         except ObjectNotFound:
             detail = f"Prefect has no deployment {self._name}; deploy it, or set API_DEPLOYMENT."
-            raise Problem("deployment-missing", detail, headers=retry_after(30)) from None
+            raise ApiProblem("deployment-missing", detail, headers=retry_after(30)) from None
 
     async def check(self) -> None:
-        """Raise Problem unless a run could be asked for."""
+        """Raise ApiProblem unless a run could be asked for."""
         async with self._prefect.client() as client:
             await self.deployment(client)
 
     @contextmanager
     def _claim(self, key: str) -> Iterator[None]:
         if key in self._keys_in_use:
-            raise Problem("key-in-use", "Wait for the first request's answer.", headers=retry_after(1))
+            raise ApiProblem("key-in-use", "Wait for the first request's answer.", headers=retry_after(1))
         self._keys_in_use.add(key)
         try:
             yield
@@ -246,5 +246,5 @@ def _take_exception(look: "asyncio.Task[dict[Selection, FlowRun]]") -> None:
         look.exception()
 
 
-def _unknown(identity: UUID) -> Problem:
-    return Problem("unknown-run", f"there is no run {identity}")
+def _unknown(identity: UUID) -> ApiProblem:
+    return ApiProblem("unknown-run", f"there is no run {identity}")

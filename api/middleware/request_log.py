@@ -11,23 +11,23 @@ import time
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-from api.middleware.answers import EVERY, message_of, new_id, with_head
-from api.middleware.clients import Proxies
-from api.middleware.gate import Gate
-from api.problems import Problem, problem_of, request_id
+from api.middleware.admission import Admission
+from api.middleware.client_address import Proxies
+from api.middleware.responses import EVERY, message_of, new_id, with_head
+from api.problems import ApiProblem, problem_of, request_id
 from warehouse.deadline import waiting_until
 
 ALLOWING = frozenset({204, 405})  # statuses whose header Allow names methods
 USABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 WAREHOUSE_SECONDS = 30.0
 """How long a request waits for a warehouse that others hold: all of its waits together."""
-logger = logging.getLogger("api.middleware.access")
+logger = logging.getLogger("api.middleware.request_log")
 
 
-class Access:
+class RequestLog:
     """An ASGI application around another one."""
 
-    def __init__(self, app: ASGIApp, gate: Gate, proxies: Proxies) -> None:
+    def __init__(self, app: ASGIApp, gate: Admission, proxies: Proxies) -> None:
         self._app, self._gate, self._proxies = app, gate, proxies
         self._at_work = 0
 
@@ -86,7 +86,7 @@ def _id_of(scope: HTTPScope) -> str:
     return given.decode() if USABLE_ID.fullmatch(given) else new_id()
 
 
-async def _send(problem: Problem, send: Send) -> None:
+async def _send(problem: ApiProblem, send: Send) -> None:
     headers, body = message_of(problem)
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

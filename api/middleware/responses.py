@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Iterable
 
-from api.problems import MEDIA_TYPE, Problem, request_id
+from api.problems import MEDIA_TYPE, ApiProblem, request_id
 
 Headers = list[tuple[bytes, bytes]]
 EVERY = [
@@ -20,14 +20,14 @@ def new_id() -> str:
     return f"{random.getrandbits(128):032x}"
 
 
-def message_of(problem: Problem) -> tuple[Headers, bytes]:
+def message_of(problem: ApiProblem) -> tuple[Headers, bytes]:
     """The headers of a problem that are its own, and its body."""
     body = json.dumps(problem.body()).encode()
     headers = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), **problem.headers}
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()], body
 
 
-def lone_message_of(problem: Problem) -> tuple[str, Headers, bytes]:
+def lone_message_of(problem: ApiProblem) -> tuple[str, Headers, bytes]:
     """The same for a request that never reached the application: its new id, every header, the body."""
     identity = new_id()
     token = request_id.set(identity)

@@ -1,32 +1,17 @@
-"""What operates the API: health, and the pages of its OpenAPI document."""
+"""GET /health/live and /health/ready."""
 
 import asyncio
 from collections.abc import Awaitable
-from importlib.metadata import distribution
-from pathlib import Path
-from typing import Any
 
-from litestar import MediaType, Response, get
+from litestar import get
 from litestar.di import NamedDependency
 
-from api.openapi.document import document
-from api.problems import Problem, problem_of, retry_after
-from api.runs.requests import Runs
-from api.settings import Settings
+from api.problems import ApiProblem, problem_of, retry_after
+from api.runs.run_queue import RunQueue
 from api.tables.catalogue import Cache, Catalogue
 
 LONGEST_CHECK = 10.0
 READY_SECONDS = 1.0
-SWAGGER_UI = Path(str(distribution("fastapi-swagger").locate_file("fastapi_swagger/resources")))
-PAGE = """<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><title>Warehouse API</title>
-<link rel="icon" href="/schema/assets/favicon-32x32.png">
-<link rel="stylesheet" href="/schema/assets/swagger-ui.css"></head>
-<body><div id="page"></div><script src="/schema/assets/swagger-ui-bundle.js"></script>
-<script>SwaggerUIBundle({url: "/schema/openapi.json", dom_id: "#page", deepLinking: true, validatorUrl: null})</script>
-</body></html>
-"""
 
 
 @get("/health/live")
@@ -38,7 +23,7 @@ async def live() -> dict[str, str]:
 class Health:
     """What keeps the API from its work. Askers at the same time share one look at both."""
 
-    def __init__(self, catalogue: Catalogue, runs: Runs) -> None:
+    def __init__(self, catalogue: Catalogue, runs: RunQueue) -> None:
         self._catalogue, self._runs = catalogue, runs
         self._missing: Cache[str, list[dict[str, str]]] = Cache(self._look, READY_SECONDS)
 
@@ -57,28 +42,13 @@ async def ready(health: NamedDependency[Health]) -> dict[str, str]:
     """Rows can be stored and runs asked for."""
     if missing := await health.missing():
         what = " and ".join(fault["what"] for fault in missing)
-        raise Problem("not-ready", f"missing: {what}", headers=retry_after(5), missing=missing)
+        raise ApiProblem("not-ready", f"missing: {what}", headers=retry_after(5), missing=missing)
     return {"status": "ok"}
-
-
-@get("/schema", media_type=MediaType.HTML)
-async def page() -> str:
-    """Swagger UI, from files beside this process: no network is needed."""
-    return PAGE
-
-
-@get("/schema/openapi.json")
-async def openapi(
-    catalogue: NamedDependency[Catalogue], settings: NamedDependency[Settings]
-) -> Response[dict[str, Any]]:
-    """The OpenAPI document, made from the raw tables as they are now."""
-    tables = {name: (await catalogue.table(name))[1] for name in await catalogue.names()}
-    return Response(document(tables, settings), media_type="application/json")
 
 
 async def _has_raw_tables(catalogue: Catalogue) -> None:
     if not await catalogue.names():
-        raise Problem("not-ready", "the dataset raw has no tables; create them first")
+        raise ApiProblem("not-ready", "the dataset raw has no tables; create them first")
 
 
 async def _fault(what: str, check: Awaitable[None]) -> dict[str, str] | None:
@@ -91,3 +61,6 @@ async def _fault(what: str, check: Awaitable[None]) -> dict[str, str] | None:
         problem = problem_of(error)
         return {"what": what, "code": problem.code, "detail": problem.detail}
     return None
+
+
+HANDLERS = [live, ready]

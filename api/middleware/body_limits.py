@@ -8,13 +8,13 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPReceiveMessage, WebSocketReceiveMessage
 
-from api.problems import Problem, retry_after
+from api.problems import ApiProblem, retry_after
 
 STALL_SECONDS = 15.0
 BODY_SECONDS = 60.0
 
 
-class Intake:
+class BodyLimits:
     """An ASGI application around another one, which holds `most` bytes of bodies: a request's until it is answered."""
 
     def __init__(self, app: ASGIApp, most: int) -> None:
@@ -48,7 +48,7 @@ class Intake:
     def _hold(self, size: int) -> None:
         self._held += size
         if self._held > self._most:
-            raise Problem("overloaded", "Too many bytes of bodies are being worked on.", headers=retry_after(1))
+            raise ApiProblem("overloaded", "Too many bytes of bodies are being worked on.", headers=retry_after(1))
 
 
 async def _in_time(receive: Receive, deadline: float) -> HTTPReceiveMessage | WebSocketReceiveMessage:
@@ -66,6 +66,6 @@ def has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     )
 
 
-def _too_late() -> Problem:
+def _too_late() -> ApiProblem:
     detail = f"The body must come in whole within {BODY_SECONDS:g} s, and not stop for {STALL_SECONDS:g} s."
-    return Problem("request-timeout", detail, headers={"Connection": "close"})
+    return ApiProblem("request-timeout", detail, headers={"Connection": "close"})

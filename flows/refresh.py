@@ -27,7 +27,7 @@ from pipeline.execution import BuildFailed, Execution, Report, builder, ignore
 from pipeline.project.graph import Graph
 from pipeline.project.problems import Refused
 from pipeline.project.selectors import SelectionError
-from pipeline.refresh import Refresh, cancelled_with, start_refresh
+from pipeline.refresh import Refresh, cancel_on_error, start_refresh
 from pipeline.schedule import ScheduleResult, run_in_parallel
 from pipeline.settings import RefreshSettings, read_settings
 from pipeline.version import scripts_version
@@ -87,7 +87,7 @@ def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectS
         with heartbeats():
             if _here is not None:
                 # Here too: Prefect lets nothing out of a flow before its tasks have ended.
-                with cancelled_with(_here.started.warehouse):
+                with cancel_on_error(_here.started.warehouse):
                     return _ended(_run(_here.started, workers, _here.report), settings, patience=0)
             who = f"the run {this_flow_run().name}"
             with start_refresh(settings, select or [], who, get_run_logger().info) as started:

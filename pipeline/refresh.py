@@ -1,4 +1,7 @@
-"""How a refresh begins, whoever starts it: read the project, choose its tables, check them, then wait for its turn."""
+"""Start a refresh: take the warehouse's refresh lock, read the project, choose the tables and check them.
+
+`refresh build`, `refresh run` and the deployed flow all start here.
+"""
 
 import os
 import socket
@@ -22,8 +25,7 @@ from warehouse.sql.cache import SqlCache
 
 @dataclass(frozen=True)
 class RefreshPlan:
-    """A refresh that would succeed as far as can be known: the tables in the order of their dependencies, their
-    scripts, and what each script's query would do."""
+    """A refresh that passed all checks: the graph of its tables, their scripts, and each query's columns and bytes."""
 
     graph: Graph
     scripts: Mapping[TableName, Script]
@@ -43,7 +45,7 @@ class RefreshPlan:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """A refresh whose turn it is: its plan, and the warehouse that it fills."""
+    """A refresh that holds the lock: its plan, and the warehouse that it fills."""
 
     plan: RefreshPlan
     warehouse: Warehouse
@@ -53,17 +55,19 @@ class Refresh:
 def start_refresh(
     settings: RefreshSettings, selectors: Iterable[str], who: str, say: Callable[[str], None]
 ) -> Iterator[Refresh]:
-    """Plan the refresh of these tables and create its datasets. Inside the block the warehouse has no other refresh.
+    """Wait for the refresh lock, plan the refresh of the selected tables and create their datasets. The block holds the
+    lock, so that no other refresh of this warehouse runs.
 
-    `who` says to others whose refresh this is. `say` gets a message before a wait for another refresh. An exception in
-    the block cancels the warehouse's work. Raises what `plan_refresh` raises; nothing was changed then.
+    `who` names this refresh, such as "`refresh run`": a refresh that has to wait for this one shows it. If this one has
+    to wait, `say` gets a message first. An exception in the block cancels the warehouse's work. Raises what
+    `plan_refresh` raises; no table has changed then.
     """
     res_folder(settings.folder)  # before anything else: a command in the wrong folder creates no warehouse
     cache = sql_cache(settings.folder)
     with (
         connect(settings.warehouse_url, cache) as warehouse,
-        warehouse.refresh_lock(_holder(who), lambda holder: say(_waits_for(holder))),
-        cancelled_with(warehouse),  # before another refresh may begin
+        warehouse.refresh_lock(_holder(who), lambda holder: say(_waiting_message(holder))),
+        cancel_on_error(warehouse),  # inside the lock: the work is cancelled before the next refresh gets the lock
     ):
         with cache:
             plan = plan_refresh(settings, selectors, warehouse, cache)
@@ -72,7 +76,7 @@ def start_refresh(
 
 
 @contextmanager
-def cancelled_with(warehouse: Warehouse) -> Iterator[None]:
+def cancel_on_error(warehouse: Warehouse) -> Iterator[None]:
     """Cancel the warehouse's work when an exception, Ctrl-C included, ends the block."""
     try:
         yield
@@ -98,10 +102,10 @@ def plan_refresh(
 
 
 def _holder(who: str) -> str:
-    """The words by which others know the refresh that `who` has started in this process."""
+    """The text in the lock that names this refresh: `who`, the machine and the process."""
     return f"{who} on {socket.gethostname()}, process {os.getpid()}"
 
 
-def _waits_for(holder: str) -> str:
-    """The message before a wait for the refresh of `holder`, which may be empty."""
-    return f"another refresh is under way ({holder or 'it does not say whose'}); this one starts when it has ended"
+def _waiting_message(holder: str) -> str:
+    """Says that this refresh waits for that of `holder` ("" if unknown)."""
+    return f"another refresh is under way ({holder or 'its holder is unknown'}); this one starts when it has ended"

@@ -1,4 +1,7 @@
-"""Rows that arrive together for one table are stored together, each answered when it is durable."""
+"""Group requests that append to the same table at the same time, and store each group in one call of the warehouse.
+
+A request is answered once its rows are durable.
+"""
 
 import asyncio
 import math
@@ -22,11 +25,11 @@ MAX_ROWS_WAITING = 100_000
 class _Waiting:
     append: Append
     outcome: asyncio.Future[Outcome]
-    until: float
+    until: float  # the request's deadline, a time of `time.monotonic()`
 
 
 class Batcher:
-    """One call of Warehouse.append per table at a time; what arrives meanwhile goes into the next."""
+    """Makes one call of `Warehouse.append` per table at a time. Rows that arrive during a call go into the next one."""
 
     def __init__(self, warehouse: Warehouse, in_thread: InThread) -> None:
         self._warehouse, self._in_thread = warehouse, in_thread
@@ -36,7 +39,8 @@ class Batcher:
         self._rows_waiting = 0
 
     async def append(self, table: TableName, append: Append) -> Outcome:
-        """Store the rows. Raises WarehouseError, or ApiProblem when its key is under way or too much is waiting."""
+        """Store the rows. Raises WarehouseError, and ApiProblem while another request with the same key is being stored
+        or too many rows are waiting."""
         if self._rows_waiting + len(append.rows) > MAX_ROWS_WAITING:
             raise ApiProblem("warehouse-unavailable", "Too many rows are waiting to be stored.", headers=retry_after(1))
         with self._claim(table, append.key):
@@ -48,7 +52,7 @@ class Batcher:
             return await asyncio.shield(waiting.outcome)
 
     async def drain(self) -> None:
-        """Wait until everything that was handed over is stored or refused."""
+        """Wait until all rows that `append` got are stored or refused."""
         await asyncio.gather(*self._tasks.values())
 
     @contextmanager
@@ -92,7 +96,8 @@ class Batcher:
             if len(batch) == 1:
                 _fail(batch, error)
                 return
-            middle = len(batch) // 2  # one bad row does not fail another request, and is found in a few calls
+            # Halve the group until the request with the bad row stands alone: it must not fail the other requests.
+            middle = len(batch) // 2
             await self._store(table, batch[:middle])
             await self._store(table, batch[middle:])
         except Exception as error:

@@ -25,7 +25,7 @@ from warehouse.sql.query import Query, Statement
 from warehouse.types import Column
 
 T = TypeVar("T")
-_TAKEN = frozenset({"information_schema", "pg_catalog", OWN_DATASET})
+_RESERVED_DATASETS = frozenset({"information_schema", "pg_catalog", OWN_DATASET})
 
 
 class DuckDBWarehouse:
@@ -34,7 +34,7 @@ class DuckDBWarehouse:
     `patience` is how many seconds to wait for a file that another process holds; `cache` keeps translations.
     """
 
-    plans_at_once = 1  # a plan is made in Python
+    plans_at_once = 1  # planning is pure Python, which threads do not speed up
 
     def __init__(self, path: Path, patience: float = 30.0, cache: SqlCache | None = None) -> None:
         self._path, self._file = path, DuckDBFile(path, self._prepare, patience)
@@ -67,8 +67,8 @@ class DuckDBWarehouse:
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
         datasets = list(datasets)
-        for taken in (dataset for dataset in datasets if dataset.casefold() in _TAKEN):
-            raise WarehouseError(f"the embedded engine needs the name {taken} itself: give that dataset another one")
+        for reserved in (dataset for dataset in datasets if dataset.casefold() in _RESERVED_DATASETS):
+            raise WarehouseError(f"the embedded engine needs the name {reserved} itself: rename that dataset")
         with self._cursor() as cursor:
             for dataset in datasets:
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(dataset)}")
@@ -107,22 +107,23 @@ class DuckDBWarehouse:
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         def columns(read: TableName) -> tuple[Column, ...]:
             found = stand_ins[read] if read in stand_ins else self._known.get(read)
-            return found if found is not None else self._asked_columns(read)
+            return found if found is not None else self._columns_with_cursor(read)
 
         return QueryPlan(self._translations.of(query, columns).columns)
 
-    def _asked_columns(self, table: TableName) -> tuple[Column, ...]:
+    def _columns_with_cursor(self, table: TableName) -> tuple[Column, ...]:
         with self._cursor() as cursor:
             return self._known_columns(cursor, table)
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Forget the tables, which other processes may have changed before the file was opened."""
+        """Set up a newly opened connection, and drop the cached columns: another process may have changed the tables
+        while the file was closed here."""
         self._known.clear()
         self._declared = declared_types(connection)
         prepare(connection)
 
     def _known_columns(self, cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
-        """The table's columns. They are kept, since many scripts read the same tables."""
+        """The table's columns, cached until the file is opened anew, since many scripts read the same tables."""
         found = self._known.get(table)
         return found if found is not None else self._known.setdefault(table, _columns(cursor, table, self._declared))
 
@@ -144,7 +145,7 @@ class DuckDBWarehouse:
             yield cursor
 
     def _in_transaction(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Do `work` in a transaction. What ends with an exception is rolled back."""
+        """Run `work` in a transaction, which an exception rolls back. See `_retried`."""
 
         def committed(cursor: duckdb.DuckDBPyConnection) -> T:
             cursor.begin()
@@ -155,18 +156,19 @@ class DuckDBWarehouse:
         return self._retried(committed)
 
     def _retried(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Do `work`; anew, when another transaction changed the same things at the same time."""
+        """Run `work`, and repeat it while it conflicts with other transactions. Raises Transient if it still does after
+        30 s, or at the request's deadline."""
         try:
-            for attempt in _conflicts():
+            for attempt in _retrying_conflicts():
                 with attempt, self._cursor() as cursor:
                     result = work(cursor)
         except duckdb.TransactionException as error:
-            raise Transient(f"others kept changing the same tables: {reason(error)}") from error
+            raise Transient(f"other transactions kept changing the same tables: {reason(error)}") from error
         return result
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make what translated SQL needs, once for each time that a file is opened; all cursors of `connection` see it."""
+    """Set what translated SQL relies on (the time zone), for all cursors of a newly opened `connection`."""
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
 
 
@@ -183,7 +185,7 @@ def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, decl
         raise statement.located(error) from error
 
 
-def _conflicts() -> tenacity.Retrying:
+def _retrying_conflicts() -> tenacity.Retrying:
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(duckdb.TransactionException),
         wait=tenacity.wait_random_exponential(0.01, max=1),
@@ -206,8 +208,8 @@ def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName, declared: Decl
 
 
 def _described(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[tuple[Any, ...]]:
-    """DESCRIBE looks one table up; `duckdb_columns()` goes through the whole catalogue (8 ms with 1,000 tables)."""
-    try:
+    """The rows of DESCRIBE. Raises TableNotFound."""
+    try:  # not `duckdb_columns()`, which goes through the whole catalogue (8 ms with 1,000 tables)
         return cursor.execute(f"DESCRIBE {table_sql(table)}").fetchall()
     except duckdb.CatalogException as error:
         raise TableNotFound(table) from error

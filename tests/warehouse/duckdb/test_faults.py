@@ -258,7 +258,7 @@ def test_a_conflict_is_not_tried_again_for_longer_than_whoever_asked_waits(path:
 
     with DuckDBWarehouse(path) as warehouse, waiting_until(0):
         assert warehouse.tables("raw") == [ITEMS]
-        with pytest.raises(Transient, match="others kept changing the same tables"):
+        with pytest.raises(Transient, match="other transactions kept changing the same tables"):
             warehouse._in_transaction(conflict)
     assert tries == 1
 

@@ -1,7 +1,7 @@
-"""What flows/ and api/ agree on: names that one of them gives in Prefect and the other looks for.
+"""Names and times that flows/ and api/ must agree on: one of them writes a name in Prefect, and the other looks for it.
 
-A flow, its deployments and its work pools bear the project's name, so that several projects can use one Prefect server.
-prefect.yaml and deploy/ write the same names. `python -m pipeline.contract` prints the project's name.
+A flow, its deployments and its work pools are named after the project, so that several projects can share one Prefect
+server. prefect.yaml and deploy/ use the same names. `python -m pipeline.contract` prints the project's name.
 """
 
 import os
@@ -13,36 +13,37 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-ARTIFACT = "refresh"  # of each run: a row for each table
-API_TAG = "api"  # of runs that the API asks for
-SILENT = "Silent"  # the state of a run that has not been heard of: of the type Crashed, but it may say that it lives
-LOST = "Lost"  # the state of a run that its worker did not begin, before it is scheduled again
-COVERED = "Covered"  # the state of a run that is not needed: another one that starts later builds all of it
-COVERED_BY_TAG = "covered-by:"  # before the id of that other run
-REQUEST_TAG = "request:"  # before the id of the request that a run was made for
+ARTIFACT = "refresh"  # the key of each run's artifact, which has a row for each table
+API_TAG = "api"  # the tag of runs that the API created
+SILENT = "Silent"  # the state, of type Crashed, of a run without heartbeats; a live run sets itself to Running again
+LOST = "Lost"  # the state of a run that its worker never started, before it is scheduled again
+COVERED = "Covered"  # the state of a run that is not needed: another run that starts later builds all of its tables
+COVERED_BY_TAG = "covered-by:"  # tag prefix; the id of that other run follows
+REQUEST_TAG = "request:"  # tag prefix; the id of the API request that created the run follows
 
-# How long a run may give no sign of life. The server's automations act after these times; the API waits for DOUBT more.
+# After these times without a sign of life, the server's automations act. The API waits for DOUBT longer.
 SECONDS_BETWEEN_HEARTBEATS = 10
-SILENCE = timedelta(seconds=90)  # of a run that runs
+SILENCE = timedelta(seconds=90)  # of a Running run
 START_OF_A_PROCESS = timedelta(minutes=1)  # from Pending to Running
-START_OF_A_CONTAINER = timedelta(minutes=10)  # it fetches an image first
-DOUBT = timedelta(minutes=1)  # a Silent run may say that it lives, a Lost one may be scheduled again
+START_OF_A_CONTAINER = timedelta(minutes=10)  # the same, for a container, which pulls an image first
+DOUBT = timedelta(minutes=1)  # time for a Silent run to say that it lives, and for a Lost run to be scheduled again
 SILENCE_MESSAGE = (
     f"no sign of life for {SILENCE.seconds} s: the process or its machine died, unless the run says that it lives"
 )
 
 SETTING = "REFRESH_PROJECT"
 _USABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_RESERVED = "prefect"  # Prefect's server makes no work pool whose name begins so
+_RESERVED = "prefect"  # Prefect's server refuses a work pool whose name begins with it
 
 
 def covers(built: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Whether a run that selects `built` builds all that `wanted` selects; an empty selection is everything."""
+    """Whether a run that selects `built` surely builds all that `wanted` selects. An empty selection means all
+    tables."""
     return not built or (bool(wanted) and set(wanted) <= set(built))
 
 
 class ProjectNameError(ValueError):
-    """The project has no name that Prefect takes; the message says where to write another."""
+    """The project's name cannot be used in Prefect; the message says where to write another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,8 @@ def names_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Names
 
 
 def project_name(folder: Path, environment: Mapping[str, str] = os.environ) -> str:
-    """REFRESH_PROJECT if it is set, else what `folder`/pyproject.toml has as name under [project], else the folder's
-    name, with a dash for each stretch of other characters than letters, digits, `.`, `_` and `-`. Raises
+    """REFRESH_PROJECT if it is set, else the `name` under [project] in `folder`/pyproject.toml, else the folder's name.
+    In the folder's name a dash replaces all characters but letters, digits, `.`, `_` and `-`. Raises
     ProjectNameError."""
     if setting := environment.get(SETTING):
         return _checked(setting, SETTING)
@@ -101,7 +102,7 @@ def _name_in(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
-        raise ProjectNameError(f"{path} cannot be read for the project's name: {error}") from error
+        raise ProjectNameError(f"{path}, which holds the project's name, cannot be read: {error}") from error
     project = found.get("project")
     return str(project.get("name", "")) if isinstance(project, dict) else ""
 

@@ -37,13 +37,13 @@ def ignore(_run: TableRun) -> None:
 
 
 class BuildFailed(Exception):
-    """A table was not built; the message is for people, and no stack trace is of use to them."""
+    """A table was not built. The message says why; do not show a stack trace."""
 
 
 class Execution:
-    """Builds the tables of a graph, in the order of the calls, and keeps the state of each in `runs`.
+    """Builds tables of a graph, one for each call of `build`, and keeps the state of every table in `runs`.
 
-    Safe to use from several threads. `report` gets each change at once, in the thread where it happens.
+    Safe to use from several threads. `report` is called at each change of state, in the thread that made the change.
     """
 
     def __init__(self, graph: Graph, build: Callable[[TableName], Built], report: Report = ignore) -> None:
@@ -52,7 +52,7 @@ class Execution:
         self.runs = {table: TableRun(table, State.WAITING) for table in graph.order}
 
     def build(self, table: TableName) -> Built:
-        """Build one table. Raises BuildFailed with the reason, or what a bug raised."""
+        """Build one table. Raises BuildFailed with the reason. Any other exception is a bug."""
         self._set(TableRun(table, State.BUILDING))
         try:
             built = self._build(table)
@@ -68,12 +68,12 @@ class Execution:
         return built
 
     def built_before(self, tables: Iterable[TableName]) -> None:
-        """Note that an earlier attempt of this run built `tables`."""
+        """Set the state of `tables` that an earlier attempt of this run built."""
         for table in tables:
             self._set(TableRun(table, State.BUILT_BEFORE))
 
     def not_run(self, blame: Mapping[TableName, Iterable[TableName]]) -> None:
-        """Note the tables that were not run, with the failed tables that they wait for."""
+        """Set the state of the tables that were not run; `blame` has the failed tables that each one depends on."""
         for table, failed in blame.items():
             reason = f"waits for {', '.join(map(str, failed))}"
             self._set(TableRun(table, State.NOT_RUN, reason=reason, failure=Failure.NOT_RUN))

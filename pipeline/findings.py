@@ -1,4 +1,4 @@
-"""What a refresh needs, and whether it is there: one finding for each thing. Nothing is changed."""
+"""Check whether everything that a refresh needs is set up, for `refresh doctor`. Nothing is changed."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from warehouse.sql.query import parse_query
 
 
 class Health(Enum):
-    """Whether a refresh can do without."""
+    """How bad a finding is."""
 
     FINE = "ok"
     NOTE = "note"  # it works, and could be better
@@ -42,22 +42,22 @@ class Finding:
 
 
 def fine(subject: str, detail: str) -> Finding:
-    """Something is as it should be."""
+    """A finding that all is well."""
     return Finding(subject, Health.FINE, detail)
 
 
 def note(subject: str, detail: str, fix: str = "") -> Finding:
-    """Something works, and could be better."""
+    """A finding about something that works but could be better."""
     return Finding(subject, Health.NOTE, detail, fix)
 
 
 def wrong(subject: str, detail: str, fix: str = "") -> Finding:
-    """Something is missing, and a refresh fails or is never started without it."""
+    """A finding about something that is missing: without it a refresh fails or never starts."""
     return Finding(subject, Health.WRONG, detail, fix)
 
 
 def project_findings() -> Iterator[Finding]:
-    """Whether the settings, the scripts and the warehouse are as a refresh needs them."""
+    """Check the settings, the scripts and the warehouse."""
     try:
         settings = read_settings()
     except SettingError as error:
@@ -65,7 +65,7 @@ def project_findings() -> Iterator[Finding]:
         return
     yield fine("settings", f"WAREHOUSE_URL {settings.warehouse_url}, REFRESH_WORKERS {settings.workers}")
     if not os.environ.get("REFRESH_WEBHOOK_URL"):
-        yield note("webhook", "REFRESH_WEBHOOK_URL is not set: nobody hears of a refresh that fails")
+        yield note("webhook", "REFRESH_WEBHOOK_URL is not set: nobody is notified when a refresh fails")
     if not os.environ.get("API_TOKEN"):
         yield note("API token", "API_TOKEN is not set here: an API with these settings is open to everybody")
     yield from _project_and_warehouse(settings)
@@ -92,8 +92,7 @@ def _project_and_warehouse(settings: RefreshSettings) -> Iterator[Finding]:
 
 
 def warehouse_findings(warehouse: Warehouse, project: Project) -> Iterator[Finding]:
-    """Whether the warehouse answers, may be queried, and has the raw tables that the scripts read. Raises
-    WarehouseError."""
+    """Check that the warehouse answers and has the raw tables that the scripts read. Raises WarehouseError."""
     wanted = {table for script in project.scripts.values() for table in reads_of(script) if table.dataset == RAW}
     missing = sorted(wanted - set(warehouse.tables(RAW)))
     if missing:

@@ -1,10 +1,11 @@
-"""The states of a table in a refresh, and the kinds of failure: the words of records, the terminal and the API."""
+"""The states of a table in a refresh, and the kinds of failure, as Prefect's records, the terminal and the API show
+them."""
 
 from enum import Enum
 
 
 class State(Enum):
-    """How far a table is."""
+    """The state of a table in a refresh."""
 
     WAITING = "waiting"
     BUILDING = "building"
@@ -15,9 +16,9 @@ class State(Enum):
 
 
 class Failure(Enum):
-    """Why a table was not built, as one of a few kinds: the value is for programs, `sentence` is for people.
+    """Why a table was not built: the value is a code for programs, `sentence` is for people.
 
-    Neither says anything of the warehouse's rows, of SQL or of files, so both may be shown to anybody.
+    Neither contains rows, SQL or file names, so both may be shown to anybody.
     """
 
     QUERY = "query-failed"
@@ -33,7 +34,7 @@ class Failure(Enum):
 
     @property
     def sentence(self) -> str:
-        """One sentence about it."""
+        """The sentence to show to people."""
         return _SENTENCES[self]
 
 

@@ -36,14 +36,14 @@ class ScheduleResult(Generic[T]):
 def run_in_order(graph: Graph, build: Callable[[TableName], T]) -> ScheduleResult[Future[T]]:
     """Build one table after the other, each after its dependencies.
 
-    `build` raises an Exception for a table that it cannot build; what depends on that is left out, the rest goes on.
+    If `build` raises an Exception, the tables that depend on that table are not built; all others are.
     """
 
     def submit(table: TableName, _dependencies: list[Future[T]]) -> Future[T]:
         future: Future[T] = Future()
         try:
             future.set_result(build(table))
-        except Exception as error:  # kept for the caller, as a pool of threads does
+        except Exception as error:  # goes into the future, as in a thread pool
             future.set_exception(error)
         return future
 
@@ -56,12 +56,13 @@ def run_in_parallel(
     succeeded: Callable[[F], bool],
     workers: int = sys.maxsize,
 ) -> ScheduleResult[F]:
-    """Give each table to `submit` as soon as all its dependencies have succeeded and one of `workers` is free, the most
-    urgent first, and wait for all that were submitted.
+    """Submit each table as soon as all its dependencies have succeeded and one of `workers` is free. Return when all
+    submitted tables have finished.
 
-    `submit` starts building a table and returns at once; it gets what it returned for the table's dependencies. There
-    is no barrier between levels, and nobody waits in a worker's place: a table is submitted when it can run. What is
-    ready waits here rather than in a queue of the workers', where the urgent would stand behind the others.
+    `submit` starts building a table and returns its future at once; it gets the futures of the table's dependencies. A
+    table waits only for its own dependencies, not for a whole level, and occupies no worker while it waits. If several
+    tables are ready, the most urgent goes first (`Graph.urgency`): so ready tables wait here, not in the workers'
+    queue.
     """
     sorter = TopologicalSorter(graph.dependencies)
     sorter.prepare()
@@ -87,7 +88,7 @@ def run_in_parallel(
 
 
 def returned(future: Future[T]) -> bool:
-    """Whether the work behind a done future returned a value."""
+    """Whether a finished future holds a value, not an exception."""
     return future.exception() is None
 
 

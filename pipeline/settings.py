@@ -1,6 +1,6 @@
-"""RefreshSettings of a refresh, from the environment.
+"""The settings of a refresh, read from environment variables.
 
-Read with a plain dataclass: a settings library takes longer to import than a refresh of eight scripts takes to run.
+They are a plain dataclass: a settings library takes longer to import than a refresh of eight scripts takes to run.
 """
 
 import os
@@ -30,7 +30,7 @@ class RefreshSettings:
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSettings:
-    """The settings: the working folder, WAREHOUSE_URL, REFRESH_WORKERS and REFRESH_PRICE_PER_TIB. Raises
+    """Read WAREHOUSE_URL, REFRESH_WORKERS and REFRESH_PRICE_PER_TIB; `folder` is the working folder. Raises
     SettingError."""
     return RefreshSettings(
         folder=Path(),
@@ -41,8 +41,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSetting
 
 
 def cost(bytes_read: int, price_per_tib: float) -> float:
-    """The price of a query that reads so many bytes, in the currency of `price_per_tib`; without BigQuery's free tier
-    and its minimum of 10 MB a table: https://cloud.google.com/bigquery/pricing#on_demand_pricing"""
+    """The price of a query that reads `bytes_read`, in the currency of `price_per_tib`. It ignores BigQuery's free tier
+    and its minimum of 10 MB per table: https://cloud.google.com/bigquery/pricing#on_demand_pricing"""
     return bytes_read / TIB * price_per_tib
 
 

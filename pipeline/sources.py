@@ -1,4 +1,4 @@
-"""What is known of the tables that scripts read and do not build."""
+"""The tables that scripts read and no script builds: their columns, from db_init/ or from the warehouse."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -17,8 +17,9 @@ from warehouse.types import Column
 class Sources:
     """Tables that no script builds, and the planner of queries that read them.
 
-    `columns` are those of tables that the planner does not know by itself. What reads a table of `unknown` cannot be
-    planned. `problems` are what is wrong with the sources; `unsupported` is how bad SQL is that only BigQuery can run.
+    `columns` has the columns of tables that the planner cannot look up itself. A script that reads a table of `unknown`
+    cannot be planned. `problems` are the problems of the sources. `unsupported` is the severity of SQL that only
+    BigQuery can run.
     """
 
     planner: Planner
@@ -51,7 +52,8 @@ def stored_sources(warehouse: Warehouse, scripts: Mapping[TableName, Script]) ->
 
 
 def _without_columns(project: Project, known: set[TableName]) -> Iterator[Problem]:
-    """A warning for each raw table that a script reads although its columns are not known, at the first such place."""
+    """A warning for each raw table that a script reads and whose columns are not known, at the first place that reads
+    it."""
     seen = set(known)
     for script in project.scripts.values():
         for read in reads_in(script):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 
 def scripts_version(folder: Path, environment: Mapping[str, str] = os.environ) -> str:
-    """A hash of `folder`/res, and the git commit if there is one: of the repository, else GIT_COMMIT (an image)."""
+    """A hash of `folder`/res and, if known, the git commit: from the repository, or from GIT_COMMIT, which is set in
+    the container image."""
     found = f"res {res_hash(folder)}"
     commit = _git(folder, "rev-parse", "--short=12", "HEAD")
     if commit:
@@ -20,7 +21,7 @@ def scripts_version(folder: Path, environment: Mapping[str, str] = os.environ) -
 
 
 def res_hash(folder: Path) -> str:
-    """Twelve hex digits that are the same for the same files under `folder`/res, wherever they are."""
+    """The first twelve hex digits of a hash of the names and contents of the files under `folder`/res."""
     digest = hashlib.sha256()
     res = folder / "res"
     for path in sorted(path for path in res.rglob("*") if path.is_file()):
@@ -31,7 +32,7 @@ def res_hash(folder: Path) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    """What git prints; nothing if there is no git, or no repository."""
+    """The output of git; "" if there is no git or no repository."""
     try:
         done = subprocess.run(  # noqa: S603 (fixed words)
             ["git", "-C", folder, *arguments],  # noqa: S607 (the user's own git)

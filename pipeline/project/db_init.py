@@ -37,11 +37,11 @@ def initialise(
     own: str = "",
     confirm_replacing: Callable[[Rows], None] | None = None,
 ) -> Filled:
-    """Create the datasets, then the tables of the scripts in `folder`. It may be repeated.
+    """Create the datasets, then the tables of the scripts in `folder`. Repeating it does no harm.
 
-    A table that has rows is left as it is: they may be rows that somebody posted. With `confirm_replacing` it is
-    replaced, once that was called with all such tables and the rows that they have, and raised no NotConfirmed. An
-    empty table is left as it is too if its script makes no rows. Raises Refused for a script that cannot be read,
+    A table that has rows is not changed, since somebody may have posted them. With `confirm_replacing`, tables with
+    rows are replaced too: it is called first, with each such table and its number of rows, and may raise NotConfirmed.
+    An empty table is not changed either if its script inserts no rows. Raises Refused for a script that cannot be read,
     WarehouseError.
     """
     scripts, problems = read_init_scripts(folder, own)
@@ -72,7 +72,7 @@ def _by_table(scripts: Mapping[Path, list[Statement]]) -> dict[TableName, list[S
 
 
 def _replacing(statement: Statement) -> list[Statement]:
-    """The first statement about a table, so that it replaces the table; before an INSERT, the table is emptied."""
+    """The first statement about a table, changed so that it replaces the table. An INSERT gets a TRUNCATE before it."""
     from sqlglot import exp
 
     from warehouse.sql.parser import parse_script, with_or_replace
@@ -84,7 +84,7 @@ def _replacing(statement: Statement) -> list[Statement]:
 
 
 def _makes_rows(statement: Statement) -> bool:
-    """Whether it is more than a CREATE TABLE that lists columns."""
+    """Whether the statement can give its table rows: anything but a CREATE TABLE without a query."""
     from sqlglot import exp
 
     return not isinstance(statement.tree, exp.Create) or statement.tree.expression is not None

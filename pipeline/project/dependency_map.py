@@ -51,7 +51,7 @@ def read_map(path: Path) -> tuple[list[Entry], list[Problem]]:
 
 
 class _Reader:
-    """Turns the parsed document into entries, and keeps what is wrong on the way."""
+    """Turns the parsed document into entries, and collects its problems."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._path, self._places = path, places_of(text)

@@ -10,7 +10,8 @@ from warehouse.names import TableName
 
 @dataclass(frozen=True)
 class Graph:
-    """Tables to build, each with those of its dependencies that are to be built too. Free of cycles (`find_cycles`)."""
+    """The tables to build. `dependencies` has for each one the tables of this graph that must be built before it. It
+    has no cycles: check with `find_cycles` first."""
 
     dependencies: Mapping[TableName, frozenset[TableName]]
 
@@ -25,12 +26,12 @@ class Graph:
 
     @cached_property
     def order(self) -> list[TableName]:
-        """Every table after its dependencies; of those that can start, that with most levels of dependents first."""
+        """Every table after its dependencies: level by level, and the most urgent first in each level."""
         return [table for level in self.levels for table in level]
 
     @cached_property
     def levels(self) -> list[list[TableName]]:
-        """The tables by how many must be built before them, one after the other; each level in the order of `order`."""
+        """The tables in levels: first those without dependencies, then those that need only the levels before."""
         sorter = TopologicalSorter(self.dependencies)
         sorter.prepare()
         levels = []
@@ -42,14 +43,14 @@ class Graph:
 
     @cached_property
     def _heights(self) -> dict[TableName, int]:
-        """How many tables the longest chain that starts at each table has."""
+        """For each table, the length of the longest chain of dependents that starts with it; 1 without dependents."""
         heights: dict[TableName, int] = {}
         for table in TopologicalSorter(self.dependents).static_order():
             heights[table] = 1 + max((heights[after] for after in self.dependents[table]), default=0)
         return heights
 
     def urgency(self, table: TableName) -> tuple[int, TableName]:
-        """What to sort tables by so that those come first that the longest chain of others waits for."""
+        """A sort key: the table with the longest chain of dependents comes first, then the names decide."""
         return (-self._heights[table], table)
 
     def upstream(self, table: TableName) -> set[TableName]:
@@ -61,7 +62,8 @@ class Graph:
         return _reachable(table, self.dependents)
 
     def only(self, tables: Iterable[TableName]) -> "Graph":
-        """The graph of `tables` alone; what depends on another through a table left out depends on it still."""
+        """The graph of `tables` alone. A table that depends on another one through tables that are left out still
+        depends on it."""
         kept = set(tables)
         nearest: dict[TableName, frozenset[TableName]] = {}
         for table in self.order:
@@ -72,9 +74,9 @@ class Graph:
 
 
 def find_cycles(dependencies: Mapping[TableName, Iterable[TableName]]) -> list[list[TableName]]:
-    """Cycles that share no table, each as a path `[a, b, a]` in which a depends on b and b on a; none if there is none.
+    """Cycles, each as a path `[a, b, a]`: a depends on b, and b on a. An empty list means that there are none.
 
-    Breaking all of them may bring others to light that share a table with one of them.
+    Of cycles that share a table only one is returned, so others may remain once these are removed.
     """
     rest = {table: set(needed) for table, needed in dependencies.items()}
     cycles = []

@@ -1,4 +1,4 @@
-"""Which project is the scripts' own: there, names such as `my-project.tmp.a` are what they are without it."""
+"""Find the scripts' own project: if it is `my-project`, `my-project.tmp.a` and `tmp.a` are the same table."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -8,13 +8,13 @@ from pipeline.project.problems import Problem
 from warehouse.sql.query import Query, Read, Statement
 
 _SETTING = "WAREHOUSE_URL=duckdb:///path/to/file?project=PROJECT"
-_LEAVE_OUT = "leave the project out: db_init/ makes tables of the scripts' own project"
+_LEAVE_OUT = "leave the project out: db_init/ creates tables in the scripts' own project"
 
 
 def own_project(queries: Mapping[Path, Query], datasets: Collection[str]) -> tuple[str, list[Problem]]:
-    """The project with which the queries of these files name one of the `datasets`, "" if none does.
+    """The project that the queries of these files write before one of the `datasets`; "" if none does.
 
-    More than one is an error: nobody can tell then which tables are the scripts' own.
+    If they write several projects, it is not clear which tables are the scripts' own: that is a problem.
     """
     first: dict[str, tuple[Path, Read]] = {}
     for path, query in queries.items():
@@ -31,14 +31,14 @@ def own_project(queries: Mapping[Path, Query], datasets: Collection[str]) -> tup
 def statements_within(
     project: str, scripts: Mapping[Path, Iterable[Statement]]
 ) -> tuple[dict[Path, list[Statement]], list[Problem]]:
-    """The statements of db_init/'s scripts as ones of `project`, and what is wrong with the projects that they name.
-
-    Where `project` is "", it is the first in which they create a table; they may name no other.
-    """
+    """The statements of db_init/'s scripts for the own project `project`, and a problem for each statement that names
+    another one. If `project` is "", the first project that a statement names is taken."""
     named = [(path, one) for path, statements in scripts.items() for one in statements if one.project]
     own = project or next((one.project for _, one in named), "")
     problems = [
-        Problem(path, one.start, f"{one.target} is to be in the project {one.project}, not in {own}", _LEAVE_OUT)
+        Problem(
+            path, one.start, f"{one.target} would be created in the project {one.project}, not in {own}", _LEAVE_OUT
+        )
         for path, one in named
         if one.project != own
     ]

@@ -16,12 +16,12 @@ Edges = Mapping[TableName, Iterable[TableName]]
 _COLOURS = ["#dbeafe", "#dcfce7", "#fef3c7", "#fce7f3", "#ede9fe", "#ccfbf1"]
 _RAW_COLOUR = "#e5e7eb"
 _MANY = 200
-"""With more tables than this, Graphviz looks less long for the best places: 5 s for 1,000 instead of 15."""
+"""With more tables than this, Graphviz gets less time to improve the layout: 1,000 tables take 5 s instead of 15."""
 
 
 def picture_edges(project: Project) -> dict[TableName, list[TableName]]:
-    """For each script's table, in the order of a refresh, the tables that it reads or must come after. Raises
-    Refused."""
+    """For each script's table, in the order of a refresh, the tables that it reads or that the map puts before it.
+    Raises Refused."""
     graph = project.graph
     return {
         table: sorted(reads_of(project.scripts[table]) | graph.dependencies[table]) for table in project.graph.order
@@ -29,7 +29,7 @@ def picture_edges(project: Project) -> dict[TableName, list[TableName]]:
 
 
 def mermaid(edges: Edges) -> str:
-    """The picture in Mermaid's words: https://mermaid.js.org/syntax/flowchart.html"""
+    """The picture as Mermaid source: https://mermaid.js.org/syntax/flowchart.html"""
     names = _node_names(_tables(edges))
     lines = ["flowchart LR"]
     for table, name in names.items():
@@ -63,7 +63,8 @@ def svg(edges: Edges) -> bytes:
 
 @contextmanager
 def _no_stderr() -> Iterator[None]:
-    """The wheel's fontconfig complains of system files that are newer than itself. Graphviz' own errors are raised."""
+    """Discard what is written to stderr: the fontconfig in pygraphviz's wheel warns of newer configuration files of the
+    system. Graphviz's own errors are raised as exceptions all the same."""
     sys.stderr.flush()
     kept = os.dup(2)
     try:
@@ -76,13 +77,13 @@ def _no_stderr() -> Iterator[None]:
 
 
 def _tables(edges: Edges) -> list[TableName]:
-    """All tables, those that are built from nothing first."""
+    """All tables; first those that no script builds."""
     read = {table for reads in edges.values() for table in reads}
     return [*sorted(read - set(edges)), *edges]
 
 
 def _node_names(tables: Iterable[TableName]) -> dict[TableName, str]:
-    """A name for each table that Mermaid takes, no two the same."""
+    """A unique name for each table that Mermaid accepts."""
     names: dict[TableName, str] = {}
     taken: set[str] = set()
     for table in tables:

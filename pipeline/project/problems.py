@@ -17,8 +17,8 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One fault: `file` (as the user would name it), the place in it (None: the file as a whole), what is wrong, and
-    the way out (may be empty)."""
+    """One fault: the `file` (a path that the user can open), the `place` in it (None: the whole file), the `reason`,
+    which says what is wrong, and the `hint`, which says how to fix it (may be empty)."""
 
     file: Path
     place: Place | None
@@ -28,7 +28,7 @@ class Problem:
 
     @property
     def position(self) -> tuple[str, int, int, str]:
-        """What problems are sorted by: file, line, column."""
+        """A sort key: file, line, column."""
         place = self.place or Place(0, 0)
         return (str(self.file), place.line, place.column, self.reason)
 
@@ -59,12 +59,12 @@ class Refused(Exception):
 
 
 def errors_in(problems: Iterable[Problem]) -> list[Problem]:
-    """Those of `problems` that stop a refresh."""
+    """The `problems` that stop a refresh, without the warnings."""
     return [problem for problem in problems if problem.severity is Severity.ERROR]
 
 
 def sql_problem(file: Path, error: SqlError, severity: Severity = Severity.ERROR) -> Problem:
-    """A fault that the SQL's reader or an engine found in the script `file`."""
+    """The problem for an error that the parser or an engine raised about the script `file`."""
     return Problem(file, error.place, error.reason, error.hint, severity)
 
 

@@ -1,4 +1,4 @@
-"""The project in a folder: scripts and map, read together and held against each other."""
+"""The project in a folder: read its scripts and its map, and check them against each other."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -34,7 +34,7 @@ class Project:
 
     @property
     def own(self) -> str:
-        """The project that is the scripts' own, as far as a setting or they themselves name one; "" else."""
+        """The scripts' own project, from a setting or from their texts; "" if neither names one."""
         return next((script.query.own for script in self.scripts.values()), "")
 
     @cached_property
@@ -68,7 +68,8 @@ def read_project(folder: Path, own: str = "", cache: SqlCache | None = None) -> 
 
 
 def _raw_tables(folder: Path, scripts: Iterable[Script], entries: Iterable[Entry]) -> set[TableName]:
-    """The tables that res/raw/ names and, if that leaves one unknown, those that db_init/ creates."""
+    """The tables that res/raw/ names. If a script or the map needs others, also those that db_init/ creates: reading
+    db_init/ takes time."""
     raw_tables = read_raw_names(folder / "res")
     wanted = {table for script in scripts for table in reads_of(script)}
     wanted |= {declared.table for entry in entries for declared in entry.dependencies}
@@ -78,7 +79,7 @@ def _raw_tables(folder: Path, scripts: Iterable[Script], entries: Iterable[Entry
 
 
 def reads_in(script: Script) -> tuple[Read, ...]:
-    """What the script reads; nothing if it names a table without its dataset, which is a problem of its own."""
+    """What the script reads; nothing if it names a table without its dataset, which `read_project` reports."""
     try:
         return script.query.reads
     except SqlError:
@@ -96,7 +97,7 @@ def tables_outside(scripts: Collection[Script]) -> set[TableName]:
 
 
 def read_edges(scripts: Mapping[TableName, Script]) -> dict[TableName, frozenset[TableName]]:
-    """For each script's table those of the other scripts that it reads."""
+    """For each script's table, the tables of other scripts that it reads."""
     return {
         table: frozenset(read for read in reads_of(script) if read in scripts and read != table)
         for table, script in scripts.items()
@@ -104,12 +105,13 @@ def read_edges(scripts: Mapping[TableName, Script]) -> dict[TableName, frozenset
 
 
 def find_read_cycles(scripts: Mapping[TableName, Script]) -> list[list[TableName]]:
-    """Cycles of scripts that read each other, as `find_cycles` tells them; a script that reads itself is none."""
+    """Cycles of scripts that read each other, as `find_cycles` returns them. A script that reads itself is not
+    counted."""
     return find_cycles(read_edges(scripts))
 
 
 def read_cycle_problem(scripts: Mapping[TableName, Script], cycle: list[TableName]) -> Problem:
-    """No map can be right for scripts that read each other in a cycle."""
+    """The problem for scripts that read each other in a cycle, for which no map can be right."""
     first, second = scripts[cycle[0]], cycle[1]
     [place] = [read.place for read in reads_in(first) if read.table == second]
     path = " -> ".join(map(str, cycle))
@@ -124,7 +126,7 @@ def _edges(scripts: Iterable[TableName], entries: Iterable[Entry]) -> dict[Table
 
 @dataclass(frozen=True)
 class _Check:
-    """Holds the map against the scripts and the tables that exist."""
+    """Checks the map against the scripts and the raw tables."""
 
     map_path: Path
     scripts: Mapping[TableName, Script]

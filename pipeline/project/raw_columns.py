@@ -20,8 +20,8 @@ Tables = dict[TableName, tuple[Column, ...]]
 
 
 def declared_columns(folder: Path, own: str = "", cache: SqlCache | None = None) -> tuple[Tables, list[Problem]]:
-    """The columns of the tables that the scripts in `folder` create, without running any, and what is wrong with
-    those scripts. A table is left out if the text does not say its columns. `own`: see `read_init_scripts`."""
+    """The columns of the tables that the scripts in `folder` create, and the problems of these scripts. No script is
+    run. A table is left out if its script does not list its columns. `own`: see `read_init_scripts`."""
     scripts, problems = read_init_scripts(folder, own)
     planner = offline_planner(cache)
     found: Tables = {}
@@ -35,7 +35,7 @@ def declared_columns(folder: Path, own: str = "", cache: SqlCache | None = None)
 
 
 def _follow(statement: Statement, found: Tables, planner: Planner) -> None:
-    """Note what a statement does to the columns of its table. Raises SqlError."""
+    """Update `found` by a statement that changes the columns of its table. Raises SqlError."""
     target, tree = statement.target, statement.tree
     if target is None or isinstance(tree, exp.Insert | exp.Update | exp.Delete | exp.Merge | exp.TruncateTable):
         return
@@ -58,7 +58,7 @@ def _created(statement: Statement, known: Tables, planner: Planner) -> tuple[Col
             return planner.plan(query, known).columns
         except RecursionError as error:
             raise statement.located(too_deep()) from error
-        except SqlError as error:  # its place is one in the query as it was written anew
+        except SqlError as error:  # its place is in the text that sqlglot wrote, not in the file
             raise statement.located(type(error)(error.reason, hint=error.hint)) from error
     return None
 

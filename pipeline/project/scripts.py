@@ -39,9 +39,9 @@ def read_scripts(
 ) -> tuple[dict[TableName, Script], list[Problem]]:
     """All scripts under `res`, by table in order of the names, and what is wrong with their files.
 
-    A folder is a dataset; raw/ and hidden files are left out. A file that is no `.sql` is nobody's script. `project`
-    is the scripts' own; "": the one with which they name their datasets (`own_project`). Raises Refused for a folder
-    that cannot be read.
+    Each folder is a dataset. raw/, hidden files and files that do not end in `.sql` are left out. `project` is the
+    scripts' own project; if it is "", `own_project` finds it in their texts. Raises Refused for a folder that cannot be
+    read.
     """
     scripts: dict[TableName, Script] = {}
     problems = [*map(_misplaced, _sql_files_elsewhere(res)), *_broken_links(res)]
@@ -75,7 +75,7 @@ def read_raw_names(res: Path) -> set[TableName]:
 
 
 def script_tables(res: Path) -> set[TableName]:
-    """The tables that files under `res` are there for, readable or not."""
+    """The tables that the scripts under `res` build, by their file names; the files need not be readable."""
     return {table for table, _ in _script_files(res)}
 
 
@@ -98,7 +98,7 @@ def _sql_files_elsewhere(res: Path) -> Iterator[Path]:
 
 
 def _broken_links(res: Path) -> Iterator[Problem]:
-    """Folders of scripts that are not there: without a word their tables would not be built any more."""
+    """A problem for each link to nothing. Without it, the tables of a missing folder would silently not be built."""
     for path in listed(res):
         if path.is_symlink() and not path.exists():
             yield Problem(path, None, "this link leads nowhere", "fix it, or delete it")

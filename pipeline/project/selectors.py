@@ -13,7 +13,7 @@ FORMS = "tmp.variants, +tmp.variants, tmp.variants+ or tmp.v*"
 _OTHERS = r'\u0000-\u0020"-)+,/:->@\\^`{-\u007f'
 _ANY, _PLAIN = f"[^{_OTHERS}]", rf"[^{_OTHERS}.*?\[]"
 SELECTOR = re.compile(rf"(\+?)({_PLAIN}+\.{_ANY}+|{_PLAIN}*[*?\[]{_ANY}*)(\+?)")
-"""One selector: `+` or nothing, a table or a pattern as the shell's, `+` or nothing."""
+"""One selector: a table or a shell pattern, with an optional `+` before and after it."""
 
 
 class SelectionError(Exception):
@@ -21,11 +21,11 @@ class SelectionError(Exception):
 
 
 def select(graph: Graph, selectors: Iterable[str]) -> Graph:
-    """The part of `graph` that any of `selectors` names; all of it without selectors.
+    """The part of `graph` that the `selectors` name together; all of it if there are no selectors.
 
-    A selector is a table (`tmp.variants`) or a pattern (`tmp.v*`). A `+` before it adds everything that it is built
-    from, a `+` after it everything that is built from it. One string may hold several, with blanks between. An empty
-    string is an error, since it comes from a variable that was not set. Raises SelectionError.
+    A selector is a table (`tmp.variants`) or a pattern (`tmp.v*`). A `+` before it adds all tables that it is built
+    from; a `+` after it adds all tables that are built from it. One string may hold several selectors, separated by
+    blanks. An empty string is an error, since it usually comes from a variable that is not set. Raises SelectionError.
     """
     texts = list(selectors)
     if not texts:

@@ -1,4 +1,4 @@
-"""The dependency map, written from what the SQL reads."""
+"""`refresh sync`: update the dependency map from the tables that the scripts read."""
 
 import os
 from collections.abc import Mapping
@@ -27,11 +27,12 @@ Section = AbstractTable | OutOfOrderTableProxy
 
 
 def sync_map(res: Path, path: Path, own: str = "") -> tuple[str, str]:
-    """The text of the map at `path` as it is, and as the scripts under `res` say that it should be.
+    """The text of the map at `path` as it is now, and updated from the scripts under `res`.
 
-    `own` is the project of the scripts' own tables, as far as a setting names it. What is missing is added, what no
-    script reads is removed; comments, order and form of the rest stay, and so do raw tables that somebody listed.
-    Raises Refused, for a script or a map that cannot be read, and for scripts that read each other in a cycle.
+    `own` is the project of the scripts' own tables, if a setting names it. Missing dependencies are added, and those
+    that the script does not read are removed. Comments, order and layout of the rest stay, and so do raw tables that a
+    script reads. Raises Refused for a script or a map that cannot be read, and for scripts that read each other in a
+    cycle.
     """
     scripts = _readable_scripts(res, own)
     try:
@@ -49,7 +50,7 @@ def sync_map(res: Path, path: Path, own: str = "") -> tuple[str, str]:
 
 
 class _WrongShape(Exception):
-    """The map holds something else than sections with lists of tables."""
+    """The map is not made of sections with lists of tables."""
 
 
 def _readable_scripts(res: Path, own: str) -> dict[TableName, Script]:
@@ -79,7 +80,7 @@ def _sync_sections(document: tomlkit.TOMLDocument, scripts: Mapping[TableName, S
 
 
 def _in_order(scripts: Mapping[TableName, Script]) -> list[TableName]:
-    """The tables by dataset, those datasets first whose tables are built first."""
+    """The tables, grouped by dataset: first the dataset whose tables are built first."""
     order = Graph(read_edges(scripts))
     datasets = list(dict.fromkeys(table.dataset for table in order.order))
     return sorted(scripts, key=lambda table: (datasets.index(table.dataset), table))
@@ -108,7 +109,7 @@ def _sync_entry(
 
 
 def _dependencies(table: TableName, scripts: Mapping[TableName, Script]) -> list[str]:
-    """The tables that must be declared, in the order of the script's text: raw tables may be, but need not."""
+    """The tables that the map must list for `table`, in the order of the script's text. Raw tables are optional."""
     return [str(read.table) for read in reads_in(scripts[table]) if read.table in scripts and read.table != table]
 
 
@@ -121,7 +122,8 @@ def _extend(array: Array, table: TableName, names: list[str]) -> None:
 
 
 def _add_entry(document: tomlkit.TOMLDocument, table: TableName, names: list[str]) -> None:
-    """A line for a table that the map does not name: after the last one of its section, before what follows that."""
+    """Add a line for a table that the map does not name, after the last line of its section and before the comments
+    that follow."""
     section = document.setdefault(table.dataset, tomlkit.table())
     array = tomlkit.array()
     _extend(array, table, names)
@@ -134,7 +136,7 @@ def _add_entry(document: tomlkit.TOMLDocument, table: TableName, names: list[str
 
 
 def write_map(path: Path, text: str) -> None:
-    """Replace the map at once: whoever reads it sees the old one or the new one. Raises Refused."""
+    """Replace the map atomically: readers see the old text or the new one. Raises Refused."""
     target = Path(os.path.realpath(path))  # a link stays a link
     beside = target.with_name(f"{target.name}.new")
     try:

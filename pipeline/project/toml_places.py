@@ -1,6 +1,7 @@
-"""Where the keys and the array items of a TOML document stand.
+"""Find the lines and columns of the keys and array items in a TOML document.
 
-No TOML reader for Python tells line numbers, so the tokens of a document that is known to be valid are walked again.
+Python's TOML libraries do not report positions. So `tomllib` parses and validates the document first, and this module
+then scans its text for the positions.
 """
 
 import re
@@ -28,15 +29,13 @@ class _Token(NamedTuple):
 
 
 def places_of(text: str) -> dict[Path, Place]:
-    """The places of keys, as `(section, key)`, and of items of their arrays, as `(section, key, index)`, from 0.
-
-    `text` is a valid TOML document. Arrays and tables inside an array's items are not looked into.
-    """
+    """The place of each key, under `(section, key)`, and of each array item, under `(section, key, index)` with the
+    index from 0. `text` must be a valid TOML document."""
     return _Walker(text).walk()
 
 
 class _Walker:
-    """One pass over the tokens; `_tokens[_at]` is the next one."""
+    """Reads the tokens once, from left to right; `_tokens[_at]` is the next token."""
 
     def __init__(self, text: str) -> None:
         self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]

@@ -156,7 +156,7 @@ def test_db_init_makes_tables_of_the_own_project_only(
     for url in ("duckdb:///warehouse.duckdb", "bigquery://my-shop", "duckdb:///warehouse.duckdb?project=my-shop"):
         monkeypatch.setenv("WAREHOUSE_URL", url)
         assert main(["init"]) == 2
-        message = "error: db_init/x.sql:2:1: raw.orders is to be in the project others, not in my-shop"
+        message = "error: db_init/x.sql:2:1: raw.orders would be created in the project others, not in my-shop"
         assert message in capsys.readouterr().err
     assert not Path("warehouse.duckdb").exists()
 

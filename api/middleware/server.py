@@ -5,6 +5,11 @@ from litestar.types import ASGIApp
 
 from api.middleware.protocol import LimitedProtocol
 
+IDLE_SECONDS = 20
+"""How long a connection stays open after an answer. Longer than httpx, Node (5 s) and aiohttp (15 s) keep one, and
+no value that we send as Retry-After: a client that sends its next request as we close gets no answer, and cannot know
+whether its rows were stored. Not much longer, since an idle connection counts against `max_connections`."""
+
 
 def server(app: ASGIApp, host: str, port: int, max_connections: int) -> uvicorn.Server:
     """A server of `app` that has not begun to listen. Headers of proxies are read by the application, not here."""
@@ -14,6 +19,7 @@ def server(app: ASGIApp, host: str, port: int, max_connections: int) -> uvicorn.
         port=port,
         http=LimitedProtocol,
         limit_concurrency=max_connections,
+        timeout_keep_alive=IDLE_SECONDS,
         lifespan="on",
         ws="none",
         access_log=False,

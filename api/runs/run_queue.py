@@ -7,12 +7,12 @@ starts later than the request that looks, and so serves it. See docs/api.md.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from api.idempotency import claimed
 from api.problems import ApiProblem, retry_after
 from api.runs.idempotency import RunKey, forget, keep, run_key, run_of
 from api.runs.prefect_client import Prefect, unavailable
@@ -62,7 +62,7 @@ class RunQueue:
             raise unavailable(f"Prefect's API did not answer within {LONGEST_ASK:g} s.") from None
 
     async def _of_key(self, key: str, select: Sequence[str], request: str) -> "FlowRun":
-        with self._claim(key):
+        with claimed(key, self._keys_in_use):
             async with self._prefect.client() as client:
                 known = run_key((await self.deployment(client)).id, key, select)
                 if asked_before := await self._asked_before(client, known):
@@ -130,16 +130,6 @@ class RunQueue:
         """Raise ApiProblem unless a run could be asked for."""
         async with self._prefect.client() as client:
             await self.deployment(client)
-
-    @contextmanager
-    def _claim(self, key: str) -> Iterator[None]:
-        if key in self._keys_in_use:
-            raise ApiProblem("key-in-use", "Wait for the first request's answer.", headers=retry_after(1))
-        self._keys_in_use.add(key)
-        try:
-            yield
-        finally:
-            self._keys_in_use.remove(key)
 
 
 async def _serving(client: "PrefectClient", identity: UUID) -> "FlowRun":

@@ -6,10 +6,10 @@ A request is answered once its rows are durable.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 
+from api.idempotency import claimed
 from api.problems import ApiProblem, retry_after
 from api.tables.catalogue import InThread
 from warehouse import Append, Outcome, Warehouse
@@ -43,7 +43,7 @@ class Batcher:
         or too many rows are waiting."""
         if self._rows_waiting + len(append.rows) > MAX_ROWS_WAITING:
             raise ApiProblem("warehouse-unavailable", "Too many rows are waiting to be stored.", headers=retry_after(1))
-        with self._claim(table, append.key):
+        with claimed((table, append.key), self._keys) if append.key else nullcontext():
             waiting = _Waiting(append, asyncio.get_running_loop().create_future(), deadline(math.inf))
             self._queues.setdefault(table, deque()).append(waiting)
             self._rows_waiting += len(append.rows)
@@ -54,20 +54,6 @@ class Batcher:
     async def drain(self) -> None:
         """Wait until all rows that `append` got are stored or refused."""
         await asyncio.gather(*self._tasks.values())
-
-    @contextmanager
-    def _claim(self, table: TableName, key: str | None) -> Iterator[None]:
-        if key is None:
-            yield
-            return
-        claim = (table, key)
-        if claim in self._keys:
-            raise ApiProblem("key-in-use", "Wait for the first request's answer.", headers=retry_after(1))
-        self._keys.add(claim)
-        try:
-            yield
-        finally:
-            self._keys.remove(claim)
 
     async def _store_all(self, table: TableName) -> None:
         queue = self._queues[table]

@@ -251,6 +251,18 @@ def test_a_client_that_does_not_read_its_answer_is_left(api: Served, monkeypatch
         assert len(ends(connected)) < len(body)
 
 
+def test_a_connection_stays_open_longer_than_clients_keep_one_and_than_we_have_them_wait(api: Served) -> None:
+    """A client that comes back after `Retry-After: 5` must not find the connection closing."""
+    with connection(api.url) as connected:
+        send(connected, [request("GET /products")])
+        assert answer_on(connected).status == 200
+        connected.settimeout(6)
+        with pytest.raises(TimeoutError):  # nothing comes, not even the end
+            connected.recv(1)
+        send(connected, [request("POST /products?id=1")])
+        assert answer_on(connected).status == 201
+
+
 def test_a_connection_too_many_is_told_so(tmp_path: Path) -> None:
     with api_over(raw_tables(tmp_path / "w.duckdb"), max_connections=2) as api:
         with connection(api.url), connection(api.url):

@@ -79,7 +79,7 @@ def through_prefect(graph: Graph, execution: Execution, workers: int) -> None:
     from prefect import flow
     from prefect.task_runners import ThreadPoolTaskRunner
 
-    from flows.refresh import run_graph
+    from flows.flow import run_graph
 
     runner: Any = ThreadPoolTaskRunner(max_workers=workers)
     flow(name="makespan", task_runner=runner)(lambda: run_graph(graph, execution, workers))()

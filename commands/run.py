@@ -16,13 +16,16 @@ def run(options: Namespace) -> int:
     """
     # The view shows what the flow's log says; the log itself goes to the server. Prefect reads this at its import.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    with start_refresh(read_settings(), options.select, "`refresh run`", print) as started:
+    settings = read_settings()
+    with start_refresh(settings, options.select, "`refresh run`", print) as started:
         with kept():
+            from flows.flow import Started, refresh_flow
             from flows.recorded import address_of, check_server, run_recorded
 
         check_server()
         with shown(started.plan.graph) as report:
-            state = run_recorded(started, options.select, report, in_order=options.in_order)
+            flow = refresh_flow(settings, Started(started, report))
+            state = run_recorded(flow, options.select, in_order=options.in_order)
         print(f"in Prefect: {address_of(state)}")
         print(state.message)
         if state.is_completed():

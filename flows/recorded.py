@@ -1,5 +1,6 @@
 """The flow in this process, recorded by the Prefect server that is configured."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -15,20 +16,17 @@ from prefect.states import Cancelled
 from prefect.utilities.urls import url_for
 
 from flows.local.server import NoServer, configured_url
-from flows.refresh import here_and_now, refresh
-from pipeline.execution import Report
-from pipeline.refresh import Refresh
 
 
-def run_recorded(started: Refresh, select: list[str], report: Report, *, in_order: bool) -> State[Any]:
-    """Run the flow for a refresh that this process has started, and answer the flow run's last state.
+def run_recorded(refresh: Callable[..., Any], select: list[str], *, in_order: bool) -> State[Any]:
+    """Run the flow `refresh` in this process, and answer the flow run's last state.
 
     If somebody cancels the run just before its end, Prefect's server keeps it Cancelling and waits for a worker. There
     is none here, so the run is set to Cancelled.
     """
-    # Prefect's own heartbeats are off: the flow sends some itself, and its end need not wait for Prefect's.
+    # The flow sends heartbeats itself. Prefect's own are off: the end of a run would wait for their thread.
     settings = {PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-    with temporary_settings(settings), here_and_now(started, report):
+    with temporary_settings(settings):
         state: State[Any] = refresh(select=select, in_order=in_order, return_state=True)
         run = state.state_details.flow_run_id
         return _cancelled(run) if state.is_cancelling() and run else state

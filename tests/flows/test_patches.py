@@ -9,10 +9,10 @@ from prefect.events import utilities
 from prefect.events.worker import EventsWorker
 
 from commands.main import main
+from flows.flow import refresh_flow
 from flows.patches import PATCHES, SETTING, send_events_in_batches, switched_on, table_states, task_events
 from flows.patches.table_states import built_state
-from flows.refresh import refresh
-from pipeline.settings import SettingError
+from pipeline.settings import SettingError, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def test_a_setting_that_names_no_patch_is_refused() -> None:
 def test_a_refresh_works_without_some_or_all_patches(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SETTING, setting)
     assert main(["init"]) == 0
-    state = refresh(return_state=True)
+    state = refresh_flow(read_settings())(return_state=True)
     assert (state.is_completed(), state.message) == (True, "8 of 8 tables built")
     assert (utilities.EventsWorker is EventsWorker) == (setting != "task_events")  # type: ignore[attr-defined]
 
@@ -68,5 +68,5 @@ def test_without_prefects_module_of_calls_nothing_is_replaced(monkeypatch: pytes
 def test_without_its_names_the_worker_sends_events_as_prefects_own_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_events, "concurrency", SimpleNamespace())  # Prefect itself needs the name that is missing
     assert main(["init"]) == 0
-    state = refresh(return_state=True)
+    state = refresh_flow(read_settings())(return_state=True)
     assert (state.is_completed(), state.message) == (True, "8 of 8 tables built")

@@ -26,9 +26,9 @@ from prefect.flow_engine import run_flow
 from prefect.states import AwaitingRetry, Cancelling, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import recorded
+from flows.flow import Started, refresh_flow, run_graph
+from flows.recorded import run_recorded
 from flows.records import this_flow_run, wait_until_recorded
-from flows.refresh import refresh, run_graph
 from pipeline.execution import Execution, ignore
 from pipeline.outcomes import State as TableState
 from pipeline.project.db_init import initialise
@@ -94,7 +94,7 @@ def filled(demonstration: Path, prefect_api: str) -> Path:  # noqa: ARG001 (a fi
 
 
 def run(**parameters: Any) -> State[Any]:
-    state: State[Any] = refresh(return_state=True, **parameters)
+    state: State[Any] = refresh_flow(read_settings())(return_state=True, **parameters)
     return state
 
 
@@ -274,7 +274,7 @@ def test_a_retried_run_builds_only_what_did_not_complete(filled: Path) -> None:
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(flow_run_id(state), AwaitingRetry(), force=True)
         again = client.read_flow_run(flow_run_id(state))
-    second = cast("State[Any]", run_flow(refresh, flow_run=again, return_type="state"))
+    second = cast("State[Any]", run_flow(refresh_flow(read_settings()), flow_run=again, return_type="state"))
     assert second.message == "2 of 8 tables built, 6 built before"
     assert second.is_completed()
     assert len(rows_of(FINAL)) == 25
@@ -309,19 +309,17 @@ def test_runs_at_once_on_one_file_do_not_disturb_each_other() -> None:
 
 
 @pytest.mark.usefixtures("filled", "prefect_api")
-def test_a_run_in_a_terminal_that_is_cancelled_just_before_its_end_is_cancelled_at_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_run_in_a_terminal_that_is_cancelled_just_before_its_end_is_cancelled_at_once() -> None:
     """Else it would be Cancelling until Prefect gives up on a worker, and the command could not say why it failed."""
 
     def cancelled_before_its_end(**parameters: Any) -> State[Any]:
-        state: State[Any] = refresh(**parameters)
+        state: State[Any] = refresh_flow(settings, Started(started, ignore))(**parameters)
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(flow_run_id(state), Cancelling(), force=True)
             return client.read_flow_run(flow_run_id(state)).state or state
 
-    monkeypatch.setattr(recorded, "refresh", cancelled_before_its_end)
-    with start_refresh(read_settings(), [], "the test", print) as started:
-        state = recorded.run_recorded(started, [], ignore, in_order=False)
+    settings = read_settings()
+    with start_refresh(settings, [], "the test", print) as started:
+        state = run_recorded(cancelled_before_its_end, [], in_order=False)
     message = "the run was cancelled in Prefect, while its last tables were built"
     assert (state.is_cancelled(), state.message) == (True, message)

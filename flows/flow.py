@@ -1,12 +1,10 @@
 """The Prefect flow: one task run for each table, submitted as soon as its dependencies are done."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
-from prefect import flow, get_run_logger, task
+from prefect import Flow, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import FlowRun
@@ -29,7 +27,7 @@ from pipeline.project.problems import Refused
 from pipeline.project.selectors import SelectionError
 from pipeline.refresh import Refresh, cancel_on_error, start_refresh
 from pipeline.schedule import ScheduleResult, run_in_parallel
-from pipeline.settings import RefreshSettings, read_settings
+from pipeline.settings import RefreshSettings
 from pipeline.version import scripts_version
 from warehouse import BuildContext
 from warehouse.errors import WarehouseError
@@ -38,71 +36,73 @@ from warehouse.names import TableName
 Future = PrefectFuture[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Here:
-    """A refresh that the process of the flow has started, and who watches it."""
+RETURN_OF_THE_SERVER = 600.0
+"""How many seconds a run that has built its tables waits for a server that is away, to record them."""
 
-    started: Refresh
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A refresh that this process has started already, and what gets the news of each table."""
+
+    refresh: Refresh
     report: Report
 
 
-RETURN_OF_THE_SERVER = 600.0
-"""How many seconds a run that has built its tables waits for a server that is away, to tell it."""
+def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> Flow[..., PrefectState[Any]]:
+    """The flow that builds the tables of the project in `settings`.
 
-_here: _Here | None = None
-"""Not a context variable: Prefect's threads keep copies of the context until the process ends."""
-
-
-@contextmanager
-def here_and_now(started: Refresh, report: Report) -> Iterator[None]:
-    """Let the flow that is called inside the block run the refresh that is `started`, and tell `report` of changes."""
-    global _here
-    _here = _Here(started, report)
-    try:
-        yield
-    finally:
-        _here = None
-
-
-@flow(
-    name=names_of(read_settings().folder).flow,
-    description="Builds the tables of res/ in the order of their dependencies.",
-    task_runner=cast("TaskRunner[Future]", ThreadPoolTaskRunner[Any](max_workers=read_settings().workers)),
-    validate_parameters=True,
-    on_failure=[tell_of_failure],
-    on_crashed=[tell_of_failure, end_open_tasks],
-    on_cancellation=[end_open_tasks],
-)
-def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectState[Any]:
-    """Build all tables, or those that are selected. A retried run builds what did not complete before.
-
-    Args:
-        select: Only these tables, one on a line: tmp.variants, +tmp.variants (and what it is built from), tmp.variants+
-            (and what is built from it), tmp.* (a whole dataset). All tables if there is none.
-        in_order: Build one table after the other, not several at once.
+    A deployment's run starts its refresh itself. `refresh run` starts it before it imports Prefect, so that wrong
+    scripts are reported at once, and gives it as `started`.
     """
-    settings = read_settings()
-    workers = 1 if in_order else settings.workers
-    try:
-        with heartbeats():
-            if _here is not None:
-                # Here too: Prefect lets nothing out of a flow before its tasks have ended.
-                with cancel_on_error(_here.started.warehouse):
-                    return _ended(_run(_here.started, workers, _here.report), settings, patience=0)
-            who = f"the run {this_flow_run().name}"
-            with start_refresh(settings, select or [], who, get_run_logger().info) as started:
-                execution = _run(started, workers)
-            return _ended(execution, settings, RETURN_OF_THE_SERVER)
-    except (Refused, SelectionError, WarehouseError) as error:
-        return Failed(message=str(error))
-    except RunCancelled as error:
-        return Cancelled(message=str(error))
+
+    @flow(
+        name=names_of(settings.folder).flow,
+        description="Builds the tables of res/ in the order of their dependencies.",
+        task_runner=cast("TaskRunner[Future]", ThreadPoolTaskRunner[Any](max_workers=settings.workers)),
+        validate_parameters=True,
+        on_failure=[tell_of_failure],
+        on_crashed=[tell_of_failure, end_open_tasks],
+        on_cancellation=[end_open_tasks],
+    )
+    def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectState[Any]:
+        """Build all tables, or those that are selected. A retried run builds what did not complete before.
+
+        Args:
+            select: Only these tables, one on a line: tmp.variants, +tmp.variants (and what it is built from),
+                tmp.variants+ (and what is built from it), tmp.* (a whole dataset). All tables if there is none.
+            in_order: Build one table after the other, not several at once.
+        """
+        workers = 1 if in_order else settings.workers
+        try:
+            with heartbeats():
+                if started is None:
+                    return _start_and_run(settings, select or [], workers)
+                return _run_started(started, settings, workers)
+        except (Refused, SelectionError, WarehouseError) as error:
+            return Failed(message=str(error))
+        except RunCancelled as error:
+            return Cancelled(message=str(error))
+
+    return refresh
 
 
-def _run(started: Refresh, workers: int, report: Report = ignore) -> Execution:
-    flow_run, graph = this_flow_run(), started.plan.graph
+def _start_and_run(settings: RefreshSettings, select: list[str], workers: int) -> PrefectState[Any]:
+    who = f"the run {this_flow_run().name}"
+    with start_refresh(settings, select, who, get_run_logger().info) as refresh:
+        execution = _run(refresh, workers)
+    return _ended(execution, settings, RETURN_OF_THE_SERVER)
+
+
+def _run_started(started: Started, settings: RefreshSettings, workers: int) -> PrefectState[Any]:
+    # The jobs are cancelled here, not only around the flow: Prefect lets no exception out before its tasks have ended.
+    with cancel_on_error(started.refresh.warehouse):
+        return _ended(_run(started.refresh, workers, started.report), settings, patience=0)
+
+
+def _run(refresh: Refresh, workers: int, report: Report = ignore) -> Execution:
+    flow_run, graph = this_flow_run(), refresh.plan.graph
     context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
-    build = builder(started.plan.scripts, started.warehouse, context)
+    build = builder(refresh.plan.scripts, refresh.warehouse, context)
     execution = Execution(graph, build, report)
     run_graph(graph, execution, workers)
     return execution

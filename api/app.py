@@ -39,7 +39,7 @@ PUBLIC = (
     "this API is public: whoever reaches it can append rows, and keep refreshes running at your cost; "
     "API_TOKEN closes it"
 )
-BODIES_AT_ONCE = 2  # of the largest size, or as many more as they are smaller; each can take 20 times its size
+BODIES_AT_ONCE = 2  # of the largest allowed size, or more smaller ones; parsed, each can take 20 times its size
 HANDLERS: list[ControllerRouterHandler] = [
     *tables.HANDLERS,
     *refreshes.HANDLERS,
@@ -55,7 +55,7 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
     executor = ThreadPoolExecutor(THREADS, thread_name_prefix="warehouse")
 
     async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-        context = copy_context()  # with how long the request waits
+        context = copy_context()  # carries the request's deadline
         return await asyncio.get_running_loop().run_in_executor(executor, context.run, function, *arguments)
 
     prefect = Prefect()

@@ -21,14 +21,14 @@ async def live() -> dict[str, str]:
 
 
 class Health:
-    """What keeps the API from its work. Askers at the same time share one look at both."""
+    """Checks the warehouse and Prefect. Requests at the same time share one check."""
 
     def __init__(self, catalogue: Catalogue, runs: RunQueue) -> None:
         self._catalogue, self._runs = catalogue, runs
         self._missing: Cache[str, list[dict[str, str]]] = Cache(self._look, READY_SECONDS)
 
     async def missing(self) -> list[dict[str, str]]:
-        """What is missing: `what`, `code` and `detail` of each."""
+        """The failed checks, each with `what`, `code` and `detail`; empty if all is well."""
         return await self._missing.get("")
 
     async def _look(self, _: str) -> list[dict[str, str]]:

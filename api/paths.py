@@ -1,4 +1,4 @@
-"""Paths that are the API's own: a raw table of such a name is reached at /tables/<table>."""
+"""The paths of the API itself. A raw table with such a name is reached at /tables/<table>."""
 
 RESERVED = frozenset({"run", "health", "schema", "metrics", "tables"})
 

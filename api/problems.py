@@ -1,4 +1,4 @@
-"""Every error in one shape: application/problem+json, with a stable `type` and `code` per kind of error.
+"""All errors are answered as application/problem+json, with a stable `type` and `code` for each kind of error.
 
 https://www.rfc-editor.org/rfc/rfc9457
 """
@@ -66,7 +66,7 @@ STATUS_CODES = {
     415: "unsupported-media-type",
     429: "rate-limited",
 }
-_REPAIR_PAUSE = 60.0  # seconds; somebody has to come and put it right
+_REPAIR_PAUSE = 60.0  # seconds; a person has to fix the cause
 _QUOTA_PAUSE = 600.0  # seconds; a quota of the day takes longer to come back than one of the moment
 HEADERS_KEPT = frozenset({"allow", "retry-after", "www-authenticate"})
 
@@ -76,7 +76,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
 class ApiProblem(Exception):
-    """An error as the client sees it. `more` are further members of the body."""
+    """An error as the client sees it. `more` are additional members of the JSON body."""
 
     def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **more: Any) -> None:
         super().__init__(detail)
@@ -125,7 +125,7 @@ def answer_problem(_: Request[Any, Any, Any], error: Exception) -> Response[dict
 
 
 def _with_causes(error: BaseException) -> str:
-    """The error and what it was raised from: the engine's own words, which are for the log only."""
+    """The error and its causes. The causes quote the engine, so this text is for the log only."""
     cause = error.__cause__
     return f"{error} <- {_with_causes(cause)}" if isinstance(cause, WarehouseError) else str(error)
 

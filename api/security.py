@@ -1,4 +1,4 @@
-"""API_TOKEN: where it is set, whoever posts or asks for a run must send it. https://www.rfc-editor.org/rfc/rfc6750"""
+"""API_TOKEN: if it is set, a request that appends rows or that starts or reads a run must send it. https://www.rfc-editor.org/rfc/rfc6750"""
 
 import hmac
 from typing import Any
@@ -10,7 +10,7 @@ from api.problems import ApiProblem
 
 
 def needs_token(connection: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
-    """Litestar's guard. Raises ApiProblem unless the right token was sent, or none is set."""
+    """A guard of Litestar. Raises ApiProblem if a token is set and the request does not send it."""
     token: str = connection.app.state.token
     given = connection.headers.get("authorization", "")
     scheme, _, credentials = given.partition(" ")

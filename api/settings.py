@@ -14,13 +14,14 @@ ORIGIN = re.compile(r"https?://[^/\s@]+")
 
 
 class ApiSettings(BaseSettings):
-    """`token` empty: both POSTs, and what became of a run, are public. `rate_limit` is requests per second and client,
-    0 for none.
+    """With an empty `token`, everybody may append rows and start and read runs. `rate_limit` is in requests per second
+    for each client; 0 means no limit.
 
-    `trusted_proxies` are addresses and networks with commas between, or `*`: see api.middleware.client_address.
-    `allowed_origins` are sites such as https://shop.example.com, with commas between.
+    `trusted_proxies` has addresses and networks, separated by commas, or `*`: see api.middleware.client_address.
+    `allowed_origins` has sites such as https://shop.example.com, separated by commas.
 
-    Reading them raises ValidationError, and ProjectNameError where `deployment` needs the project's name.
+    `ApiSettings()` raises ValidationError, and ProjectNameError if `deployment` is not set and the project has no
+    usable name.
     """
 
     model_config = SettingsConfigDict(env_prefix="API_", env_file=".env", extra="ignore", frozen=True)
@@ -55,12 +56,12 @@ class ApiSettings(BaseSettings):
 
     @property
     def proxies(self) -> Proxies:
-        """Whose `X-Forwarded-For` is believed."""
+        """The proxies whose `X-Forwarded-For` is trusted."""
         return parse_proxies(self.trusted_proxies)
 
     @property
     def origins(self) -> frozenset[str]:
-        """The sites whose pages may post."""
+        """The sites whose pages may send requests other than GET, HEAD and OPTIONS."""
         return frozenset(_words(self.allowed_origins))
 
 

@@ -1,4 +1,4 @@
-"""What is refused before the application sees it: too many requests, too long paths, and pages of other sites."""
+"""Refuse requests before the application sees them: too many at once, paths that are too long, pages of other sites."""
 
 import time
 from collections import OrderedDict
@@ -7,19 +7,19 @@ from urllib.parse import urlsplit
 
 from litestar.types import HTTPScope
 
-from api.middleware.client_address import household
+from api.middleware.client_address import client_key
 from api.problems import ApiProblem, retry_after
 
 MAX_CLIENTS = 10_000
 MAX_PATH = 2_048  # bytes; Litestar remembers a thousand paths
-UNLIMITED = "/health/"  # who watches the process must not be kept out by what it is there to see
+UNLIMITED = "/health/"  # health checks must work while the API is overloaded
 HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
-THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 ELSEWHERE = frozenset({"cross-site", "same-site"})
 
 
 class RateLimit:
-    """A bucket of tokens per client: `per_second` requests, and as many at once as one second's."""
+    """A token bucket for each client: `per_second` requests a second, and bursts of the same number."""
 
     def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate, self._burst, self._clock = per_second, max(1.0, per_second), clock
@@ -42,14 +42,14 @@ class Admission:
 
     def __init__(self, rate_limit: float, most_at_once: int, origins: frozenset[str], host: str) -> None:
         self._limit = RateLimit(rate_limit) if rate_limit else None
-        self._most, self._origins, self._local = most_at_once, origins, host in THIS_MACHINE
+        self._most, self._origins, self._local = most_at_once, origins, host in LOCAL_HOSTS
 
     def refusal(self, scope: HTTPScope, client: str, at_work: int) -> ApiProblem | None:
-        """Why the request is refused, if it is; `at_work` requests are under way, this one among them."""
+        """The reason to refuse the request, None to let it pass. `at_work` counts open requests, including this one."""
         if len(scope.get("raw_path") or b"") > MAX_PATH:
             return ApiProblem("uri-too-long", f"A path has at most {MAX_PATH} bytes.")
         if not scope["path"].startswith(UNLIMITED):
-            if wait := self._limit.wait_for(household(client)) if self._limit else 0:
+            if wait := self._limit.wait_for(client_key(client)) if self._limit else 0:
                 return ApiProblem("rate-limited", "Slow down a little.", headers=retry_after(wait))
             if at_work > self._most:
                 return ApiProblem("overloaded", "Too many requests are under way.", headers=retry_after(1))
@@ -59,7 +59,8 @@ class Admission:
         return None
 
     def _from_here(self, scope: HTTPScope) -> bool:
-        """Whether no browser says that a page of another site sends this. Programs say nothing.
+        """False if the browser's headers say that a page of another site sent the request. Programs send no such
+        headers.
 
         https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Origin
         """
@@ -69,14 +70,15 @@ class Admission:
         return all(origin in self._origins or self._own(origin, scope) for origin in origins)
 
     def _own(self, origin: str, scope: HTTPScope) -> bool:
-        """Whether it is the host that the request names. A name that an attacker's DNS gave this machine is not:
+        """Whether the origin is the host of the request. If the API listens on this machine only, it must be a local
+        name too, against DNS rebinding:
         https://developer.chrome.com/blog/local-network-access"""
         try:
             parts = urlsplit(origin)
         except ValueError:
             return False
         own = [parts.netloc.lower()] == [host.lower() for host in _values(scope, b"host")]
-        return own and (not self._local or parts.hostname in THIS_MACHINE)
+        return own and (not self._local or parts.hostname in LOCAL_HOSTS)
 
 
 def _values(scope: HTTPScope, name: bytes) -> list[str]:

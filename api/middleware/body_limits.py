@@ -1,4 +1,4 @@
-"""Bodies as they come in: how many bytes of them the process holds at once, and how long a client may take."""
+"""Limit request bodies: the bytes that the process holds at once, and the time that a client takes to send one."""
 
 import asyncio
 import time
@@ -15,7 +15,8 @@ BODY_SECONDS = 60.0
 
 
 class BodyLimits:
-    """An ASGI application around another one, which holds `most` bytes of bodies: a request's until it is answered."""
+    """ASGI middleware. All open requests together may hold `most` bytes of bodies; a body counts until its request is
+    answered."""
 
     def __init__(self, app: ASGIApp, most: int) -> None:
         self._app, self._most = app, most

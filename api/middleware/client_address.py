@@ -1,4 +1,4 @@
-"""Who sends a request: the address that connects, or the one that a trusted proxy names for it.
+"""Find the client's address: the address that connects, or the one that a trusted proxy reports for it.
 
 https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/X-Forwarded-For#selecting_an_ip_address
 """
@@ -9,19 +9,19 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 Address = IPv4Address | IPv6Address
 ANYBODY = "*"
-HOME_BITS = 64  # what one customer of a network gets: https://www.rfc-editor.org/rfc/rfc6177
+HOME_BITS = 64  # the size of the network that one customer gets: https://www.rfc-editor.org/rfc/rfc6177
 
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """Whose `X-Forwarded-For` is believed; `anybody`: that of whoever connects, since nobody else can."""
+    """The proxies whose `X-Forwarded-For` is trusted. With `anybody`, every peer is: only a proxy can connect then."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     anybody: bool = False
 
     def client(self, peer: str, forwarded: Iterable[bytes]) -> str:
-        """The client's address: `peer`, or the last entry of `X-Forwarded-For` (its lines in `forwarded`) that no
-        trusted proxy is at. What stands before that entry, anybody may have written."""
+        """The client's address: `peer`, or the last entry of `X-Forwarded-For` (`forwarded` has its lines) that is not
+        a trusted proxy. Entries before that one may be forged."""
         if not (self.networks or self.anybody):
             return peer
         address = _address(peer)
@@ -41,13 +41,14 @@ class Proxies:
 
 
 def parse_proxies(text: str) -> Proxies:
-    """Addresses and networks with commas between, `*` for whoever connects, or nothing. Raises ValueError."""
+    """Parse addresses and networks that are separated by commas; `*` trusts every peer. Raises ValueError."""
     words = [word for word in text.replace(",", " ").split() if word != ANYBODY]
     return Proxies(tuple(map(_network, words)), anybody=ANYBODY in text)
 
 
-def household(client: str) -> str:
-    """What a limit per client counts: an IPv6 client has as many addresses as it likes, in one network of its own."""
+def client_key(client: str) -> str:
+    """The key for limits per client: an IPv4 address, or the /64 network of an IPv6 address, since an IPv6 client can
+    use every address of its network."""
     return str(ip_network((client, HOME_BITS), strict=False)) if ":" in client else client
 
 

@@ -1,4 +1,4 @@
-"""What every request passes through first and every answer last: its id, the access log, the headers of all answers.
+"""The outermost middleware: it gives each request an id, logs it, and adds the headers that all answers have.
 
 It stands around Litestar, so that answers that Litestar makes by itself (404, 405) have them too.
 """
@@ -25,7 +25,7 @@ logger = logging.getLogger("api.middleware.request_log")
 
 
 class RequestLog:
-    """An ASGI application around another one."""
+    """ASGI middleware around the whole application."""
 
     def __init__(self, app: ASGIApp, gate: Admission, proxies: Proxies) -> None:
         self._app, self._gate, self._proxies = app, gate, proxies

@@ -1,4 +1,4 @@
-"""What is the same on every answer, and the answers that are made without Litestar."""
+"""Headers that every answer has, and answers that are sent without Litestar."""
 
 import json
 import random
@@ -12,7 +12,7 @@ EVERY = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"frame-ancestors 'none'"),
 ]
-"""Nobody guesses at a type, keeps an answer, or shows the pages within another site's."""
+"""Headers of every answer: browsers do not guess content types, caches store nothing, and no site embeds the pages."""
 
 
 def new_id() -> str:
@@ -21,7 +21,7 @@ def new_id() -> str:
 
 
 def message_of(problem: ApiProblem) -> tuple[Headers, bytes]:
-    """The headers of a problem that are its own, and its body."""
+    """The headers of a problem, without those of EVERY, and its body."""
     body = json.dumps(problem.body()).encode()
     headers = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), **problem.headers}
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()], body

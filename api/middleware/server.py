@@ -1,4 +1,4 @@
-"""The HTTP server under the application: uvicorn, and what it is let do."""
+"""The HTTP server that runs the application: uvicorn and its settings."""
 
 import uvicorn
 from litestar.types import ASGIApp
@@ -12,7 +12,7 @@ whether its rows were stored. Not much longer, since an idle connection counts a
 
 
 def server(app: ASGIApp, host: str, port: int, max_connections: int) -> uvicorn.Server:
-    """A server of `app` that has not begun to listen. Headers of proxies are read by the application, not here."""
+    """A server for `app` that does not listen yet. Headers of proxies are read by the application, not here."""
     config = uvicorn.Config(
         app,
         host=host,

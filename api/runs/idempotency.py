@@ -1,7 +1,7 @@
-"""Which run a request with an Idempotency-Key got, kept in Prefect for all processes of the API.
+"""Remember which run each Idempotency-Key got. The keys are stored in Prefect, so all processes of the API share them.
 
-Each key is a variable of Prefect's. Prefect takes no second variable of one name: of two processes that serve the same
-key at the same moment one decides, and the other reads what it decided.
+Each key is a Prefect variable. Prefect refuses a second variable of the same name: if two processes store the same key
+at the same moment, one succeeds, and the other reads the run that the first one stored.
 """
 
 import asyncio

@@ -56,13 +56,14 @@ async def look_for_lost_runs(prefect: Prefect, runs: RunQueue) -> None:
                 await end_silent_runs(client, deployment, silence, time.monotonic())
         except ApiProblem as problem:
             logger.debug("cannot look for lost runs: %s", problem.detail)
-            silence = Silence()  # no run can be heard while the server is away
+            silence = Silence()  # start counting anew: while the server is away no heartbeat can arrive
         except Exception:
             logger.exception("cannot look for lost runs")
 
 
 class Silence:
-    """How long each run's record has stayed the same, by this process's clock, which stops while the machine sleeps."""
+    """Measures how long each run's record has not changed, by this process's clock, which stops while the machine
+    sleeps."""
 
     def __init__(self) -> None:
         self._heard: dict[UUID, tuple[object, float]] = {}
@@ -112,7 +113,7 @@ async def schedule_lost_runs(client: "PrefectClient", deployment: "DeploymentRes
 
 
 def _not_begun(deployment: UUID, now: datetime) -> "list[FlowRunFilter]":
-    """Return conditions of which every lost run meets one. Old crashed runs, of which there may be many, meet none."""
+    """Return filters. Every lost run matches one of them; old crashed runs, of which there may be many, match none."""
     from prefect.client.schemas import filters
     from prefect.client.schemas.objects import StateType
 

@@ -20,7 +20,7 @@ PAGE = 200  # the most that Prefect's API returns at once
 
 
 class Prefect:
-    """Hands out the client; whatever goes wrong with Prefect becomes an ApiProblem."""
+    """Hands out the client, and turns connection errors into ApiProblem."""
 
     def __init__(self) -> None:
         self._stack = AsyncExitStack()

@@ -1,6 +1,6 @@
-"""What became of a run and of each table, from Prefect's records: the artifact that the flow leaves, or its task runs.
+"""Report the state of a run and of its tables, from Prefect: from the flow's artifact, or else from its task runs.
 
-What Prefect has of a failure may hold SQL, values of the warehouse and paths. The API shows its kind, in fixed words.
+Prefect's message about a failure may hold SQL, values and paths. The API shows only the kind of failure.
 """
 
 import json
@@ -34,13 +34,13 @@ PAGE = 200
 
 
 async def report_of(prefect: Prefect, run: "FlowRun") -> Json:
-    """What the API says of a run and of its tables."""
+    """The JSON of a run with its tables."""
     tables = await tables_of(prefect, run)
     return {**run_to_json(run), "message": _message(run, tables), "tables": tables}
 
 
 def run_to_json(run: "FlowRun") -> Json:
-    """What the API says of a run whose tables nobody has asked for."""
+    """The JSON of a run without its tables."""
     moments = {"created": run.created, "started": run.start_time, "ended": run.end_time}
     return {
         "id": str(run.id),
@@ -121,7 +121,7 @@ async def _tasks(client: "PrefectClient", run: UUID) -> "list[TaskRun]":
 
 
 def _of_task(task: "TaskRun", has_ended: bool) -> Json:
-    """The table of a task run. What was under way when its run ended was lost with it."""
+    """The JSON of a task run's table. A task that had not ended when its run ended is reported as lost."""
     name, message = (task.state.name or "", task.state.message or "") if task.state else ("", "")
     state = TASK_STATES.get(name, State.WAITING)
     failure = FAILURES.get(name, Failure.UNKNOWN) if state in (State.FAILED, State.NOT_RUN) else None

@@ -48,7 +48,7 @@ async def ask_for_run(
 async def show_run(
     run: FromPath[str], runs: NamedDependency[RunQueue], prefect: NamedDependency[Prefect]
 ) -> dict[str, Any]:
-    """What became of a run, per table."""
+    """Answer with the state of a run and of its tables."""
     try:
         identity = UUID(run)
     except ValueError:
@@ -75,7 +75,7 @@ async def _ends(runs: RunQueue, identity: UUID, seconds: float) -> bool:
 
 
 async def _refuse_body(request: Request[Any, Any, Any]) -> None:
-    """A body that is not read would be a selection that is not kept."""
+    """Raise ApiProblem for a request with a body: a selection in it would silently be ignored."""
     async for piece in request.stream():
         if piece:
             raise ApiProblem("bad-request", "/run takes no body: write ?select=tmp.variants in the query.")

@@ -203,8 +203,8 @@ async def _others_waiting(client: "PrefectClient", deployment: "DeploymentRespon
 
 
 def _waits(run: "FlowRun") -> bool:
-    """Whether the run has not started: all that it reads, it reads later than now. A retried run (run_count above 0)
-    builds only what had not completed, and so does not count."""
+    """Whether the run has not started yet, so that it will read all rows that are stored now. A retried run (run_count
+    above 0) does not count: it builds only the tables that had not completed."""
     if run.state is None or run.run_count:
         return False
     if run.state.is_pending():
@@ -218,7 +218,7 @@ def _serves(run: "FlowRun", select: Sequence[str]) -> bool:
 
 
 async def _widened(client: "PrefectClient", run: "FlowRun") -> bool:
-    """Make a waiting run of the API a refresh of everything; False if it may have started before it could know.
+    """Change a waiting run of the API so that it refreshes all tables; False if it may have started before the change.
 
     A union of the two selections would cost less, but one client's mistake in its own would fail the other's refresh.
     """
@@ -231,7 +231,7 @@ async def _widened(client: "PrefectClient", run: "FlowRun") -> bool:
 
 
 def _take_exception(look: "asyncio.Task[dict[Selection, FlowRun]]") -> None:
-    """All who wait for it may be gone by now, and asyncio logs what nobody takes."""
+    """Read the task's exception: if nobody waits for the task any more, asyncio would log it."""
     if not look.cancelled():
         look.exception()
 

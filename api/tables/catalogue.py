@@ -27,8 +27,8 @@ class _Entry(Generic[V]):
 
 
 class Cache(Generic[K, V]):
-    """Remembers what `load` returned for `seconds`. Askers at the same time share one load; while the warehouse cannot
-    be reached, the last value is used."""
+    """Caches the results of `load` for `seconds`. Calls at the same time share one load. While the warehouse cannot be
+    reached, `get` returns the last value."""
 
     def __init__(self, load: Callable[[K], Awaitable[V]], seconds: float) -> None:
         self._load, self._seconds = load, seconds
@@ -50,7 +50,7 @@ class Cache(Generic[K, V]):
             return entry.value
 
     def forget(self, key: K) -> None:
-        """Load it anew the next time."""
+        """Drop the value, so that the next `get` loads it."""
         self._entries.pop(key, None)
 
     async def _reload(self, key: K) -> V:
@@ -87,7 +87,7 @@ class Catalogue:
             raise
 
     def forget(self, table: TableName) -> None:
-        """Read the table's columns anew, since they are no longer what they were."""
+        """Drop the table's columns and the list of tables from the cache, since they may have changed."""
         self._tables.forget(RAW)
         self._columns.forget(table)
 

@@ -1,4 +1,4 @@
-"""How much a JSON text holds, found before anything is made of it: a text of 3 MB can become 300 MB of values."""
+"""Count the values in a JSON text before it is parsed: a text of 3 MB can become 300 MB of Python objects."""
 
 import re
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ OPENING, CLOSING = frozenset(b"[{"), frozenset(b"]}")
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Elements of the array that the text is, and values at all depths; both are looked at only as far as the limits:
-    what is beyond one is more than it, not how much more."""
+    """`elements` of the outermost array, and `values` at all depths. Counting stops at a limit: then a number only says
+    that the limit is exceeded, not by how much."""
 
     elements: int
     values: int
 
 
 def size_within(text: bytes, max_elements: int, max_values: int) -> Size:
-    """The text's size, or the point at which it first passes a limit. An upper bound if that is within the limits:
-    then nobody needs the numbers, and four counts of bytes are quicker than reading."""
+    """The text's size, or the point at which it first passes a limit. It may be an upper bound if that is within the
+    limits: counting four characters is quicker than reading the text."""
     objects, values = text.count(b"{"), most_values(text)
     if objects <= max_elements and values <= max_values:
         return Size(objects, values)
@@ -28,7 +28,7 @@ def size_within(text: bytes, max_elements: int, max_values: int) -> Size:
 
 
 def most_values(text: bytes) -> int:
-    """As many values as the text can hold: each begins it, or comes after a bracket or a comma."""
+    """An upper bound of the number of values: each one is the first, or follows a bracket or a comma."""
     return 1 + text.count(b"{") + text.count(b"[") + text.count(b",")
 
 

@@ -72,7 +72,7 @@ def canonical(value: object) -> str:
 
 
 def _inside(value: list[object] | Object) -> Iterator[tuple[str, object]]:
-    """What an array or object holds: each text that comes before a value, and the value; at last its end."""
+    """The parts of an array or object: each value with the text before it, and END with the closing bracket."""
     if isinstance(value, list):
         yield from _punctuated("[]", (("", item) for item in value))
     elif value.repeated:
@@ -124,12 +124,13 @@ def same_number(one: str, other: str) -> bool:
 
 
 def _number_of(text: str) -> Number:
-    """In Python, and so a place where another thread may go on: a million numbers are read without one in C."""
+    """A Python function, not the class itself: the JSON parser then lets other threads run while it reads many
+    numbers."""
     return Number(text)
 
 
 def _first_repeated(pairs: list[tuple[str, Any]]) -> str:
-    """The first name that comes a second time; names are hashed, so the time is that of reading them once."""
+    """The first name that appears a second time, in linear time; "" if none does."""
     seen: set[str] = set()
     for name, _ in pairs:
         if name in seen:

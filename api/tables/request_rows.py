@@ -1,4 +1,4 @@
-"""What a POST asks to store, read from its query or its body; work that takes longer is done off the event loop."""
+"""Read the rows of a POST from its query or its body. Large requests are read in a thread, not on the event loop."""
 
 import asyncio
 import hashlib
@@ -18,7 +18,7 @@ from api.tables.rows import Fault, row_of_query, row_to_json, rows_of_objects
 from warehouse import Row
 from warehouse.types import Column
 
-LARGE, MANY = 64 * 1024, 4_000  # bytes, values: from there on a request is read in a thread, so that others go on
+LARGE, MANY = 64 * 1024, 4_000  # bytes, values: a larger request is read in a thread, so that others do not wait
 PLAIN = frozenset({"", "identity", "chunked"})
 READ_AT_ONCE = 2  # in threads: reading takes several times a body's memory, and threads share one processor
 T = TypeVar("T")
@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RequestRows:
-    """The rows that a request asks to store; `many` if they came as an array, and are answered as one; `large` if
-    what is done with them is done in a thread."""
+    """The rows of a request. `many`: they came as an array, and the answer is one too. `large`: a thread works on
+    them."""
 
     rows: Sequence[Row]
     many: bool
@@ -56,7 +56,7 @@ class Reader:
         return await self.work(large, partial(_of_body, body, columns, large, self._max_rows))
 
     async def work(self, large: bool, function: Callable[[], T]) -> T:
-        """What the function returns, called in a thread if it has much to do."""
+        """Call the function, in a thread if `large`, and return its result."""
         if not large:
             return function()
         async with self._turn:
@@ -65,13 +65,14 @@ class Reader:
 
 
 def answer(incoming: RequestRows, columns: tuple[Column, ...]) -> bytes:
-    """The rows as stored, as JSON; made row by row, since a short row of a wide table has a long answer."""
+    """The stored rows as JSON. Each row is encoded by itself to save memory: a short row of a wide table has a long
+    answer."""
     rows = [msgspec.json.encode(row_to_json(row, columns)) for row in incoming.rows]
     return b"[" + b",".join(rows) + b"]" if incoming.many else rows[0]
 
 
 def fingerprint(incoming: RequestRows, columns: tuple[Column, ...]) -> str:
-    """Tells one request from another, whatever the order of its attributes; a column added later changes nothing."""
+    """A hash of the request's rows. The order of attributes does not change it, nor do columns that are added later."""
     digest = hashlib.sha256(b"[true,[" if incoming.many else b"[false,[")
     for index, row in enumerate(incoming.rows):
         given = {

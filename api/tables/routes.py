@@ -23,7 +23,7 @@ from warehouse.names import TableName
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What the handlers of tables work with."""
+    """The parts that the handlers need."""
 
     catalogue: Catalogue
     batcher: Batcher
@@ -70,7 +70,7 @@ async def append(
     left = seconds_left()
     incoming = await tables.reader.read(request, columns)
     mark = await tables.reader.work(incoming.large, partial(fingerprint, incoming, columns)) if key else ""
-    with waiting_until(time.monotonic() + left):  # the time that the body took was not spent on the warehouse
+    with waiting_until(time.monotonic() + left):  # the time for reading the body does not count
         outcome = await _store(name, Append(incoming.rows, key, mark), tables)
     if outcome is Outcome.KEY_REUSED:
         raise ApiProblem("key-reused", f"The key belongs to another request to {name.name}; nothing was stored.")

@@ -1,6 +1,6 @@
-"""Requests into rows: a query string is one row, a JSON array of objects is many. All faults are found, not one.
+"""Turn requests into rows: a query string is one row, a JSON array of objects is many. All faults are reported.
 
-Names come from the table's columns and must match exactly; a name that is not there gets the closest that is.
+Attributes must match the column names exactly. For an unknown name the fault suggests the closest column.
 """
 
 import re
@@ -24,7 +24,7 @@ BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with a request: `row` counts from 0 in a batch, `attribute` is empty where none is meant."""
+    """One fault of a request. `row` counts from 0 in an array; `attribute` is "" if the fault is not about one."""
 
     code: str
     detail: str
@@ -82,7 +82,7 @@ def row_to_json(row: Row, columns: Iterable[Column]) -> dict[str, Any]:
 
 
 def _suggestions(columns: Iterable[Column]) -> Suggestions:
-    """Those for one request: its work is bounded, whatever it names."""
+    """Suggestions for one request; `Suggestions` limits the time that they take."""
     return Suggestions([column.name for column in columns])
 
 
@@ -127,7 +127,7 @@ def _read(given: Any, column: Column, read: Callable[[Any, SqlType], Any]) -> An
 
 
 def _take(row: dict[str, Any], column: Column, value: Any) -> None:
-    """Put the value into the row. A NULL that somebody asks for is no default value."""
+    """Put the value into the row. A NULL that the request gives is kept: the column's default does not replace it."""
     if value is None and column.required:
         raise _missing(column)
     if value is not None or column.default:

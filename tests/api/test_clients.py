@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.middleware.client_address import household, parse_proxies
+from api.middleware.client_address import client_key, parse_proxies
 from tests.api.conftest import api_over, raw_tables, until
 
 CASES = [
@@ -44,8 +44,8 @@ def test_what_a_client_writes_changes_nothing_behind_a_proxy_that_adds_its_addre
 
 
 def test_an_ipv6_network_is_one_client() -> None:
-    assert household("2001:db8::1") == household("2001:db8::2:3") != household("2001:db8:0:1::1")
-    assert household("1.2.3.4") != household("1.2.3.5")
+    assert client_key("2001:db8::1") == client_key("2001:db8::2:3") != client_key("2001:db8:0:1::1")
+    assert client_key("1.2.3.4") != client_key("1.2.3.5")
 
 
 def test_forged_addresses_evade_no_limit_and_stay_out_of_the_log(

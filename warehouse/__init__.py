@@ -53,7 +53,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """Who builds: the same `run` and `attempt` of a table is the same job, however often it is asked for."""
+    """The run that builds. Calls with the same `run`, `attempt` and table are the same job: it runs only once."""
 
     run: str
     attempt: int = 1
@@ -81,7 +81,7 @@ class Append:
 
 
 class Outcome(Enum):
-    """What became of an Append."""
+    """The result of an Append."""
 
     STORED = "stored"
     REPLAYED = "replayed"  # the same key and fingerprint: stored before

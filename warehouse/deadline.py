@@ -1,4 +1,4 @@
-"""The deadline of a request, known to all code that waits on its behalf, so that waits do not add up."""
+"""A request's deadline, in a context variable: all code that waits for the request uses it, so waits do not add up."""
 
 import math
 import time

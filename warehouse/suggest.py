@@ -1,4 +1,4 @@
-"""'Did you mean …?': the known name that is most like one that does not exist, in a bounded time."""
+"""'Did you mean …?': for a name that does not exist, find the most similar known name in bounded time."""
 
 from collections.abc import Iterable
 from itertools import islice

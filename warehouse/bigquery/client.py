@@ -1,4 +1,4 @@
-"""Google's client, with the credentials and the endpoint of the settings."""
+"""Create Google's client, with the credentials and the endpoint of the settings."""
 
 from typing import Any
 

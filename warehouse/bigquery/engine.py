@@ -234,7 +234,7 @@ class BigQueryWarehouse:
         return replace.protections(table, policies)
 
     def _put_back(self, before: bigquery.Table, after: bigquery.Table) -> None:
-        """Only with a warning if that fails: the table is built."""
+        """Log a warning if that fails, and raise nothing: the table is built."""
         changed = replace.put_back(before, after)
         if changed:
             try:

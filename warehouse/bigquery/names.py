@@ -1,4 +1,4 @@
-"""Job ids and labels: what a job is called, so that another process finds it again."""
+"""Names of jobs (ids and labels), by which another process finds a job again."""
 
 import hashlib
 import re

@@ -43,7 +43,7 @@ def append_rows(
 
 
 def _by_columns(columns: tuple[Column, ...], rows: Sequence[Row]) -> Iterable[tuple[list[Column], list[Row]]]:
-    """The rows, grouped by the columns to write: a column with a default is left out where the row has no value."""
+    """Group the rows by the columns to write. A column with a default is left out for rows that give it no value."""
     usual = [column for column in columns if has_values(column.type)]
     with_default = {column.name for column in usual if column.default}
     groups: dict[frozenset[str], list[Row]] = {}
@@ -54,7 +54,7 @@ def _by_columns(columns: tuple[Column, ...], rows: Sequence[Row]) -> Iterable[tu
 
 
 def _check_names(columns: tuple[Column, ...], appends: Sequence[Append]) -> None:
-    """Raises InvalidRow for a value of an unknown column: it would be lost."""
+    """Raise InvalidRow for a value of an unknown column, which would otherwise be lost."""
     known = {column.name for column in columns if has_values(column.type)}
     for append in appends:
         for row in append.rows:

@@ -1,4 +1,4 @@
-"""The types that a script declared: DuckDB itself forgets the length of a STRING, and NOT NULL in a STRUCT."""
+"""Keep the column types that scripts declare: DuckDB does not store a STRING's length or NOT NULL inside a STRUCT."""
 
 import duckdb
 
@@ -9,7 +9,7 @@ from warehouse.types import Column, SqlType, parse_type
 _TYPES = f"{OWN_DATASET}.column_types"
 
 Declared = dict[TableName, dict[str, SqlType]]
-"""By table and column name, only where a declared type says more than DuckDB's."""
+"""By table and column name, only for types that DuckDB does not store in full."""
 
 
 def declared_types(connection: duckdb.DuckDBPyConnection) -> Declared:
@@ -27,7 +27,7 @@ def declared_types(connection: duckdb.DuckDBPyConnection) -> Declared:
 def keep_declared(
     cursor: duckdb.DuckDBPyConnection, table: TableName, columns: tuple[Column, ...], declared: Declared
 ) -> None:
-    """Note the types of a new table's columns, in `declared` and in the transaction that `cursor` is in."""
+    """Store the types of a new table's columns, in `declared` and in the file, within the cursor's transaction."""
     kept = {column.name: column.type for column in columns if _says_more(column.type)}
     if not kept and table not in declared:
         return

@@ -1,4 +1,4 @@
-"""DuckDB's errors as the warehouse's."""
+"""Translate DuckDB's errors into the warehouse's errors."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def is_locked(error: duckdb.Error) -> bool:
 
 @contextmanager
 def faults_of(path: Path) -> Iterator[None]:
-    """DuckDB's errors as the warehouse's. A conflict of transactions passes: it is retried."""
+    """Raise DuckDB's errors as WarehouseError. A conflict of transactions passes unchanged: the caller retries it."""
     try:
         yield
     except duckdb.Error as error:
@@ -49,7 +49,7 @@ def meaning(error: duckdb.Error, path: Path) -> WarehouseError:
 
 
 def reason(error: duckdb.Error) -> str:
-    """DuckDB's message without its picture of SQL that the user did not write."""
+    """DuckDB's message without the excerpt of the translated SQL, which the user did not write."""
     return str(error).split("\n\nLINE ")[0].split("\nLINE ")[0].strip()
 
 

@@ -1,10 +1,14 @@
 """One DuckDB file, shared by the threads of this process and, in turns, with other processes.
 
-While a process has a DuckDB file open for writing, no other can open it at all. So that processes get along, there
-are two locks beside the file. Whoever has it open has `FILE.lock` (see hold.py). Whoever wants it takes `FILE.turn` and
-keeps that until it has opened the file; whoever holds the file looks at the turn before it starts anything new and,
-when it is taken, finishes what runs, closes the file and queues for its own turn. A file that nobody uses is closed
-after a moment.
+While one process has a DuckDB file open for writing, no other process can open it. Two lock files beside it let
+processes take turns:
+
+- `FILE.lock` is held by the process that has the file open (see hold.py).
+- `FILE.turn` is held by the process that waits for the file, until it has opened it.
+
+Before new work starts, the process that has the file checks `FILE.turn`. If another process holds it, the first one
+finishes its running statements, closes the file, and waits for its own turn. An idle file is closed after
+`IDLE_SECONDS`.
 """
 
 import os
@@ -30,10 +34,10 @@ T = TypeVar("T")
 
 
 class DuckDBFile:
-    """Hands out cursors on the file at `path`, which is opened when one is needed.
+    """Hands out cursors on the file at `path`, and opens the file when one is needed.
 
-    `prepare` is called on each newly opened connection; what it makes is seen by every cursor. `patience` is how many
-    seconds a lock held elsewhere is waited for before Transient is raised.
+    `prepare` is called on each newly opened connection, and its settings apply to every cursor. `patience` is how many
+    seconds to wait for another process before Transient is raised.
     """
 
     def __init__(
@@ -54,9 +58,9 @@ class DuckDBFile:
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor on the open file, for one thread and a short time.
 
-        A block that ends with an exception ends its transaction too. Else the cursor is used again: creating one
-        takes as long as a small statement. Raises Transient when another process has the file for too long, Unavailable
-        when the file cannot be used, OutcomeUnknown when it was removed while the block ran.
+        An exception in the block closes the cursor, which rolls its transaction back. Otherwise the cursor is reused:
+        creating one takes as long as a small statement. Raises Transient when another process has the file for too
+        long, Unavailable when the file cannot be used, OutcomeUnknown when it was removed while the block ran.
         """
         cursor = self._enter(deadline(self._patience))
         usable = False
@@ -71,13 +75,13 @@ class DuckDBFile:
             self._leave(cursor, spare=usable)
 
     def interrupt(self) -> None:
-        """Stop what runs on every cursor, and hand out no more of them."""
+        """Interrupt the statements on all cursors, and hand out no more cursors."""
         with self._changed:
             self._closed = self._interrupted = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Close the file when the last cursor is done with, and hand out no more of them."""
+        """Hand out no more cursors, and close the file when the last one is returned."""
         with self._changed:
             self._closed = True
             self._release_if_done()
@@ -97,7 +101,7 @@ class DuckDBFile:
                 self._yield_if_wanted()
                 if self._connection is not None and not self._yielding:
                     return self._new_cursor(self._connection)
-                if self._connection is not None:  # what runs here comes first, and is nobody else's fault
+                if self._connection is not None:  # wait for this process's own statements, however long they take
                     if not self._changed.wait(min(seconds_left(), threading.TIMEOUT_MAX)):
                         raise self._busy("this process")
                     until = deadline(self._patience)
@@ -126,14 +130,14 @@ class DuckDBFile:
     def _yield_if_wanted(self) -> None:
         """When another process waits for the file, close it as soon as nothing runs on it.
 
-        Opening costs about as much as ten small statements: whoever has the file may use it for a moment.
+        Opening costs about as much as ten small statements, so this process may use the file for `HELD_SECONDS` first.
         """
         if self._connection is None:
             return
         self._yielding = self._yielding or not self._hold.is_in_place()
         if not self._yielding and time.monotonic() < self._opened + HELD_SECONDS:
             return
-        with suppress(OSError):  # who cannot look at the turn serves on
+        with suppress(OSError):  # if the turn cannot be checked, keep the file
             self._yielding = self._yielding or self._turn.is_taken_elsewhere()
         if self._yielding:
             self._close_if_unused()
@@ -148,18 +152,18 @@ class DuckDBFile:
                 self._changed.notify_all()
 
     def _close_spare(self) -> None:
-        """One that cannot be closed must not keep the file open, and its lock taken, for ever."""
+        """Close the spare cursors. An error must not keep the file open and its lock taken, so it is ignored."""
         while self._spare:
             with suppress(duckdb.Error):
                 self._spare.pop().close()
 
     def _release_if_done(self) -> None:
-        """Let go of everything, once closed and no longer in use."""
+        """Close the file and release its locks, once `close` was called and no cursor is in use."""
         if self._closed and not self._cursors and not self._opening:
             self._close_if_unused()
 
     def _open(self, until: float) -> None:
-        """Open the file without keeping the other threads from looking at their clocks."""
+        """Open the file. The condition's lock is released meanwhile, so that other threads can time out."""
         self._opening = True
         self._changed.release()
         connection = None
@@ -207,19 +211,19 @@ class DuckDBFile:
         )
 
     def _no_lock(self, error: OSError) -> Unavailable:
-        """The file's folder, or one of the two lock files in it, cannot be made or opened."""
+        """The error for a folder or a lock file that cannot be created or opened."""
         way = "the file's folder must be one where this account can make files"
         return Unavailable(f"{self.path} cannot be opened: {error.strerror}; {way}", "its folder cannot be written")
 
     def _start_closer(self) -> None:
         if self._closer is None and not self._closed:
-            self._closer = threading.Thread(target=self._attend, name="duckdb-closer", daemon=True)
+            self._closer = threading.Thread(target=self._close_and_interrupt, name="duckdb-closer", daemon=True)
             self._closer.start()
 
-    def _attend(self) -> None:
-        """Close the file whenever it is idle; at the end, interrupt what runs if that is asked for.
+    def _close_and_interrupt(self) -> None:
+        """Run in a thread: close the file whenever it is idle, and interrupt the cursors after `interrupt`.
 
-        DuckDB forgets an interrupt that comes between two statements: it is repeated until the cursors are gone.
+        DuckDB ignores an interrupt between two statements, so it is repeated until all cursors are returned.
         """
         with self._changed:
             while not self._closed:
@@ -230,7 +234,8 @@ class DuckDBFile:
                 self._changed.wait(LONGEST_WAIT)
 
     def _close_when_idle(self) -> float | None:
-        """Close the file if it is idle for long enough; answer when to look again, in seconds (None: once opened)."""
+        """Close the file if it was idle for `IDLE_SECONDS`. Returns the seconds until the next check, None if the file
+        is closed."""
         if self._connection is None:
             return None
         if self._cursors:

@@ -1,9 +1,9 @@
-"""A DuckDB file held by this process: from before it is opened until after it is closed.
+"""Hold a DuckDB file: keep a lock of our own from before the file is opened until after it is closed.
 
-DuckDB reads a file's headers, then takes its own lock, and does not read them again. Who opens while another process
-closes takes the file as it was before: the other's rows are lost, and the file is damaged by what is written next. So
-each process of ours keeps a lock of its own around both. Other programs do not know that lock: after opening, the
-headers are held against what they were before.
+DuckDB reads a file's headers, then takes its own lock, and does not read the headers again. If one process opens the
+file while another closes it, the first one works with old headers: the other's rows are lost, and the next write
+damages the file. Our lock prevents this between our processes. Other programs do not know our lock, so the headers are
+compared before and after opening.
 """
 
 import os
@@ -21,8 +21,8 @@ _HEADERS = 3 * 4096
 """Bytes at the start of a file; each checkpoint writes a higher number there.
 https://duckdb.org/docs/stable/internals/storage"""
 _BLOCK_SIZE = 65536
-"""Every table takes a block at least, in the file and in memory: a quarter of DuckDB's own size, which suits a thousand
-small tables, costs a table of 10 million rows half as much again to write, and nothing to read."""
+"""A quarter of DuckDB's default, since every table takes at least one block in the file and in memory. This suits a
+thousand small tables. Writing a table of 10 million rows takes half as long again; reading it takes no longer."""
 
 
 class Hold:
@@ -103,7 +103,8 @@ class Hold:
         return os.pread(self._descriptor, _HEADERS, 0) if self._descriptor is not None else b""
 
     def _close(self) -> None:
-        """Closing any descriptor of the file ends DuckDB's own lock on it: ours is closed last."""
+        """Close our descriptor after DuckDB's connection: closing any descriptor of the file frees DuckDB's lock on
+        it."""
         try:
             if self._connection is not None:
                 self._connection.close()
@@ -115,7 +116,7 @@ class Hold:
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """Open the file under a name that is ours: DuckDB's own, the file's stem, may be a dataset's too."""
+    """Attach the file under the name CATALOGUE. DuckDB's default, the file's stem, could be a dataset's name too."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "default_block_size": _BLOCK_SIZE,
         "temp_directory": f"{path}.tmp",

@@ -1,4 +1,4 @@
-"""Locks beside a file, which processes that use the file in turns agree on."""
+"""A lock file that processes use to take turns with another file."""
 
 import fcntl
 import os
@@ -6,7 +6,8 @@ from pathlib import Path
 
 
 class Lock:
-    """An advisory lock on the file at `path` (made at need), which the operating system frees when its holder dies.
+    """An advisory lock on the file at `path`, which is created if needed. The operating system frees it when its holder
+    dies.
 
     `take` opens the file each time, since a lock on a deleted file keeps nobody out.
     """
@@ -30,7 +31,7 @@ class Lock:
         return self._descriptor == descriptor
 
     def release(self) -> None:
-        """Let go of it, if it was taken. A process that is being forked may share the descriptor: so unlock, too."""
+        """Release the lock, if it was taken. Unlock before closing: a forked process may share the descriptor."""
         if self._descriptor is not None:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""Translations of queries, kept so that a build uses what planning has translated."""
+"""Cache the translations of queries, so that a build does not translate again what planning has translated."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Translations:
 
 
 def _key(query: Query) -> str:
-    """The text, and the project if the text names any: what its tables are depends on it."""
+    """The cache key: the text, and the own project if the text names any project, since the tables depend on it."""
     names_projects = any(read.project for read in query.names)
     return f"{query.own}\n{query.text}" if names_projects else query.text
 

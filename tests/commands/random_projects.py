@@ -125,8 +125,6 @@ class Thing:
     def put(self, folder: Path) -> None:
         """Put it there, unless something else is in its way."""
         path = folder / self.path
-        if os.path.lexists(path):  # writing into a pipe would wait for ever
-            return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if self.kind == "file" and not path.is_fifo():  # writing to a pipe would wait for a reader

@@ -20,7 +20,14 @@ CLOUD_RUN_SECRETS = {
     "REFRESH_AUTH_STRING_SECRET": "prefect_api_auth_string_secret",
 }
 # What a refresh itself reads, handed on to the jobs.
-HANDED_ON = ("WAREHOUSE_URL", "REFRESH_PROJECT", "REFRESH_WORKERS", "REFRESH_PRICE_PER_TIB", "REFRESH_WEBHOOK_URL")
+HANDED_ON = (
+    "WAREHOUSE_URL",
+    "REFRESH_PROJECT",
+    "REFRESH_WORKERS",
+    "REFRESH_PRICE_PER_TIB",
+    "REFRESH_WEBHOOK_URL",
+    "REFRESH_PREFECT_PATCHES",
+)
 
 
 class NotDeployed(Exception):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import flows.notify
+import flows.patches
 import pipeline.settings
 from flows.pools import HANDED_ON, NotDeployed, cloud_run_template, local_template
 from pipeline.contract import SETTING
@@ -58,7 +59,7 @@ def test_what_is_not_said_again_stays() -> None:
 def test_all_that_a_refresh_reads_is_handed_on_to_the_jobs() -> None:
     read = {
         name
-        for module in (pipeline.settings, flows.notify)
+        for module in (pipeline.settings, flows.notify, flows.patches)
         for name in re.findall(r'"((?:REFRESH|WAREHOUSE)_\w+)"', Path(str(module.__file__)).read_text())
     }
     assert set(HANDED_ON) == read | {SETTING}

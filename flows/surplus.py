@@ -1,9 +1,12 @@
-"""Runs that need not be: at most one waits, whoever asked for it.
+"""End runs that are not needed: at most one run waits, whoever asked for it.
 
-A schedule that is quicker than a refresh, or many people at once, would pile runs up. The run that is under way looks
-after that, since nothing piles up without one: of the runs that are due and wait, the first is kept, and each that it
-builds all of is Covered. That is a state of the type Completed; a tag names the run that is kept, which the API answers
-with when it is asked for the other.
+A schedule that is quicker than a refresh, or many people at once, would pile runs up. The run that is under way
+prevents that, since nothing piles up without one. Of the runs that are due and wait, it keeps the first, and sets each
+run that the first one makes unnecessary to Covered. That is a state of the type Completed; a tag names the run that is
+kept, and the API answers with that one when it is asked for the other.
+
+A run of a schedule never covers a run that somebody asked for: Prefect deletes runs of a schedule when the schedule or
+the deployment changes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,15 +36,19 @@ def _surplus(waiting: Iterable[FlowRun]) -> Iterator[tuple[FlowRun, FlowRun]]:
     """Each run that an earlier one builds all of, and that one."""
     kept: list[FlowRun] = []
     for run in waiting:
-        if other := next((other for other in kept if covers(_selection(other), _selection(run))), None):
+        if other := next((other for other in kept if _covers(other, run)), None):
             yield run, other
         else:
             kept.append(run)
 
 
+def _covers(other: FlowRun, run: FlowRun) -> bool:
+    return covers(_selection(other), _selection(run)) and (run.auto_scheduled or not other.auto_scheduled)
+
+
 def _waiting(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
-    """Runs that have not begun, though it is time: those of everything before others, then in the order in which they
-    will begin. One that is retried is somebody's wish, and builds less."""
+    """The runs that have not begun, though it is time: those of everything first, then those of people, then in the
+    order in which they will begin. A retried run is left out: somebody wants it, and it builds less."""
     found = client.read_flow_runs(
         flow_run_filter=filters.FlowRunFilter(
             deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
@@ -67,11 +74,11 @@ def _still_covers(client: SyncPrefectClient, run: UUID, other: UUID) -> bool:
     API may have made `run` one of everything until it was ended."""
     covering, covered = client.read_flow_run(other), client.read_flow_run(run)
     waits = covering.state is not None and covering.state.is_scheduled()
-    return waits and covers(_selection(covering), _selection(covered))
+    return waits and _covers(covering, covered)
 
 
 def _order(run: FlowRun) -> tuple[object, ...]:
-    return bool(_selection(run)), run.next_scheduled_start_time or run.expected_start_time, run.id
+    return bool(_selection(run)), run.auto_scheduled, run.next_scheduled_start_time or run.expected_start_time, run.id
 
 
 def _selection(run: FlowRun) -> Sequence[str]:

@@ -1,7 +1,8 @@
 """Find runs whose process or machine died, and schedule or end them: a dead run would keep the next one waiting.
 
-A run that a worker took and did not begin, or that was killed before it began, is scheduled again. A running one whose
-record stays the same for too long is marked Silent: the record of a live run changes every 10 s.
+A run that a worker took and did not begin, or whose process ended before it began, is scheduled again: the process was
+killed, or could not reach Prefect's server. A running one whose record stays the same for too long is marked Silent:
+the record of a live run changes every 10 s.
 
 Automations on Prefect's server (flows/stale_runs.py) do most of this sooner. They go by events, and a server that is
 killed loses the events that it has not handled. So the API reads the records, after the automations' time to act.
@@ -36,10 +37,10 @@ if TYPE_CHECKING:
     from prefect.client.schemas.responses import DeploymentResponse
 
 SECONDS_BETWEEN_LOOKS = 30.0
-LOOKS_BACK = timedelta(hours=6)  # for runs that were killed before they began
-MOST_BEGINNINGS = 5  # of a run that is killed before it begins, for example by a lack of memory
-# How the messages of a worker begin for a container and for a process that a signal ended; its number follows.
-KILLED = ("Flow run infrastructure exited with non-zero status code -", "Process exited with status code: -")
+LOOKS_BACK = timedelta(hours=6)  # for runs whose processes ended before they began
+MOST_BEGINNINGS = 5  # of a run whose process ends each time, for lack of memory or since it cannot be imported
+# How the messages of a worker begin for a container and for a process; the exit code follows.
+ENDED = ("Flow run infrastructure exited with non-zero status code ", "Process exited with status code: ")
 AGAIN = "a worker took it and did not begin it: scheduled again"
 logger = logging.getLogger("api.runs")
 
@@ -99,7 +100,8 @@ async def end_silent_runs(
 
 
 async def schedule_lost_runs(client: "PrefectClient", deployment: "DeploymentResponse", now: datetime) -> None:
-    """Schedule the deployment's runs again that were killed, or have been Pending for too long, at the moment `now`."""
+    """Schedule the deployment's runs again whose process ended before they began, or that have been Pending for too
+    long, at the moment `now`."""
     from prefect.states import Scheduled
 
     flow = await client.read_flow(deployment.flow_id)
@@ -131,7 +133,7 @@ def _not_begun(deployment: UUID, now: datetime) -> "list[FlowRunFilter]":
 
 
 async def _is_given_up(client: "PrefectClient", run: "FlowRun") -> bool:
-    """Whether the run has been killed and scheduled again often enough."""
+    """Whether the run has been scheduled again often enough."""
     if run.state is None or not run.state.is_crashed() or run.state.name == LOST:
         return False
     states = await client.read_flow_run_states(run.id)
@@ -145,4 +147,4 @@ def _is_lost(run: "FlowRun", now: datetime, patience: timedelta) -> bool:
         return now - run.state.timestamp > patience
     if run.state.name == LOST:  # the server was killed before it scheduled the run again
         return now - run.state.timestamp > DOUBT
-    return now - (run.created or now) < LOOKS_BACK and (run.state.message or "").startswith(KILLED)
+    return now - (run.created or now) < LOOKS_BACK and (run.state.message or "").startswith(ENDED)

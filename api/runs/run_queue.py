@@ -184,11 +184,14 @@ async def _newest(client: "PrefectClient", deployment: "DeploymentResponse") -> 
 
 
 async def _others_waiting(client: "PrefectClient", deployment: "DeploymentResponse") -> "list[FlowRun]":
-    """Runs that a person or a schedule has asked for, and that are due."""
+    """Runs that a person has asked for, and that are due.
+
+    Not those of a schedule: Prefect deletes them when the schedule or the deployment changes.
+    """
     from prefect.client.schemas import filters
     from prefect.client.schemas.objects import StateType
 
-    return await client.read_flow_runs(
+    found = await client.read_flow_runs(
         flow_run_filter=filters.FlowRunFilter(
             deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
             state=filters.FlowRunFilterState(
@@ -200,6 +203,7 @@ async def _others_waiting(client: "PrefectClient", deployment: "DeploymentRespon
         ),
         limit=50,
     )
+    return [run for run in found if not run.auto_scheduled]
 
 
 def _waits(run: "FlowRun") -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -35,6 +36,25 @@ class Deployment:
     def move(self, identity: str, state: State[None]) -> None:
         """Put the run into a state, as its worker or its process would."""
         self.prefect.set_flow_run_state(UUID(identity), state, force=True)
+
+    def schedule_a_run(self) -> FlowRun:
+        """A run that a schedule has asked for, due a moment ago."""
+        hourly = [{"schedule": {"interval": 3600, "anchor_date": _text(timedelta(seconds=1))}, "active": True}]
+        path = {"id": self.id}
+        self.prefect.request("POST", "/deployments/{id}/schedules", path_params=path, json=hourly)
+        backfill = {"start_time": _text(timedelta(seconds=60)), "end_time": _text(timedelta(0))}
+        self.prefect.request("POST", "/deployments/{id}/schedule", path_params=path, json=backfill)
+        return min((run for run in self.runs() if run.auto_scheduled), key=lambda run: str(run.expected_start_time))
+
+    def end_schedules(self) -> None:
+        """Delete the schedules. Prefect deletes their runs that wait."""
+        for schedule in self.prefect.read_deployment(self.id).schedules:
+            path = {"id": self.id, "schedule_id": schedule.id}
+            self.prefect.request("DELETE", "/deployments/{id}/schedules/{schedule_id}", path_params=path)
+
+
+def _text(ago: timedelta) -> str:
+    return (datetime.now(UTC) - ago).isoformat()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Pending, Running
 
 from api.runs import prefect_client
-from api.runs.lost_runs import KILLED, MOST_BEGINNINGS, Silence, end_silent_runs, schedule_lost_runs
+from api.runs.lost_runs import ENDED, MOST_BEGINNINGS, Silence, end_silent_runs, schedule_lost_runs
 from pipeline.contract import DOUBT, LOST, SILENCE, SILENT, START_OF_A_CONTAINER
 from tests.api.prefect_parts import Deployment, deployed
 
@@ -66,21 +66,25 @@ def test_lost_runs_are_found_however_many_there_are(deployment: Deployment, monk
     assert {state_of(deployment, run) for run in runs} == {"Scheduled"}
 
 
-@pytest.mark.parametrize("killed", KILLED)
-def test_a_run_that_is_killed_before_it_begins_is_scheduled_again(deployment: Deployment, killed: str) -> None:
+@pytest.mark.parametrize("code", [-9, 1])
+@pytest.mark.parametrize("ended", ENDED)
+def test_a_run_whose_process_ends_before_it_begins_is_scheduled_again(
+    deployment: Deployment, ended: str, code: int
+) -> None:
+    """It was killed, or the server was away when it asked for its run."""
     run = str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id)
     deployment.move(run, Pending())
-    deployment.move(run, Crashed(message=f"{killed}9. Out of memory"))
+    deployment.move(run, Crashed(message=f"{ended}{code}. Out of memory"))
     look(deployment, timedelta(seconds=1))
     assert state_of(deployment, run) == "Scheduled"
 
 
-def test_a_run_that_is_killed_each_time_is_given_up_in_the_end(deployment: Deployment) -> None:
+def test_a_run_whose_process_ends_each_time_is_given_up_in_the_end(deployment: Deployment) -> None:
     run = str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id)
     for _ in range(MOST_BEGINNINGS + 1):
         assert state_of(deployment, run) == "Scheduled"
         deployment.move(run, Pending())
-        deployment.move(run, Crashed(message=f"{KILLED[0]}9. Out of memory"))
+        deployment.move(run, Crashed(message=f"{ENDED[0]}1. No module"))
         look(deployment, timedelta(seconds=1))
     assert state_of(deployment, run) == "Crashed"
 
@@ -94,13 +98,12 @@ def test_a_run_that_the_server_calls_lost_and_does_not_schedule_is_scheduled_aga
     assert state_of(deployment, run) == "Scheduled"
 
 
-def test_a_run_that_cannot_begin_and_one_that_is_killed_later_are_left_alone(deployment: Deployment) -> None:
-    wrong, killed = (str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id) for _ in range(2))
-    deployment.move(wrong, Crashed(message="Flow run infrastructure exited with non-zero status code 1. No module"))
+def test_a_run_that_has_begun_and_is_killed_is_left_alone(deployment: Deployment) -> None:
+    killed = str(deployment.prefect.create_flow_run_from_deployment(deployment.id).id)
     deployment.move(killed, Running())
-    deployment.move(killed, Crashed(message=f"{KILLED[0]}9. Out of memory"))
+    deployment.move(killed, Crashed(message=f"{ENDED[0]}-9. Out of memory"))
     look(deployment, timedelta(seconds=1))
-    assert state_of(deployment, wrong) == state_of(deployment, killed) == "Crashed"
+    assert state_of(deployment, killed) == "Crashed"
 
 
 def test_a_run_that_is_not_heard_of_is_ended_and_one_that_is_goes_on(deployment: Deployment) -> None:

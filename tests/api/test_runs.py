@@ -123,6 +123,16 @@ def test_a_run_that_a_person_asked_for_serves_too_but_not_tomorrows(api: Served,
     assert ask(api)["id"] not in {str(persons.id), str(tomorrows.id)}
 
 
+def test_a_run_of_a_schedule_serves_no_request_since_it_goes_with_its_schedule(
+    api: Served, deployment: Deployment
+) -> None:
+    scheduled = deployment.schedule_a_run()
+    run = ask(api)
+    deployment.end_schedules()
+    assert scheduled.id not in {it.id for it in deployment.runs()}
+    assert api.client.get(f"/run/{run['id']}").json()["state"] == "Scheduled"
+
+
 def test_requests_at_the_same_instant_get_one_run_from_two_apis(
     api: Served, deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -112,11 +112,13 @@ def _says_cancelled(history: History, command: Span) -> bool:
 
 
 def at_most_one_run_waits(history: History) -> Iterator[str]:
-    """Runs do not pile up: when a run begins, one that waits is given up if another that waits builds all of it."""
+    """Runs do not pile up: when a run begins, one that waits is given up if another that waits builds all of it. A run
+    of a schedule takes no other's place, since Prefect may delete it."""
     for note in history.note("waiting"):
         for run, other in permutations(note.facts["runs"], 2):
             since = max(run["due"], other["due"])
-            if _covers(other["select"], run["select"]) and _had_its_chance(history, since, note.at):
+            lasts = run["of_a_schedule"] or not other["of_a_schedule"]
+            if lasts and _covers(other["select"], run["select"]) and _had_its_chance(history, since, note.at):
                 yield f"{run['id']} waited at {note.at:.3f}, and so did {other['id']}, which builds all of it"
 
 

@@ -51,7 +51,7 @@ def small_history() -> list[Line]:
         *_looks(46, 42),
         {"at": 47, "note": "cancel", "run": "cancelled"},
         _run("cancelled", 46, 47, 48, type="CANCELLED"),
-        {"at": 48, "note": "waiting", "runs": [{"id": "closing", "due": 47, "select": []}]},
+        {"at": 48, "note": "waiting", "runs": [{"id": "closing", "due": 47, "select": [], "of_a_schedule": False}]},
         _run("covered", 5, None, 6, covered_by=["a"]),
         *ask("covered", 5, "covered"),
         {"at": 49, "note": "closing", "run": "closing"},

@@ -177,7 +177,7 @@ def a_command_fails_without_a_cause(lines: list[Line]) -> None:
 
 
 def runs_pile_up(lines: list[Line]) -> None:
-    find(lines, "waiting")["runs"].append({"id": "surplus", "due": 95, "select": ["tmp.slow"]})
+    find(lines, "waiting")["runs"].append({"id": "surplus", "due": 95, "select": ["tmp.slow"], "of_a_schedule": False})
     find(lines, "waiting").update(at=190)
     find(lines, "waiting")["runs"][0]["due"] = 101
     lines.append({**find(lines, "run", id="a"), "id": "begun since", "start": 150, "end": 160})

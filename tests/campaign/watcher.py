@@ -48,7 +48,12 @@ def watch_runs(prefect: PrefectFacts, site: Site, pause: float) -> None:
         except httpx.HTTPError:
             continue
         waiting = [
-            {"id": run["id"], "due": site.recorder.moment(due), "select": run["parameters"].get("select") or []}
+            {
+                "id": run["id"],
+                "due": site.recorder.moment(due),
+                "select": run["parameters"].get("select") or [],
+                "of_a_schedule": run["auto_scheduled"],
+            }
             for run in runs
             if run["deployment_id"] and (due := seconds(run["expected_start_time"])) and due < time.time()
         ]

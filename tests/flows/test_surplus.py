@@ -61,6 +61,18 @@ def test_a_run_covers_what_it_builds_and_no_more(deployment: Deployment) -> None
     assert states(deployment, products, variants, both, everything) == [COVERED, COVERED, COVERED, "Scheduled"]
 
 
+def test_a_run_of_a_schedule_is_covered_and_covers_nobodys_run_since_it_goes_with_its_schedule(
+    deployment: Deployment,
+) -> None:
+    products, scheduled = asked_for(deployment, "tmp.p"), deployment.schedule_a_run()
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, products, scheduled) == ["Scheduled", "Scheduled"]
+    everything = asked_for(deployment, late=0)
+    cover_surplus(deployment.prefect, deployment.id)
+    deployment.end_schedules()
+    assert states(deployment, products, scheduled, everything) == [COVERED, COVERED, "Scheduled"]
+
+
 def test_runs_of_tomorrow_retries_and_runs_that_have_begun_are_left_alone(deployment: Deployment) -> None:
     first = asked_for(deployment)
     tomorrows, pending, running, retried = asked_for(deployment, late=-86400), *(asked_for(deployment) for _ in "123")

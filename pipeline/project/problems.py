@@ -7,6 +7,9 @@ from pathlib import Path
 
 from warehouse.errors import Place, SqlError
 
+LONGEST_LINE = 160
+"""How many characters of a line are shown."""
+
 
 class Severity(Enum):
     """An error stops a refresh; a warning does not."""
@@ -45,8 +48,9 @@ class Problem:
         if line is None or self.place is None:
             return []
         number = str(self.place.line)
-        marks = max(1, min(self.place.length, len(line) - self.place.column + 1))
-        lead = "".join("\t" if character == "\t" else " " for character in line[: self.place.column - 1])
+        line, column = _around(line, self.place.column)
+        marks = max(1, min(self.place.length, len(line) - column + 1))
+        lead = "".join("\t" if character == "\t" else " " for character in line[: column - 1])
         return [f"  {number} | {line}", f"  {' ' * len(number)} | {lead}{'^' * marks}"]
 
 
@@ -71,6 +75,16 @@ def sql_problem(file: Path, error: SqlError, severity: Severity = Severity.ERROR
 def counted(number: int, word: str) -> str:
     """`1 problem`, `2 problems`."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _around(line: str, column: int) -> tuple[str, int]:
+    """The part of a line that is shown, near `column` if the line is long, and the column in that part (from 1)."""
+    if len(line) <= LONGEST_LINE:
+        return line, column
+    start = max(0, min(column - 1 - LONGEST_LINE // 2, len(line) - LONGEST_LINE))
+    shown = line[start : start + LONGEST_LINE]
+    before, after = "…" if start else "", "…" if start + LONGEST_LINE < len(line) else ""
+    return f"{before}{shown}{after}", column - start + len(before)
 
 
 def _line(file: Path, number: int) -> str | None:

@@ -218,11 +218,11 @@ def test_a_script_that_is_too_deep_is_named(write: Write, shape: str) -> None:
     found, printed = end(["check"])
     assert found == code
     assert words in printed
-    assert "res/tmp/a.sql: " in printed
+    assert "res/tmp/a.sql:" in printed
     for command in (["build"], ["plan"], ["graph", "--columns", "tmp.a"]):
         found, printed = end(command)
         assert found == 2
-        assert "error: res/tmp/a.sql: " in printed
+        assert "error: res/tmp/a.sql:" in printed
 
 
 def test_a_db_init_script_that_is_too_deep_is_named(write: Write) -> None:

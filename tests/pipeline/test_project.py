@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.project.problems import Refused, Severity
+from pipeline.project.problems import LONGEST_LINE, Refused, Severity
 from pipeline.project.project import read_project
 from tests.conftest import Write
 from warehouse.names import TableName
@@ -153,6 +153,16 @@ def test_the_sql_is_shown_with_the_place_underlined(write: Write) -> None:
         "    |     \t^^^^^^^^^^^^",
         "  help: did you mean raw.orders?",
     ]
+
+
+@pytest.mark.parametrize("before", [0, 50, 79, 80, 81, 500])
+@pytest.mark.parametrize("after", [0, 79, 80, 500])
+def test_of_a_long_line_what_is_near_the_place_is_shown(write: Write, before: int, after: int) -> None:
+    write({**GOOD, "res/tmp/a.sql": f"SELECT '{'x' * before}' AS x FROM `raw.ordres`  -- {'y' * after}"})
+    [problem] = read_project(Path()).problems
+    _, shown, marks, _ = str(problem).split("\n")
+    assert shown[marks.index("^") : marks.rindex("^") + 1] == "`raw.ordres`"
+    assert len(shown) <= len("  1 | ") + LONGEST_LINE + len("……")
 
 
 def test_a_dependency_that_the_script_does_not_read_is_a_warning(write: Write) -> None:

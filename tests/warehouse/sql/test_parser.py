@@ -6,6 +6,7 @@ from warehouse.errors import Place, SqlError, place_at
 from warehouse.names import TableName
 from warehouse.sql.parser import parse_script
 from warehouse.sql.query import parse_query
+from warehouse.sql.syntax_errors import DEEPEST_READ_TWICE, check_text
 
 
 def reads(text: str) -> list[str]:
@@ -308,3 +309,23 @@ def test_a_script_s_syntax_error_has_its_place_in_the_whole_text() -> None:
 def test_place_at_counts_lines_and_columns_from_one() -> None:
     assert place_at("ab\ncd", 0, 1) == Place(1, 1, 2)
     assert place_at("ab\ncd", 4, 4) == Place(2, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "call", ["SAFE.ABS(", "NET.HOST(", "DATE(", "Struct(", "STRING(", "STRUCT(DATE(", "[STRUCT(", "IF(TRUE, DATE("]
+)
+def test_calls_that_double_the_time_of_the_parser_may_stand_in_each_other_a_dozen_times(call: str) -> None:
+    """With forty of them it would not end for years. Calls beside each other, and all others, are not counted."""
+    doubling = sum(word in call for word in ("SAFE.ABS(", "NET.HOST(", "DATE(", "Struct(", "STRUCT(", "STRING("))
+    ends = "".join("]" if bracket == "[" else ")" for bracket in reversed(call) if bracket in "[(")
+
+    def nested(times: int) -> str:
+        return f"SELECT {call * times}1{ends * times}"
+
+    most = DEEPEST_READ_TWICE // doubling
+    check_text(f"{nested(most)}, {nested(most)[7:]}")
+    check_text(f"SELECT {'ABS(' * 100}1{')' * 100}")
+    with pytest.raises(SqlError, match="nested too deeply") as caught:
+        parse_query(nested(40))
+    assert caught.value.place is not None
+    assert len("SELECT ") + most * len(call) < caught.value.place.column <= len("SELECT ") + (most + 1) * len(call)

@@ -92,5 +92,5 @@ deploy: $(READY) server ## create or update Prefect's work pools, deployments an
 worker: $(READY) server ## run what the deployments ask for, on this machine, until Ctrl-C
 	@$(BIN)/refresh worker
 
-doctor: $(READY) ## say what is set up, what is missing, and how to mend it
+doctor: $(READY) ## say what is set up, what is missing, and how to fix it
 	@$(BIN)/refresh doctor

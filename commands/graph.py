@@ -53,14 +53,14 @@ def _columns(project: Project, name: str) -> Iterator[str]:
 
 def _origins(lineage: Lineage, column: ColumnName) -> Iterator[str]:
     """The lines below a column's. Where a column comes from is shown once, at its first line."""
-    told: set[ColumnName] = set()
+    shown: set[ColumnName] = set()
     waiting = _branches(lineage, column, "")
     while waiting:
         origin, lead, is_last = waiting.pop()
-        is_told = origin in told and bool(lineage.of(origin.table).get(origin.column))
-        yield f"{lead}{'└─' if is_last else '├─'} {origin}{' (see above)' if is_told else ''}"
-        if not is_told:
-            told.add(origin)
+        is_repeated = origin in shown and bool(lineage.of(origin.table).get(origin.column))
+        yield f"{lead}{'└─' if is_last else '├─'} {origin}{' (see above)' if is_repeated else ''}"
+        if not is_repeated:
+            shown.add(origin)
             waiting += _branches(lineage, origin, f"{lead}{'   ' if is_last else '│  '}")
 
 

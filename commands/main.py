@@ -13,13 +13,13 @@ from commands.terminal.streams import make_lenient, output_fault
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line, and answer its exit code: 0 done, 1 a script failed, 2 refused before anything ran."""
+    """Run the command line. Returns the exit code: 0 done, 1 a script failed, 2 refused before anything ran."""
     make_lenient()
     options = _parser().parse_args(arguments)
     with kept():
         command = import_module(options.module)
-    _stop_tidily_when_told_to()
-    return _judged(_run(command, options), is_report=options.is_report)
+    _end_on_sigterm_as_on_ctrl_c()
+    return _exit_code(_run(command, options), is_report=options.is_report)
 
 
 def _run(command: ModuleType, options: argparse.Namespace) -> int:
@@ -36,11 +36,11 @@ def _run(command: ModuleType, options: argparse.Namespace) -> int:
         return 2
 
 
-def _judged(code: int, *, is_report: bool) -> int:
-    """The exit code, once it is known whether all that was printed could be written.
+def _exit_code(code: int, *, is_report: bool) -> int:
+    """The exit code of a command that returned `code`, after its output was written or lost.
 
-    What a command has done counts, whatever became of its report. A command that only reports has failed if its report
-    is lost; a reader that has seen enough (`refresh plan | head`) is no failure.
+    A command that changes something keeps its code. A command that only reports fails if its report cannot be written,
+    unless the reader has seen enough (`refresh plan | head`).
     """
     fault = output_fault()
     if fault is None or (is_report and isinstance(fault, BrokenPipeError)):
@@ -49,14 +49,14 @@ def _judged(code: int, *, is_report: bool) -> int:
     return 2 if is_report else code
 
 
-def _stop_tidily_when_told_to() -> None:
-    """Let SIGTERM (from a supervisor, a container, `kill`) end the work as Ctrl-C does: the warehouse's jobs too."""
+def _end_on_sigterm_as_on_ctrl_c() -> None:
+    """SIGTERM comes from a supervisor, a container or `kill`; it cancels the warehouse's jobs too."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _message_for_people(error: Exception) -> str | None:
-    """What to tell the user of an error that is theirs to mend; None for a bug."""
+    """The message for an error that the user can fix; None for a bug."""
     from flows.local.server import NoServer
     from flows.pools import NotDeployed
     from pipeline.contract import ProjectNameError
@@ -68,8 +68,8 @@ def _message_for_people(error: Exception) -> str | None:
 
     if isinstance(error, Refused):
         return f"{error}\n\n{counted(len(error.problems), 'problem')}; nothing was run"
-    told = (SelectionError, SettingError, ProjectNameError, NoServer, NotConfirmed, NotDeployed, WarehouseError)
-    if isinstance(error, told):
+    users = (SelectionError, SettingError, ProjectNameError, NoServer, NotConfirmed, NotDeployed, WarehouseError)
+    if isinstance(error, users):
         return f"error: {error}"
     return None
 
@@ -133,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     worker.set_defaults(module="commands.serve", only_worker=True)
     stop = commands.add_parser("stop", help="end what was started in the background of this folder")
     stop.set_defaults(module="commands.stop")
-    doctor = commands.add_parser("doctor", help="say what is set up, what is missing, and how to mend it")
+    doctor = commands.add_parser("doctor", help="say what is set up, what is missing, and how to fix it")
     doctor.set_defaults(module="commands.doctor", is_report=True)
     return parser
 

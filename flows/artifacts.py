@@ -1,4 +1,4 @@
-"""What a flow run leaves for people to read in Prefect: a table of what became of each table, and a picture of it."""
+"""The artifacts of a flow run, for people to read in Prefect: the state of each table as a table and as a picture."""
 
 import getpass
 import json

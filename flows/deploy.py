@@ -1,4 +1,4 @@
-"""What Prefect needs to know for this project to be run from its UI, its CLI and the API.
+"""Create in Prefect what it needs to run this project from its UI, its CLI and the API.
 
 Work pools, the deployments of prefect.yaml and the automations for runs whose worker or machine died. It may be
 repeated: what exists is brought up to date, and a schedule that somebody switched on stays on.
@@ -30,7 +30,7 @@ AT_A_TIME = 1  # refreshes in a work pool; a second one would only wait for the 
 
 
 def deploy(folder: Path, *, take_over: bool, say: Callable[[str], None]) -> list[str]:
-    """Create or update everything, and `say` what was done. Answers the names of the deployments.
+    """Create or update everything, and `say` what was done. Returns the names of the deployments.
 
     `take_over` replaces a deployment of this name that belongs to another folder. Raises NoServer, NotDeployed and
     ProjectNameError.
@@ -58,8 +58,8 @@ def deploy(folder: Path, *, take_over: bool, say: Callable[[str], None]) -> list
 
 
 def _remember(url: str, say: Callable[[str], None]) -> None:
-    """Where nothing says so yet, let Prefect's profile say where the server is. Else each `prefect` command, such as
-    `prefect deployment run`, would start a server of its own, which takes 20 s or fails."""
+    """Write the server's address into Prefect's profile, unless it is configured already. Without it each `prefect`
+    command, such as `prefect deployment run`, would start another server, which takes 20 s or fails."""
     if not get_current_settings().api.url:
         update_current_profile({PREFECT_API_URL: url})
         say(f"Prefect's profile now has PREFECT_API_URL={url}")
@@ -73,7 +73,7 @@ def check_server(client: SyncPrefectClient, url: str) -> None:
 
 
 def _check_folder(folder: Path) -> None:
-    """Raises NotDeployed unless the folder says what to deploy."""
+    """Raises NotDeployed if the folder has nothing to deploy."""
     if not (folder / PREFECT_YAML).is_file():
         raise NotDeployed(f"there is no {PREFECT_YAML} in {folder}: run this in the project's folder")
 
@@ -139,7 +139,7 @@ def save_automation(client: SyncPrefectClient, automation: Any) -> None:
 
 
 def _pools(client: SyncPrefectClient, names: Names) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Each work pool's name, type and base job template. Raises NotDeployed for one that exists and is not usable."""
+    """Each work pool's name, type and base job template. Raises NotDeployed if one exists and cannot be used."""
     environment = {**os.environ, SETTING: names.project}
     local = _template_of(client, names.local_pool, LOCAL_TYPE)
     cloud_run = _template_of(client, names.cloud_run_pool, CLOUD_RUN_TYPE)
@@ -164,7 +164,7 @@ def _template_of(client: SyncPrefectClient, pool: str, type_: str) -> dict[str, 
 
 @contextmanager
 def _schedules_kept(client: SyncPrefectClient, names: Names) -> Iterator[None]:
-    """Leave schedules as active as they are found: deploying sets them as prefect.yaml has them."""
+    """Restore after the `with` block whether each schedule is active: deploying sets them as prefect.yaml has them."""
     before = {(name, schedule.slug): schedule.active for name, _, schedule in _schedules(client, names)}
     yield
     for name, deployment, schedule in _schedules(client, names):
@@ -180,7 +180,7 @@ def _schedules(client: SyncPrefectClient, names: Names) -> Iterator[tuple[str, A
 
 
 def _deploy(url: str, names: Names) -> None:
-    """Let Prefect deploy what prefect.yaml has. Raises NotDeployed with what Prefect says if it cannot."""
+    """Have Prefect deploy prefect.yaml. Raises NotDeployed with Prefect's message if it cannot."""
     done = subprocess.run(
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
         capture_output=True,

@@ -23,7 +23,7 @@ def prefect_findings() -> Iterator[Finding]:
     if not get_current_settings().api.url:
         yield note(
             "PREFECT_API_URL",
-            "not set: each `prefect` command starts a server of its own, which takes 20 s",
+            "not set: each `prefect` command starts another server, which takes 20 s",
             f"prefect config set PREFECT_API_URL={url}",
         )
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:

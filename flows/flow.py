@@ -109,8 +109,8 @@ def _run(refresh: Refresh, workers: int, report: Report = ignore) -> Execution:
 
 
 def _ended(execution: Execution, settings: RefreshSettings, patience: float) -> PrefectState[Any]:
-    """The run's last state, once what became of each table is recorded. A server that is away is waited for, up to
-    `patience` seconds: it could not be told the state either."""
+    """Record the state of each table, and return the run's last state. Wait for a server that is away, up to
+    `patience` seconds: it could not take the last state either."""
     try:
         patiently(lambda: _record(execution, settings), patience)
     except Exception:  # a refresh is not failed by a server that does not take it
@@ -146,7 +146,7 @@ def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
 
 
 def _show_not_run(schedule: ScheduleResult[Future], submit: Any) -> None:
-    """Have Prefect list the tables that were not run too: each goes to NotReady, behind the task run that failed."""
+    """Submit the tables that were not run, so that Prefect lists them as NotReady, behind the task run that failed."""
     for table, failed in schedule.not_run.items():
         submit(table, [schedule.results[blamed] for blamed in failed]).wait()
 
@@ -164,6 +164,6 @@ def _labels(flow_run: FlowRun) -> dict[str, str]:
 def _record(execution: Execution, settings: RefreshSettings) -> None:
     rows = table_rows(execution.runs.values(), settings.price_per_tib)
     create_table_artifact(key=ARTIFACT, table=rows, description=execution.summary())
-    told = facts(this_flow_run(), scripts_version(settings.folder))
-    create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(execution.graph, execution.runs, told))
+    shown = facts(this_flow_run(), scripts_version(settings.folder))
+    create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(execution.graph, execution.runs, shown))
     wait_until_recorded(this_flow_run(), len(execution.runs))

@@ -1,4 +1,4 @@
-"""Signs of life of a flow run; `stale_runs` is what the server makes of their absence.
+"""Send heartbeats of a flow run. The automations of flows/stale_runs.py end runs that send none.
 
 Prefect can send them too. But a run would wait at its end for a thread that sleeps a second at a time, and nobody would
 look at what has become of the run on the server meanwhile.
@@ -36,12 +36,12 @@ class RunCancelled(Exception):
 
 @contextmanager
 def heartbeats() -> Iterator[None]:
-    """Tell Prefect's server at once and every 10 s that the flow run is alive, until the block ends.
+    """Send a heartbeat to Prefect's server at once and every 10 s, until the block ends.
 
-    A run that was taken for dead says that it is not. A run that was deleted, or put into a last state by somebody
-    else, is stopped, as SIGTERM stops it: nobody could cancel it any more. A run that no worker started also stops
-    when somebody cancels it: raises RunCancelled. A deployment's run also looks after what others leave behind and
-    ask for too much meanwhile.
+    If the server has marked the run as dead, set it to Running again. If somebody deleted the run or put it into a
+    last state, stop it as SIGTERM does: nobody could cancel it any more. A run that no worker started also stops when
+    somebody cancels it: raises RunCancelled. A deployment's run also ends the open task runs of killed runs, and
+    surplus runs that wait.
     """
     run = this_flow_run()
     over = threading.Event()
@@ -78,7 +78,7 @@ def _beat(run: FlowRun, over: threading.Event) -> None:
 
 
 def say_alive(client: SyncPrefectClient, run: FlowRun, over: threading.Event) -> None:
-    """Hold what the server has on record against the fact that the run is alive."""
+    """Correct the run's state on the server, since the run is alive; or stop the run, if it was ended there."""
     try:
         state = client.read_flow_run(run.id).state
     except ObjectNotFound:

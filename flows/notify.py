@@ -1,4 +1,4 @@
-"""Telling people of a failed refresh: a message posted to the webhook that REFRESH_WEBHOOK_URL names.
+"""Post a message about a failed refresh to the webhook that REFRESH_WEBHOOK_URL names.
 
 The message is JSON. Its `text` is all that Slack, Mattermost, Google Chat and Teams (through a workflow) need; the rest
 is for programs.
@@ -21,7 +21,7 @@ TIMEOUT_SECONDS = 10
 
 
 def tell_of_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "PrefectState[Any]") -> None:  # noqa: ARG001 (Prefect names them)
-    """Prefect's hook for a run that failed or crashed. Whatever goes wrong here is logged, and changes nothing."""
+    """Prefect's hook for a run that failed or crashed. An error here is logged, and changes nothing."""
     url = os.environ.get("REFRESH_WEBHOOK_URL")
     if not url:
         return
@@ -30,11 +30,11 @@ def tell_of_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "Prefect
     try:
         _post(url, message(flow_run, state, _address(flow_run), _rows(flow_run, state)))
     except Exception as error:  # the address may hold a secret: neither it nor a trace that shows it is logged
-        get_logger("refresh").error("the failed run was not told to the webhook: %s", type(error).__name__)
+        get_logger("refresh").error("cannot post the failed run to the webhook: %s", type(error).__name__)
 
 
 def message(run: "FlowRun", state: "PrefectState[Any]", address: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What is posted: `text` for people, and the failed tables and those not run, each with its reason."""
+    """The message: `text` for people, and the failed tables and those not run, each with its reason."""
     failed, not_run = (_with_reason(rows, wanted) for wanted in (State.FAILED, State.NOT_RUN))
     return {
         "text": "\n".join([f"refresh {run.name}: {state.name}", state.message or "", address]).replace("\n\n", "\n"),
@@ -50,8 +50,7 @@ def _with_reason(rows: list[dict[str, Any]], state: State) -> list[dict[str, str
 
 
 def _rows(run: "FlowRun", state: "PrefectState[Any]") -> list[dict[str, Any]]:
-    """The rows of the artifact that this attempt left; none if it left none. An earlier attempt's says something else
-    than `state`."""
+    """The rows of this attempt's artifact, if it has one. An earlier attempt's has another description than `state`."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas import filters
 

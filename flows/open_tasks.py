@@ -1,4 +1,4 @@
-"""Task runs that their flow run has left open: a process that is killed cannot say what became of its tables."""
+"""End task runs that a killed flow run has left open: its process could not record their last states."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -23,8 +23,8 @@ _GRACE = timedelta(minutes=1)  # its worker does it, if that lives
 
 
 def end_open_tasks(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "PrefectState[Any]") -> None:  # noqa: ARG001 (Prefect names them)
-    """Prefect's hook for a run that crashed or was cancelled: its task runs end as it did, those too that the server
-    has still to store."""
+    """Prefect's hook for a run that crashed or was cancelled: end its task runs as it ended, those too that the server
+    stores a moment later."""
     with get_client(sync_client=True) as client:
         for _ in range(_LOOKS):
             time.sleep(_RECORDED_WITHIN)

@@ -1,4 +1,4 @@
-"""What Prefect's server has on record of the flow run that is under way."""
+"""Read from Prefect's server what it has recorded of the flow run that is under way."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def this_flow_run() -> FlowRun:
 def completed_tables(flow_run: FlowRun) -> set[TableName]:
     """The tables that earlier attempts of this flow run have built; none in its first attempt.
 
-    Prefect's records tell, not results kept in files: the next attempt may run on another machine.
+    This reads Prefect's records, not results in files, since the next attempt may run on another machine.
     """
     if flow_run.run_count <= 1:
         return set()
@@ -72,8 +72,8 @@ def patiently(record: Callable[[], None], patience: float) -> None:
 def wait_until_recorded(flow_run: FlowRun, tables: int) -> None:
     """Wait until the server has that many task runs of this flow run in their last state. Raises TimeoutError.
 
-    The server takes task runs from a stream of events, and stores those of up to a second together. Who asks about a
-    run that has ended, or retries it, shall find all of them.
+    The server takes task runs from a stream of events, and stores those of up to a second together. A run that has
+    ended must have all of them, for those who look at it or retry it.
     """
     wanted = {
         "flow_runs": {"id": {"any_": [str(flow_run.id)]}},

@@ -1,6 +1,6 @@
-"""Runs whose worker or machine died. Their process cannot say so, and a run that seems to go on keeps the next waiting.
+"""End or restart runs whose worker or machine died: a run that seems to go on keeps the next one waiting.
 
-Automations on Prefect's server see to it, and so on every server and without a process of ours:
+Automations on Prefect's server do this, so it needs no process of ours:
 
 - A run that was handed to a worker and does not begin is Lost, and scheduled again at once. It keeps its id, so that
   whoever was promised this run gets it.
@@ -8,8 +8,8 @@ Automations on Prefect's server see to it, and so on every server and without a 
 
 Both are states of the type Crashed, which the server gives to no run that has ended: it may have missed the event. And
 the server may be wrong, since it was away itself, or slept with its laptop: then it judges the moment it is back. A run
-that lives looks at its state with each heartbeat, and says that it runs (`heartbeat`). No two build at once meanwhile:
-that is the warehouse's to see to, and not Prefect's.
+that lives looks at its state with each heartbeat, and sets it to Running again (`heartbeat`). The warehouse's lock, not
+Prefect, keeps two from building at once meanwhile.
 
 See https://docs.prefect.io/v3/advanced/detect-zombie-flows. An event that a time both begins with and waits for begins
 it anew.

@@ -1,4 +1,4 @@
-"""What became of a table, as a line of plain text."""
+"""The state of a table as a line of plain text."""
 
 from collections.abc import Iterable
 from types import TracebackType
@@ -20,7 +20,7 @@ _SIGNS = {
 
 
 def width_of(tables: Iterable[TableName]) -> int:
-    """The characters that the longest of the tables' names has."""
+    """The length of the longest table name."""
     return max((len(str(table)) for table in tables), default=0)
 
 
@@ -35,7 +35,7 @@ def line_of(run: TableRun, width: int, seconds: float = 0.0) -> str:
 
 
 class Lines:
-    """Prints a line for each table that is done with; for where there is no terminal."""
+    """Prints a line for each table that is done; used without a terminal."""
 
     def __init__(self, tables: Iterable[TableName]) -> None:
         self._width = width_of(tables)
@@ -50,6 +50,6 @@ class Lines:
         self._closed = True  # what was interrupted is not news
 
     def __call__(self, run: TableRun) -> None:
-        """Print what became of a table, if it is done with."""
+        """Print the state of a table, if it is done."""
         if run.state in DONE and not self._closed:
             print(line_of(run, self._width), flush=True)

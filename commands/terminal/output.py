@@ -32,15 +32,15 @@ def shown(graph: Graph) -> Iterator[Report]:
 
 
 def _harmless(report: Report) -> Report:
-    """The same report. A fault of it is shown, and does not fail the table that it reports."""
+    """The same report; an error in it is shown, and does not fail the table that it reports."""
 
-    def tell(run: TableRun) -> None:
+    def guarded(run: TableRun) -> None:
         try:
             report(run)
         except Exception:
             logger.exception("%s cannot be shown: this is a bug, please report it", run.table)
 
-    return tell
+    return guarded
 
 
 def _view(graph: Graph) -> "View | Lines":
@@ -54,7 +54,7 @@ def _view(graph: Graph) -> "View | Lines":
 
 
 def finish(execution: Execution) -> int:
-    """Print the summary; answer the exit code, 0 if every table was built and 1 if not."""
+    """Print the summary. Returns the exit code: 0 if every table was built, else 1."""
     print(execution.summary())
     return 0 if execution.succeeded else 1
 

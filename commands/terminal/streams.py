@@ -1,4 +1,4 @@
-"""Standard output and error that never fail: what cannot be shown does not decide over what is done.
+"""Standard output and error that never raise: a build goes on when its report cannot be written.
 
 A terminal without the character ✓, a reader that has gone (`refresh build | head -1`), a full disk, output that was
 closed (`>&-`): the work goes on, and what cannot be written is dropped.
@@ -39,7 +39,7 @@ class _Stream(io.FileIO):
 
 
 def make_lenient() -> None:
-    """Let `print` never raise, from here on in this process. Streams that somebody else has put there stay."""
+    """Let `print` never raise from here on. Streams that another program has replaced stay."""
     _open_closed()
     codecs.register_error("plain", _plainly)
     if sys.stdout is sys.__stdout__:
@@ -49,7 +49,7 @@ def make_lenient() -> None:
 
 
 def output_fault() -> OSError | None:
-    """Why standard output could not be written to the end; None if all is well so far."""
+    """The first error of standard output; None if there was none so far."""
     sys.stdout.flush()
     stream = getattr(sys.stdout, "buffer", None)
     return stream.fault if isinstance(stream, _Stream) else None

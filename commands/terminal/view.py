@@ -1,4 +1,4 @@
-"""What a person sees of a refresh: a line for each table as it is done, and on a terminal what is under way."""
+"""Show a refresh on a terminal: a line for each table that is done, and the tables that are being built."""
 
 import time
 from types import TracebackType
@@ -52,7 +52,7 @@ class View:
         self._live.stop()
 
     def __call__(self, run: TableRun) -> None:
-        """Show what became of a table."""
+        """Show the new state of a table."""
         if self._closed:
             return
         if run.state in DONE:

@@ -1,4 +1,4 @@
-"""Processes that outlive the command that starts them: whether they live, what they print, and their end.
+"""Start, watch and end processes that outlive the command that starts them.
 
 Each has a file `.data/NAME.pid` with its process id, and holds a lock on it for as long as it lives. The operating
 system frees the lock when the process ends, however it ends: neither a file that a power cut left behind nor another
@@ -19,11 +19,11 @@ Process = subprocess.Popen[bytes]
 
 
 class AlreadyRunning(Exception):
-    """There is a process of this name; the message says which."""
+    """A process of this name is already running; the message says which."""
 
 
 def start(name: str, command: list[str], environment: Mapping[str, str], stdin: int = subprocess.DEVNULL) -> Process:
-    """Start `command` as `name`, in a session of its own, where neither Ctrl-C nor the end of the terminal reaches it.
+    """Start `command` as `name`, in a new session, so that neither Ctrl-C nor the end of the terminal reaches it.
     Raises AlreadyRunning, OSError."""
     with held(name) as lock, log_of(name).open("wb") as log:
         os.ftruncate(lock, 0)
@@ -36,8 +36,8 @@ def start(name: str, command: list[str], environment: Mapping[str, str], stdin: 
 
 @contextmanager
 def held(name: str) -> Iterator[int]:
-    """Be `name` for the `with` block, and be it no longer after it; answers the lock's descriptor. A child process that
-    inherits it is `name` from then on. Raises AlreadyRunning, OSError."""
+    """Hold the lock of `name` for the `with` block; yields the lock's descriptor. A child process that inherits the
+    descriptor goes on holding the lock. Raises AlreadyRunning, OSError."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     lock = os.open(_file(name), os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -65,7 +65,7 @@ def running(name: str) -> int | None:
 
 
 def stop(name: str, patience: float = 40.0) -> bool:
-    """End the process and what it started: asked first, after `patience` seconds made to. Answers whether it ran."""
+    """End the process and its children: SIGTERM, and SIGKILL after `patience` seconds. Returns whether it ran."""
     process = running(name)
     if not process:
         return False
@@ -81,7 +81,7 @@ def stop(name: str, patience: float = 40.0) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], patience: float) -> bool:
-    """Wait until `condition` holds, for at most `patience` seconds; answers whether it does."""
+    """Wait until `condition` holds, for at most `patience` seconds. Returns whether it does."""
     deadline = time.monotonic() + patience
     while not (holds := condition()) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -89,12 +89,12 @@ def wait_until(condition: Callable[[], bool], patience: float) -> bool:
 
 
 def log_of(name: str) -> Path:
-    """The file that has what the process printed."""
+    """The file with the output of the process."""
     return FOLDER / f"{name}.log"
 
 
 def last_lines(name: str, count: int = 15) -> str:
-    """What the process printed last."""
+    """The last lines of the output of the process."""
     return "\n".join(log_of(name).read_text(errors="replace").splitlines()[-count:])
 
 

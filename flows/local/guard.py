@@ -1,4 +1,4 @@
-"""The end of `refresh serve`: the API, then the worker with the run that it has, then Prefect's server.
+"""End what `refresh serve` started: the API, then the worker with its run, then Prefect's server.
 
 `python -m flows.local.guard` is the guard that serve starts beside the three. It waits for the end of its input, which
 comes with the end of serve, and does all this if serve was killed and could not.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GUARD, API, WORKER, SERVER = "serve-guard", "serve-api", "serve-worker", "serve-prefect"
 NO_NEED = b"ended"
-"""What serve tells the guard when it has done it all by itself."""
+"""serve sends this to the guard after it has ended everything itself."""
 WORKER_SECONDS = 60.0
 """The worker gives the process of a run half a minute to end."""
 
@@ -36,7 +36,7 @@ def _worker_in(folder: Path) -> str:
 
 
 def end_all(url: str) -> bool:
-    """End what serve started in this folder and is still running; answers whether there was something. `url` is
+    """End what serve started in this folder and is still running. Returns whether there was anything. `url` is
     Prefect's API."""
     ended = background.stop(API)
     if background.stop(WORKER, WORKER_SECONDS):
@@ -46,8 +46,8 @@ def end_all(url: str) -> bool:
 
 
 def end_runs(url: str) -> None:
-    """See to it that no run of serve's worker, which has ended, seems to go on and keeps the others waiting: one that
-    was under way is Cancelled, one that had not started is Scheduled again, since somebody asked for it."""
+    """Set the runs of serve's worker, which has ended, to their last states, so that they do not keep others waiting: a
+    run that was under way is Cancelled; a run that had not started is Scheduled again, since somebody asked for it."""
     import httpx
     from prefect.client.orchestration import get_client
     from prefect.exceptions import PrefectException

@@ -1,4 +1,4 @@
-"""Ports of this machine: whether one is free, and who has it."""
+"""Find out whether a port of this machine is free, and which program uses it."""
 
 import errno
 import shutil
@@ -7,7 +7,7 @@ import subprocess
 
 
 def taken(host: str, port: int) -> str | None:
-    """Why nobody can listen on the port, as words that follow "port 4200 "; None if it is free."""
+    """The reason why the port cannot be used, as words that follow "port 4200 "; None if it is free."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -21,7 +21,7 @@ def taken(host: str, port: int) -> str | None:
 
 
 def _listener(port: int) -> str:
-    """The program that listens on the port and its process id, as far as they can be known."""
+    """The program that listens on the port, with its process id, as far as this user may see them."""
     found = _printed("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-t").split()
     if not found:
         return "another program"

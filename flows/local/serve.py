@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 NAME = "serve"
 PATIENCE_SECONDS = 300.0
-"""For a part that starts on a busy machine; that one has ended is seen at once."""
+"""How many seconds a part may take to start on a busy machine. A part that ends is noticed at once."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class NotServed(Exception):
-    """Something did not start or ended early; the message says what."""
+    """A part did not start or ended early; the message says which one."""
 
 
 def serve(*, only_worker: bool = False) -> None:
@@ -49,7 +49,7 @@ def serve(*, only_worker: bool = False) -> None:
 
 
 class Parts:
-    """The parts that were started here, and what they print."""
+    """The parts that this process started, and their output."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self._environment = environment
@@ -75,7 +75,7 @@ class Parts:
         self._logs.append(background.log_of(name).open(encoding="utf-8", errors="replace"))
 
     def look(self) -> None:
-        """Show what the parts have printed since. Raises NotServed if one has ended."""
+        """Print the new output of the parts. Raises NotServed if one has ended."""
         codes = {name: process.poll() for name, process in self._processes.items()}
         for log in self._logs:
             sys.stdout.write(log.read())
@@ -86,7 +86,7 @@ class Parts:
                 raise NotServed(f"{name} ended with exit code {code}; its last lines are above, all are in {log_file}")
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        """Wait for it, and look after the parts meanwhile. Raises NotServed."""
+        """Wait until `condition` holds, and watch the parts meanwhile. Raises NotServed."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             self.look()
@@ -95,7 +95,7 @@ class Parts:
             time.sleep(0.1)
 
     def watch(self) -> NoReturn:
-        """Look after the parts until one ends. Raises NotServed."""
+        """Watch the parts until one ends. Raises NotServed."""
         while True:
             self.look()
             time.sleep(0.5)
@@ -153,7 +153,7 @@ def _refuse_taken_port(host: str, port: str) -> None:
 
 @contextmanager
 def _guarded(url: str, environment: dict[str, str]) -> Iterator[None]:
-    """What is started in the `with` block is ended after it, by a guard if this process is killed."""
+    """End at the end of the `with` block what was started in it. If this process is killed, a guard ends it."""
     command = [sys.executable, "-m", "flows.local.guard"]
     guard = background.start(GUARD, command, environment, stdin=subprocess.PIPE)
     try:
@@ -193,7 +193,7 @@ def _start_worker(parts: Parts, url: str) -> None:
 
 
 def _heartbeat(client: "SyncPrefectClient", pool: str) -> datetime | None:
-    """When the server heard last of the worker of this folder; None if never."""
+    """When the server last received a heartbeat of this folder's worker; None if never."""
     from prefect.exceptions import ObjectNotFound
 
     try:
@@ -212,7 +212,7 @@ def _is_up(url: str) -> bool:
 
 
 def _on_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    """What Ctrl-C, SIGTERM and the end of the terminal do; after `nohup` the last one does nothing."""
+    """Handle Ctrl-C, SIGTERM and the end of the terminal; after `nohup` the last one does nothing."""
     for number in _SIGNALS:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Prefect's server for a laptop: found where Prefect's settings say, else started in the background.
+"""Prefect's server for a laptop: the one that Prefect's settings name, else one that is started in the background.
 
 `refresh server` starts one if none answers; `refresh stop` ends the one that was started here.
 """
@@ -19,18 +19,18 @@ from flows.local.ports import taken
 
 LOCAL_URL = "http://127.0.0.1:4200/api"
 PATIENCE_SECONDS = 300.0
-"""For a server that starts on a busy machine. Nobody waits so long for one that has ended: that is seen at once."""
+"""How many seconds a server may take to start on a busy machine. A server that ends is noticed at once."""
 ANSWER_SECONDS = 5.0
 BACKGROUND = "prefect-server-"
-"""With the port after it, the name of a server in the background."""
+"""The name of a server in the background begins so; its port follows."""
 
 
 class NoServer(Exception):
-    """No Prefect server answers; the message says where it was looked for."""
+    """No Prefect server answers; the message says at which address."""
 
 
 def start() -> None:
-    """See to it that a Prefect server answers. Raises NoServer."""
+    """Start a Prefect server in the background, unless one answers. Raises NoServer."""
     url = _probable_url()
     if answers_or_is_waited_for(url):
         return
@@ -57,7 +57,7 @@ def answers_or_is_waited_for(url: str) -> bool:
 
 
 def configured_url() -> str:
-    """Where Prefect's settings say that its API is; on this machine if they say nothing."""
+    """The address of Prefect's API from Prefect's settings; on this machine if they have none."""
     from prefect.settings import get_current_settings
 
     return (get_current_settings().api.url or LOCAL_URL).rstrip("/")
@@ -74,7 +74,7 @@ def server_command(url: str) -> list[str]:
 
 
 def server_environment(url: str) -> dict[str, str]:
-    """The environment of a server at `url`: its UI has to know where it is."""
+    """The environment of a server at `url`, which its UI needs to know."""
     return {**os.environ, "PREFECT_API_URL": url, "PREFECT_CLI_PROMPT": "false"}
 
 
@@ -97,7 +97,7 @@ def _waited_for_what_has_its_port(url: str) -> bool:
 
 
 def _wait_for(url: str) -> None:
-    """Wait until the server answers that was started in the background. Raises NoServer."""
+    """Wait until the server that was started in the background answers. Raises NoServer."""
     name = _name(url)
 
     def has_ended() -> bool:
@@ -106,13 +106,13 @@ def _wait_for(url: str) -> None:
     if not _answers_in_the_end(url, has_ended):
         what = "ended" if has_ended() else f"did not answer within {PATIENCE_SECONDS:g} s"
         raise NoServer(
-            f"the Prefect server at {url} {what}. What it printed is in {background.log_of(name)}, which ends with:\n"
+            f"the Prefect server at {url} {what}. Its output is in {background.log_of(name)}, which ends with:\n"
             f"{background.last_lines(name)}"
         )
 
 
 def _answers_in_the_end(url: str, is_over: Callable[[], bool]) -> bool:
-    """Whether a server answers at `url`: waited for until it does, or `is_over`, or patience ends."""
+    """Wait until a server answers at `url`, or `is_over`, or patience ends. Returns whether a server answers."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (seen := answers(url)) and not is_over() and time.monotonic() < deadline:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The end of what runs in the background of this folder."""
+"""End what runs in the background of this folder."""
 
 from collections.abc import Iterator
 
@@ -8,12 +8,12 @@ from flows.local.server import BACKGROUND, configured_url
 
 
 def ended() -> Iterator[str]:
-    """End each part that runs, and yield what it was."""
+    """End each part that runs, and yield its name."""
     if background.stop(serve.NAME, patience=180):
         yield "`make serve` or `make worker`"
     background.wait_until(lambda: background.running(GUARD) is None, patience=180)
     if any(map(background.running, (API, WORKER, SERVER))) and end_all(configured_url()):
-        yield "what one that was killed had left running"
+        yield "what a killed `refresh serve` had left running"
     for file in sorted(background.FOLDER.glob(f"{BACKGROUND}*.pid")):
         if background.stop(file.stem):
             yield f"the Prefect server on port {file.stem.removeprefix(BACKGROUND)}"

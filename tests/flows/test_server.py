@@ -144,7 +144,7 @@ def test_a_server_that_ends_at_once_is_told_with_what_it_said(monkeypatch: pytes
     port = free_port()
     with configured(f"http://127.0.0.1:{port}/api"), pytest.raises(NoServer) as raised:
         start()
-    assert f"ended. What it printed is in .data/prefect-server-{port}.log, which ends with:\n" in str(raised.value)
+    assert f"ended. Its output is in .data/prefect-server-{port}.log, which ends with:\n" in str(raised.value)
     assert str(raised.value).endswith("no luck today")
 
 

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -97,11 +97,3 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One API for all tests of a process that only add rows."""
     with api_over(raw_tables(tmp_path_factory.mktemp("warehouse") / "w.duckdb")) as it:
         yield it
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until `condition` holds; fail after two minutes."""
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -16,7 +16,8 @@ from api.__main__ import main
 from api.middleware.admission import MAX_CLIENTS, RateLimit
 from api.runs.run_queue import RunQueue
 from api.settings import ApiSettings
-from tests.api.conftest import Served, api_over, raw_tables, until
+from tests.api.conftest import Served, api_over, raw_tables
+from tests.waiting import wait_until
 
 
 def test_a_usable_id_of_the_client_comes_back(api: Served) -> None:
@@ -42,7 +43,7 @@ def test_every_request_is_one_line_of_the_log_without_its_data(api: Served, capl
     def logged() -> list[str]:
         return [record.getMessage() for record in caplog.records if "id=logged" in record.getMessage()]
 
-    until(lambda: len(logged()) == 2)  # a line is written when its answer has been sent
+    wait_until(lambda: len(logged()) == 2)  # a line is written when its answer has been sent
     lines = logged()
     assert re.fullmatch(r'POST "/products" 201 \d+\.\dms client=127\.0\.0\.1 id=logged', lines[0])
     assert lines[1].startswith('POST "/no\\nnewline" 404 ')
@@ -138,7 +139,7 @@ def test_those_who_ask_at_once_whether_it_is_ready_share_one_look(
     monkeypatch.setattr(RunQueue, "check", look)
     with api_over(raw_tables(tmp_path / "w.duckdb")) as api, ThreadPoolExecutor(10) as clients:
         answers = [clients.submit(api.client.get, "/health/ready") for _ in range(10)]
-        until(lambda: _under_way(api, "/health/ready") == 10)
+        wait_until(lambda: _under_way(api, "/health/ready") == 10)
         gate.set()
         assert {answer.result().status_code for answer in answers} == {200}
     assert looks == 1

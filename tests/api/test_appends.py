@@ -15,7 +15,8 @@ import pytest
 
 from api.app import create_app
 from api.settings import ApiSettings
-from tests.api.conftest import Served, api_over, raw_tables, served, until
+from tests.api.conftest import Served, api_over, raw_tables, served
+from tests.waiting import wait_until
 from warehouse import connect
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.names import TableName
@@ -111,9 +112,9 @@ def test_an_array_is_stored_whole_and_answered_whole(own_api: Served) -> None:
 
 def test_a_new_table_and_a_new_column_are_seen_without_a_restart(own_api: Served) -> None:
     own_api.warehouse.run_script(parse_script("CREATE TABLE raw.pears (id INT64)"))
-    until(lambda: own_api.client.post("/pears?id=1").status_code == 201)
+    wait_until(lambda: own_api.client.post("/pears?id=1").status_code == 201)
     own_api.warehouse.run_script(parse_script("CREATE OR REPLACE TABLE raw.pears (id INT64, color STRING)"))
-    until(lambda: own_api.client.post("/pears?id=1&color=green").status_code == 201)
+    wait_until(lambda: own_api.client.post("/pears?id=1&color=green").status_code == 201)
     assert "/pears" in own_api.client.get("/schema/openapi.json").json()["paths"]
 
 
@@ -137,7 +138,7 @@ def test_a_table_of_a_name_that_the_api_uses_itself_is_reached(
     def said() -> list[str]:
         return [record.getMessage() for phase in ("setup", "call") for record in caplog.get_records(phase)]
 
-    until(lambda: any("use /tables/run" in line for line in said()))  # it starts to answer before it has said all
+    wait_until(lambda: any("use /tables/run" in line for line in said()))  # it starts to answer before it has said all
 
 
 @contextmanager
@@ -148,7 +149,7 @@ def _api_process(url: str) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
     process = subprocess.Popen([sys.executable, "-m", "api"], env=environment, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
-        until(lambda: process.poll() is None and _answers(address))
+        wait_until(lambda: process.poll() is None and _answers(address))
         yield process, address
     finally:
         process.terminate()

@@ -20,8 +20,9 @@ import pytest
 from api.app import create_app
 from api.settings import ApiSettings
 from api.tables import batcher
-from tests.api.conftest import raw_tables, served, until
+from tests.api.conftest import raw_tables, served
 from tests.api.wire import connection, request, send
+from tests.waiting import wait_until
 from warehouse import Append, Outcome
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.errors import (
@@ -130,7 +131,7 @@ def test_a_row_whose_client_hung_up_is_stored_and_no_fault(api: Watching, caplog
         send(connected, [request("POST /products?id=1", "X-Request-ID: gone")])
         assert api.warehouse.entered.wait(60)
     api.warehouse.gate.set()
-    until(lambda: "id=gone" in caplog.text)
+    wait_until(lambda: "id=gone" in caplog.text)
     assert [row[0] for row in api.warehouse.first_rows(TableName("raw", "products"), 10)] == [1]
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR or record.exc_info]
 

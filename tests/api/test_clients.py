@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.middleware.client_address import client_key, parse_proxies
-from tests.api.conftest import api_over, raw_tables, until
+from tests.api.conftest import api_over, raw_tables
+from tests.waiting import wait_until
 
 CASES = [
     ("", "127.0.0.1", ["6.6.6.6"], "127.0.0.1"),
@@ -67,5 +68,5 @@ def test_clients_behind_a_trusted_proxy_have_a_limit_each(tmp_path: Path, caplog
         assert {api.client.get("/products", headers=headers).status_code for headers in each} == {200}
         same = [api.client.get("/products", headers={"X-Forwarded-For": f"6.6.6.{n}, 1.2.3.4"}) for n in range(50)]
         assert 429 in {answer.status_code for answer in same}
-    until(lambda: "client=1.2.3.49" in caplog.text)
+    wait_until(lambda: "client=1.2.3.49" in caplog.text)
     assert "6.6.6." not in caplog.text

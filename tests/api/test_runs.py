@@ -40,8 +40,9 @@ from pipeline.contract import COVERED, SILENT
 from pipeline.execution import TableRun
 from pipeline.outcomes import Failure
 from pipeline.outcomes import State as TableState
-from tests.api.conftest import Served, api_over, raw_tables, until
+from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.prefect_parts import Deployment, deployed
+from tests.waiting import wait_until
 from warehouse import Built
 from warehouse.names import TableName
 
@@ -256,7 +257,7 @@ def test_old_keys_are_deleted_while_nobody_asks(
     monkeypatch.setattr(idempotency, "KEPT", timedelta(0))
     with api_over(raw_tables(tmp_path / "w.duckdb"), deployment=deployment.name) as it:
         ask(it, Idempotency_Key="banana")
-        until(lambda: run_key(deployment.id, "banana", []).name not in _variables(deployment))
+        wait_until(lambda: run_key(deployment.id, "banana", []).name not in _variables(deployment))
 
 
 def _delete_old_keys(deployment: Deployment) -> None:

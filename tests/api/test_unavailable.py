@@ -9,9 +9,10 @@ import pytest
 from api.app import create_app
 from api.middleware import request_log
 from api.settings import ApiSettings
-from tests.api.conftest import api_over, raw_tables, served, until
+from tests.api.conftest import api_over, raw_tables, served
 from tests.conftest import fill
 from tests.processes import child
+from tests.waiting import wait_until
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.duckdb.lock import Lock
 
@@ -51,7 +52,7 @@ def test_a_file_that_cannot_be_used_is_503_in_clear_words_and_the_api_is_not_rea
     path = tmp_path / "w.duckdb"
     with api_over(raw_tables(path), schema_seconds=0) as api:
         assert api.client.post("/products?id=1").status_code == 201
-        until(lambda: not Lock(path.with_name("w.duckdb.lock")).is_taken_elsewhere())
+        wait_until(lambda: not Lock(path.with_name("w.duckdb.lock")).is_taken_elsewhere())
         spoils(path)
         for method in ("POST", "GET"):
             answer = api.client.request(method, "/products?id=2")

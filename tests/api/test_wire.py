@@ -8,8 +8,9 @@ import pytest
 
 from api.middleware import body_limits, protocol
 from api.middleware.protocol import HEAD_BYTES, HEADERS, IN_A_ROW, LimitedProtocol
-from tests.api.conftest import Served, api_over, raw_tables, until
+from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.wire import Answer, answer_on, answer_to, connection, ends, request, send
+from tests.waiting import wait_until
 
 KIND = "Content-Type: application/json"
 CHUNKED = "Transfer-Encoding: chunked"
@@ -247,7 +248,7 @@ def test_a_client_that_does_not_read_its_answer_is_left(api: Served, monkeypatch
     body = b"[" + b",".join([b'{"name": "%s"}' % (b"x" * 1000)] * 9000) + b"]"
     with connection(api.url) as connected:
         send(connected, [request("POST /products", KIND, f"Content-Length: {len(body)}", body=body)])
-        until(lambda: connected.getsockname() in lost)
+        wait_until(lambda: connected.getsockname() in lost)
         assert len(ends(connected)) < len(body)
 
 
@@ -270,7 +271,7 @@ def test_a_connection_too_many_is_told_so(tmp_path: Path) -> None:
             assert (answer.status, answer.json()["code"]) == (503, "overloaded")
             assert int(answer.headers["retry-after"]) >= 1
             _has_the_headers_of_all(answer)
-        until(lambda: answer_to(api.url, request("GET /health/live")).status == 200)
+        wait_until(lambda: answer_to(api.url, request("GET /health/live")).status == 200)
 
 
 def test_a_client_that_hangs_up_is_no_fault_of_ours(api: Served, caplog: pytest.LogCaptureFixture) -> None:
@@ -280,7 +281,7 @@ def test_a_client_that_hangs_up_is_no_fault_of_ours(api: Served, caplog: pytest.
         with connection(api.url) as connected:
             head = request("POST /products", KIND, "Content-Length: 11", f"X-Request-ID: gone{number}")
             send(connected, [head + sent])
-    until(lambda: all(f"id=gone{number}" in caplog.text for number in range(3)))
+    wait_until(lambda: all(f"id=gone{number}" in caplog.text for number in range(3)))
     assert re.search(r'POST "/products" 408 .*id=gone0', caplog.text)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING or record.exc_info]
     assert api.rows() == before

@@ -62,7 +62,7 @@ def held(installed: Installation) -> Iterator[None]:
 def is_waiting(installed: Installation, run: UUID) -> bool:
     of_this_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run]))
     return any(
-        "another refresh is under way (the test on" in log.message for log in installed.client.read_logs(of_this_run)
+        "another refresh is under way (the test)" in log.message for log in installed.client.read_logs(of_this_run)
     )
 
 

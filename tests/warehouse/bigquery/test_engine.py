@@ -1,7 +1,6 @@
 """What the engine does on BigQuery: the real client over HTTP, the service an emulator."""
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +8,7 @@ import pytest
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy
+from tests.waiting import wait_until
 from warehouse import Append, BuildContext, TableBuild
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.settings import BigQuerySettings, Waits
@@ -256,11 +256,3 @@ def test_closing_cancels_what_nobody_waits_for(watched: BigQueryWarehouse, proxy
         watched.close()
         with pytest.raises(Cancelled):
             held.result(timeout=60)
-
-
-def wait_until(condition: object) -> None:
-    assert callable(condition)
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

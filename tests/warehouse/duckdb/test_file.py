@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaits
 from contextlib import ExitStack, contextmanager
@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from tests.processes import child
+from tests.waiting import wait_until
 from warehouse.duckdb.file import HELD_SECONDS, DuckDBFile
 from warehouse.duckdb.lock import Lock
 from warehouse.errors import Cancelled, Transient, WarehouseError
@@ -81,13 +82,6 @@ def opened(path: Path, patience: float = 30.0) -> Iterator[DuckDBFile]:
         yield file
     finally:
         file.close()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.001)
 
 
 def answer(file: DuckDBFile) -> int:

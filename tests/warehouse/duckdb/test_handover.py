@@ -2,8 +2,6 @@
 
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import duckdb
 import pytest
 
 from tests.processes import child
+from tests.waiting import wait_until
 from warehouse import Append
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.duckdb.file import DuckDBFile
@@ -120,13 +119,6 @@ def prepare_nothing(_connection: duckdb.DuckDBPyConnection) -> None:
 
 def is_held(path: Path, lock: str = "lock") -> bool:
     return Lock(path.with_name(f"{path.name}.{lock}")).is_taken_elsewhere()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.001)
 
 
 def counts(path: Path) -> dict[str, int]:

@@ -44,6 +44,10 @@ class UnsupportedSql(SqlError):
     """Valid GoogleSQL that the embedded engine cannot answer as BigQuery would."""
 
 
+class TranslationFault(UnsupportedSql):
+    """The embedded engine's translation of the query is wrong: a bug of ours, noticed before anything ran."""
+
+
 class TableNotFound(WarehouseError):
     """The table does not exist."""
 

@@ -137,6 +137,7 @@ class DuckDBWarehouse:
         self._file.interrupt()
 
     def close(self) -> None:
+        self._translations.close()
         self._file.close()
 
     @contextmanager

@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type
-from warehouse.errors import SqlError, TableNotFound
+from warehouse.errors import SqlError, TableNotFound, TranslationFault, place_at
 from warehouse.names import TableName
 from warehouse.sql.cache import SqlCache
 from warehouse.sql.query import Query
 from warehouse.types import Column, has_values, parse_type
+
+if TYPE_CHECKING:
+    from warehouse.duckdb.binding import Binder
 
 Columns = Callable[[TableName], tuple[Column, ...]]
 
@@ -43,6 +46,7 @@ class Translations:
     def __init__(self, cache: SqlCache | None = None) -> None:
         self._cache = cache
         self._kept: dict[str, Translation] = {}
+        self._binder: Binder | None = None
 
     def of(self, query: Query, columns: Columns) -> Translation:
         """The query's translation for tables with these `columns`. Raises SqlError, and what `columns` raises."""
@@ -50,10 +54,32 @@ class Translations:
         kept = self._kept.get(key) or (recall(self._cache, key) if self._cache else None)
         if kept is None or not _is_made_for(kept, columns):
             kept = _translate(query, columns)
+            self._check(kept, query)
             if self._cache:
                 note(self._cache, key, kept)
         self._kept[key] = kept
         return kept
+
+    def close(self) -> None:
+        """Release the tables in memory that translations were checked over."""
+        if self._binder is not None:
+            self._binder.close()
+            self._binder = None
+
+    def _check(self, made: Translation, query: Query) -> None:
+        """Raises TranslationFault, with the query's place, for a translation that DuckDB does not take."""
+        if isinstance(made.sql, SqlError):
+            return
+        if self._binder is None:
+            from warehouse.duckdb.binding import Binder
+
+            self._binder = Binder()
+        try:
+            self._binder.check(made)
+        except TranslationFault as fault:
+            start = len(query.text) - len(query.text.lstrip())
+            place = place_at(query.text, start, start)
+            raise TranslationFault(fault.reason, hint=fault.hint, place=place) from fault
 
 
 def _key(query: Query) -> str:

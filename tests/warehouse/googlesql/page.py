@@ -22,6 +22,10 @@ Scripts are written in GoogleSQL, BigQuery's dialect. On DuckDB, a query gives t
 it is refused before it runs, with the reason, the line, and what to write instead. A few refusals need the data (a
 letter whose capital is two letters, a number such as `1.50` in a JSON text): those come while the query runs.
 
+A plan binds the translated query: DuckDB checks it over empty tables with the columns that the scripts before it make,
+and compares the result's columns. A translation that DuckDB does not take is refused as a bug of this tool.
+The promise is not kept everywhere yet: an earlier version broke it for 200 of 7,223 queries that others had written.
+
 The tests ask each of the {count} query shapes below of DuckDB and of Google's own reference engine, over tables with
 NULLs, extremes and odd text, and compare columns, types, values and order. What is not known to be equal is refused:
 a function or a clause that is missing here needs BigQuery.

@@ -261,7 +261,7 @@ def error(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     if len(values) != 1 or values[0].type != STRING:
         return no_signature(node, scope, "ERROR", values)
-    return Typed(sql("error({x})", x=values[0].node), INT64)
+    return Typed(sql("CAST(error({x}) AS BIGINT)", x=values[0].node), INT64)
 
 
 def uuid(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:

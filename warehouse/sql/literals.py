@@ -29,10 +29,10 @@ LiteralValue = str | int | float | Untyped | None
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A TIMESTAMP: what the clocks of a zone show. The zone is an offset such as `+05:30`, or a name."""
+    """A TIMESTAMP: what the clocks of a zone show. The zone is an offset from UTC in minutes, or a name."""
 
     clock: datetime
-    zone: str
+    zone: int | str
 
 
 Constant = str | int | float | bytes | date | time | datetime | Decimal | Moment
@@ -44,9 +44,15 @@ _DATE = re.compile(r"(\d{1,4})-(\d{1,2})-(\d{1,2})\Z")
 
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{0,6}))?\Z")
 
-_ZONED = re.compile(
-    r"(\d+-\d+-\d+(?:[ Tt]\d+:\d+:\d+(?:\.\d*)?)?)(?:(Z|z)|\s*([+-]\d{1,2}(?::\d{2})?)|\s+([A-Za-z_]+(?:/[\w+-]+)*))?\Z"
+_CLOCK = re.compile(r"(\d+-\d+-\d+)([ Tt]\d+:\d+:\d+(?:\.\d*)?)?(.*)\Z", re.DOTALL)
+
+_OFFSET = re.compile(r"(?:UTC)?([+-])(?:(\d\d)(\d\d)|(\d{1,2})(?::(\d{1,2}))?)\Z")
+
+ZONE_NAME = (
+    r"[A-Z][A-Za-z0-9_-]*(?:/[A-Za-z0-9_+-]+)+|[A-Z][a-z]{2,}|[A-Z]{1,2}-[A-Za-z]{2,}|GB|NZ|GMT[+-]?0"
+    r"|(?:EST5E|CST6C|MST7M|PST8P)DT|CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|UTC|WET"
 )
+"""The form of a zone's name: https://www.iana.org/time-zones. Abbreviations such as PST are no names there."""
 
 
 def read_numeric(text: str | float) -> Decimal | None:
@@ -93,19 +99,35 @@ def read_datetime(text: str) -> datetime | None:
 
 def read_timestamp(text: str) -> Moment | None:
     """A TIMESTAMP; None if the text is none. Without a zone it is in UTC."""
-    matched = _ZONED.match(text)
-    found = read_datetime(matched[1].strip()) if matched else None
-    if matched is None or found is None:
-        return None
-    named = matched[4] if matched[4] and matched[4].upper() != "UTC" else ""
-    return Moment(found, named or _offset(matched[3]))
+    matched = _CLOCK.match(text)
+    found = read_datetime(f"{matched[1]}{matched[2] or ''}") if matched else None
+    zone = _zone_after(matched[3], has_time=bool(matched[2])) if matched else None
+    return Moment(found, zone) if found is not None and zone is not None else None
 
 
-def _offset(text: str | None) -> str:
-    if not text:
-        return "+00:00"
-    hours, _, minutes = text[1:].partition(":")
-    return f"{text[0]}{hours.zfill(2)}:{minutes or '00'}"
+def _zone_after(text: str, *, has_time: bool) -> int | str | None:
+    """The zone in what follows a date or a time: an offset follows a time at once, and a date after one blank; a name
+    follows a time after one blank."""
+    if not text or (has_time and text in ("Z", "z")):
+        return 0
+    is_apart = text[0] == " "
+    zone = text[1:] if is_apart else text
+    is_offset = zone[:1] in ("+", "-")
+    is_in_place = (is_apart != has_time) if is_offset else (is_apart and has_time)
+    return read_zone(zone) if is_in_place else None
+
+
+def read_zone(text: str) -> int | str | None:
+    """A time zone: its offset from UTC in minutes, or its name; None if the text is neither. Not every name exists.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#time_zones"""
+    matched = _OFFSET.match(text)
+    if matched:
+        hours, minutes = int(matched[2] or matched[4]), int(matched[3] or matched[5] or 0)
+        offset = hours * 60 + minutes
+        return offset * (-1 if matched[1] == "-" else 1) if minutes < 60 and offset <= 14 * 60 else None
+    if text == "UTC":
+        return 0
+    return text if re.fullmatch(ZONE_NAME, text) else None
 
 
 READERS: Mapping[str, Callable[[str], Constant | None]] = {

@@ -4,10 +4,10 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functio
 """
 
 from warehouse.duckdb.translate.coercion import by_field, coerce
-from warehouse.duckdb.translate.literals import FROM_LOCAL
 from warehouse.duckdb.translate.nodes import Attempt, Node, each, let, sql
 from warehouse.duckdb.translate.storing import within_length
 from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.duckdb.translate.zones import BARE_OFFSET, BASE, CHECKED, FROM_LOCAL, NAME, SHIFT
 from warehouse.types import STRING, SqlType
 
 
@@ -60,7 +60,6 @@ STRING_OF_TIME = f"(substr(CAST({{x}} AS VARCHAR), 1, 8) || {FRACTION})"
 STRING_OF_TIMESTAMP = f"(strftime(timezone('UTC', {{x}}), '%Y-%m-%d %H:%M:%S') || {FRACTION} || '+00')"
 _CLOCK = r"\d{{1,2}}:\d{{1,2}}:\d{{1,2}}(\.\d{{0,6}})?"
 _DAY = r"\d{{1,4}}-\d{{1,2}}-\d{{1,2}}"
-_ZONE = r"[Zz]|\s*[+-]\d{{1,2}}(:\d{{2}})?|\s+[A-Za-z_]+(/[\w+-]+)*"
 
 
 def _parsed(pattern: str, sql: str, kind: str) -> str:
@@ -85,23 +84,16 @@ _OF_DATETIME = (
     r" CAST(regexp_extract({x}, ':\d+:([0-9.]+)', 1) AS DOUBLE)) ELSE TIME '00:00:00' END)"
 )
 DATETIME_OF_STRING = _parsed(f"{_DAY}([Tt ]{_CLOCK})?", _OF_DATETIME, "datetime string")
-_ZONE_OF = r"trim(regexp_extract({x}, '(\d\.?)([Zz]|\s*[+-]\d{{1,2}}(:\d{{2}})?|\s+[A-Za-z_]+(/[\w+-]+)*)$', 2))"
-_LOCAL = _OF_DATETIME
+_ZONE_AT_THE_END = f"regexp_extract({{x}}, '({NAME}|{BARE_OFFSET})$', 1)"
+_IN_ZONE = (
+    f"list_transform([struct_pack(c := {_OF_DATETIME}, z := {CHECKED.replace('{z}', _ZONE_AT_THE_END)})], lambda l_:"
+    f" list_transform([struct_pack(c := l_.c - {SHIFT.replace('{z}', 'l_.z')}, z := {BASE.replace('{z}', 'l_.z')})],"
+    f" lambda m_: {FROM_LOCAL.replace('{x}', 'm_.c').replace('{z}', 'm_.z')})[1])[1]"
+)
 TIMESTAMP_OF_STRING = _parsed(
-    f"{_DAY}([Tt ]{_CLOCK})?({_ZONE})?",
-    "CASE WHEN regexp_matches({x}, '[A-Ya-y]$|[a-z]/?[Zz]') THEN list_transform(["
-    + _LOCAL
-    + r"], lambda l_: "
-    + FROM_LOCAL.replace("{x}", "l_").replace("{z}", r"regexp_extract({x}, '\s([A-Za-z_]+(/[\w+-]+)*)$', 1)")
-    + ")[1]"
-    r" WHEN regexp_matches({x}, '(\d\s*)[+-]\d{{1,2}}:?\d{{0,2}}$') AND NOT regexp_matches({x}, '^"
-    + _DAY
-    + r"$') THEN timezone('UTC', "
-    + _LOCAL
-    + r" - (CASE WHEN regexp_matches({x}, '-\d{{1,2}}(:\d{{2}})?$') THEN -1 ELSE 1 END)"
-    r" * (to_hours(CAST(regexp_extract({x}, '[+-](\d{{1,2}})(:\d{{2}})?$', 1) AS BIGINT))"
-    r" + to_minutes(CAST('0' || regexp_extract({x}, '[+-]\d{{1,2}}:(\d{{2}})$', 1) AS BIGINT))))"
-    " ELSE timezone('UTC', " + _LOCAL + ") END",
+    f"{_DAY}([Tt ]{_CLOCK}([Zz]|{BARE_OFFSET}| {NAME})?| {BARE_OFFSET})?",
+    f"CASE WHEN regexp_matches({{x}}, '^{_DAY}([Tt ]{_CLOCK}[Zz]?)?$') THEN timezone('UTC', {_OF_DATETIME})"
+    f" ELSE {_IN_ZONE} END",
     "timestamp",
 )
 

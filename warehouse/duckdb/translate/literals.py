@@ -1,14 +1,13 @@
-"""Constants, and the times of a zone's clocks, as DuckDB's nodes."""
+"""Constants as DuckDB's nodes."""
 
 from datetime import date, datetime, time
 from decimal import Decimal
 
-from warehouse.duckdb.translate.nodes import Literal, Node, sql
+from warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.duckdb.translate.zones import from_local
 from warehouse.sql.literals import NULL, Constant, Moment
 from warehouse.types import FLOAT64, INT64, STRING, SqlType
-
-UTC = Literal("UTC")
 
 
 def constant(value: Constant) -> Node:
@@ -30,8 +29,9 @@ def constant(value: Constant) -> Node:
 
 def _moment(value: Moment) -> Node:
     clock = value.clock.isoformat(" ")
-    if value.zone[0] in "+-":
-        return Literal(f"{clock}{value.zone}", "TIMESTAMPTZ")
+    if isinstance(value.zone, int):
+        sign, (hours, minutes) = "-" if value.zone < 0 else "+", divmod(abs(value.zone), 60)
+        return Literal(f"{clock}{sign}{hours:02}:{minutes:02}", "TIMESTAMPTZ")
     return from_local(Literal(clock, "TIMESTAMP"), Literal(value.zone))
 
 
@@ -53,19 +53,3 @@ def string(value: str) -> Typed:
 def null(type_: SqlType) -> Typed:
     """NULL of a type. Raises UnsupportedSql for a type that DuckDB does not hold."""
     return Typed(Literal(None, duckdb_type(type_)), type_, NULL)
-
-
-def from_local(clock: Node, zone: Node) -> Node:
-    """The TIMESTAMP at which the clocks of a zone show a DATETIME: the first one, where they show it twice (DuckDB has
-    the second)."""
-    if zone == UTC:
-        return sql("timezone('UTC', {x})", x=clock)
-    return sql(FROM_LOCAL, x=clock, z=zone)
-
-
-_INSTANT = "timezone({z}, {x})"
-_EARLIER = [f"{_INSTANT} - INTERVAL {minutes} MINUTE" for minutes in (60, 30)]
-FROM_LOCAL = (
-    f"(CASE {' '.join(f'WHEN timezone({{z}}, {moment}) = {{x}} THEN {moment}' for moment in _EARLIER)}"
-    f" ELSE {_INSTANT} END)"
-)

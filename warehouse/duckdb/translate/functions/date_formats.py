@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import as_type
-from warehouse.duckdb.translate.functions.date_parts import local
+from warehouse.duckdb.translate.functions.date_parts import zone_of
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse.duckdb.translate.literals import UTC, from_local
 from warehouse.duckdb.translate.nodes import Chain, Literal, Node, let, sql
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed
+from warehouse.duckdb.translate.zones import UTC, from_local, local
 from warehouse.types import DATE, DATETIME, STRING, TIME, TIMESTAMP, SqlType
 
 _ELEMENT = re.compile(r"(%(?:E\dY|E[\d*]S|Ez|[a-zA-Z%]))")
@@ -55,7 +55,7 @@ def _values(node: exp.Expr, scope: Scope, parts: list[exp.Expr], kind: SqlType) 
     if len(parts) not in ((2, 3) if kind == TIMESTAMP else (2,)):
         wrong(scope.script.text, node, f"wrong number of arguments for {name}")
     values = [argument(part, scope) for part in parts]
-    return values, as_type(node, scope, name, values[2], STRING).node if len(values) == 3 else UTC
+    return values, zone_of(node, scope, name, values[2]) if len(values) == 3 else UTC
 
 
 # FORMAT_

@@ -8,12 +8,13 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse.duckdb.translate.literals import UTC, from_local
-from warehouse.duckdb.translate.nodes import Node, sql
+from warehouse.duckdb.translate.nodes import Literal, Node, sql
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.duckdb.translate.zones import CHECKED, UTC, from_local, local, offset
 from warehouse.sql.coercion import supertype
+from warehouse.sql.literals import read_zone
 from warehouse.types import DATE, DATETIME, INT64, INTERVAL, STRING, TIMESTAMP, SqlType
 
 INSTANTS = ("DATE", "DATETIME", "TIMESTAMP", "TIME")
@@ -61,9 +62,15 @@ def first_day(unit: str) -> int:
     return 1 if unit == "ISOWEEK" else DAYS.index(unit[5:-1]) if unit.startswith("WEEK(") else 0
 
 
-def local(value: Node, zone: Node = UTC) -> Node:
-    """A TIMESTAMP as the DATETIME on the clocks of a zone."""
-    return sql("timezone({z}, {x})", z=zone, x=value)
+def zone_of(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Node:
+    """The time zone that an argument names. Raises SqlError for a text that names none."""
+    text = as_type(node, scope, name, value, STRING)
+    if not isinstance(text.literal, str):
+        return text.node if text.is_null else sql(CHECKED, z=text.node)
+    zone = read_zone(text.literal)
+    if zone is None:
+        wrong(scope.script.text, node, f"invalid time zone: {text.literal}", "write Europe/Paris, UTC or +05:30")
+    return offset(zone) if isinstance(zone, int) else Literal(zone)
 
 
 def trunc_date(day: Node, unit: str) -> Node:
@@ -100,7 +107,7 @@ def trunc(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if len(parts) == 3:
         if kind != "TIMESTAMP":
             wrong(scope.script.text, node, f"{name} of {kind} takes no time zone")
-        zone = as_type(node, scope, name, argument(parts[2], scope), STRING).node
+        zone = zone_of(node, scope, name, argument(parts[2], scope))
         if part in CLOCK_UNITS:
             unsupported(scope.script.text, node, f"{name} to {part} in a time zone")
     return Typed(_cut(value, part, zone), value.type)
@@ -183,7 +190,7 @@ def extract(node: exp.Expr, scope: Scope) -> Typed:
     """EXTRACT(part FROM x [AT TIME ZONE zone])"""
     inner, zone = node.expression, None
     if isinstance(inner, exp.AtTimeZone):
-        zone = as_type(node, scope, "AT TIME ZONE", scope.compile(inner.args["zone"]), STRING).node
+        zone = zone_of(node, scope, "AT TIME ZONE", scope.compile(inner.args["zone"]))
         inner = inner.this
     value = scope.compile(inner)
     part = unit_of(node.this, scope)

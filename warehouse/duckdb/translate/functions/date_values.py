@@ -8,14 +8,14 @@ from sqlglot import exp
 from warehouse.duckdb.translate.casts import cast_value
 from warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse.duckdb.translate.functions.date_arithmetic import checked
-from warehouse.duckdb.translate.functions.date_parts import INSTANTS, local
+from warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
 from warehouse.duckdb.translate.functions.definitions import Definitions, Functions, argument, by_name, define
 from warehouse.duckdb.translate.functions.json import json_scalar
-from warehouse.duckdb.translate.literals import UTC, from_local
 from warehouse.duckdb.translate.nodes import Node, sql
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed
+from warehouse.duckdb.translate.zones import UTC, from_local, local
 from warehouse.types import DATE, DATETIME, INT64, JSON, STRING, TIME, TIMESTAMP, SqlType
 
 _FLOOR = "CASE WHEN epoch_us({{a}}) >= 0 THEN epoch_us({{a}}) // {0} ELSE -((-epoch_us({{a}}) + {0} - 1) // {0}) END"
@@ -76,7 +76,7 @@ def _from_numbers(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) 
 
 
 def _in_zone(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) -> Typed:
-    value, zone = values[0], as_type(node, scope, name, values[1], STRING).node
+    value, zone = values[0], zone_of(node, scope, name, values[1])
     if name == "TIMESTAMP":
         if value.type == STRING and isinstance(value.literal, str):
             value = as_type(node, scope, name, value, DATETIME)
@@ -107,7 +107,7 @@ def string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 def current(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """CURRENT_DATE([zone]) and the like"""
     name = name_of(node)
-    zone = as_type(node, scope, name, argument(parts[0], scope), STRING).node if parts else UTC
+    zone = zone_of(node, scope, name, argument(parts[0], scope)) if parts else UTC
     return _now(SqlType(name.partition("_")[2]), zone)
 
 

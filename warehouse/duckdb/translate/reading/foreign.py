@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse.errors import SqlError, place_at
+from warehouse.errors import SqlError, UnsupportedSql, place_at
 
 # By the text of a token, with what to write instead.
 SIGNS = {
@@ -46,6 +46,7 @@ _LEADERS = {TokenType.ALIAS, TokenType.INTERVAL, TokenType.NUMBER, TokenType.LIM
 def check_foreign(tokens: Sequence[Token], text: str) -> None:
     """Raises SqlError for what GoogleSQL does not have."""
     labels = _unpivoted(tokens)
+    _check_commas(tokens, text)
     for index, token in enumerate(tokens):
         kind = token.token_type
         if token.end - token.start < _LONGEST_SIGN and kind != TokenType.STRING:
@@ -58,6 +59,53 @@ def check_foreign(tokens: Sequence[Token], text: str) -> None:
         _check_casts(tokens, text)
     if "{#" in text:
         _check_gaps(tokens, text)
+
+
+_OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET}
+_CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET}
+_CLAUSES = {
+    *(TokenType.SELECT, TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY),
+    *(TokenType.ORDER_BY, TokenType.PARTITION_BY, TokenType.LIMIT, TokenType.WITH, TokenType.WINDOW),
+}
+_NO_ITEM_BEFORE = _OPENING | _CLAUSES | {TokenType.COMMA, TokenType.DISTINCT}
+_NO_ITEM_AFTER = _CLOSING | _CLAUSES - {TokenType.SELECT, TokenType.WITH} | {TokenType.SEMICOLON, None}
+_OF_COMMAS = _OPENING | _CLOSING | _CLAUSES | {TokenType.COMMA, TokenType.PIPE_GT}
+
+
+def _check_commas(tokens: Sequence[Token], text: str) -> None:
+    """Raises SqlError for a comma without an item on one of its sides; the last one of a SELECT list is welcome.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#trailing_commas"""
+    kinds = [token.token_type for token in tokens]
+    clauses: list[TokenType | None] = [None]  # the clause that is open in each open bracket
+    for index, kind in enumerate(kinds):
+        if kind not in _OF_COMMAS:
+            continue
+        if kind in _OPENING:
+            clauses.append(None)
+        elif kind in _CLOSING:
+            clauses[-1:] = [] if len(clauses) > 1 else [None]
+        elif kind in _CLAUSES:
+            clauses[-1] = kind
+        elif kind == TokenType.PIPE_GT:
+            clauses[-1] = TokenType.SELECT  # the lists of EXTEND, AGGREGATE and SET end as that of SELECT does
+        else:
+            _check_comma(tokens[index], text, [*kinds[max(0, index - 1) : index + 2], None], clauses[-1])
+
+
+def _check_comma(comma: Token, text: str, around: Sequence[TokenType | None], clause: TokenType | None) -> None:
+    """`around` are the kinds of the token before the comma, of itself, and of the one after it."""
+    place = place_at(text, comma.start, comma.end)
+    if around[0] in _NO_ITEM_BEFORE:
+        raise SqlError(
+            "syntax error: there is nothing before this comma",
+            hint="take it out, or write what is missing",
+            place=place,
+        )
+    if clause != TokenType.SELECT and around[2] in _NO_ITEM_AFTER:
+        raise SqlError("syntax error: there is nothing after this comma", hint="take it out", place=place)
+    if around[2] == TokenType.R_PAREN:  # to sqlglot the comma makes a tuple of it
+        reason = "the embedded engine takes no comma at the end of a SELECT list in parentheses"
+        raise UnsupportedSql(reason, hint="take it out", place=place)
 
 
 def _check_sign(token: Token, text: str) -> None:

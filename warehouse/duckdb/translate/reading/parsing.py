@@ -70,9 +70,50 @@ def parse_by_name(text: str) -> list[exp.Expr]:
             tokens[index].text = PREFIX + tokens[index].text
             tokens[index].token_type = TokenType.VAR
     try:
-        return [tree for tree in _BIGQUERY.parser().parse(tokens, text) if tree is not None]
+        trees = [tree for tree in _BIGQUERY.parser().parse(tokens, text) if tree is not None]
     except ParseError as error:
         raise syntax_error(text, error) from error
+    return [_regrouped(tree) for tree in trees] if any(token.token_type in _OF_BITS for token in tokens) else trees
+
+
+_OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE, TokenType.LT, TokenType.GT}  # `<<` is two tokens of `<`
+_PRECEDENCE: tuple[tuple[type[exp.Binary], ...], ...] = (
+    (exp.BitwiseLeftShift, exp.BitwiseRightShift),
+    (exp.BitwiseAnd,),
+    (exp.BitwiseXor,),
+    (exp.BitwiseOr,),
+)
+_BITWISE = tuple(kind for kinds in _PRECEDENCE for kind in kinds)
+
+
+def _regrouped(tree: exp.Expr) -> exp.Expr:
+    """The tree with operators on bits by their precedence: to sqlglot all of them bind alike.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#operator_precedence"""
+    chains = [node for node in tree.find_all(*_BITWISE) if not isinstance(node.parent, _BITWISE)]
+    for top in chains:
+        operators: list[exp.Expr] = []
+        node: exp.Expr = top
+        while isinstance(node, _BITWISE):
+            operators.insert(0, node)
+            node = node.this
+        if len({type(operator) for operator in operators}) > 1:
+            top.replace(_by_precedence([node, *(operator.expression for operator in operators)], operators))
+    return tree
+
+
+def _by_precedence(operands: list[exp.Expr], operators: list[exp.Expr]) -> exp.Expr:
+    """One tree of operands with an operator between each two, those of the first kinds in _PRECEDENCE first."""
+    for kinds in _PRECEDENCE:
+        left = [operands[0]]
+        waiting = []
+        for operator, operand in zip(operators, operands[1:], strict=True):
+            if isinstance(operator, kinds):
+                left[-1] = type(operator)(this=left[-1].copy(), expression=operand.copy())
+            else:
+                left.append(operand)
+                waiting.append(operator)
+        operands, operators = left, waiting
+    return operands[0]
 
 
 _ESCAPES = re.compile(

@@ -23,6 +23,21 @@ class Untyped(Enum):
 
 NULL, EMPTY = Untyped.NULL, Untyped.EMPTY
 
+
+class FloatLiteral(float):
+    """A FLOAT64 as it is written: as a NUMERIC it has all of its digits."""
+
+    text: str
+
+    def __new__(cls, text: str) -> "FloatLiteral":
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    def __neg__(self) -> "FloatLiteral":
+        return FloatLiteral(self.text[1:] if self.text[0] == "-" else f"-{self.text}")
+
+
 LiteralValue = str | int | float | Untyped | None
 """The value of an expression that is a literal; None for any other expression."""
 
@@ -148,7 +163,8 @@ def literal_as(literal: LiteralValue, to: SqlType) -> Constant | None:
         reader = READERS.get(to.name)
         return reader(literal) if reader else None
     if isinstance(literal, int | float) and to.name == "NUMERIC":
-        return read_numeric(literal) if math.isfinite(literal) else None
+        written = literal.text if isinstance(literal, FloatLiteral) else literal
+        return read_numeric(written) if math.isfinite(literal) else None
     if isinstance(literal, int) and to.name == "FLOAT64":
         return float(literal)
     return None

@@ -8,7 +8,8 @@ from warehouse.duckdb.translate.nodes import Attempt, Node, each, let, sql
 from warehouse.duckdb.translate.storing import within_length
 from warehouse.duckdb.translate.typed import Typed, duckdb_type
 from warehouse.duckdb.translate.zones import BARE_OFFSET, BASE, CHECKED, FROM_LOCAL, NAME, SHIFT
-from warehouse.types import STRING, SqlType
+from warehouse.sql.literals import FloatLiteral
+from warehouse.types import NUMERIC, STRING, SqlType
 
 
 def _bad(kind: str) -> str:
@@ -159,7 +160,8 @@ def _is_same_scalar(kind: SqlType, to: SqlType) -> bool:
 def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None:
     """The value converted; None if there is no such conversion. `safe` gives NULL where the conversion fails."""
     simple = SqlType(to.name) if to.parameters else to
-    found = coerce(value, simple) if value.is_null or value.parts else None
+    is_written = value.is_null or value.parts or (simple == NUMERIC and isinstance(value.literal, FloatLiteral))
+    found = coerce(value, simple) if is_written else None
     if found is None:
         if not castable(value.type, simple):
             return None

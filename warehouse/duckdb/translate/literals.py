@@ -6,7 +6,7 @@ from decimal import Decimal
 from warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse.duckdb.translate.typed import Typed, duckdb_type
 from warehouse.duckdb.translate.zones import from_local
-from warehouse.sql.literals import NULL, Constant, Moment
+from warehouse.sql.literals import NULL, Constant, FloatLiteral, Moment
 from warehouse.types import FLOAT64, INT64, STRING, SqlType
 
 
@@ -40,9 +40,9 @@ def integer(value: int) -> Typed:
     return Typed(Literal(value, "BIGINT"), INT64, value)
 
 
-def floating(value: float) -> Typed:
+def floating(value: FloatLiteral) -> Typed:
     """A FLOAT64 literal."""
-    return Typed(Literal(value, "DOUBLE"), FLOAT64, value)
+    return Typed(Literal(float(value), "DOUBLE"), FLOAT64, value)
 
 
 def string(value: str) -> Typed:

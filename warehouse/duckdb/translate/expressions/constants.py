@@ -12,6 +12,7 @@ from warehouse.duckdb.translate.nodes import Literal
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed
+from warehouse.sql.literals import FloatLiteral
 from warehouse.types import BOOL, BYTES, INT64
 
 
@@ -33,7 +34,7 @@ def literal(node: exp.Expr, scope: Scope) -> Typed:
     if text.isdigit():
         return integer_literal(int(text), node, scope)
     try:
-        value = float(text)
+        value = FloatLiteral(text)
     except ValueError:  # sqlglot takes 1e5+1 for one number
         unsupported(scope.script.text, node, f"number {text}", "write blanks around the operator")
     if value == float("inf"):

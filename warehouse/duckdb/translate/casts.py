@@ -8,6 +8,7 @@ from warehouse.duckdb.translate.nodes import Attempt, Node, each, let, sql
 from warehouse.duckdb.translate.storing import within_length
 from warehouse.duckdb.translate.typed import Typed, duckdb_type
 from warehouse.duckdb.translate.zones import BARE_OFFSET, BASE, CHECKED, FROM_LOCAL, NAME, SHIFT
+from warehouse.errors import UnsupportedSql
 from warehouse.sql.literals import FloatLiteral
 from warehouse.types import NUMERIC, STRING, SqlType
 
@@ -173,7 +174,17 @@ def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None
 
 def _safe_cast(node: Node, kind: SqlType, to: SqlType) -> Node:
     """NULL where the conversion fails; an error in the value itself stays one."""
-    return let(node, lambda value: value if _is_unchanged(kind, to) else Attempt(_cast(value, kind, to)))
+    if _is_unchanged(kind, to):
+        return node
+    if to.element is not None and to.element.name == "STRUCT":
+        raise UnsupportedSql("the embedded engine has no SAFE_CAST of an array of STRUCT", hint="cast its elements")
+    if to.element is not None:
+        return let(node, lambda value: let(Attempt(_cast(value, kind, to)), lambda made: sql(_WHOLE, v=value, m=made)))
+    return let(node, lambda value: Attempt(_cast(value, kind, to)))
+
+
+_WHOLE = "CASE WHEN list_count({m}) < list_count({v}) THEN NULL ELSE {m} END"
+"""DuckDB's TRY makes NULL of an element that fails, and not of the array."""
 
 
 def _is_unchanged(kind: SqlType, to: SqlType) -> bool:

@@ -185,7 +185,7 @@ SHIFTS = {
 def shift(node: exp.Expr, scope: Scope) -> Typed:
     """x << n, x >> n"""
     values = [scope.compile(node.this), scope.compile(node.expression)]
-    if any(value.type != INT64 or value.is_null for value in values):
+    if any(value.type != INT64 for value in values):
         return no_signature(node, scope, "shift", values)
     sign = "<<" if isinstance(node, exp.BitwiseLeftShift) else ">>"
     return Typed(sql(SHIFTS[sign], a=values[0].node, b=values[1].node), INT64)

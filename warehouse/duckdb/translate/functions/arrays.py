@@ -12,7 +12,7 @@ from warehouse.duckdb.translate.expressions.arithmetic import concatenated
 from warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse.duckdb.translate.literals import integer
-from warehouse.duckdb.translate.nodes import sql
+from warehouse.duckdb.translate.nodes import Literal, sql
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed
@@ -65,8 +65,17 @@ def array_to_string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Type
     items = as_type(node, scope, "ARRAY_TO_STRING", values[0], array_of(STRING)).node
     delimiter, *null = (as_type(node, scope, "ARRAY_TO_STRING", value, STRING).node for value in values[1:])
     if null:
-        items = sql("list_transform({a}, lambda e_: coalesce(e_, {n}))", a=items, n=null[0])
-    return Typed(sql("array_to_string({a}, {d})", a=items, d=delimiter), STRING)
+        template = "CASE WHEN {n} IS NULL THEN NULL ELSE list_transform({a}, lambda e_: coalesce(e_, {n})) END"
+        items = sql(template, a=items, n=null[0])
+    joined = "array_to_string({a}, {d})" if isinstance(delimiter, Literal) else _JOINED
+    return Typed(sql(f"CASE WHEN {{d}} IS NULL THEN NULL ELSE {joined} END", a=items, d=delimiter), STRING)
+
+
+_JOINED = (
+    "CASE WHEN list_count({a}) = 0 THEN '' ELSE"
+    " list_reduce(list_filter({a}, lambda e_: e_ IS NOT NULL), lambda e_, f_: e_ || {d} || f_) END"
+)
+"""DuckDB's own function takes a constant as delimiter."""
 
 
 def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:

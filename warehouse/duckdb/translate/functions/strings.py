@@ -77,7 +77,7 @@ DEFINITIONS: Definitions = by_name(
     define(
         "CHR",
         "INT64 -> STRING",
-        "CASE WHEN {a} = 0 THEN '' WHEN {a} < 0 OR {a} > 1114111 OR {a} BETWEEN 55296 AND 57343 THEN error('CHR: not a"
+        "CASE WHEN {a} < 0 OR {a} > 1114111 OR {a} BETWEEN 55296 AND 57343 THEN error('CHR: not a"
         " code point') ELSE chr({a}::INTEGER) END",
     ),
     define("TO_HEX", "BYTES -> STRING", "lower(hex({a}))"),
@@ -99,7 +99,8 @@ DEFINITIONS: Definitions = by_name(
     define(
         "CODE_POINTS_TO_STRING",
         "ARRAY<INT64> -> STRING",
-        "array_to_string(list_transform({a}, lambda c_: chr(c_::INTEGER)), '')",
+        "CASE WHEN len({a}) > list_count({a}) THEN NULL"
+        " ELSE array_to_string(list_transform({a}, lambda c_: chr(c_::INTEGER)), '') END",
     ),
     define(
         "LEFT",
@@ -135,13 +136,16 @@ DEFINITIONS: Definitions = by_name(
     define(
         "TRANSLATE",
         "STRING STRING STRING -> STRING",
-        "CASE WHEN {b} IS NULL OR {c} IS NULL THEN NULL ELSE translate({a}, {b}, {c}) END",
+        "CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL"
+        " WHEN len(list_distinct(string_split({b}, ''))) < length({b})"
+        " THEN error('TRANSLATE: a character stands twice in the source characters') ELSE translate({a}, {b}, {c}) END",
     ),
     define("SPLIT", "STRING -> ARRAY<STRING>", "string_split({a}, ',')"),
     define(
         "SPLIT",
         "STRING STRING -> ARRAY<STRING>",
-        "CASE WHEN {a} = '' AND {b} = '' THEN [''] ELSE string_split({a}, {b}) END",
+        "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {a} = '' AND {b} = '' THEN ['']"
+        " ELSE string_split({a}, {b}) END",
     ),
 )
 """The functions that take and give strings and bytes, by name."""

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import only
 from warehouse.duckdb.translate.functions.known import AGGREGATE_NAMES
-from warehouse.duckdb.translate.nodes import Column, FunctionCall, Item, Node, Select, sql
+from warehouse.duckdb.translate.nodes import Column, FunctionCall, Item, Node, Select, sql, walk
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed
@@ -122,7 +122,7 @@ class GroupedScope(Scope):
             for node, value in [*self.keys.items(), *self.computed.items()]
             if isinstance(value.node, Column)
         ]
-        return replace(bare, items=tuple(items) or (sql("1"),), group=self.sets or tuple(self.keys))
+        return replace(bare, items=tuple(items) or (sql("count(*)"),), group=self.sets or tuple(self.keys))
 
 
 def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
@@ -141,17 +141,31 @@ def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
     items = [_group_item(part, node, scope) for part in group.expressions]
     if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in group.expressions):
         scope.sets = tuple(items)
+        _check_sets(group, scope)
     return scope
+
+
+def _check_sets(group: exp.Expr, scope: GroupedScope) -> None:
+    """Raises UnsupportedSql for a key made of another one: DuckDB computes it from that key, which may be NULL here."""
+    for key in scope.keys:
+        if any(part in scope.keys for part in walk(key) if part != key):
+            what = "ROLLUP, CUBE or GROUPING SETS over an expression of another key"
+            unsupported(scope.script.text, group, what, "compute the keys in a subquery before")
 
 
 def _group_by_all(node: exp.Select, scope: GroupedScope) -> None:
     """GROUP BY ALL: by every item that holds no aggregate."""
     for part in node.expressions:
-        if any(True for _ in aggregates_in(part)):
+        if any(True for _ in aggregates_in(part)) or any(True for _ in windows_in(part)):
             continue
         if isinstance(part.unalias(), exp.Star):
             unsupported(scope.script.text, part, "GROUP BY ALL with *")
-        scope.add_key(part, scope.base.compile(part.unalias()))
+        value = scope.base.compile(part.unalias())
+        if value.literal is not None:  # a constant is no key
+            continue
+        if not any(isinstance(inner, Column) for inner in walk(value.node)):
+            unsupported(scope.script.text, part, "GROUP BY ALL with an expression that reads no column")
+        scope.add_key(part, value)
 
 
 def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> Node:

@@ -3,6 +3,8 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#pivot_operator
 """
 
+from collections.abc import Iterator
+
 from sqlglot import exp
 
 from warehouse.duckdb.translate.coercion import coerce
@@ -18,6 +20,7 @@ from warehouse.duckdb.translate.nodes import (
     Select,
     Struct,
     sql,
+    walk,
 )
 from warehouse.duckdb.translate.queries.relations import unique
 from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
@@ -41,9 +44,7 @@ def pivot(node: exp.Pivot, scope: Scope, relation: Relation, alias: str) -> Rela
 def _pivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
     field = node.args["fields"][0]
     subject = scope.compile(field.this)
-    used = {column.name.casefold() for part in [field.this, *node.expressions] for column in part.find_all(exp.Column)}
-    keys = [column for column in scope.columns() if column.name.casefold() not in used]
-    found = list(keys)
+    found = list[Named]()
     for item in field.expressions:
         value, name, alone = _value(item, scope)
         wanted = coerce(value, subject.type)
@@ -56,7 +57,19 @@ def _pivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
                 wrong(scope.script.text, part, "each of several PIVOT expressions needs an alias")
             result = scope.compiler.aggregate(part.unalias(), scope, where=where)
             found.append(Named(f"{prefix}_{name}" if prefix else alone, result))
-    return _selected(found, source, group=tuple([column.value.node for column in keys]))
+    used = {part for value in [subject, *(item.value for item in found)] for part in walk(value.node)}
+    named = {column.name.casefold() for part in [field.this, *node.expressions] for column in _own_columns(part)}
+    keys = [c for c in scope.columns() if c.value.node not in used and c.name.casefold() not in named]
+    return _selected([*keys, *found], source, group=tuple([column.value.node for column in keys]))
+
+
+def _own_columns(node: exp.Expr) -> Iterator[exp.Column]:
+    """The columns that an expression names, its subqueries left out."""
+    if isinstance(node, exp.Column):
+        yield node
+    elif not isinstance(node, exp.Query):
+        for child in node.iter_expressions():
+            yield from _own_columns(child)
 
 
 def _selected(found: list[Named], source: Node, *, where: Node | None = None, group: tuple[Node, ...] = ()) -> Relation:

@@ -3,6 +3,8 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#from_clause
 """
 
+import re
+
 from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import boolean, only
@@ -29,7 +31,7 @@ from warehouse.duckdb.translate.typed import Typed
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
 from warehouse.sql.coercion import plain, supertype
-from warehouse.sql.parser import is_metadata
+from warehouse.sql.parser import is_metadata, span_of
 from warehouse.types import INT64
 from warehouse.types import Column as TableColumn
 
@@ -47,7 +49,7 @@ def from_clause(node: exp.Select, scope: Scope) -> Node | None:
 
 def joins_of(node: exp.Expr) -> list[exp.Expr]:
     """sqlglot hangs the joins after some items on the item itself."""
-    return list(node.args.get("joins") or ()) if isinstance(node, exp.Table | exp.Unnest) else []
+    return list(node.args.get("joins") or ()) if isinstance(node, exp.Table | exp.Unnest | exp.Subquery) else []
 
 
 def item(node: exp.Expr, scope: Scope) -> Node:
@@ -55,7 +57,7 @@ def item(node: exp.Expr, scope: Scope) -> Node:
     if isinstance(node, exp.Table):
         return table(node, scope)
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
-        only(node, scope, "this", "alias", "pivots")
+        only(node, scope, "this", "alias", "pivots", "joins")
         return _pivoted(node, scope, scope.compiler.query(node.this, scope.outer()), node.alias)
     if isinstance(node, exp.Unnest):
         return unnest(node, scope)
@@ -176,17 +178,53 @@ def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:
     side, kind = str(node.args.get("side") or "").upper(), str(node.args.get("kind") or "").upper()
     if kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
         wrong(scope.script.text, node, f"{side} {kind} JOIN is not GoogleSQL")
+    if kind == "CROSS" and (node.args.get("on") or node.args.get("using")):
+        reason = "CROSS JOIN takes no ON or USING"
+        wrong(scope.script.text, node, reason, "write each condition right after the table of its own JOIN")
     before = list(scope.sources)
     right = item(node.this, scope)
     if kind == "CROSS" or not (side or kind or node.args.get("on") or node.args.get("using")):
+        if not kind and isinstance(node.this, exp.Table) and not _may_stand_alone(node.this, scope, before):
+            reason = "JOIN needs ON or USING"
+            wrong(scope.script.text, node, reason, "write ON and a condition after it, or CROSS JOIN")
         found: Node = Join(left, "CROSS JOIN", right)
         for join in joins_of(node.this) if isinstance(node.this, exp.Unnest) else ():
             found = joined(found, join, scope)
         return found
+    if joins_of(node.this):
+        right = _nested(right, node, scope, before)
     lateral = isinstance(right, FromItem) and right.lateral
     if lateral and side in ("RIGHT", "FULL"):
         unsupported(scope.script.text, node, f"{side} JOIN with an array of its left side")
     return Join(left, f"{side} JOIN".strip(), right, _join_condition(node, scope, before, side, lateral=lateral))
+
+
+def _may_stand_alone(table: exp.Table, scope: Scope, before: list[Source]) -> bool:
+    """Whether a comma stands before it, or it is an array of an earlier item. sqlglot reads JOIN like a comma."""
+    if any(source.alias.casefold() == table.db.casefold() for source in before):
+        return True
+    start, _ = span_of(scope.script.text, table)
+    return not _AFTER_JOIN.search(scope.script.text, 0, start)
+
+
+_AFTER_JOIN = re.compile(r"\bJOIN\s*\Z", re.IGNORECASE)
+
+
+def _nested(right: Node, node: exp.Expr, scope: Scope, before: list[Source]) -> Node:
+    """`t JOIN u JOIN w ON … ON …`: the joins that come before t's own condition, which see u and w only."""
+    for join in node.this.find_all(exp.Join):
+        if join.args.get("using") or scope.merged:
+            unsupported(scope.script.text, join, "USING beside a nested join", "write parentheses, or ON")
+        if not join.args.get("on"):
+            unsupported(scope.script.text, join, "CROSS JOIN within a nested join", "write parentheses")
+        if isinstance(join.this, exp.Unnest) or (isinstance(join.this, exp.Table) and scope.has_range(join.this.db)):
+            unsupported(scope.script.text, join, "nested join with an array")
+    scope.sources = scope.sources[len(before) :]
+    found = right
+    for join in joins_of(node.this):
+        found = joined(found, join, scope)
+    scope.sources = [*before, *scope.sources]
+    return InParentheses(found)
 
 
 def _join_condition(node: exp.Expr, scope: Scope, before: list[Source], side: str, *, lateral: bool) -> Node:

@@ -8,7 +8,7 @@ from functools import reduce
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate.casts import to_string
+from warehouse.duckdb.translate.expressions.casts import to_string
 from warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse.duckdb.translate.expressions.constants import integer_literal
 from warehouse.duckdb.translate.functions.date_arithmetic import date_arithmetic

@@ -5,7 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functio
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate.casts import cast_value
+from warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse.duckdb.translate.expressions.checks import only
 from warehouse.duckdb.translate.literals import constant, null
 from warehouse.duckdb.translate.scope import Scope

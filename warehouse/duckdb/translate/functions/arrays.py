@@ -7,8 +7,8 @@ from typing import NoReturn
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate.casts import cast_value
 from warehouse.duckdb.translate.expressions.arithmetic import concatenated
+from warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse.duckdb.translate.literals import integer

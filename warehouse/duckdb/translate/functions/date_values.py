@@ -5,7 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/date_functions#dat
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate.casts import cast_value
+from warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse.duckdb.translate.functions.date_arithmetic import checked
 from warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of

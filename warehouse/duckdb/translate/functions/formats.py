@@ -7,7 +7,7 @@ import re
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate.casts import STRING_OF_FLOAT64, to_string
+from warehouse.duckdb.translate.expressions.casts import STRING_OF_FLOAT64, to_string
 from warehouse.duckdb.translate.expressions.checks import as_type
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse.duckdb.translate.nodes import Chain, Literal, Node, sql

@@ -8,7 +8,7 @@ import re
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate.casts import FRACTION, STRING_OF_FLOAT64, STRING_OF_NUMERIC
+from warehouse.duckdb.translate.expressions.casts import FRACTION, STRING_OF_FLOAT64, STRING_OF_NUMERIC
 from warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse.duckdb.translate.functions.formats import FLOAT_TEXT

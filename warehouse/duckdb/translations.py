@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type
+from warehouse.duckdb.translate.typed import stored_type
 from warehouse.errors import SqlError, TableNotFound, TranslationFault, place_at
 from warehouse.names import TableName
 from warehouse.sql.cache import SqlCache
 from warehouse.sql.query import Query
-from warehouse.types import Column, has_values, parse_type
+from warehouse.types import Column, SqlType, array_of, has_values, parse_type, struct_of
 
 if TYPE_CHECKING:
     from warehouse.duckdb.binding import Binder
@@ -36,7 +36,7 @@ class Translation:
     @property
     def stored_columns(self) -> tuple[Column, ...]:
         """The columns of a table that stores the result, as DuckDB then describes it."""
-        return tuple(Column(column.name, googlesql_type(duckdb_type(column.type))) for column in self.columns)
+        return tuple(Column(column.name, stored_type(column.type)) for column in self.columns)
 
 
 class Translations:
@@ -135,11 +135,25 @@ def recall(cache: SqlCache, key: str) -> Translation | None:
 
 
 def _as_json(columns: Iterable[Column]) -> list[Any]:
-    return [[column.name, str(column.type), column.required] for column in columns]
+    return [[column.name, _type_as_json(column.type), column.required] for column in columns]
 
 
 def _from_json(columns: Iterable[Any]) -> tuple[Column, ...]:
-    return tuple(Column(name, _type(text), required) for name, text, required in columns)
+    return tuple(Column(name, _type_from_json(kind), required) for name, kind, required in columns)
+
+
+def _type_as_json(type_: SqlType) -> Any:
+    """A scalar type as its text, an array as a list of its element, a STRUCT as an object of its fields: reading the
+    text of the last two takes the parser, whose import takes longer than a refresh of eight known scripts."""
+    if type_.element is not None:
+        return [_type_as_json(type_.element)]
+    return {"fields": _as_json(type_.fields)} if type_.fields else str(type_)
+
+
+def _type_from_json(kind: Any) -> SqlType:
+    if isinstance(kind, list):
+        return array_of(_type_from_json(kind[0]))
+    return struct_of(*_from_json(kind["fields"])) if isinstance(kind, dict) else _type(kind)
 
 
 _type = lru_cache(1000)(parse_type)

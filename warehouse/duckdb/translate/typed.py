@@ -65,6 +65,19 @@ def duckdb_type(type_: SqlType) -> str:
     return _DUCKDB_OF[type_.name]
 
 
+def stored_type(type_: SqlType) -> SqlType:
+    """The type of a column that stores values of `type_`: what `googlesql_type` makes of its DuckDB type, without the
+    parser. Raises UnsupportedSql."""
+    if type_.element is not None:
+        return array_of(stored_type(type_.element))
+    if type_.name == "STRUCT":
+        fields = zip(field_names(type_), type_.fields, strict=True)
+        return struct_of(*(Column(name, stored_type(field.type)) for name, field in fields))
+    duckdb_type(type_)
+    parameters = (*type_.parameters, 0)[:2] if type_.name == "NUMERIC" and type_.parameters else ()
+    return SqlType(type_.name, () if parameters == (38, 9) else parameters)
+
+
 @lru_cache(1000)
 def googlesql_type(description: str) -> SqlType:
     """The GoogleSQL type of a column that DuckDB describes so; the description itself, where GoogleSQL has none."""

@@ -1,0 +1,44 @@
+"""The type of a stored column is known without asking DuckDB, and without the parser."""
+
+import subprocess
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import Write
+from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type, stored_type
+from warehouse.types import Column, SqlType, array_of, parse_type, struct_of
+
+SCALARS = ["INT64", "FLOAT64", "NUMERIC", "BOOL", "STRING", "BYTES", "DATE", "TIME", "DATETIME", "TIMESTAMP", "JSON"]
+scalars = st.sampled_from([*SCALARS, "INTERVAL", "STRING(5)", "BYTES(3)", "NUMERIC(10)", "NUMERIC(10, 2)"]).map(
+    parse_type
+)
+
+
+def structs(types: st.SearchStrategy[SqlType]) -> st.SearchStrategy[SqlType]:
+    names = st.sampled_from(["", "a", "A", "b c", 'say "x"', "_field_2"])
+    return st.lists(st.builds(Column, names, types), min_size=1, max_size=3).map(lambda fields: struct_of(*fields))
+
+
+def nested(types: st.SearchStrategy[SqlType]) -> st.SearchStrategy[SqlType]:
+    return structs(types) | types.filter(lambda type_: type_.element is None).map(array_of)
+
+
+@given(st.recursive(scalars, nested, max_leaves=6))
+def test_it_is_what_duckdb_describes(type_: SqlType) -> None:
+    assert stored_type(type_) == googlesql_type(duckdb_type(type_))
+
+
+def test_a_build_of_known_scripts_with_nested_columns_does_not_import_the_parser(write: Write) -> None:
+    write(
+        {
+            "res/tmp/a.sql": "SELECT [STRUCT(1 AS x, ['a'] AS y)] AS z, NUMERIC '1' AS n",
+            "res/tmp/b.sql": "SELECT z, n FROM tmp.a",
+            "res/dependencies.toml": '[tmp]\nb = ["tmp.a"]\n',
+        }
+    )
+    code = "import sys; from commands.main import main; assert main(['build']) == 0; print('sqlglot' in sys.modules)"
+    for expected in ("True", "False"):
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.split("\n")[-2] == expected

@@ -10,7 +10,7 @@ from warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse.duckdb.translate.nodes import render
 from warehouse.duckdb.translate.storing import has_limits, stored_value
 from warehouse.duckdb.translate.text import quoted, table_sql
-from warehouse.duckdb.translate.typed import duckdb_type
+from warehouse.duckdb.types import duckdb_type
 from warehouse.errors import InvalidRow
 from warehouse.idempotency import DAYS_KEPT, outcome_of
 from warehouse.names import OWN_DATASET, TableName

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import duckdb
 
 from warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
-from warehouse.duckdb.translate.typed import duckdb_type
 from warehouse.duckdb.translations import Translation
+from warehouse.duckdb.types import duckdb_type
 from warehouse.errors import TranslationFault, UnsupportedSql
 from warehouse.names import TableName
 from warehouse.types import Column

@@ -2,7 +2,7 @@
 
 import duckdb
 
-from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type
+from warehouse.duckdb.types import duckdb_type, googlesql_type
 from warehouse.names import OWN_DATASET, TableName
 from warehouse.types import Column, SqlType, parse_type
 

@@ -11,7 +11,6 @@ import tenacity
 
 from warehouse import Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
 from warehouse.deadline import deadline
-from warehouse.duckdb.append import append_rows
 from warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
 from warehouse.duckdb.faults import faults_of, reason
 from warehouse.duckdb.file import DuckDBFile
@@ -100,6 +99,8 @@ class DuckDBWarehouse:
         return Built(rows=rows, seconds=time.monotonic() - started)
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
+        from warehouse.duckdb.append import append_rows  # imports the translator's nodes, which a refresh may not need
+
         return self._in_transaction(
             lambda cursor: append_rows(cursor, table, self._known_columns(cursor, table), appends)
         )

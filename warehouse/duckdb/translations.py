@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from warehouse.duckdb.translate.typed import stored_type
+from warehouse.duckdb.types import stored_type
 from warehouse.errors import SqlError, TableNotFound, TranslationFault, place_at
 from warehouse.names import TableName
 from warehouse.sql.cache import SqlCache

@@ -14,7 +14,7 @@ import pytest
 from tests.processes import child
 from warehouse import Append, BuildContext, Outcome, Row, TableBuild
 from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.duckdb.translate.typed import duckdb_type
+from warehouse.duckdb.types import duckdb_type
 from warehouse.errors import Cancelled, SqlError, Transient, WarehouseError
 from warehouse.names import TableName
 from warehouse.sql.parser import parse_script
@@ -30,7 +30,7 @@ POSTER = """
 import sys
 from pathlib import Path
 from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.duckdb.translate.typed import duckdb_type
+from warehouse.duckdb.types import duckdb_type
 from warehouse import Append
 from warehouse.names import TableName
 warehouse = DuckDBWarehouse(Path(sys.argv[1]))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import Write
-from warehouse.duckdb.translate.typed import duckdb_type, googlesql_type, stored_type
+from warehouse.duckdb.types import duckdb_type, googlesql_type, stored_type
 from warehouse.types import Column, SqlType, array_of, parse_type, struct_of
 
 SCALARS = ["INT64", "FLOAT64", "NUMERIC", "BOOL", "STRING", "BYTES", "DATE", "TIME", "DATETIME", "TIMESTAMP", "JSON"]

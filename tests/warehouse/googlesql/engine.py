@@ -11,7 +11,7 @@ from warehouse.duckdb.engine import prepare
 from warehouse.duckdb.translate.entry import answer
 from warehouse.duckdb.translate.nodes import render
 from warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
-from warehouse.duckdb.translate.typed import duckdb_type
+from warehouse.duckdb.types import duckdb_type
 from warehouse.errors import TableNotFound
 from warehouse.names import TableName
 from warehouse.sql.query import parse_query

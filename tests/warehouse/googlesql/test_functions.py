@@ -7,7 +7,7 @@ from tests.warehouse.googlesql.engine import plain
 from warehouse.duckdb.translate.functions.calls import DEFINITIONS
 from warehouse.duckdb.translate.functions.definitions import Definition
 from warehouse.duckdb.translate.nodes import Column, render, sql
-from warehouse.duckdb.translate.typed import duckdb_type
+from warehouse.duckdb.types import duckdb_type
 
 ALL = {
     (definition.names[0], definition.signature): definition for found in DEFINITIONS.values() for definition in found

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from warehouse.duckdb.translate.literals import constant, null
 from warehouse.duckdb.translate.nodes import Array, Case, Field, Literal, Node, Struct, each, let, sql
-from warehouse.duckdb.translate.typed import Typed, array_value, duckdb_type, field_names, identical, struct_value
+from warehouse.duckdb.translate.typed import Typed, array_value, struct_value
+from warehouse.duckdb.types import duckdb_type, field_names, identical
 from warehouse.sql.coercion import coerces, part_types, same
 from warehouse.sql.literals import literal_as
 from warehouse.types import Column, SqlType

@@ -4,8 +4,9 @@ from datetime import date, datetime, time
 from decimal import Decimal
 
 from warehouse.duckdb.translate.nodes import Literal, Node
-from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import from_local
+from warehouse.duckdb.types import duckdb_type
 from warehouse.sql.literals import NULL, Constant, FloatLiteral, Moment
 from warehouse.types import FLOAT64, INT64, STRING, SqlType
 

@@ -13,7 +13,8 @@ from sqlglot import exp
 from warehouse.duckdb.translate import nodes as n
 from warehouse.duckdb.translate.nodes import sql
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, field_names, struct_value
+from warehouse.duckdb.translate.typed import Typed, struct_value
+from warehouse.duckdb.types import field_names
 from warehouse.names import TableName
 from warehouse.sql.literals import LiteralValue
 from warehouse.suggest import did_you_mean

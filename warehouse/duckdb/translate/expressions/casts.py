@@ -6,8 +6,9 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functio
 from warehouse.duckdb.translate.coercion import by_field, coerce
 from warehouse.duckdb.translate.nodes import Attempt, Node, each, let, sql
 from warehouse.duckdb.translate.storing import within_length
-from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import BARE_OFFSET, BASE, CHECKED, FROM_LOCAL, NAME, SHIFT
+from warehouse.duckdb.types import duckdb_type
 from warehouse.errors import UnsupportedSql
 from warehouse.sql.literals import FloatLiteral
 from warehouse.types import NUMERIC, STRING, SqlType

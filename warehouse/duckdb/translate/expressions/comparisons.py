@@ -13,7 +13,8 @@ from warehouse.duckdb.translate.nodes import Chain, Field, FunctionCall, Literal
 from warehouse.duckdb.translate.queries.subqueries import in_query
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, field_names
+from warehouse.duckdb.translate.typed import Typed
+from warehouse.duckdb.types import field_names
 from warehouse.sql.coercion import AnyValue, same, supertype
 from warehouse.types import BOOL, BYTES, FLOAT64, STRING, SqlType
 

@@ -17,7 +17,8 @@ from warehouse.duckdb.translate.queries.grouping import aggregates_in
 from warehouse.duckdb.translate.queries.ordering import ordering
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.duckdb.translate.typed import Typed
+from warehouse.duckdb.types import duckdb_type
 from warehouse.sql.coercion import same
 from warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of
 

@@ -11,8 +11,9 @@ from warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse.duckdb.translate.nodes import Literal, Node, sql
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import CHECKED, UTC, from_local, local, offset
+from warehouse.duckdb.types import duckdb_type
 from warehouse.sql.coercion import supertype
 from warehouse.sql.literals import read_zone
 from warehouse.types import DATE, DATETIME, INT64, INTERVAL, STRING, TIMESTAMP, SqlType

@@ -15,7 +15,8 @@ from warehouse.duckdb.translate.functions.formats import FLOAT_TEXT
 from warehouse.duckdb.translate.nodes import Case, Chain, Field, Literal, Node, each, let, sql
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, field_names
+from warehouse.duckdb.translate.typed import Typed
+from warehouse.duckdb.types import field_names
 from warehouse.types import BOOL, FLOAT64, INT64, JSON, STRING, SqlType, array_of
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from warehouse.duckdb.translate.coercion import coerced
 from warehouse.duckdb.translate.nodes import Field, FromItem, Item, Node, Select, sql
 from warehouse.duckdb.translate.scope import Output, Relation
-from warehouse.duckdb.translate.typed import Typed, field_names, identical
+from warehouse.duckdb.translate.typed import Typed
+from warehouse.duckdb.types import field_names, identical
 from warehouse.sql.literals import NULL
 from warehouse.types import SqlType
 

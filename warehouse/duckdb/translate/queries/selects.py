@@ -17,7 +17,8 @@ from warehouse.duckdb.translate.queries.relations import unique
 from warehouse.duckdb.translate.queries.sources import from_clause
 from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, field_names, struct_value
+from warehouse.duckdb.translate.typed import Typed, struct_value
+from warehouse.duckdb.types import field_names
 from warehouse.suggest import did_you_mean
 from warehouse.types import Column, struct_of
 

@@ -13,7 +13,7 @@ from warehouse.duckdb.translate.scope import Output, Relation, Scope, Script
 from warehouse.duckdb.translate.storing import stored_value
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.text import quoted, schema_sql, table_sql
-from warehouse.duckdb.translate.typed import duckdb_type
+from warehouse.duckdb.types import duckdb_type
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
 from warehouse.sql.coercion import plain

@@ -11,7 +11,8 @@ from warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse.duckdb.translate.queries.relations import with_types
 from warehouse.duckdb.translate.scope import Output, Relation, Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed, duckdb_type
+from warehouse.duckdb.translate.typed import Typed
+from warehouse.duckdb.types import duckdb_type
 from warehouse.types import BOOL, array_of
 
 

@@ -42,8 +42,9 @@ def _cancelled(run: UUID) -> State[Any]:
 
 def address_of(state: State[Any]) -> str:
     """Where Prefect's UI shows the run that ended in `state`."""
-    found = url_for("flow-run", obj_id=state.state_details.flow_run_id, default_base_url=configured_url())
-    return str(found)
+    # Prefect derives the UI's address from this setting. Its default, the address of the API, is none of a page.
+    with temporary_settings({PREFECT_API_URL: configured_url()}):
+        return str(url_for("flow-run", obj_id=state.state_details.flow_run_id))
 
 
 def check_server() -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,13 +21,14 @@ from prefect.client.schemas.filters import (
     LogFilter,
     LogFilterFlowRunId,
 )
-from prefect.client.schemas.objects import State, TaskRun, TaskRunResult
+from prefect.client.schemas.objects import State, StateDetails, TaskRun, TaskRunResult
 from prefect.flow_engine import run_flow
+from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 from prefect.states import AwaitingRetry, Cancelling, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.flow import Started, refresh_flow, run_graph
-from flows.recorded import run_recorded
+from flows.recorded import address_of, run_recorded
 from flows.records import this_flow_run, wait_until_recorded
 from pipeline.execution import Execution, ignore
 from pipeline.outcomes import State as TableState
@@ -306,6 +307,14 @@ def test_runs_at_once_on_one_file_do_not_disturb_each_other() -> None:
         states = list(pool.map(lambda context: context.run(run), contexts))
     assert [state.message for state in states] == ["8 of 8 tables built"] * 2
     assert len(rows_of(FINAL)) == 25
+
+
+def test_the_address_of_a_run_is_the_uis_where_no_setting_says_where_the_server_is() -> None:
+    """As for somebody who has just cloned this: it led into the API, which has no such page."""
+    run = uuid4()
+    with temporary_settings(restore_defaults={PREFECT_API_URL, PREFECT_UI_URL}):
+        address = address_of(Completed(state_details=StateDetails(flow_run_id=run)))
+    assert address == f"http://127.0.0.1:4200/runs/flow-run/{run}"
 
 
 @pytest.mark.usefixtures("filled", "prefect_api")

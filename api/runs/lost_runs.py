@@ -12,12 +12,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from api.problems import ApiProblem
-from api.runs.prefect_client import Prefect, all_flow_runs
+from api.runs.prefect_client import Prefect, all_flow_runs, server_time
 from api.runs.run_queue import RunQueue
 from pipeline.contract import (
     DOUBT,
@@ -53,7 +53,7 @@ async def look_for_lost_runs(prefect: Prefect, runs: RunQueue) -> None:
         try:
             async with prefect.client() as client:
                 deployment = await runs.deployment(client)
-                await schedule_lost_runs(client, deployment, datetime.now(UTC))
+                await schedule_lost_runs(client, deployment, await server_time(client))
                 await end_silent_runs(client, deployment, silence, time.monotonic())
         except ApiProblem as problem:
             logger.debug("cannot look for lost runs: %s", problem.detail)
@@ -101,7 +101,7 @@ async def end_silent_runs(
 
 async def schedule_lost_runs(client: "PrefectClient", deployment: "DeploymentResponse", now: datetime) -> None:
     """Schedule the deployment's runs again whose process ended before they began, or that have been Pending for too
-    long, at the moment `now`."""
+    long, at the moment `now` of the server's clock."""
     from prefect.states import Scheduled
 
     flow = await client.read_flow(deployment.flow_id)

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -51,7 +53,7 @@ class Prefect:
 async def all_flow_runs(
     client: "PrefectClient", condition: "FlowRunFilter", *, flow_filter: "FlowFilter | None" = None
 ) -> "list[FlowRun]":
-    """Read all runs that meet the conditions, page by page, the newest first."""
+    """Read all runs that meet the conditions, page by page, in no order that says anything."""
     from prefect.client.schemas.sorting import FlowRunSort
 
     runs: dict[UUID, FlowRun] = {}  # a run that is created meanwhile moves the others to later places
@@ -68,6 +70,12 @@ async def all_flow_runs(
         if len(page) < PAGE:
             break
     return list(runs.values())
+
+
+async def server_time(client: "PrefectClient") -> datetime:
+    """The time by the server's clock, to the second. The server's times are compared with it, since this machine's
+    clock may be minutes off."""
+    return parsedate_to_datetime((await client.request("GET", "/health")).headers["date"])
 
 
 def unavailable(detail: str) -> ApiProblem:

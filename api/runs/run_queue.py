@@ -15,7 +15,7 @@ from uuid import UUID
 from api.idempotency import claimed
 from api.problems import ApiProblem, retry_after
 from api.runs.idempotency import RunKey, forget, keep, run_key, run_of
-from api.runs.prefect_client import Prefect, unavailable
+from api.runs.prefect_client import Prefect, all_flow_runs, unavailable
 from pipeline.contract import (
     API_TAG,
     COVERED,
@@ -168,7 +168,8 @@ async def _coalesce(
 
 
 async def _newest(client: "PrefectClient", deployment: "DeploymentResponse") -> "FlowRun | None":
-    """The last run that the API made."""
+    """The last run that the API made. It may be an earlier one, if that was scheduled again since: the chain leads from
+    each to the last, with a request for each run in between."""
     from prefect.client.schemas import filters
     from prefect.client.schemas.sorting import FlowRunSort
 
@@ -177,7 +178,7 @@ async def _newest(client: "PrefectClient", deployment: "DeploymentResponse") -> 
             deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
             tags=filters.FlowRunFilterTags(all_=[API_TAG]),
         ),
-        sort=FlowRunSort.ID_DESC,  # Prefect's ids are UUIDs of version 7: the newest is the greatest
+        sort=FlowRunSort.EXPECTED_START_TIME_DESC,  # not by id: Prefect 3.9 gives flow runs random ones
         limit=1,
     )
     return runs[0] if runs else None
@@ -191,8 +192,9 @@ async def _others_waiting(client: "PrefectClient", deployment: "DeploymentRespon
     from prefect.client.schemas import filters
     from prefect.client.schemas.objects import StateType
 
-    found = await client.read_flow_runs(
-        flow_run_filter=filters.FlowRunFilter(
+    found = await all_flow_runs(
+        client,
+        filters.FlowRunFilter(
             deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
             state=filters.FlowRunFilterState(
                 type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED, StateType.PENDING])
@@ -201,7 +203,6 @@ async def _others_waiting(client: "PrefectClient", deployment: "DeploymentRespon
                 {"before_": datetime.now(UTC) + DUE_WITHIN}
             ),
         ),
-        limit=50,
     )
     return [run for run in found if not run.auto_scheduled]
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas import filters
 from prefect.client.schemas.actions import DeploymentCreate
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions, FlowRun, State
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -30,8 +31,12 @@ class Deployment:
         return self.prefect.read_flow_run(UUID(identity))
 
     def runs(self) -> list[FlowRun]:
-        """All runs, the newest first."""
+        """All runs, in any order."""
         return [run for run in self.prefect.read_flow_runs(limit=200) if run.deployment_id == self.id]
+
+    def only_its_runs(self) -> filters.FlowRunFilter:
+        """The condition that a run is of this deployment."""
+        return filters.FlowRunFilter(deployment_id=filters.FlowRunFilterDeploymentId(any_=[self.id]))
 
     def move(self, identity: str, state: State[None]) -> None:
         """Put the run into a state, as its worker or its process would."""

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_API_REQUEST_TIMEOUT, PREFECT_API_URL, temporary_settings
@@ -32,7 +32,7 @@ from prefect.states import (
     to_state_create,
 )
 
-from api.runs import idempotency
+from api.runs import idempotency, prefect_client
 from api.runs.idempotency import delete_old_keys, run_key
 from flows.artifacts import table_rows
 from flows.surplus import cover_surplus
@@ -132,6 +132,36 @@ def test_a_run_of_a_schedule_serves_no_request_since_it_goes_with_its_schedule(
     deployment.end_schedules()
     assert scheduled.id not in {it.id for it in deployment.runs()}
     assert api.client.get(f"/run/{run['id']}").json()["state"] == "Scheduled"
+
+
+def test_a_waiting_run_is_found_among_however_many(
+    api: Served, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prefect_client, "PAGE", 2)
+    for table in ("tmp.a", "tmp.b", "tmp.c", "tmp.d"):
+        deployment.prefect.create_flow_run_from_deployment(deployment.id, parameters={"select": [table]})
+    on_the_last_page = min(run.id for run in deployment.runs())  # Prefect lists the greatest ids first
+    deployment.prefect.update_flow_run(on_the_last_page, parameters={"select": []})
+    assert ask(api)["id"] == str(on_the_last_page)
+
+
+def test_a_request_takes_no_longer_for_the_runs_that_were_asked_for_before(
+    api: Served, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(12):
+        run = ask(api)
+        deployment.move(run["id"], Running())
+        deployment.move(run["id"], Completed())
+    asked_of_prefect = []
+    create = PrefectClient.create_flow_run_from_deployment
+
+    async def counted(*arguments: Any, **named: Any) -> Any:
+        asked_of_prefect.append(named)
+        return await create(*arguments, **named)
+
+    monkeypatch.setattr(PrefectClient, "create_flow_run_from_deployment", counted)
+    ask(api)
+    assert len(asked_of_prefect) == 1
 
 
 def test_requests_at_the_same_instant_get_one_run_from_two_apis(

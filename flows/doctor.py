@@ -1,7 +1,6 @@
 """The part of `refresh doctor` that looks at Prefect."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -12,6 +11,7 @@ from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_se
 
 from flows.deploy import AT_A_TIME, deployments_of, folder_of
 from flows.local.server import configured_url
+from flows.records import read_all, server_time
 from flows.stale_runs import automations
 from pipeline.contract import SETTING, START_OF_A_CONTAINER, Names, ProjectNameError, names_of
 from pipeline.findings import Finding, fine, note, wrong
@@ -105,8 +105,9 @@ def _stuck(client: SyncPrefectClient, deployment: DeploymentResponse) -> Iterato
         deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment.id]),
         state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[StateType.PENDING])),
     )
-    for run in client.read_flow_runs(flow_run_filter=wanted, limit=50):
-        if run.state and datetime.now(UTC) - run.state.timestamp > START_OF_A_CONTAINER:
+    now = server_time(client)
+    for run in read_all(client.read_flow_runs, flow_run_filter=wanted):
+        if run.state and now - run.state.timestamp > START_OF_A_CONTAINER:
             detail = f"{run.name} has been about to start since {run.state.timestamp:%Y-%m-%d %H:%M} UTC"
             yield wrong("run", detail, f"prefect flow-run cancel {run.id}")
 

@@ -1,7 +1,7 @@
 """End task runs that a killed flow run has left open: its process could not record their last states."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -9,6 +9,8 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import StateType, TaskRun
 from prefect.states import Cancelled, Crashed
+
+from flows.records import read_all, server_time
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -39,14 +41,14 @@ def end_tasks_left_open(client: SyncPrefectClient, deployment: UUID) -> None:
     broken_off = filters.FlowRunFilter(
         deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
         state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=_BROKEN_OFF)),
-        end_time=filters.FlowRunFilterEndTime.model_validate({"before_": datetime.now(UTC) - _GRACE}),
+        end_time=filters.FlowRunFilterEndTime.model_validate({"before_": server_time(client) - _GRACE}),
     )
     _end(client, _open(client, broken_off), is_cancelled=False)
 
 
 def _open(client: SyncPrefectClient, of: filters.FlowRunFilter) -> list[TaskRun]:
     state = filters.TaskRunFilterState(name=filters.TaskRunFilterStateName(any_=_OPEN))
-    return client.read_task_runs(flow_run_filter=of, task_run_filter=filters.TaskRunFilter(state=state))
+    return read_all(client.read_task_runs, flow_run_filter=of, task_run_filter=filters.TaskRunFilter(state=state))
 
 
 def _end(client: SyncPrefectClient, task_runs: list[TaskRun], *, is_cancelled: bool) -> None:

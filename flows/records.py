@@ -1,12 +1,15 @@
-"""Read from Prefect's server what it has recorded of the flow run that is under way."""
+"""Read from Prefect's server what it has recorded of flow runs and task runs."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
 import tenacity
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
@@ -19,7 +22,10 @@ from prefect.context import FlowRunContext
 
 from warehouse.names import TableName
 
-_PAGE = 200
+Run = TypeVar("Run", FlowRun, TaskRun)
+
+PAGE = 200  # the most that Prefect's API returns at once
+_NEARLY_RIGHT = timedelta(seconds=5)
 _LAST_STATES = ["Completed", "Failed", "Crashed", "Cancelled", "NotReady"]
 _PATIENCE_SECONDS = 30
 
@@ -32,6 +38,32 @@ def this_flow_run() -> FlowRun:
     return context.flow_run
 
 
+def read_all(read: Callable[..., list[Run]], **conditions: Any) -> list[Run]:
+    """All runs that `read`, a method of Prefect's client, finds under the `conditions`. It reads them page by page.
+
+    A run that changes meanwhile moves the others: a run may be missing. Whoever calls this looks again later.
+    """
+    runs: dict[UUID, Run] = {}
+    offset = 0
+    while page := read(**conditions, limit=PAGE, offset=offset):
+        runs.update({run.id: run for run in page})
+        offset += len(page)
+        if len(page) < PAGE:
+            break
+    return list(runs.values())
+
+
+def server_time(client: SyncPrefectClient) -> datetime:
+    """The time by the server's clock. The server's times are compared with it, since this machine's clock may be
+    minutes off.
+
+    The server says whole seconds, and may be two of them late. So this machine's clock counts if it is nearly right.
+    """
+    said = parsedate_to_datetime(client.request("GET", "/health").headers["date"])
+    here = datetime.now(UTC)
+    return here if abs(said - here) < _NEARLY_RIGHT else said
+
+
 def completed_tables(flow_run: FlowRun) -> set[TableName]:
     """The tables that earlier attempts of this flow run have built; none in its first attempt.
 
@@ -39,22 +71,15 @@ def completed_tables(flow_run: FlowRun) -> set[TableName]:
     """
     if flow_run.run_count <= 1:
         return set()
-    return {TableName.parse(task_run.name) for task_run in _completed_task_runs(flow_run.id)}
-
-
-def _completed_task_runs(flow_run_id: UUID) -> Iterator[TaskRun]:
     with get_client(sync_client=True) as client:
-        offset = 0
-        while page := client.read_task_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])),
+        task_runs = read_all(
+            client.read_task_runs,
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
             task_run_filter=TaskRunFilter(
                 state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.COMPLETED]))
             ),
-            limit=_PAGE,
-            offset=offset,
-        ):
-            yield from page
-            offset += len(page)
+        )
+    return {TableName.parse(task_run.name) for task_run in task_runs}
 
 
 def patiently(record: Callable[[], None], patience: float) -> None:

@@ -10,7 +10,6 @@ the deployment changes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import islice
 from uuid import UUID
 
@@ -19,9 +18,9 @@ from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Completed, Scheduled
 
+from flows.records import read_all, server_time
 from pipeline.contract import COVERED, COVERED_BY_TAG, covers
 
-_MOST = 200
 _AT_ONCE = 40  # each takes five requests, and the next sign of life of the run that does this waits for them
 
 
@@ -49,13 +48,13 @@ def _covers(other: FlowRun, run: FlowRun) -> bool:
 def _waiting(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
     """The runs that have not begun, though it is time: those of everything first, then those of people, then in the
     order in which they will begin. A retried run is left out: somebody wants it, and it builds less."""
-    found = client.read_flow_runs(
+    found = read_all(
+        client.read_flow_runs,
         flow_run_filter=filters.FlowRunFilter(
             deployment_id=filters.FlowRunFilterDeploymentId(any_=[deployment]),
             state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
-            expected_start_time=filters.FlowRunFilterExpectedStartTime.model_validate({"before_": datetime.now(UTC)}),
+            expected_start_time=filters.FlowRunFilterExpectedStartTime.model_validate({"before_": server_time(client)}),
         ),
-        limit=_MOST,
     )
     return sorted((run for run in found if not run.run_count), key=_order)
 

@@ -53,10 +53,12 @@ def end_runs(url: str) -> None:
     from prefect.exceptions import PrefectException
     from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
+    from flows.records import read_all
+
     settings = {PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}
     try:
         with temporary_settings(settings), get_client(sync_client=True) as client:
-            for run in client.read_flow_runs(flow_run_filter=_under_way()):
+            for run in read_all(client.read_flow_runs, flow_run_filter=_under_way()):
                 if run.labels.get("prefect.worker.name") == worker_name():
                     client.set_flow_run_state(run.id, _end_of(run), force=True)
     except (httpx.HTTPError, PrefectException) as error:

@@ -8,7 +8,7 @@ import pytest
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Crashed, Pending, Running
 
-from flows import open_tasks
+from flows import open_tasks, records
 from flows.open_tasks import end_tasks_left_open
 from tests.api.prefect_parts import Deployment, deployed
 
@@ -54,3 +54,12 @@ def test_what_was_open_ends_with_its_run_and_the_rest_stays(deployment: Deployme
         "tmp.not_run": "NotReady",
     }
     assert states(deployment, under_way) == before
+
+
+def test_all_open_tasks_end_however_many_there_are(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "PAGE", 1)
+    broken_off = [with_tasks(deployment, Crashed()) for _ in range(2)]
+    end_tasks_left_open(deployment.prefect, deployment.id)
+    for tasks in broken_off:
+        found = states(deployment, tasks)
+        assert (found["tmp.running"], found["tmp.pending"]) == ("Crashed", "Crashed")

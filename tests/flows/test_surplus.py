@@ -8,7 +8,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Pending, Running, Scheduled
 
-from flows import surplus
+from flows import records, surplus
 from flows.surplus import cover_surplus
 from pipeline.contract import COVERED, COVERED_BY_TAG
 from tests.api.prefect_parts import Deployment, deployed
@@ -49,6 +49,26 @@ def test_what_is_too_much_at_once_is_covered_the_next_time(
     assert states(deployment, first, second, third) == ["Scheduled", COVERED, "Scheduled"]
     cover_surplus(deployment.prefect, deployment.id)
     assert states(deployment, first, second, third) == ["Scheduled", COVERED, COVERED]
+
+
+def test_all_that_waits_is_looked_at_however_much_it_is(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "PAGE", 2)
+    runs = [asked_for(deployment, late=5 - number) for number in range(5)]
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, *runs) == ["Scheduled", *[COVERED] * 4]
+
+
+def test_what_is_due_goes_by_the_servers_clock(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server's clock is taken to be five minutes ahead of this machine's."""
+    waits, later = asked_for(deployment), asked_for(deployment, late=-240)
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, waits, later) == ["Scheduled", "Scheduled"]
+    ahead = datetime.now(UTC) + timedelta(minutes=5)
+    monkeypatch.setattr(surplus, "server_time", lambda _: ahead)
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, waits, later) == ["Scheduled", COVERED]
 
 
 def test_a_run_covers_what_it_builds_and_no_more(deployment: Deployment) -> None:

@@ -29,11 +29,11 @@ def _run(command: ModuleType, options: argparse.Namespace) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        message = _message_for_people(error)
-        if message is None:
+        code = next((code for kind, code in _exit_codes().items() if isinstance(error, kind)), None)
+        if code is None:
             raise
-        print(message, file=sys.stderr)
-        return 2
+        print(_message(error), file=sys.stderr)
+        return code
 
 
 def _exit_code(code: int, *, is_report: bool) -> int:
@@ -55,23 +55,42 @@ def _end_on_sigterm_as_on_ctrl_c() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _message_for_people(error: Exception) -> str | None:
-    """The message for an error that the user can fix; None for a bug."""
+def _exit_codes() -> dict[type[Exception], int]:
+    """The errors that the user can fix, each with its exit code. All others are bugs.
+
+    They are imported when a command has failed, so that no command waits for them.
+    """
+    from flows.local.background import AlreadyRunning
+    from flows.local.serve import NotServed
     from flows.local.server import NoServer
     from flows.pools import NotDeployed
     from pipeline.contract import ProjectNameError
     from pipeline.project.db_init import NotConfirmed
-    from pipeline.project.problems import Refused, counted
+    from pipeline.project.problems import Refused
     from pipeline.project.selectors import SelectionError
     from pipeline.settings import SettingError
     from warehouse.errors import WarehouseError
 
+    return {
+        AlreadyRunning: 1,
+        NotServed: 1,
+        NoServer: 2,
+        NotConfirmed: 2,
+        NotDeployed: 2,
+        ProjectNameError: 2,
+        Refused: 2,
+        SelectionError: 2,
+        SettingError: 2,
+        WarehouseError: 2,
+    }
+
+
+def _message(error: Exception) -> str:
+    from pipeline.project.problems import Refused, counted
+
     if isinstance(error, Refused):
         return f"{error}\n\n{counted(len(error.problems), 'problem')}; nothing was run"
-    users = (SelectionError, SettingError, ProjectNameError, NoServer, NotConfirmed, NotDeployed, WarehouseError)
-    if isinstance(error, users):
-        return f"error: {error}"
-    return None
+    return f"error: {error}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -81,17 +100,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(is_report=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    init = commands.add_parser("init", help="create the datasets, and the raw tables from db_init/")
-    init.set_defaults(module="commands.init")
+    def add(name: str, what: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+        added.set_defaults(module=f"commands.{name}")
+        return added
+
+    init = add("init", "create the datasets, and the raw tables from db_init/")
     init.add_argument("--replace", action="store_true", help="replace raw tables that have rows, too; asks first")
     init.add_argument("--yes", action="store_true", help="do not ask, for --replace without a terminal")
 
-    run = commands.add_parser("run", help="refresh through Prefect: recorded, and shown in its UI")
-    run.set_defaults(module="commands.run")
-    build = commands.add_parser("build", help="refresh here and now, without a server")
-    build.set_defaults(module="commands.build")
-    plan = commands.add_parser("plan", help="show what a refresh would do: order, columns, and on BigQuery the cost")
-    plan.set_defaults(module="commands.plan", is_report=True)
+    run = add("run", "refresh through Prefect: recorded, and shown in its UI")
+    build = add("build", "refresh in this process, without a server")
+    plan = add("plan", "show what a refresh would do: order, columns, and on BigQuery the cost")
+    plan.set_defaults(is_report=True)
     plan.add_argument("--json", action="store_true", help="print the plan for machines")
     for command in (run, build, plan):
         command.add_argument(
@@ -106,35 +127,31 @@ def _parser() -> argparse.ArgumentParser:
     for command in (run, build):
         command.add_argument("--in-order", action="store_true", help="one table after the other")
 
-    check = commands.add_parser("check", help="find what is wrong with the scripts and the map, without running any")
-    check.set_defaults(module="commands.check", is_report=True)
+    check = add("check", "find what is wrong with the scripts and the map, without running any")
+    check.set_defaults(is_report=True)
     check.add_argument("--live", action="store_true", help="take the raw tables' columns from the warehouse")
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
     check.add_argument("--json", action="store_true", help="print the problems for machines")
 
-    sync = commands.add_parser("sync", help="write the dependency map from the SQL")
-    sync.set_defaults(module="commands.sync")
+    sync = add("sync", "write the dependency map from the SQL")
     sync.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the map would change")
-    graph = commands.add_parser("graph", help="show what is built from what, as Mermaid")
-    graph.set_defaults(module="commands.graph", is_report=True)
+    graph = add("graph", "show what is built from what, as Mermaid")
+    graph.set_defaults(is_report=True)
     kind = graph.add_mutually_exclusive_group()
     kind.add_argument("--svg", metavar="FILE", help="write the picture as SVG")
     kind.add_argument("--columns", metavar="TABLE", help="show where each column of the table comes from")
-    deploy = commands.add_parser("deploy", help="create or update Prefect's work pools, deployments and automations")
-    deploy.set_defaults(module="commands.deploy")
+    deploy = add("deploy", "create or update Prefect's work pools, deployments and automations")
     deploy.add_argument(
         "--take-over", action="store_true", help="deploy also where the deployment belongs to another folder"
     )
-    server = commands.add_parser("server", help="start a Prefect server in the background, if none answers")
-    server.set_defaults(module="commands.server")
-    serve = commands.add_parser("serve", help="run Prefect's server, a worker and the API here, until Ctrl-C")
-    serve.set_defaults(module="commands.serve", only_worker=False)
-    worker = commands.add_parser("worker", help="run what the deployments ask for here, until Ctrl-C")
+    add("server", "start a Prefect server in the background, if none answers")
+    serve = add("serve", "run Prefect's server, a worker and the API on this machine, until Ctrl-C")
+    serve.set_defaults(only_worker=False)
+    worker = add("worker", "run what the deployments ask for on this machine, until Ctrl-C; Prefect's server must run")
     worker.set_defaults(module="commands.serve", only_worker=True)
-    stop = commands.add_parser("stop", help="end what was started in the background of this folder")
-    stop.set_defaults(module="commands.stop")
-    doctor = commands.add_parser("doctor", help="say what is set up, what is missing, and how to fix it")
-    doctor.set_defaults(module="commands.doctor", is_report=True)
+    add("stop", "end what was started in this folder: `refresh serve`, `worker` and `server`")
+    doctor = add("doctor", "say what is set up, what is missing, and how to fix it")
+    doctor.set_defaults(is_report=True)
     return parser
 
 

@@ -15,7 +15,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from flows.artifacts import GRAPH_KEY, facts, graph_markdown, table_rows
 from flows.heartbeat import RunCancelled, heartbeats
-from flows.notify import tell_of_failure
+from flows.notify import post_failure
 from flows.open_tasks import end_open_tasks
 from flows.patches import send_events_in_batches, switched_on
 from flows.patches.table_states import built_state
@@ -60,8 +60,8 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
         description="Builds the tables of res/ in the order of their dependencies.",
         task_runner=cast("TaskRunner[Future]", ThreadPoolTaskRunner[Any](max_workers=settings.workers)),
         validate_parameters=True,
-        on_failure=[tell_of_failure],
-        on_crashed=[tell_of_failure, end_open_tasks],
+        on_failure=[post_failure],
+        on_crashed=[post_failure, end_open_tasks],
         on_cancellation=[end_open_tasks],
     )
     def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectState[Any]:

@@ -20,7 +20,7 @@ TRIES = 4
 TIMEOUT_SECONDS = 10
 
 
-def tell_of_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "PrefectState[Any]") -> None:  # noqa: ARG001 (Prefect names them)
+def post_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "PrefectState[Any]") -> None:  # noqa: ARG001 (Prefect names them)
     """Prefect's hook for a run that failed or crashed. An error here is logged, and changes nothing."""
     url = os.environ.get("REFRESH_WEBHOOK_URL")
     if not url:

@@ -41,11 +41,14 @@ def serve(*, only_worker: bool = False) -> None:
     """Start everything, or the worker alone, say where it is, and wait until it is interrupted.
 
     Raises KeyboardInterrupt in the end; AlreadyRunning if this folder is served already, NotServed if a part does not
-    start or ends early, NoServer, SettingError, ProjectNameError, OSError.
+    start or ends early, or a file of `.data/` cannot be written, NoServer, SettingError, ProjectNameError.
     """
     _on_signals(_interrupt)
-    with background.held(NAME):
-        (_serve_worker if only_worker else _serve)(server.configured_url())
+    try:
+        with background.held(NAME):
+            (_serve_worker if only_worker else _serve)(server.configured_url())
+    except OSError as error:
+        raise NotServed(str(error)) from error
 
 
 class Parts:

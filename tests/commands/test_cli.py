@@ -1,6 +1,7 @@
 """The command line as its user sees it: what it prints, its exit codes, and that nothing is touched when it refuses."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import httpx
 import pytest
 
 from commands.main import main
+from flows.local import background
+from flows.local.serve import NAME
 from pipeline.contract import names_of
 from tests.conftest import ROOT, Write, free_port
 from tests.operation.installation import wait_for
@@ -147,6 +150,54 @@ def test_a_mistake_is_one_clear_message_without_a_stack_trace(
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert "nanobind" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_what_is_served_already_is_not_served_again(write: Write, command: str) -> None:
+    write(GOOD)
+    with background.held(NAME):
+        done = refresh(command)
+    assert done.returncode == 1
+    assert done.stderr == f"error: serve runs already: process {os.getpid()}; `make stop` ends it\n"
+
+
+def test_a_folder_that_cannot_hold_the_files_of_serve_is_one_clear_message(write: Write) -> None:
+    write({".data": "not a folder"})
+    done = refresh("worker")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert ".data" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bug_is_no_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("commands.stop.run", run)
+    with pytest.raises(ZeroDivisionError):
+        main(["stop"])
+
+
+@pytest.mark.parametrize("command", ["check", "build"])
+def test_a_mistake_is_reported_without_waiting_for_prefect(write: Write, command: str) -> None:
+    write({**GOOD, "res/tmp/a.sql": "SELECT"})
+    code = f"import sys; from commands.main import main; print(main(['{command}']), 'prefect' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.splitlines()[-1] == "2 False"
+
+
+def test_each_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    def helped(*arguments: str) -> str:
+        with pytest.raises(SystemExit, match="0"):
+            main([*arguments, "--help"])
+        return " ".join(capsys.readouterr().out.split())
+
+    listed = re.findall(r"`refresh (\w+)` \|", (ROOT / "README.md").read_text())
+    assert {"init", "run", "serve", "worker", "stop"} <= set(listed)
+    for command in listed:
+        assert command in helped()
+        assert re.search(r"\[-h\].*\. options:", helped(command))
 
 
 @pytest.mark.usefixtures("folder")

@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Failed
 
 from flows import notify
-from flows.notify import message, tell_of_failure
+from flows.notify import message, post_failure
 
 RUN = FlowRun(id=uuid4(), flow_id=uuid4(), name="eager-toad")
 
@@ -51,7 +51,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_a_webhook_that_is_down_for_a_moment_is_asked_again(answers: list[int]) -> None:
     answers += [503, 429, 200]
-    tell_of_failure(some_flow, RUN, Failed())
+    post_failure(some_flow, RUN, Failed())
     assert answers == []
 
 
@@ -60,7 +60,7 @@ def test_a_webhook_that_refuses_is_asked_once_and_its_address_is_not_logged(
 ) -> None:
     answers += [404, 200]
     with caplog.at_level(logging.ERROR):
-        tell_of_failure(some_flow, RUN, Failed())
+        post_failure(some_flow, RUN, Failed())
     assert answers == [200]
     assert "a-secret" not in caplog.text
 
@@ -68,5 +68,5 @@ def test_a_webhook_that_refuses_is_asked_once_and_its_address_is_not_logged(
 def test_without_a_webhook_nothing_is_posted(answers: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REFRESH_WEBHOOK_URL")
     answers += [200]
-    tell_of_failure(some_flow, RUN, Failed())
+    post_failure(some_flow, RUN, Failed())
     assert answers == [200]

@@ -12,6 +12,7 @@ import flows.patches
 import pipeline.settings
 from flows.pools import HANDED_ON, NotDeployed, cloud_run_template, local_template
 from pipeline.contract import SETTING
+from tests.conftest import ROOT
 
 
 def defaults(template: dict[str, Any]) -> dict[str, Any]:
@@ -63,6 +64,11 @@ def test_all_that_a_refresh_reads_is_handed_on_to_the_jobs() -> None:
         for name in re.findall(r'"((?:REFRESH|WAREHOUSE)_\w+)"', Path(str(module.__file__)).read_text())
     }
     assert set(HANDED_ON) == read | {SETTING}
+
+
+def test_compose_hands_the_same_on_to_its_containers() -> None:
+    compose = (ROOT / "compose.yaml").read_text()
+    assert set(re.findall(r"^    (\w+): \$\{\1:-", compose, re.MULTILINE)) >= set(HANDED_ON)
 
 
 @pytest.mark.parametrize("template", [{"variables": {"properties": {}}}, {"variables": {"properties": {"env": {}}}}])

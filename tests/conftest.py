@@ -35,6 +35,9 @@ for name in list(os.environ):
 os.environ["PREFECT_HOME"] = str(SHARED / "prefect")
 os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "false"
 
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # by `make test &` in a script; all programs would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 hypothesis.settings.register_profile("tests", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("tests")

@@ -157,6 +157,8 @@ class Campaign:
     def _rest(self) -> None:
         """Let the runs that are under way end; then refresh everything once more, and look at every table."""
         self._wait_for_runs()
+        for url in self._apis.values():
+            wait_until_answers(f"{url}/health/ready")  # it may have been killed at the last moment
         with closing(Client(99, self._settings.seed, self._apis, self.recorder)) as client:
             last = client.ask("closing", [])
         self.recorder.note("closing", run=last)

@@ -1,4 +1,4 @@
-"""The production engine: BigQuery, through Google's own client. Import it only when it is used: that takes a second."""
+"""The production engine: BigQuery, through Google's own client. Importing it takes a second, so do it when needed."""
 
 from warehouse.bigquery.engine import BigQueryWarehouse
 from warehouse.bigquery.settings import parse_url

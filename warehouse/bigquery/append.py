@@ -1,10 +1,10 @@
-"""Storing rows: one job for what belongs together, its rows one query parameter.
+"""Store rows. Each job gets its rows as one query parameter.
 
-Rows without a key are one INSERT, under a random id: a request that is sent again finds the job. Rows with a key are
-stored with their keys in one transaction: see keys.py.
+Rows without a key are one INSERT. Rows with a key are stored with their keys in one transaction: see keys.py. A job has
+a random id, so a request that the client library repeats finds the job that the first try started.
 
-A request to BigQuery is at most 10 MB, parameters included, and a statement holds at most 10,000 parameters; an array
-is one: https://cloud.google.com/bigquery/quotas#query_jobs
+A request to BigQuery is at most 10 MB, parameters included. A statement has at most 10,000 parameters, and an array
+counts as one: https://cloud.google.com/bigquery/quotas#query_jobs
 """
 
 import json
@@ -27,7 +27,7 @@ from warehouse.idempotency import outcome_of
 from warehouse.names import TableName
 from warehouse.types import Column, SqlType
 
-REQUEST_BYTES = 8_000_000  # of the 10 MB; what is left is for the rest of the request
+REQUEST_BYTES = 8_000_000  # of the 10 MB: the rest of the request needs some, too
 _STRING = SqlType("STRING")
 Config = Callable[[dict[str, str]], bigquery.QueryJobConfig]
 """Makes the settings of a job with these labels."""
@@ -49,8 +49,8 @@ class Sender:
         self._jobs, self._config, self._keys = jobs, config, keys
 
     def send(self, target: Target, appends: Sequence[Append]) -> list[Outcome]:
-        """One outcome per Append. A row that BigQuery would refuse is found before anything is sent, and is raised as
-        InvalidRow. What belongs together is one job, as far as a request reaches: all of it is stored, or none."""
+        """Store the rows. Returns one outcome per Append. Raises InvalidRow, before anything is sent, for a row that
+        BigQuery would refuse. Each job is stored whole or not at all. Rows that exceed a request are several jobs."""
         for row in (row for append in appends for row in append.rows):
             check_row(row, target.columns)
         columns = written(target.columns, [row for append in appends for row in append.rows])
@@ -69,7 +69,7 @@ class Sender:
         return [Outcome.STORED] * len(appends)
 
     def _send_keyed(self, target: Target, columns: Written, appends: Sequence[Append]) -> list[Outcome]:
-        """All in one transaction with their keys, which say what became of a request whose answer is lost."""
+        """Store the rows and their keys in one transaction. Its key recognises a request whose answer was lost."""
         first = {append.key: append for append in reversed(appends) if append.key is not None}
         new_at_most = [append for append in appends if append.key is None or append is first[append.key]]
         keys = [[key, append.fingerprint, bucket(key)] for key, append in first.items()]
@@ -91,7 +91,7 @@ class Sender:
 
 
 def _groups(appends: Sequence[Append], sizes: Sequence[int]) -> Iterator[list[Append]]:
-    """The Appends in their order, together as far as one request reaches."""
+    """The Appends in their order, in groups that each fit into one request."""
     group: list[Append] = []
     room = REQUEST_BYTES
     for append, size in zip(appends, sizes, strict=True):
@@ -105,7 +105,7 @@ def _groups(appends: Sequence[Append], sizes: Sequence[int]) -> Iterator[list[Ap
 
 @contextmanager
 def _nothing_stored_before(number: int) -> Iterator[None]:
-    """Raises OutcomeUnknown if a group fails and it is not the first: what was stored must not be sent again."""
+    """Raise OutcomeUnknown if a group other than the first fails: the earlier groups' rows are stored."""
     try:
         yield
     except WarehouseError as error:
@@ -116,13 +116,12 @@ def _nothing_stored_before(number: int) -> Iterator[None]:
 
 @contextmanager
 def _not_the_rows_fault() -> Iterator[None]:
-    """Raises InvalidRow where BigQuery refuses a value, and only there. Its own words may repeat the value, and are
-    the cause."""
+    """Raise InvalidRow if BigQuery refuses a value. Its own message may repeat the value, so it is only the cause."""
     try:
         yield
     except ResourcesExceeded as error:
         raise Transient("BigQuery has no room for the statement at the moment", limited=True) from error
-    except SqlError as error:  # the statement is ours and right
+    except SqlError as error:  # our statement is right, so a value is wrong
         raise InvalidRow("BigQuery does not take a value of these rows") from error
 
 
@@ -135,7 +134,7 @@ def _records(columns: Written, appends: Sequence[Append], *, with_keys: bool = F
 
 
 def _size(append: Append, columns: Written) -> int:
-    """How many bytes of a request the Append takes, at most: with its key once for each row, and once more."""
+    """How many bytes of a request the Append takes at most. Its key counts once per row, and twice more."""
     rows = _records(columns, [append], with_keys=append.key is not None)
     size = len(json.dumps(rows.to_api_repr())) + 2 * len(append.key or "")
     if size > REQUEST_BYTES:

@@ -23,7 +23,7 @@ def open_client(settings: BigQuerySettings) -> bigquery.Client:
         credentials=_credentials(settings),
         client_options=ClientOptions(api_endpoint=settings.endpoint) if settings.endpoint else None,
     )
-    # As its documentation has it for many threads; with its ten connections, an eleventh thread draws a warning.
+    # The default pool has ten connections, and warns when an eleventh thread needs one.
     client._http.mount(settings.endpoint or "https://", HTTPAdapter(pool_maxsize=128))
     return client
 

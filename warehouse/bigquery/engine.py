@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class Patience(TypedDict):
-    """How one request is tried again, and how many seconds each try may take."""
+    """How a request is retried, and how many seconds each try may take."""
 
     retry: Retry
     timeout: float
@@ -74,7 +74,8 @@ class BigQueryWarehouse:
             return [row.values() for row in self._client.list_rows(found, max_results=limit, **self._patience)]
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
-        """Also the dataset of this project's own tables, for an account that may: who needs it finds out later."""
+        """Also create the dataset of this tool's own tables. An account that may not create it gets NotAllowed from the
+        first call that needs it."""
         datasets = list(datasets)
         if OWN_DATASET in map(str.casefold, datasets):
             raise WarehouseError(f"the dataset {OWN_DATASET} is this tool's own: give yours another name")
@@ -156,12 +157,11 @@ class BigQueryWarehouse:
         self.close()
 
     def cancel(self) -> None:
-        """Cancels the jobs that are under way and waits briefly until they have ended; may be called from a signal
-        handler."""
+        """Cancel the running jobs and wait briefly until they have ended. May be called from a signal handler."""
         self._jobs.cancel()
 
     def close(self) -> None:
-        """Cancels jobs that nobody waits for any more, and closes the connections."""
+        """Cancel jobs that nobody waits for any more, and close the connections."""
         if self._opened is not None:
             self._opened.cancel()
             self._opened.client.close()
@@ -188,7 +188,7 @@ class BigQueryWarehouse:
 
     @property
     def _patience(self) -> Patience:
-        """What every request but a job's takes."""
+        """The retry and timeout of all requests except those about jobs."""
         return Patience(retry=self._jobs.retry, timeout=self._waits.request)
 
     def _reference(self, dataset: str) -> bigquery.DatasetReference:
@@ -202,7 +202,8 @@ class BigQueryWarehouse:
                 raise TableNotFound(table) from error
 
     def _prepare_replacement(self, build: TableBuild, config: bigquery.QueryJobConfig) -> bigquery.Table | None:
-        """Set how the job replaces the table; the table, if the job may take something away that can be put back.
+        """Set how the job replaces the table. Returns the table as it is now if the job may drop settings that
+        `_put_back` restores, otherwise None.
 
         Raises WarehouseError if the job would lift a protection of the table.
         """
@@ -234,7 +235,7 @@ class BigQueryWarehouse:
         return replace.protections(table, policies)
 
     def _put_back(self, before: bigquery.Table, after: bigquery.Table) -> None:
-        """Log a warning if that fails, and raise nothing: the table is built."""
+        """Restore the table's settings. A failure is only logged: the table is built by now."""
         changed = replace.put_back(before, after)
         if changed:
             try:
@@ -271,7 +272,7 @@ class BigQueryWarehouse:
 
 @contextmanager
 def _places_of(text: str, edits: Sequence[Edit] = ()) -> Iterator[None]:
-    """Raises a SqlError of BigQuery's with its place in the text as people know it."""
+    """Raise BigQuery's SqlError with its place in the script as it was written."""
     try:
         yield
     except SqlError as error:

@@ -1,4 +1,4 @@
-"""BigQuery's errors as the warehouse's, by what a person or a caller does about them.
+"""Translate BigQuery's errors into the warehouse's, by what a person or a caller can do about them.
 
 Reasons: https://cloud.google.com/bigquery/docs/error-messages
 """
@@ -45,7 +45,7 @@ _PASS_SOON = OUTAGES | LIMITS - {"quotaExceeded"}  # a quota takes longer to com
 # Two transactions, or DML statements, that change one table at the same time:
 # https://cloud.google.com/bigquery/docs/troubleshoot-queries
 _CONFLICT = re.compile(r"due to concurrent update", re.IGNORECASE)
-# The queue of a table's DML statements is full. It is said as "Resources exceeded …", but is not the query's fault.
+# The queue of a table's DML statements is full. BigQuery calls it "Resources exceeded …", but no query is at fault.
 _DML_QUEUE = re.compile(r"too many DML statements outstanding", re.IGNORECASE)
 
 _ROLES = {
@@ -68,7 +68,7 @@ GOOGLE_ERRORS = (GoogleAPICallError, RetryError, GoogleAuthError, requests.excep
 
 @contextmanager
 def google_errors() -> Iterator[None]:
-    """Raises what Google's client raises as a WarehouseError."""
+    """Raise the exceptions of Google's client as WarehouseError."""
     try:
         yield
     except GOOGLE_ERRORS as error:
@@ -76,7 +76,7 @@ def google_errors() -> Iterator[None]:
 
 
 def translated(error: Exception) -> WarehouseError:
-    """What an exception of Google's client means."""
+    """The WarehouseError for an exception of Google's client."""
     if isinstance(error, RetryError) and error.cause is not None:
         return translated(error.cause)
     if isinstance(error, requests.exceptions.SSLError):
@@ -93,13 +93,13 @@ def translated(error: Exception) -> WarehouseError:
 
 
 def job_error(result: Mapping[str, Any]) -> WarehouseError:
-    """What a failed job's `status.errorResult` means."""
+    """The WarehouseError for a failed job's `status.errorResult`."""
     reason, message = str(result.get("reason", "")), _first_paragraph(str(result.get("message", "")))
     return _BY_REASON.get(reason, WarehouseError)(message)
 
 
 def may_succeed_soon(result: Mapping[str, Any]) -> bool:
-    """Whether the job that failed with this `status.errorResult` is worth another one at once."""
+    """Whether to send the job again at once after this `status.errorResult`."""
     return result.get("reason") in _PASS_SOON or is_conflict(result)
 
 
@@ -109,15 +109,15 @@ def is_conflict(result: Mapping[str, Any]) -> bool:
 
 
 def may_pass(error: Exception) -> bool:
-    """Whether the same request is worth sending again at once: what the client library's own predicate says, but that
-    a quota of the day is not waited for, nor a request repeated that is too large."""
+    """Whether to send the same request again at once: after a passing fault, but not when the day's quota is used up or
+    the request is too large."""
     if not isinstance(error, GOOGLE_ERRORS):
         return False
     return isinstance(translated(error), Transient) and _reason(error) != "quotaExceeded" and not _is_too_large(error)
 
 
 def refused(error: Exception) -> bool:
-    """Whether the error says for certain that the request was not carried out."""
+    """Whether it is certain that BigQuery did not carry out the request."""
     return isinstance(error, GoogleAPICallError) and 400 <= (error.code or 500) < 500
 
 
@@ -134,8 +134,8 @@ def _is_too_large(error: Exception) -> bool:
 
 
 def _is_passing(error: GoogleAuthError) -> bool:
-    """Whether signing in may work the next time. What the metadata server's client raises does not say so itself, but
-    it is raised from a fault of the connection."""
+    """Whether signing in may work the next time. An exception of the metadata server's client is not marked as
+    retryable, but a connection error is its cause."""
     return bool(error.retryable) or isinstance(error.__cause__, TransportError)
 
 
@@ -217,7 +217,7 @@ def _exhausted(message: str) -> WarehouseError:
 
 
 def _first_paragraph(message: str) -> str:
-    """Without what the client writes below it: location, job id, the query's text."""
+    """The message without the location, job id and query that the client adds below it."""
     return message.split("\n\n")[0].strip()
 
 

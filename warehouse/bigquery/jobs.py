@@ -1,8 +1,8 @@
 """Query jobs under ids of our own: sent once, found again, waited for, cancelled.
 
-A job's id is its name with a number: `refresh-…-1`. BigQuery refuses an id that it has seen (409), in a project and
-location for about six months, so that asking twice is one job. A job that failed stays failed, so the next try takes
-the next number: https://cloud.google.com/bigquery/docs/running-jobs#generate-jobid
+A job's id is its name with a number: `refresh-…-1`. Within a project and location, BigQuery refuses an id that it has
+seen in the last six months (409), so a request that is sent twice starts one job. A failed job cannot be started again,
+so the next try takes the next number: https://cloud.google.com/bigquery/docs/running-jobs#generate-jobid
 """
 
 import secrets
@@ -29,8 +29,8 @@ from warehouse.bigquery.errors import (
 from warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse.errors import Cancelled, OutcomeUnknown, Transient, WarehouseError
 
-_TRIES = 3  # jobs of one call: after a passing fault it sends another
-_IDS = 100  # ids that one call looks at; those of failed jobs of earlier calls are passed over
+_TRIES = 3  # jobs that one call sends: another one after a passing fault
+_IDS = 100  # ids that one call looks at: it skips those of jobs that failed in earlier calls
 
 
 class Jobs:
@@ -42,13 +42,13 @@ class Jobs:
         self._under_way: set[str] = set()
         # The only layer that repeats requests: Google's own Retry (growing waits with jitter, bounded in time).
         self.retry = self._retry(may_pass, waits.total)
-        # A job that runs goes on whatever a look at it is answered: no single 401, 404 or quota decides about it.
+        # A running job goes on even if a request about it fails, so a 401, 404 or quota error is retried, too.
         self._retry_poll = self._retry(_is_of_google, waits.total)
         self._retry_search = self._retry(lambda error: _is_of_google(error) and not _is_missing(error), waits.total)
         # A 409 says that the job exists, though jobs.get may not know it yet:
         # https://github.com/googleapis/python-bigquery/issues/2134
         self._retry_after_409 = self._retry(_is_of_google, min(waits.total, 10.0))
-        # Not stopped by `cancel()`: it belongs to cancelling.
+        # `cancel()` does not stop this one: cancelling uses it.
         self._retry_cancel = Retry(
             lambda error: _is_of_google(error) and not _is_missing(error),
             waits.first,
@@ -58,15 +58,16 @@ class Jobs:
         )
 
     def check_not_cancelled(self) -> None:
-        """Raises Cancelled after `cancel()`."""
+        """Raise Cancelled if `cancel()` was called."""
         if self._cancelled.is_set():
             raise Cancelled("the work was cancelled")
 
     def run(self, name: str, sql: str, config: bigquery.QueryJobConfig, attempt: int = 1) -> bigquery.QueryJob:
-        """Run the SQL as the job that the name determines, or find that job and wait for it.
+        """Run the SQL as the job with this name, or find that job and wait for it.
 
-        The job of an earlier `attempt` is used if it has ended well or still runs: its answer was lost. Raises what
-        the job failed of; Cancelled; OutcomeUnknown if it cannot be found out what became of it.
+        If the job of an earlier `attempt` has succeeded or still runs, that job is the result: only its answer was
+        lost. Raises the job's error as WarehouseError, Cancelled, or OutcomeUnknown if BigQuery does not say how it
+        ended.
         """
         try:
             for number in range(1, attempt):
@@ -79,9 +80,9 @@ class Jobs:
             raise
 
     def result(self, job: bigquery.QueryJob) -> list[Mapping[str, Any]]:
-        """The result of a job that has ended well, of a script its last statement's; for a few rows. Raises
+        """The rows of a job that has succeeded (of a script: its last statement's). For few rows only. Raises
         OutcomeUnknown."""
-        with self._found_out(job.job_id):
+        with self._or_unknown(job.job_id):
             return list(job.result(retry=self.retry, timeout=self._waits.total, job_retry=None))
 
     def dry_run(self, sql: str) -> bigquery.QueryJob:
@@ -106,13 +107,13 @@ class Jobs:
         for number in range(first, first + _IDS):
             with self._under_way_as(f"{name}-{number}") as job_id:
                 job = self._send(job_id, sql, config)
-                ours = job.labels.get("call", call) == call  # without labels, it is taken for ours: tries are few
+                ours = job.labels.get("call", call) == call  # a job without labels counts as ours
                 if not ours and job.error_result:
-                    continue  # it failed before we came
+                    continue  # it failed in an earlier call
                 self._wait(job)
             if not job.error_result:
                 return job
-            conflict = is_conflict(job.error_result)  # with jobs of others, however many they are
+            conflict = is_conflict(job.error_result)  # with others' jobs: there may be many, so tries are not counted
             tries += not conflict
             enough = time.monotonic() > deadline if conflict else tries >= _TRIES
             if enough or not may_succeed_soon(job.error_result):
@@ -123,8 +124,8 @@ class Jobs:
         raise WarehouseError(f"the {_IDS} jobs from {name}-{first} on have all failed: look at them in the console")
 
     def _earlier(self, job_id: str, sql: str) -> bigquery.QueryJob | None:
-        """The job, waited for, if it exists, ran this very SQL and did not fail."""
-        with self._under_way_as(job_id), self._found_out(job_id):
+        """Wait for the job with this id. Returns it if it exists, ran the same SQL and succeeded."""
+        with self._under_way_as(job_id), self._or_unknown(job_id):
             try:
                 job = self._get(job_id, self._retry_search)
             except NotFound:
@@ -133,7 +134,7 @@ class Jobs:
         return None if job.error_result or job.query != sql else job
 
     def _send(self, job_id: str, sql: str, config: bigquery.QueryJobConfig) -> bigquery.QueryJob:
-        """The job with this id, which this call or an earlier one has started."""
+        """Start the job with this id, or find it if an earlier call has started it."""
         self.check_not_cancelled()
         try:
             return self.client.query(
@@ -145,14 +146,14 @@ class Jobs:
                 job_retry=None,  # it would send the SQL again under another id
             )
         except Conflict:
-            with self._found_out(job_id):
+            with self._or_unknown(job_id):
                 return self._get(job_id, self._retry_after_409)
         except GOOGLE_ERRORS as error:
-            return self._sent_all_the_same(job_id, error)
+            return self._find_after_error(job_id, error)
 
-    def _sent_all_the_same(self, job_id: str, error: Exception) -> bigquery.QueryJob:
-        """The job, if it was started although sending it ended in an error: an earlier try may have been carried out,
-        and its answer lost. That is unlikely after a refusal, so one look at it decides."""
+    def _find_after_error(self, job_id: str, error: Exception) -> bigquery.QueryJob:
+        """The job, if it was started although sending it ended in an error: BigQuery may have carried out a try whose
+        answer was lost. After a refusal that is unlikely, so it is looked for only once."""
         try:
             return self._get(job_id, self.retry if refused(error) else self._retry_search)
         except NotFound:
@@ -161,15 +162,15 @@ class Jobs:
             if refused(error):
                 raise translated(error) from error
             self._stop(job_id)
-            raise OutcomeUnknown(f"the connection to BigQuery broke while it was sent the job {job_id}") from unknown
+            raise OutcomeUnknown(f"the connection to BigQuery broke while the job {job_id} was being sent") from unknown
 
     def _wait(self, job: bigquery.QueryJob) -> None:
-        """Until the job has ended, well or not. Raises Cancelled if it ended, or did not soon, after `cancel()`."""
+        """Wait until the job has succeeded or failed. Raises Cancelled if `cancel()` was called meanwhile."""
         pause = self._waits.poll
         while job.state != "DONE":
             if self._cancelled.wait(pause):
                 self._stop(job.job_id)
-            with self._found_out(job.job_id):
+            with self._or_unknown(job.job_id):
                 job.reload(retry=self._retry_poll, timeout=self._waits.request)
             if job.state != "DONE":
                 self.check_not_cancelled()
@@ -179,7 +180,7 @@ class Jobs:
 
     @contextmanager
     def _under_way_as(self, job_id: str) -> Iterator[str]:
-        """While this lasts, `cancel()` cancels the job; so does what interrupts it (Ctrl-C, the end of the process)."""
+        """Inside the block, `cancel()` cancels the job, and so does an interrupt (Ctrl-C, the end of the process)."""
         self._under_way.add(job_id)
         try:
             yield job_id
@@ -192,9 +193,9 @@ class Jobs:
             self._under_way.discard(job_id)
 
     @contextmanager
-    def _found_out(self, job_id: str) -> Iterator[None]:
-        """Raises OutcomeUnknown if what became of the job cannot be found out. The job is cancelled then, so that it
-        does not replace a table that was reported as failed."""
+    def _or_unknown(self, job_id: str) -> Iterator[None]:
+        """Raise OutcomeUnknown if a request about the job fails. The job is cancelled then, so that it does not replace
+        a table that was reported as failed."""
         try:
             yield
         except GOOGLE_ERRORS as error:

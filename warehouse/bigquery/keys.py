@@ -1,11 +1,11 @@
 """The SQL that stores rows at most once for each key: keys and rows in one transaction.
 
-The keys of a raw table stand in a table of ours. A transaction reads a snapshot, and of two that change rows of one
-table only one is committed (https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency). INSERTs alone
-do not collide, so every transaction begins with an UPDATE of one row, which is there for that. Two processes can so
-never both find that a key is new.
+Each raw table has a table of keys. If two transactions change rows of the same table, BigQuery commits only one of them
+(https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency). INSERTs alone do not conflict, so every
+transaction begins with an UPDATE of one row that is there for this purpose. So two processes never both find that a key
+is new.
 
-The table is partitioned by a number made of the key, so that the look for a few keys bills only their partitions.
+The table is partitioned by a number made of the key, so that looking up a few keys bills only their partitions.
 """
 
 import hashlib
@@ -27,18 +27,17 @@ _TURN = _BUCKETS  # the partition of the row that every transaction changes
 
 
 class Keys:
-    """The tables of keys of one project: made when they are first needed, and cleared of old keys once a day."""
+    """The tables of keys of one project. They are created when first needed; old keys are deleted once a day."""
 
     def __init__(self, project: str, run: Callable[[str], object], make_dataset: Callable[[], None]) -> None:
-        """`run` carries out one statement, `make_dataset` the dataset that holds the tables, if it is not there."""
+        """`run` executes one statement; `make_dataset` creates the dataset that holds the tables if it is missing."""
         self._project, self._run, self._make_dataset = project, run, make_dataset
         self._turns: dict[TableName, threading.Lock] = {}
         self._looked_after: dict[TableName, float] = {}
 
     @contextmanager
     def of(self, table: TableName) -> Iterator[str]:
-        """How SQL names the table of the raw table's keys. One caller has it at a time: the transactions of two would
-        only be in each other's way."""
+        """The path of the raw table's table of keys, for SQL. One caller at a time: two transactions would conflict."""
         with self._turns.setdefault(table, threading.Lock()):
             path = ".".join(map(quoted, (self._project, OWN_DATASET, keys_table(table))))
             self._look_after(table, path)
@@ -48,7 +47,7 @@ class Keys:
                 if error.table.dataset != OWN_DATASET:
                     raise
                 del self._looked_after[table]
-                raise Transient(f"somebody has removed {error.table}: the next call makes it anew") from error
+                raise Transient(f"somebody has deleted {error.table}: the next call creates it again") from error
 
     def _look_after(self, table: TableName, path: str) -> None:
         if time.monotonic() - self._looked_after.get(table, -_DAY) < _DAY:
@@ -63,12 +62,12 @@ class Keys:
         try:
             self._run(create_sql(path))
         except WarehouseError as error:
-            if "Already Exists" not in str(error):  # by another process, between the look and the act
+            if "Already Exists" not in str(error):  # another process was quicker
                 raise
 
 
 def create_sql(path: str) -> str:
-    """The statement that makes the table of keys at `path`, with its row for the turns, if it is not there."""
+    """The statement that creates the table of keys at `path`, with the row that transactions update, if missing."""
     return (
         f"CREATE TABLE IF NOT EXISTS {path} PARTITION BY RANGE_BUCKET(bucket, GENERATE_ARRAY(0, {_TURN + 1}, 1)) "
         f"AS SELECT {_TURN} AS bucket, '' AS key, '' AS fingerprint, CURRENT_TIMESTAMP() AS stored_at"
@@ -76,7 +75,7 @@ def create_sql(path: str) -> str:
 
 
 def forget_sql(path: str) -> str:
-    """The statement that removes keys which are older than `DAYS_KEPT`."""
+    """The statement that deletes keys older than `DAYS_KEPT`."""
     return (
         f"DELETE FROM {path} WHERE bucket < {_TURN} "
         f"AND stored_at < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL {24 * DAYS_KEPT} HOUR)"
@@ -84,10 +83,11 @@ def forget_sql(path: str) -> str:
 
 
 def store_sql(keys_path: str, path: str, columns: Written, keys: Iterable[str]) -> str:
-    """The script that stores those of `@rows` whose key is new, and their keys, which `@keys` holds with their
-    fingerprints. Its result are the keys that were there before, with their fingerprints.
+    """The script that stores the rows of `@rows` whose keys are new, and these keys. Its result: the keys that were
+    there before, with their fingerprints.
 
-    The last field of a row of `@rows` is its key, NULL for a row without one.
+    `@keys` holds all keys with their fingerprints. The last field of a row of `@rows` is its key, NULL for a row
+    without one.
     """
     key = f"r.f{len(columns.kinds)}"
     return f"""DECLARE known ARRAY<STRUCT<f0 STRING, f1 STRING>>;
@@ -111,5 +111,5 @@ def bucket(key: str) -> int:
 
 
 def _in_buckets(keys: Iterable[str]) -> str:
-    """The condition that leaves out partitions; numbers in the text, since BigQuery prunes by constants."""
+    """The condition that reads only these keys' partitions. It holds constants, since BigQuery prunes only by those."""
     return f"t.bucket IN ({', '.join(map(str, sorted({bucket(key) for key in keys})))})"

@@ -1,13 +1,15 @@
 """One refresh of a project's warehouse at a time: a lease, kept as the description of the table `_warehouse.refresh`.
 
-BigQuery changes a table's description only if the table is as the request's If-Match says, so that of two who take the
-lease at the same time one gets it; it costs nothing and is no job:
+BigQuery changes a table's description only if the table's etag matches the request's If-Match. So if two processes take
+the lease at the same time, one gets it. This costs nothing and starts no job:
 https://cloud.google.com/python/docs/reference/bigquery/latest/google.cloud.bigquery.client.Client#google_cloud_bigquery_client_Client_update_table
 
-Who holds the lease writes it anew three times in its term. Who waits takes it when nobody has written for a whole term,
-by the clock of the one who waits; a clock that goes on while a laptop sleeps. So who could not write for a term starts
-no job before it has written again, and stops when it finds that another has the lease. The jobs that the last holder
-left behind, found by their label, are cancelled and waited for before the next one begins.
+- The holder renews the lease three times in its term (`Waits.lease`).
+- A waiting process takes the lease when it has seen no renewal for a whole term. Its clock goes on while the machine
+  sleeps.
+- A holder that could not renew in time starts no job before it has renewed. It stops if another process has the lease.
+- The next holder first cancels the jobs that the last one left behind, which it finds by their label, and waits until
+  they have ended.
 """
 
 import json
@@ -51,18 +53,18 @@ class Lease:
         over = threading.Event()
         thread = threading.Thread(target=self._keep, args=[over], name="lease", daemon=True)
         thread.start()
-        left = last.text  # until they have ended, the lease is that of who left jobs behind
+        left = last.text  # if we stop before those jobs have ended, the next one must find them
         try:
             self._end_jobs_of(last)
             left = ""
             yield
         finally:
             over.set()
-            thread.join(self._waits.cancel)  # it may be within a request to a service that is away
+            thread.join(self._waits.cancel)  # it may be waiting for a service that does not answer
             self._give_back(left)
 
     def check(self) -> None:
-        """Raises WarehouseError unless the lease is ours, and will be for long enough to start a job."""
+        """Raise WarehouseError unless the lease is ours, for long enough to start a job."""
         if not self._lost and _now() - self._written_at > self._waits.lease / 2:
             with google_errors():
                 self._renew()
@@ -70,7 +72,7 @@ class Lease:
             raise WarehouseError(self._lost)
 
     def _take(self, on_wait: Callable[[str], None]) -> "_Written":
-        """Take the lease; return what the table said of its last holder."""
+        """Take the lease. Returns what the last holder had written."""
         seen, since, has_said = "", 0.0, False
         while True:
             self._read()
@@ -87,7 +89,7 @@ class Lease:
 
     def _keep(self, over: threading.Event) -> None:
         while not over.wait(self._waits.lease / 3) and not self._lost:
-            with suppress(*GOOGLE_ERRORS):  # it is tried again, here or by `check`
+            with suppress(*GOOGLE_ERRORS):  # the next renewal, or `check`, tries again
                 self._renew()
 
     def _renew(self) -> None:
@@ -95,11 +97,11 @@ class Lease:
             if self._lost or self._write():
                 return
             other = _written(self._table.description).holder or "it does not say whose"
-            self._lost = f"another refresh has taken over ({other}), since this one was not heard of for too long"
+            self._lost = f"another refresh has taken over ({other}), since this one did not renew its lease in time"
         self._jobs.cancel()
 
     def _write(self) -> bool:
-        """Write that the lease is ours, unless another has written since the table was read: False."""
+        """Write that the lease is ours. False if another process has written since we read the table."""
         text = json.dumps({"holder": self._holder, "token": self.token, "written": secrets.token_hex(4)})
         while True:
             began = _now()
@@ -110,17 +112,17 @@ class Lease:
                 if _written(self._table.description).token != self.token:
                     return False
                 if self._table.description != text:
-                    continue  # ours, but not as it was read
+                    continue  # ours, but changed since we read it
             self._written_at = began
             return True
 
     def _give_back(self, left: str) -> None:
         if not self._lost:
-            with suppress(*GOOGLE_ERRORS):  # else the next one waits for a term
+            with suppress(*GOOGLE_ERRORS):  # if this fails, the next holder waits for a term
                 self._replace(left or None)
 
     def _replace(self, text: str | None) -> None:
-        """Set the description, if the table is as it was read. Raises PreconditionFailed."""
+        """Set the description if the table has not changed since we read it. Raises PreconditionFailed."""
         self._table.description = text
         self._table = self._jobs.client.update_table(
             self._table, ["description"], retry=self._jobs.retry, timeout=self._waits.request
@@ -140,12 +142,12 @@ class Lease:
         """Cancel the jobs that the last holder left behind, and wait until they have ended."""
         while last.token and (left := self._jobs_of(last.token)):
             for job in left:
-                with suppress(*GOOGLE_ERRORS):  # somebody else's: it is waited for
+                with suppress(*GOOGLE_ERRORS):  # another account's job: wait for it
                     self._jobs.client.cancel_job(job.job_id, location=job.location, timeout=self._waits.request)
             self._pause()
 
     def _jobs_of(self, token: str) -> list[bigquery.QueryJob]:
-        """The jobs under way that bear this token. Those of other accounts, too, where one may list them."""
+        """The running jobs with this token, also those of other accounts if this one may list them."""
         for all_users in (True, False):
             with suppress(NotAllowed), google_errors():
                 under_way = [
@@ -165,7 +167,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """What the table says, in its words: who holds the lease, and by which token. All empty: nobody."""
+    """The table's description: its text, and the lease's holder and token in it, all empty if nobody holds it."""
 
     text: str = ""
     holder: str = ""
@@ -173,7 +175,7 @@ class _Written:
 
 
 def _written(text: str | None) -> _Written:
-    """The table's description, read; what somebody else has put there is nobody's."""
+    """Read the table's description. A text that is no lease means that nobody holds it."""
     try:
         found = json.loads(text or "{}")
         return _Written(text or "", str(found["holder"]), str(found["token"]))

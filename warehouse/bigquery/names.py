@@ -1,4 +1,4 @@
-"""Names of jobs (ids and labels), by which another process finds a job again."""
+"""The ids and labels of jobs, by which another process finds a job again."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ from warehouse.names import TableName
 
 
 def build_name(run: str, table: TableName) -> str:
-    """What the jobs that build the table in this run are called, before their number."""
+    """The name of the jobs that build the table in this run; an id is this name and a number."""
     return f"refresh-{_slug(run)}-{_slug(str(table))}-{_digest(run, str(table))}"
 
 
@@ -33,13 +33,13 @@ def _label(text: str) -> str:
 
 
 def _slug(text: str) -> str:
-    """A readable part of a job id; what it loses, the digest behind it keeps apart.
+    """A readable part of a job id. The digest after it tells apart texts whose readable parts are the same.
 
     https://cloud.google.com/bigquery/docs/reference/rest/v2/JobReference"""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:80]
 
 
 def _digest(*parts: str, length: int = 12) -> str:
-    """Of the parts with their lengths, so that ("a", "bc") and ("ab", "c") differ."""
+    """A hash of the parts and their lengths, so that ("a", "bc") and ("ab", "c") differ."""
     text = "".join(f"{len(part)}:{part}" for part in parts)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:length]

@@ -39,7 +39,7 @@ def values(row: Sequence[Any], kinds: Sequence[SqlType]) -> dict[str, Any]:
 
 
 def stored(expression: str, kind: SqlType) -> str:
-    """The SQL that makes a value of the column's type of the parameter's value that `expression` names."""
+    """The SQL that turns the parameter's value `expression` into a value of the column's type."""
     if kind.element is not None:
         if stored("e", kind.element) == "e":
             return expression
@@ -62,7 +62,7 @@ def _type(kind: SqlType) -> dict[str, Any]:
     if kind.element is not None:
         return {"type": "ARRAY", "arrayType": _type(kind.element)}
     if kind.name == "STRUCT":
-        # `given` tells a NULL from a STRUCT of NULLs, which a parameter's value cannot.
+        # A parameter's value is the same for NULL and for a STRUCT of NULLs: `given` tells them apart.
         given = {"name": "given", "type": {"type": "BOOL"}}
         return {"type": "STRUCT", "structTypes": [given, *_fields([field.type for field in kind.fields])]}
     return {"type": "STRING" if kind.name in _AS_TEXT else kind.name}
@@ -79,7 +79,7 @@ def _value(value: Any, kind: SqlType) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """A scalar as the API reads it; the values' Python types are those of `warehouse.Row`."""
+    """A scalar as BigQuery's API reads it. Its Python type is one of those of `warehouse.Row`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

@@ -1,5 +1,6 @@
-"""A dry run of a query whose tables do not all exist yet: stand-ins are written into its text, line by line as it is,
-so that the places in BigQuery's errors still lead to the script."""
+"""Write stand-ins into a query's text for tables that do not exist yet, so that BigQuery can dry-run it.
+
+The lines of the text stay the same, so a place in BigQuery's error can be found in the script."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from warehouse.types import Column
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """The characters from `start` up to `end` of a text are replaced by `text`, which has no line break."""
+    """Replace the characters from `start` up to `end` by `text`, which has no line break."""
 
     start: int
     end: int
@@ -22,7 +23,7 @@ class Edit:
 
 
 def stand_in_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
-    """What to write in place of the tables that the stand-ins are for, in the order of the text."""
+    """The edits that replace tables by their stand-ins, in the order of the text."""
     edits = []
     for node in tables_in(query.tree):
         columns = stand_ins.get(TableName(node.db, node.name)) if query.is_own(node.catalog) else None
@@ -41,7 +42,7 @@ def edited(text: str, edits: Sequence[Edit]) -> str:
 
 
 def original_place(text: str, edits: Sequence[Edit], place: Place) -> Place:
-    """Where in the text stands what BigQuery says is at this line and column of the edited text."""
+    """The place in the original text for BigQuery's place in the edited one."""
     start = 0
     for _ in range(place.line - 1):
         start = text.find("\n", start) + 1
@@ -59,7 +60,7 @@ def original_place(text: str, edits: Sequence[Edit], place: Place) -> Place:
 
 
 def _characters_before(line: str, columns: int) -> int:
-    """How many characters of the line take up this many columns: GoogleSQL counts a tab as up to eight."""
+    """How many characters of the line fill this many columns. In GoogleSQL a tab fills up to eight."""
     column = 0
     for i, character in enumerate(line):
         if column >= columns:

@@ -1,4 +1,4 @@
-"""How a build replaces a table without taking away what people have set on it.
+"""Replace a table and keep what people have set on it.
 
 WRITE_TRUNCATE takes the schema of the query's result and may drop descriptions, policy tags and row access policies.
 WRITE_TRUNCATE_DATA keeps the schema and all of that, for a result with the same columns:
@@ -24,30 +24,30 @@ def keeps_columns(table: Table, columns: Sequence[Column]) -> bool:
 
 
 def has_columns(table: Table, columns: Sequence[Column]) -> bool:
-    """The same in any order: BigQuery finds the columns by their names."""
+    """As `keeps_columns`, in any order: BigQuery matches columns by name."""
     return sorted(_shapes(map(column_of, table.schema))) == sorted(_shapes(columns))
 
 
 def protections(table: Table, row_policies: Sequence[str]) -> list[str]:
-    """What restricts who may see the table, in words: `the row access policy x`, `policy tags on the column y`."""
+    """The restrictions on who may see the table, in words: `the row access policy x`, `policy tags on the column y`."""
     tagged = [f"policy tags on the column {path}" for path in _tagged(table.schema)]
     return [*(f"the row access policy {name}" for name in row_policies), *tagged]
 
 
 def refusal(name: TableName, table: Table, columns: Sequence[Column], protected: Sequence[str]) -> WarehouseError:
-    """Why the table cannot get these columns, and what to do."""
+    """The error that says why the table cannot get these columns, and what to do."""
     old, new = _shapes(map(column_of, table.schema)), _shapes(columns)
     gone = [f"{column} {kind}" for column, kind, _ in old if (column, kind) not in {shape[:2] for shape in new}]
     more = [f"{column} {kind}" for column, kind, _ in new if (column, kind) not in {shape[:2] for shape in old}]
     return WarehouseError(
         f"{name} has {', '.join(protected)}, which BigQuery drops when a table gets other columns (gone: "
         f"{', '.join(gone) or 'none'}; new: {', '.join(more) or 'none'}). Change the table's columns first, with ALTER "
-        "TABLE, which keeps them; or take them away"
+        "TABLE, which keeps the protection; or remove the protection"
     )
 
 
 def keep_layout(table: Table, config: QueryJobConfig, columns: Sequence[Column]) -> None:
-    """Let the new table be partitioned and clustered as the old one, as far as it has the columns."""
+    """Partition and cluster the new table as the old one, if it has the columns for it."""
     names = {column.name for column in columns}
     if table.time_partitioning and (table.time_partitioning.field or next(iter(names))) in names:
         config.time_partitioning = table.time_partitioning

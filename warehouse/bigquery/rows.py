@@ -1,4 +1,4 @@
-"""Checks of rows before a job is sent, so that a call with a row that BigQuery would refuse stores nothing."""
+"""Check rows before a job is sent, so that a call with a row that BigQuery would refuse stores nothing."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _DECIMALS = {"NUMERIC": (38, 9), "BIGNUMERIC": (76, 38)}
 
 
 def check_row(row: Mapping[str, Any], columns: Sequence[Column]) -> None:
-    """Raises InvalidRow for a name that is no column's, and for a value that its column would not hold."""
+    """Raise InvalidRow for a name that no column has, and for a value that does not fit its column."""
     known = {column.name for column in columns}
     for name in row:
         if name not in known:

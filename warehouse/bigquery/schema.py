@@ -1,4 +1,4 @@
-"""BigQuery's schemas in our words, and names and types as SQL.
+"""Translate BigQuery's schemas to Column and SqlType, and write names and types as SQL.
 
 https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema
 """
@@ -13,7 +13,7 @@ _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD"
 
 
 def column_of(field: SchemaField) -> Column:
-    """A field of a schema."""
+    """The Column for a field of a schema."""
     name = _STANDARD.get(field.field_type, field.field_type)
     kind = struct_of(*map(column_of, field.fields)) if name == "STRUCT" else SqlType(name, _parameters(field))
     of_column = array_of(kind) if field.mode == "REPEATED" else kind
@@ -30,7 +30,7 @@ def _parameters(field: SchemaField) -> tuple[int, ...]:
 
 
 def quoted(name: str) -> str:
-    """A column's or table's name in SQL, whatever it is made of."""
+    """A column's or table's name in back-ticks, with any characters in it escaped."""
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
@@ -45,7 +45,7 @@ def type_sql(kind: SqlType) -> str:
 
 
 def read_as_text(field: SchemaField) -> SchemaField:
-    """The field with STRING for JSON, so that the client library gives JSON's text: it takes JSON's null for NULL."""
+    """The field with STRING for JSON, since the client library reads JSON's null as NULL."""
     return SchemaField.from_api_repr(_with_text(field.to_api_repr()))
 
 

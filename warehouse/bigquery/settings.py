@@ -42,9 +42,11 @@ class BigQuerySettings:
 class Waits:
     """Times to wait, in seconds. Tests shorten them.
 
-    `first` and `longest` bound the wait before a call is tried again, `total` how long in all; `request`
-    is how long one HTTP request may take, `poll` and `poll_longest` how often a running job is looked at, `cancel` how
-    long cancelling waits for the jobs to end, `lease` how long a refresh may not be heard of before another one begins.
+    - `first`, `longest`: the first and the longest wait before a retry; `total`: all tries together
+    - `request`: one HTTP request
+    - `poll`, `poll_longest`: the shortest and the longest time between two looks at a running job
+    - `cancel`: how long cancelling waits for the jobs to end
+    - `lease`: how long a refresh may go without renewing its lease before another one may begin
     """
 
     first: float = 0.5
@@ -58,7 +60,7 @@ class Waits:
 
 
 def parse_url(url: str) -> BigQuerySettings:
-    """Read a `bigquery://` URL. Raises WarehouseError that names what is wrong and what to write instead."""
+    """Read a `bigquery://` URL. Raises WarehouseError, which says what is wrong and what to write instead."""
     parts = urlsplit(url)
     if not _PROJECT.fullmatch(parts.netloc) or parts.path.strip("/") or parts.fragment:
         raise WarehouseError(

@@ -1,4 +1,4 @@
-"""What an INSERT writes: the columns, and the fields of `@rows` that hold a row's values."""
+"""The columns that an INSERT writes, and the fields of `@rows` that hold a row's values."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ _BOOL = SqlType("BOOL")
 
 @dataclass(frozen=True)
 class Written:
-    """The columns that an INSERT names. A row without a value for one that has a default gets the default: a field
-    more for each of these says whether the row has one."""
+    """The columns that an INSERT names. A row that gives no value for a column with a default gets the default, so one
+    more field for each of these says whether the row gives a value."""
 
     columns: tuple[Column, ...]
 
@@ -49,6 +49,6 @@ class Written:
 
 
 def written(columns: Sequence[Column], rows: Iterable[Row]) -> Written:
-    """The columns that any of these rows names, and those that have a default."""
+    """The columns that at least one of these rows names, and those with a default."""
     named = frozenset[str]().union(*rows)
     return Written(tuple(column for column in columns if column.name in named or column.default) or (columns[0],))

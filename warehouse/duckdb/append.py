@@ -8,7 +8,7 @@ import duckdb
 from warehouse import Append, Outcome, Row
 from warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse.duckdb.translate.nodes import render
-from warehouse.duckdb.translate.storing import has_limits, stored_value
+from warehouse.duckdb.translate.queries.storing import has_limits, stored_value
 from warehouse.duckdb.translate.text import quoted, table_sql
 from warehouse.duckdb.types import duckdb_type
 from warehouse.errors import InvalidRow

@@ -106,7 +106,7 @@ def _translate(query: Query, columns: Columns) -> Translation:
 
     from warehouse.duckdb.translate.entry import answer, within_reach
     from warehouse.duckdb.translate.nodes import render
-    from warehouse.duckdb.translate.storing import stored
+    from warehouse.duckdb.translate.queries.storing import stored
 
     with within_reach():
         relation = answer(query, noted)

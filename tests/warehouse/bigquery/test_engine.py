@@ -152,7 +152,7 @@ def test_an_outage_is_bounded_and_says_whether_the_job_may_run(
     waits = Waits(first=0.01, longest=0.05, total=0.3, request=5, poll=0.01, poll_longest=0.01, cancel=0.3)
     with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
         proxy.decide = lambda _method, path: Fault.CUT_BEFORE if "/jobs" in path else None
-        with pytest.raises(OutcomeUnknown, match="broke while it was sent the job refresh-one-tmp-out-"):
+        with pytest.raises(OutcomeUnknown, match="broke while the job refresh-one-tmp-out-"):
             unlucky.build(TableBuild(OUT, parse_query("SELECT 1 AS n")), BuildContext("one"))
         proxy.decide = lambda method, _path: Fault.LIMITED if method == "POST" else None
         with pytest.raises(Transient) as caught:

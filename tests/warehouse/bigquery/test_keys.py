@@ -118,7 +118,7 @@ def test_a_key_is_forgotten_after_thirty_days(
 def test_keys_that_somebody_has_removed_are_kept_anew(warehouse: BigQueryWarehouse) -> None:
     warehouse.append(POSTS, [keyed(1)])
     warehouse.run_script(parse_script(f"DROP TABLE {KEYS}"))
-    with pytest.raises(Transient, match="the next call makes it anew"):
+    with pytest.raises(Transient, match="the next call creates it again"):
         warehouse.append(POSTS, [keyed(2)])
     assert warehouse.append(POSTS, [keyed(2)]) == [Outcome.STORED]
     assert stored(warehouse) == {1: 1, 2: 1}

@@ -6,7 +6,8 @@ import pytest
 from tests.warehouse.googlesql.engine import plain
 from warehouse.duckdb.translate.functions.calls import DEFINITIONS
 from warehouse.duckdb.translate.functions.definitions import Definition
-from warehouse.duckdb.translate.nodes import Column, render, sql
+from warehouse.duckdb.translate.nodes import Column, render
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.types import duckdb_type
 
 ALL = {

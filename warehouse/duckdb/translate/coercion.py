@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from warehouse.duckdb.translate.literals import constant, null
-from warehouse.duckdb.translate.nodes import Array, Case, Field, Literal, Node, Struct, each, let, sql
+from warehouse.duckdb.translate.nodes import Array, Case, Field, Literal, Node, Struct, each, let
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed, array_value, struct_value
 from warehouse.duckdb.types import duckdb_type, field_names, identical
 from warehouse.sql.coercion import coerces, part_types, same

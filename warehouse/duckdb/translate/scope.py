@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from warehouse.duckdb.translate import nodes as n
-from warehouse.duckdb.translate.nodes import sql
 from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed, struct_value
 from warehouse.duckdb.types import field_names
 from warehouse.names import TableName

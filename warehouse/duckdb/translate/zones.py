@@ -3,7 +3,8 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#time_zones
 """
 
-from warehouse.duckdb.translate.nodes import Literal, Node, sql
+from warehouse.duckdb.translate.nodes import Literal, Node
+from warehouse.duckdb.translate.templates import sql
 from warehouse.sql.literals import ZONE_NAME
 
 UTC = Literal("UTC")

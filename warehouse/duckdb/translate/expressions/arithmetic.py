@@ -12,9 +12,10 @@ from warehouse.duckdb.translate.expressions.casts import to_string
 from warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse.duckdb.translate.expressions.constants import integer_literal
 from warehouse.duckdb.translate.functions.date_arithmetic import date_arithmetic
-from warehouse.duckdb.translate.nodes import Case, Chain, Literal, Node, let_all, sql
+from warehouse.duckdb.translate.nodes import Case, Chain, Literal, Node, let_all
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.sql.coercion import NUMBERS, supertype
 from warehouse.types import BYTES, FLOAT64, INT64, NUMERIC, STRING

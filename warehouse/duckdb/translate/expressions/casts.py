@@ -4,8 +4,9 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functio
 """
 
 from warehouse.duckdb.translate.coercion import by_field, coerce
-from warehouse.duckdb.translate.nodes import Attempt, Node, each, let, sql
-from warehouse.duckdb.translate.storing import within_length
+from warehouse.duckdb.translate.nodes import Attempt, Node, each, let
+from warehouse.duckdb.translate.queries.storing import within_length
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import BARE_OFFSET, BASE, CHECKED, FROM_LOCAL, NAME, SHIFT
 from warehouse.duckdb.types import duckdb_type

@@ -9,10 +9,11 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature, only
 from warehouse.duckdb.translate.literals import null
-from warehouse.duckdb.translate.nodes import Chain, Field, FunctionCall, Literal, Node, let_all, sql
+from warehouse.duckdb.translate.nodes import Chain, Field, FunctionCall, Literal, Node, let_all
 from warehouse.duckdb.translate.queries.subqueries import in_query
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.types import field_names
 from warehouse.sql.coercion import AnyValue, same, supertype

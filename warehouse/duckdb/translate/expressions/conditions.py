@@ -8,9 +8,10 @@ from sqlglot import exp
 from warehouse.duckdb.translate.expressions.checks import boolean, common, only
 from warehouse.duckdb.translate.expressions.comparisons import compared
 from warehouse.duckdb.translate.literals import null
-from warehouse.duckdb.translate.nodes import Case, Chain, sql
+from warehouse.duckdb.translate.nodes import Case, Chain
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import BOOL, INT64
 

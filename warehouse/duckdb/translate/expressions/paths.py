@@ -6,9 +6,10 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#field_ac
 from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import as_type, only
-from warehouse.duckdb.translate.nodes import Literal, sql
+from warehouse.duckdb.translate.nodes import Literal
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, written, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import INT64
 

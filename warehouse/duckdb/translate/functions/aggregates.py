@@ -12,11 +12,12 @@ from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.expressions.arithmetic import N_DIV
 from warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse.duckdb.translate.literals import string
-from warehouse.duckdb.translate.nodes import AggregateCall, Chain, Node, Over, SortKey, Star, sql
+from warehouse.duckdb.translate.nodes import AggregateCall, Chain, Node, Over, SortKey, Star
 from warehouse.duckdb.translate.queries.grouping import aggregates_in
 from warehouse.duckdb.translate.queries.ordering import ordering
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.types import duckdb_type
 from warehouse.sql.coercion import same

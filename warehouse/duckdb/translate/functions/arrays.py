@@ -12,9 +12,10 @@ from warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse.duckdb.translate.literals import integer
-from warehouse.duckdb.translate.nodes import Literal, sql
+from warehouse.duckdb.translate.nodes import Literal
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.sql.coercion import AnyValue, same, supertype
 from warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of

@@ -19,9 +19,10 @@ from warehouse.duckdb.translate.functions.date_parts import (
 )
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse.duckdb.translate.literals import integer
-from warehouse.duckdb.translate.nodes import Node, sql
+from warehouse.duckdb.translate.nodes import Node
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.sql.coercion import supertype
 from warehouse.types import DATE, DATETIME, INT64, INTERVAL, TIMESTAMP, SqlType, array_of

@@ -11,9 +11,10 @@ from sqlglot import exp
 from warehouse.duckdb.translate.expressions.checks import as_type
 from warehouse.duckdb.translate.functions.date_parts import zone_of
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse.duckdb.translate.nodes import Chain, Literal, Node, let, sql
+from warehouse.duckdb.translate.nodes import Chain, Literal, Node, let
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import UTC, from_local, local
 from warehouse.types import DATE, DATETIME, STRING, TIME, TIMESTAMP, SqlType

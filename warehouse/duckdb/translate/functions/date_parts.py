@@ -8,9 +8,10 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse.duckdb.translate.nodes import Literal, Node, sql
+from warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import CHECKED, UTC, from_local, local, offset
 from warehouse.duckdb.types import duckdb_type

@@ -11,9 +11,10 @@ from warehouse.duckdb.translate.functions.date_arithmetic import checked
 from warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
 from warehouse.duckdb.translate.functions.definitions import Definitions, Functions, argument, by_name, define
 from warehouse.duckdb.translate.functions.json import json_scalar
-from warehouse.duckdb.translate.nodes import Node, sql
+from warehouse.duckdb.translate.nodes import Node
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import UTC, from_local, local
 from warehouse.types import DATE, DATETIME, INT64, JSON, STRING, TIME, TIMESTAMP, SqlType

@@ -7,9 +7,9 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.coercion import coerced
 from warehouse.duckdb.translate.literals import null
-from warehouse.duckdb.translate.nodes import sql
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.sql.signatures import Signature, chosen, read_signature
 from warehouse.types import BYTES

@@ -10,9 +10,10 @@ from sqlglot import exp
 from warehouse.duckdb.translate.expressions.casts import STRING_OF_FLOAT64, to_string
 from warehouse.duckdb.translate.expressions.checks import as_type
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse.duckdb.translate.nodes import Chain, Literal, Node, sql
+from warehouse.duckdb.translate.nodes import Chain, Literal, Node
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import BOOL, FLOAT64, INT64, NUMERIC, STRING
 

@@ -12,9 +12,10 @@ from warehouse.duckdb.translate.expressions.casts import FRACTION, STRING_OF_FLO
 from warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse.duckdb.translate.functions.formats import FLOAT_TEXT
-from warehouse.duckdb.translate.nodes import Case, Chain, Field, Literal, Node, each, let, sql
+from warehouse.duckdb.translate.nodes import Case, Chain, Field, Literal, Node, each, let
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.types import field_names
 from warehouse.types import BOOL, FLOAT64, INT64, JSON, STRING, SqlType, array_of

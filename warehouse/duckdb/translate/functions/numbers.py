@@ -19,9 +19,10 @@ from warehouse.duckdb.translate.functions.definitions import (
     by_signature,
     define,
 )
-from warehouse.duckdb.translate.nodes import Case, FunctionCall, Literal, Node, let_all, sql
+from warehouse.duckdb.translate.nodes import Case, FunctionCall, Literal, Node, let_all
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.sql.coercion import NUMBERS, supertype
 from warehouse.types import FLOAT64, INT64, NUMERIC, STRING

@@ -9,9 +9,10 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import as_type
 from warehouse.duckdb.translate.functions.definitions import Definitions, Functions, argument, by_name, define
-from warehouse.duckdb.translate.nodes import Literal, sql
+from warehouse.duckdb.translate.nodes import Literal
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import INT64, STRING, array_of
 

@@ -9,9 +9,9 @@ from warehouse.duckdb.translate.expressions.arithmetic import concatenated
 from warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse.duckdb.translate.functions.definitions import Definitions, Functions, argument, by_name, define
 from warehouse.duckdb.translate.literals import integer
-from warehouse.duckdb.translate.nodes import sql
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import INT64, STRING
 

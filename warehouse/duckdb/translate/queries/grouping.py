@@ -10,9 +10,10 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import only
 from warehouse.duckdb.translate.functions.known import AGGREGATE_NAMES
-from warehouse.duckdb.translate.nodes import Column, FunctionCall, Item, Node, Select, sql, walk
+from warehouse.duckdb.translate.nodes import Column, FunctionCall, Item, Node, Select, walk
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.errors import SqlError
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import only
-from warehouse.duckdb.translate.nodes import Literal, SortKey, sql
+from warehouse.duckdb.translate.nodes import Literal, SortKey
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 
 

@@ -9,22 +9,11 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.expressions.checks import common
-from warehouse.duckdb.translate.nodes import (
-    Array,
-    Column,
-    Field,
-    FromItem,
-    Item,
-    Literal,
-    Node,
-    Select,
-    Struct,
-    sql,
-    walk,
-)
+from warehouse.duckdb.translate.nodes import Array, Column, Field, FromItem, Item, Literal, Node, Select, Struct, walk
 from warehouse.duckdb.translate.queries.relations import unique
 from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.sql.coercion import same
 from warehouse.types import STRING

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from warehouse.duckdb.translate.coercion import coerced
-from warehouse.duckdb.translate.nodes import Field, FromItem, Item, Node, Select, sql
+from warehouse.duckdb.translate.nodes import Field, FromItem, Item, Node, Select
 from warehouse.duckdb.translate.scope import Output, Relation
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.types import field_names, identical
 from warehouse.sql.literals import NULL

@@ -20,12 +20,12 @@ from warehouse.duckdb.translate.nodes import (
     Node,
     Select,
     reads,
-    sql,
     walk,
 )
 from warehouse.duckdb.translate.queries.pivots import pivot
 from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope, Script, Source, value_source
 from warehouse.duckdb.translate.syntax import place_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.text import CATALOGUE
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.errors import SqlError, TableNotFound

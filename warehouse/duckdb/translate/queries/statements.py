@@ -9,8 +9,8 @@ from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.nodes import FromItem, FunctionCall, Item, Node, Select, render
 from warehouse.duckdb.translate.queries.relations import reread, unique
 from warehouse.duckdb.translate.queries.sources import check_project
+from warehouse.duckdb.translate.queries.storing import stored_value
 from warehouse.duckdb.translate.scope import Output, Relation, Scope, Script
-from warehouse.duckdb.translate.storing import stored_value
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.text import quoted, schema_sql, table_sql
 from warehouse.duckdb.types import duckdb_type

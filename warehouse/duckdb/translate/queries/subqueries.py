@@ -6,11 +6,12 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/subqueries
 from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import common
-from warehouse.duckdb.translate.nodes import AggregateCall, Array, FromItem, Select, SortKey, sql
+from warehouse.duckdb.translate.nodes import AggregateCall, Array, FromItem, Select, SortKey
 from warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse.duckdb.translate.queries.relations import with_types
 from warehouse.duckdb.translate.scope import Output, Relation, Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.types import duckdb_type
 from warehouse.types import BOOL, array_of

@@ -94,8 +94,9 @@ def _regrouped(tree: exp.Expr) -> exp.Expr:
         operators: list[exp.Expr] = []
         node: exp.Expr = top
         while isinstance(node, _BITWISE):
-            operators.insert(0, node)
+            operators.append(node)
             node = node.this
+        operators.reverse()
         if len({type(operator) for operator in operators}) > 1:
             top.replace(_by_precedence([node, *(operator.expression for operator in operators)], operators))
     return tree
@@ -108,7 +109,7 @@ def _by_precedence(operands: list[exp.Expr], operators: list[exp.Expr]) -> exp.E
         waiting = []
         for operator, operand in zip(operators, operands[1:], strict=True):
             if isinstance(operator, kinds):
-                left[-1] = type(operator)(this=left[-1].copy(), expression=operand.copy())
+                left[-1] = type(operator)(this=left[-1], expression=operand)
             else:
                 left.append(operand)
                 waiting.append(operator)

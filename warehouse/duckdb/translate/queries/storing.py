@@ -6,8 +6,9 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_n
 from typing import TYPE_CHECKING
 
 from warehouse.duckdb.translate.coercion import by_field
-from warehouse.duckdb.translate.nodes import Array, FromItem, Item, Literal, Node, Select, each, let, sql
+from warehouse.duckdb.translate.nodes import Array, FromItem, Item, Literal, Node, Select, each, let
 from warehouse.duckdb.translate.nodes import Column as ColumnNode
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.types import duckdb_type
 from warehouse.errors import SqlError
 from warehouse.types import Column, SqlType

@@ -3,6 +3,7 @@
 import uuid
 from argparse import Namespace
 
+from commands.selection import selection
 from commands.terminal.output import finish, shown
 from pipeline.execution import Execution, builder, run_here
 from pipeline.refresh import start_refresh
@@ -13,7 +14,7 @@ from warehouse import BuildContext
 def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = read_settings()
-    with start_refresh(settings, options.select, "`refresh build`", print) as refresh:
+    with start_refresh(settings, selection(options), "`refresh build`", print) as refresh:
         graph = refresh.plan.graph
         build = builder(refresh.plan.scripts, refresh.warehouse, BuildContext(run=uuid.uuid4().hex))
         with shown(graph) as report:

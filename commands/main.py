@@ -11,6 +11,8 @@ from types import ModuleType
 from commands.imports import kept
 from commands.terminal.streams import make_lenient, output_fault
 
+_PROJECT, _SERVICES = "commands.project", "commands.services"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code: 0 done, 1 a script failed, 2 refused before anything ran."""
@@ -100,9 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(is_report=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, what: str) -> argparse.ArgumentParser:
+    def add(name: str, what: str, folder: str = "commands") -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
-        added.set_defaults(module=f"commands.{name}")
+        added.set_defaults(module=f"{folder}.{name}")
         return added
 
     init = add("init", "create the datasets, and the raw tables from db_init/")
@@ -111,48 +113,58 @@ def _parser() -> argparse.ArgumentParser:
 
     run = add("run", "refresh through Prefect: recorded, and shown in its UI")
     build = add("build", "refresh in this process, without a server")
-    plan = add("plan", "show what a refresh would do: order, columns, and on BigQuery the cost")
+    plan = add("plan", "show what a refresh would do: order, columns, and on BigQuery the cost", _PROJECT)
     plan.set_defaults(is_report=True)
     plan.add_argument("--json", action="store_true", help="print the plan for machines")
     for command in (run, build, plan):
-        command.add_argument(
-            "--select",
-            nargs="+",
-            action="extend",
-            default=[],
-            metavar="TABLE",
-            help="only these tables: tmp.variants, +tmp.variants (and what it is built from), tmp.variants+ (and what"
-            " is built from it), tmp.*",
-        )
+        _add_selection(command)
     for command in (run, build):
         command.add_argument("--in-order", action="store_true", help="one table after the other")
 
-    check = add("check", "find what is wrong with the scripts and the map, without running any")
+    check = add("check", "find what is wrong with the scripts and the map, without running any", _PROJECT)
     check.set_defaults(is_report=True)
     check.add_argument("--live", action="store_true", help="take the raw tables' columns from the warehouse")
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
     check.add_argument("--json", action="store_true", help="print the problems for machines")
 
-    sync = add("sync", "write the dependency map from the SQL")
+    sync = add("sync", "write the dependency map from the SQL", _PROJECT)
     sync.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the map would change")
-    graph = add("graph", "show what is built from what, as Mermaid")
+    graph = add("graph", "show what is built from what, as Mermaid", _PROJECT)
     graph.set_defaults(is_report=True)
+    _add_selection(graph)
     kind = graph.add_mutually_exclusive_group()
-    kind.add_argument("--svg", metavar="FILE", help="write the picture as SVG")
+    kind.add_argument("--svg", metavar="FILE", help="write the picture as SVG, with links to the scripts")
     kind.add_argument("--columns", metavar="TABLE", help="show where each column of the table comes from")
-    deploy = add("deploy", "create or update Prefect's work pools, deployments and automations")
+    kind.add_argument("--readers", metavar="COLUMN", help="show what breaks without a column, such as raw.orders.id")
+    graph.add_argument("--datasets", action="store_true", help="one box for each dataset")
+    deploy = add("deploy", "create or update Prefect's work pools, deployments and automations", _SERVICES)
     deploy.add_argument(
         "--take-over", action="store_true", help="deploy also where the deployment belongs to another folder"
     )
-    add("server", "start a Prefect server in the background, if none answers")
-    serve = add("serve", "run Prefect's server, a worker and the API on this machine, until Ctrl-C")
+    add("server", "start a Prefect server in the background, if none answers", _SERVICES)
+    serve = add("serve", "run Prefect's server, a worker and the API on this machine, until Ctrl-C", _SERVICES)
     serve.set_defaults(only_worker=False)
-    worker = add("worker", "run what the deployments ask for on this machine, until Ctrl-C; Prefect's server must run")
-    worker.set_defaults(module="commands.serve", only_worker=True)
-    add("stop", "end what was started in this folder: `refresh serve`, `worker` and `server`")
+    worker = add(
+        "worker", "run what the deployments ask for on this machine, until Ctrl-C; Prefect's server must run", _SERVICES
+    )
+    worker.set_defaults(module="commands.services.serve", only_worker=True)
+    add("stop", "end what was started in this folder: `refresh serve`, `worker` and `server`", _SERVICES)
     doctor = add("doctor", "say what is set up, what is missing, and how to fix it")
     doctor.set_defaults(is_report=True)
     return parser
+
+
+_FORMS = (
+    "tmp.variants, tmp.v*, path:res/tmp; +tmp.variants (and what it is built from), tmp.variants+ (and what is built"
+    " from it), 2+tmp.variants (up to two steps back); a,b (what both name); @FILE (the names in a file)"
+)
+
+
+def _add_selection(command: argparse.ArgumentParser) -> None:
+    """Give the command the options that choose tables: see commands/selection.py."""
+    command.add_argument("tables", nargs="*", metavar="TABLE", help=f"only these tables: {_FORMS}")
+    for name, what in (("--select", "the same"), ("--exclude", "not these tables, in the same forms")):
+        command.add_argument(name, nargs="+", action="extend", default=[], metavar="TABLE", help=what)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import os
 from argparse import Namespace
 
 from commands.imports import kept
+from commands.selection import selection
 from commands.terminal.output import show_rows, shown
 from pipeline.refresh import start_refresh
 from pipeline.settings import read_settings
@@ -16,8 +17,8 @@ def run(options: Namespace) -> int:
     """
     # The view shows what the flow's log says; the log itself goes to the server. Prefect reads this at its import.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    settings = read_settings()
-    with start_refresh(settings, options.select, "`refresh run`", print) as started:
+    settings, selectors = read_settings(), selection(options)
+    with start_refresh(settings, selectors, "`refresh run`", print) as started:
         with kept():
             from flows.flow import Started, refresh_flow
             from flows.recorded import address_of, check_server, run_recorded
@@ -25,7 +26,7 @@ def run(options: Namespace) -> int:
         check_server()
         with shown(started.plan.graph) as report:
             flow = refresh_flow(settings, Started(started, report))
-            state = run_recorded(flow, options.select, in_order=options.in_order)
+            state = run_recorded(flow, selectors, in_order=options.in_order)
         print(f"in Prefect: {address_of(state)}")
         print(state.message)
         if state.is_completed():

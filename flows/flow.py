@@ -69,7 +69,8 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
 
         Args:
             select: Only these tables, one on a line: tmp.variants, +tmp.variants (and what it is built from),
-                tmp.variants+ (and what is built from it), tmp.* (a whole dataset). All tables if there is none.
+                tmp.variants+ (and what is built from it), tmp.* (a whole dataset), path:res/tmp (a folder),
+                not:tmp.variants (all but this one). All tables if there is none.
             in_order: Build one table after the other, not several at once.
         """
         workers = 1 if in_order else settings.workers

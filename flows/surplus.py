@@ -19,7 +19,8 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Completed, Scheduled
 
 from flows.records import read_all, server_time
-from pipeline.contract import COVERED, COVERED_BY_TAG, covers
+from pipeline.contract import COVERED, COVERED_BY_TAG
+from pipeline.project.selectors import covers
 
 _AT_ONCE = 40  # each takes five requests, and the next sign of life of the run that does this waits for them
 

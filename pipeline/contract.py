@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -34,12 +34,6 @@ SILENCE_MESSAGE = (
 SETTING = "REFRESH_PROJECT"
 _USABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = "prefect"  # Prefect's server refuses a work pool whose name begins with it
-
-
-def covers(built: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Whether a run that selects `built` surely builds all that `wanted` selects. An empty selection means all
-    tables."""
-    return not built or (bool(wanted) and set(wanted) <= set(built))
 
 
 class ProjectNameError(ValueError):

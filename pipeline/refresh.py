@@ -93,7 +93,7 @@ def plan_refresh(
     Raises Refused with all problems, SelectionError, WarehouseError.
     """
     project = read_project(settings.folder, project_of(settings.warehouse_url), cache)
-    graph = select(project.graph, selectors)
+    graph = select(project.graph, selectors, project.files)
     scripts = {table: project.scripts[table] for table in graph.order}
     checked = check_scripts(scripts, stored_sources(warehouse, scripts))
     if checked.problems:

@@ -25,8 +25,8 @@ from pipeline.contract import (
     REQUEST_TAG,
     SILENT,
     START_OF_A_CONTAINER,
-    covers,
 )
+from pipeline.project.selectors import covers
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient

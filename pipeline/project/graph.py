@@ -53,13 +53,13 @@ class Graph:
         """A sort key: the table with the longest chain of dependents comes first, then the names decide."""
         return (-self._heights[table], table)
 
-    def upstream(self, table: TableName) -> set[TableName]:
-        """All tables that must be built before `table`."""
-        return _reachable(table, self.dependencies)
+    def upstream(self, table: TableName, steps: int | None = None) -> set[TableName]:
+        """All tables that must be built before `table`, up to so many steps away."""
+        return _reachable(table, self.dependencies, steps)
 
-    def downstream(self, table: TableName) -> set[TableName]:
-        """All tables that `table` must be built before."""
-        return _reachable(table, self.dependents)
+    def downstream(self, table: TableName, steps: int | None = None) -> set[TableName]:
+        """All tables that `table` must be built before, up to so many steps away."""
+        return _reachable(table, self.dependents, steps)
 
     def only(self, tables: Iterable[TableName]) -> "Graph":
         """The graph of `tables` alone. A table that depends on another one through tables that are left out still
@@ -95,11 +95,13 @@ def _from_smallest(cycle: list[TableName]) -> list[TableName]:
     return [*cycle[start:-1], *cycle[: start + 1]]
 
 
-def _reachable(start: TableName, edges: Mapping[TableName, Iterable[TableName]]) -> set[TableName]:
+def _reachable(
+    start: TableName, edges: Mapping[TableName, Iterable[TableName]], steps: int | None = None
+) -> set[TableName]:
     found: set[TableName] = set()
-    waiting = [start]
-    while waiting:
-        new = set(edges[waiting.pop()]) - found
-        found |= new
-        waiting.extend(new)
+    last = {start}
+    while last and steps != 0:
+        last = {near for table in last for near in edges[table]} - found
+        found |= last
+        steps = None if steps is None else steps - 1
     return found

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from pipeline.project.project import Project, reads_of
 from pipeline.project.scripts import RAW
+from pipeline.project.selectors import select
 from warehouse.names import TableName
 
 Edges = Mapping[TableName, Iterable[TableName]]
@@ -19,13 +21,30 @@ _MANY = 200
 """With more tables than this, Graphviz gets less time to improve the layout: 1,000 tables take 5 s instead of 15."""
 
 
-def picture_edges(project: Project) -> dict[TableName, list[TableName]]:
-    """For each script's table, in the order of a refresh, the tables that it reads or that the map puts before it.
-    Raises Refused."""
+def picture_edges(project: Project, selectors: Iterable[str] = ()) -> dict[TableName, list[TableName]]:
+    """For each selected table, in the order of a refresh, the tables that it reads or that the map puts before it.
+    Raises Refused, SelectionError."""
     graph = project.graph
     return {
-        table: sorted(reads_of(project.scripts[table]) | graph.dependencies[table]) for table in project.graph.order
+        table: sorted(reads_of(project.scripts[table]) | graph.dependencies[table])
+        for table in select(graph, selectors, project.files).order
     }
+
+
+def dataset_mermaid(edges: Edges) -> str:
+    """The picture of the datasets as Mermaid source: a box for each with its number of tables, and an arrow to each
+    dataset that reads it, with the number of reads."""
+    sizes = Counter(table.dataset for table in _tables(edges))
+    reads = Counter(
+        (read.dataset, table.dataset)
+        for table, all_reads in edges.items()
+        for read in all_reads
+        if read.dataset != table.dataset
+    )
+    names = {dataset: f"d{number}" for number, dataset in enumerate(sizes, start=1)}
+    boxes = [f'    {names[dataset]}["{dataset} ({size})"]' for dataset, size in sizes.items()]
+    arrows = [f"    {names[one]} -->|{number}| {names[other]}" for (one, other), number in sorted(reads.items())]
+    return "\n".join(["flowchart LR", *boxes, *arrows])
 
 
 def mermaid(edges: Edges) -> str:
@@ -39,8 +58,8 @@ def mermaid(edges: Edges) -> str:
     return "\n".join(lines)
 
 
-def svg(edges: Edges) -> bytes:
-    """The picture as an SVG document, drawn by Graphviz."""
+def svg(edges: Edges, links: Mapping[TableName, str]) -> bytes:
+    """The picture as an SVG document, drawn by Graphviz. A table with a link leads there."""
     from pygraphviz import AGraph
 
     tables = _tables(edges)
@@ -52,7 +71,8 @@ def svg(edges: Edges) -> bytes:
     graph.edge_attr.update(color="#6b7280", arrowsize="0.6")
     for table in tables:
         colour = _RAW_COLOUR if table.dataset == RAW else _COLOURS[datasets.index(table.dataset) % len(_COLOURS)]
-        graph.add_node(str(table), fillcolor=colour)
+        link = {"URL": links[table], "tooltip": links[table]} if table in links else {}
+        graph.add_node(str(table), fillcolor=colour, **link)
     for table, reads in edges.items():
         for read in reads:
             graph.add_edge(str(read), str(table))

@@ -37,6 +37,11 @@ class Project:
         """The scripts' own project, from a setting or from their texts; "" if neither names one."""
         return next((script.query.own for script in self.scripts.values()), "")
 
+    @property
+    def files(self) -> dict[TableName, str]:
+        """The path of each table's script, from the project's folder on."""
+        return {table: script.path.relative_to(self.folder).as_posix() for table, script in self.scripts.items()}
+
     @cached_property
     def graph(self) -> Graph:
         """The graph of all scripts. Only for a project without errors: raises Refused."""

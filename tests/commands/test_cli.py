@@ -174,7 +174,7 @@ def test_a_bug_is_no_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(_: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("commands.stop.run", run)
+    monkeypatch.setattr("commands.services.stop.run", run)
     with pytest.raises(ZeroDivisionError):
         main(["stop"])
 
@@ -197,7 +197,7 @@ def test_each_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> N
     assert {"init", "run", "serve", "worker", "stop"} <= set(listed)
     for command in listed:
         assert command in helped()
-        assert re.search(r"\[-h\].*\. options:", helped(command))
+        assert re.search(r"\[-h\].*\. (positional arguments|options):", helped(command))
 
 
 @pytest.mark.usefixtures("folder")

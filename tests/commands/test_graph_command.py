@@ -49,6 +49,83 @@ def test_svg_is_a_picture_that_a_browser_shows(tmp_path: Path, capsys: pytest.Ca
     assert picture.tag == f"{SVG}svg"
     assert {text.text for text in picture.iter(f"{SVG}text")} >= {"raw.pictures", "tmp.variants", "final.products"}
     assert sum(group.get("class") == "edge" for group in picture.iter(f"{SVG}g")) == 15
+    links = {link.get("{http://www.w3.org/1999/xlink}href") or "" for link in picture.iter(f"{SVG}a")}
+    assert len(links) == 8
+    assert all((tmp_path / link).is_file() for link in links)
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_a_part_of_the_picture_shows_what_is_selected_and_what_it_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", "final.products", "tmp.product_images"]) == 0
+    assert capsys.readouterr().out == (
+        "flowchart LR\n"
+        '    raw_pictures[("raw.pictures")]\n'
+        '    tmp_products["tmp.products"]\n'
+        '    tmp_variants["tmp.variants"]\n'
+        '    tmp_product_images["tmp.product_images"]\n'
+        '    final_products["final.products"]\n'
+        "    raw_pictures --> tmp_product_images\n"
+        "    tmp_products --> final_products\n"
+        "    tmp_variants --> final_products\n"
+    )
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_datasets_are_one_box_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["graph", "--datasets"]) == 0
+    assert capsys.readouterr().out == (
+        'flowchart LR\n    d1["raw (7)"]\n    d2["tmp (7)"]\n    d3["final (1)"]\n    d1 -->|8| d2\n    d2 -->|2| d3\n'
+    )
+
+
+CHAIN = {
+    **GOOD,
+    "res/tmp/a.sql": "SELECT * FROM `raw.orders`\n",
+    "res/tmp/c.sql": "SELECT id,\n  price * 2 AS double\nFROM `tmp.a`\n",
+    "res/tmp/d.sql": "SELECT double FROM `tmp.c`\n",
+    "res/final/b.sql": "SELECT id FROM `tmp.a`\n",
+    "res/dependencies.toml": '[tmp]\nc = ["tmp.a"]\nd = ["tmp.c"]\n[final]\nb = ["tmp.a"]\n',
+}
+
+WITHOUT_PRICE = """error: res/tmp/c.sql:2:3: there is no column price
+  2 |   price * 2 AS double
+    |   ^^^^^
+  help: the tables here are named a
+
+tmp.a.price goes with it
+tmp.d is not built: a table that it reads is not
+without raw.orders.price: 1 script cannot run
+"""
+
+
+@pytest.mark.parametrize(
+    ("column", "printed"),
+    [
+        ("raw.orders.price", WITHOUT_PRICE),
+        ("tmp.c.id", "without tmp.c.id: every script still runs\n"),
+        ("final.b.id", "without final.b.id: every script still runs\n"),
+    ],
+)
+def test_what_breaks_without_a_column(
+    write: Write, capsys: pytest.CaptureFixture[str], column: str, printed: str
+) -> None:
+    write(CHAIN)
+    assert main(["graph", "--readers", column]) == 0
+    assert capsys.readouterr().out == printed
+
+
+def test_a_tables_only_column_breaks_its_readers(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({**CHAIN, "res/tmp/e.sql": "SELECT * FROM `tmp.d`", "res/dependencies.toml": CHAIN["res/dependencies.toml"]})
+    assert main(["sync"]) == 0
+    capsys.readouterr()
+    assert main(["graph", "--readers", "tmp.d.double"]) == 0
+    assert capsys.readouterr().out == "tmp.e.double goes with it\nwithout tmp.d.double: every script still runs\n"
+
+
+def test_a_column_that_is_not_there_is_told_with_the_closest(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write(CHAIN)
+    assert main(["graph", "--readers", "raw.orders.prize"]) == 2
+    assert "no table has this column; did you mean raw.orders.price?" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("demonstration")

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
-import commands.plan
+import commands.project.plan
 from commands.main import main
-from commands.plan import human_bytes, human_dollars
+from commands.project.plan import human_bytes, human_dollars
 from pipeline.project.graph import Graph
 from pipeline.refresh import RefreshPlan
 from pipeline.settings import SettingError, read_settings
@@ -70,7 +70,7 @@ def test_bytes_and_cost_are_told_where_the_engine_has_them(
     folder = write(GOOD)
     main(["init"])
     capsys.readouterr()
-    monkeypatch.setattr(commands.plan, "connect", lambda *_: Metered(folder / ".data" / "warehouse.duckdb"))
+    monkeypatch.setattr(commands.project.plan, "connect", lambda *_: Metered(folder / ".data" / "warehouse.duckdb"))
     monkeypatch.setenv("REFRESH_PRICE_PER_TIB", "5")
     assert main(["plan"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import Any
 
+from commands.selection import selection
 from pipeline.project.problems import counted
 from pipeline.project.project import sql_cache
 from pipeline.refresh import RefreshPlan, plan_refresh
@@ -17,7 +18,7 @@ def run(options: Namespace) -> int:
     """Print the plan, and answer the exit code. Raises Refused for a refresh that cannot succeed."""
     settings = read_settings()
     with sql_cache(settings.folder) as cache, connect(settings.warehouse_url, cache) as warehouse:
-        plan = plan_refresh(settings, options.select, warehouse, cache)
+        plan = plan_refresh(settings, selection(options), warehouse, cache)
     price = settings.price_per_tib
     print(json.dumps(_as_json(plan, price), indent=2) if options.json else "\n".join(_as_text(plan, price)))
     return 0

@@ -1,17 +1,22 @@
-"""`refresh graph`: what is built from what, as a picture; and where columns come from."""
+"""`refresh graph`: what is built from what, as a picture; where columns come from, and what reads them."""
 
+import os
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+from commands.selection import selection
+from pipeline.impact import impact_of
 from pipeline.project.lineage import ColumnName, Lineage
-from pipeline.project.picture import mermaid, picture_edges, svg
-from pipeline.project.problems import Problem, Refused
+from pipeline.project.picture import dataset_mermaid, mermaid, picture_edges, svg
+from pipeline.project.problems import Problem, Refused, counted
 from pipeline.project.project import Project, read_project, sql_cache
 from pipeline.project.raw_columns import declared_columns
 from pipeline.project.selectors import SelectionError
 from pipeline.settings import read_settings
+from pipeline.sources import declared_sources
 from warehouse import project_of
+from warehouse.names import TableName
 from warehouse.suggest import did_you_mean
 
 
@@ -22,12 +27,20 @@ def run(options: Namespace) -> int:
         project = read_project(settings.folder, project_of(settings.warehouse_url), cache)
     if options.columns:
         print("\n".join(_columns(project, options.columns)))
+    elif options.readers:
+        print("\n".join(_readers(project, options.readers)))
     elif options.svg:
-        _write(Path(options.svg), svg(picture_edges(project)))
+        _write(Path(options.svg), svg(picture_edges(project, selection(options)), _links(project, Path(options.svg))))
         print(f"wrote {options.svg}")
     else:
-        print(mermaid(picture_edges(project)))
+        draw = dataset_mermaid if options.datasets else mermaid
+        print(draw(picture_edges(project, selection(options))))
     return 0
+
+
+def _links(project: Project, picture: Path) -> dict[TableName, str]:
+    """The path of each table's script, from the picture's folder on."""
+    return {table: os.path.relpath(script.path, picture.parent) for table, script in project.scripts.items()}
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -49,6 +62,19 @@ def _columns(project: Project, name: str) -> Iterator[str]:
     for column in lineage.of(tables[name]):
         yield f"{name}.{column}"
         yield from _origins(lineage, ColumnName(tables[name], column))
+
+
+def _readers(project: Project, name: str) -> Iterator[str]:
+    """What breaks without a column, script by script."""
+    impact = impact_of(project, declared_sources(project), name)
+    for problem in impact.problems:
+        yield f"{problem}\n"
+    for column in impact.lost:
+        yield f"{column} goes with it"
+    for table in impact.not_built:
+        yield f"{table} is not built: a table that it reads is not"
+    failing = counted(len(impact.problems), "script")
+    yield f"without {name}: {failing} cannot run" if impact.problems else f"without {name}: every script still runs"
 
 
 def _origins(lineage: Lineage, column: ColumnName) -> Iterator[str]:

@@ -30,7 +30,7 @@ def place_at(text: str, start: int, end: int) -> Place:
 
 
 class SqlError(WarehouseError):
-    """The SQL is wrong: running it again would not help.
+    """The SQL is wrong: running it again would not help. What is no UnsupportedSql is wrong on BigQuery too.
 
     `reason` says what is wrong, `hint` (may be empty) what to write instead, `place` where it stands in the text.
     """
@@ -41,7 +41,11 @@ class SqlError(WarehouseError):
 
 
 class UnsupportedSql(SqlError):
-    """Valid GoogleSQL that the embedded engine cannot answer as BigQuery would."""
+    """GoogleSQL that BigQuery answers, or may answer, and the embedded engine does not yet."""
+
+
+class OnlyBigQuery(UnsupportedSql):
+    """Valid GoogleSQL that no other engine can answer as BigQuery does; the hint says what to write instead."""
 
 
 class TranslationFault(UnsupportedSql):

@@ -105,7 +105,7 @@ def test_of_two_projects_neither_is_taken_until_a_setting_says_which(
     assert Path("warehouse.duckdb").is_file()
     capsys.readouterr()
     assert main(["build"]) == 2
-    assert "the embedded engine has no tables of another project (others)" in capsys.readouterr().err
+    assert "only BigQuery has tables of another project (others)" in capsys.readouterr().err
     with connect("duckdb:///warehouse.duckdb") as warehouse:
         assert warehouse.tables("tmp") == []
 
@@ -140,7 +140,7 @@ def test_a_script_that_reads_what_describes_tables_is_refused_on_duckdb_alone(
     write({**project(QUOTINGS[0]), "res/tmp/meta.sql": f"SELECT 1 AS one FROM {view}"})
     assert main(["check"]) == 0
     printed = capsys.readouterr().out
-    assert "the embedded engine has no" in printed
+    assert "only BigQuery has" in printed
     assert printed.count("warning: ") == 1
     assert "not checked" not in printed
     assert main(["init"]) == 0

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from warehouse.duckdb.translate.text import quoted
-from warehouse.errors import UnsupportedSql
+from warehouse.errors import OnlyBigQuery, UnsupportedSql
 from warehouse.types import SCALARS, Column, SqlType, array_of, parse_type, struct_of
 
 _DUCKDB_OF = {
@@ -38,7 +38,9 @@ def duckdb_type(type_: SqlType) -> str:
     if type_.name not in SCALARS:
         raise UnsupportedSql(f"GoogleSQL has no type {type_}", hint="give the table's column another type")
     if type_.name not in _DUCKDB_OF:
-        raise UnsupportedSql(f"the embedded engine has no {type_.name}", hint="this script needs BigQuery")
+        if type_.name == "GEOGRAPHY":
+            raise OnlyBigQuery("only BigQuery has GEOGRAPHY", hint="keep the longitude and latitude as FLOAT64")
+        raise UnsupportedSql(f"the embedded engine has no {type_.name} yet", hint="BigQuery runs it")
     if type_.name == "NUMERIC" and type_.parameters:
         precision, scale = (*type_.parameters, 0)[:2]
         return f"DECIMAL({precision},{scale})"

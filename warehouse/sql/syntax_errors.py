@@ -8,7 +8,8 @@ from sqlglot.errors import ParseError
 from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse.errors import Place, SqlError, place_at
+from warehouse.errors import Place, SqlError, UnsupportedSql, place_at
+from warehouse.sql.mistakes import is_certain
 from warehouse.suggest import did_you_mean
 
 _TOO_MANY = re.compile(r"number of provided arguments \((\d+)\) is greater than .* \((\d+)\)")
@@ -116,12 +117,21 @@ def unclosed_error(text: str) -> SqlError:
 
 
 def syntax_error(text: str, error: ParseError) -> SqlError:
-    """The error for a text that sqlglot cannot parse."""
+    """The error for a text that sqlglot cannot parse: UnsupportedSql, unless it is certainly wrong on BigQuery too."""
     detail = error.errors[0] if error.errors else {}
     highlight = detail.get("highlight") or " "
     place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
     reason = f"syntax error at {highlight!r}: {_in_words(detail.get('description') or '')}"
-    return SqlError(reason, hint=_hint(text, place, highlight), place=place)
+    hint = _hint(text, place, highlight)
+    description = detail.get("description") or ""
+    if _TOO_MANY.search(description) or description.startswith("Adjacent") or is_certain(_tokens(text)):
+        return SqlError(reason, hint=hint, place=place)
+    joint = " " if hint.endswith("?") else ". "
+    return UnsupportedSql(reason, hint=f"{hint}{joint}If BigQuery takes it, this tool cannot read it yet", place=place)
+
+
+def _tokens(text: str) -> list[Token]:
+    return sqlglot.tokenize(text, dialect="bigquery")
 
 
 def _in_words(description: str) -> str:

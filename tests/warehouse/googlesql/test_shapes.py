@@ -27,8 +27,8 @@ def test_there_are_enough_shapes_and_each_is_there_once() -> None:
 
 def test_at_most_a_tenth_of_what_is_accepted_is_refused() -> None:
     kinds = [kind_of(shape)[0] for shape in SHAPES]
-    accepted = len(kinds) - kinds.count("rejected")
-    assert kinds.count("refused") <= accepted / 10
+    accepted = len(kinds) - kinds.count("wrong")
+    assert kinds.count("not yet") + kinds.count("only BigQuery") <= accepted / 10
 
 
 def test_the_page_says_what_the_shapes_say() -> None:

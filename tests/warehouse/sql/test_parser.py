@@ -2,7 +2,7 @@
 
 import pytest
 
-from warehouse.errors import Place, SqlError, place_at
+from warehouse.errors import Place, SqlError, UnsupportedSql, place_at
 from warehouse.names import TableName
 from warehouse.sql.parser import parse_script
 from warehouse.sql.query import parse_query
@@ -329,3 +329,30 @@ def test_calls_that_double_the_time_of_the_parser_may_stand_in_each_other_a_doze
         parse_query(nested(40))
     assert caught.value.place is not None
     assert len("SELECT ") + most * len(call) < caught.value.place.column <= len("SELECT ") + (most + 1) * len(call)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "SELECT id FORM tmp.a",
+            "SELECT id FROM tmp.a WHER id = 1",
+            "SELECT (1",
+            "SELECT 1)",
+            "SELEC 1",
+            "SELECT 1 +",
+        ),
+        *("SELECT 1 FROM {{ a }}", "SELECT CAST(1 AS INTEGR)", "SELECT id FROM tmp.a WHERE", "SELECT 'it''s'"),
+        *("SELECT UPPER('a', 1)", "CREATE TABLE raw.a (id INT64, name STRNG)"),
+    ],
+)
+def test_what_is_certainly_wrong_is_an_error_on_bigquery_too(text: str) -> None:
+    with pytest.raises(SqlError) as caught:
+        parse_script(text)
+    assert not isinstance(caught.value, UnsupportedSql)
+
+
+def test_a_text_that_only_the_parser_cannot_read_is_not_called_wrong() -> None:
+    error = refusal("SELECT id FROM tmp.a MATCH_RECOGNIZE (ORDER BY b PATTERN (x) DEFINE x AS TRUE)")
+    assert isinstance(error, UnsupportedSql)
+    assert "If BigQuery takes it" in error.hint

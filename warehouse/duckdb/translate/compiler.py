@@ -25,7 +25,7 @@ from warehouse.duckdb.translate.functions import (
 from warehouse.duckdb.translate.nodes import Node, Over
 from warehouse.duckdb.translate.queries import queries, subqueries
 from warehouse.duckdb.translate.scope import Relation, Scope
-from warehouse.duckdb.translate.syntax import unsupported, written
+from warehouse.duckdb.translate.syntax import place_of, unsupported, written
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.errors import UnsupportedSql
 
@@ -114,10 +114,9 @@ class Compiler:
         try:
             return handler(node, scope)
         except UnsupportedSql as error:
-            if error.place is None:
-                what = error.reason.removeprefix("the embedded engine has no ")
-                unsupported(scope.script.text, node, what, error.hint)
-            raise
+            if error.place is not None:
+                raise
+            raise type(error)(error.reason, hint=error.hint, place=place_of(scope.script.text, node)) from error
 
     def query(self, node: exp.Expr, scope: Scope, *, unordered: bool = False) -> Relation:
         """A query that sees the names of `scope`. `unordered` leaves its order to the reader, in `Relation.order`.

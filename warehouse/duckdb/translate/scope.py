@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from warehouse.duckdb.translate import nodes as n
-from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.syntax import only_bigquery, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed, struct_value
 from warehouse.duckdb.types import field_names
@@ -162,7 +162,12 @@ class Scope:
                 return scope.outside(node, found, path)
             scope = scope.parent
         if path[-1].upper() in _PSEUDO_COLUMNS:
-            unsupported(self.script.text, node, f"pseudo-column {path[-1].upper()}")
+            only_bigquery(
+                self.script.text,
+                node,
+                f"the pseudo-column {path[-1].upper()}",
+                "give the table a column of its own for the day, and filter by that",
+            )
         return wrong(self.script.text, node, f"there is no column {'.'.join(path)}", self._closest(path[0]))
 
     def outside(self, node: exp.Expr, found: Typed, path: Sequence[str]) -> Typed:  # noqa: ARG002 (a grouped scope asks)

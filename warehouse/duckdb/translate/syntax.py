@@ -6,7 +6,7 @@ from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.tokenizer_core import Token
 
-from warehouse.errors import Place, SqlError, UnsupportedSql, place_at
+from warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
 
 PREFIX = "f:"
 """What stands before the name of a call in the tree, so that sqlglot leaves the call alone."""
@@ -32,15 +32,20 @@ def place_of(text: str, node: exp.Expr) -> Place | None:
 
 
 def wrong(text: str, node: exp.Expr, reason: str, hint: str = "") -> NoReturn:
-    """GoogleSQL does not accept this."""
+    """BigQuery does not accept this either."""
     raise SqlError(reason, hint=hint, place=place_of(text, node))
 
 
 def unsupported(text: str, node: exp.Expr, what: str, hint: str = "") -> NoReturn:
-    """GoogleSQL accepts this, but the embedded engine has no equal answer."""
+    """BigQuery accepts this, and the embedded engine has no equal answer yet."""
     raise UnsupportedSql(
-        f"the embedded engine has no {what}", hint=hint or "this script needs BigQuery", place=place_of(text, node)
+        f"the embedded engine has no {what} yet", hint=hint or "BigQuery runs it", place=place_of(text, node)
     )
+
+
+def only_bigquery(text: str, node: exp.Expr, what: str, hint: str) -> NoReturn:
+    """BigQuery accepts this, and no other engine can answer it. The hint says what to write instead."""
+    raise OnlyBigQuery(f"only BigQuery has {what}", hint=hint, place=place_of(text, node))
 
 
 def tokens_before(text: str, node: exp.Expr) -> list[Token]:

@@ -15,10 +15,15 @@ from warehouse.duckdb.translate.functions import (
     strings,
 )
 from warehouse.duckdb.translate.functions.definitions import Definitions, Functions, argument, by_signature
-from warehouse.duckdb.translate.functions.known import AGGREGATE_NAMES, GOOGLESQL_FAMILIES, GOOGLESQL_FUNCTIONS
+from warehouse.duckdb.translate.functions.known import (
+    AGGREGATE_NAMES,
+    GOOGLESQL_FAMILIES,
+    GOOGLESQL_FUNCTIONS,
+    ONLY_BIGQUERY,
+)
 from warehouse.duckdb.translate.nodes import Attempt, Let, Node, Variable
 from warehouse.duckdb.translate.scope import Scope
-from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.syntax import PREFIX, name_of, only_bigquery, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed, array_value, struct_value
 from warehouse.suggest import did_you_mean
 
@@ -55,10 +60,18 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
         return by_signature(node, scope, name, DEFINITIONS[name], [argument(part, scope) for part in node.expressions])
     if name in AGGREGATE_NAMES:
         wrong(scope.script.text, node, f"aggregate function {name} is not allowed here")
+    workaround = next((hint for start, hint in ONLY_BIGQUERY.items() if name.startswith(start)), None)
+    if workaround is not None:
+        only_bigquery(scope.script.text, node, name, workaround)
     if name in GOOGLESQL_FUNCTIONS or name.startswith(GOOGLESQL_FAMILIES):
         unsupported(scope.script.text, node, f"{name}")
     if "." in name:
-        unsupported(scope.script.text, node, "functions that somebody made")
+        only_bigquery(
+            scope.script.text,
+            node,
+            f"the function {str(node.this).removeprefix(PREFIX)}, which somebody made",
+            "write what it computes",
+        )
     known = [*FUNCTIONS, *DEFINITIONS, *GOOGLESQL_FUNCTIONS]
     return wrong(scope.script.text, node, f"there is no function {name}", did_you_mean(name, known))
 

@@ -24,7 +24,7 @@ from warehouse.duckdb.translate.nodes import (
 )
 from warehouse.duckdb.translate.queries.pivots import pivot
 from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope, Script, Source, value_source
-from warehouse.duckdb.translate.syntax import place_of, unsupported, wrong
+from warehouse.duckdb.translate.syntax import only_bigquery, place_of, unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.text import CATALOGUE
 from warehouse.duckdb.translate.typed import Typed
@@ -98,13 +98,16 @@ def table(node: exp.Table, scope: Scope) -> Node:
 
 def _check_name(node: exp.Table, scope: Scope) -> None:
     """Raises UnsupportedSql for anything but the names that a table of the scripts' own project may have."""
+    if node.args.get("version"):
+        hint = "keep the old rows in a table of their own"
+        only_bigquery(scope.script.text, node, "FOR SYSTEM_TIME AS OF", hint)
     only(node, scope, "this", "db", "catalog", "alias", "joins", "pivots")
     if isinstance(node.this, exp.Dot):
         unsupported(scope.script.text, node, "path of four names in FROM")
     if not isinstance(node.this, exp.Identifier):
-        unsupported(scope.script.text, node, "table functions")
+        only_bigquery(scope.script.text, node, "table functions", "write the query that it stands for")
     if is_metadata(node):
-        unsupported(scope.script.text, node, node.name)
+        only_bigquery(scope.script.text, node, node.name, "keep what the script needs of it in a raw table")
     if node.catalog and scope.has_range(node.catalog):
         unsupported(scope.script.text, node, "path of three names in FROM")
     check_project(node, node.catalog, scope.script)
@@ -113,7 +116,9 @@ def _check_name(node: exp.Table, scope: Scope) -> None:
 def check_project(node: exp.Expr, project: str, script: Script) -> None:
     """Raises UnsupportedSql for a name of another project than the script's own; "" stands for that one."""
     if project not in ("", script.own):
-        unsupported(script.text, node, f"tables of another project ({project})")
+        only_bigquery(
+            script.text, node, f"tables of another project ({project})", "copy what is needed of it into a raw table"
+        )
 
 
 def _stored(column: TableColumn) -> Output:

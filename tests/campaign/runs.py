@@ -201,7 +201,17 @@ def _killed(history: History, run: Note) -> bool:
     begin, end = run.facts["created"], run.facts["end"] or float("inf")
     kills = [kill for kill in history.note("kill") if begin <= kill.at <= end + TOLERANCE]
     mine = any(run.facts["id"] in kill.facts["runs"] for kill in kills)
-    return mine or any(kill.facts["name"] in ("worker", "all") for kill in kills)
+    return mine or any(kill.facts["name"] in ("worker", "all") for kill in kills) or _command_killed(history, run)
+
+
+def _command_killed(history: History, run: Note) -> bool:
+    """Whether the run is that of a `refresh run` that was killed: in its first moments the campaign does not know yet
+    which run a command has."""
+    return run.facts.get("deployment", "") is None and any(
+        command.facts.get("code") == -9 and command.begin <= run.facts["created"] <= command.end + TOLERANCE
+        for command in history.span("command")
+        if command.facts["words"].startswith("run")
+    )
 
 
 def _caused(history: History, kinds: Iterable[str], begin: float, end: float) -> bool:

@@ -267,6 +267,28 @@ def test_the_small_history_is_legal() -> None:
     assert violations(told(small_history())) == {}
 
 
+def a_new_run_is_crashed(lines: list[Line], deployment: str | None, code: int) -> None:
+    """A run that began in the last moment of `refresh run`, whose kill names no run."""
+    run = {**find(lines, "run", id="a"), "id": "new", "type": "CRASHED", "message": "no sign of life"}
+    lines.append({**run, "created": 84, "start": 84.1, "end": 174, "deployment": deployment})
+    lines.append({"at": 80, "begin": "command", "span": 9999, "words": "run"})
+    lines.append({"at": 84.3, "note": "kill", "name": "command", "runs": []})
+    lines.append({"at": 84.4, "end": 9999, "built": [], "code": code, "said": ""})
+
+
+def test_a_command_may_be_killed_before_the_campaign_knows_its_run() -> None:
+    lines = small_history()
+    a_new_run_is_crashed(lines, deployment=None, code=-9)
+    assert "only_killed_runs_are_crashed" not in violations(told(lines))
+
+
+@pytest.mark.parametrize(("deployment", "code"), [(None, 0), ("warehouse", -9)])
+def test_only_the_run_of_a_killed_command_is_excused(deployment: str | None, code: int) -> None:
+    lines = small_history()
+    a_new_run_is_crashed(lines, deployment=deployment, code=code)
+    assert "only_killed_runs_are_crashed" in violations(told(lines))
+
+
 @pytest.mark.parametrize(("rule", "spoil"), WAYS, ids=lambda it: getattr(it, "__name__", ""))
 def test_a_spoilt_history_is_found_by_its_rule(rule: str, spoil: Spoil) -> None:
     lines = small_history()

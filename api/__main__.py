@@ -9,6 +9,7 @@ from api.app import create_app
 from api.middleware.server import server
 from api.settings import ApiSettings
 from pipeline.contract import ProjectNameError
+from pipeline.settings_file import SettingError
 from warehouse import connect
 from warehouse.errors import WarehouseError
 
@@ -24,7 +25,7 @@ def main() -> None:
         for fault in error.errors():
             print(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}", file=sys.stderr)
         sys.exit(2)
-    except (ProjectNameError, WarehouseError) as error:
+    except (ProjectNameError, SettingError, WarehouseError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     server(app, settings.host, settings.port, settings.max_connections).run()

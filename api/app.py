@@ -59,7 +59,7 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
         return await asyncio.get_running_loop().run_in_executor(executor, context.run, function, *arguments)
 
     prefect = Prefect()
-    catalogue = Catalogue(warehouse, in_thread, settings.schema_seconds)
+    catalogue = Catalogue(warehouse, in_thread, settings.schema_seconds, settings.raw)
     batcher = Batcher(warehouse, in_thread)
 
     runs = RunQueue(prefect, settings.deployment)

@@ -1,14 +1,17 @@
-"""The API's settings: environment variables that begin with API_, or lines of a file .env."""
+"""The API's settings: environment variables that begin with API_, lines of a file .env, or lines of refresh.toml."""
 
 import re
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from api.middleware.client_address import Proxies, parse_proxies
 from pipeline.contract import names_of
+from pipeline.settings_file import SettingError, read_settings_file
 from warehouse import DEFAULT_URL
+from warehouse.suggest import did_you_mean
 
 ORIGIN = re.compile(r"https?://[^/\s@]+")
 
@@ -20,13 +23,14 @@ class ApiSettings(BaseSettings):
     `trusted_proxies` has addresses and networks, separated by commas, or `*`: see api.middleware.client_address.
     `allowed_origins` has sites such as https://shop.example.com, separated by commas.
 
-    `ApiSettings()` raises ValidationError, and ProjectNameError if `deployment` is not set and the project has no
-    usable name.
+    `raw` is the dataset that rows are posted to. `ApiSettings()` raises ValidationError, SettingError for refresh.toml,
+    and ProjectNameError if `deployment` is not set and the project has no usable name.
     """
 
     model_config = SettingsConfigDict(env_prefix="API_", env_file=".env", extra="ignore", frozen=True)
 
     warehouse_url: str = Field(default=DEFAULT_URL, validation_alias="WAREHOUSE_URL")
+    raw: str = "raw"
     deployment: str = Field(default_factory=lambda: names_of(Path()).deployment, pattern=r"^[^/]+/[^/]+$")
     token: SecretStr = SecretStr("")
     host: str = "127.0.0.1"
@@ -39,6 +43,19 @@ class ApiSettings(BaseSettings):
     max_rows: int = Field(default=10_000, gt=0)
     max_wait_seconds: float = Field(default=300.0, ge=0)
     schema_seconds: float = Field(default=2.0, ge=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read refresh.toml last: what stands in the environment wins."""
+        file = InitSettingsSource(settings_cls, _file_values(settings_cls))
+        return init_settings, env_settings, dotenv_settings, file_secret_settings, file
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -63,6 +80,19 @@ class ApiSettings(BaseSettings):
     def origins(self) -> frozenset[str]:
         """The sites whose pages may send requests other than GET, HEAD and OPTIONS."""
         return frozenset(_words(self.allowed_origins))
+
+
+def _file_values(settings: type[BaseSettings]) -> dict[str, Any]:
+    """The values that refresh.toml has for the API. Raises SettingError."""
+    file = read_settings_file(Path())
+    allowed = set(settings.model_fields) - {"token", "warehouse_url", "raw"}
+    for key in file.api.keys() - allowed:
+        hint = did_you_mean(key, allowed) or f"there are {', '.join(sorted(allowed))}"
+        if key == "token":
+            hint = "it is secret: set API_TOKEN in the environment"
+        raise SettingError(f"refresh.toml: there is no setting api.{key}; {hint}")
+    url = file.variables.get("WAREHOUSE_URL")
+    return {**file.api, "raw": file.layout.raw, **({"WAREHOUSE_URL": url} if url else {})}
 
 
 def _words(text: str) -> list[str]:

@@ -13,11 +13,12 @@ from warehouse import connect, project_of
 def run(options: Namespace) -> int:
     """Create what is missing, say what was done, and answer the exit code. Raises NotConfirmed."""
     settings = read_settings()
-    datasets = read_datasets(res_folder(settings.folder))
+    datasets = read_datasets(res_folder(settings.folder, settings.layout.res), settings.layout.raw)
     confirm = (_agreed if options.yes else _ask) if options.replace else None
     with connect(settings.warehouse_url) as warehouse:
         own = project_of(settings.warehouse_url)
-        done = initialise(warehouse, settings.folder / "db_init", datasets, own=own, confirm_replacing=confirm)
+        folder = settings.folder / settings.layout.db_init
+        done = initialise(warehouse, folder, datasets, own=own, confirm_replacing=confirm)
     for table in done.created:
         print(f"created {table}")
     if done.kept:

@@ -1,6 +1,7 @@
 """The command `refresh`. Each subcommand's module is imported when that subcommand runs."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -18,10 +19,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line. Returns the exit code: 0 done, 1 a script failed, 2 refused before anything ran."""
     make_lenient()
     options = _parser().parse_args(arguments)
+    if not _entered(options.project_dir):
+        return 2
     with kept():
         command = import_module(options.module)
     _end_on_sigterm_as_on_ctrl_c()
     return _exit_code(_run(command, options), is_report=options.is_report)
+
+
+def _entered(folder: str | None) -> bool:
+    """Make the project's folder the working folder; without one, stay. Says why if it cannot be."""
+    try:
+        os.chdir(folder if folder is not None else ".")
+    except OSError as error:
+        print(f"error: --project-dir {folder}: {error.strerror}", file=sys.stderr)
+        return False
+    return True
 
 
 def _run(command: ModuleType, options: argparse.Namespace) -> int:
@@ -70,7 +83,7 @@ def _exit_codes() -> dict[type[Exception], int]:
     from pipeline.project.db_init import NotConfirmed
     from pipeline.project.problems import Refused
     from pipeline.project.selectors import SelectionError
-    from pipeline.settings import SettingError
+    from pipeline.settings_file import SettingError
     from warehouse.errors import WarehouseError
 
     return {
@@ -99,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="refresh", description="Build the warehouse's tables from the scripts in res/."
     )
+    parser.add_argument("--version", action=_Version, help="print the version, and end")
+    parser.add_argument("--project-dir", metavar="FOLDER", help="the project's folder; else the working folder")
     parser.set_defaults(is_report=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
@@ -127,6 +142,8 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
     check.add_argument("--json", action="store_true", help="print the problems for machines")
 
+    new = add("new", "create a small project that runs at once", _PROJECT)
+    new.add_argument("folder", metavar="FOLDER", help="where; its name is the project's name")
     sync = add("sync", "write the dependency map from the SQL", _PROJECT)
     sync.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the map would change")
     graph = add("graph", "show what is built from what, as Mermaid", _PROJECT)
@@ -152,6 +169,19 @@ def _parser() -> argparse.ArgumentParser:
     doctor = add("doctor", "say what is set up, what is missing, and how to fix it")
     doctor.set_defaults(is_report=True)
     return parser
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:  # noqa: A002 (argparse's name)
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"refresh {version('warehouse-refresh')}")
+        parser.exit()
 
 
 _FORMS = (

@@ -165,6 +165,6 @@ def _labels(flow_run: FlowRun) -> dict[str, str]:
 def _record(execution: Execution, settings: RefreshSettings) -> None:
     rows = table_rows(execution.runs.values(), settings.price_per_tib)
     create_table_artifact(key=ARTIFACT, table=rows, description=execution.summary())
-    shown = facts(this_flow_run(), scripts_version(settings.folder))
+    shown = facts(this_flow_run(), scripts_version(settings.folder, res=settings.layout.res))
     create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(execution.graph, execution.runs, shown))
     wait_until_recorded(this_flow_run(), len(execution.runs))

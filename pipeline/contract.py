@@ -78,27 +78,28 @@ def names_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Names
 
 
 def project_name(folder: Path, environment: Mapping[str, str] = os.environ) -> str:
-    """REFRESH_PROJECT if it is set, else the `name` under [project] in `folder`/pyproject.toml, else the folder's name.
+    """REFRESH_PROJECT if it is set, else the `name` in `folder`/refresh.toml, else the `name` under [project] in
+    `folder`/pyproject.toml, else the folder's name.
     In the folder's name a dash replaces all characters but letters, digits, `.`, `_` and `-`. Raises
     ProjectNameError."""
     if setting := environment.get(SETTING):
         return _checked(setting, SETTING)
-    path = folder / "pyproject.toml"
-    if written := _name_in(path):
-        return _checked(written, f"the name in {path}")
+    for path, section in ((folder / "refresh.toml", None), (folder / "pyproject.toml", "project")):
+        if written := _name_in(path, section):
+            return _checked(written, f"the name in {path}")
     cleaned = re.sub(r"[^A-Za-z0-9._-]+", "-", folder.resolve().name).strip("._-")
     return _checked(cleaned, "the project's name, which is its folder's,")
 
 
-def _name_in(path: Path) -> str:
+def _name_in(path: Path, section: str | None) -> str:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     except (OSError, ValueError) as error:
         raise ProjectNameError(f"{path}, which holds the project's name, cannot be read: {error}") from error
-    project = found.get("project")
-    return str(project.get("name", "")) if isinstance(project, dict) else ""
+    names = found.get(section) if section else found
+    return str(names.get("name", "")) if isinstance(names, dict) else ""
 
 
 def _checked(name: str, what: str) -> str:

@@ -7,9 +7,9 @@ from enum import Enum
 
 from pipeline.project.db_init import has_init_scripts
 from pipeline.project.problems import Refused, errors_in
-from pipeline.project.project import Project, read_project, reads_of
-from pipeline.project.scripts import RAW
-from pipeline.settings import RefreshSettings, SettingError, read_settings
+from pipeline.project.project import Project, read_project, tables_outside
+from pipeline.settings import RefreshSettings, read_settings
+from pipeline.settings_file import SettingError
 from warehouse import Warehouse, connect, project_of
 from warehouse.errors import NotAllowed, WarehouseError
 from warehouse.names import TableName
@@ -73,7 +73,7 @@ def project_findings() -> Iterator[Finding]:
 
 def _project_and_warehouse(settings: RefreshSettings) -> Iterator[Finding]:
     try:
-        project = read_project(settings.folder, project_of(settings.warehouse_url))
+        project = read_project(settings.folder, project_of(settings.warehouse_url), layout=settings.layout)
     except Refused as error:
         yield wrong("scripts", str(error))
         return
@@ -93,14 +93,15 @@ def _project_and_warehouse(settings: RefreshSettings) -> Iterator[Finding]:
 
 def warehouse_findings(warehouse: Warehouse, project: Project) -> Iterator[Finding]:
     """Check that the warehouse answers and has the raw tables that the scripts read. Raises WarehouseError."""
-    wanted = {table for script in project.scripts.values() for table in reads_of(script) if table.dataset == RAW}
-    missing = sorted(wanted - set(warehouse.tables(RAW)))
+    wanted = tables_outside(project.scripts.values())
+    existing = {table for dataset in {table.dataset for table in wanted} for table in warehouse.tables(dataset)}
+    missing = sorted(wanted - existing)
     if missing:
-        has_scripts = has_init_scripts(project.folder / "db_init")
+        has_scripts = has_init_scripts(project.folder / project.layout.db_init)
         fix = "refresh init" if has_scripts else "load them, or write scripts that create them in db_init/"
-        yield wrong("raw tables", f"not there: {', '.join(map(str, missing))}", fix)
+        yield wrong("sources", f"not there: {', '.join(map(str, missing))}", fix)
     else:
-        yield fine("raw tables", f"all {len(wanted)} that the scripts read are there")
+        yield fine("sources", f"all {len(wanted)} that the scripts read are there")
     warehouse.plan(parse_query("SELECT 1 AS one"), {})
     yield fine("warehouse", "it answers, and takes queries")
     yield from _never_built(warehouse, project)

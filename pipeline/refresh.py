@@ -62,7 +62,8 @@ def start_refresh(
     to wait, `say` gets a message first. An exception in the block cancels the warehouse's work. Raises what
     `plan_refresh` raises; no table has changed then.
     """
-    res_folder(settings.folder)  # before anything else: a command in the wrong folder creates no warehouse
+    # Before anything else: a command in the wrong folder creates no warehouse.
+    res_folder(settings.folder, settings.layout.res)
     cache = sql_cache(settings.folder)
     with (
         connect(settings.warehouse_url, cache) as warehouse,
@@ -92,10 +93,10 @@ def plan_refresh(
 
     Raises Refused with all problems, SelectionError, WarehouseError.
     """
-    project = read_project(settings.folder, project_of(settings.warehouse_url), cache)
+    project = read_project(settings.folder, project_of(settings.warehouse_url), cache, settings.layout)
     graph = select(project.graph, selectors, project.files)
     scripts = {table: project.scripts[table] for table in graph.order}
-    checked = check_scripts(scripts, stored_sources(warehouse, scripts))
+    checked = check_scripts(scripts, stored_sources(warehouse, scripts, project))
     if checked.problems:
         raise Refused(checked.problems)
     return RefreshPlan(graph, scripts, checked.plans)

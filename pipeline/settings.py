@@ -1,4 +1,4 @@
-"""The settings of a refresh, read from environment variables.
+"""The settings of a refresh, read from environment variables and from refresh.toml.
 
 They are a plain dataclass: a settings library takes longer to import than a refresh of eight scripts takes to run.
 """
@@ -9,13 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.settings_file import DEFAULT_LAYOUT, Layout, SettingError, read_settings_file
 from warehouse import DEFAULT_URL
 
 TIB = 2**40
-
-
-class SettingError(Exception):
-    """An environment variable that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +21,26 @@ class RefreshSettings:
     a TiB that a query reads, in USD."""
 
     folder: Path
+    layout: Layout = DEFAULT_LAYOUT
     warehouse_url: str = DEFAULT_URL
     workers: int = 8
     price_per_tib: float = 6.25
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSettings:
-    """Read WAREHOUSE_URL, REFRESH_WORKERS and REFRESH_PRICE_PER_TIB; `folder` is the working folder. Raises
-    SettingError."""
+    """Read WAREHOUSE_URL, REFRESH_WORKERS and REFRESH_PRICE_PER_TIB, from the environment or else from refresh.toml;
+    `folder` is the working folder. Raises SettingError."""
+    file = read_settings_file(Path())
+
+    def value(name: str, default: str) -> str:
+        return environment.get(name) or file.variables.get(name, default)
+
     return RefreshSettings(
         folder=Path(),
-        warehouse_url=environment.get("WAREHOUSE_URL") or DEFAULT_URL,
-        workers=_workers(environment.get("REFRESH_WORKERS") or "8"),
-        price_per_tib=_price(environment.get("REFRESH_PRICE_PER_TIB") or "6.25"),
+        layout=file.layout,
+        warehouse_url=value("WAREHOUSE_URL", DEFAULT_URL),
+        workers=_workers(value("REFRESH_WORKERS", "8")),
+        price_per_tib=_price(value("REFRESH_PRICE_PER_TIB", "6.25")),
     )
 
 

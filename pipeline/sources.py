@@ -1,11 +1,11 @@
 """The tables that scripts read and no script builds: their columns, from db_init/ or from the warehouse."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.project.problems import Problem, Severity
 from pipeline.project.project import Project, reads_in, tables_outside
-from pipeline.project.scripts import RAW, Script
+from pipeline.project.scripts import Script
 from warehouse import Planner, Warehouse, offline_planner
 from warehouse.names import TableName
 from warehouse.sql.cache import SqlCache
@@ -33,32 +33,37 @@ def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources
     """The sources as the scripts in db_init/ create them; no warehouse is needed."""
     from pipeline.project.raw_columns import declared_columns  # imports the parser, which a refresh may not need
 
-    columns, problems = declared_columns(project.folder / "db_init", project.own, cache)
+    columns, problems = declared_columns(project.folder / project.layout.db_init, project.own, cache)
+    outside = tables_outside(project.scripts.values())
+    undeclared = {table for table in outside - project.sources if table.dataset in _datasets(project.sources)}
     return Sources(
         offline_planner(cache),
         columns,
-        tables_outside(project.scripts.values()) - set(columns),
-        [*problems, *_without_columns(project, set(columns))],
+        outside - set(columns),
+        [*problems, *project.undeclared, *_without_columns(project, outside - set(columns) - undeclared)],
         Severity.WARNING,
     )
 
 
-def stored_sources(warehouse: Warehouse, scripts: Mapping[TableName, Script]) -> Sources:
-    """The sources of `scripts` as the warehouse has them now. Raises WarehouseError."""
+def stored_sources(warehouse: Warehouse, scripts: Mapping[TableName, Script], project: Project) -> Sources:
+    """The sources of some of the project's `scripts` as the warehouse has them now. Raises WarehouseError."""
     wanted = tables_outside(scripts.values())
-    existing = {table for dataset in sorted({table.dataset for table in wanted}) for table in warehouse.tables(dataset)}
+    existing = {table for dataset in sorted(_datasets(wanted)) for table in warehouse.tables(dataset)}
     missing = wanted - existing
-    return Sources(warehouse, unknown=missing, problems=list(_missing(scripts, missing, existing)))
+    return Sources(warehouse, unknown=missing, problems=list(_missing(scripts, missing, existing, project)))
 
 
-def _without_columns(project: Project, known: set[TableName]) -> Iterator[Problem]:
-    """A warning for each raw table that a script reads and whose columns are not known, at the first place that reads
-    it."""
-    seen = set(known)
+def _datasets(tables: Iterable[TableName]) -> set[str]:
+    return {table.dataset for table in tables}
+
+
+def _without_columns(project: Project, unknown: set[TableName]) -> Iterator[Problem]:
+    """A warning for each source whose columns are not known, at the first place that reads it."""
+    left = unknown - _broken(project)
     for script in project.scripts.values():
         for read in reads_in(script):
-            if read.table in project.raw_tables - seen:
-                seen.add(read.table)
+            if read.table in left:
+                left.discard(read.table)
                 yield Problem(
                     script.path,
                     read.place,
@@ -69,18 +74,26 @@ def _without_columns(project: Project, known: set[TableName]) -> Iterator[Proble
                 )
 
 
+def _broken(project: Project) -> set[TableName]:
+    """Tables of a dataset that scripts build, though none builds them: `read_project` reports them."""
+    return {table for table in tables_outside(project.scripts.values()) if table.dataset in _datasets(project.scripts)}
+
+
 def _missing(
-    scripts: Mapping[TableName, Script], missing: Collection[TableName], existing: Collection[TableName]
+    scripts: Mapping[TableName, Script],
+    missing: Collection[TableName],
+    existing: Collection[TableName],
+    project: Project,
 ) -> Iterator[Problem]:
     like = Suggestions(map(str, existing))
     for script in scripts.values():
         for read in reads_in(script):
             if read.table in missing:
                 reason = f"{script.table} reads {read.table}, which does not exist in the warehouse"
-                yield Problem(script.path, read.place, reason, _way_to_create(read.table, like))
+                yield Problem(script.path, read.place, reason, _way_to_create(read.table, like, project))
 
 
-def _way_to_create(table: TableName, like: Suggestions) -> str:
-    if table.dataset != RAW:
+def _way_to_create(table: TableName, like: Suggestions, project: Project) -> str:
+    if table in project.scripts:
         return f"build it first: --select +{table}"
     return like.did_you_mean(str(table)) or "`refresh init` creates the tables that db_init/ has scripts for"

@@ -14,7 +14,14 @@ MAY_IMPORT = {
     "pipeline.contract": set(),
     "flows": {"flows", "pipeline", "warehouse"},
     "commands": {"commands", "flows", "pipeline", "warehouse"},
-    "api": {"api", "pipeline.contract", "pipeline.outcomes", "pipeline.project.selectors", "warehouse"},
+    "api": {
+        "api",
+        "pipeline.contract",
+        "pipeline.outcomes",
+        "pipeline.project.selectors",
+        "pipeline.settings_file",
+        "warehouse",
+    },
 }
 MAY_IMPORT_LIBRARY = {
     "prefect": {"flows", "api"},

@@ -13,7 +13,6 @@ from warehouse.names import TableName
 from warehouse.suggest import did_you_mean
 from warehouse.types import Column
 
-RAW = "raw"
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 InThread = Callable[..., Awaitable[Any]]
@@ -64,22 +63,23 @@ class Cache(Generic[K, V]):
 
 
 class Catalogue:
-    """Looks tables up by the name that a request gives. Only tables of the dataset `raw` are known."""
+    """Looks tables up by the name that a request gives. Only tables of the dataset `raw` (whatever its name) count."""
 
-    def __init__(self, warehouse: Warehouse, in_thread: InThread, seconds: float) -> None:
+    def __init__(self, warehouse: Warehouse, in_thread: InThread, seconds: float, raw: str) -> None:
+        self._raw = raw
         self._tables: Cache[str, dict[str, TableName]] = Cache(self._load_tables, seconds)
         self._columns: Cache[TableName, tuple[Column, ...]] = Cache(self._load_columns, seconds)
         self._warehouse, self._in_thread = warehouse, in_thread
 
     async def names(self) -> list[str]:
         """The raw tables' names, sorted. Raises WarehouseError."""
-        return sorted(await self._tables.get(RAW))
+        return sorted(await self._tables.get(self._raw))
 
     async def table(self, name: str) -> tuple[TableName, tuple[Column, ...]]:
         """The table of a name with its columns. Raises ApiProblem (with the closest name), WarehouseError."""
-        tables = await self._tables.get(RAW)
+        tables = await self._tables.get(self._raw)
         if name not in tables:
-            raise unknown_table(name, tables)
+            raise unknown_table(name, tables, self._raw)
         try:
             return tables[name], await self._columns.get(tables[name])
         except TableNotFound:
@@ -88,7 +88,7 @@ class Catalogue:
 
     def forget(self, table: TableName) -> None:
         """Drop the table's columns and the list of tables from the cache, since they may have changed."""
-        self._tables.forget(RAW)
+        self._tables.forget(self._raw)
         self._columns.forget(table)
 
     async def _load_tables(self, dataset: str) -> dict[str, TableName]:
@@ -99,9 +99,9 @@ class Catalogue:
         return columns
 
 
-def unknown_table(name: str, known: dict[str, TableName]) -> ApiProblem:
+def unknown_table(name: str, known: dict[str, TableName], raw: str) -> ApiProblem:
     """The answer for a name that is no raw table's."""
-    if name.partition(".")[0].strip("`") == RAW:
+    if name.partition(".")[0].strip("`") == raw:
         hint = "write the table's name alone, without its dataset"
     else:
         hint = did_you_mean(name, known)

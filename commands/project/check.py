@@ -19,12 +19,18 @@ def run(options: Namespace) -> int:
     """Print every problem, and answer the exit code: 0 clean, 1 warnings with --strict, 2 errors."""
     settings = read_settings()
     with sql_cache(settings.folder) as cache:
-        project = read_project(settings.folder, project_of(settings.warehouse_url), cache)
+        project = read_project(settings.folder, project_of(settings.warehouse_url), cache, settings.layout)
         checked = _check_live(project, settings, cache) if options.live else _check(project, cache)
     if options.json:
         print(json.dumps(_as_json(checked, project), indent=2))
     else:
-        print(_as_text(checked, len(script_tables(settings.folder / "res")), _own_project(project, settings)))
+        print(
+            _as_text(
+                checked,
+                len(script_tables(settings.folder / settings.layout.res, settings.layout.raw)),
+                _own_project(project, settings),
+            )
+        )
     return _exit_code(checked.problems, strict=options.strict)
 
 
@@ -34,7 +40,7 @@ def _check(project: Project, cache: SqlCache) -> Checked:
 
 def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) -> Checked:
     with connect(settings.warehouse_url, cache) as warehouse:
-        return check_project(project, stored_sources(warehouse, project.scripts))
+        return check_project(project, stored_sources(warehouse, project.scripts, project))
 
 
 def _exit_code(problems: list[Problem], *, strict: bool) -> int:

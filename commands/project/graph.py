@@ -1,6 +1,5 @@
 """`refresh graph`: what is built from what, as a picture; where columns come from, and what reads them."""
 
-import os
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from commands.selection import selection
 from pipeline.impact import impact_of
 from pipeline.project.lineage import ColumnName, Lineage
-from pipeline.project.picture import dataset_mermaid, mermaid, picture_edges, svg
+from pipeline.project.picture import dataset_mermaid, mermaid, picture_of, svg
 from pipeline.project.problems import Problem, Refused, counted
 from pipeline.project.project import Project, read_project, sql_cache
 from pipeline.project.raw_columns import declared_columns
@@ -16,7 +15,6 @@ from pipeline.project.selectors import SelectionError
 from pipeline.settings import read_settings
 from pipeline.sources import declared_sources
 from warehouse import project_of
-from warehouse.names import TableName
 from warehouse.suggest import did_you_mean
 
 
@@ -24,23 +22,19 @@ def run(options: Namespace) -> int:
     """Print the picture, write it to a file, or print where a table's columns come from; answer the exit code."""
     settings = read_settings()
     with sql_cache(settings.folder) as cache:
-        project = read_project(settings.folder, project_of(settings.warehouse_url), cache)
+        project = read_project(settings.folder, project_of(settings.warehouse_url), cache, settings.layout)
     if options.columns:
         print("\n".join(_columns(project, options.columns)))
     elif options.readers:
         print("\n".join(_readers(project, options.readers)))
     elif options.svg:
-        _write(Path(options.svg), svg(picture_edges(project, selection(options)), _links(project, Path(options.svg))))
+        target = Path(options.svg)
+        _write(target, svg(picture_of(project, selection(options)), target.parent))
         print(f"wrote {options.svg}")
     else:
         draw = dataset_mermaid if options.datasets else mermaid
-        print(draw(picture_edges(project, selection(options))))
+        print(draw(picture_of(project, selection(options))))
     return 0
-
-
-def _links(project: Project, picture: Path) -> dict[TableName, str]:
-    """The path of each table's script, from the picture's folder on."""
-    return {table: os.path.relpath(script.path, picture.parent) for table, script in project.scripts.items()}
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -56,7 +50,7 @@ def _columns(project: Project, name: str) -> Iterator[str]:
     if name not in tables:
         hint = did_you_mean(name, tables) or "`refresh graph` shows all tables"
         raise SelectionError(f"--columns {name}: no script builds {name}; {hint}")
-    declared, _ = declared_columns(project.folder / "db_init", project.own)
+    declared, _ = declared_columns(project.folder / project.layout.db_init, project.own)
     known = {table: [column.name for column in columns] for table, columns in declared.items()}
     lineage = Lineage(project.scripts, known)
     for column in lineage.of(tables[name]):

@@ -14,9 +14,9 @@ def run(options: Namespace) -> int:
     """Show the difference, write it unless `--check` says not to, and answer the exit code: with `--check` 1 if there
     is a difference. Raises Refused, and then nothing is written."""
     settings = read_settings()
-    res = res_folder(settings.folder)
+    res = res_folder(settings.folder, settings.layout.res)
     path = res / MAP
-    old, new = sync_map(res, path, project_of(settings.warehouse_url))
+    old, new = sync_map(res, path, project_of(settings.warehouse_url), settings.layout.raw)
     if new == old:
         print(f"{path} agrees with the SQL")
         return 0

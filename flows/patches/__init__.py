@@ -7,7 +7,7 @@ missing. REFRESH_PREFECT_PATCHES=off switches all of them off.
 import os
 from collections.abc import Mapping
 
-from pipeline.settings import SettingError
+from pipeline.settings_file import SettingError
 
 SETTING = "REFRESH_PREFECT_PATCHES"
 PATCHES = ("task_events", "table_states")

@@ -34,11 +34,11 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def res_folder(folder: Path) -> Path:
+def res_folder(folder: Path, name: str = "res") -> Path:
     """The folder of a project's scripts. Raises Refused if there is none."""
-    res = folder / "res"
+    res = folder / name
     if not res.is_dir():
-        hint = "run this in the project's folder; a new project begins with a SELECT in res/DATASET/TABLE.sql"
+        hint = "run this in the project's folder; `refresh new FOLDER` creates a project"
         raise Refused([Problem(res, None, "there is no such folder", hint)])
     return res
 

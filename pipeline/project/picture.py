@@ -4,40 +4,54 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 from pipeline.project.project import Project, reads_of
-from pipeline.project.scripts import RAW
 from pipeline.project.selectors import select
 from warehouse.names import TableName
 
-Edges = Mapping[TableName, Iterable[TableName]]
 _COLOURS = ["#dbeafe", "#dcfce7", "#fef3c7", "#fce7f3", "#ede9fe", "#ccfbf1"]
-_RAW_COLOUR = "#e5e7eb"
+_SOURCE_COLOUR = "#e5e7eb"
 _MANY = 200
 """With more tables than this, Graphviz gets less time to improve the layout: 1,000 tables take 5 s instead of 15."""
 
 
-def picture_edges(project: Project, selectors: Iterable[str] = ()) -> dict[TableName, list[TableName]]:
-    """For each selected table, in the order of a refresh, the tables that it reads or that the map puts before it.
-    Raises Refused, SelectionError."""
+@dataclass(frozen=True)
+class Picture:
+    """What is drawn: for each table, the tables that it reads or that the map puts before it; and the path of each
+    table's script. Tables without a script are sources."""
+
+    edges: Mapping[TableName, Sequence[TableName]]
+    files: Mapping[TableName, str]
+
+    @property
+    def tables(self) -> list[TableName]:
+        """All tables; first those that are only read."""
+        read = {table for reads in self.edges.values() for table in reads}
+        return [*sorted(read - set(self.edges)), *self.edges]
+
+
+def picture_of(project: Project, selectors: Iterable[str] = ()) -> Picture:
+    """The picture of the selected tables, in the order of a refresh. Raises Refused, SelectionError."""
     graph = project.graph
-    return {
+    edges = {
         table: sorted(reads_of(project.scripts[table]) | graph.dependencies[table])
         for table in select(graph, selectors, project.files).order
     }
+    return Picture(edges, project.files)
 
 
-def dataset_mermaid(edges: Edges) -> str:
+def dataset_mermaid(picture: Picture) -> str:
     """The picture of the datasets as Mermaid source: a box for each with its number of tables, and an arrow to each
     dataset that reads it, with the number of reads."""
-    sizes = Counter(table.dataset for table in _tables(edges))
+    sizes = Counter(table.dataset for table in picture.tables)
     reads = Counter(
         (read.dataset, table.dataset)
-        for table, all_reads in edges.items()
+        for table, all_reads in picture.edges.items()
         for read in all_reads
         if read.dataset != table.dataset
     )
@@ -47,33 +61,36 @@ def dataset_mermaid(edges: Edges) -> str:
     return "\n".join(["flowchart LR", *boxes, *arrows])
 
 
-def mermaid(edges: Edges) -> str:
+def mermaid(picture: Picture) -> str:
     """The picture as Mermaid source: https://mermaid.js.org/syntax/flowchart.html"""
-    names = _node_names(_tables(edges))
+    names = _node_names(picture.tables)
     lines = ["flowchart LR"]
     for table, name in names.items():
-        box = f'[("{table}")]' if table.dataset == RAW else f'["{table}"]'
+        box = f'[("{table}")]' if table not in picture.files else f'["{table}"]'
         lines.append(f"    {name}{box}")
-    lines += [f"    {names[read]} --> {names[table]}" for table, reads in edges.items() for read in reads]
+    lines += [f"    {names[read]} --> {names[table]}" for table, reads in picture.edges.items() for read in reads]
     return "\n".join(lines)
 
 
-def svg(edges: Edges, links: Mapping[TableName, str]) -> bytes:
-    """The picture as an SVG document, drawn by Graphviz. A table with a link leads there."""
+def svg(picture: Picture, folder: Path = Path()) -> bytes:
+    """The picture as an SVG document for `folder`, drawn by Graphviz. Each table leads to its script."""
     from pygraphviz import AGraph
 
-    tables = _tables(edges)
-    datasets = list(dict.fromkeys(table.dataset for table in tables if table.dataset != RAW))
+    tables = picture.tables
+    datasets = list(dict.fromkeys(table.dataset for table in tables if table in picture.files))
     graph = AGraph(directed=True, rankdir="LR", nodesep="0.15", ranksep="0.8")
     if len(tables) > _MANY:
         graph.graph_attr.update(nslimit="0.5", nslimit1="0.5", mclimit="0.5")
     graph.node_attr.update(shape="box", style="rounded,filled", color="#9ca3af", fontname="Helvetica", fontsize="11")
     graph.edge_attr.update(color="#6b7280", arrowsize="0.6")
     for table in tables:
-        colour = _RAW_COLOUR if table.dataset == RAW else _COLOURS[datasets.index(table.dataset) % len(_COLOURS)]
-        link = {"URL": links[table], "tooltip": links[table]} if table in links else {}
+        colour = (
+            _SOURCE_COLOUR if table not in picture.files else _COLOURS[datasets.index(table.dataset) % len(_COLOURS)]
+        )
+        file = picture.files.get(table)
+        link = {"URL": os.path.relpath(file, folder), "tooltip": file} if file else {}
         graph.add_node(str(table), fillcolor=colour, **link)
-    for table, reads in edges.items():
+    for table, reads in picture.edges.items():
         for read in reads:
             graph.add_edge(str(read), str(table))
     with _no_stderr():
@@ -94,12 +111,6 @@ def _no_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-
-
-def _tables(edges: Edges) -> list[TableName]:
-    """All tables; first those that no script builds."""
-    read = {table for reads in edges.values() for table in reads}
-    return [*sorted(read - set(edges)), *edges]
 
 
 def _node_names(tables: Iterable[TableName]) -> dict[TableName, str]:

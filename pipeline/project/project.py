@@ -11,7 +11,8 @@ from pipeline.project.dependency_map import Declared, Entry, read_map
 from pipeline.project.files import res_folder
 from pipeline.project.graph import Graph, find_cycles
 from pipeline.project.problems import Problem, Refused, Severity, errors_in, sql_problem
-from pipeline.project.scripts import RAW, Script, read_raw_names, read_scripts, script_tables
+from pipeline.project.scripts import Script, read_scripts, read_source_names, script_tables
+from pipeline.settings_file import DEFAULT_LAYOUT, Layout
 from warehouse.errors import SqlError
 from warehouse.names import TableName
 from warehouse.sql.cache import SqlCache, open_cache
@@ -24,13 +25,20 @@ _NOTES = Path(".data/scripts.json")
 
 @dataclass(frozen=True)
 class Project:
-    """The scripts, the dependencies that the map declares between them, and all that is wrong with either."""
+    """The scripts, the dependencies that the map declares between them, and all that is wrong with either.
+
+    `sources` are the tables that no script builds, as far as files name them. `undeclared` has a problem for each table
+    that a script reads and neither a script nor a file names, in a dataset of which files name other tables. It may
+    exist in the warehouse all the same.
+    """
 
     folder: Path
     scripts: Mapping[TableName, Script]
     entries: tuple[Entry, ...]
-    raw_tables: frozenset[TableName]
+    sources: frozenset[TableName]
     problems: tuple[Problem, ...]
+    undeclared: tuple[Problem, ...] = ()
+    layout: Layout = DEFAULT_LAYOUT
 
     @property
     def own(self) -> str:
@@ -56,31 +64,36 @@ def sql_cache(folder: Path) -> SqlCache:
     return open_cache(folder / _NOTES)
 
 
-def read_project(folder: Path, own: str = "", cache: SqlCache | None = None) -> Project:
-    """Read the scripts under `folder`/res and the map. Raises Refused if there is no res/ at all.
+def read_project(
+    folder: Path, own: str = "", cache: SqlCache | None = None, layout: Layout = DEFAULT_LAYOUT
+) -> Project:
+    """Read the scripts of the project in `folder` and their map. Raises Refused if there is no folder for scripts.
 
     `own` is the project of the scripts' own tables, if a setting names it. Scripts that the `cache` knows are not
     parsed again.
     """
-    res = res_folder(folder)
-    scripts, problems = read_scripts(res, own, cache)
+    res = res_folder(folder, layout.res)
+    scripts, problems = read_scripts(res, own, cache, layout.raw)
     entries, map_problems = read_map(res / MAP)
-    raw_tables = _raw_tables(folder, scripts.values(), entries)
+    unreadable = script_tables(res, layout.raw) - set(scripts)
+    sources = _sources(folder, layout, scripts.values(), entries, {*scripts, *unreadable})
     is_map_readable = bool(entries) or not map_problems
-    check = _Check(res / MAP, scripts, entries, raw_tables, script_tables(res) - set(scripts), is_map_readable)
-    found = [*problems, *map_problems, *check.problems()]
-    return Project(folder, scripts, tuple(entries), frozenset(raw_tables), tuple(found))
+    check = _Check(res / MAP, scripts, entries, sources, unreadable, is_map_readable)
+    found = (*problems, *map_problems, *check.problems())
+    return Project(folder, scripts, tuple(entries), frozenset(sources), found, tuple(check.undeclared()), layout)
 
 
-def _raw_tables(folder: Path, scripts: Iterable[Script], entries: Iterable[Entry]) -> set[TableName]:
-    """The tables that res/raw/ names. If a script or the map needs others, also those that db_init/ creates: reading
-    db_init/ takes time."""
-    raw_tables = read_raw_names(folder / "res")
+def _sources(
+    folder: Path, layout: Layout, scripts: Iterable[Script], entries: Iterable[Entry], built: set[TableName]
+) -> set[TableName]:
+    """The tables that files under res/ declare as sources. If a script or the map needs others, also those that
+    db_init/ creates: reading it takes time."""
+    sources = read_source_names(folder / layout.res, layout.raw)
     wanted = {table for script in scripts for table in reads_of(script)}
     wanted |= {declared.table for entry in entries for declared in entry.dependencies}
-    if any(table.dataset == RAW for table in wanted - raw_tables):
-        raw_tables |= read_created_tables(folder / "db_init")
-    return raw_tables
+    if wanted - sources - built:
+        sources |= read_created_tables(folder / layout.db_init)
+    return sources - built
 
 
 def reads_in(script: Script) -> tuple[Read, ...]:
@@ -131,12 +144,12 @@ def _edges(scripts: Iterable[TableName], entries: Iterable[Entry]) -> dict[Table
 
 @dataclass(frozen=True)
 class _Check:
-    """Checks the map against the scripts and the raw tables."""
+    """Checks the map against the scripts and the sources."""
 
     map_path: Path
     scripts: Mapping[TableName, Script]
     entries: list[Entry]
-    raw_tables: set[TableName]
+    sources: set[TableName]
     unreadable: set[TableName]
     is_map_readable: bool
 
@@ -146,7 +159,15 @@ class _Check:
 
     @cached_property
     def known(self) -> set[TableName]:
-        return self.built | self.raw_tables
+        return self.built | self.sources
+
+    @cached_property
+    def built_datasets(self) -> set[str]:
+        return {table.dataset for table in self.built}
+
+    @cached_property
+    def known_datasets(self) -> set[str]:
+        return {table.dataset for table in self.known}
 
     @cached_property
     def declared(self) -> dict[TableName, list[TableName]]:
@@ -185,16 +206,36 @@ class _Check:
 
         if declared.table == entry.table:
             yield problem(f"{entry.table} depends on itself", f"delete {declared.table} from its list")
-        elif declared.table not in self.known:
+        elif declared.table not in self.known and not self._may_exist(entry.table, declared.table):
             like = self.tables_like.did_you_mean(str(declared.table))
             hint = like or "write its script, or delete it from this list"
-            yield problem(f"{entry.table} depends on {declared.table}, which is neither a script nor a raw table", hint)
+            yield problem(f"{entry.table} depends on {declared.table}, which is neither a script nor a source", hint)
         elif entry.table in self.scripts and declared.table not in reads_of(self.scripts[entry.table]):
             yield problem(
                 f"{entry.table} depends on {declared.table} but does not read it",
                 f'delete "{declared.table}" from this list, or let `refresh sync` do it',
                 Severity.WARNING,
             )
+
+    def _may_exist(self, table: TableName, dependency: TableName) -> bool:
+        """Whether a table that no file names may exist: the script reads it, or files name none of its dataset."""
+        is_read = table in self.scripts and dependency in reads_of(self.scripts[table])
+        return dependency.dataset not in (self.built_datasets if is_read else self.known_datasets)
+
+    def undeclared(self) -> Iterator[Problem]:
+        """A problem for each table that scripts read and that no file names, though files name others of its dataset:
+        where it is read first, and in how many other scripts."""
+        readers: dict[TableName, list[tuple[Script, Read]]] = {}
+        for script in self.scripts.values():
+            for read in reads_in(script):
+                if read.table not in self.known and read.table.dataset in self.known_datasets - self.built_datasets:
+                    readers.setdefault(read.table, []).append((script, read))
+        for table, places in readers.items():
+            script, read = places[0]
+            others = f" (so {_do_others(len(places) - 1)})" if len(places) > 1 else ""
+            reason = f"{script.table} reads {table}, which is neither a script nor a source{others}"
+            like = self.tables_like.did_you_mean(str(table))
+            yield Problem(script.path, read.place, reason, like or f"if it is a source, {_declare(table)}")
 
     def _named_otherwise(self, table: TableName) -> str:
         found = self.scripts_folded.get(table.folded())
@@ -228,11 +269,10 @@ class _Check:
         elif read.table.name.endswith("*"):
             reason = f"{script.table} reads {read.table}: wildcard tables are not supported"
             hint = "read the tables by their names, with UNION ALL between"
-        elif read.table not in self.known:
-            reason = f"{script.table} reads {read.table}, which is neither a script nor a raw table"
+        elif read.table not in self.known and read.table.dataset in self.built_datasets:
+            reason = f"{script.table} reads {read.table}, which is neither a script nor a source"
             like = self.tables_like.did_you_mean(str(read.table))
-            raw = f"name it in res/{RAW}/" if read.table.dataset == RAW else f"read it from {RAW}, where sources are"
-            hint = like or f"write its script, or {raw}"
+            hint = like or f"write its script, or, if it is a source, {_declare(read.table)}"
         elif (
             self.is_map_readable and read.table in self.built and read.table not in self.declared.get(script.table, ())
         ):
@@ -250,6 +290,14 @@ class _Check:
         names = ", ".join(f'"{name}"' for name in [*declared, *missing])
         line = f"{_toml_key(table.name)} = [{names}]"
         return f"under [{_toml_key(table.dataset)}] in {self.map_path} write: {line} (or run `refresh sync`)"
+
+
+def _do_others(number: int) -> str:
+    return "does 1 other script" if number == 1 else f"do {number} other scripts"
+
+
+def _declare(table: TableName) -> str:
+    return f"add an empty file res/{table.dataset}/{table.name}"
 
 
 def _toml_key(name: str) -> str:

@@ -7,13 +7,12 @@ from pathlib import Path
 from pipeline.project.files import is_sql, listed, name_problem, read_text
 from pipeline.project.own_project import own_project
 from pipeline.project.problems import Problem, Severity, sql_problem
+from pipeline.settings_file import DEFAULT_LAYOUT
 from warehouse import TableBuild
 from warehouse.errors import SqlError
 from warehouse.names import TableName
 from warehouse.sql.cache import SqlCache
 from warehouse.sql.query import Query, parse_query
-
-RAW = "raw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +34,18 @@ class Script:
 
 
 def read_scripts(
-    res: Path, project: str = "", cache: SqlCache | None = None
+    res: Path, project: str = "", cache: SqlCache | None = None, raw: str = DEFAULT_LAYOUT.raw
 ) -> tuple[dict[TableName, Script], list[Problem]]:
     """All scripts under `res`, by table in order of the names, and what is wrong with their files.
 
-    Each folder is a dataset. raw/, hidden files and files that do not end in `.sql` are left out. `project` is the
-    scripts' own project; if it is "", `own_project` finds it in their texts. Raises Refused for a folder that cannot be
-    read.
+    Each folder is a dataset; a folder in it only groups scripts. The folder of the dataset `raw`, hidden files and
+    files that do not end in `.sql` are left out. `project` is the scripts' own project; if it is "", `own_project`
+    finds it in their texts. Raises Refused for a folder that cannot be read.
     """
     scripts: dict[TableName, Script] = {}
-    problems = [*map(_misplaced, _sql_files_elsewhere(res)), *_broken_links(res)]
+    problems = [*map(_misplaced, _sql_files_elsewhere(res, raw)), *_broken_links(res)]
     seen: dict[TableName, Path] = {}
-    for table, path in _script_files(res):
+    for table, path in _script_files(res, raw):
         other = seen.setdefault(table.folded(), path)
         if other != path:
             problems.append(Problem(path, None, f"{table} is also built by {other}", "delete or rename one of them"))
@@ -59,7 +58,7 @@ def read_scripts(
                 problems.append(sql_problem(path, error))
     if not project:
         queries = {script.path: script.query for script in scripts.values()}
-        project, found = own_project(queries, read_datasets(res))
+        project, found = own_project(queries, read_datasets(res, raw))
         problems += found
     return {table: _within(project, script) for table, script in scripts.items()}, list(dict.fromkeys(problems))
 
@@ -68,33 +67,47 @@ def _within(project: str, script: Script) -> Script:
     return replace(script, build=replace(script.build, query=script.query.within(project)))
 
 
-def read_raw_names(res: Path) -> set[TableName]:
-    """The raw tables that res/raw/ names: one for each file, whatever its ending and its content."""
-    folder = res / RAW
-    return {TableName(RAW, path.stem) for path in listed(folder) if path.is_file()} if folder.is_dir() else set()
+def read_source_names(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> set[TableName]:
+    """The tables that files under `res` declare as sources: in a folder without scripts, one for each file, whatever
+    its ending and its content; in a folder with scripts, one for each file without an ending."""
+    found = set()
+    for folder in _folders(res):
+        paths = listed(folder)
+        others = paths if folder.name == raw else [path for path in paths if not is_sql(path)]
+        named = [path for path in others if len(others) == len(paths) or not path.suffix]
+        found |= {TableName(folder.name, path.stem) for path in named if path.is_file()}
+    return found
 
 
-def script_tables(res: Path) -> set[TableName]:
+def script_tables(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> set[TableName]:
     """The tables that the scripts under `res` build, by their file names; the files need not be readable."""
-    return {table for table, _ in _script_files(res)}
+    return {table for table, _ in _script_files(res, raw)}
 
 
-def read_datasets(res: Path) -> list[str]:
-    """The datasets: raw, and one for each folder under `res`."""
-    return sorted({RAW, *(path.name for path in _folders(res))})
+def read_datasets(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> list[str]:
+    """The datasets: `raw`, and one for each folder under `res`."""
+    return sorted({raw, *(path.name for path in _folders(res))})
 
 
-def _script_files(res: Path) -> Iterator[tuple[TableName, Path]]:
+def _script_files(res: Path, raw: str) -> Iterator[tuple[TableName, Path]]:
     for folder in _folders(res):
-        if folder.name != RAW:
-            yield from ((TableName(folder.name, path.stem), path) for path in listed(folder) if is_sql(path))
+        if folder.name != raw:
+            yield from ((TableName(folder.name, path.stem), path) for path in _sql_files_below(folder))
 
 
-def _sql_files_elsewhere(res: Path) -> Iterator[Path]:
+def _sql_files_below(folder: Path) -> Iterator[Path]:
+    """The scripts in a dataset's folder and in the folders below it."""
+    paths = listed(folder)
+    yield from filter(is_sql, paths)
+    for path in paths:
+        if not path.suffix and path.is_dir() and not path.is_symlink():
+            yield from _sql_files_below(path)
+
+
+def _sql_files_elsewhere(res: Path, raw: str) -> Iterator[Path]:
     yield from (path for path in listed(res) if is_sql(path))
-    for folder in _folders(res):
-        if folder.name != RAW:
-            yield from sorted(path for path in folder.glob("*/**/*.sql") if not path.name.startswith("."))
+    if (res / raw).is_dir():
+        yield from _sql_files_below(res / raw)
 
 
 def _broken_links(res: Path) -> Iterator[Problem]:
@@ -108,7 +121,7 @@ def _misplaced(path: Path) -> Problem:
     return Problem(
         path,
         None,
-        "this script builds no table: it does not stand directly in a dataset's folder",
+        "this script builds no table: it does not stand in the folder of a dataset that scripts build",
         "move it to res/DATASET/NAME.sql, or out of res/",
         Severity.WARNING,
     )

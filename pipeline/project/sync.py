@@ -26,15 +26,17 @@ _LONGEST_LINE = 100
 Section = AbstractTable | OutOfOrderTableProxy
 
 
-def sync_map(res: Path, path: Path, own: str = "") -> tuple[str, str]:
+def sync_map(res: Path, path: Path, own: str = "", raw: str = "raw") -> tuple[str, str]:
     """The text of the map at `path` as it is now, and updated from the scripts under `res`.
 
-    `own` is the project of the scripts' own tables, if a setting names it. Missing dependencies are added, and those
+    `own` is the project of the scripts' own tables, if a setting names it; `raw` is the dataset without scripts.
+
+    Missing dependencies are added, and those
     that the script does not read are removed. Comments, order and layout of the rest stay, and so do raw tables that a
     script reads. Raises Refused for a script or a map that cannot be read, and for scripts that read each other in a
     cycle.
     """
-    scripts = _readable_scripts(res, own)
+    scripts = _readable_scripts(res, own, raw)
     try:
         old = read_text(path) if path.exists() else ""
         lines = old.replace("\r\n", "\n")
@@ -53,8 +55,8 @@ class _WrongShape(Exception):
     """The map is not made of sections with lists of tables."""
 
 
-def _readable_scripts(res: Path, own: str) -> dict[TableName, Script]:
-    scripts, found = read_scripts(res, own)
+def _readable_scripts(res: Path, own: str, raw: str) -> dict[TableName, Script]:
+    scripts, found = read_scripts(res, own, raw=raw)
     problems = errors_in(found)
     for script in scripts.values():
         try:

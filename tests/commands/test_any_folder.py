@@ -101,7 +101,7 @@ def test_in_an_empty_folder_each_command_says_what_is_missing_and_how_to_begin(c
     code, printed = end(command)
     assert code == 2
     assert "error: res: there is no such folder" in printed
-    assert "a new project begins with a SELECT in res/DATASET/TABLE.sql" in printed
+    assert "`refresh new FOLDER` creates a project" in printed
     assert list(Path().iterdir()) == []
 
 

@@ -34,7 +34,7 @@ def test_a_server_that_does_not_answer_and_tables_that_are_not_there_are_missing
     assert main(["doctor"]) == 1
     told = capsys.readouterr().out
     assert "ok       scripts            8 scripts, no errors" in told
-    assert "missing  raw tables         not there: raw.categories" in told
+    assert "missing  sources            not there: raw.categories" in told
     assert "do: refresh init" in told
     assert f"missing  Prefect server     none answers at {no_server}" in told
     assert "do: make server" in told

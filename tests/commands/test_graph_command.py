@@ -8,7 +8,7 @@ import pytest
 
 from commands.main import main
 from pipeline.project.lineage import Lineage
-from pipeline.project.picture import mermaid
+from pipeline.project.picture import Picture, mermaid
 from pipeline.project.project import read_project
 from pipeline.project.raw_columns import declared_columns
 from tests.commands.test_check import GOOD
@@ -34,7 +34,7 @@ def test_mermaid_has_a_box_for_each_table_and_an_arrow_for_each_read(
 
 def test_tables_whose_names_look_alike_keep_boxes_of_their_own() -> None:
     one, two = TableName("tmp", "a-b"), TableName("tmp", "a_b")
-    printed = mermaid({one: [], two: [one]})
+    printed = mermaid(Picture({one: [], two: [one]}, {one: "a", two: "b"}))
     assert 'tmp_a_b["tmp.a-b"]' in printed
     assert 'tmp_a_b_2["tmp.a_b"]' in printed
     assert "tmp_a_b --> tmp_a_b_2" in printed

@@ -10,7 +10,8 @@ from commands.main import main
 from commands.project.plan import human_bytes, human_dollars
 from pipeline.project.graph import Graph
 from pipeline.refresh import RefreshPlan
-from pipeline.settings import SettingError, read_settings
+from pipeline.settings import read_settings
+from pipeline.settings_file import SettingError
 from tests.commands.test_check import ERROR, GOOD
 from tests.conftest import Write
 from warehouse import DEFAULT_URL, QueryPlan, connect

@@ -12,7 +12,8 @@ from commands.main import main
 from flows.flow import refresh_flow
 from flows.patches import PATCHES, SETTING, send_events_in_batches, switched_on, table_states, task_events
 from flows.patches.table_states import built_state
-from pipeline.settings import SettingError, read_settings
+from pipeline.settings import read_settings
+from pipeline.settings_file import SettingError
 
 
 @pytest.fixture(autouse=True)

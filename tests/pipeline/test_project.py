@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.project.problems import LONGEST_LINE, Refused, Severity
+from pipeline.project.problems import LONGEST_LINE, Refused, Severity, errors_in
 from pipeline.project.project import read_project
 from tests.conftest import Write
 from warehouse.names import TableName
@@ -35,7 +35,7 @@ CASES = {
     ),
     "a dependency that is nowhere": (
         {"res/dependencies.toml": '[final]\nb = ["tmp.a", "tmp.orders"]\n'},
-        "res/dependencies.toml:2:15: final.b depends on tmp.orders, which is neither a script nor a raw table",
+        "res/dependencies.toml:2:15: final.b depends on tmp.orders, which is neither a script nor a source",
         "did you mean raw.orders?",
     ),
     "a raw table that is nowhere": (
@@ -98,7 +98,7 @@ CASES = {
     ),
     "a table that is nowhere": (
         {"res/tmp/a.sql": "SELECT *\nFROM `raw.ordres`"},
-        "res/tmp/a.sql:2:6: tmp.a reads raw.ordres, which is neither a script nor a raw table",
+        "res/tmp/a.sql:2:6: tmp.a reads raw.ordres, which is neither a script nor a source",
         "did you mean raw.orders?",
     ),
     "a script that reads itself": (
@@ -119,18 +119,19 @@ def test_a_fault_is_told_with_place_reason_and_way_out(write: Write, name: str) 
     files, where_and_what, way_out = CASES[name]
     write({**GOOD, **files})
     project = read_project(Path())
-    [problem] = [problem for problem in project.problems if problem.severity is Severity.ERROR]
+    [problem] = errors_in([*project.problems, *project.undeclared])
     assert str(problem).startswith(f"error: {where_and_what}")
     assert way_out in problem.hint
-    with pytest.raises(Refused):
-        _ = project.graph
+    if not project.undeclared:
+        with pytest.raises(Refused):
+            _ = project.graph
 
 
 def test_all_problems_are_told_at_once_in_order(write: Write) -> None:
     write(
         {
             **GOOD,
-            "res/tmp/a.sql": "SELECT * FROM `raw.nowhere`",
+            "res/tmp/a.sql": "SELECT * FROM `tmp.elsewhere`",
             "res/tmp/c.sql": "",
             "res/dependencies.toml": '[final]\nb = ["tmp.a", "tmp.nowhere"]\nx = []\n',
         }
@@ -147,7 +148,7 @@ def test_all_problems_are_told_at_once_in_order(write: Write) -> None:
 
 def test_the_sql_is_shown_with_the_place_underlined(write: Write) -> None:
     write({**GOOD, "res/tmp/a.sql": "SELECT\n\tx\nFROM\t`raw.ordres` AS o"})
-    [problem] = read_project(Path()).problems
+    [problem] = read_project(Path()).undeclared
     assert str(problem).split("\n")[1:] == [
         "  3 | FROM\t`raw.ordres` AS o",
         "    |     \t^^^^^^^^^^^^",
@@ -159,7 +160,7 @@ def test_the_sql_is_shown_with_the_place_underlined(write: Write) -> None:
 @pytest.mark.parametrize("after", [0, 79, 80, 500])
 def test_of_a_long_line_what_is_near_the_place_is_shown(write: Write, before: int, after: int) -> None:
     write({**GOOD, "res/tmp/a.sql": f"SELECT '{'x' * before}' AS x FROM `raw.ordres`  -- {'y' * after}"})
-    [problem] = read_project(Path()).problems
+    [problem] = read_project(Path()).undeclared
     _, shown, marks, _ = str(problem).split("\n")
     assert shown[marks.index("^") : marks.rindex("^") + 1] == "`raw.ordres`"
     assert len(shown) <= len("  1 | ") + LONGEST_LINE + len("……")
@@ -207,11 +208,67 @@ def test_a_raw_table_that_db_init_creates_need_not_be_listed(write: Write) -> No
     assert read_project(Path()).problems == ()
 
 
-def test_a_script_deeper_in_a_folder_is_not_passed_over_in_silence(write: Write) -> None:
-    write({**GOOD, "res/tmp/deeper/x.sql": "SELECT 1 AS x", "res/loose.sql": "SELECT 1 AS x"})
+def test_a_script_is_never_ignored_in_silence(write: Write) -> None:
+    write({**GOOD, "res/raw/orders.sql": "SELECT 1 AS x", "res/loose.sql": "SELECT 1 AS x"})
     problems = read_project(Path()).problems
-    assert [str(problem.file) for problem in problems] == ["res/loose.sql", "res/tmp/deeper/x.sql"]
+    assert [str(problem.file) for problem in problems] == ["res/loose.sql", "res/raw/orders.sql"]
     assert all(problem.severity is Severity.WARNING for problem in problems)
+
+
+def test_folders_in_a_datasets_folder_only_group_its_scripts(write: Write) -> None:
+    write(
+        {
+            **GOOD,
+            "res/tmp/orders/lines.sql": "SELECT 1 AS x",
+            "res/tmp/orders/deep/er/taxes.SQL": "SELECT x FROM `tmp.lines`",
+            "res/tmp/orders/README.md": "notes",
+            "res/tmp/orders/.hidden/no.sql": "SELEC",
+            "res/dependencies.toml": '[tmp]\ntaxes = ["tmp.lines"]\n[final]\nb = ["tmp.a"]\n',
+        }
+    )
+    project = read_project(Path())
+    assert project.problems == ()
+    assert {"tmp.lines", "tmp.taxes"} <= set(map(str, project.graph.order))
+
+
+def test_a_name_in_two_folders_of_a_dataset_is_an_error(write: Write) -> None:
+    write({**GOOD, "res/tmp/deeper/a.sql": "SELECT 1 AS x"})
+    [problem] = read_project(Path()).problems
+    assert str(problem).startswith("error: res/tmp/deeper/a.sql: tmp.a is also built by res/tmp/a.sql")
+
+
+def test_a_source_may_stand_in_any_dataset(write: Write) -> None:
+    """Nothing names a table of `shop`; a file names one of `crm`, and one of `tmp`, where scripts build tables."""
+    write(
+        {
+            "res/crm/people.csv": "id\n1\n",
+            "res/tmp/loaded": "",
+            "res/tmp/a.sql": "SELECT 1 AS x FROM `shop.orders`, `crm.people`, `tmp.loaded`",
+            "res/dependencies.toml": '[tmp]\na = ["shop.orders"]\n',
+        }
+    )
+    project = read_project(Path())
+    assert (project.problems, project.undeclared) == ((), ())
+    assert {str(table) for table in project.sources} == {"crm.people", "tmp.loaded"}
+
+
+def test_an_unknown_source_is_told_once_and_a_missing_script_each_time(write: Write) -> None:
+    write(
+        {
+            **GOOD,
+            "res/tmp/c.sql": "SELECT * FROM `raw.order`",
+            "res/tmp/d.sql": "SELECT 1 AS x\nFROM `raw.order`, `tmp.aa`",
+            "res/tmp/e.sql": "SELECT * FROM `tmp.aa`",
+        }
+    )
+    project = read_project(Path())
+    [problem] = project.undeclared
+    assert "tmp.c reads raw.order, which is neither a script nor a source (so does 1 other script)" in str(problem)
+    assert problem.hint == "did you mean raw.orders?"
+    assert [problem.reason.partition(",")[0] for problem in project.problems] == [
+        "tmp.d reads tmp.aa",
+        "tmp.e reads tmp.aa",
+    ]
 
 
 def test_a_file_that_is_not_utf8_is_told_with_its_place(write: Write) -> None:

@@ -1,1 +1,0 @@
-SELECT id, name, category_id FROM `raw.products`

@@ -125,7 +125,8 @@ class _Query:
         for query in tree.args["with_"].expressions if tree.args.get("with_") else ():
             inner.with_queries[query.alias.casefold()] = inner.columns_of(query.this)
         if isinstance(tree, exp.SetOperation):
-            return _union_columns(inner.columns_of(tree.left), inner.columns_of(tree.right))
+            match = _matched_by_name if tree.args.get("by_name") else _union_columns
+            return match(tree, inner.columns_of(tree.left), inner.columns_of(tree.right))
         if isinstance(tree, exp.Subquery):
             return inner.columns_of(tree.this)
         for node in _from_items(tree):
@@ -167,8 +168,12 @@ class _Query:
         star = node if isinstance(node, exp.Star) else node.this
         excepted = {column.name.casefold() for column in star.args.get("except_") or ()}
         replaced = {alias.alias.casefold(): alias for alias in star.args.get("replace") or ()}
+        renamed = {alias.this.name.casefold(): alias.alias for alias in star.args.get("rename") or ()}
         for column in self._columns_of_star(node):
             name = column.name.casefold()
+            if name in renamed:
+                yield _OutputColumn(renamed[name], column.origins)
+                continue
             if name in replaced:
                 yield _OutputColumn(column.name, self._origins(replaced[name]))
             elif name not in excepted:
@@ -215,9 +220,27 @@ def _from_items(select: exp.Expr) -> Iterator[exp.Expr]:
         yield join.this
 
 
-def _union_columns(left: list[_OutputColumn], right: list[_OutputColumn]) -> list[_OutputColumn]:
+def _union_columns(_: exp.SetOperation, left: list[_OutputColumn], right: list[_OutputColumn]) -> list[_OutputColumn]:
     """The columns of a UNION: the first query's names, both queries' origins."""
     return [_OutputColumn(one.name, one.origins | other.origins) for one, other in zip(left, right, strict=False)]
+
+
+def _matched_by_name(
+    tree: exp.SetOperation, left: list[_OutputColumn], right: list[_OutputColumn]
+) -> list[_OutputColumn]:
+    """The columns of a UNION … BY NAME:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#by_name_or_corresponding"""
+    found: dict[str, _OutputColumn] = {}
+    for column in [*left, *right]:
+        known = found.get(column.name.casefold(), _OutputColumn(column.name, NO_ORIGINS))
+        found[column.name.casefold()] = _OutputColumn(known.name, known.origins | column.origins)
+    names = [{column.name.casefold() for column in columns} for columns in (left, right)]
+    side, listed = (
+        str(tree.args.get("side") or "").upper(),
+        [part.name.casefold() for part in tree.args.get("on") or ()],
+    )
+    kept = names[0] | names[1] if side == "FULL" else names[0] if side == "LEFT" else names[0] & names[1]
+    return [found[name] for name in listed or found if name in kept]
 
 
 def _joined(origins: Iterable[Origins]) -> Origins:

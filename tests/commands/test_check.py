@@ -58,7 +58,7 @@ def test_the_exit_code_tells_errors_from_warnings(
         ("SELECT id FROM `raw.orders` WHERE _PARTITIONDATE = '2024-01-01'", "the pseudo-column _PARTITIONDATE"),
         (
             "SELECT `my-shop.helpers.clean`(id) AS id FROM `raw.orders`",
-            "the function my-shop.helpers.clean, which somebody made",
+            "functions that somebody made",
         ),
         ("SELECT id FROM `others.tmp.a`, `my-shop.shared.days`", "tables of another project (my-shop)"),
     ],

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from warehouse.sql.literals import EMPTY, NULL, LiteralValue, literal_as
+from warehouse.sql.literals import EMPTY, FAILURE, NULL, LiteralValue, literal_as
 from warehouse.types import FLOAT64, INT64, Column, SqlType, array_of, struct_of
 
 NUMBERS = {"INT64": 1, "NUMERIC": 2, "FLOAT64": 3}
@@ -65,10 +65,15 @@ def coerces(value: Value, to: SqlType) -> bool:
     return widens(value.type, to)
 
 
+def takes_any_type(value: Value) -> bool:
+    """Whether it is the literal NULL, or ERROR(…)."""
+    return value.literal is NULL or value.literal is FAILURE
+
+
 def _coerces_as_literal(value: Value, to: SqlType) -> bool:
     """Whether the value coerces although others of its type may not. Of an array that is written out each element
     must: `[1]` can be an ARRAY<FLOAT64>, `[x]` cannot."""
-    if value.literal is NULL or same(value.type, to) or (value.literal is EMPTY and to.element is not None):
+    if takes_any_type(value) or same(value.type, to) or (value.literal is EMPTY and to.element is not None):
         return True
     if value.parts and value.type.name == to.name:
         kinds = part_types(value, to)
@@ -92,7 +97,7 @@ def part_types(value: Value, to: SqlType) -> list[SqlType] | None:
 def supertype(values: Iterable[Value]) -> SqlType | None:
     """The type that all the values coerce to, which is one of theirs; None if there is none.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules#supertypes"""
-    values = [value for value in values if value.literal is not NULL]
+    values = [value for value in values if not takes_any_type(value)]
     if not values:
         return INT64
     kinds = _types_of(values)

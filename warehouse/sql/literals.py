@@ -15,13 +15,15 @@ from warehouse.types import SqlType
 
 
 class Untyped(Enum):
-    """What the literal NULL and the empty array have as their value: they take whatever type they are needed as."""
+    """What the literal NULL, the empty array and ERROR(…) have as their value: they take whatever type they are needed
+    as."""
 
     NULL = "NULL"
     EMPTY = "[]"
+    FAILURE = "ERROR(…)"
 
 
-NULL, EMPTY = Untyped.NULL, Untyped.EMPTY
+NULL, EMPTY, FAILURE = Untyped.NULL, Untyped.EMPTY, Untyped.FAILURE
 
 
 class FloatLiteral(float):

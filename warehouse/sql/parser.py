@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -13,7 +14,9 @@ from warehouse.errors import Place, SqlError, place_at
 from warehouse.names import TableName
 from warehouse.sql.query import Read, Statement
 from warehouse.sql.syntax_errors import check_text, syntax_error, too_deep, unclosed_error
+from warehouse.sql.tokens import read_tokens
 
+_BIGQUERY = BigQuery()
 _OR_REPLACE = " OR REPLACE"
 _PATH_BEFORE = re.compile(r"(?:(?:`[^`\n]*`|[\w-]+)[ \t]*\.[ \t]*)+\Z")
 
@@ -116,7 +119,7 @@ def _check_parameters(tree: exp.Query, text: str) -> None:
 def _parse(text: str) -> list[exp.Expr]:
     try:
         check_text(text)
-        trees = sqlglot.parse(text, dialect="bigquery")
+        trees = _BIGQUERY.parser().parse(read_tokens(text), text)
     except ParseError as error:
         raise syntax_error(text, error) from error
     except TokenError as error:

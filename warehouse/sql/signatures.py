@@ -6,8 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-referenc
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from warehouse.sql.coercion import Value, coerces, same
-from warehouse.sql.literals import NULL
+from warehouse.sql.coercion import Value, coerces, same, takes_any_type
 from warehouse.types import SqlType, parse_type
 
 
@@ -47,5 +46,5 @@ def _cost(values: Sequence[Value], signature: Signature) -> int | None:
     if not all(coerces(value, kind) for value, kind in pairs):
         return None
     return sum(
-        0 if value.literal is NULL or same(value.type, kind) else 1 + (kind.name != "FLOAT64") for value, kind in pairs
+        0 if takes_any_type(value) or same(value.type, kind) else 1 + (kind.name != "FLOAT64") for value, kind in pairs
     )

@@ -8,7 +8,7 @@ from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed, array_value, struct_value
 from warehouse.duckdb.types import duckdb_type, field_names, identical
 from warehouse.sql.coercion import coerces, part_types, same
-from warehouse.sql.literals import literal_as
+from warehouse.sql.literals import FAILURE, literal_as
 from warehouse.types import Column, SqlType
 
 
@@ -21,6 +21,8 @@ def coerced(value: Typed, to: SqlType) -> Typed:
     """The value as a type that it coerces to. Raises UnsupportedSql."""
     if value.is_null:
         return null(to)
+    if value.literal is FAILURE and value.type != to:  # by way of a text, which DuckDB casts to any type
+        return Typed(sql(f"CAST(CAST({{x}} AS VARCHAR) AS {duckdb_type(to)})", x=value.node), to)
     if same(value.type, to):
         if identical(value.type, to):
             return value

@@ -11,7 +11,8 @@ from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import BARE_OFFSET, BASE, CHECKED, FROM_LOCAL, NAME, SHIFT
 from warehouse.duckdb.types import duckdb_type
 from warehouse.errors import UnsupportedSql
-from warehouse.sql.literals import FloatLiteral
+from warehouse.sql.coercion import takes_any_type
+from warehouse.sql.literals import EMPTY, FloatLiteral
 from warehouse.types import NUMERIC, STRING, SqlType
 
 
@@ -163,7 +164,12 @@ def _is_same_scalar(kind: SqlType, to: SqlType) -> bool:
 def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None:
     """The value converted; None if there is no such conversion. `safe` gives NULL where the conversion fails."""
     simple = SqlType(to.name) if to.parameters else to
-    is_written = value.is_null or value.parts or (simple == NUMERIC and isinstance(value.literal, FloatLiteral))
+    is_written = (
+        takes_any_type(value)
+        or value.literal is EMPTY
+        or value.parts
+        or (simple == NUMERIC and isinstance(value.literal, FloatLiteral))
+    )
     found = coerce(value, simple) if is_written else None
     if found is None:
         if not castable(value.type, simple):

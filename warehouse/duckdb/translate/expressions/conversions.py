@@ -6,11 +6,12 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functio
 from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.casts import cast_value
-from warehouse.duckdb.translate.expressions.checks import only
+from warehouse.duckdb.translate.expressions.checks import as_type, only
 from warehouse.duckdb.translate.literals import constant, null
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
-from warehouse.duckdb.translate.typed import Typed
+from warehouse.duckdb.translate.typed import Typed, array_value, struct_value
+from warehouse.sql.coercion import plain
 from warehouse.sql.literals import READERS, read_numeric
 from warehouse.sql.type_syntax import type_of
 from warehouse.types import NUMERIC, STRING, SqlType
@@ -25,6 +26,8 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
         to = type_of(node.args["to"])
     except ValueError as error:
         wrong(scope.script.text, node, str(error))
+    if isinstance(node.this, exp.Array | exp.Tuple | exp.Struct) and _is_constructor(node, scope):
+        return _constructed(node, scope, plain(to))
     value = scope.compile(node.this)
     safe = isinstance(node, exp.TryCast)
     if isinstance(value.literal, str) and value.type == STRING and (to == NUMERIC or to in _DATES):
@@ -56,6 +59,22 @@ def _is_typed(node: exp.Expr, scope: Scope) -> bool:
     """NUMERIC '1' and not CAST('1' AS NUMERIC), which sqlglot reads alike."""
     before = tokens_before(scope.script.text, node.this)
     return bool(before) and before[-1].text.upper() in ("NUMERIC", "DECIMAL")
+
+
+def _is_constructor(node: exp.Expr, scope: Scope) -> bool:
+    """ARRAY<INT64>[1] and not CAST([1] AS ARRAY<INT64>), which sqlglot reads alike: its elements only coerce."""
+    before = [token.text for token in tokens_before(scope.script.text, node.this) if token.text not in ("(", "[")]
+    return before[-1:] == [">"]
+
+
+def _constructed(node: exp.Expr, scope: Scope, to: SqlType) -> Typed:
+    """ARRAY<INT64>[1, 2], STRUCT<a INT64>(1)"""
+    parts = [scope.compile(part) for part in node.this.expressions]
+    kinds = [to.element] * len(parts) if to.element is not None else [field.type for field in to.fields]
+    if len(parts) != len(kinds):
+        wrong(scope.script.text, node, f"{to} takes {len(kinds)} values, not {len(parts)}")
+    found = [as_type(node, scope, str(to), part, kind) for part, kind in zip(parts, kinds, strict=True)]
+    return array_value(found, to) if to.element is not None else struct_value(found, to)
 
 
 def _date_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:

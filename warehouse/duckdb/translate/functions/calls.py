@@ -23,8 +23,9 @@ from warehouse.duckdb.translate.functions.known import (
 )
 from warehouse.duckdb.translate.nodes import Attempt, Let, Node, Variable
 from warehouse.duckdb.translate.scope import Scope
-from warehouse.duckdb.translate.syntax import PREFIX, name_of, only_bigquery, unsupported, wrong
+from warehouse.duckdb.translate.syntax import name_of, only_bigquery, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed, array_value, struct_value
+from warehouse.sql.literals import FAILURE
 from warehouse.suggest import did_you_mean
 
 FUNCTIONS: Functions = {
@@ -69,7 +70,7 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
         only_bigquery(
             scope.script.text,
             node,
-            f"the function {str(node.this).removeprefix(PREFIX)}, which somebody made",
+            "functions that somebody made",
             "write what it computes",
         )
     known = [*FUNCTIONS, *DEFINITIONS, *GOOGLESQL_FUNCTIONS]
@@ -80,7 +81,8 @@ def safe(node: exp.Expr, scope: Scope) -> Typed:
     """SAFE.function(…): NULL where the function fails; an error in an argument stays one."""
     arguments = _Arguments(scope)
     value = scope.compiler.expression(node.this, arguments)
-    return Typed(arguments.around(Attempt(value.node)), value.type)
+    literal = FAILURE if value.literal is FAILURE else None
+    return Typed(arguments.around(Attempt(value.node)), value.type, literal)
 
 
 class _Arguments(Scope):

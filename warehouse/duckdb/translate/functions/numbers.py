@@ -25,6 +25,7 @@ from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.sql.coercion import NUMBERS, supertype
+from warehouse.sql.literals import FAILURE
 from warehouse.types import FLOAT64, INT64, NUMERIC, STRING
 
 _FINITE = (
@@ -262,7 +263,7 @@ def error(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     if len(values) != 1 or values[0].type != STRING:
         return no_signature(node, scope, "ERROR", values)
-    return Typed(sql("CAST(error({x}) AS BIGINT)", x=values[0].node), INT64)
+    return Typed(sql("CAST(error({x}) AS BIGINT)", x=values[0].node), INT64, FAILURE)
 
 
 def uuid(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:

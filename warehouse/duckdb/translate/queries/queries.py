@@ -10,6 +10,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from warehouse.duckdb.translate.expressions.checks import no_signature, only
 from warehouse.duckdb.translate.nodes import FromItem, Item, Name, Node, Select, SetOperation, Star, With
+from warehouse.duckdb.translate.queries.matching import matched_by_name
 from warehouse.duckdb.translate.queries.ordering import limits, ordering
 from warehouse.duckdb.translate.queries.relations import reread, unique, with_types
 from warehouse.duckdb.translate.queries.selects import select
@@ -89,7 +90,8 @@ def recursive(cte: exp.Expr, scope: Scope, own: str) -> Relation:
 
 def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> Relation:
     """UNION ALL, UNION DISTINCT, INTERSECT DISTINCT, EXCEPT DISTINCT"""
-    only(node, scope, "with_", "this", "expression", "distinct", "order", "limit", "offset")
+    modes = ("by_name", "side", "kind", "on")
+    only(node, scope, "with_", "this", "expression", "distinct", "order", "limit", "offset", *modes)
     word = {exp.Union: "UNION", exp.Intersect: "INTERSECT", exp.Except: "EXCEPT"}[type(node)]
     if word != "UNION" and not node.args.get("distinct"):
         unsupported(scope.script.text, node, f"{word} ALL", f"write {word} DISTINCT: BigQuery has no other")
@@ -99,6 +101,7 @@ def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> R
     parts = [query(part, scope) for part in chain]
     if any(part.is_value for part in parts):
         unsupported(scope.script.text, node, f"{word} of SELECT AS STRUCT")
+    parts = matched_by_name(node, scope, parts)
     kinds = _common_types(node, scope, word, parts)
     if word != "UNION" or node.args.get("distinct"):
         for kind in kinds:
@@ -116,13 +119,19 @@ def _chain(node: exp.SetOperation) -> list[exp.Expr]:
     """a UNION ALL b UNION ALL c as [a, b, c]: such chains may be hundreds long."""
     parts: list[exp.Expr] = []
     inner: exp.Expr = node
-    same = type(node), bool(node.args.get("distinct"))
-    while isinstance(inner, exp.SetOperation) and (type(inner), bool(inner.args.get("distinct"))) == same:
+    while isinstance(inner, exp.SetOperation) and _operator(inner) == _operator(node):
         if inner is not node and any(inner.args.get(name) for name in ("with_", "order", "limit", "offset")):
             break
         parts.append(inner.expression)
         inner = inner.this
     return [inner, *reversed(parts)]
+
+
+def _operator(node: exp.SetOperation) -> tuple[object, ...]:
+    """What must be equal in set operations that follow each other."""
+    args = node.args
+    listed = tuple(part.name.casefold() for part in args.get("on") or ())
+    return type(node), bool(args.get("distinct")), bool(args.get("by_name")), args.get("side"), args.get("kind"), listed
 
 
 _SET_OPERATIONS = (TokenType.UNION, TokenType.INTERSECT, TokenType.EXCEPT)

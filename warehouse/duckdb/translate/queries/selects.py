@@ -204,8 +204,8 @@ def fields_of(node: exp.Expr, scope: Scope, value: Typed) -> list[Named]:
 
 
 def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
-    """`*` with its EXCEPT and REPLACE."""
-    only(node, scope, "except_", "replace")
+    """`*` with its EXCEPT, REPLACE and RENAME."""
+    only(node, scope, "except_", "replace", "rename")
     for name in (part.name for part in node.args.get("except_") or ()):
         if not any(column.name.casefold() == name.casefold() for column in columns):
             hint = did_you_mean(name, [column.name for column in columns if column.name])
@@ -216,4 +216,9 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
             wrong(scope.script.text, part, f"REPLACE: there is no column {part.alias}")
         value = scope.compile(part.this)
         columns = [Named(c.name, value) if c.name.casefold() == part.alias.casefold() else c for c in columns]
+    for part in node.args.get("rename") or ():  # |> RENAME
+        if not any(column.name.casefold() == part.this.name.casefold() for column in columns):
+            wrong(scope.script.text, part, f"RENAME: there is no column {part.this.name}")
+        old = part.this.name.casefold()
+        columns = [Named(part.alias, c.value) if c.name.casefold() == old else c for c in columns]
     return columns

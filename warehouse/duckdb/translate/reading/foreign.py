@@ -53,6 +53,8 @@ def check_foreign(tokens: Sequence[Token], text: str) -> None:
             _check_sign(token, text)
         if kind == TokenType.FETCH:
             _foreign(token, text, "write LIMIT")
+        if kind == TokenType.STAR and _is_rename(tokens[index + 1 : index + 3]):
+            _foreign(tokens[index + 1], text, "write EXCEPT, and the column with AS")
         if kind in _LEADERS:
             _check_following(tokens[index : index + 3], text, is_label=index in labels)
     if "CAST" in text.upper():
@@ -162,6 +164,10 @@ def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> N
         _foreign(following, text, "write digits only, or a blank before an alias")
     if kind == TokenType.LIMIT and last is not None and last.token_type == TokenType.COMMA:
         _foreign(last, text, "write LIMIT 10 OFFSET 5")
+
+
+def _is_rename(tokens: Sequence[Token]) -> bool:
+    return len(tokens) > 1 and tokens[0].text.upper() == "RENAME" and tokens[1].token_type == TokenType.L_PAREN
 
 
 def _is_unit(token: Token | None) -> bool:

@@ -12,10 +12,11 @@ from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse.duckdb.translate.reading.foreign import check_foreign
-from warehouse.duckdb.translate.reading.pipes import unpiped
 from warehouse.duckdb.translate.syntax import PREFIX
 from warehouse.errors import SqlError, place_at
+from warehouse.sql.pipes import unpiped
 from warehouse.sql.syntax_errors import syntax_error
+from warehouse.sql.tokens import named_tokens
 
 # Calls with a grammar of their own, which sqlglot is to read.
 GRAMMAR = frozenset({"CAST", "SAFE_CAST", "EXTRACT", "ARRAY", "STRUCT", "EXISTS", "UNNEST", "IF", "WITH"})
@@ -59,7 +60,7 @@ _BIGQUERY = BigQuery()
 
 def parse_by_name(text: str) -> list[exp.Expr]:
     """The statements of a text, calls as `exp.Anonymous` with `f:` before the name. Raises SqlError."""
-    tokens = _BIGQUERY.tokenize(text)
+    tokens = named_tokens(text)
     check_foreign(tokens, text)
     if "\\" in text:
         _check_escapes(tokens, text)
@@ -148,12 +149,14 @@ def _is_call(tokens: list[Token], index: int) -> bool:
         return False
     if token.token_type in (TokenType.IDENTIFIER, TokenType.STRING):
         return False
+    if word == "NAME" and before is not None and before.text.upper() == "BY":  # UNION ALL BY NAME (…)
+        return False
     if before is not None and before.token_type == TokenType.DOT:
         return index > 1 and tokens[index - 2].text.upper() in ("SAFE", "NET", "KEYS", "HLL_COUNT")
     if before is not None and before.token_type == TokenType.LT and index > 1:
         return tokens[index - 2].token_type not in (TokenType.ARRAY, TokenType.STRUCT)
     if before is None or before.token_type not in BEFORE_NO_CALL:
-        return not (word == "REPLACE" and before is not None and _ends_star(tokens, index - 1))
+        return not (word in ("REPLACE", "RENAME") and before is not None and _ends_star(tokens, index - 1))
     return before.token_type == TokenType.VAR and before.text.upper() in WORDS | {"AGGREGATE", "IGNORE", "RESPECT"}
 
 

@@ -1,0 +1,88 @@
+"""GoogleSQL's tokens, written so that sqlglot can read them. Each token keeps its place in the text.
+
+sqlglot reads some words as those of other dialects that are plain names in GoogleSQL (`regexp`, `tmp.select`), takes
+WITH OFFSET after UNNEST only, and knows few pipe operators.
+"""
+
+from collections.abc import Sequence
+
+from sqlglot.dialects.bigquery import BigQuery
+from sqlglot.tokenizer_core import Token, TokenType
+
+from warehouse.sql.pipes import unpiped, words
+
+_BIGQUERY = BigQuery()
+_NAMES_ONLY = frozenset(
+    {TokenType.RLIKE, TokenType.GLOB, TokenType.ILIKE, TokenType.XOR, TokenType.NOTNULL, TokenType.RETURNING}
+    | {TokenType.UNCACHE, TokenType.DROP, TokenType.INSERT, TokenType.ROLLBACK, TokenType.ALTER, TokenType.REVOKE}
+    | {TokenType.CURRENT_USER, TokenType.LOCK, TokenType.LIST, TokenType.GRANT}
+)
+"""What is a name in GoogleSQL unless it starts a statement."""
+_AFTER_DOT = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.STAR, TokenType.STRING, TokenType.NUMBER})
+_STARTS = frozenset({TokenType.SEMICOLON, TokenType.PIPE_GT})
+_PATH = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
+
+
+def named_tokens(text: str) -> list[Token]:
+    """The tokens of a text, pipes among them. Raises TokenError for what is left open."""
+    tokens: list[Token] = _BIGQUERY.tokenize(text)
+    return _with_unnest(tokens) if _name_words(tokens) else tokens
+
+
+def read_tokens(text: str) -> list[Token]:
+    """The tokens of a text, without pipes. Raises TokenError for what is left open, UnsupportedSql for a pipe operator
+    that is not known here."""
+    tokens = named_tokens(text)
+    return unpiped(tokens, text) if "|>" in text else tokens
+
+
+def _name_words(tokens: Sequence[Token]) -> bool:
+    """Make a name of each word that is none of GoogleSQL's; say whether WITH OFFSET may be among the tokens."""
+    before = TokenType.SEMICOLON
+    offsets = False
+    for token in tokens:
+        kind = token.token_type
+        if before == TokenType.DOT:
+            if kind not in _AFTER_DOT and token.text[:1].isalpha():
+                token.token_type = TokenType.VAR
+        elif kind in _NAMES_ONLY:
+            if before not in _STARTS:
+                token.token_type = TokenType.VAR
+        elif kind == TokenType.OFFSET and before == TokenType.WITH:
+            offsets = True
+        before = kind
+    return offsets
+
+
+def _with_unnest(tokens: list[Token]) -> list[Token]:
+    """`q.items AS e WITH OFFSET` as `UNNEST(q.items) AS e WITH OFFSET`:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#array_subquery_correlation"""
+    found: list[Token] = []
+    for index, token in enumerate(tokens):
+        if token.token_type == TokenType.WITH and tokens[index + 1 : index + 2] and _is_offset(tokens[index + 1]):
+            found = _around_path(found)
+        found.append(token)
+    return found
+
+
+def _is_offset(token: Token) -> bool:
+    return token.token_type == TokenType.OFFSET
+
+
+def _around_path(tokens: list[Token]) -> list[Token]:
+    """The tokens, UNNEST around the path that they end in, before its alias. The last name of a path is its alias."""
+    end = len(tokens)
+    if end > 2 and tokens[-2].token_type == TokenType.ALIAS:
+        end -= 2
+    elif end > 1 and tokens[-1].token_type in _PATH and tokens[-2].token_type in _PATH:
+        end -= 1
+    start = end
+    while start > 2 and tokens[start - 1].token_type in _PATH and tokens[start - 2].token_type == TokenType.DOT:
+        start -= 2
+    start -= 1
+    if start < 1 or end - start < 3 or tokens[start].token_type not in _PATH:
+        return tokens
+    path, alias = tokens[start:end], tokens[end:]
+    mark = path[-1]
+    alias = alias or [*words("AS", mark), mark]
+    return [*tokens[:start], *words("UNNEST (", path[0]), *path, *words(")", mark), *alias]

@@ -96,4 +96,6 @@ def _mermaid(graph: Graph, runs: Mapping[TableName, TableRun]) -> list[str]:
 
 
 def _label(run: TableRun) -> str:
-    return f"{run.built.rows:,} rows, {run.built.seconds:.2f} s" if run.built else run.state.value
+    if run.built is None:
+        return run.state.value
+    return f"{run.built.amount}, {run.built.seconds:.2f} s"

@@ -133,7 +133,7 @@ def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
             built = execution.build(TableName.parse(table))
         except BuildFailed as error:
             return Failed(message=str(error))
-        return built_state(f"{built.rows} rows in {built.seconds:.2f} s", is_patched="table_states" in patches)
+        return built_state(f"{built.amount} in {built.seconds:.2f} s", is_patched="table_states" in patches)
 
     def submit(table: TableName, dependencies: list[Future]) -> Future:
         return cast("Future", build.submit(table=str(table), return_state=False, wait_for=dependencies))

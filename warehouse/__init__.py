@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from warehouse.errors import WarehouseError
 from warehouse.names import TableName
 from warehouse.sql.query import Query, Statement
+from warehouse.storage import PLAIN, Storage
 from warehouse.types import Column
 
 if TYPE_CHECKING:
@@ -31,24 +32,32 @@ column left out has its default value, NULL if it has none."""
 
 @dataclass(frozen=True, slots=True)
 class TableBuild:
-    """A table to build, and the query whose result it gets. An option of a table is a field here, too: the pipeline
-    hands this on as it is, and each engine applies it."""
+    """A table to build, and the query whose result it gets; or a view of the query. `storage` is how it is stored. An
+    option of a table is a field here, too: the pipeline hands this on as it is, and each engine applies it."""
 
     table: TableName
     query: Query
+    is_view: bool = False
+    storage: Storage = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A table that was built: its rows, and the cost of building it. Bytes and link are None on DuckDB."""
+    """A table that was built: its rows (None for a view), and the cost of building it. Bytes and link are None on
+    DuckDB."""
 
-    rows: int
+    rows: int | None
     seconds: float
     bytes_processed: int | None = None
     bytes_billed: int | None = None
     slot_milliseconds: int | None = None
     cache_hit: bool | None = None
     job_link: str | None = None
+
+    @property
+    def amount(self) -> str:
+        """`1,234 rows`, or `view`."""
+        return "view" if self.rows is None else f"{self.rows:,} rows"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def line_of(run: TableRun, width: int, seconds: float = 0.0) -> str:
     """The line of a table, its name filled up to `width`; `seconds` is for how long it has been under way."""
     line = f"{_SIGNS[run.state]} {run.table!s:<{width}}  {run.state.value:<8}"
     if run.built is not None:
-        return f"{line}  {run.built.rows:>12,} rows  {run.built.seconds:8.2f} s"
+        return f"{line}  {run.built.amount:>17}  {run.built.seconds:8.2f} s"
     if run.state is State.BUILDING:
         return f"{line}  {seconds:26.1f} s"
     return f"{line}  {run.reason}" if run.reason else line

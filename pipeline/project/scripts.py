@@ -12,6 +12,7 @@ from warehouse import TableBuild
 from warehouse.errors import SqlError
 from warehouse.names import TableName
 from warehouse.sql.cache import SqlCache
+from warehouse.sql.definition import parse_definition
 from warehouse.sql.query import Query, parse_query
 
 
@@ -53,7 +54,7 @@ def read_scripts(
             problems.append(problem)
         else:
             try:
-                scripts[table] = Script(path, TableBuild(table, parse_query(read_text(path), cache)))
+                scripts[table] = Script(path, _build(table, read_text(path), cache))
             except SqlError as error:
                 problems.append(sql_problem(path, error))
     if not project:
@@ -61,6 +62,20 @@ def read_scripts(
         project, found = own_project(queries, read_datasets(res, raw))
         problems += found
     return {table: _within(project, script) for table, script in scripts.items()}, list(dict.fromkeys(problems))
+
+
+def _build(table: TableName, text: str, cache: SqlCache | None) -> TableBuild:
+    """What the script `text` builds. Raises SqlError, also for a script that gives the table another name."""
+    definition = parse_definition(text, cache)
+    own = (table.dataset, table.name)[-len(definition.name[-2:]) :]
+    if definition.name and definition.name[-2:] != own:
+        raise SqlError(
+            f"the script creates {'.'.join(definition.name)}, and its file makes it {table}",
+            hint=f"write {table}, or move the script to DATASET/NAME.sql",
+            place=definition.place,
+        )
+    query = parse_query(definition.query_text, cache)
+    return TableBuild(table, query, definition.is_view, definition.storage)
 
 
 def _within(project: str, script: Script) -> Script:

@@ -12,6 +12,7 @@ from warehouse.errors import Cancelled, SqlError, TableNotFound, WarehouseError
 from warehouse.names import OWN_DATASET, TableName
 from warehouse.sql.parser import parse_script
 from warehouse.sql.query import parse_query
+from warehouse.storage import Storage
 from warehouse.types import Column, parse_type
 
 ITEMS = TableName("raw", "items")
@@ -243,3 +244,40 @@ def test_a_second_refresh_waits_for_the_first_and_knows_whose_it_is(connect: Con
         later.result(60)
     assert waited == ["the first"]
     assert order == ["first", "second"]
+
+
+# Views
+
+
+def build_view(warehouse: Warehouse, sql: str, run: str) -> Built:
+    storage = Storage(description='what is "out"', labels=(("team", "data"),))
+    return warehouse.build(TableBuild(OUT, parse_query(sql), is_view=True, storage=storage), BuildContext(run))
+
+
+def test_a_view_shows_what_its_tables_have_now(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (x INT64) AS SELECT 1")
+    assert build_view(warehouse, "SELECT x + 1 AS y\nFROM `raw.items`", "first").rows is None
+    assert rows(warehouse, OUT) == [(2,)]
+    warehouse.append(ITEMS, [Append([{"x": 5}])])
+    assert rows(warehouse, OUT) == [(2,), (6,)]
+    assert warehouse.columns(OUT) == columns(y="INT64")
+    assert warehouse.tables("tmp") == [OUT]
+    build(warehouse, TableName("tmp", "later"), "SELECT SUM(y) AS y FROM `tmp.out`")
+    assert rows(warehouse, TableName("tmp", "later")) == [(8,)]
+
+
+def test_a_table_becomes_a_view_and_a_view_a_table(warehouse: Warehouse) -> None:
+    build(warehouse, OUT, "SELECT 1 AS x")
+    build_view(warehouse, "SELECT 2 AS y", "second")
+    assert rows(warehouse, OUT) == [(2,)]
+    build_view(warehouse, "SELECT 3 AS z", "third")
+    assert rows(warehouse, OUT) == [(3,)]
+    assert build(warehouse, OUT, "SELECT 4 AS x").rows == 1
+    assert rows(warehouse, OUT) == [(4,)]
+
+
+def test_a_view_that_cannot_be_made_leaves_what_was_there(warehouse: Warehouse) -> None:
+    build(warehouse, OUT, "SELECT 1 AS x")
+    with pytest.raises(SqlError):
+        build_view(warehouse, "SELECT\n  nothing AS y", "second")
+    assert rows(warehouse, OUT) == [(1,)]

@@ -77,8 +77,8 @@ CASES = {
         "keep one SELECT",
     ),
     "not a query": (
-        {"res/tmp/a.sql": "CREATE TABLE tmp.a AS SELECT 1 AS x"},
-        "res/tmp/a.sql:1:1: the script is not a query but a CREATE",
+        {"res/tmp/a.sql": "INSERT INTO tmp.a SELECT 1 AS x"},
+        "res/tmp/a.sql:1:1: the script is not a query but an INSERT",
         "write one SELECT",
     ),
     "a syntax error": (

@@ -1,5 +1,6 @@
 """The warehouse on BigQuery."""
 
+import dataclasses
 import logging
 import secrets
 import threading
@@ -14,18 +15,20 @@ from google.cloud import bigquery
 
 from warehouse import Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
 from warehouse.bigquery import names, replace
-from warehouse.bigquery.append import Sender, Target
 from warehouse.bigquery.client import open_client, row_access_policies
 from warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
 from warehouse.bigquery.jobs import Jobs
-from warehouse.bigquery.keys import Keys
 from warehouse.bigquery.lease import LABEL, TABLE, Lease
 from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
 from warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse.bigquery.settings import BigQuerySettings, Waits
+from warehouse.bigquery.storage import check_partition, describe, lay_out, options_sql
+from warehouse.bigquery.storing.append import Sender, Target
+from warehouse.bigquery.storing.keys import Keys
 from warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
 from warehouse.names import OWN_DATASET, TableName
 from warehouse.sql.query import Query, Statement
+from warehouse.storage import Storage
 from warehouse.types import Column
 
 logger = logging.getLogger(__name__)
@@ -111,21 +114,58 @@ class BigQueryWarehouse:
                 raise statement.located(error) from error
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:
-        table, query = build.table, build.query
+        config = self._config(self._labels(build.table, context))
+        if build.is_view:
+            return self._built(self._build_view(build, config, context), rows=None)
+        config.destination = self._reference(build.table.dataset).table(build.table.name)
+        before = self._prepare_replacement(build, config)
+        with _places_of(build.query.text):
+            name = names.build_name(context.run, build.table)
+            job = self._jobs.run(name, build.query.text, config, context.attempt)
+        after = self._table(build.table)
+        self._put_back(before, after, build.storage)
+        return self._built(job, rows=int(after.num_rows or 0))
+
+    def _labels(self, table: TableName, context: BuildContext) -> dict[str, str]:
+        """The labels of a job that builds the table. Raises WarehouseError if this refresh has lost its lease."""
         labels = {"run": context.run, "table": str(table), **context.labels}
         if self._lease is not None:
             self._lease.check()
             labels[LABEL] = self._lease.token
-        config = self._config(labels)
-        config.destination = self._reference(table.dataset).table(table.name)
-        before = self._prepare_replacement(build, config)
-        with _places_of(query.text):
-            job = self._jobs.run(names.build_name(context.run, table), query.text, config, context.attempt)
-        after = self._table(table)
-        if before is not None:
-            self._put_back(before, after)
+        return labels
+
+    def _build_view(
+        self, build: TableBuild, config: bigquery.QueryJobConfig, context: BuildContext
+    ) -> bigquery.QueryJob:
+        """Replace the view. If a table has its name, readers find neither for a moment: BigQuery replaces no table by a
+        view."""
+        path = self._path(build.table)
+        drop = ""
+        if self._is_unprotected_table(build.table):
+            self.plan(build.query, {})  # what cannot be a view leaves the table
+            drop = f"DROP TABLE {path}; "
+        before = f"{drop}CREATE OR REPLACE VIEW {path}{options_sql(build.storage)} AS\n"
+        with _places_of(build.query.text, lines_before=1):
+            name = names.build_name(context.run, build.table)
+            return self._jobs.run(name, before + build.query.text, config, context.attempt)
+
+    def _is_unprotected_table(self, name: TableName) -> bool:
+        """Whether a table has this name. Raises WarehouseError for one that only some people may see."""
+        try:
+            table = self._table(name)
+        except TableNotFound:
+            return False
+        if table.table_type != "TABLE":
+            return False
+        if protected := self._protections(name, table):
+            raise WarehouseError(
+                f"{name} has {', '.join(protected)}, which a view in its place would not have: drop the table by hand"
+            )
+        return True
+
+    def _built(self, job: bigquery.QueryJob, rows: int | None) -> Built:
         return Built(
-            rows=int(after.num_rows or 0),
+            rows=rows,
             seconds=(job.ended - job.started).total_seconds() if job.ended and job.started else 0.0,
             bytes_processed=job.total_bytes_processed,
             bytes_billed=job.total_bytes_billed,
@@ -138,7 +178,7 @@ class BigQueryWarehouse:
         found = self._table(table)
         target = Target(
             table,
-            ".".join(map(quoted, (self._settings.project, table.dataset, table.name))),
+            self._path(table),
             tuple(map(column_of, found.schema)),
         )
         return self._sender.send(target, appends)
@@ -191,6 +231,10 @@ class BigQueryWarehouse:
         """The retry and timeout of all requests except those about jobs."""
         return Patience(retry=self._jobs.retry, timeout=self._waits.request)
 
+    def _path(self, table: TableName) -> str:
+        """The table's name in SQL, with its project."""
+        return ".".join(map(quoted, (self._settings.project, table.dataset, table.name)))
+
     def _reference(self, dataset: str) -> bigquery.DatasetReference:
         return bigquery.DatasetReference(self._settings.project, dataset)
 
@@ -212,7 +256,13 @@ class BigQueryWarehouse:
         try:
             table = self._table(name)
         except TableNotFound:
+            lay_out(config, build.storage)
             return None
+        if table.table_type == "VIEW":  # BigQuery replaces no view by a table: readers find neither while the job runs
+            self._jobs.run(f"drop-{secrets.token_hex(16)}", f"DROP VIEW IF EXISTS {self._path(name)}", self._config({}))
+            lay_out(config, build.storage)
+            return None
+        check_partition(name, table, build.storage)
         columns = self._planned.get(query.text) or self.plan(query, {}).columns
         protected = [] if replace.keeps_columns(table, columns) else self._protections(name, table)
         if replace.keeps_columns(table, columns) or (protected and replace.has_columns(table, columns)):
@@ -221,6 +271,7 @@ class BigQueryWarehouse:
         if protected:
             raise replace.refusal(name, table, columns, protected)
         replace.keep_layout(table, config, columns)
+        lay_out(config, build.storage)
         return table
 
     def _protections(self, name: TableName, table: bigquery.Table) -> list[str]:
@@ -234,14 +285,16 @@ class BigQueryWarehouse:
             ) from error
         return replace.protections(table, policies)
 
-    def _put_back(self, before: bigquery.Table, after: bigquery.Table) -> None:
-        """Restore the table's settings. A failure is only logged: the table is built by now."""
-        changed = replace.put_back(before, after)
+    def _put_back(self, before: bigquery.Table | None, after: bigquery.Table, storage: Storage) -> None:
+        """Set what the script says about the table, and restore the settings that it had before. A failure is only
+        logged: the table is built by now."""
+        changed = describe(after, storage)
+        changed += replace.put_back(before, after) if before is not None else []
         if changed:
             try:
                 self._client.update_table(after, changed, **self._patience)
             except GOOGLE_ERRORS as error:
-                logger.warning("%s has lost its %s: %s", after.table_id, ", ".join(changed), translated(error))
+                logger.warning("%s does not have its %s: %s", after.table_id, ", ".join(changed), translated(error))
 
     def _make_lease(self) -> None:
         self.create_own_dataset()
@@ -271,12 +324,12 @@ class BigQueryWarehouse:
 
 
 @contextmanager
-def _places_of(text: str, edits: Sequence[Edit] = ()) -> Iterator[None]:
+def _places_of(text: str, edits: Sequence[Edit] = (), lines_before: int = 0) -> Iterator[None]:
     """Raise BigQuery's SqlError with its place in the script as it was written."""
     try:
         yield
     except SqlError as error:
         if error.place is None:
             raise
-        place = original_place(text, edits, error.place)
+        place = original_place(text, edits, dataclasses.replace(error.place, line=error.place.line - lines_before))
         raise SqlError(error.reason, hint=error.hint, place=place) from error

@@ -44,7 +44,8 @@ class DuckDBWarehouse:
     def tables(self, dataset: str) -> list[TableName]:
         with self._cursor() as cursor:
             names = cursor.execute(
-                "SELECT table_name FROM duckdb_tables() WHERE database_name = ? AND schema_name = ?",
+                "SELECT table_name FROM duckdb_tables() WHERE database_name = $1 AND schema_name = $2 UNION ALL"
+                " SELECT view_name FROM duckdb_views() WHERE database_name = $1 AND schema_name = $2",
                 [CATALOGUE, dataset],
             ).fetchall()
         return sorted(TableName(dataset, name) for (name,) in names)
@@ -86,13 +87,11 @@ class DuckDBWarehouse:
         self._known.clear()
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
-        def replace(cursor: duckdb.DuckDBPyConnection) -> int:
+        def replace(cursor: duckdb.DuckDBPyConnection) -> int | None:
             translation = self._translations.of(build.query, lambda read: self._known_columns(cursor, read))
-            [(rows,)] = cursor.execute(
-                f"CREATE OR REPLACE TABLE {table_sql(build.table)} AS {translation.stored_sql()}"
-            ).fetchall()
+            rows = _replaced(cursor, build, translation.stored_sql())
             self._known[build.table] = translation.stored_columns
-            return int(rows)
+            return rows
 
         started = time.monotonic()
         rows = self._retried(replace)
@@ -172,6 +171,22 @@ class DuckDBWarehouse:
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Set what translated SQL relies on (the time zone), for all cursors of a newly opened `connection`."""
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
+
+
+def _replaced(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> int | None:
+    """Replace the table or view at once. Returns the number of rows, None for a view."""
+    word, other = ("VIEW", "TABLE") if build.is_view else ("TABLE", "VIEW")
+    create = f"CREATE OR REPLACE {word} {table_sql(build.table)} AS {sql}"
+    try:
+        created = cursor.execute(create).fetchall()
+    except duckdb.CatalogException as error:
+        if f"is of type {other.capitalize()}" not in str(error):
+            raise
+        cursor.begin()  # a DROP and a CREATE are seen together or not at all
+        cursor.execute(f"DROP {other} {table_sql(build.table)}")
+        created = cursor.execute(create).fetchall()
+        cursor.commit()
+    return None if build.is_view else int(created[0][0])
 
 
 def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, declared: Declared, path: Path) -> None:

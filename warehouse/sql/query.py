@@ -4,6 +4,7 @@ Importing the parser takes longer than a refresh of eight known scripts, so it i
 cache does not know.
 """
 
+import re
 from dataclasses import astuple, dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -93,6 +94,11 @@ class Statement:
             column += self.start.column - 1 - min(self.inserted, max(0, column - _AFTER_CREATE))
         place = Place(self.start.line + error.place.line - 1, column, error.place.length)
         return type(error)(error.reason, hint=error.hint, place=place)
+
+
+def blanked(text: str, start: int, end: int) -> str:
+    """The text with blanks from `start` up to `end`: what is left keeps its place."""
+    return text[:start] + re.sub(r"\S", " ", text[start:end]) + text[end:]
 
 
 def parse_query(text: str, cache: "SqlCache | None" = None) -> Query:

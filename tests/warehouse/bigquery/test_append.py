@@ -16,10 +16,10 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy
 from warehouse import Append, Outcome
 from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.append import REQUEST_BYTES
-from warehouse.bigquery.rows import check_row
 from warehouse.bigquery.settings import BigQuerySettings
-from warehouse.bigquery.written import Written
+from warehouse.bigquery.storing.append import REQUEST_BYTES
+from warehouse.bigquery.storing.rows import check_row
+from warehouse.bigquery.storing.written import Written
 from warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse.errors import InvalidRow, OutcomeUnknown, TableNotFound, Transient
 from warehouse.names import TableName

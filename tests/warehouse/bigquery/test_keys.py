@@ -15,9 +15,9 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy
 from warehouse import Append, Outcome
 from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.keys import bucket
 from warehouse.bigquery.names import keys_table
 from warehouse.bigquery.settings import BigQuerySettings
+from warehouse.bigquery.storing.keys import bucket
 from warehouse.errors import NotAllowed, Transient
 from warehouse.names import OWN_DATASET, TableName
 from warehouse.sql.parser import parse_script

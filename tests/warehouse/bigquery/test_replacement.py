@@ -15,9 +15,10 @@ from tests.emulator.proxy import Proxy, Refusal
 from warehouse import BuildContext, TableBuild
 from warehouse.bigquery import BigQueryWarehouse
 from warehouse.bigquery.settings import BigQuerySettings
-from warehouse.errors import NotAllowed, WarehouseError
+from warehouse.errors import NotAllowed, Place, SqlError, WarehouseError
 from warehouse.names import TableName
 from warehouse.sql.query import parse_query
+from warehouse.storage import Partition, Storage
 
 OUT = TableName("tmp", "out")
 TAG = "projects/p/locations/us/taxonomies/1/policyTags/2"
@@ -185,3 +186,74 @@ def test_what_was_planned_is_not_asked_again(warehouse: BigQueryWarehouse, proxy
     warehouse.build(TableBuild(OUT, query), BuildContext("second"))
     assert not [request for request in proxy.recorded if request.body.get("configuration", {}).get("dryRun")]
     assert not [request for request in proxy.recorded if "rowAccess" in request.path]
+
+
+MONTHLY = Storage(
+    Partition("day", "MONTH"),
+    cluster_by=("n",),
+    description="one a day",
+    friendly_name="Days",
+    labels=(("team", "data"),),
+    partition_expiration_days=30,
+)
+DAYS = "SELECT DATE '2026-01-01' AS day, 1 AS n"
+
+
+def test_a_table_is_stored_as_its_script_says(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy
+) -> None:
+    build = TableBuild(TableName("tmp", "days"), parse_query(DAYS), storage=MONTHLY)
+    warehouse.build(build, BuildContext("first"))
+    job = jobs(proxy)[-1]
+    assert job["timePartitioning"] == {"type": "MONTH", "field": "day", "expirationMs": "2592000000"}
+    assert job["clustering"] == {"fields": ["n"]}
+    table = client.get_table("tmp.days")
+    assert (table.description, table.friendly_name, table.labels) == ("one a day", "Days", {"team": "data"})
+    numbers = Storage(Partition("n", integers=(0, 100, 10)))
+    warehouse.build(TableBuild(TableName("tmp", "few"), parse_query(DAYS), storage=numbers), BuildContext("third"))
+    assert jobs(proxy)[-1]["rangePartitioning"] == {
+        "field": "n",
+        "range": {"start": "0", "end": "100", "interval": "10"},
+    }
+
+
+def test_what_a_script_says_wins_over_what_people_have_set(
+    warehouse: BigQueryWarehouse, client: bigquery.Client
+) -> None:
+    describe(client)
+    storage = Storage(description="the script's words", cluster_by=("n",))
+    warehouse.build(TableBuild(OUT, parse_query(FIRST), storage=storage), BuildContext("second"))
+    table = client.get_table("tmp.out")
+    assert (table.description, table.labels) == ("the script's words", {"team": "data"})
+    assert table.clustering_fields == ["n"]
+
+
+def test_a_table_that_is_partitioned_in_another_way_is_not_replaced(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, bigquery_project: str, proxy: Proxy
+) -> None:
+    table = bigquery.Table(f"{bigquery_project}.tmp.days", [bigquery.SchemaField("day", "DATE")])
+    table.time_partitioning = bigquery.TimePartitioning(type_="DAY", field="day")
+    client.create_table(table)
+    with pytest.raises(WarehouseError, match=r"partitioned by day \(DAY\), and its script says day \(MONTH\)"):
+        warehouse.build(
+            TableBuild(TableName("tmp", "days"), parse_query(DAYS), storage=MONTHLY), BuildContext("second")
+        )
+    assert jobs(proxy) == []
+
+
+def test_a_protected_table_does_not_become_a_view(
+    warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str, proxy: Proxy
+) -> None:
+    restrict(bigquery_endpoint, bigquery_project)
+    with pytest.raises(WarehouseError, match="which a view in its place would not have"):
+        warehouse.build(TableBuild(OUT, parse_query(FIRST), is_view=True), BuildContext("second"))
+    assert jobs(proxy) == []
+
+
+def test_an_error_in_a_view_has_its_place_in_the_script(warehouse: BigQueryWarehouse, proxy: Proxy) -> None:
+    refusal = Refusal(400, "invalidQuery", "Unrecognized name: nothing at [3:3]")
+    proxy.decide = lambda method, path: refusal if method == "POST" and "/jobs" in path else None
+    view = TableBuild(TableName("tmp", "shown"), parse_query("SELECT\n  nothing AS y"), is_view=True)
+    with pytest.raises(SqlError) as caught:
+        warehouse.build(view, BuildContext("second"))
+    assert caught.value.place == Place(2, 3)

@@ -59,7 +59,7 @@ def run(warehouse: DuckDBWarehouse, sql: str) -> None:
 
 
 def build(warehouse: DuckDBWarehouse, table: TableName, sql: str) -> int:
-    return warehouse.build(TableBuild(table, parse_query(sql)), CONTEXT).rows
+    return warehouse.build(TableBuild(table, parse_query(sql)), CONTEXT).rows or 0
 
 
 def rows(warehouse: DuckDBWarehouse, table: TableName) -> list[tuple[Any, ...]]:

@@ -18,10 +18,10 @@ from google.cloud import bigquery
 from warehouse import Append, Outcome
 from warehouse.bigquery.errors import ResourcesExceeded
 from warehouse.bigquery.jobs import Jobs
-from warehouse.bigquery.keys import Keys, bucket, store_sql
-from warehouse.bigquery.parameters import Records
-from warehouse.bigquery.rows import check_row
-from warehouse.bigquery.written import Written, written
+from warehouse.bigquery.storing.keys import Keys, bucket, store_sql
+from warehouse.bigquery.storing.parameters import Records
+from warehouse.bigquery.storing.rows import check_row
+from warehouse.bigquery.storing.written import Written, written
 from warehouse.errors import InvalidRow, OutcomeUnknown, SqlError, Transient, WarehouseError
 from warehouse.idempotency import outcome_of
 from warehouse.names import TableName

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from warehouse import Row
-from warehouse.bigquery.parameters import stored
 from warehouse.bigquery.schema import quoted
+from warehouse.bigquery.storing.parameters import stored
 from warehouse.types import Column, SqlType
 
 _BOOL = SqlType("BOOL")

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 
 from warehouse.bigquery.names import keys_table
 from warehouse.bigquery.schema import quoted
-from warehouse.bigquery.written import Written
+from warehouse.bigquery.storing.written import Written
 from warehouse.errors import TableNotFound, Transient, WarehouseError
 from warehouse.idempotency import DAYS_KEPT
 from warehouse.names import OWN_DATASET, TableName

@@ -1,0 +1,1 @@
+"""Storing rows: one job for each request, with its rows as one parameter."""

@@ -1,0 +1,184 @@
+"""Read the part of a script before its query: CREATE TABLE … AS or CREATE VIEW … AS, with its options.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#create_table_statement
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, NoReturn
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from warehouse.errors import Place, SqlError, UnsupportedSql, place_at
+from warehouse.sql.definition import Definition
+from warehouse.sql.query import blanked
+from warehouse.storage import Partition, Storage
+
+_UNITS = ("HOUR", "DAY", "MONTH", "YEAR")
+_TIME = re.compile(r"(?:DATE|DATETIME|TIMESTAMP)_TRUNC\(([^,()]+),(\w+)\)", re.IGNORECASE)
+_DATE = re.compile(r"(?:DATE\((\w+)\)|(\w+))", re.IGNORECASE)
+_RANGE = re.compile(r"RANGE_BUCKET\(([^,()]+),GENERATE_ARRAY\((-?\d+),(-?\d+)(?:,(\d+))?\)\)", re.IGNORECASE)
+
+
+def read_definition(text: str) -> Definition:
+    """Read a script that begins with CREATE. Raises SqlError."""
+    return _Reader(text).read()
+
+
+class _Reader:
+    """Reads the tokens before the query from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = sqlglot.tokenize(text, dialect="bigquery")
+        self._at = 1  # after CREATE
+
+    def read(self) -> Definition:
+        self._skip("OR", "REPLACE")
+        is_view = self._kind()
+        self._skip("IF", "NOT", "EXISTS")
+        parts, place = self._name()
+        self._refuse_columns()
+        storage = self._storage(self._clauses())
+        start = self._tokens[self._at].start if self._at < len(self._tokens) else len(self._text)
+        return Definition(blanked(self._text, 0, start), tuple(parts), place, is_view, storage)
+
+    def _word(self, ahead: int = 0) -> str:
+        at = self._at + ahead
+        return self._tokens[at].text.upper() if at < len(self._tokens) else ""
+
+    def _skip(self, *words: str) -> bool:
+        """Go past these words, if they come next."""
+        found = all(self._word(number) == word for number, word in enumerate(words))
+        self._at += len(words) if found else 0
+        return found
+
+    def _kind(self) -> bool:
+        """Whether it is a view."""
+        if self._skip("TABLE") or self._skip("VIEW"):
+            return self._tokens[self._at - 1].text.upper() == "VIEW"
+        what = f"CREATE {self._word()}"
+        if self._word() in ("MATERIALIZED", "EXTERNAL", "SNAPSHOT", "MODEL"):
+            self._unsupported(f"{what} in a script", "create it on BigQuery by hand; scripts may read it")
+        hint = "write one SELECT, or CREATE TABLE … AS or CREATE VIEW … AS with one"
+        return self._wrong(f"the script is not a query but a {what}", hint)
+
+    def _name(self) -> tuple[list[str], Place]:
+        start = self._at
+        while self._at < len(self._tokens) and self._is_of_name(self._tokens[self._at]):
+            self._at += 1
+        if self._at == start:
+            self._wrong("a name is missing here", "write CREATE TABLE dataset.name AS SELECT …")
+        first, last = self._tokens[start].start, self._tokens[self._at - 1].end
+        written = self._text[first : last + 1].replace("`", "")
+        return [part.strip() for part in written.split(".")][-3:], place_at(self._text, first, last)
+
+    def _is_of_name(self, token: Token) -> bool:
+        if token.token_type in (TokenType.IDENTIFIER, TokenType.DOT, TokenType.DASH, TokenType.NUMBER):
+            return True
+        is_word = bool(re.fullmatch(r"\w+", token.text))
+        return is_word and token.text.upper() not in ("AS", "PARTITION", "CLUSTER", "OPTIONS", "DEFAULT")
+
+    def _refuse_columns(self) -> None:
+        if self._word() == "(":
+            self._unsupported("a list of columns before AS", "give the columns their names and types in the query")
+
+    def _clauses(self) -> dict[str, list[Token]]:
+        """The tokens of each clause before AS."""
+        found: dict[str, list[Token]] = {}
+        name, depth = "", 0
+        while self._at < len(self._tokens) and not (depth == 0 and self._skip("AS")):
+            token = self._tokens[self._at]
+            word = token.text.upper()
+            starts = depth == 0 and word in ("PARTITION BY", "CLUSTER BY", "OPTIONS")
+            if starts:
+                name = word
+                found[name] = []
+            elif not name:
+                self._wrong(f"{token.text} is not expected here", "write AS before the query")
+            else:
+                found[name].append(token)
+            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(word, 0)
+            self._at += 1
+        if self._at >= len(self._tokens):
+            self._at = 0
+            self._wrong("this creates a table without a query", "write AS SELECT …; empty tables belong into db_init/")
+        return found
+
+    def _storage(self, clauses: dict[str, list[Token]]) -> Storage:
+        partition = self._partition(clauses["PARTITION BY"]) if "PARTITION BY" in clauses else None
+        names = [self._written(part) for part in _split(clauses.get("CLUSTER BY", []))]
+        options = dict(self._options(clauses.get("OPTIONS", [])))
+        return Storage(partition, tuple(name.strip("` ") for name in names), **options)
+
+    def _partition(self, tokens: list[Token]) -> Partition:
+        written = re.sub(r"[\s`]", "", self._written(tokens))
+        if time := _TIME.fullmatch(written):
+            if time[2].upper() in _UNITS:
+                return Partition(time[1], time[2].upper())
+        elif integers := _RANGE.fullmatch(written):
+            return Partition(integers[1], integers=(int(integers[2]), int(integers[3]), int(integers[4] or 1)))
+        elif date := _DATE.fullmatch(written):
+            column = date[1] or date[2]
+            return Partition("" if column.upper() in ("_PARTITIONDATE", "_PARTITIONTIME") else column)
+        return self._wrong_at(tokens, f"a table cannot be partitioned by {self._written(tokens)}", "name a column")
+
+    def _options(self, tokens: list[Token]) -> Iterator[tuple[str, Any]]:
+        for part in _split(tokens[1:-1]):
+            name, value = part[0].text.lower(), self._value(part[2:])
+            if name == "labels" and isinstance(value, list):
+                yield name, tuple((str(key), str(label)) for key, label in value)
+            elif name in ("description", "friendly_name", "partition_expiration_days", "require_partition_filter"):
+                yield name, value
+            else:
+                self._unsupported(f"the option {name}", "set it on BigQuery by hand: a refresh keeps it", part)
+
+    def _value(self, tokens: list[Token]) -> object:
+        """A literal, or a list of tuples of literals."""
+        try:
+            return _constant(sqlglot.parse_one(self._written(tokens), dialect="bigquery"))
+        except (SqlglotError, ValueError):
+            return self._unsupported("an option that is no literal", "write its value", tokens)
+
+    def _written(self, tokens: Sequence[Token]) -> str:
+        return self._text[tokens[0].start : tokens[-1].end + 1] if tokens else ""
+
+    def _wrong(self, reason: str, hint: str) -> NoReturn:
+        self._wrong_at(self._tokens[min(self._at, len(self._tokens) - 1) :][:1], reason, hint)
+
+    def _wrong_at(self, tokens: Sequence[Token], reason: str, hint: str) -> NoReturn:
+        raise SqlError(reason, hint=hint, place=place_at(self._text, tokens[0].start, tokens[-1].end))
+
+    def _unsupported(self, what: str, hint: str, tokens: Sequence[Token] = ()) -> NoReturn:
+        tokens = tokens or self._tokens[self._at :][:1]
+        raise UnsupportedSql(
+            f"{what} is not supported", hint=hint, place=place_at(self._text, tokens[0].start, tokens[-1].end)
+        )
+
+
+def _split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
+    """The parts between commas that stand in no bracket."""
+    part: list[Token] = []
+    depth = 0
+    for token in tokens:
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
+        if token.text == "," and depth == 0:
+            yield part
+            part = []
+        else:
+            part.append(token)
+    if part:
+        yield part
+
+
+def _constant(node: exp.Expr) -> object:
+    if isinstance(node, exp.Literal):
+        return node.name if node.is_string else float(node.name)
+    if isinstance(node, exp.Boolean):
+        return bool(node.this)
+    if isinstance(node, exp.Array | exp.Tuple):
+        return [_constant(each) for each in node.expressions]
+    raise ValueError(node)

@@ -46,6 +46,13 @@ def same(one: SqlType, other: SqlType) -> bool:
     return not one.fields or all(same(a.type, b.type) for a, b in zip(one.fields, other.fields, strict=True))
 
 
+def is_groupable(kind: SqlType) -> bool:
+    """Whether values of the type can be told apart: for GROUP BY, DISTINCT and the like."""
+    if kind.element is not None:
+        return is_groupable(kind.element)
+    return kind.name not in ("JSON", "GEOGRAPHY") and all(is_groupable(field.type) for field in kind.fields)
+
+
 def plain(type_: SqlType) -> SqlType:
     """The type without lengths, precisions and the like, as expressions have it."""
     if type_.element is not None:

@@ -7,17 +7,33 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from warehouse.duckdb.translate.coercion import coerce, coerced
 from warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature, only
 from warehouse.duckdb.translate.literals import null
-from warehouse.duckdb.translate.nodes import Chain, Field, FunctionCall, Literal, Node, let_all
-from warehouse.duckdb.translate.queries.subqueries import in_query
+from warehouse.duckdb.translate.nodes import (
+    Chain,
+    Field,
+    FromItem,
+    FunctionCall,
+    Item,
+    Literal,
+    Node,
+    Select,
+    each,
+    let,
+    let_all,
+)
+from warehouse.duckdb.translate.nodes import Column as ColumnNode
+from warehouse.duckdb.translate.queries.relations import reread, with_types
+from warehouse.duckdb.translate.queries.subqueries import listed, one_column
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.types import field_names
-from warehouse.sql.coercion import AnyValue, same, supertype
-from warehouse.types import BOOL, BYTES, FLOAT64, STRING, SqlType
+from warehouse.sql.coercion import AnyValue, is_groupable, supertype
+from warehouse.sql.literals import EMPTY, NULL
+from warehouse.types import BOOL, BYTES, FLOAT64, STRING, SqlType, array_of
 
 UNORDERED = {"ARRAY", "STRUCT", "JSON", "GEOGRAPHY"}
 SIGNS: dict[type[exp.Expr], str] = {exp.EQ: "=", exp.NEQ: "<>", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
@@ -44,8 +60,11 @@ def compared(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) 
     kind, (a, b) = common(node, scope, f"operator {sign}", [one, other])
     if kind.name == "STRUCT" and sign in ("=", "<>"):
         return struct_equality(node, scope, sign, a, b)
-    if kind.name in UNORDERED or kind.element is not None:
-        if sign in ("=", "<>") and (kind.element is not None or kind.name == "JSON"):
+    if kind.element is not None and sign in ("=", "<>"):
+        found = let_all([a.node, b.node], lambda nodes: _array_equality(node, scope, nodes, kind))
+        return Typed(found if sign == "=" else sql("(NOT {x})", x=found), BOOL)
+    if kind.name in UNORDERED:
+        if kind.element is not None or (sign in ("=", "<>") and kind.name == "JSON"):
             unsupported(scope.script.text, node, f"{sign} for {kind}", "compare TO_JSON_STRING of both")
         return no_signature(node, scope, f"operator {sign}", [one, other])
     return Typed(_comparison(sign, a.node, b.node, kind), BOOL)
@@ -61,6 +80,25 @@ def _comparison(sign: str, a: Node, b: Node, kind: SqlType) -> Node:
 def _is_number(node: Node) -> bool:
     """Whether it is a literal, which is never NaN."""
     return isinstance(node, Literal) and isinstance(node.value, float)
+
+
+_EQUAL_ARRAYS = (
+    "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL::BOOLEAN WHEN len({a}) <> len({b}) THEN false"
+    " WHEN list_contains({r}, false) THEN false WHEN list_count({r}) < len({r}) THEN NULL::BOOLEAN ELSE true END"
+)
+
+
+def _array_equality(node: exp.Expr, scope: Scope, arrays: Sequence[Node], kind: SqlType) -> Node:
+    """Element by element; NULL if a comparison is NULL and none differs. The arrays must be cheap."""
+    element = kind.element or kind
+    one, other = arrays
+
+    def equal(index: Node) -> Node:
+        sides = [Typed(sql("({a})[{i}]", a=array, i=index), element) for array in (one, other)]
+        return compared(node, scope, "=", *sides).node
+
+    results = each(sql("range(1, len({a}) + 1)", a=one), equal)
+    return let(results, lambda found: sql(_EQUAL_ARRAYS, a=one, b=other, r=found))
 
 
 def struct_equality(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed:
@@ -87,7 +125,7 @@ def _fields(struct: Typed) -> list[Typed]:
 def distinct_from(node: exp.Expr, scope: Scope) -> Typed:
     """x IS [NOT] DISTINCT FROM y: here NaN is not distinct from NaN, as in DuckDB."""
     kind, (a, b) = common(node, scope, "IS DISTINCT FROM", [scope.compile(node.this), scope.compile(node.expression)])
-    if kind.name in ("JSON", "ARRAY", "GEOGRAPHY"):
+    if not is_groupable(kind):
         unsupported(scope.script.text, node, f"IS DISTINCT FROM for {kind}")
     word = "IS NOT DISTINCT FROM" if isinstance(node, exp.NullSafeEQ) else "IS DISTINCT FROM"
     return Typed(sql(f"({{a}} {word} {{b}})", a=a.node, b=b.node), BOOL)
@@ -109,6 +147,8 @@ def between(node: exp.Expr, scope: Scope) -> Typed:
     only(node, scope, "this", "low", "high")
     values = [scope.compile(node.args[part]) for part in ("this", "low", "high")]
     kind, (value, low, high) = common(node, scope, "BETWEEN", values)
+    if kind.element is not None:
+        unsupported(scope.script.text, node, f"BETWEEN for {kind}")
     if kind.name in UNORDERED:
         return no_signature(node, scope, "BETWEEN", values)
     nodes = [value.node, low.node, high.node]
@@ -132,7 +172,7 @@ def in_(node: exp.Expr, scope: Scope) -> Typed:
         return in_array(node, scope, value)
     values = [scope.compile(part) for part in node.expressions]
     kind, (first, *rest) = common(node, scope, "IN", [value, *values])
-    if kind.name in ("FLOAT64", "STRUCT"):
+    if kind.name in ("FLOAT64", "STRUCT", "ARRAY"):
         return Typed(_in_one_by_one(node, scope, first, rest), BOOL)
     if kind.name in UNORDERED:
         return no_signature(node, scope, "IN", [value, *values])
@@ -165,14 +205,66 @@ def in_array(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
     source = scope.compile(node.args["unnest"].expressions[0])
     if source.type.element is None:
         wrong(scope.script.text, node, f"UNNEST takes an array, not {source.type}")
-    kind = supertype([value, AnyValue(source.type.element)])
+    elements = source.parts or (AnyValue(source.type.element, NULL if source.literal is EMPTY else None),)
+    kind = supertype([value, *elements])
     if kind is None:
         return no_signature(node, scope, "IN UNNEST", [value, Typed(source.node, source.type.element)])
-    if not same(kind, source.type.element) or kind.name in UNORDERED:
+    if kind.name in ("JSON", "GEOGRAPHY"):
         unsupported(scope.script.text, node, f"{value.type} IN UNNEST({source.type})")
     found = as_type(node, scope, "IN UNNEST", value, kind)
+    source = _elements_as(source, kind)
+    if kind.name in ("STRUCT", "ARRAY"):
+        return in_elements(node, scope, found, source)
     nan = "NOT isnan({x}) AND " if kind.name == "FLOAT64" else ""
     return Typed(sql(IN_ARRAY % nan, a=source.node, x=found.node), BOOL)
+
+
+def _elements_as(array: Typed, kind: SqlType) -> Typed:
+    """The array with its elements as a type that each of them coerces to."""
+    found = coerce(array, array_of(kind))
+    if found is not None:
+        return found
+    element = array.type.element or kind
+    return Typed(each(array.node, lambda item: coerced(Typed(item, element), kind).node), array_of(kind))
+
+
+_IN_ELEMENTS = (
+    "CASE WHEN {a} IS NULL OR len({a}) = 0 THEN false WHEN list_contains({r}, true) THEN true"
+    " WHEN list_count({r}) < len({r}) THEN NULL::BOOLEAN ELSE false END"
+)
+
+
+def in_elements(node: exp.Expr, scope: Scope, value: Typed, array: Typed) -> Typed:
+    """Whether the value is equal to an element, compared one by one."""
+    kind = value.type
+
+    def test(nodes: Sequence[Node]) -> Node:
+        one, elements = nodes
+        results = each(elements, lambda item: compared(node, scope, "=", Typed(one, kind), Typed(item, kind)).node)
+        return let(results, lambda found: sql(_IN_ELEMENTS, a=elements, r=found))
+
+    return Typed(let_all([value.node, array.node], test), BOOL)
+
+
+def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
+    """x IN (SELECT …)"""
+    relation, column = one_column(node, scope)
+    kind, (one, _) = common(node, scope, "IN", [value, reread(column, "q$")])
+    if kind.name in ("JSON", "GEOGRAPHY"):
+        unsupported(scope.script.text, node, f"IN (SELECT …) of {kind}", "write EXISTS with a condition")
+    query = with_types(relation, [kind])
+    if kind.name in ("STRUCT", "ARRAY"):
+        item = Typed(ColumnNode("q$", column.column), kind)
+        return in_elements(node, scope, one, listed(query, item))
+    if kind.name == "FLOAT64":
+        own = sql(_WITHOUT_NAN.replace("NAN", "'nan here'"), x=one.node)
+        items = (Item(sql(_WITHOUT_NAN.replace("NAN", "'nan there'"), x=ColumnNode("q$", column.column)), "c"),)
+        return Typed(sql("({x} IN ({q}))", x=own, q=Select(items, FromItem(query, "q$"))), BOOL)
+    return Typed(sql("({x} IN ({q}))", x=one.node, q=query), BOOL)
+
+
+_WITHOUT_NAN = "(CASE WHEN isnan({x}) THEN NAN ELSE CAST({x} + 0.0::DOUBLE AS VARCHAR) END)"
+"""Texts that are equal where the numbers are: NaN is equal to nothing, and -0.0 to 0.0."""
 
 
 def like(node: exp.Expr, scope: Scope) -> Typed:

@@ -20,7 +20,7 @@ from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.types import duckdb_type
-from warehouse.sql.coercion import same
+from warehouse.sql.coercion import is_groupable, same
 from warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of
 
 
@@ -131,10 +131,8 @@ def count(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     if call.star:
         return Typed(call.over_rows("count", Star()), INT64)
     value = one(node, scope, call)
-    if call.distinct and (value.type.element is not None or value.type.name in ("JSON", "GEOGRAPHY")):
-        wrong(scope.script.text, node, f"COUNT DISTINCT does not take {value.type}")
-    if call.distinct and value.type.name == "STRUCT":
-        unsupported(scope.script.text, node, "COUNT DISTINCT of a STRUCT")
+    if call.distinct and not is_groupable(value.type):
+        unsupported(scope.script.text, node, f"COUNT DISTINCT of {value.type}", "count TO_JSON_STRING of it")
     return Typed(call.over_rows("count", value.node), INT64)
 
 

@@ -16,6 +16,7 @@ from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.errors import SqlError
+from warehouse.sql.coercion import is_groupable
 
 
 def aggregates_in(node: exp.Expr) -> Iterator[exp.Expr]:
@@ -60,7 +61,7 @@ class GroupedScope(Scope):
     def add_key(self, node: exp.Expr, value: Typed) -> None:
         """Group by a value."""
         kind = value.type
-        if kind.element is not None or kind.name in ("JSON", "GEOGRAPHY"):
+        if not is_groupable(kind):
             unsupported(self.script.text, node, f"GROUP BY of {kind}", "group by TO_JSON_STRING of it")
         self._kinds.add(type(node.unalias()))
         self.keys.setdefault(value.node, Typed(Column(self.own, f"k{len(self.keys) + 1}"), kind))

@@ -16,7 +16,7 @@ from warehouse.duckdb.translate.queries.relations import reread, unique, with_ty
 from warehouse.duckdb.translate.queries.selects import select
 from warehouse.duckdb.translate.scope import Output, Relation, Scope
 from warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
-from warehouse.sql.coercion import supertype
+from warehouse.sql.coercion import is_groupable, supertype
 from warehouse.types import SqlType
 
 
@@ -105,7 +105,7 @@ def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> R
     kinds = _common_types(node, scope, word, parts)
     if word != "UNION" or node.args.get("distinct"):
         for kind in kinds:
-            if kind.element is not None or kind.name in ("JSON", "STRUCT"):
+            if not is_groupable(kind):
                 unsupported(scope.script.text, node, f"{word} DISTINCT of {kind}")
     columns = tuple(Output(c.name, c.column, kind) for c, kind in zip(parts[0].columns, kinds, strict=True))
     sign = word if node.args.get("distinct") else f"{word} ALL"

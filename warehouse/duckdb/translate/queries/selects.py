@@ -19,6 +19,7 @@ from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed, struct_value
 from warehouse.duckdb.types import field_names
+from warehouse.sql.coercion import is_groupable
 from warehouse.suggest import did_you_mean
 from warehouse.types import Column, struct_of
 
@@ -125,10 +126,8 @@ def _relation(
 
 def _check_distinct(node: exp.Select, scope: Scope, items: Sequence[Named], order: Sequence[SortKey]) -> None:
     for item in items:
-        if item.value.type.name in ("JSON", "GEOGRAPHY"):
-            wrong(scope.script.text, node, f"SELECT DISTINCT cannot have a column of type {item.value.type}")
-        if item.value.type.element is not None or item.value.type.name == "STRUCT":
-            unsupported(scope.script.text, node, f"SELECT DISTINCT of {item.value.type}")
+        if not is_groupable(item.value.type):
+            unsupported(scope.script.text, node, f"SELECT DISTINCT of {item.value.type}", "select TO_JSON_STRING of it")
     if order:
         _check_distinct_order(node.args["order"], scope, {item.value.node for item in items}, order)
 

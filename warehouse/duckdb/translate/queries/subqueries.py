@@ -5,12 +5,10 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/subqueries
 
 from sqlglot import exp
 
-from warehouse.duckdb.translate.expressions.checks import common
-from warehouse.duckdb.translate.nodes import AggregateCall, Array, FromItem, Select, SortKey
+from warehouse.duckdb.translate.nodes import AggregateCall, Array, FromItem, Node, Select, SortKey
 from warehouse.duckdb.translate.nodes import Column as ColumnNode
-from warehouse.duckdb.translate.queries.relations import with_types
 from warehouse.duckdb.translate.scope import Output, Relation, Scope
-from warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse.duckdb.translate.syntax import wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.types import duckdb_type
@@ -46,16 +44,19 @@ def array_query(node: exp.Expr, scope: Scope) -> Typed:
     return Typed(sql("coalesce(({q}), {none})", q=values, none=Array((), duckdb_type(kind))), kind)
 
 
-def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
-    """x IN (SELECT …)"""
+def one_column(node: exp.Expr, scope: Scope) -> tuple[Relation, Output]:
+    """The query of x IN (SELECT …), with its only column."""
     inner = node.args["query"]
     bare = inner.this if isinstance(inner, exp.Subquery) and not inner.args.get("with_") else inner
     relation = scope.compiler.query(bare, scope)
-    column = _only_column(node, scope, relation)
-    kind, (one, _) = common(node, scope, "IN", [value, column.of("")])
-    if kind.name in ("FLOAT64", "STRUCT", "JSON") or kind.element is not None:
-        unsupported(scope.script.text, node, f"IN (SELECT …) of {kind}", "write EXISTS with a condition")
-    return Typed(sql("({x} IN ({q}))", x=one.node, q=with_types(relation, [kind])), BOOL)
+    return relation, _only_column(node, scope, relation)
+
+
+def listed(query: Node, value: Typed) -> Typed:
+    """A query's values, read by the alias q$, as an array: empty where the query is."""
+    kind = array_of(value.type)
+    values = Select((AggregateCall("list", (value.node,)),), FromItem(query, "q$"))
+    return Typed(sql("coalesce(({q}), {none})", q=values, none=Array((), duckdb_type(kind))), kind)
 
 
 def exists(node: exp.Expr, scope: Scope) -> Typed:

@@ -26,7 +26,9 @@ _PATH = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 def named_tokens(text: str) -> list[Token]:
     """The tokens of a text, pipes among them. Raises TokenError for what is left open."""
     tokens: list[Token] = _BIGQUERY.tokenize(text)
-    return _with_unnest(tokens) if _name_words(tokens) else tokens
+    if _name_words(tokens):
+        tokens = _with_unnest(tokens)
+    return _with_subjects(tokens) if any(token.token_type == TokenType.PIVOT for token in tokens) else tokens
 
 
 def read_tokens(text: str) -> list[Token]:
@@ -86,3 +88,27 @@ def _around_path(tokens: list[Token]) -> list[Token]:
     mark = path[-1]
     alias = alias or [*words("AS", mark), mark]
     return [*tokens[:start], *words("UNNEST (", path[0]), *path, *words(")", mark), *alias]
+
+
+def _with_subjects(tokens: list[Token]) -> list[Token]:
+    """`PIVOT(… FOR a + 1 IN (…))` with parentheses around `a + 1`."""
+    found: list[Token] = []
+    depths: list[int] = []  # of the parentheses of each PIVOT around
+    depth, start = 0, -1
+    for index, token in enumerate(tokens):
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        if token.token_type == TokenType.L_PAREN and index and tokens[index - 1].token_type == TokenType.PIVOT:
+            depths.append(depth)
+        elif depths and depth < depths[-1]:
+            depths.pop()
+        found.append(token)
+        if not depths or depth != depths[-1]:
+            continue
+        if token.token_type == TokenType.FOR:
+            start = len(found)
+        elif token.token_type == TokenType.IN and start >= 0:
+            subject = found[start:-1]
+            if subject and any(part.token_type not in (*_PATH, TokenType.DOT) for part in subject):
+                found[start:] = [*words("(", subject[0]), *subject, *words(")", subject[-1]), token]
+            start = -1
+    return found

@@ -3,7 +3,7 @@
 import pytest
 
 from warehouse import offline_planner
-from warehouse.errors import SqlError, UnsupportedSql
+from warehouse.errors import OnlyBigQuery, SqlError, UnsupportedSql
 from warehouse.names import TableName
 from warehouse.sql.query import parse_query
 from warehouse.types import Column, parse_type
@@ -74,12 +74,18 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(text: str, reason: s
         ("SELECT id,\n  SOUNDEX(name) FROM raw.products", "has no SOUNDEX", "BigQuery"),
         ("SELECT BIGNUMERIC '1'", "has no BIGNUMERIC", "BigQuery"),
         ("SELECT POW(price, 2) FROM raw.products", "has no POW of NUMERIC", "FLOAT64"),
-        ("SELECT id FROM raw.products TABLESAMPLE SYSTEM (1 PERCENT)", "has no SAMPLE", "BigQuery"),
-        ("FROM raw.products |> TABLESAMPLE SYSTEM (1 PERCENT)", "", ""),
+        ("SELECT ST_GEOGPOINT(1, 2) FROM raw.products", "only BigQuery has ST_GEOGPOINT", "FLOAT64"),
+        ("SELECT raw.clean(name) FROM raw.products", "yet", "BigQuery"),
+        ("SELECT id FROM raw.products FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()", "only BigQuery has", "old rows"),
+        ("SELECT id FROM raw.products WHERE _PARTITIONDATE IS NULL", "only BigQuery has", "column of its own"),
+        ("SELECT * FROM tmp.INFORMATION_SCHEMA.TABLES", "only BigQuery has", "raw table"),
+        ("FROM raw.products |> CALL tmp.clean()", "only BigQuery has table functions", "query"),
     ],
 )
-def test_what_only_bigquery_can_do_is_told(text: str, reason: str, hint: str) -> None:
+def test_what_bigquery_takes_is_never_called_wrong(text: str, reason: str, hint: str) -> None:
     error = told(text)
+    assert isinstance(error, UnsupportedSql)
+    assert isinstance(error, OnlyBigQuery) == error.reason.startswith("only BigQuery has ")
     assert reason in error.reason
     assert hint in error.hint
 

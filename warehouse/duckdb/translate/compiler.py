@@ -39,6 +39,7 @@ HANDLERS: Mapping[type[exp.Expr], Handler] = {
     exp.Literal: constants.literal,
     exp.HexString: constants.hexadecimal,
     exp.RawString: constants.raw_string,
+    exp.Concat: constants.adjacent,
     exp.ByteString: constants.byte_string,
     exp.ParseJSON: json.json_literal,
     exp.Interval: date_arithmetic.interval,

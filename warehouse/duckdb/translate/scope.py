@@ -134,6 +134,10 @@ class Scope:
         """What a subquery in FROM sees: the names around this query, not its siblings'."""
         return Scope(self.script, self.parent, self.queries)
 
+    def apart(self) -> "Scope":
+        """What a WITH query sees: the WITH queries before it, and no columns."""
+        return Scope(self.script, None, self.queries)
+
     def has_range(self, alias: str) -> bool:
         """Whether the alias is one of a FROM item here or around."""
         name = alias.casefold()

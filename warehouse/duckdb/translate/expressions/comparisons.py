@@ -26,12 +26,12 @@ from warehouse.duckdb.translate.nodes import (
 from warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse.duckdb.translate.queries.relations import reread, with_types
 from warehouse.duckdb.translate.queries.subqueries import listed, one_column
-from warehouse.duckdb.translate.scope import Scope
+from warehouse.duckdb.translate.scope import Output, Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.types import field_names
-from warehouse.sql.coercion import AnyValue, is_groupable, supertype
+from warehouse.sql.coercion import AnyValue, is_groupable, supertype, takes_any_type
 from warehouse.sql.literals import EMPTY, NULL
 from warehouse.types import BOOL, BYTES, FLOAT64, STRING, SqlType, array_of
 
@@ -249,7 +249,7 @@ def in_elements(node: exp.Expr, scope: Scope, value: Typed, array: Typed) -> Typ
 def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
     """x IN (SELECT …)"""
     relation, column = one_column(node, scope)
-    kind, (one, _) = common(node, scope, "IN", [value, reread(column, "q$")])
+    kind, (one, _) = common(node, scope, "IN", [value, _column_value(column)])
     if kind.name in ("JSON", "GEOGRAPHY"):
         unsupported(scope.script.text, node, f"IN (SELECT …) of {kind}", "write EXISTS with a condition")
     query = with_types(relation, [kind])
@@ -261,6 +261,12 @@ def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
         items = (Item(sql(_WITHOUT_NAN.replace("NAN", "'nan there'"), x=ColumnNode("q$", column.column)), "c"),)
         return Typed(sql("({x} IN ({q}))", x=own, q=Select(items, FromItem(query, "q$"))), BOOL)
     return Typed(sql("({x} IN ({q}))", x=one.node, q=query), BOOL)
+
+
+def _column_value(column: Output) -> Typed:
+    """A query's column, which coerces no further than its type: but NULL does."""
+    value = reread(column, "q$")
+    return value if takes_any_type(value) else Typed(value.node, value.type)
 
 
 _WITHOUT_NAN = "(CASE WHEN isnan({x}) THEN NAN ELSE CAST({x} + 0.0::DOUBLE AS VARCHAR) END)"
@@ -277,9 +283,10 @@ def like(node: exp.Expr, scope: Scope) -> Typed:
         if any(isinstance(pattern, exp.Query | exp.Unnest) for pattern in patterns):
             unsupported(scope.script.text, node, "LIKE ANY of a query or an array")
         word = "OR" if isinstance(other, exp.Any) else "AND"
+        tests = [_like(node, scope, value, scope.compile(pattern)) for pattern in patterns]
         if node.args.get("negate"):
-            unsupported(scope.script.text, node, "NOT LIKE ANY or NOT LIKE ALL", "write NOT (x LIKE ANY …)")
-        return Typed(Chain(word, tuple([_like(node, scope, value, scope.compile(each)) for each in patterns])), BOOL)
+            tests = [sql("(NOT {x})", x=test) for test in tests]
+        return Typed(Chain(word, tuple(tests)), BOOL)
     found = _like(node, scope, value, scope.compile(other))
     return Typed(sql("(NOT {x})", x=found) if node.args.get("negate") else found, BOOL)
 

@@ -59,6 +59,15 @@ def raw_string(node: exp.Expr, scope: Scope) -> Typed:  # noqa: ARG001
     return literals.string(str(node.this))
 
 
+def adjacent(node: exp.Expr, scope: Scope) -> Typed:
+    """'a' 'b': literals that stand beside each other are one.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#string_and_bytes_literals"""
+    values = [scope.compile(part).literal for part in node.expressions]
+    if not all(isinstance(value, str) for value in values):
+        unsupported(scope.script.text, node, "BYTES literals that stand beside each other", "write ||")
+    return literals.string("".join(map(str, values)))
+
+
 _BYTES = re.compile(r"""[bB]('''|\"\"\"|'|")(.*)\1\Z""", re.DOTALL)
 
 _ESCAPE = re.compile(r"\\(?:[xX]([0-9a-fA-F]{2})|([0-7]{3})|(.))", re.DOTALL)

@@ -140,6 +140,9 @@ def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
     if group.args.get("all"):
         _group_by_all(node, scope)
         return scope
+    parts = group.expressions
+    if len(parts) > 1 and any(isinstance(part, exp.Tuple) and not part.expressions for part in parts):
+        wrong(base.script.text, group, "GROUP BY () stands alone", "write GROUPING SETS")
     items = [_group_item(part, node, scope) for part in group.expressions]
     if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in group.expressions):
         scope.sets = tuple(items)

@@ -3,20 +3,21 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#pivot_operator
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlglot import exp
 
 from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.expressions.checks import common
-from warehouse.duckdb.translate.nodes import Array, Column, Field, FromItem, Item, Literal, Node, Select, Struct, walk
+from warehouse.duckdb.translate.literals import string
+from warehouse.duckdb.translate.nodes import Array, Chain, Column, Field, FromItem, Item, Node, Select, Struct, walk
 from warehouse.duckdb.translate.queries.relations import unique
 from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.sql.coercion import same
-from warehouse.types import STRING
+from warehouse.types import INT64, STRING, SqlType
 
 
 def pivot(node: exp.Pivot, scope: Scope, relation: Relation, alias: str) -> Relation:
@@ -83,18 +84,22 @@ def _value(item: exp.Expr, scope: Scope) -> tuple[Typed, str, str]:
 
 
 def _unpivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
+    """UNPIVOT of one column at a time, or of several: `(v, w) FOR n IN ((a, b), (c, d))`."""
     field = node.args["fields"][0]
-    if len(node.expressions) != 1 or any(isinstance(item.unalias(), exp.Tuple) for item in field.expressions):
-        unsupported(scope.script.text, node, "UNPIVOT of several columns at once")
-    read = [item.this if isinstance(item, exp.PivotAlias | exp.Alias) else item for item in field.expressions]
-    labels = [_label(item, scope) for item in field.expressions]
-    values = [scope.compile(column) for column in read]
-    kind, found = common(node, scope, "UNPIVOT", values)
-    if any(not same(value.type, kind) for value in values):
-        wrong(scope.script.text, node, "UNPIVOT: the columns must have one type")
-    pairs = [Struct((("v", value.node), ("k", Literal(label)))) for value, label in zip(found, labels, strict=True)]
-    used = {column.name.casefold() for column in read}
-    others = [column for column in scope.columns() if column.name.casefold() not in used]
+    names = _listed(node.expressions[0])
+    read = [_listed(_without_label(item)) for item in field.expressions]
+    if any(len(columns) != len(names) for columns in read):
+        wrong(scope.script.text, node, f"UNPIVOT: each item of IN needs {len(names)} columns")
+    every = [column.name.casefold() for columns in read for column in columns]
+    if len(set(every)) < len(every):
+        wrong(scope.script.text, node, "UNPIVOT: IN names a column twice")
+    labels = _labels(field.expressions, read, scope)
+    sides = [_of_one_type(node, scope, columns) for columns in zip(*read, strict=True)]
+    pairs = [
+        Struct((*((f"v{place}", value) for place, value in enumerate(values)), ("k", label.node)))
+        for values, label in zip(zip(*(values for _, values in sides), strict=True), labels, strict=True)
+    ]
+    others = [column for column in scope.columns() if column.name.casefold() not in every]
     own = scope.script.alias()
     items = [Item(column.value.node, f"c{index}") for index, column in enumerate(others)]
     items.append(Item(sql("unnest({pairs})", pairs=Array(tuple(pairs), "")), "s"))
@@ -103,17 +108,41 @@ def _unpivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
         Named(column.name, Typed(Column(own, f"c{index}"), column.value.type)) for index, column in enumerate(others)
     ]
     row = Column(own, "s")
-    outputs.append(Named(node.expressions[0].name, Typed(Field(row, "v"), kind)))
-    outputs.append(Named(field.this.name, Typed(Field(row, "k"), STRING)))
-    where = None if node.args.get("include_nulls") else sql("{v} IS NOT NULL", v=Field(row, "v"))
-    return _selected(outputs, rows, where=where)
+    found = [Typed(Field(row, f"v{place}"), kind) for place, (kind, _) in enumerate(sides)]
+    outputs += [Named(name.name, value) for name, value in zip(names, found, strict=True)]
+    outputs.append(Named(field.this.name, Typed(Field(row, "k"), labels[0].type)))
+    tests = Chain("OR", tuple([sql("{v} IS NOT NULL", v=value.node) for value in found]))
+    return _selected(outputs, rows, where=None if node.args.get("include_nulls") else tests)
 
 
-def _label(item: exp.Expr, scope: Scope) -> str:
-    """The text that a column has in the column of names."""
-    if not isinstance(item, exp.PivotAlias | exp.Alias):
-        return str(item.name)
-    label = item.args["alias"]
-    if not (isinstance(label, exp.Literal) and label.args.get("is_string")):
-        unsupported(scope.script.text, item, "UNPIVOT name that is not a STRING")
-    return str(label.name)
+def _listed(node: exp.Expr) -> list[exp.Expr]:
+    """A column, or the columns of a list in parentheses."""
+    return list(node.expressions) if isinstance(node, exp.Tuple) else [node]
+
+
+def _without_label(item: exp.Expr) -> exp.Expr:
+    found: exp.Expr = item.this if isinstance(item, exp.PivotAlias | exp.Alias) else item
+    return found
+
+
+def _of_one_type(node: exp.Expr, scope: Scope, columns: Sequence[exp.Expr]) -> tuple[SqlType, list[Node]]:
+    values = [scope.compile(column) for column in columns]
+    kind, found = common(node, scope, "UNPIVOT", values)
+    if any(not same(value.type, kind) for value in values):
+        wrong(scope.script.text, node, "UNPIVOT: the columns must have one type")
+    return kind, [value.node for value in found]
+
+
+def _labels(items: Sequence[exp.Expr], read: Sequence[Sequence[exp.Expr]], scope: Scope) -> list[Typed]:
+    """What each item has in the column of names: a text or a number, by default its columns' names."""
+    found = []
+    for item, columns in zip(items, read, strict=True):
+        if isinstance(item, exp.PivotAlias | exp.Alias):
+            found.append(scope.compile(item.args["alias"]))
+        else:
+            found.append(string("_".join(column.name for column in columns)))
+        if found[-1].type not in (STRING, INT64) or found[-1].literal is None:
+            wrong(scope.script.text, item, "UNPIVOT: a name after AS is a STRING or an INT64", "write AS 'name'")
+        if found[-1].type != found[0].type:
+            wrong(scope.script.text, item, "UNPIVOT: the names after AS must have one type")
+    return found

@@ -16,7 +16,7 @@ from warehouse.duckdb.translate.queries.relations import reread, unique, with_ty
 from warehouse.duckdb.translate.queries.selects import select
 from warehouse.duckdb.translate.scope import Output, Relation, Scope
 from warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
-from warehouse.sql.coercion import is_groupable, supertype
+from warehouse.sql.coercion import coerces, is_groupable, supertype
 from warehouse.types import SqlType
 
 
@@ -50,17 +50,32 @@ def with_queries(node: exp.Expr, scope: Scope) -> tuple[tuple[str, Node], ...]:
     if clause is None:
         return ()
     found = []
-    for cte in clause.expressions:
+    for cte in _in_order(clause):
         name, own = cte.alias.casefold(), scope.script.alias()
         if any(name == other.alias.casefold() for other in clause.expressions if other is not cte):
             wrong(scope.script.text, cte, f"two WITH queries are named {cte.alias}")
         if clause.args.get("recursive") and _reads(cte.this, name):
             relation = recursive(cte, scope, own)
         else:
-            relation = query(cte.this, scope)
+            relation = query(cte.this, scope.apart())
         found.append((own, relation.query))
         scope.queries[name] = _named(own, relation)
     return tuple(found)
+
+
+def _in_order(clause: exp.Expr) -> list[exp.Expr]:
+    """The WITH queries, each after those that it reads: with RECURSIVE one may read a later one."""
+    waiting = list(clause.expressions)
+    if not clause.args.get("recursive"):
+        return waiting
+    found: list[exp.Expr] = []
+    while waiting:
+        names = [cte.alias.casefold() for cte in waiting]
+        later = {cte: [name for name in names if name != cte.alias.casefold()] for cte in waiting}
+        ready = next((cte for cte in waiting if not any(_reads(cte.this, n) for n in later[cte])), waiting[0])
+        waiting.remove(ready)
+        found.append(ready)
+    return found
 
 
 def _named(own: str, relation: Relation) -> Relation:
@@ -82,10 +97,16 @@ def recursive(cte: exp.Expr, scope: Scope, own: str) -> Relation:
     base = query(union.this, scope)
     scope.queries[cte.alias.casefold()] = replace(_named(own, base), is_value=False)
     step = query(union.expression, scope)
-    if [column.type for column in base.columns] != [column.type for column in step.columns]:
-        unsupported(scope.script.text, cte, "WITH RECURSIVE whose two parts differ in their types", "convert with CAST")
+    if len(base.columns) != len(step.columns):
+        reason = f"WITH RECURSIVE: one part has {len(base.columns)} columns, the other {len(step.columns)}"
+        wrong(scope.script.text, cte, reason, "let each give the same columns")
+    kinds = [column.type for column in base.columns]
+    for column, kind in zip(step.columns, kinds, strict=True):
+        if not coerces(reread(column, "q$"), kind):
+            reason = f"WITH RECURSIVE: a column is {kind} in the first part and {column.type} in the second"
+            wrong(scope.script.text, cte, reason, "convert with CAST")
     word = "UNION" if union.args.get("distinct") else "UNION ALL"
-    return Relation(SetOperation(word, (base.query, step.query)), base.columns)
+    return Relation(SetOperation(word, (base.query, with_types(step, kinds))), base.columns)
 
 
 def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> Relation:
@@ -99,8 +120,9 @@ def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> R
     if any(isinstance(part, exp.SetOperation) or _is_wrapped(part, scope) for part in chain):
         wrong(scope.script.text, node, "different set operations follow each other", "put parentheses around each")
     parts = [query(part, scope) for part in chain]
-    if any(part.is_value for part in parts):
-        unsupported(scope.script.text, node, f"{word} of SELECT AS STRUCT")
+    is_value = all(part.is_value for part in parts)
+    if not is_value and any(part.is_value for part in parts):
+        unsupported(scope.script.text, node, f"{word} of SELECT AS STRUCT and a plain SELECT")
     parts = matched_by_name(node, scope, parts)
     kinds = _common_types(node, scope, word, parts)
     if word != "UNION" or node.args.get("distinct"):
@@ -109,7 +131,7 @@ def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> R
                 unsupported(scope.script.text, node, f"{word} DISTINCT of {kind}")
     columns = tuple(Output(c.name, c.column, kind) for c, kind in zip(parts[0].columns, kinds, strict=True))
     sign = word if node.args.get("distinct") else f"{word} ALL"
-    found = Relation(SetOperation(sign, tuple([with_types(part, kinds) for part in parts])), columns)
+    found = Relation(SetOperation(sign, tuple([with_types(part, kinds) for part in parts])), columns, is_value)
     if any(node.args.get(name) for name in ("order", "limit", "offset")):
         return sorted_relation(node, scope, found, unordered=unordered)
     return found

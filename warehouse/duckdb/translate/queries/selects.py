@@ -213,6 +213,8 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
     for part in node.args.get("replace") or ():
         if not any(column.name.casefold() == part.alias.casefold() for column in columns):
             wrong(scope.script.text, part, f"REPLACE: there is no column {part.alias}")
+        if sum(part.alias.casefold() == other.alias.casefold() for other in node.args["replace"]) > 1:
+            wrong(scope.script.text, part, f"REPLACE names column {part.alias} twice")
         value = scope.compile(part.this)
         columns = [Named(c.name, value) if c.name.casefold() == part.alias.casefold() else c for c in columns]
     for part in node.args.get("rename") or ():  # |> RENAME

@@ -4,6 +4,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#from_
 """
 
 import re
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -16,9 +17,11 @@ from warehouse.duckdb.translate.nodes import (
     InParentheses,
     Item,
     Join,
+    Literal,
     Name,
     Node,
     Select,
+    Star,
     reads,
     walk,
 )
@@ -57,7 +60,10 @@ def item(node: exp.Expr, scope: Scope) -> Node:
     if isinstance(node, exp.Table):
         return table(node, scope)
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
-        only(node, scope, "this", "alias", "pivots", "joins")
+        only(node, scope, "this", "alias", "pivots", "joins", "sample")
+        alias = node.args.get("alias")
+        if alias is not None and alias.args.get("columns"):
+            wrong(scope.script.text, node, "an alias in FROM names no columns", "name them in the query, with AS")
         return _pivoted(node, scope, scope.compiler.query(node.this, scope.outer()), node.alias)
     if isinstance(node, exp.Unnest):
         return unnest(node, scope)
@@ -84,8 +90,9 @@ def table(node: exp.Table, scope: Scope) -> Node:
                 f"write `dataset.{node.name}`",
             )
         return _pivoted(node, scope, known, alias)
-    if scope.has_range(node.db):
-        value = scope.resolve(node, [node.db, node.name])
+    first = node.catalog or node.db
+    if scope.has_range(first):
+        value = scope.resolve(node, [*([node.catalog] if node.catalog else []), node.db, node.name])
         return unnested(node, scope, value, node.alias or node.name, None)
     name = TableName(node.db, node.name)
     try:
@@ -101,7 +108,7 @@ def _check_name(node: exp.Table, scope: Scope) -> None:
     if node.args.get("version"):
         hint = "keep the old rows in a table of their own"
         only_bigquery(scope.script.text, node, "FOR SYSTEM_TIME AS OF", hint)
-    only(node, scope, "this", "db", "catalog", "alias", "joins", "pivots")
+    only(node, scope, "this", "db", "catalog", "alias", "joins", "pivots", "sample")
     if isinstance(node.this, exp.Dot):
         unsupported(scope.script.text, node, "path of four names in FROM")
     if not isinstance(node.this, exp.Identifier):
@@ -109,7 +116,7 @@ def _check_name(node: exp.Table, scope: Scope) -> None:
     if is_metadata(node):
         only_bigquery(scope.script.text, node, node.name, "keep what the script needs of it in a raw table")
     if node.catalog and scope.has_range(node.catalog):
-        unsupported(scope.script.text, node, "path of three names in FROM")
+        return
     check_project(node, node.catalog, scope.script)
 
 
@@ -130,11 +137,25 @@ def _stored(column: TableColumn) -> Output:
 def _pivoted(node: exp.Expr, scope: Scope, relation: Relation, alias: str) -> Node:
     """The relation, with PIVOT or UNPIVOT if there is one, as an item of FROM."""
     pivots = node.args.get("pivots") or []
+    if node.args.get("sample"):
+        relation = _sampled(node.args["sample"], scope, relation)
     if not pivots:
         return scope.add(relation, alias)
     if len(pivots) > 1:
         unsupported(scope.script.text, node, "several PIVOTs of one table")
     return scope.add(pivot(pivots[0], scope, relation, alias), pivots[0].alias or "")
+
+
+def _sampled(node: exp.Expr, scope: Scope, relation: Relation) -> Relation:
+    """TABLESAMPLE SYSTEM (10 PERCENT): BigQuery takes blocks of rows by chance, here each row is taken by chance.
+    https://cloud.google.com/bigquery/docs/table-sampling"""
+    only(node, scope, "method", "percent")
+    percent = scope.compile(node.args["percent"]).literal if node.args.get("percent") else None
+    if not isinstance(percent, int | float) or not 0 <= percent <= 100:
+        wrong(scope.script.text, node, "TABLESAMPLE takes a percentage from 0 to 100", "write SYSTEM (10 PERCENT)")
+    taken = sql("random() * 100 < {p}", p=Literal(percent))
+    query = Select((Star(),), FromItem(relation.query, scope.script.alias()), taken)
+    return replace(relation, query=query)
 
 
 def unnest(node: exp.Unnest, scope: Scope) -> Node:

@@ -20,6 +20,7 @@ from warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
 from warehouse.bigquery.jobs import Jobs
 from warehouse.bigquery.lease import LABEL, TABLE, Lease
 from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
+from warehouse.bigquery.preamble import text_of, variable_edits
 from warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse.bigquery.storage import check_partition, describe, lay_out, options_sql
@@ -119,9 +120,10 @@ class BigQueryWarehouse:
             return self._built(self._build_view(build, config, context), rows=None)
         config.destination = self._reference(build.table.dataset).table(build.table.name)
         before = self._prepare_replacement(build, config)
-        with _places_of(build.query.text):
+        text, edits = text_of(build.query), variable_edits(build.query, {})
+        with _places_of(text, edits):
             name = names.build_name(context.run, build.table)
-            job = self._jobs.run(name, build.query.text, config, context.attempt)
+            job = self._jobs.run(name, edited(text, edits), config, context.attempt)
         after = self._table(build.table)
         self._put_back(before, after, build.storage)
         return self._built(job, rows=int(after.num_rows or 0))
@@ -145,9 +147,10 @@ class BigQueryWarehouse:
             self.plan(build.query, {})  # what cannot be a view leaves the table
             drop = f"DROP TABLE {path}; "
         before = f"{drop}CREATE OR REPLACE VIEW {path}{options_sql(build.storage)} AS\n"
-        with _places_of(build.query.text, lines_before=1):
+        text, edits = text_of(build.query), variable_edits(build.query, {})
+        with _places_of(text, edits, lines_before=1):
             name = names.build_name(context.run, build.table)
-            return self._jobs.run(name, before + build.query.text, config, context.attempt)
+            return self._jobs.run(name, before + edited(text, edits), config, context.attempt)
 
     def _is_unprotected_table(self, name: TableName) -> bool:
         """Whether a table has this name. Raises WarehouseError for one that only some people may see."""
@@ -184,11 +187,12 @@ class BigQueryWarehouse:
         return self._sender.send(target, appends)
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
-        edits = stand_in_edits(query, stand_ins)
-        with _places_of(query.text, edits):
-            job = self._jobs.dry_run(edited(query.text, edits))
-        columns = self._planned[query.text] = tuple(map(column_of, job.schema or ()))
-        return QueryPlan(columns, job.total_bytes_processed, estimate=bool(edits))
+        text, new = text_of(query), stand_in_edits(query, stand_ins)
+        edits = sorted([*new, *variable_edits(query, stand_ins)], key=lambda edit: edit.start)
+        with _places_of(text, edits):
+            job = self._jobs.dry_run(edited(text, edits))
+        columns = self._planned[text] = tuple(map(column_of, job.schema or ()))
+        return QueryPlan(columns, job.total_bytes_processed, estimate=bool(new))
 
     def __enter__(self) -> Self:
         return self
@@ -263,7 +267,7 @@ class BigQueryWarehouse:
             lay_out(config, build.storage)
             return None
         check_partition(name, table, build.storage)
-        columns = self._planned.get(query.text) or self.plan(query, {}).columns
+        columns = self._planned.get(text_of(query)) or self.plan(query, {}).columns
         protected = [] if replace.keeps_columns(table, columns) else self._protections(name, table)
         if replace.keeps_columns(table, columns) or (protected and replace.has_columns(table, columns)):
             config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA

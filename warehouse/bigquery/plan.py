@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from warehouse.bigquery.schema import quoted, type_sql
 from warehouse.errors import Place
 from warehouse.names import TableName
-from warehouse.sql.parser import span_of, tables_in
+from warehouse.sql.parser import function_bodies, span_of, tables_in
 from warehouse.sql.query import Query
 from warehouse.types import Column
 
@@ -25,10 +25,11 @@ class Edit:
 def stand_in_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
     """The edits that replace tables by their stand-ins, in the order of the text."""
     edits = []
-    for node in tables_in(query.tree):
+    trees = [query.tree, *function_bodies(query.preamble)]
+    for node in [node for tree in trees for node in tables_in(tree)]:
         columns = stand_ins.get(TableName(node.db, node.name)) if query.is_own(node.catalog) else None
         if columns is not None:
-            start, last = span_of(query.text, node)
+            start, last = span_of("".join(map(max, query.preamble or query.text, query.text)), node)
             alias = "" if node.alias else f" AS {quoted(node.name)}"
             edits.append(Edit(start, last + 1, f"({_no_rows(columns)}){alias}"))
     return sorted(edits, key=lambda edit: edit.start)

@@ -83,9 +83,11 @@ class Translations:
 
 
 def _key(query: Query) -> str:
-    """The cache key: the text, and the own project if the text names any project, since the tables depend on it."""
+    """The cache key: the text with its preamble, and the own project if the text names any project, since the tables
+    depend on it."""
     names_projects = any(read.project for read in query.names)
-    return f"{query.own}\n{query.text}" if names_projects else query.text
+    text = f"{query.preamble}\n{query.text}" if query.preamble else query.text
+    return f"{query.own}\n{text}" if names_projects else text
 
 
 def _is_made_for(kept: Translation, columns: Columns) -> bool:

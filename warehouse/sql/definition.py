@@ -1,6 +1,7 @@
 """What a script defines: a table or a view, its query, and how it is stored.
 
-A script is a query, or CREATE TABLE … AS or CREATE VIEW … AS with one. Only scripts that the cache does not know are
+A script is a query, or CREATE TABLE … AS or CREATE VIEW … AS with one. Before it may stand DECLARE, SET and CREATE TEMP
+FUNCTION: the preamble. Only scripts that the cache does not know are
 read: importing the parser takes longer than a refresh of eight known scripts.
 """
 
@@ -12,15 +13,17 @@ from warehouse.errors import Place
 from warehouse.sql.cache import SqlCache
 from warehouse.storage import PLAIN, Partition, Storage
 
-_CREATE = re.compile(r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+CREATE\b", re.IGNORECASE | re.DOTALL)
+_MORE = re.compile(r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+(?:CREATE|DECLARE|SET|BEGIN)\b", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A script: the text of its query, with blanks in place of the rest of the script, whether it defines a view, how
-    the table is stored, and the name that it gives it (its last parts, and where), empty if it gives none."""
+    """A script: the text of its query and that of its preamble, each with blanks in place of the rest of the script;
+    whether it defines a view, how the table is stored, and the name that it gives it (its last parts, and where), empty
+    if it gives none."""
 
     query_text: str
+    preamble: str = ""
     name: tuple[str, ...] = ()
     place: Place | None = None
     is_view: bool = False
@@ -29,7 +32,7 @@ class Definition:
 
 def parse_definition(text: str, cache: SqlCache | None = None) -> Definition:
     """Read a script; a text that the `cache` knows is not parsed again. Raises SqlError."""
-    if not _CREATE.match(text):
+    if not _MORE.match(text):
         return Definition(text)
     noted = cache.recall("definition", text) if cache else None
     if noted is not None:
@@ -56,6 +59,7 @@ def _from_json(noted: dict[str, Any]) -> Definition:
     lists = {"cluster_by": tuple(storage["cluster_by"]), "labels": tuple(map(tuple, storage["labels"]))}
     return Definition(
         noted["query_text"],
+        noted["preamble"],
         tuple(noted["name"]),
         Place(*noted["place"]) if noted["place"] else None,
         noted["is_view"],

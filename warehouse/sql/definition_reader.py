@@ -1,10 +1,12 @@
-"""Read the part of a script before its query: CREATE TABLE … AS or CREATE VIEW … AS, with its options.
+"""Read the parts of a script before its query: DECLARE, SET and CREATE TEMP FUNCTION, then CREATE TABLE … AS or CREATE
+VIEW … AS with its options.
 
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#create_table_statement
 """
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import sqlglot
@@ -12,8 +14,9 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse.errors import Place, SqlError, UnsupportedSql, place_at
+from warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
 from warehouse.sql.definition import Definition
+from warehouse.sql.preamble import split, statements_of
 from warehouse.sql.query import blanked
 from warehouse.storage import Partition, Storage
 
@@ -24,16 +27,53 @@ _RANGE = re.compile(r"RANGE_BUCKET\(([^,()]+),GENERATE_ARRAY\((-?\d+),(-?\d+)(?:
 
 
 def read_definition(text: str) -> Definition:
-    """Read a script that begins with CREATE. Raises SqlError."""
-    return _Reader(text).read()
+    """Read a script that is more than a query. Raises SqlError."""
+    statements = statements_of(text)
+    count = next((number for number, tokens in enumerate(statements) if not _is_preamble(tokens)), len(statements))
+    if count == len(statements):
+        last = statements[-1]
+        place = place_at(text, last[0].start, last[0].end)
+        raise SqlError("a query is missing after this", hint="write a SELECT at the end", place=place)
+    start = statements[count][0].start if count else 0
+    preamble = blanked(text, start, len(text)) if count else ""
+    rest = blanked(text, 0, start)
+    first = statements[count]
+    if first[0].token_type != TokenType.CREATE:
+        _refuse_statement(text, first)
+        return Definition(rest, preamble)
+    found = _Reader(rest, first).read()
+    functions = [tokens for tokens in statements[:count] if tokens[0].token_type == TokenType.CREATE]
+    if found.is_view and functions:
+        place = place_at(text, functions[0][0].start, functions[0][0].end)
+        raise SqlError("a view cannot use a temporary function", hint="make it a table, or write it out", place=place)
+    return replace(found, preamble=preamble)
+
+
+def _is_preamble(tokens: Sequence[Token]) -> bool:
+    words = [token.text.upper() for token in tokens[:5] if token.text.upper() not in ("OR", "REPLACE")]
+    return words[0] in ("DECLARE", "SET") or (
+        words[0] == "CREATE" and words[1:2] in (["TEMP"], ["TEMPORARY"]) and words[2:3] in (["FUNCTION"], ["AGGREGATE"])
+    )
+
+
+def _refuse_statement(text: str, tokens: Sequence[Token]) -> None:
+    """Raises OnlyBigQuery for statements that make a script a program."""
+    word = tokens[0].text.upper()
+    if word in ("BEGIN", "IF", "LOOP", "WHILE", "FOR", "REPEAT", "EXECUTE", "CALL"):
+        what = "EXECUTE IMMEDIATE" if word == "EXECUTE" else word
+        raise OnlyBigQuery(
+            f"a script with {what} is not supported",
+            hint="write one query for each table; what the program computes can be a script of its own",
+            place=place_at(text, tokens[0].start, tokens[0].end),
+        )
 
 
 class _Reader:
-    """Reads the tokens before the query from left to right."""
+    """Reads the tokens of CREATE before the query from left to right."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, tokens: list[Token]) -> None:
         self._text = text
-        self._tokens = sqlglot.tokenize(text, dialect="bigquery")
+        self._tokens = tokens
         self._at = 1  # after CREATE
 
     def read(self) -> Definition:
@@ -44,7 +84,8 @@ class _Reader:
         self._refuse_columns()
         storage = self._storage(self._clauses())
         start = self._tokens[self._at].start if self._at < len(self._tokens) else len(self._text)
-        return Definition(blanked(self._text, 0, start), tuple(parts), place, is_view, storage)
+        query = blanked(self._text, 0, start)
+        return Definition(query, name=tuple(parts), place=place, is_view=is_view, storage=storage)
 
     def _word(self, ahead: int = 0) -> str:
         at = self._at + ahead
@@ -61,6 +102,8 @@ class _Reader:
         if self._skip("TABLE") or self._skip("VIEW"):
             return self._tokens[self._at - 1].text.upper() == "VIEW"
         what = f"CREATE {self._word()}"
+        if self._word() in ("TEMP", "TEMPORARY"):
+            self._unsupported("a temporary table", "write it as a WITH query, or as a script of its own")
         if self._word() in ("MATERIALIZED", "EXTERNAL", "SNAPSHOT", "MODEL"):
             self._unsupported(f"{what} in a script", "create it on BigQuery by hand; scripts may read it")
         hint = "write one SELECT, or CREATE TABLE … AS or CREATE VIEW … AS with one"
@@ -110,7 +153,7 @@ class _Reader:
 
     def _storage(self, clauses: dict[str, list[Token]]) -> Storage:
         partition = self._partition(clauses["PARTITION BY"]) if "PARTITION BY" in clauses else None
-        names = [self._written(part) for part in _split(clauses.get("CLUSTER BY", []))]
+        names = [self._written(part) for part in split(clauses.get("CLUSTER BY", []))]
         options = dict(self._options(clauses.get("OPTIONS", [])))
         return Storage(partition, tuple(name.strip("` ") for name in names), **options)
 
@@ -127,7 +170,7 @@ class _Reader:
         return self._wrong_at(tokens, f"a table cannot be partitioned by {self._written(tokens)}", "name a column")
 
     def _options(self, tokens: list[Token]) -> Iterator[tuple[str, Any]]:
-        for part in _split(tokens[1:-1]):
+        for part in split(tokens[1:-1]):
             name, value = part[0].text.lower(), self._value(part[2:])
             if name == "labels" and isinstance(value, list):
                 yield name, tuple((str(key), str(label)) for key, label in value)
@@ -157,21 +200,6 @@ class _Reader:
         raise UnsupportedSql(
             f"{what} is not supported", hint=hint, place=place_at(self._text, tokens[0].start, tokens[-1].end)
         )
-
-
-def _split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """The parts between commas that stand in no bracket."""
-    part: list[Token] = []
-    depth = 0
-    for token in tokens:
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
-        if token.text == "," and depth == 0:
-            yield part
-            part = []
-        else:
-            part.append(token)
-    if part:
-        yield part
 
 
 def _constant(node: exp.Expr) -> object:

@@ -12,6 +12,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse.errors import Place, SqlError, place_at
 from warehouse.names import TableName
+from warehouse.sql.preamble import Assignment, FunctionText, read_preamble
 from warehouse.sql.query import Read, Statement
 from warehouse.sql.syntax_errors import check_text, syntax_error, too_deep, unclosed_error
 from warehouse.sql.tokens import read_tokens
@@ -21,14 +22,30 @@ _OR_REPLACE = " OR REPLACE"
 _PATH_BEFORE = re.compile(r"(?:(?:`[^`\n]*`|[\w-]+)[ \t]*\.[ \t]*)+\Z")
 
 
-def names_in(text: str) -> tuple[Read, ...]:
-    """The tables that a text of one query names, each once, in the order of the text. Raises SqlError."""
+def names_in(text: str, preamble: str = "") -> tuple[Read, ...]:
+    """The tables that a text of one query and its preamble name, each once, in the order of the text. Raises
+    SqlError."""
     first: dict[tuple[str, TableName], Read] = {}
-    for node in sorted(tables_in(query_tree(text)), key=_start_of):
-        start, end = span_of(text, node)
-        read = Read(TableName(node.db, node.name), place_at(text, start, end), node.catalog)
-        first.setdefault((read.project, read.table), read)
+    for part, trees in ((preamble, _preamble_trees(preamble)), (text, [query_tree(text)])):
+        for node in sorted((node for tree in trees for node in tables_in(tree)), key=_start_of):
+            start, end = span_of(part, node)
+            read = Read(TableName(node.db, node.name), place_at(part, start, end), node.catalog)
+            first.setdefault((read.project, read.table), read)
     return tuple(first.values())
+
+
+def function_bodies(preamble: str) -> list[exp.Expr]:
+    """The bodies of a preamble's functions. Raises SqlError."""
+    found = [part for part in read_preamble(preamble) if isinstance(part, FunctionText)] if preamble else []
+    trees = [tree for part in found for tree in _parse(part.text)]
+    return [tree.expression for tree in trees if isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Expr)]
+
+
+def _preamble_trees(preamble: str) -> list[exp.Expr]:
+    """The parts of a preamble that may read tables: values and bodies. Raises SqlError."""
+    found = read_preamble(preamble) if preamble else []
+    values = [query_tree(part.value) for part in found if isinstance(part, Assignment) and part.value]
+    return [*values, *function_bodies(preamble)]
 
 
 def parse_script(text: str) -> list[Statement]:

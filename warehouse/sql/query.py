@@ -30,11 +30,15 @@ class Read:
 @dataclass(frozen=True)
 class Query:
     """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
-    is "" where the text names none). Within the project `own`, `own.tmp.a` is the table `tmp.a`."""
+    is "" where the text names none). Within the project `own`, `own.tmp.a` is the table `tmp.a`.
+
+    `preamble` has the DECLARE, SET and CREATE TEMP FUNCTION before it, with blanks in place of the rest of the script.
+    """
 
     text: str
     names: tuple[Read, ...]
     own: str = ""
+    preamble: str = ""
 
     def within(self, project: str) -> "Query":
         """The same query as one of that project."""
@@ -101,14 +105,17 @@ def blanked(text: str, start: int, end: int) -> str:
     return text[:start] + re.sub(r"\S", " ", text[start:end]) + text[end:]
 
 
-def parse_query(text: str, cache: "SqlCache | None" = None) -> Query:
-    """Read a script that must be one query; a text that the `cache` knows is not parsed again. Raises SqlError."""
-    noted = cache.recall("names", text) if cache else None
+def parse_query(text: str, cache: "SqlCache | None" = None, preamble: str = "") -> Query:
+    """Read a text that must be one query, and its preamble; what the `cache` knows is not parsed again. Raises
+    SqlError."""
+    key = f"{preamble}\n{text}" if preamble else text
+    noted = cache.recall("names", key) if cache else None
     if noted is not None:
-        return Query(text, tuple(Read(TableName(*name), Place(*place), project) for name, place, project in noted))
+        names = tuple(Read(TableName(*name), Place(*place), project) for name, place, project in noted)
+        return Query(text, names, preamble=preamble)
     from warehouse.sql.parser import names_in
 
-    names = names_in(text)
+    names = names_in(text, preamble)
     if cache:
-        cache.note("names", text, [[astuple(read.table), astuple(read.place), read.project] for read in names])
-    return Query(text, names)
+        cache.note("names", key, [[astuple(read.table), astuple(read.place), read.project] for read in names])
+    return Query(text, names, preamble=preamble)

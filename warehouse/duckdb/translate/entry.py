@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlglot import exp
 
 from warehouse.duckdb.translate.compiler import Compiler
+from warehouse.duckdb.translate.queries.preamble import declare
 from warehouse.duckdb.translate.queries.statements import listed_columns, translated
 from warehouse.duckdb.translate.reading.parsing import parse_by_name
 from warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
@@ -30,7 +31,10 @@ def answer(query: Query, columns: Columns) -> Relation:
     """The query with its columns, before what storing it changes. Raises SqlError, UnsupportedSql."""
     [tree] = [tree for tree in parse_by_name(query.text) if not isinstance(tree, exp.Semicolon)]
     compiler = Compiler()
-    return compiler.query(tree, Scope(Script(compiler, query.text, columns, query.own)))
+    script = Script(compiler, query.text, columns, query.own)
+    if query.preamble:
+        declare(query.preamble, script)
+    return compiler.query(tree, Scope(script))
 
 
 def translate_statement(statement: Statement, columns: Columns) -> list[str]:

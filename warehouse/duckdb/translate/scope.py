@@ -22,6 +22,7 @@ from warehouse.types import Column, SqlType, struct_of
 
 if TYPE_CHECKING:
     from warehouse.duckdb.translate.compiler import Compiler
+    from warehouse.duckdb.translate.queries.preamble import Function
 
 Columns = Callable[[TableName], tuple[Column, ...]]
 
@@ -95,8 +96,8 @@ def value_source(alias: str, element: Typed) -> Source:
 
 
 class Script:
-    """What one translation shares: the compiler, the text, the tables, the project that their names may have, and a
-    supply of names."""
+    """What one translation shares: the compiler, the text, the tables, the project that their names may have, a supply
+    of names, and the variables and functions of the preamble, by their folded names."""
 
     def __init__(self, compiler: "Compiler", text: str, columns: Columns, own: str) -> None:
         self.compiler, self.text, self.columns, self.own = compiler, text, columns, own
@@ -105,6 +106,8 @@ class Script:
         while self._prefix in text:
             self._prefix += "$"
         self._numbers = count(1)
+        self.variables: dict[str, Typed] = {}
+        self.functions: dict[str, Function] = {}
 
     def alias(self) -> str:
         """A name that nothing else in the translated text has."""
@@ -165,6 +168,9 @@ class Scope:
             if found is not None:
                 return scope.outside(node, found, path)
             scope = scope.parent
+        variable = self.script.variables.get(path[0].casefold())
+        if variable is not None:
+            return self.fields(node, variable, path[1:])
         if path[-1].upper() in _PSEUDO_COLUMNS:
             only_bigquery(
                 self.script.text,

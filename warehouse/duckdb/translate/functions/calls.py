@@ -54,6 +54,9 @@ DEFINITIONS: Definitions = {
 def call(node: exp.Expr, scope: Scope) -> Typed:
     """A function call. Raises SqlError, UnsupportedSql."""
     name = name_of(node)
+    own = scope.script.functions.get(name.casefold())
+    if own is not None:
+        return own.call(node, scope)
     handler = FUNCTIONS.get(name)
     if handler is not None:
         return handler(node, scope, list(node.expressions))

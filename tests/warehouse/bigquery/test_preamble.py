@@ -1,0 +1,82 @@
+"""Variables and functions before a query: BigQuery gets one query, and its errors lead to the script."""
+
+import pytest
+
+from warehouse import BuildContext, TableBuild, connect
+from warehouse.bigquery.plan import edited, original_place, stand_in_edits
+from warehouse.bigquery.preamble import text_of, variable_edits
+from warehouse.errors import Place, SqlError
+from warehouse.names import TableName
+from warehouse.sql.definition import parse_definition
+from warehouse.sql.query import Query, parse_query
+from warehouse.types import INT64, Column
+
+
+def query(text: str) -> Query:
+    definition = parse_definition(text)
+    return parse_query(definition.query_text, preamble=definition.preamble)
+
+
+def sent(text: str) -> str:
+    """What BigQuery gets."""
+    found = query(text)
+    return " ".join(edited(text_of(found), variable_edits(found, {})).split())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SELECT 1 AS x", "SELECT 1 AS x"),
+        ("DECLARE a INT64 DEFAULT 1; SELECT a AS x", "SELECT CAST((1) AS INT64) AS x"),
+        ("DECLARE a DATE; SELECT a AS x", "SELECT CAST((NULL) AS DATE) AS x"),
+        ("DECLARE a DEFAULT 'é;'; SELECT a AS x", "SELECT ('é;') AS x"),
+        ("DECLARE a, b INT64 DEFAULT 2; SELECT a * b AS x", "SELECT CAST((2) AS INT64) * CAST((2) AS INT64) AS x"),
+        (
+            "DECLARE a INT64 DEFAULT 1; DECLARE b DEFAULT a + t.a; SET a = 3; SELECT b, t.a FROM t.t",
+            "SELECT (CAST((1) AS INT64) + t . a), t.a FROM t.t",
+        ),
+        ("DECLARE a, b INT64; SET (a, b) = (1, F(2, 3)); SELECT b AS x", "SELECT CAST((F ( 2 , 3 )) AS INT64) AS x"),
+        ("DECLARE a ARRAY<STRUCT<x INT64>>; SELECT a AS y", "SELECT CAST((NULL) AS ARRAY<STRUCT<x INT64>>) AS y"),
+        (
+            "CREATE TEMP FUNCTION f(a INT64) AS (a); DECLARE a INT64 DEFAULT 1; SELECT f(a) AS x",
+            "CREATE TEMP FUNCTION f(a INT64) AS (a); SELECT f(CAST((1) AS INT64)) AS x",
+        ),
+        ("DECLARE a INT64;\nSELECT a AS a, 'a' AS b", "SELECT CAST((NULL) AS INT64) AS a, 'a' AS b"),
+    ],
+)
+def test_variables_are_written_out_and_functions_stay(text: str, expected: str) -> None:
+    assert sent(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DECLARE a INT64; SELECT a AS x FROM (SELECT 1 AS a)",
+        "DECLARE a INT64; WITH w AS (SELECT 1 AS A) SELECT a AS x FROM w",
+        "DECLARE a INT64; SELECT 1 AS a",
+        "DECLARE a INT64; SELECT a AS x FROM tmp.t",
+    ],
+)
+def test_a_variable_with_the_name_of_a_column_is_refused(text: str) -> None:
+    with pytest.raises(SqlError, match="the variable a has the name of a column"):
+        variable_edits(query(text), {TableName("tmp", "t"): (Column("A", INT64),)} if "tmp.t" in text else {})
+
+
+def test_places_lead_to_the_script() -> None:
+    found = query("DECLARE a INT64 DEFAULT 1;\nSELECT a, b FROM tmp.t")
+    edits = sorted(
+        [*variable_edits(found, {}), *stand_in_edits(found, {TableName("tmp", "t"): (Column("x", INT64),)})],
+        key=lambda edit: edit.start,
+    )
+    new = edited(text_of(found), edits)
+    column = new.split("\n")[1].index(" b") + 2
+    assert original_place(text_of(found), edits, Place(2, column)) == Place(2, 11)
+
+
+def test_it_is_one_job_with_a_destination(bigquery_url: str) -> None:
+    out = TableName("tmp", "out")
+    text = "DECLARE n INT64 DEFAULT 2;\nSELECT\n  n * 2 AS x"
+    with connect(bigquery_url) as warehouse:
+        warehouse.create_datasets(["tmp"])
+        warehouse.build(TableBuild(out, query(text)), BuildContext("run"))
+        assert warehouse.first_rows(out, 2) == [(4,)]

@@ -23,7 +23,7 @@ def unpiped(tokens: Tokens, text: str) -> Tokens:
     while index < len(tokens):
         token = tokens[index]
         if token.token_type == TokenType.L_PAREN:
-            end = _closing(tokens, index)
+            end = closing(tokens, index)
             parts[-1] += [token, *unpiped(tokens[index + 1 : end], text), *tokens[end : end + 1]]
             index = end + 1
             continue
@@ -43,7 +43,8 @@ def words(text: str, mark: Token) -> Tokens:
     ]
 
 
-def _closing(tokens: Sequence[Token], start: int) -> int:
+def closing(tokens: Sequence[Token], start: int) -> int:
+    """Where the parentheses that open at `start` close; the number of tokens if they do not."""
     depth = 0
     for index in range(start, len(tokens)):
         depth += (tokens[index].token_type == TokenType.L_PAREN) - (tokens[index].token_type == TokenType.R_PAREN)
@@ -78,7 +79,7 @@ def _nested(parts: list[Tokens], text: str) -> Tokens:
 
 def _whole(state: State, mark: Token) -> Tokens:
     """The query: what is there so far itself, if it is one already."""
-    is_query = _is_query(state.source) and _closing(state.source, 0) == len(state.source) - 1
+    is_query = _is_query(state.source) and closing(state.source, 0) == len(state.source) - 1
     if is_query and not (state.where or state.order or state.limit):
         return state.source[1:-1]
     return _select(state, [], mark)
@@ -154,7 +155,7 @@ def _only_alias(source: Tokens) -> Token | None:
     kinds = [token.token_type for token in source]
     if not kinds or kinds[-1] != TokenType.VAR:
         return None
-    inner = source[_closing(source, 0) + 1 :] if kinds[0] == TokenType.L_PAREN else source
+    inner = source[closing(source, 0) + 1 :] if kinds[0] == TokenType.L_PAREN else source
     known = (*_NAME, TokenType.DOT, TokenType.ALIAS, TokenType.DASH)
     return source[-1] if all(token.token_type in known for token in inner) else None
 
@@ -211,7 +212,7 @@ def _where(state: State, rest: Tokens, mark: Token) -> State:  # noqa: ARG001
 
 def _assert(state: State, rest: Tokens, mark: Token) -> State:
     """ASSERT condition, message …: an error for a row for which the condition does not hold."""
-    condition, *messages = _commas(rest[1:])
+    condition, *messages = commas(rest[1:])
     told: Tokens = words("'Assert failed'", mark)
     for message in messages:
         told += [*words("|| ' ' || CAST (", mark), *message, *words("AS STRING )", mark)]
@@ -238,7 +239,7 @@ def _star(state: State, word: str, items: Tokens, mark: Token) -> State:
 
 def _set(state: State, rest: Tokens, mark: Token) -> State:
     items: Tokens = []
-    for item in filter(None, _commas(rest[1:])):
+    for item in filter(None, commas(rest[1:])):
         items += [*(words(",", mark) if items else []), *item[2:], *words("AS", mark), item[0]]
     return _star(state, "REPLACE", items, mark)
 
@@ -249,7 +250,7 @@ def _drop(state: State, rest: Tokens, mark: Token) -> State:
 
 def _rename(state: State, rest: Tokens, mark: Token) -> State:
     items: Tokens = []
-    for item in filter(None, _commas(rest[1:])):
+    for item in filter(None, commas(rest[1:])):
         items += [*(words(",", mark) if items else []), item[0], *words("AS", mark), item[-1]]
     return _star(state, "RENAME", items, mark)
 
@@ -258,7 +259,8 @@ def _without_last_comma(tokens: Tokens) -> Tokens:
     return tokens[:-1] if tokens and tokens[-1].token_type == TokenType.COMMA else tokens
 
 
-def _commas(tokens: Tokens) -> list[Tokens]:
+def commas(tokens: Tokens) -> list[Tokens]:
+    """The parts of a list."""
     parts: list[Tokens] = [[]]
     depth = 0
     for token in tokens:
@@ -292,7 +294,7 @@ def _aggregate(state: State, rest: Tokens, mark: Token) -> State:
 def _sorted_items(tokens: Tokens) -> list[tuple[Tokens, str]]:
     """The items of a list, each with the direction to sort by that stands at its end, "" if there is none."""
     found = []
-    for item in filter(None, _commas(tokens)):
+    for item in filter(None, commas(tokens)):
         ends = [token.text.upper() for token in item]
         length = 3 if ends[-2:-1] == ["NULLS"] and len(ends) > 3 else 1 if ends[-1] in ("ASC", "DESC") else 0
         found.append((item[: len(item) - length], " ".join(ends[len(item) - length :])))
@@ -329,7 +331,7 @@ def _union(state: State, rest: Tokens, mark: Token) -> State:
         (i for i, token in enumerate(rest) if token.token_type == TokenType.L_PAREN and _is_query(rest[i + 1 :])), 0
     )
     word, sql = rest[:start], _select(state, [], mark)
-    for query in _commas(rest[start:]):
+    for query in commas(rest[start:]):
         sql = [*_query(sql, mark), *word, *query]
     return _around(state, sql, mark)
 

@@ -8,7 +8,7 @@ from sqlglot.errors import ParseError
 from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse.errors import Place, SqlError, UnsupportedSql, place_at
+from warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
 from warehouse.sql.mistakes import is_certain
 from warehouse.suggest import did_you_mean
 
@@ -124,14 +124,24 @@ def syntax_error(text: str, error: ParseError) -> SqlError:
     reason = f"syntax error at {highlight!r}: {_in_words(detail.get('description') or '')}"
     hint = _hint(text, place, highlight)
     description = detail.get("description") or ""
-    if _TOO_MANY.search(description) or description.startswith("Adjacent") or is_certain(_tokens(text)):
+    tokens = sqlglot.tokenize(text, dialect="bigquery")
+    for token in tokens:
+        if token.token_type != TokenType.STRING and token.text.upper() in _ONLY_BIGQUERY:
+            what, instead = _ONLY_BIGQUERY[token.text.upper()]
+            return OnlyBigQuery(f"only BigQuery has {what}", hint=instead, place=place_at(text, token.start, token.end))
+    if _TOO_MANY.search(description) or description.startswith("Adjacent") or is_certain(tokens):
         return SqlError(reason, hint=hint, place=place)
     joint = " " if hint.endswith("?") else ". "
     return UnsupportedSql(reason, hint=f"{hint}{joint}If BigQuery takes it, this tool cannot read it yet", place=place)
 
 
-def _tokens(text: str) -> list[Token]:
-    return sqlglot.tokenize(text, dialect="bigquery")
+_ONLY_BIGQUERY = {
+    "DIFFERENTIAL_PRIVACY": ("privacy clauses", "select without WITH DIFFERENTIAL_PRIVACY"),
+    "AGGREGATION_THRESHOLD": ("privacy clauses", "write HAVING COUNT(DISTINCT …) and the threshold"),
+    "MATCH_RECOGNIZE": ("MATCH_RECOGNIZE", "compare rows by LAG and LEAD"),
+    "GRAPH_TABLE": ("graphs", "join the tables of its nodes and edges"),
+}
+"""Words of clauses that sqlglot cannot read and only BigQuery answers, with what to write instead."""
 
 
 def _in_words(description: str) -> str:

@@ -4,12 +4,12 @@ sqlglot reads some words as those of other dialects that are plain names in Goog
 WITH OFFSET after UNNEST only, and knows few pipe operators.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse.sql.pipes import unpiped, words
+from warehouse.sql.pipes import closing, commas, unpiped, words
 
 _BIGQUERY = BigQuery()
 _NAMES_ONLY = frozenset(
@@ -26,9 +26,9 @@ _PATH = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 def named_tokens(text: str) -> list[Token]:
     """The tokens of a text, pipes among them. Raises TokenError for what is left open."""
     tokens: list[Token] = _BIGQUERY.tokenize(text)
-    if _name_words(tokens):
-        tokens = _with_unnest(tokens)
-    return _with_subjects(tokens) if any(token.token_type == TokenType.PIVOT for token in tokens) else tokens
+    for rewritten in _name_words(tokens):
+        tokens = rewritten(tokens)
+    return tokens
 
 
 def read_tokens(text: str) -> list[Token]:
@@ -38,10 +38,10 @@ def read_tokens(text: str) -> list[Token]:
     return unpiped(tokens, text) if "|>" in text else tokens
 
 
-def _name_words(tokens: Sequence[Token]) -> bool:
-    """Make a name of each word that is none of GoogleSQL's; say whether WITH OFFSET may be among the tokens."""
+def _name_words(tokens: Sequence[Token]) -> "list[Rewriting]":
+    """Make a name of each word that is none of GoogleSQL's; gives what else has to be rewritten."""
     before = TokenType.SEMICOLON
-    offsets = False
+    found: list[Rewriting] = []
     for token in tokens:
         kind = token.token_type
         if before == TokenType.DOT:
@@ -50,10 +50,10 @@ def _name_words(tokens: Sequence[Token]) -> bool:
         elif kind in _NAMES_ONLY:
             if before not in _STARTS:
                 token.token_type = TokenType.VAR
-        elif kind == TokenType.OFFSET and before == TokenType.WITH:
-            offsets = True
+        elif (before, kind) in _REWRITINGS:
+            found.append(_REWRITINGS[before, kind])
         before = kind
-    return offsets
+    return list(dict.fromkeys(found))
 
 
 def _with_unnest(tokens: list[Token]) -> list[Token]:
@@ -90,6 +90,35 @@ def _around_path(tokens: list[Token]) -> list[Token]:
     return [*tokens[:start], *words("UNNEST (", path[0]), *path, *words(")", mark), *alias]
 
 
+def _in_parentheses(tokens: list[Token], mark: Token) -> list[Token]:
+    return [*words("(", mark), *tokens, *words(")", mark)]
+
+
+def _opens(token: Token) -> bool:
+    return token.token_type == TokenType.L_PAREN
+
+
+def _with_calls(tokens: list[Token]) -> list[Token]:
+    """`WITH(a AS 1, a + 1)` as a call with one STRUCT, which sqlglot reads: `WITH_VALUES(STRUCT(1 AS a, a + 1))`.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#with_expression"""
+    found: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        token = tokens[index]
+        if token.token_type != TokenType.WITH or not _opens(tokens[min(index + 1, len(tokens) - 1)]):
+            found.append(token)
+            index += 1
+            continue
+        end = closing(tokens, index + 1)
+        *named, body = commas(_with_calls(tokens[index + 2 : end]))
+        found += words("WITH_VALUES ( STRUCT (", token)
+        for part in named:
+            found += [*_in_parentheses(part[2:], token), *words("AS", token), *part[:1], *words(",", token)]
+        found += [*_in_parentheses(body, token), *words(") )", token)]
+        index = end + 1
+    return found
+
+
 def _with_subjects(tokens: list[Token]) -> list[Token]:
     """`PIVOT(… FOR a + 1 IN (…))` with parentheses around `a + 1`."""
     found: list[Token] = []
@@ -112,3 +141,12 @@ def _with_subjects(tokens: list[Token]) -> list[Token]:
                 found[start:] = [*words("(", subject[0]), *subject, *words(")", subject[-1]), token]
             start = -1
     return found
+
+
+Rewriting = Callable[[list[Token]], list[Token]]
+_REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
+    (TokenType.WITH, TokenType.OFFSET): _with_unnest,
+    (TokenType.WITH, TokenType.L_PAREN): _with_calls,
+    (TokenType.PIVOT, TokenType.L_PAREN): _with_subjects,
+}
+"""What has to be rewritten where two tokens of these kinds follow each other."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from warehouse.errors import Place, SqlError, UnsupportedSql, place_at
+from warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
 from warehouse.names import TableName
 from warehouse.sql.parser import parse_script
 from warehouse.sql.query import parse_query
@@ -347,9 +347,22 @@ def test_what_is_certainly_wrong_is_an_error_on_bigquery_too(text: str) -> None:
 
 
 def test_a_text_that_only_the_parser_cannot_read_is_not_called_wrong() -> None:
-    error = refusal("SELECT id FROM tmp.a MATCH_RECOGNIZE (ORDER BY b PATTERN (x) DEFINE x AS TRUE)")
+    error = refusal("SELECT WITH(a AS 1, a + 1) AS x")
     assert isinstance(error, UnsupportedSql)
     assert "If BigQuery takes it" in error.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT id FROM tmp.a MATCH_RECOGNIZE (ORDER BY b PATTERN (x) DEFINE x AS TRUE)",
+        "SELECT WITH DIFFERENTIAL_PRIVACY OPTIONS (epsilon = 1) COUNT(*) AS c FROM tmp.a",
+    ],
+)
+def test_clauses_that_only_bigquery_has_are_named(text: str) -> None:
+    error = refusal(text)
+    assert isinstance(error, OnlyBigQuery)
+    assert error.reason.startswith("only BigQuery has ")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""NOT, AND, OR, CASE and IF.
+"""NOT, AND, OR, CASE, IF and WITH.
 
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conditional_expressions
 """
@@ -8,7 +8,7 @@ from sqlglot import exp
 from warehouse.duckdb.translate.expressions.checks import boolean, common, only
 from warehouse.duckdb.translate.expressions.comparisons import compared
 from warehouse.duckdb.translate.literals import null
-from warehouse.duckdb.translate.nodes import Case, Chain
+from warehouse.duckdb.translate.nodes import Case, Chain, Node, let
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import wrong
 from warehouse.duckdb.translate.templates import sql
@@ -52,3 +52,31 @@ def if_(node: exp.Expr, scope: Scope) -> Typed:
     test = boolean(node.this, scope, "IF")
     kind, (yes, no) = common(node, scope, "IF", [scope.compile(node.args["true"]), scope.compile(node.args["false"])])
     return Typed(Case(((test, yes.node),), no.node), kind)
+
+
+def with_values(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:  # noqa: ARG001
+    """WITH(a AS x, b AS y, z): z, in which a and b stand for x and y. The reader makes a STRUCT of what it holds."""
+    *named, body = parts[0].expressions
+    return _with_names(named, body, scope)
+
+
+def _with_names(named: list[exp.Expr], body: exp.Expr, scope: Scope) -> Typed:
+    if not named:
+        return scope.compile(body)
+    first, *rest = named
+    is_alias = isinstance(first, exp.Alias)
+    name, value = first.alias if is_alias else first.this.name, first.this if is_alias else first.expression
+    given = scope.compile(value)
+    hidden = scope.lambdas.get(name.casefold())
+    found: list[Typed] = []
+
+    def of(node: Node) -> Node:
+        scope.lambdas[name.casefold()] = Typed(node, given.type)
+        found.append(_with_names(rest, body, scope))
+        return found[0].node
+
+    node = let(given.node, of)
+    del scope.lambdas[name.casefold()]
+    if hidden is not None:
+        scope.lambdas[name.casefold()] = hidden
+    return Typed(node, found[0].type)

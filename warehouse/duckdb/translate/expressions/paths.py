@@ -8,7 +8,7 @@ from sqlglot import exp
 from warehouse.duckdb.translate.expressions.checks import as_type, only
 from warehouse.duckdb.translate.nodes import Literal
 from warehouse.duckdb.translate.scope import Scope
-from warehouse.duckdb.translate.syntax import unsupported, written, wrong
+from warehouse.duckdb.translate.syntax import only_bigquery, unsupported, written, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import INT64
@@ -29,6 +29,8 @@ def identifier(node: exp.Expr, scope: Scope) -> Typed:
 
 def dot(node: exp.Expr, scope: Scope) -> Typed:
     """A field of an expression; or a path too long for a Column."""
+    if isinstance(node.expression, exp.Func):
+        only_bigquery(scope.script.text, node, "functions that somebody made", "write what it computes")
     names: list[str] = []
     inner: exp.Expr = node
     while isinstance(inner, exp.Dot) and isinstance(inner.expression, exp.Identifier):

@@ -2,6 +2,7 @@
 
 from sqlglot import exp
 
+from warehouse.duckdb.translate.expressions import conditions
 from warehouse.duckdb.translate.functions import (
     arrays,
     date_arithmetic,
@@ -39,6 +40,7 @@ FUNCTIONS: Functions = {
     **numbers.FUNCTIONS,
     **regexps.FUNCTIONS,
     **strings.FUNCTIONS,
+    "WITH_VALUES": conditions.with_values,
 }
 """The functions whose types or SQL take more than a signature."""
 

@@ -3,9 +3,10 @@
 import sys
 from argparse import Namespace
 
-from pipeline.project.db_init import NotConfirmed, Rows, initialise
 from pipeline.project.files import res_folder
-from pipeline.project.scripts import read_datasets
+from pipeline.project.scripts import read_datasets, source_folders
+from pipeline.raw.db_init import NotConfirmed, Rows, initialise
+from pipeline.raw.seeds import read_seed, seed_files
 from pipeline.settings import read_settings
 from warehouse import connect, project_of
 
@@ -13,16 +14,20 @@ from warehouse import connect, project_of
 def run(options: Namespace) -> int:
     """Create what is missing, say what was done, and answer the exit code. Raises NotConfirmed."""
     settings = read_settings()
-    datasets = read_datasets(res_folder(settings.folder, settings.layout.res), settings.layout.raw)
+    res = res_folder(settings.folder, settings.layout.res)
+    datasets = read_datasets(res, settings.layout.raw)
+    seeds = [read_seed(table, path) for table, path in seed_files(source_folders(res, settings.layout.raw)).items()]
     confirm = (_agreed if options.yes else _ask) if options.replace else None
     with connect(settings.warehouse_url) as warehouse:
         own = project_of(settings.warehouse_url)
         folder = settings.folder / settings.layout.db_init
-        done = initialise(warehouse, folder, datasets, own=own, confirm_replacing=confirm)
+        done = initialise(warehouse, folder, datasets, own=own, seeds=seeds, confirm_replacing=confirm)
     for table in done.created:
         print(f"created {table}")
     if done.kept:
         print(f"kept {', '.join(map(str, done.kept))}: they have rows; --replace would replace them")
+    for table in done.changed:
+        print(f"kept {table}: its file has changed, but rows were posted since it was loaded; --replace replaces them")
     return 0
 
 

@@ -80,9 +80,9 @@ def _exit_codes() -> dict[type[Exception], int]:
     from flows.local.server import NoServer
     from flows.pools import NotDeployed
     from pipeline.contract import ProjectNameError
-    from pipeline.project.db_init import NotConfirmed
     from pipeline.project.problems import Refused
     from pipeline.project.selectors import SelectionError
+    from pipeline.raw.db_init import NotConfirmed
     from pipeline.settings_file import SettingError
     from warehouse.errors import WarehouseError
 
@@ -122,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(module=f"{folder}.{name}")
         return added
 
-    init = add("init", "create the datasets, and the raw tables from db_init/")
+    init = add("init", "create the datasets, and the raw tables from db_init/ and from files with rows")
     init.add_argument("--replace", action="store_true", help="replace raw tables that have rows, too; asks first")
     init.add_argument("--yes", action="store_true", help="do not ask, for --replace without a terminal")
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from pipeline.project.db_init import has_init_scripts
 from pipeline.project.problems import Refused, errors_in
 from pipeline.project.project import Project, read_project, tables_outside
+from pipeline.raw.db_init import has_init_scripts
 from pipeline.settings import RefreshSettings, read_settings
 from pipeline.settings_file import SettingError
 from warehouse import Warehouse, connect, project_of

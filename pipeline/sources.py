@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pipeline.project.problems import Problem, Severity
+from pipeline.project.problems import Problem, Refused, Severity
 from pipeline.project.project import Project, reads_in, tables_outside
-from pipeline.project.scripts import Script
+from pipeline.project.scripts import Script, source_folders
 from warehouse import Planner, Warehouse, offline_planner
 from warehouse.names import TableName
 from warehouse.sql.cache import SqlCache
@@ -31,9 +31,10 @@ class Sources:
 
 def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources:
     """The sources as the scripts in db_init/ create them; no warehouse is needed."""
-    from pipeline.project.raw_columns import declared_columns  # imports the parser, which a refresh may not need
+    from pipeline.raw.raw_columns import declared_columns  # imports the parser, which a refresh may not need
 
     columns, problems = declared_columns(project.folder / project.layout.db_init, project.own, cache)
+    problems += _add_seeds(project, columns, cache)
     outside = tables_outside(project.scripts.values())
     undeclared = {table for table in outside - project.sources if table.dataset in _datasets(project.sources)}
     return Sources(
@@ -43,6 +44,19 @@ def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources
         [*problems, *project.undeclared, *_without_columns(project, outside - set(columns) - undeclared)],
         Severity.WARNING,
     )
+
+
+def _add_seeds(project: Project, columns: dict[TableName, tuple[Column, ...]], cache: SqlCache | None) -> list[Problem]:
+    """Add the columns of the files with rows. Returns the problems of these files."""
+    from pipeline.raw.seeds import seed_columns, seed_files  # imports what reads values, which a refresh does not need
+
+    problems: list[Problem] = []
+    for table, path in seed_files(source_folders(project.folder / project.layout.res, project.layout.raw)).items():
+        try:
+            columns.setdefault(table, seed_columns(table, path, cache))
+        except Refused as refused:
+            problems += refused.problems
+    return problems
 
 
 def stored_sources(warehouse: Warehouse, scripts: Mapping[TableName, Script], project: Project) -> Sources:

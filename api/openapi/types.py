@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from api.tables.values import INT64_MAX, INT64_MIN
 from warehouse.types import Column, SqlType, has_values
+from warehouse.values.reading import INT64_MAX, INT64_MIN
 
 Json = dict[str, Any]
 ANYTHING: Json = {}

@@ -13,10 +13,10 @@ from litestar import Request
 from api.problems import MAX_ERRORS, ApiProblem
 from api.tables.catalogue import InThread
 from api.tables.json_size import MAX_VALUES, most_values, size_within
-from api.tables.json_text import InvalidJson, parse_json
 from api.tables.rows import Fault, row_of_query, row_to_json, rows_of_objects
 from warehouse import Row
 from warehouse.types import Column
+from warehouse.values.json_text import InvalidJson, parse_json
 
 LARGE, MANY = 64 * 1024, 4_000  # bytes, values: a larger request is read in a thread, so that others do not wait
 PLAIN = frozenset({"", "identity", "chunked"})

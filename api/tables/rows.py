@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from api.problems import MAX_ERRORS
-from api.tables.json_text import Object
-from api.tables.refusal import Refused, shown
-from api.tables.values import from_json, from_text, to_json
 from warehouse import Row
 from warehouse.suggest import Suggestions
 from warehouse.types import Column, SqlType, has_values
+from warehouse.values.invalid import InvalidValue, shown
+from warehouse.values.json_text import Object
+from warehouse.values.reading import from_json, from_text, to_json
 
 LONGEST_NAME = 300  # of a column: https://cloud.google.com/bigquery/docs/schemas#column_names
 BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
@@ -47,7 +47,7 @@ def row_of_query(query: bytes, columns: Iterable[Column]) -> tuple[Row, list[Fau
     for part in query.split(b"&") if query else []:
         try:
             name, value = _pair(part)
-        except Refused as refused:
+        except InvalidValue as refused:
             faults.append(Fault(refused.code, refused.detail, _rough_name(part)))
             if len(faults) >= MAX_ERRORS:
                 return {}, faults
@@ -115,14 +115,14 @@ def _row(
                 _take(row, column, _read(given[name], column, read))
             elif column.required and not column.default:
                 raise _missing(column)
-        except Refused as refused:
+        except InvalidValue as refused:
             faults.append(Fault(refused.code, refused.detail, name))
     return row, faults
 
 
 def _read(given: Any, column: Column, read: Callable[[Any, SqlType], Any]) -> Any:
     if not has_values(column.type):
-        raise Refused("unsupported-type", f"the API cannot store values of {column.type}")
+        raise InvalidValue("unsupported-type", f"the API cannot store values of {column.type}")
     return read(given, column.type)
 
 
@@ -134,8 +134,8 @@ def _take(row: dict[str, Any], column: Column, value: Any) -> None:
         row[column.name] = value
 
 
-def _missing(column: Column) -> Refused:
-    return Refused("missing-attribute", f"the column is REQUIRED and needs a {column.type}")
+def _missing(column: Column) -> InvalidValue:
+    return InvalidValue("missing-attribute", f"the column is REQUIRED and needs a {column.type}")
 
 
 def _unknown(name: str, suggestions: Suggestions) -> Fault:
@@ -150,24 +150,26 @@ def _text_value(values: list[str], kind: SqlType) -> Any:
     if kind.element is not None:
         return [from_text(value, kind.element) for value in values]
     if len(values) > 1:
-        raise Refused("repeated-attribute", f"the attribute is given {len(values)} times, and {kind} is not an ARRAY")
+        raise InvalidValue(
+            "repeated-attribute", f"the attribute is given {len(values)} times, and {kind} is not an ARRAY"
+        )
     return from_text(values[0], kind)
 
 
 def _pair(part: bytes) -> tuple[str, str]:
     name, equals, value = part.partition(b"=")
     if not equals and name:
-        raise Refused("no-value", "the attribute has no value: write name=value")
+        raise InvalidValue("no-value", "the attribute has no value: write name=value")
     return _decoded(name), _decoded(value)
 
 
 def _decoded(raw: bytes) -> str:
     if BAD_ESCAPE.search(raw):
-        raise Refused("bad-escape", "a % must be followed by two hexadecimal digits; write %25 for % itself")
+        raise InvalidValue("bad-escape", "a % must be followed by two hexadecimal digits; write %25 for % itself")
     try:
         return unquote_to_bytes(raw.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:
-        raise Refused("not-utf8", "the bytes are not UTF-8") from None
+        raise InvalidValue("not-utf8", "the bytes are not UTF-8") from None
 
 
 def _rough_name(part: bytes) -> str:

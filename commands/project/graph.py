@@ -10,7 +10,6 @@ from pipeline.project.lineage import ColumnName, Lineage
 from pipeline.project.picture import dataset_mermaid, mermaid, picture_of, svg
 from pipeline.project.problems import Problem, Refused, counted
 from pipeline.project.project import Project, read_project, sql_cache
-from pipeline.project.raw_columns import declared_columns
 from pipeline.project.selectors import SelectionError
 from pipeline.settings import read_settings
 from pipeline.sources import declared_sources
@@ -50,8 +49,8 @@ def _columns(project: Project, name: str) -> Iterator[str]:
     if name not in tables:
         hint = did_you_mean(name, tables) or "`refresh graph` shows all tables"
         raise SelectionError(f"--columns {name}: no script builds {name}; {hint}")
-    declared, _ = declared_columns(project.folder / project.layout.db_init, project.own)
-    known = {table: [column.name for column in columns] for table, columns in declared.items()}
+    sources = declared_sources(project).columns
+    known = {table: [column.name for column in columns] for table, columns in sources.items()}
     lineage = Lineage(project.scripts, known)
     for column in lineage.of(tables[name]):
         yield f"{name}.{column}"

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.project.db_init import read_created_tables
 from pipeline.project.dependency_map import Declared, Entry, read_map
 from pipeline.project.files import res_folder
 from pipeline.project.graph import Graph, find_cycles
 from pipeline.project.problems import Problem, Refused, Severity, errors_in, sql_problem
 from pipeline.project.scripts import Script, read_scripts, read_source_names, script_tables
+from pipeline.raw.db_init import read_created_tables
 from pipeline.settings_file import DEFAULT_LAYOUT, Layout
 from warehouse.errors import SqlError
 from warehouse.names import TableName

@@ -94,6 +94,11 @@ def read_source_names(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> set[TableName
     return found
 
 
+def source_folders(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> list[Path]:
+    """The folders of the datasets without scripts: `raw`, and those that hold no script."""
+    return [folder for folder in _folders(res) if folder.name == raw or not any(_sql_files_below(folder))]
+
+
 def script_tables(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> set[TableName]:
     """The tables that the scripts under `res` build, by their file names; the files need not be readable."""
     return {table for table, _ in _script_files(res, raw)}

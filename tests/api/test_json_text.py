@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.tables.json_text import MAX_DEPTH, canonical, parse_json
-from api.tables.refusal import Refused
+from warehouse.values.invalid import InvalidValue
+from warehouse.values.json_text import MAX_DEPTH, canonical, parse_json
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 JSON = st.recursive(
@@ -33,13 +33,13 @@ def test_nesting_is_limited_as_in_bigquery(opening: str, closing: str) -> None:
         return opening * depth + "1" + closing * depth
 
     assert canonical(parse_json(nested(MAX_DEPTH))) == nested(MAX_DEPTH)
-    with pytest.raises(Refused, match="deeper than 500"):
+    with pytest.raises(InvalidValue, match="deeper than 500"):
         canonical(parse_json(nested(MAX_DEPTH + 1)))
 
 
 @pytest.mark.parametrize("text", ["1e400", "18446744073709551616", "0.1000000000000000055511151231257827", "1e-400"])
 def test_a_number_that_would_change_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="cannot hold exactly"):
+    with pytest.raises(InvalidValue, match="cannot hold exactly"):
         canonical(parse_json(text))
 
 

@@ -19,12 +19,12 @@ from api.middleware.body_limits import BodyLimits
 from api.problems import MAX_ERRORS, ApiProblem
 from api.tables import json_size, request_rows
 from api.tables.json_size import size_within
-from api.tables.json_text import Object, canonical, parse_json
 from api.tables.request_rows import MANY, READ_AT_ONCE
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.wire import Answer, answer_to, connection, request, send
 from warehouse.suggest import MOST_SOUGHT
 from warehouse.types import Column, SqlType
+from warehouse.values.json_text import Object, canonical, parse_json
 
 MEGABYTE = 1024 * 1024
 COLUMNS = (Column("id", SqlType("INT64")), Column("json", SqlType("JSON")))

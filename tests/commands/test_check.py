@@ -8,7 +8,7 @@ import pytest
 from commands.main import main
 from pipeline.check import check_project
 from pipeline.project.project import read_project
-from pipeline.project.raw_columns import declared_columns
+from pipeline.raw.raw_columns import declared_columns
 from pipeline.refresh import plan_refresh
 from pipeline.settings import RefreshSettings
 from pipeline.sources import declared_sources

@@ -10,7 +10,7 @@ from commands.main import main
 from pipeline.project.lineage import Lineage
 from pipeline.project.picture import Picture, mermaid
 from pipeline.project.project import read_project
-from pipeline.project.raw_columns import declared_columns
+from pipeline.raw.raw_columns import declared_columns
 from tests.commands.test_check import GOOD
 from tests.conftest import Write
 from warehouse.names import TableName

@@ -32,9 +32,9 @@ from flows.recorded import address_of, run_recorded
 from flows.records import this_flow_run, wait_until_recorded
 from pipeline.execution import Execution, ignore
 from pipeline.outcomes import State as TableState
-from pipeline.project.db_init import initialise
 from pipeline.project.graph import Graph
 from pipeline.project.scripts import read_datasets
+from pipeline.raw.db_init import initialise
 from pipeline.refresh import start_refresh
 from pipeline.settings import read_settings
 from tests.conftest import Write

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from pipeline.project.db_init import read_init_scripts
 from pipeline.project.problems import Problem, sql_problem
+from pipeline.raw.db_init import read_init_scripts
 from warehouse import Planner, offline_planner
 from warehouse.errors import SqlError
 from warehouse.names import TableName

@@ -1,7 +1,7 @@
 """Why a value is refused."""
 
 
-class Refused(ValueError):
+class InvalidValue(ValueError):
     """A value that a column cannot hold: `code` is stable, `detail` is for people."""
 
     def __init__(self, code: str, detail: str) -> None:

@@ -1,6 +1,6 @@
-"""db_init/: the scripts that create and fill the raw tables."""
+"""Fill the raw tables: by the scripts in db_init/, and by files with rows."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -8,6 +8,8 @@ from pathlib import Path
 from pipeline.project.files import is_sql, listed, read_text
 from pipeline.project.own_project import statements_within
 from pipeline.project.problems import Problem, Refused, sql_problem
+from pipeline.raw.loads import Load, load, read_loads
+from pipeline.raw.seeds import Seed
 from warehouse import Warehouse
 from warehouse.errors import SqlError, TableNotFound
 from warehouse.names import TableName
@@ -20,10 +22,12 @@ class NotConfirmed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What `initialise` did: the tables it created and filled, and those it left alone since they have rows."""
+    """What `initialise` did: the tables it created and filled, and those it left alone since they have rows; `changed`
+    are those of them whose file has changed since it was loaded."""
 
     created: list[TableName]
     kept: list[TableName]
+    changed: list[TableName]
 
 
 Rows = Mapping[TableName, int]
@@ -35,32 +39,54 @@ def initialise(
     datasets: Iterable[str],
     *,
     own: str = "",
+    seeds: Sequence[Seed] = (),
     confirm_replacing: Callable[[Rows], None] | None = None,
 ) -> Filled:
-    """Create the datasets, then the tables of the scripts in `folder`. Repeating it does no harm.
+    """Create the datasets, then the tables of the scripts in `folder` and those of `seeds`. Repeating it does no harm.
 
-    A table that has rows is not changed, since somebody may have posted them. With `confirm_replacing`, tables with
+    A table that has rows is not changed, since somebody may have posted them. But one that has just the rows of its
+    seed gets the new ones once the file has changed. With `confirm_replacing`, tables with
     rows are replaced too: it is called first, with each such table and its number of rows, and may raise NotConfirmed.
     An empty table is not changed either if its script inserts no rows. Raises Refused for a script that cannot be read,
     WarehouseError.
     """
     scripts, problems = read_init_scripts(folder, own)
+    of_table = _by_table(scripts)
+    problems += [_twice(seed, scripts) for seed in seeds if seed.table in of_table]
     if problems:
         raise Refused(problems)
-    of_table = _by_table(scripts)
-    before = {table: rows for table in sorted(of_table) if (rows := _rows(warehouse, table)) is not None}
+    tables = sorted({*of_table, *(seed.table for seed in seeds)})
+    before = {table: rows for table in tables if (rows := _rows(warehouse, table)) is not None}
     full = {table: rows for table, rows in before.items() if rows}
-    left = set(full) | {table for table in before if not any(map(_makes_rows, of_table[table]))}
+    loaded = read_loads(warehouse) if seeds else {}
+    is_same = {seed.table for seed in seeds if seed.table in loaded and loaded[seed.table].digest == seed.digest}
+    renewed = {seed.table for seed in seeds if _is_renewed(seed, loaded.get(seed.table), before.get(seed.table))}
+    left = set(full) | {table for table in before if table in of_table and not any(map(_makes_rows, of_table[table]))}
+    left = (left | (is_same & before.keys())) - renewed
     if confirm_replacing is not None:
-        if full:
-            confirm_replacing(full)
+        if replaced := {table: rows for table, rows in full.items() if table not in renewed}:
+            confirm_replacing(replaced)
         left = set()
     warehouse.create_datasets(datasets)
     first = {id(statements[0]) for statements in of_table.values()}
     for path, statements in scripts.items():
         run = [[one] if id(one) not in first else _replacing(one) for one in statements if one.target not in left]
         _run(warehouse, path, list(chain.from_iterable(run)))
-    return Filled(sorted(set(of_table) - left), sorted(full.keys() & left))
+    for seed in seeds:
+        if seed.table not in left:
+            load(warehouse, seed)
+    changed = sorted(seed.table for seed in seeds if seed.table in left - is_same and seed.table in loaded)
+    return Filled(sorted(set(tables) - left), sorted(full.keys() & left - set(changed)), changed)
+
+
+def _is_renewed(seed: Seed, loaded: Load | None, rows: int | None) -> bool:
+    """Whether the file has changed since it was loaded, and nobody has posted rows to its table."""
+    return loaded is not None and loaded.digest != seed.digest and loaded.rows == rows
+
+
+def _twice(seed: Seed, scripts: Mapping[Path, list[Statement]]) -> Problem:
+    path = next(path for path, statements in scripts.items() if any(one.target == seed.table for one in statements))
+    return Problem(seed.path, None, f"{path} creates {seed.table}, too", "delete one of them, or empty this file")
 
 
 def _by_table(scripts: Mapping[Path, list[Statement]]) -> dict[TableName, list[Statement]]:

@@ -6,7 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#geograp
 
 import re
 
-from api.tables.refusal import Refused, shown
+from warehouse.values.invalid import InvalidValue, shown
 
 NUMBER = r"-?[0-9]+(?:\.[0-9]+)?"
 POINT = rf"{NUMBER} {NUMBER}"
@@ -30,12 +30,14 @@ WKT = re.compile(rf"{SHAPE}|GEOMETRYCOLLECTION ?(?:{_list_of(SHAPE)}|EMPTY)")
 
 
 def check_geography(text: str) -> None:
-    """Raise Refused unless the text is well-known text such as `POINT(103.8 1.3)`."""
+    """Raise InvalidValue unless the text is well-known text such as `POINT(103.8 1.3)`."""
     if not WKT.fullmatch(text):
-        raise Refused(
+        raise InvalidValue(
             "invalid-value", f"{shown(text)} is not GEOGRAPHY: write well-known text such as POINT(103.8 1.3)"
         )
     for pair in re.findall(POINT, text):
         longitude, latitude = map(float, pair.split(" "))
         if abs(longitude) > 180 or abs(latitude) > 90:
-            raise Refused("out-of-range", f"{shown(pair)} is not a longitude (-180 to 180) and a latitude (-90 to 90)")
+            raise InvalidValue(
+                "out-of-range", f"{shown(pair)} is not a longitude (-180 to 180) and a latitude (-90 to 90)"
+            )

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from api.tables.geography import check_geography
-from api.tables.json_text import MAX_DIGITS, Number, Object, canonical, parse_json, same_number
-from api.tables.refusal import Refused, shown
 from warehouse.types import SqlType
+from warehouse.values.geography import check_geography
+from warehouse.values.invalid import InvalidValue, shown
+from warehouse.values.json_text import MAX_DIGITS, Number, Object, canonical, parse_json, same_number
 
 T = TypeVar("T")
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -43,16 +43,16 @@ INTERVAL = re.compile(
 
 
 def from_text(text: str, kind: SqlType) -> Any:
-    """The Python value (see warehouse.Row) of a text for a column of a type. Raises Refused."""
+    """The Python value (see warehouse.Row) of a text for a column of a type. Raises InvalidValue."""
     if kind.element is not None or kind.name == "STRUCT":
         return from_json(parse_json(text), kind)
     if text == "" and kind.name != "STRING":
-        raise Refused("invalid-value", f"an empty text is not {_a(kind)}; leave the attribute out for NULL")
+        raise InvalidValue("invalid-value", f"an empty text is not {_a(kind)}; leave the attribute out for NULL")
     return READERS[kind.name](text, kind)
 
 
 def from_json(value: object, kind: SqlType) -> Any:
-    """The Python value of what `parse_json` returned, for a column of a type. Raises Refused."""
+    """The Python value of what `parse_json` returned, for a column of a type. Raises InvalidValue."""
     if kind.element is not None:
         return _array(value, kind.element)
     if value is None:
@@ -67,7 +67,7 @@ def from_json(value: object, kind: SqlType) -> Any:
         return from_text(str(value), kind)
     if isinstance(value, str) and not isinstance(value, Number):
         return from_text(value, kind)
-    raise Refused("invalid-value", f"JSON {_json_kind(value)} is not {_a(kind)}")
+    raise InvalidValue("invalid-value", f"JSON {_json_kind(value)} is not {_a(kind)}")
 
 
 def to_json(value: Any, kind: SqlType) -> Any:
@@ -88,22 +88,22 @@ def _array(value: object, element: SqlType) -> list[Any]:
     if value is None:  # GoogleSQL stores a NULL array as an empty one
         return []
     if not isinstance(value, list):
-        raise Refused("invalid-value", f"JSON {_json_kind(value)} is not an array of {element}")
+        raise InvalidValue("invalid-value", f"JSON {_json_kind(value)} is not an array of {element}")
     if any(item is None for item in value):
-        raise Refused("null-element", "an ARRAY cannot hold NULL")
+        raise InvalidValue("null-element", "an ARRAY cannot hold NULL")
     return [from_json(item, element) for item in value]
 
 
 def _struct(value: object, kind: SqlType) -> dict[str, Any]:
     if not isinstance(value, Object):
-        raise Refused("invalid-value", f"JSON {_json_kind(value)} is not {kind}: write an object")
+        raise InvalidValue("invalid-value", f"JSON {_json_kind(value)} is not {kind}: write an object")
     if value.repeated:
-        raise Refused("repeated-attribute", f"the field {shown(value.repeated)} is given twice")
+        raise InvalidValue("repeated-attribute", f"the field {shown(value.repeated)} is given twice")
     known = {field.name: field for field in kind.fields}
     if unknown := [name for name in value if name not in known]:
-        raise Refused("unknown-column", f"there is no field {shown(unknown[0])} in {kind}")
+        raise InvalidValue("unknown-column", f"there is no field {shown(unknown[0])} in {kind}")
     if missing := [name for name, field in known.items() if field.required and value.get(name) is None]:
-        raise Refused("missing-attribute", f"the field {shown(missing[0])} of {kind} is REQUIRED")
+        raise InvalidValue("missing-attribute", f"the field {shown(missing[0])} of {kind} is REQUIRED")
     return {name: from_json(value.get(name), field.type) for name, field in known.items()}
 
 
@@ -111,7 +111,7 @@ def _int64(text: str, _: SqlType) -> int:
     if not INTEGER.fullmatch(text):
         raise _not(text, "INT64", "a whole number such as 4")
     if len(text) > 20 or not INT64_MIN <= int(text) <= INT64_MAX:
-        raise Refused("out-of-range", f"{shown(text)} is out of range for INT64: {INT64_MIN} to {INT64_MAX}")
+        raise InvalidValue("out-of-range", f"{shown(text)} is out of range for INT64: {INT64_MIN} to {INT64_MAX}")
     return int(text)
 
 
@@ -122,9 +122,9 @@ def _float64(text: str, _: SqlType) -> float:
         raise _not(text, "FLOAT64", "a number such as 1.5 or 2e-3, NaN, Infinity or -Infinity")
     number = float(text)
     if isinf(number) or (number == 0 and re.search("[1-9]", re.split("[eE]", text)[0])):
-        raise Refused("out-of-range", f"{shown(text)} is out of range for FLOAT64")
+        raise InvalidValue("out-of-range", f"{shown(text)} is out of range for FLOAT64")
     if len(text) > MAX_DIGITS or not same_number(repr(number), text):
-        raise Refused("not-exact", f"FLOAT64 would hold {number!r} instead of {shown(text)}")
+        raise InvalidValue("not-exact", f"FLOAT64 would hold {number!r} instead of {shown(text)}")
     return number
 
 
@@ -137,12 +137,12 @@ def _numeric(text: str, kind: SqlType) -> Decimal:
         whole = precision - scale
     integer, _, fraction = text.lstrip("-").partition(".")
     if len(fraction.rstrip("0")) > scale:
-        raise Refused("too-many-decimals", f"{shown(text)} has more than the {scale} decimals that {kind} holds")
+        raise InvalidValue("too-many-decimals", f"{shown(text)} has more than the {scale} decimals that {kind} holds")
     if len(integer.lstrip("0")) > whole:
-        raise Refused("out-of-range", f"{shown(text)} has more than the {whole} digits before the point of {kind}")
+        raise InvalidValue("out-of-range", f"{shown(text)} has more than the {whole} digits before the point of {kind}")
     number = Decimal(text[: len(text) - len(fraction) + len(fraction.rstrip("0"))].rstrip("."))
     if not BIGNUMERIC_MIN <= number <= BIGNUMERIC_MAX:
-        raise Refused("out-of-range", f"{shown(text)} is out of range for BIGNUMERIC")
+        raise InvalidValue("out-of-range", f"{shown(text)} is out of range for BIGNUMERIC")
     return number if number else Decimal(0)
 
 
@@ -154,11 +154,11 @@ def _bool(text: str, _: SqlType) -> bool:
 
 def _string(text: str, kind: SqlType) -> str:
     if "\0" in text:
-        raise Refused("nul", "a STRING cannot hold the character NUL")
+        raise InvalidValue("nul", "a STRING cannot hold the character NUL")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise Refused("not-utf8", "half of a surrogate pair is not a character")
+        raise InvalidValue("not-utf8", "half of a surrogate pair is not a character")
     if kind.parameters and len(text) > kind.parameters[0]:
-        raise Refused("too-long", f"{len(text)} characters do not fit in {kind}")
+        raise InvalidValue("too-long", f"{len(text)} characters do not fit in {kind}")
     return text
 
 
@@ -170,7 +170,7 @@ def _bytes(text: str, kind: SqlType) -> bytes:
     if base64.b64encode(value) != text.encode("utf-8", "replace"):
         raise _not(text, "BYTES", "base64 with padding, such as YmFuYW5h (in a query, + is written %2B)")
     if kind.parameters and len(value) > kind.parameters[0]:
-        raise Refused("too-long", f"{len(value)} bytes do not fit in {kind}")
+        raise InvalidValue("too-long", f"{len(value)} bytes do not fit in {kind}")
     return value
 
 
@@ -203,7 +203,9 @@ def _moment(text: str, name: str, form: re.Pattern[str], read: Callable[[str], T
     try:
         return read(text)
     except (ValueError, OverflowError):
-        raise Refused("out-of-range", f"{shown(text)} is not in the calendar of {name}, or out of its range") from None
+        raise InvalidValue(
+            "out-of-range", f"{shown(text)} is not in the calendar of {name}, or out of its range"
+        ) from None
 
 
 def _json(text: str, _: SqlType) -> str:
@@ -217,10 +219,10 @@ def _interval(text: str, _: SqlType) -> str:
         raise _not(text, "INTERVAL", "1-2 3 4:5:6.789 (years-months days hours:minutes:seconds)")
     years, months, days, hours, minutes, seconds, fraction = map(int, match.groups(default="0"))
     if months > 11 or minutes > 59 or seconds > 59:
-        raise Refused("out-of-range", f"{shown(text)} has more than 11 months, 59 minutes or 59 seconds")
+        raise InvalidValue("out-of-range", f"{shown(text)} has more than 11 months, 59 minutes or 59 seconds")
     span = (hours * 3600 + minutes * 60 + seconds, fraction)
     if years * 12 + months > 120_000 or abs(days) > 3_660_000 or span > (87_840_000 * 3600, 0):
-        raise Refused("out-of-range", f"{shown(text)} is out of range for INTERVAL")
+        raise InvalidValue("out-of-range", f"{shown(text)} is out of range for INTERVAL")
     return text
 
 
@@ -229,8 +231,8 @@ def _geography(text: str, _: SqlType) -> str:
     return text
 
 
-def _not(text: str, name: str, example: str) -> Refused:
-    return Refused("invalid-value", f"{shown(text)} is not {name}: write {example}")
+def _not(text: str, name: str, example: str) -> InvalidValue:
+    return InvalidValue("invalid-value", f"{shown(text)} is not {name}: write {example}")
 
 
 def _a(kind: SqlType) -> str:

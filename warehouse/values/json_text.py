@@ -7,7 +7,7 @@ from io import StringIO
 from math import isfinite
 from typing import Any, NoReturn
 
-from api.tables.refusal import Refused, shown
+from warehouse.values.invalid import InvalidValue, shown
 
 MAX_DEPTH = 500  # BigQuery's limit: https://cloud.google.com/bigquery/quotas#json_type
 MAX_DIGITS = 400
@@ -30,7 +30,7 @@ class Object(dict[str, Any]):
         self.repeated = _first_repeated(pairs) if len(self) < len(pairs) else ""
 
 
-class InvalidJson(Refused):
+class InvalidJson(InvalidValue):
     """The text is not JSON."""
 
     def __init__(self, detail: str) -> None:
@@ -50,7 +50,7 @@ def parse_json(text: str) -> Any:
 
 
 def canonical(value: object) -> str:
-    """The text of a JSON column's value: no spaces, numbers as FLOAT64 or INT64 print. Raises Refused.
+    """The text of a JSON column's value: no spaces, numbers as FLOAT64 or INT64 print. Raises InvalidValue.
 
     A number that neither holds exactly is refused, as PARSE_JSON does by default:
     https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions#parse_json
@@ -62,7 +62,7 @@ def canonical(value: object) -> str:
             written.write(before)
             if isinstance(item, list | Object):
                 if len(inside) > MAX_DEPTH:
-                    raise Refused("out-of-range", f"JSON nested deeper than {MAX_DEPTH} levels")
+                    raise InvalidValue("out-of-range", f"JSON nested deeper than {MAX_DEPTH} levels")
                 inside.append(_inside(item))
                 break
             written.write(_leaf(item))
@@ -76,7 +76,7 @@ def _inside(value: list[object] | Object) -> Iterator[tuple[str, object]]:
     if isinstance(value, list):
         yield from _punctuated("[]", (("", item) for item in value))
     elif value.repeated:
-        raise Refused("repeated-attribute", f"the JSON object has the name {shown(value.repeated)} twice")
+        raise InvalidValue("repeated-attribute", f"the JSON object has the name {shown(value.repeated)} twice")
     else:
         yield from _punctuated("{}", ((f"{_text(name)}:", item) for name, item in value.items()))
 
@@ -99,9 +99,9 @@ def _leaf(value: object) -> str:
 
 def _text(text: str) -> str:
     if "\0" in text:
-        raise Refused("nul", "a JSON text cannot hold the character NUL")
+        raise InvalidValue("nul", "a JSON text cannot hold the character NUL")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise Refused("not-utf8", "half of a surrogate pair is not a character")
+        raise InvalidValue("not-utf8", "half of a surrogate pair is not a character")
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -112,7 +112,7 @@ def _number(text: Number) -> str:
         number = float(text)
         if isfinite(number) and same_number(repr(number), text):
             return repr(number)
-    raise Refused("out-of-range", f"{shown(text)} is a number that JSON columns cannot hold exactly")
+    raise InvalidValue("out-of-range", f"{shown(text)} is a number that JSON columns cannot hold exactly")
 
 
 def same_number(one: str, other: str) -> bool:

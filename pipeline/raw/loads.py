@@ -1,0 +1,84 @@
+"""Load seeds into the warehouse. The table `_warehouse.loads` remembers which file each table was loaded from."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from pipeline.raw.seeds import Seed
+from warehouse import Append, BuildContext, Row, TableBuild, Warehouse
+from warehouse.errors import TableNotFound
+from warehouse.names import OWN_DATASET, TableName
+from warehouse.sql.parser import parse_script
+from warehouse.sql.query import parse_query
+from warehouse.types import Column
+
+LOADS = TableName(OWN_DATASET, "loads")
+ROWS_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a table was loaded from: the seed's digest, and its number of rows."""
+
+    digest: str
+    rows: int
+
+
+def read_loads(warehouse: Warehouse) -> dict[TableName, Load]:
+    """The last load of each table. Raises WarehouseError."""
+    try:
+        found = warehouse.first_rows(LOADS, warehouse.row_count(LOADS))
+    except TableNotFound:
+        return {}
+    latest = sorted(found, key=lambda row: int(row[4]))
+    return {TableName(dataset, name): Load(digest, int(rows)) for dataset, name, digest, rows, _ in latest}
+
+
+def load(warehouse: Warehouse, seed: Seed) -> None:
+    """Replace the table by the seed's rows: readers see the old rows or the new ones. Raises WarehouseError."""
+    staged = TableName(OWN_DATASET, f"seed_{seed.table.dataset}_{seed.table.name}")
+    columns = _definitions(seed.columns)
+    _run(warehouse, f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
+    _run(warehouse, f"CREATE OR REPLACE TABLE {_path(staged)} ({columns})")
+    for rows in _batches(seed.rows):
+        warehouse.append(staged, [Append(rows)])
+    if any(column.required or column.type.parameters for column in seed.columns):  # which a query's result has not
+        _run(warehouse, f"CREATE OR REPLACE TABLE {_path(seed.table)} ({columns}) AS SELECT * FROM {_path(staged)}")
+    else:
+        query = parse_query(f"SELECT * FROM {_path(staged)}")
+        warehouse.plan(query, {})  # the columns may be others than the last time
+        warehouse.build(TableBuild(seed.table, query), BuildContext(run=f"load-{secrets.token_hex(8)}"))
+    _run(warehouse, f"DROP TABLE {_path(staged)}")
+    _note(warehouse, seed)
+
+
+def _note(warehouse: Warehouse, seed: Seed) -> None:
+    columns = "dataset STRING, table_name STRING, digest STRING, row_count INT64, number INT64"
+    _run(warehouse, f"CREATE TABLE IF NOT EXISTS {_path(LOADS)} ({columns})")
+    row = {
+        "dataset": seed.table.dataset,
+        "table_name": seed.table.name,
+        "digest": seed.digest,
+        "row_count": len(seed.rows),
+        "number": warehouse.row_count(LOADS),
+    }
+    warehouse.append(LOADS, [Append([row])])
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    left = iter(rows)
+    while batch := list(islice(left, ROWS_AT_ONCE)):
+        yield batch
+
+
+def _definitions(columns: Iterable[Column]) -> str:
+    return ", ".join(f"`{it.name}` {it.type}{' NOT NULL' if it.required else ''}" for it in columns)
+
+
+def _path(table: TableName) -> str:
+    return f"`{table.dataset}`.`{table.name}`"
+
+
+def _run(warehouse: Warehouse, script: str) -> None:
+    warehouse.run_script(parse_script(script))

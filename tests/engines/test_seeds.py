@@ -1,0 +1,60 @@
+"""Files with rows, loaded by `initialise`, on every engine."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.raw.db_init import Filled, NotConfirmed, initialise
+from pipeline.raw.seeds import read_seed
+from warehouse import Append, Warehouse
+from warehouse.names import TableName
+
+X = TableName("raw", "x")
+
+
+def fill(warehouse: Warehouse, folder: Path, content: str, confirm: Any = None) -> Filled:
+    path = folder / "x.csv"
+    path.write_text(content)
+    seeds = [read_seed(X, path)]
+    return initialise(warehouse, folder / "db_init", ["raw"], seeds=seeds, confirm_replacing=confirm)
+
+
+def rows(warehouse: Warehouse) -> list[tuple[Any, ...]]:
+    return sorted(warehouse.first_rows(X, 99))
+
+
+def test_a_file_is_loaded_and_again_once_it_has_changed(warehouse: Warehouse, tmp_path: Path) -> None:
+    assert fill(warehouse, tmp_path, "id,name\n1,a\n2,\n") == Filled([X], [], [])
+    assert rows(warehouse) == [(1, "a"), (2, None)]
+    assert fill(warehouse, tmp_path, "id,name\n1,a\n2,\n") == Filled([], [X], [])
+    assert fill(warehouse, tmp_path, "id,name\n3,c\n") == Filled([X], [], [])
+    assert rows(warehouse) == [(3, "c")]
+    assert fill(warehouse, tmp_path, "id\n") == Filled([X], [], [])
+    assert (rows(warehouse), [column.name for column in warehouse.columns(X)]) == ([], ["id"])
+
+
+def test_rows_that_were_posted_are_not_lost(warehouse: Warehouse, tmp_path: Path) -> None:
+    fill(warehouse, tmp_path, "id\n1\n")
+    warehouse.append(X, [Append([{"id": 7}])])
+    assert fill(warehouse, tmp_path, "id\n2\n") == Filled([], [], [X])
+    assert rows(warehouse) == [(1,), (7,)]
+
+    def refuse(full: Mapping[TableName, int]) -> None:
+        assert full == {X: 2}
+        raise NotConfirmed
+
+    with pytest.raises(NotConfirmed):
+        fill(warehouse, tmp_path, "id\n2\n", refuse)
+    assert rows(warehouse) == [(1,), (7,)]
+    assert fill(warehouse, tmp_path, "id\n2\n", lambda _: None) == Filled([X], [], [])
+    assert rows(warehouse) == [(2,)]
+
+
+def test_a_table_that_was_there_before_is_left_alone(warehouse: Warehouse, tmp_path: Path) -> None:
+    from warehouse.sql.parser import parse_script
+
+    warehouse.run_script(parse_script("CREATE TABLE raw.x (id INT64) AS SELECT 5"))
+    assert fill(warehouse, tmp_path, "id\n1\n") == Filled([], [X], [])
+    assert rows(warehouse) == [(5,)]

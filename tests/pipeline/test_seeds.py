@@ -1,0 +1,158 @@
+"""Files with rows: their names, their types, their values, and what is wrong with them."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands.main import main
+from pipeline.project.problems import Refused
+from pipeline.raw.seeds import Seed, read_seed
+from tests.conftest import Write
+from warehouse.names import TableName
+
+TABLE = TableName("raw", "x")
+
+
+def seed(folder: Path, content: str, settings: str = "", ending: str = "csv") -> Seed:
+    path = folder / f"x.{ending}"
+    path.write_text(content, encoding="utf-8", newline="")
+    if settings:
+        path.with_suffix(".toml").write_text(settings)
+    return read_seed(TABLE, path)
+
+
+def types(found: Seed) -> dict[str, str]:
+    return {column.name: str(column.type) for column in found.columns}
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "read"),
+    [
+        (["1", "-20", ""], "INT64", [1, -20, None]),
+        (["9223372036854775808"], "NUMERIC", [Decimal("9223372036854775808")]),
+        (["1", "2.50"], "NUMERIC", [Decimal(1), Decimal("2.5")]),
+        (["1e3", "2"], "FLOAT64", [1000.0, 2.0]),
+        (["007", "8"], "STRING", ["007", "8"]),
+        (["true", "FALSE"], "BOOL", [True, False]),
+        (["2026-01-31"], "DATE", [date(2026, 1, 31)]),
+        (["2026-02-30"], "STRING", ["2026-02-30"]),
+        (["2026-01-31 09:30:00"], "DATETIME", [datetime(2026, 1, 31, 9, 30)]),  # noqa: DTZ001 (a DATETIME has no zone)
+        (
+            ["2026-01-31 09:30:00+00", "2026-01-31T09:30:00Z"],
+            "TIMESTAMP",
+            [datetime(2026, 1, 31, 9, 30, tzinfo=UTC)] * 2,
+        ),
+        (
+            ["2026-01-31 09:30:00 UTC", "2026-01-31 11:30:00+0200"],
+            "TIMESTAMP",
+            [datetime(2026, 1, 31, 9, 30, tzinfo=UTC)] * 2,
+        ),
+        (["", ""], "STRING", [None, None]),
+        ([" 1"], "STRING", [" 1"]),
+        (["NULL", "1"], "STRING", ["NULL", "1"]),
+    ],
+)
+def test_a_csv_columns_type_takes_all_its_values(tmp_path: Path, values: list[str], kind: str, read: list[Any]) -> None:
+    found = seed(tmp_path, "a,b\n" + "".join(f"{value},.\n" for value in values))
+    assert types(found) == {"a": kind, "b": "STRING"}
+    assert [row["a"] for row in found.rows] == read
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_separator_is_that_of_the_first_line(tmp_path: Path, separator: str) -> None:
+    text = f'a{separator}b\r\n1{separator}"x{separator} ""y""\n z"\r\n\r\n'
+    [row] = seed(tmp_path, "\ufeff" + text).rows
+    assert row == {"a": 1, "b": f'x{separator} "y"\n z'}
+
+
+def test_ndjson_keeps_json_s_own_types(tmp_path: Path) -> None:
+    text = (
+        '{"n": 1, "s": "1", "d": "2026-01-31", "f": 1.5, "b": true, "a": [1], "o": {"x": 1}}\n\n{"n": null, "z": 2}\n'
+    )
+    found = seed(tmp_path, text, ending="ndjson")
+    assert types(found) == {
+        "n": "INT64",
+        "s": "STRING",
+        "d": "DATE",
+        "f": "NUMERIC",
+        "b": "BOOL",
+        "a": "JSON",
+        "o": "JSON",
+        "z": "INT64",
+    }
+    assert [row["n"] for row in found.rows] == [1, None]
+
+
+def test_settings_give_a_column_its_type(tmp_path: Path) -> None:
+    settings = '[columns]\nid = { type = "STRING", mode = "REQUIRED" }\ntags = { type = "ARRAY<STRING>" }'
+    found = seed(tmp_path, 'id,tags,n\n1,"[""a""]",2\n2,,3\n', settings)
+    assert types(found) == {"id": "STRING", "tags": "ARRAY<STRING>", "n": "INT64"}
+    assert [column.mode for column in found.columns] == ["REQUIRED", "REPEATED", "NULLABLE"]
+    assert [row["tags"] for row in found.rows] == [["a"], []]
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "ending", "problem"),
+    [
+        ("a,b\n1\n", "", "csv", "x.csv:2:1: the line has 1 values, and the first line 2 names"),
+        ('a\n"x\n', "", "csv", "x.csv:2:1: this is not CSV"),
+        ("a,a b\n", "", "csv", "x.csv:1:1: 'a b' cannot be a column's name"),
+        ("a,A\n", "", "csv", "x.csv:1:1: two columns are named A"),
+        ("a\n\nx\n", '[columns]\na = { type = "INT64" }', "csv", "x.csv:3:1: a: 'x' is not INT64"),
+        ("a,b\n,1\n", '[columns]\na = { mode = "REQUIRED" }', "csv", "x.csv:2:1: a: the column is REQUIRED"),
+        ("a\n", '[columns]\nb = { type = "INT64" }', "csv", "x.toml: the file has no column b"),
+        (
+            "a\n",
+            '[columns]\na = { typ = "INT64" }',
+            "csv",
+            "x.csv: x.toml: there is no setting typ; did you mean type?",
+        ),
+        ("a\n", '[columns]\na = { type = "INT65" }', "csv", "x.csv: x.toml: "),
+        ("a\n", '[columns]\na = "INT64"', "csv", "x.csv: x.toml: the settings of a are no table"),
+        ("a\n", "[column]", "csv", "x.csv: x.toml: there is no setting column; did you mean columns?"),
+        ("a\n", "[columns", "csv", "x.csv: x.toml: "),
+        ("{}\n[1]\n", "", "ndjson", "x.ndjson:2:1: this line is no object"),
+        ("{\n", "", "ndjson", "x.ndjson:1:1: this is not JSON"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(
+    tmp_path: Path, content: str, settings: str, ending: str, problem: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        seed(tmp_path, content, settings, ending)
+    assert problem in str(refused.value).replace(f"{tmp_path}/", "")
+
+
+@given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs", "Cc"])), min_size=2, max_size=2), max_size=5))
+def test_any_text_is_read_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) -> None:
+    quoted = ["".join(('"', value.replace('"', '""'), '"')) for row in rows for value in row]
+    lines = [f"{one},{other}\n" for one, other in zip(quoted[::2], quoted[1::2], strict=True)]
+    settings = '[columns]\na = { type = "STRING" }\nb = { type = "STRING" }'
+    found = seed(tmp_path_factory.mktemp("seed"), "a,b\n" + "".join(lines), settings)
+    assert [[row["a"] or "", row["b"] or ""] for row in found.rows] == rows
+
+
+def test_a_check_knows_the_columns_of_files(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {
+        "res/raw/x.csv": "id,name\n1,a\n",
+        "res/tmp/a.sql": "SELECT id, nam FROM `raw.x`",
+        "res/dependencies.toml": "",
+    }
+    folder = write(files)
+    for _ in range(2):  # the second time from the cache
+        assert main(["check"]) == 2
+        assert "there is no column nam" in capsys.readouterr().out
+    (folder / "res/raw/x.csv").write_text("id,nam\n1,a\n")
+    assert main(["check", "--strict"]) == 0
+    assert main(["init"]) == 0
+    assert main(["build"]) == 0
+    (folder / "db_init").mkdir()
+    (folder / "db_init/x.sql").write_text("CREATE TABLE raw.x (id INT64)")
+    capsys.readouterr()
+    assert main(["init"]) == 2
+    assert "error: res/raw/x.csv: db_init/x.sql creates raw.x, too" in capsys.readouterr().err

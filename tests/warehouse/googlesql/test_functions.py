@@ -1,9 +1,11 @@
 """Functions that are defined by a signature and a template."""
 
+from datetime import UTC, date, datetime
+
 import duckdb
 import pytest
 
-from tests.warehouse.googlesql.engine import plain
+from tests.warehouse.googlesql.engine import Engine, plain
 from warehouse.duckdb.translate.functions.calls import DEFINITIONS
 from warehouse.duckdb.translate.functions.definitions import Definition
 from warehouse.duckdb.translate.nodes import Column, render
@@ -22,3 +24,20 @@ def test_a_function_gives_the_type_that_its_signature_says(definition: Definitio
     columns = ", ".join([*(f"NULL::{duckdb_type(kind)} AS {name}" for name, kind in kinds.items()), "1 AS z"])
     [(found,)] = duckdb.execute(f"SELECT typeof({call}) FROM (SELECT {columns}) AS t").fetchall()
     assert plain(found) == plain(duckdb_type(definition.signature.gives))
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("PARSE_DATE('%F', '2024-01-31')", date(2024, 1, 31)),
+        ("PARSE_DATETIME('%F %T', '2024-01-31 10:20:30')", datetime(2024, 1, 31, 10, 20, 30)),  # noqa: DTZ001
+        ("PARSE_TIMESTAMP('%FT%T%Ez', '2024-01-31T10:20:30+02:00')", datetime(2024, 1, 31, 8, 20, 30, tzinfo=UTC)),
+        ("PARSE_DATETIME('%F %k', '2024-01-31  7')", datetime(2024, 1, 31, 7)),  # noqa: DTZ001
+        ("FORMAT_TIME('%k|%l|%P', TIME '15:00:00')", "15| 3|pm"),
+        ("FORMAT_TIME('%k|%l|%P', TIME '00:00:00')", " 0|12|am"),
+    ],
+)
+def test_elements_of_formats_that_bigquery_has_and_the_reference_engine_has_not(
+    pair: tuple[object, Engine], expression: str, value: object
+) -> None:
+    assert pair[1].answer(f"SELECT {expression} AS x").rows == [(value,)]

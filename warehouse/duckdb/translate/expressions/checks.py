@@ -20,8 +20,24 @@ def only(node: exp.Expr, scope: Scope, *known: str) -> None:
             unsupported(scope.script.text, node, f"{name.strip('_').upper()} in {type(node).__name__.upper()}")
 
 
+_MAY_TAKE = {
+    "||": ("INTERVAL",),
+    "INSTR": ("BYTES",),
+    "REGEXP_EXTRACT": ("BYTES",),
+    "REGEXP_EXTRACT_ALL": ("BYTES",),
+    "REGEXP_INSTR": ("BYTES",),
+    "GREATEST": ("ARRAY", "JSON"),
+    "LEAST": ("ARRAY", "JSON"),
+    "TIME": ("DATE",),
+}
+"""Types that a function of GoogleSQL takes and that are missing here."""
+
+
 def no_signature(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed]) -> Typed:
-    """GoogleSQL's error for operands of the wrong types."""
+    """GoogleSQL's error for operands of the wrong types. Raises UnsupportedSql where GoogleSQL may take them."""
+    if any(value.type.name in _MAY_TAKE.get(what, ()) for value in values):
+        found = ", ".join(str(value.type) for value in values)
+        unsupported(scope.script.text, node, f"{what} of {found}")
     kinds = ", ".join("NULL" if value.is_null else str(value.type) for value in values)
     wrong(scope.script.text, node, f"{what} does not take {kinds}", "convert with CAST")
 

@@ -27,7 +27,7 @@ from warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlTyp
 @dataclass(slots=True)
 class Call:
     """An aggregate call taken apart. `where` and `over` say over which rows it runs: those that PIVOT picks, or a
-    window."""
+    window. `safe` asks for NULL where the aggregate itself fails, not where an argument does."""
 
     name: str
     values: list[Typed]
@@ -39,6 +39,7 @@ class Call:
     star: bool = False
     where: Node | None = None
     over: Over | None = None
+    safe: bool = False
 
     def over_rows(self, name: str, *arguments: Node, where: Node | None = None) -> AggregateCall:
         """DuckDB's aggregate of this name over the call's rows, of these only those for which `where` holds."""
@@ -47,9 +48,9 @@ class Call:
         return AggregateCall(name, arguments, self.distinct, order=tuple(self.order), where=both, over=self.over)
 
 
-def taken_apart(node: exp.Expr, scope: Scope, where: Node | None, over: Over | None) -> Call:
+def taken_apart(node: exp.Expr, scope: Scope, where: Node | None, over: Over | None, *, safe: bool) -> Call:
     """The arguments and modifiers of an aggregate call: sqlglot nests the modifiers around the last argument."""
-    found = Call(name_of(node), [], where=where, over=over)
+    found = Call(name_of(node), [], where=where, over=over, safe=safe)
     orders: list[exp.Expr] = []
     for part in node.expressions:
         inner = _without_modifiers(part, scope, found, orders)
@@ -73,6 +74,8 @@ def _without_modifiers(node: exp.Expr, scope: Scope, call: Call, orders: list[ex
             limit = scope.compile(node.expression).literal
             if not isinstance(limit, int):
                 unsupported(scope.script.text, node, "LIMIT that is not a number")
+            if limit < 0:
+                wrong(scope.script.text, node, "LIMIT cannot be negative")
             call.limit = limit
         elif isinstance(node, exp.Order):
             orders.append(node)
@@ -91,9 +94,11 @@ Handler = Callable[[exp.Expr, Scope, Call], Typed]
 def aggregate(node: exp.Expr, scope: Scope, *, where: Node | None = None, over: Over | None = None) -> Typed:
     """An aggregate call over the rows of `scope` for which `where` holds, or over a window. Raises SqlError,
     UnsupportedSql."""
+    safe = isinstance(node, exp.SafeFunc)
+    node = node.this if safe else node
     if over is None and any(True for part in node.expressions for _ in aggregates_in(part)):
         wrong(scope.script.text, node, "an aggregate function cannot hold another one", "aggregate in a subquery first")
-    call = taken_apart(node, scope, where, over)
+    call = taken_apart(node, scope, where, over, safe=safe)
     if call.having is not None and where is not None:
         unsupported(scope.script.text, node, "HAVING in an aggregate of PIVOT")
     if call.having is not None and call.name not in ("ANY_VALUE", "MAX", "MIN"):
@@ -143,18 +148,36 @@ def count_if(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     return Typed(call.over_rows("count", sql("CASE WHEN {x} THEN 1 END", x=value.node)), INT64)
 
 
+# Google adds in a wider type, in which no sum of doubles overflows on its way: where DuckDB's sum does, the values are
+# added again as 2^-64 of themselves, which rounds nothing that counts there.
+_SMALL = "{x} * 5.421010862427522e-20"
+_SUM = (
+    "CASE WHEN isfinite({x}) OR NOT isfinite({s}) THEN {x} WHEN abs({s}) >= 9.745314011399999e288"
+    " THEN error('double overflow') ELSE {s} * 1.8446744073709552e19 END"
+)
+_AVG = "(CASE WHEN isfinite({x}) OR NOT isfinite({s}) THEN {x} ELSE {s} * 1.8446744073709552e19 END)"
+
+
 def sum_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call, INT64, NUMERIC, FLOAT64)
-    total = call.over_rows("sum", value.node)
+    if call.safe and value.type == NUMERIC:
+        unsupported(scope.script.text, node, "SAFE.SUM of NUMERIC")
+    total, template = call.over_rows("sum", value.node), f"CAST({{x}} AS {duckdb_type(value.type)})"
+    small = {}
     if value.type == FLOAT64:
-        return Typed(total, FLOAT64)
-    return Typed(sql(f"CAST({{x}} AS {duckdb_type(value.type)})", x=total), value.type)
+        template, small = _SUM, {"s": call.over_rows("sum", sql(_SMALL, x=value.node))}
+    return Typed(sql(f"TRY({template})" if call.safe else f"({template})", x=total, **small), value.type)
 
 
 def avg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call, NUMERIC, INT64, FLOAT64)
     if value.type != NUMERIC:
-        return Typed(call.over_rows("avg", value.node), FLOAT64)
+        found = call.over_rows("avg", value.node)
+        if value.type == FLOAT64:
+            return Typed(sql(_AVG, x=found, s=call.over_rows("avg", sql(_SMALL, x=value.node))), FLOAT64)
+        return Typed(found, FLOAT64)
+    if call.safe:
+        unsupported(scope.script.text, node, "SAFE.AVG of NUMERIC")
     total = sql("CAST({x} AS DECIMAL(38,9))", x=call.over_rows("sum", value.node))
     rows = sql("CAST(nullif({x}, 0) AS DECIMAL(38,9))", x=call.over_rows("count", value.node))
     return Typed(sql(f"({N_DIV})", a=total, b=rows), NUMERIC)
@@ -214,6 +237,8 @@ def _items(call: Call, value: Typed, *, without_nulls: bool) -> Node:
 
 
 def _limited(array: Node, limit: int | None) -> Node:
+    if limit == 0:  # no value at all
+        return sql("CASE WHEN false THEN {x} END", x=array)
     return sql(f"({{x}})[:{limit}]", x=array) if limit is not None else array
 
 
@@ -271,14 +296,42 @@ STATISTICS = {
 }
 
 
+# `z` is 0, or NaN if a value is NaN or infinite: then so is the result. DuckDB's result overflows where Google's, which
+# is computed in a wider type, does not.
+_STATISTIC = (
+    "(CASE WHEN {x} IS NULL THEN NULL WHEN isfinite({x}) OR isnan({z}) THEN {x} + {z} ELSE error('the embedded engine"
+    " cannot compute a variance of numbers of this size: this needs BigQuery') END)"
+)
+# DuckDB gives NaN for one pair, and for numbers whose squares are too large or too small for a double.
+_CORR = (
+    "(CASE WHEN {n} < 2 THEN NULL WHEN isfinite({x}) OR isnan({z}) OR {same} THEN {x} + {z} ELSE error('the embedded"
+    " engine cannot compute a correlation of numbers of this size: this needs BigQuery') END)"
+)
+
+
 def statistic(node: exp.Expr, scope: Scope, call: Call) -> Typed:
-    """Variances and the like: DuckDB fails on NaN and infinity, and GoogleSQL gives NaN."""
+    """Variances and the like: NaN where a value is NaN or infinite."""
     if len(call.values) != (2 if call.name.startswith("CO") else 1):
         wrong(scope.script.text, node, f"wrong number of arguments for {call.name}")
     if any(value.type == NUMERIC for value in call.values):
         unsupported(scope.script.text, node, f"{call.name} of NUMERIC", "convert with CAST(… AS FLOAT64)")
     values = [as_type(node, scope, call.name, value, FLOAT64).node for value in call.values]
-    return Typed(call.over_rows(STATISTICS[call.name], *values), FLOAT64)
+    found = call.over_rows(STATISTICS[call.name], *values)
+    zeros = call.over_rows("sum", Chain("+", tuple([sql("({v} * 0e0)", v=value) for value in values])))
+    if call.name != "CORR":
+        return Typed(sql(_STATISTIC, x=found, z=zeros), FLOAT64)
+    pairs = call.over_rows("regr_count", *values)
+    return Typed(sql(_CORR, n=pairs, x=found, z=zeros, same=_one_value(call, *values)), FLOAT64)
+
+
+def _one_value(call: Call, first: Node, second: Node) -> Node:
+    """Whether one side of all pairs has one value only."""
+    tests = []
+    for value, other in ((first, second), (second, first)):
+        where = sql("{o} IS NOT NULL", o=other)
+        least, most = (call.over_rows(name, value, where=where) for name in ("min", "max"))
+        tests.append(sql("{a} = {b}", a=least, b=most))
+    return Chain("OR", tuple(tests))
 
 
 def approximate_count(node: exp.Expr, scope: Scope, call: Call) -> Typed:

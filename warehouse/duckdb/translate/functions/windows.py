@@ -13,6 +13,7 @@ from warehouse.duckdb.translate.nodes import AggregateCall, Literal, Node, Over,
 from warehouse.duckdb.translate.queries.ordering import ordering
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.types import FLOAT64, INT64, NUMERIC
 
@@ -21,7 +22,7 @@ RANKS = frozenset({"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIS
 OVER_WINDOWS = frozenset(
     {"COUNT", "COUNTIF", "SUM", "AVG", "MIN", "MAX", "LOGICAL_AND", "LOGICAL_OR", "STRING_AGG", "ARRAY_AGG"}
     | {"BIT_AND", "BIT_OR", "BIT_XOR", "ANY_VALUE"}
-    | {"STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR_SAMP", "VAR_POP", "CORR"}
+    | {"STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR_SAMP", "VAR_POP", "CORR", "COVAR_POP", "COVAR_SAMP"}
 )
 
 
@@ -185,10 +186,28 @@ def percentile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: 
         if values[0].type == NUMERIC:
             unsupported(scope.script.text, node, "PERCENTILE_CONT of NUMERIC", "convert with CAST(… AS FLOAT64)")
         value = as_type(node, scope, name, values[0], FLOAT64)
+        if values[0].type == FLOAT64:
+            return _float_percentile("quantile_cont", value.node, fraction, over)
         return Typed(AggregateCall("quantile_cont", (value.node, fraction), over=over), FLOAT64)
     if values[0].type == FLOAT64:
-        unsupported(scope.script.text, node, "PERCENTILE_DISC of FLOAT64")
+        return _float_percentile("quantile_disc", values[0].node, fraction, over)
     return Typed(AggregateCall("quantile_disc", (values[0].node, fraction), over=over), values[0].type)
+
+
+# NaN is the smallest number, in DuckDB the largest: it is taken for -Infinity, which must not be there as well.
+_PERCENTILE = (
+    "(CASE WHEN {x} IS NULL THEN NULL WHEN NOT {nan} OR {x} > '-inf'::DOUBLE AND NOT isnan({x}) THEN {x}"
+    " WHEN {low} THEN error('the embedded engine cannot sort NaN and -Infinity: this needs BigQuery')"
+    " ELSE 'nan'::DOUBLE END)"
+)
+
+
+def _float_percentile(name: str, value: Node, fraction: Node, over: Over) -> Typed:
+    number = sql("CASE WHEN isnan({v}) THEN '-inf'::DOUBLE ELSE {v} END", v=value)
+    found = AggregateCall(name, (number, fraction), over=over)
+    has_nan = AggregateCall("bool_or", (sql("isnan({v})", v=value),), over=over)
+    has_low = AggregateCall("bool_or", (sql("{v} = '-inf'::DOUBLE", v=value),), over=over)
+    return Typed(sql(_PERCENTILE, x=found, nan=has_nan, low=has_low), FLOAT64)
 
 
 NAVIGATION: Mapping[str, Callable[[exp.Expr, Scope, exp.Expr, str, Over], Typed]] = {

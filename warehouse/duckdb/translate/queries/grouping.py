@@ -19,6 +19,12 @@ from warehouse.errors import SqlError
 from warehouse.sql.coercion import is_groupable
 
 
+def is_aggregate(node: exp.Expr) -> bool:
+    """Whether it is a call of an aggregate function, with or without SAFE."""
+    call = node.this if isinstance(node, exp.SafeFunc) else node
+    return isinstance(call, exp.Anonymous) and name_of(call) in AGGREGATE_NAMES
+
+
 def aggregates_in(node: exp.Expr) -> Iterator[exp.Expr]:
     """The aggregate calls of an expression itself: not those of its subqueries, nor window functions."""
     if isinstance(node, exp.Query) and not isinstance(node, exp.Subquery):
@@ -30,7 +36,7 @@ def aggregates_in(node: exp.Expr) -> Iterator[exp.Expr]:
         for child in [*inner.iter_expressions(), *(c for c in node.iter_expressions() if c is not inner)]:
             yield from aggregates_in(child)
         return
-    if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATE_NAMES:
+    if is_aggregate(node):
         yield node
         return
     for child in node.iter_expressions():
@@ -67,7 +73,7 @@ class GroupedScope(Scope):
         self.keys.setdefault(value.node, Typed(Column(self.own, f"k{len(self.keys) + 1}"), kind))
 
     def compile(self, node: exp.Expr) -> Typed:
-        if isinstance(node, exp.Anonymous) and name_of(node) in AGGREGATE_NAMES:
+        if is_aggregate(node):
             return self.aggregate(node)
         return super().compile(node)
 

@@ -9,7 +9,7 @@ from warehouse.types import SCALARS, Column, SqlType, array_of, parse_type, stru
 names = st.text(st.characters(categories=["L", "Nd", "Pd", "Zs"], include_characters="_-<> '\",:"), min_size=1)
 scalars = st.sampled_from(sorted(SCALARS)).map(SqlType)
 sized = st.one_of(
-    st.builds(lambda precision, scale: SqlType("NUMERIC", (precision, scale)), st.integers(1, 29), st.integers(0, 9)),
+    st.builds(lambda whole, scale: SqlType("NUMERIC", (whole + scale, scale)), st.integers(1, 29), st.integers(0, 9)),
     st.builds(lambda length: SqlType("STRING", (length,)), st.integers(1, 10**6)),
     st.builds(lambda length: SqlType("BYTES", (length,)), st.integers(1, 10**6)),
 )

@@ -58,7 +58,32 @@ def type_of(datatype: exp.DataType) -> SqlType:
         return struct_of(*map(_field_of, datatype.expressions))
     if datatype.this not in _SCALAR_OF_SQLGLOT:
         raise ValueError(f"{datatype.sql('bigquery')} is not a GoogleSQL type")
-    return SqlType(_SCALAR_OF_SQLGLOT[datatype.this], tuple(map(_parameter, datatype.expressions)))
+    name, parameters = _SCALAR_OF_SQLGLOT[datatype.this], tuple(map(_parameter, datatype.expressions))
+    if parameters:
+        _check_parameters(name, parameters)
+    return SqlType(name, parameters)
+
+
+_WHOLE_DIGITS = {"NUMERIC": (29, 9), "BIGNUMERIC": (38, 38)}
+"""By type how many digits may stand before the point, and how many after it."""
+
+
+def _check_parameters(name: str, parameters: tuple[int, ...]) -> None:
+    """Raises ValueError for a length, precision or scale that the type cannot have.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#parameterized_data_types"""
+    written = f"{name}({', '.join(map(str, parameters))})"
+    if name in ("STRING", "BYTES"):
+        if len(parameters) > 1 or not 1 <= parameters[0] < 2**63:
+            raise ValueError(f"{written}: the length is one number above 0")
+    elif name in _WHOLE_DIGITS:
+        before, after = _WHOLE_DIGITS[name]
+        precision, scale = (*parameters, 0)[:2]
+        if len(parameters) > 2 or scale > after:
+            raise ValueError(f"{written}: the scale is a number from 0 to {after}")
+        if not max(1, scale) <= precision <= scale + before:
+            raise ValueError(f"{written}: the precision is a number from {max(1, scale)} to {scale + before}")
+    else:
+        raise ValueError(f"{written}: {name} takes no length or precision")
 
 
 def _parameter(node: exp.Expr) -> int:

@@ -159,6 +159,8 @@ def bitwise(node: exp.Expr, scope: Scope) -> Typed:
 def bitwise_not(node: exp.Expr, scope: Scope) -> Typed:
     """~x"""
     value = scope.compile(node.this)
+    if value.is_null:
+        wrong(scope.script.text, node, "operands of ~ cannot be literal NULL")
     if value.type != INT64:
         return no_signature(node, scope, "~", [value])
     return Typed(sql("(-1::BIGINT - {x})", x=value.node), INT64)

@@ -5,13 +5,12 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functio
 
 from warehouse.duckdb.translate.coercion import by_field, coerce
 from warehouse.duckdb.translate.nodes import Attempt, Node, each, let
-from warehouse.duckdb.translate.queries.storing import within_length
+from warehouse.duckdb.translate.queries.storing import has_limits, within_limits
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import BARE_OFFSET, BASE, CHECKED, FROM_LOCAL, NAME, SHIFT
-from warehouse.duckdb.types import duckdb_type
 from warehouse.errors import UnsupportedSql
-from warehouse.sql.coercion import takes_any_type
+from warehouse.sql.coercion import plain, takes_any_type
 from warehouse.sql.literals import EMPTY, FloatLiteral
 from warehouse.types import NUMERIC, STRING, SqlType
 
@@ -162,8 +161,9 @@ def _is_same_scalar(kind: SqlType, to: SqlType) -> bool:
 
 
 def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None:
-    """The value converted; None if there is no such conversion. `safe` gives NULL where the conversion fails."""
-    simple = SqlType(to.name) if to.parameters else to
+    """The value converted; None if there is no such conversion. `safe` gives NULL where the conversion fails; a value
+    that is longer than `to` allows, or has more digits, is an error all the same."""
+    simple = plain(to)
     is_written = (
         takes_any_type(value)
         or value.literal is EMPTY
@@ -177,7 +177,19 @@ def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None
         found = Typed(
             _safe_cast(value.node, value.type, simple) if safe else _cast(value.node, value.type, simple), simple
         )
-    return _parameterized(found, to, safe=safe) if to.parameters else found
+    return Typed(_limited(found.node, to), simple) if has_limits(to) else found
+
+
+def _limited(node: Node, to: SqlType) -> Node:
+    """A value of the type `to` without its limits, within them."""
+    if not has_limits(to):
+        return node
+    if to.element is not None:
+        element = to.element
+        return each(node, lambda item: _limited(item, element))
+    if to.name == "STRUCT":
+        return by_field(node, to, plain(to), lambda field, limited, _: _limited(field, limited.type))
+    return within_limits(node, to)
 
 
 def _safe_cast(node: Node, kind: SqlType, to: SqlType) -> Node:
@@ -211,17 +223,6 @@ def _cast(node: Node, kind: SqlType, to: SqlType) -> Node:
     if kind.name == "STRUCT":
         return by_field(node, kind, to, lambda field, old, new: _cast(field, old.type, new.type))
     return sql(CASTS[kind.name, to.name], x=node)
-
-
-def _parameterized(value: Typed, to: SqlType, *, safe: bool) -> Typed:
-    if to.name == "STRING" or to.name == "BYTES":
-        return Typed(within_length(value.node, to, safe=safe), value.type)
-
-    def rounded(node: Node) -> Node:
-        return sql(f"CAST(CAST({{x}} AS {duckdb_type(to)}) AS DECIMAL(38,9))", x=node)
-
-    node = let(value.node, lambda found: Attempt(rounded(found))) if safe else rounded(value.node)
-    return Typed(node, value.type)
 
 
 def to_string(value: Typed) -> Typed | None:

@@ -31,7 +31,7 @@ from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.types import field_names
-from warehouse.sql.coercion import AnyValue, is_groupable, supertype, takes_any_type
+from warehouse.sql.coercion import AnyValue, coerces, is_groupable, supertype, takes_any_type
 from warehouse.sql.literals import EMPTY, NULL
 from warehouse.types import BOOL, BYTES, FLOAT64, STRING, SqlType, array_of
 
@@ -45,8 +45,21 @@ NAN_AWARE = {
 NAN_BELOW = "CASE WHEN isnan({a}) AND {b} IS NOT NULL OR isnan({b}) AND {a} IS NOT NULL THEN false ELSE {a} %s {b} END"
 
 
+_COMPARISONS = (*SIGNS, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.In, exp.Between, exp.Like, exp.Not)
+
+
+def check_operands(node: exp.Expr, scope: Scope, *operands: exp.Expr) -> None:
+    """Raises SqlError for an operand that is a comparison or NOT, and not in parentheses.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#operator_precedence"""
+    for operand in operands:
+        if isinstance(operand, _COMPARISONS):
+            reason = "a comparison or NOT within another comparison must stand in parentheses"
+            wrong(scope.script.text, node, f"syntax error: {reason}", "write (a = b) = c, (a IS NULL) = b, a = (NOT b)")
+
+
 def comparison(node: exp.Expr, scope: Scope) -> Typed:
     """x = y and the like."""
+    check_operands(node, scope, node.this, node.expression)
     one, other = scope.compile(node.this), scope.compile(node.expression)
     if isinstance(node.this.unnest(), exp.Null) or isinstance(node.expression.unnest(), exp.Null):
         wrong(scope.script.text, node, f"operands of {SIGNS[type(node)]} cannot be literal NULL", "write IS NULL")
@@ -124,6 +137,7 @@ def _fields(struct: Typed) -> list[Typed]:
 
 def distinct_from(node: exp.Expr, scope: Scope) -> Typed:
     """x IS [NOT] DISTINCT FROM y: here NaN is not distinct from NaN, as in DuckDB."""
+    check_operands(node, scope, node.this, node.expression)
     kind, (a, b) = common(node, scope, "IS DISTINCT FROM", [scope.compile(node.this), scope.compile(node.expression)])
     if not is_groupable(kind):
         unsupported(scope.script.text, node, f"IS DISTINCT FROM for {kind}")
@@ -133,6 +147,7 @@ def distinct_from(node: exp.Expr, scope: Scope) -> Typed:
 
 def is_(node: exp.Expr, scope: Scope) -> Typed:
     """x IS NULL, x IS TRUE, x IS FALSE"""
+    check_operands(node, scope, node.this)
     value = scope.compile(node.this)
     if isinstance(node.expression, exp.Null):
         return Typed(sql("({x} IS NULL)", x=value.node), BOOL)
@@ -145,6 +160,7 @@ def is_(node: exp.Expr, scope: Scope) -> Typed:
 def between(node: exp.Expr, scope: Scope) -> Typed:
     """x BETWEEN y AND z"""
     only(node, scope, "this", "low", "high")
+    check_operands(node, scope, node.this, node.args["low"], node.args["high"])
     values = [scope.compile(node.args[part]) for part in ("this", "low", "high")]
     kind, (value, low, high) = common(node, scope, "BETWEEN", values)
     if kind.element is not None:
@@ -165,6 +181,7 @@ def _float_between(nodes: list[Node]) -> Node:
 def in_(node: exp.Expr, scope: Scope) -> Typed:
     """x IN (…), x IN UNNEST(array), x IN (SELECT …)"""
     only(node, scope, "this", "expressions", "query", "unnest")
+    check_operands(node, scope, node.this)
     value = scope.compile(node.this)
     if node.args.get("query"):
         return in_query(node, scope, value)
@@ -204,7 +221,7 @@ def in_array(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
     """x IN UNNEST(array)"""
     source = scope.compile(node.args["unnest"].expressions[0])
     if source.type.element is None:
-        wrong(scope.script.text, node, f"UNNEST takes an array, not {source.type}")
+        wrong(scope.script.text, node, f"UNNEST takes an array, not {'NULL' if source.is_null else source.type}")
     elements = source.parts or (AnyValue(source.type.element, NULL if source.literal is EMPTY else None),)
     kind = supertype([value, *elements])
     if kind is None:
@@ -276,6 +293,7 @@ _WITHOUT_NAN = "(CASE WHEN isnan({x}) THEN NAN ELSE CAST({x} + 0.0::DOUBLE AS VA
 def like(node: exp.Expr, scope: Scope) -> Typed:
     """x LIKE y, x LIKE ANY (…), x LIKE ALL (…)"""
     only(node, scope, "this", "expression", "negate")
+    check_operands(node, scope, node.this, node.expression)
     value = scope.compile(node.this)
     other = node.expression
     if isinstance(other, exp.Any | exp.All):
@@ -287,12 +305,15 @@ def like(node: exp.Expr, scope: Scope) -> Typed:
         if node.args.get("negate"):
             tests = [sql("(NOT {x})", x=test) for test in tests]
         return Typed(Chain(word, tuple(tests)), BOOL)
-    found = _like(node, scope, value, scope.compile(other))
+    pattern = scope.compile(other)
+    if value.is_null or pattern.is_null:
+        wrong(scope.script.text, node, "operands of LIKE cannot be literal NULL")
+    found = _like(node, scope, value, pattern)
     return Typed(sql("(NOT {x})", x=found) if node.args.get("negate") else found, BOOL)
 
 
 def _like(node: exp.Expr, scope: Scope, value: Typed, pattern: Typed) -> Node:
-    if BYTES in (value.type, pattern.type) and value.type == pattern.type:
+    if BYTES in (value.type, pattern.type) and all(coerces(side, BYTES) for side in (value, pattern)):
         unsupported(scope.script.text, node, "LIKE for BYTES")
     texts: Sequence[Typed] = [as_type(node, scope, "LIKE", side, STRING) for side in (value, pattern)]
     if isinstance(pattern.literal, str) and (len(pattern.literal) - len(pattern.literal.rstrip("\\"))) % 2:

@@ -8,10 +8,10 @@ from sqlglot import exp
 from warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse.duckdb.translate.expressions.checks import as_type, only
 from warehouse.duckdb.translate.literals import constant, null
+from warehouse.duckdb.translate.queries.storing import has_limits
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed, array_value, struct_value
-from warehouse.sql.coercion import plain
 from warehouse.sql.literals import READERS, read_numeric
 from warehouse.sql.type_syntax import type_of
 from warehouse.types import NUMERIC, STRING, SqlType
@@ -27,7 +27,7 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
     except ValueError as error:
         wrong(scope.script.text, node, str(error))
     if isinstance(node.this, exp.Array | exp.Tuple | exp.Struct) and _is_constructor(node, scope):
-        return _constructed(node, scope, plain(to))
+        return _constructed(node, scope, to)
     value = scope.compile(node.this)
     safe = isinstance(node, exp.TryCast)
     if isinstance(value.literal, str) and value.type == STRING and (to == NUMERIC or to in _DATES):
@@ -69,6 +69,9 @@ def _is_constructor(node: exp.Expr, scope: Scope) -> bool:
 
 def _constructed(node: exp.Expr, scope: Scope, to: SqlType) -> Typed:
     """ARRAY<INT64>[1, 2], STRUCT<a INT64>(1)"""
+    if has_limits(to):
+        reason = "a type with a length or a precision cannot make a value"
+        wrong(scope.script.text, node, reason, "write the type without it, or CAST")
     parts = [scope.compile(part) for part in node.this.expressions]
     kinds = [to.element] * len(parts) if to.element is not None else [field.type for field in to.fields]
     if len(parts) != len(kinds):

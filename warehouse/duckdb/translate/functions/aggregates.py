@@ -13,7 +13,7 @@ from warehouse.duckdb.translate.expressions.arithmetic import N_DIV
 from warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse.duckdb.translate.literals import string
 from warehouse.duckdb.translate.nodes import AggregateCall, Chain, Node, Over, SortKey, Star
-from warehouse.duckdb.translate.queries.grouping import aggregates_in
+from warehouse.duckdb.translate.queries.grouping import aggregates_in, windows_in
 from warehouse.duckdb.translate.queries.ordering import ordering
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -96,8 +96,7 @@ def aggregate(node: exp.Expr, scope: Scope, *, where: Node | None = None, over: 
     UnsupportedSql."""
     safe = isinstance(node, exp.SafeFunc)
     node = node.this if safe else node
-    if over is None and any(True for part in node.expressions for _ in aggregates_in(part)):
-        wrong(scope.script.text, node, "an aggregate function cannot hold another one", "aggregate in a subquery first")
+    _check_parts(node, scope, over)
     call = taken_apart(node, scope, where, over, safe=safe)
     if call.having is not None and where is not None:
         unsupported(scope.script.text, node, "HAVING in an aggregate of PIVOT")
@@ -110,9 +109,28 @@ def aggregate(node: exp.Expr, scope: Scope, *, where: Node | None = None, over: 
     handler = AGGREGATES.get(call.name)
     if handler is None:
         unsupported(scope.script.text, node, call.name)
-    if over is not None and (call.distinct or call.order) and call.name not in ("COUNT", "SUM"):
-        unsupported(scope.script.text, node, f"DISTINCT or ORDER BY in {call.name} … OVER")
+    if over is not None:
+        _check_window(node, scope, call, over)
     return handler(node, scope, call)
+
+
+def _check_parts(node: exp.Expr, scope: Scope, over: Over | None) -> None:
+    """Raises SqlError for what must be computed before the aggregate."""
+    if over is None and any(True for part in node.expressions for _ in aggregates_in(part)):
+        wrong(scope.script.text, node, "an aggregate function cannot hold another one", "aggregate in a subquery first")
+    if any(True for part in node.expressions for _ in windows_in(part)):
+        reason = "an aggregate function cannot hold a window function"
+        wrong(scope.script.text, node, reason, "compute the window function in a subquery first")
+
+
+def _check_window(node: exp.Expr, scope: Scope, call: Call, over: Over) -> None:
+    """Raises SqlError, UnsupportedSql for what an aggregate over a window does not take."""
+    if call.limit is not None:
+        wrong(scope.script.text, node, f"{call.name} … OVER does not take LIMIT")
+    if call.distinct and (over.order or over.frame):
+        wrong(scope.script.text, node, f"{call.name}(DISTINCT …) OVER takes neither ORDER BY nor a frame")
+    if (call.distinct or call.order) and call.name not in ("COUNT", "SUM"):
+        unsupported(scope.script.text, node, f"DISTINCT or ORDER BY in {call.name} … OVER")
 
 
 def one(node: exp.Expr, scope: Scope, call: Call, *kinds: SqlType) -> Typed:

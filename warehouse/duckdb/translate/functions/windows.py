@@ -3,21 +3,25 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/window-function-calls
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 from sqlglot import exp
 
+from warehouse.duckdb.translate.coercion import coerce
 from warehouse.duckdb.translate.expressions.checks import as_type, common, only
 from warehouse.duckdb.translate.functions.aggregates import AGGREGATES, aggregate
-from warehouse.duckdb.translate.nodes import AggregateCall, Literal, Node, Over, SortKey
+from warehouse.duckdb.translate.nodes import AggregateCall, Column, Literal, Node, Over, Select, SortKey, walk
+from warehouse.duckdb.translate.queries.grouping import windows_in
 from warehouse.duckdb.translate.queries.ordering import ordering
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
-from warehouse.types import FLOAT64, INT64, NUMERIC
+from warehouse.types import FLOAT64, INT64, NUMERIC, SqlType
 
 RANKS = frozenset({"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"})
+WITHOUT_FRAME = RANKS | {"LAG", "LEAD", "NTILE", "PERCENTILE_CONT", "PERCENTILE_DISC"}
 # The aggregates that are known to give GoogleSQL's answer over a window too.
 OVER_WINDOWS = frozenset(
     {"COUNT", "COUNTIF", "SUM", "AVG", "MIN", "MAX", "LOGICAL_AND", "LOGICAL_OR", "STRING_AGG", "ARRAY_AGG"}
@@ -34,14 +38,13 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
         nulls, inner = ("IGNORE" if isinstance(inner, exp.IgnoreNulls) else "RESPECT"), inner.this
     name = name_of(inner)
     node = merged(node, scope)
-    over = Over(partition(node, scope), order_by(node, scope), frame_sql(node, scope))
+    _check_parts(node, inner, scope)
+    if node.args.get("spec") and name in WITHOUT_FRAME:
+        wrong(scope.script.text, node, f"{name} takes no frame in OVER", "take ROWS or RANGE out")
+    order = order_by(node, scope)
+    over = Over(partition(node, scope), order, frame_sql(node, scope, order))
     if name in RANKS:
-        if name != "ROW_NUMBER" and not node.args.get("order"):
-            wrong(scope.script.text, node, f"{name} needs ORDER BY in OVER")
-        if over.frame or inner.expressions:
-            wrong(scope.script.text, node, f"{name} takes neither arguments nor a frame")
-        kind = FLOAT64 if name in ("PERCENT_RANK", "CUME_DIST") else INT64
-        return Typed(AggregateCall(name.lower(), over=over), kind)
+        return rank(node, scope, inner, over)
     if name in NAVIGATION:
         return NAVIGATION[name](node, scope, inner, nulls, over)
     if nulls:
@@ -49,6 +52,25 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
     if name in AGGREGATES and name in OVER_WINDOWS:
         return aggregate(inner, scope, over=over)
     return unsupported(scope.script.text, node, f"{name or inner.sql('bigquery')} … OVER")
+
+
+def _check_parts(node: exp.Expr, inner: exp.Expr, scope: Scope) -> None:
+    """Raises SqlError for a window function within another one."""
+    for part in [*inner.expressions, *(node.args.get("partition_by") or ()), node.args.get("order")]:
+        if part is not None and (found := next(windows_in(part), None)):
+            reason = "a window function cannot hold another one"
+            wrong(scope.script.text, found, reason, "compute one in a subquery first")
+
+
+def rank(node: exp.Expr, scope: Scope, inner: exp.Expr, over: Over) -> Typed:
+    """ROW_NUMBER(), RANK() and the like"""
+    name = name_of(inner)
+    if name != "ROW_NUMBER" and not node.args.get("order"):
+        wrong(scope.script.text, node, f"{name} needs ORDER BY in OVER")
+    if inner.expressions:
+        wrong(scope.script.text, node, f"{name} takes no arguments")
+    kind = FLOAT64 if name in ("PERCENT_RANK", "CUME_DIST") else INT64
+    return Typed(AggregateCall(name.lower(), over=over), kind)
 
 
 def merged(node: exp.Expr, scope: Scope) -> exp.Expr:
@@ -75,6 +97,8 @@ def partition(node: exp.Expr, scope: Scope) -> tuple[Node, ...]:
     found = []
     for part in node.args.get("partition_by") or ():
         value = scope.compile(part)
+        if value.type == FLOAT64:
+            wrong(scope.script.text, part, "PARTITION BY does not take FLOAT64", "convert it with CAST")
         if value.type.element is not None or value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
             unsupported(scope.script.text, part, f"PARTITION BY {value.type}")
         found.append(value.node)
@@ -83,39 +107,70 @@ def partition(node: exp.Expr, scope: Scope) -> tuple[Node, ...]:
 
 def order_by(node: exp.Expr, scope: Scope) -> tuple[SortKey, ...]:
     """ORDER BY"""
-    keys = ordering(node.args.get("order"), scope, [])
-    spec = node.args.get("spec")
-    if spec is not None and str(spec.args.get("kind")).upper() == "RANGE" and len(keys) > 1 and _has_offset(spec):
-        unsupported(scope.script.text, node, "RANGE with an offset over FLOAT64 or several keys")
-    return tuple(keys)
+    return tuple(ordering(node.args.get("order"), scope, None))
 
 
-def _has_offset(spec: exp.Expr) -> bool:
-    return any(isinstance(spec.args.get(side), exp.Expr) for side in ("start", "end"))
-
-
-def frame_sql(node: exp.Expr, scope: Scope) -> str:
-    """ROWS or RANGE BETWEEN … AND …"""
+def frame_sql(node: exp.Expr, scope: Scope, order: Sequence[SortKey]) -> str:
+    """ROWS or RANGE BETWEEN … AND …, in a window with this ORDER BY."""
     spec = node.args.get("spec")
     if spec is None:
         return ""
     only(spec, scope, "kind", "start", "start_side", "end", "end_side")
-    if not node.args.get("order") and str(spec.args["kind"]).upper() == "RANGE":
+    kind = str(spec.args["kind"]).upper()
+    if not node.args.get("order") and kind == "RANGE":
         wrong(scope.script.text, node, "a RANGE frame needs ORDER BY")
-    start = _bound(spec, scope, "start")
-    end = _bound(spec, scope, "end") if spec.args.get("end") else "CURRENT ROW"
-    return f"{str(spec.args['kind']).upper()} BETWEEN {start} AND {end}"
+    sides = _side(spec, "start"), _side(spec, "end") if spec.args.get("end") else "CURRENT ROW"
+    if sides[0] == "UNBOUNDED FOLLOWING" or sides[1] == "UNBOUNDED PRECEDING" or _place(sides[0]) > _place(sides[1]):
+        wrong(scope.script.text, spec, f"a frame cannot go from {sides[0]} to {sides[1]}", "write its start first")
+    key = INT64
+    if kind == "RANGE" and any(isinstance(spec.args.get(side), exp.Expr) for side in ("start", "end")):
+        key = _range_key(node, scope, order)
+    start, end = (_bound(spec, scope, side, key, text) for side, text in zip(("start", "end"), sides, strict=True))
+    return f"{kind} BETWEEN {start} AND {end}"
 
 
-def _bound(spec: exp.Expr, scope: Scope, side: str) -> str:
+_SIDES = ("UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING")
+
+
+def _side(spec: exp.Expr, side: str) -> str:
+    """What a bound is, without its number: one of _SIDES."""
+    bound, direction = spec.args.get(side), str(spec.args.get(f"{side}_side") or "").upper()
+    return direction if isinstance(bound, exp.Expr) else f"{str(bound).upper()} {direction}".strip()
+
+
+def _place(side: str) -> int:
+    return _SIDES.index(side)
+
+
+def _range_key(node: exp.Expr, scope: Scope, order: Sequence[SortKey]) -> SqlType:
+    """The type of the only ORDER BY key, which a RANGE with a number adds to."""
+    keys = node.args["order"].expressions
+    if len(keys) > 1:
+        wrong(scope.script.text, node, "a RANGE frame with a number needs one ORDER BY key")
+    kind = scope.compile(keys[0].this).type
+    if kind.name not in ("INT64", "NUMERIC", "BIGNUMERIC", "FLOAT64"):
+        hint = "sort by a number such as UNIX_DATE(day) or UNIX_SECONDS(ts)"
+        wrong(scope.script.text, keys[0], f"a RANGE frame with a number does not sort by {kind}", hint)
+    if len(order) != 1:
+        unsupported(scope.script.text, node, f"RANGE with a number over {'a constant' if not order else kind}")
+    return kind
+
+
+def _bound(spec: exp.Expr, scope: Scope, side: str, key: SqlType, text: str) -> str:
+    """One bound of a frame, its number as the type `key`."""
     bound = spec.args.get(side)
-    direction = str(spec.args.get(f"{side}_side") or "").upper()
     if not isinstance(bound, exp.Expr):
-        return f"{str(bound).upper()} {direction}".strip()
+        return text
     value = scope.compile(bound)
-    if not isinstance(value.literal, int | float):
-        unsupported(scope.script.text, bound, "a frame's bound that is not a number")
-    return f"{value.literal} {direction}"
+    if value.is_null:
+        wrong(scope.script.text, bound, "a frame's bound cannot be NULL")
+    if not isinstance(value.literal, int | float | Decimal) or isinstance(value.literal, bool):
+        unsupported(scope.script.text, bound, "a frame's bound that is not a number", "write the number")
+    if coerce(value, key) is None:
+        wrong(scope.script.text, bound, f"a frame's bound is {value.type} and should be {key}")
+    if value.literal < 0:
+        wrong(scope.script.text, bound, "a frame's bound cannot be negative")
+    return f"{value.literal} {text}"
 
 
 def lead_lag(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:
@@ -131,11 +186,21 @@ def lead_lag(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Ov
     kind, value = values[0].type, values[0]
     if len(values) == 3:
         kind, (value, default) = common(node, scope, name, [values[0], values[2]])
+        if not _is_constant(values[2].node):
+            wrong(scope.script.text, inner.expressions[2], f"the third argument of {name} must be constant")
     offset = values[1].literal if len(values) > 1 else 1
     if not isinstance(offset, int) or offset < 0:
         unsupported(scope.script.text, node, f"{name} by a number of rows that is not a literal")
     last = (default.node,) if len(values) == 3 else ()
     return Typed(AggregateCall(name.lower(), (value.node, Literal(offset), *last), over=over), kind)
+
+
+_RANDOM = (sql("random()"), sql("CAST(uuid() AS VARCHAR)"))
+
+
+def _is_constant(node: Node) -> bool:
+    """Whether the value is the same in each row."""
+    return not any(isinstance(part, Column | Select) or part in _RANDOM for part in walk(node))
 
 
 def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:

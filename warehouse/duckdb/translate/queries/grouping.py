@@ -52,6 +52,13 @@ def windows_in(node: exp.Expr) -> Iterator[exp.Expr]:
             yield from windows_in(child)
 
 
+def check_no_windows(node: exp.Expr, scope: Scope, clause: str) -> None:
+    """Raises SqlError for a clause that holds a window function."""
+    if found := next(windows_in(node), None):
+        hint = "write QUALIFY" if clause in ("WHERE", "HAVING") else "compute it in a subquery first"
+        wrong(scope.script.text, found, f"{clause} cannot hold a window function", hint)
+
+
 class GroupedScope(Scope):
     """The names after grouping. `own` is the alias of the inner query that groups."""
 
@@ -189,6 +196,7 @@ def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> Node:
     target = _group_target(part, node, scope)
     if any(True for _ in aggregates_in(target)):
         wrong(scope.script.text, part, "GROUP BY cannot hold an aggregate function")
+    check_no_windows(target, scope, "GROUP BY")
     value = scope.base.compile(target)
     if value.literal is not None and not isinstance(part, exp.Literal):
         unsupported(scope.script.text, part, "GROUP BY of a literal")

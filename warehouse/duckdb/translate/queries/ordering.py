@@ -15,8 +15,9 @@ from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
 
 
-def ordering(node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed]) -> list[SortKey]:
-    """ORDER BY's keys, with NULL and NaN where GoogleSQL has them."""
+def ordering(node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed] | None) -> list[SortKey]:
+    """ORDER BY's keys, with NULL and NaN where GoogleSQL has them. `outputs` are the columns that a number names: of an
+    aggregate's ORDER BY there are none, and in OVER (None) a literal is a value like any other."""
     keys: list[SortKey] = []
     for part in node.expressions if node is not None else ():
         only(part, scope, "this", "desc", "nulls_first")
@@ -41,7 +42,9 @@ def order_keys(value: Typed, *, desc: bool, nulls_first: bool) -> list[SortKey]:
     return [SortKey(node, direction, value.node) for node in nodes]
 
 
-def _order_value(node: exp.Expr, scope: Scope, outputs: Sequence[Typed]) -> Typed:
+def _order_value(node: exp.Expr, scope: Scope, outputs: Sequence[Typed] | None) -> Typed:
+    if outputs is None:
+        return scope.compile(node)
     if isinstance(node, exp.Literal) and not node.args.get("is_string") and str(node.this).isdigit():
         position = int(node.this)
         if not 1 <= position <= len(outputs):

@@ -12,6 +12,7 @@ from warehouse.duckdb.translate.expressions.checks import no_signature, only
 from warehouse.duckdb.translate.nodes import FromItem, Item, Name, Node, Select, SetOperation, Star, With
 from warehouse.duckdb.translate.queries.matching import matched_by_name
 from warehouse.duckdb.translate.queries.ordering import limits, ordering
+from warehouse.duckdb.translate.queries.recursion import base_and_step, bounded, references
 from warehouse.duckdb.translate.queries.relations import reread, unique, with_types
 from warehouse.duckdb.translate.queries.selects import select
 from warehouse.duckdb.translate.scope import Output, Relation, Scope
@@ -54,10 +55,11 @@ def with_queries(node: exp.Expr, scope: Scope) -> tuple[tuple[str, Node], ...]:
         name, own = cte.alias.casefold(), scope.script.alias()
         if any(name == other.alias.casefold() for other in clause.expressions if other is not cte):
             wrong(scope.script.text, cte, f"two WITH queries are named {cte.alias}")
-        if clause.args.get("recursive") and _reads(cte.this, name):
-            relation = recursive(cte, scope, own)
+        alone = scope.apart()
+        if clause.args.get("recursive") and references(cte):
+            relation = recursive(cte, alone, own)
         else:
-            relation = query(cte.this, scope.apart())
+            relation = query(cte.this, alone)
         found.append((own, relation.query))
         scope.queries[name] = _named(own, relation)
     return tuple(found)
@@ -78,25 +80,22 @@ def _in_order(clause: exp.Expr) -> list[exp.Expr]:
     return found
 
 
+def _reads(node: exp.Expr, name: str) -> bool:
+    return any(not table.db and table.name.casefold() == name for table in node.find_all(exp.Table))
+
+
 def _named(own: str, relation: Relation) -> Relation:
     """A WITH query as those after it see it: its columns are no literals any more."""
     columns = tuple(Output(column.name, column.column, column.type) for column in relation.columns)
     return Relation(Name((own,)), columns, relation.is_value)
 
 
-def _reads(node: exp.Expr, name: str) -> bool:
-    return any(not table.db and table.name.casefold() == name for table in node.find_all(exp.Table))
-
-
 def recursive(cte: exp.Expr, scope: Scope, own: str) -> Relation:
     """A WITH query that reads itself: its types are those of the part that does not."""
-    union = cte.this
-    if not isinstance(union, exp.Union) or _reads(union.this, cte.alias.casefold()):
-        unsupported(scope.script.text, cte, "this form of WITH RECURSIVE", "write base UNION ALL step")
-    only(union, scope, "this", "expression", "distinct")
-    base = query(union.this, scope)
+    base_node, step_node, distinct = base_and_step(cte, scope)
+    base = query(base_node, scope)
     scope.queries[cte.alias.casefold()] = replace(_named(own, base), is_value=False)
-    step = query(union.expression, scope)
+    step = query(step_node, scope)
     if len(base.columns) != len(step.columns):
         reason = f"WITH RECURSIVE: one part has {len(base.columns)} columns, the other {len(step.columns)}"
         wrong(scope.script.text, cte, reason, "let each give the same columns")
@@ -105,8 +104,7 @@ def recursive(cte: exp.Expr, scope: Scope, own: str) -> Relation:
         if not coerces(reread(column, "q$"), kind):
             reason = f"WITH RECURSIVE: a column is {kind} in the first part and {column.type} in the second"
             wrong(scope.script.text, cte, reason, "convert with CAST")
-    word = "UNION" if union.args.get("distinct") else "UNION ALL"
-    return Relation(SetOperation(word, (base.query, with_types(step, kinds))), base.columns)
+    return bounded(own, base, replace(step, query=with_types(step, kinds)), distinct=distinct)
 
 
 def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> Relation:

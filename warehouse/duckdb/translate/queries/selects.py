@@ -11,7 +11,13 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import boolean, only
 from warehouse.duckdb.translate.nodes import Field, FromItem, Item, Node, Select, SortKey
-from warehouse.duckdb.translate.queries.grouping import GroupedScope, aggregates_in, grouped_scope, windows_in
+from warehouse.duckdb.translate.queries.grouping import (
+    GroupedScope,
+    aggregates_in,
+    check_no_windows,
+    grouped_scope,
+    windows_in,
+)
 from warehouse.duckdb.translate.queries.ordering import limits, ordering
 from warehouse.duckdb.translate.queries.relations import unique
 from warehouse.duckdb.translate.queries.sources import from_clause
@@ -39,18 +45,23 @@ def select(node: exp.Select, outer: Scope, *, unordered: bool = False) -> Relati
     if where is not None:
         if any(aggregates_in(where.this)):
             wrong(outer.script.text, where, "WHERE cannot hold an aggregate function", "write HAVING")
-        if any(windows_in(where.this)):
-            wrong(outer.script.text, where, "WHERE cannot hold a window function", "write QUALIFY")
+        check_no_windows(where.this, outer, "WHERE")
         bare = replace(bare, where=boolean(where.this, base, "WHERE"))
     return _listed(node, base, bare, unordered=unordered)
 
 
+_NEEDING_FROM = ("where", "group", "having", "qualify", "windows", "order", "distinct")
+
+
 def _check_without_from(node: exp.Select, scope: Scope) -> None:
-    clause = next(
-        (name for name in ("where", "group", "having", "order", "limit", "qualify") if node.args.get(name)), ""
-    )
-    if clause not in ("", "order", "limit"):
-        wrong(scope.script.text, node, f"a SELECT without FROM cannot have {clause.upper()}")
+    """Raises SqlError for what needs rows of a FROM clause."""
+    if clause := next((name for name in _NEEDING_FROM if node.args.get(name)), ""):
+        wrong(scope.script.text, node, f"a SELECT without FROM cannot have {clause.upper().removesuffix('S')}")
+    for part in node.expressions:
+        for kind, found in (("an aggregate", aggregates_in(part)), ("a window", windows_in(part))):
+            if (call := next(found, None)) is not None:
+                reason = f"a SELECT without FROM cannot have {kind} function"
+                wrong(scope.script.text, call, reason, "add FROM with the table whose rows it reads")
 
 
 def _listed(node: exp.Select, base: Scope, bare: Select, *, unordered: bool) -> Relation:
@@ -62,7 +73,10 @@ def _listed(node: exp.Select, base: Scope, bare: Select, *, unordered: bool) -> 
         wrong(base.script.text, node.args["having"], "HAVING needs GROUP BY or an aggregate", "write WHERE")
     items = expanded(node, scope)
     scope.aliases = {item.name.casefold(): item.value for item in items if item.name}
-    having = boolean(node.args["having"].this, scope, "HAVING") if node.args.get("having") else None
+    having = None
+    if node.args.get("having"):
+        check_no_windows(node.args["having"].this, scope, "HAVING")
+        having = boolean(node.args["having"].this, scope, "HAVING")
     qualify = _qualify(node, scope)
     if node.args.get("distinct") and node.args["distinct"].args.get("on"):
         unsupported(base.script.text, node, "DISTINCT ON")

@@ -25,6 +25,7 @@ from warehouse.duckdb.translate.nodes import (
     reads,
     walk,
 )
+from warehouse.duckdb.translate.queries.grouping import check_no_windows
 from warehouse.duckdb.translate.queries.pivots import pivot
 from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope, Script, Source, value_source
 from warehouse.duckdb.translate.syntax import only_bigquery, place_of, unsupported, wrong
@@ -68,12 +69,21 @@ def item(node: exp.Expr, scope: Scope) -> Node:
     if isinstance(node, exp.Unnest):
         return unnest(node, scope)
     if isinstance(node, exp.Subquery | exp.Paren) and isinstance(node.this, exp.Table):
-        only(node, scope, "this")
-        found = item(node.this, scope)
-        for join in joins_of(node.this):
-            found = joined(found, join, scope)
-        return InParentheses(found)
+        return _joins_in_parentheses(node, scope)
     return unsupported(scope.script.text, node, f"{type(node).__name__} in FROM")
+
+
+def _joins_in_parentheses(node: exp.Expr, scope: Scope) -> Node:
+    """(a JOIN b ON …)"""
+    only(node, scope, "this")
+    if not joins_of(node.this):
+        wrong(scope.script.text, node, "a table in parentheses needs a JOIN", "take the parentheses out")
+    found = item(node.this, scope)
+    for join in joins_of(node.this):
+        if isinstance(join.this, exp.Table) and _is_after_comma(join.this, scope):
+            wrong(scope.script.text, join, "parentheses in FROM hold no comma", "write CROSS JOIN")
+        found = joined(found, join, scope)
+    return InParentheses(found)
 
 
 def table(node: exp.Table, scope: Scope) -> Node:
@@ -163,6 +173,7 @@ def unnest(node: exp.Unnest, scope: Scope) -> Node:
     only(node, scope, "expressions", "alias", "offset", "joins", "explode_array")
     if len(node.expressions) != 1:
         unsupported(scope.script.text, node, "UNNEST of several arrays")
+    check_no_windows(node.expressions[0], scope, "UNNEST")
     value = scope.compile(node.expressions[0])
     alias = node.args.get("alias")
     columns = (alias.args.get("columns") or []) if alias else []
@@ -204,12 +215,13 @@ def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:
     side, kind = str(node.args.get("side") or "").upper(), str(node.args.get("kind") or "").upper()
     if kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
         wrong(scope.script.text, node, f"{side} {kind} JOIN is not GoogleSQL")
-    if kind == "CROSS" and (node.args.get("on") or node.args.get("using")):
+    has_condition = bool(node.args.get("on") or node.args.get("using"))
+    if kind == "CROSS" and has_condition and not isinstance(node.this, exp.Unnest):
         reason = "CROSS JOIN takes no ON or USING"
         wrong(scope.script.text, node, reason, "write each condition right after the table of its own JOIN")
     before = list(scope.sources)
     right = item(node.this, scope)
-    if kind == "CROSS" or not (side or kind or node.args.get("on") or node.args.get("using")):
+    if not has_condition and (kind == "CROSS" or not (side or kind)):
         if not kind and isinstance(node.this, exp.Table) and not _may_stand_alone(node.this, scope, before):
             reason = "JOIN needs ON or USING"
             wrong(scope.script.text, node, reason, "write ON and a condition after it, or CROSS JOIN")
@@ -223,6 +235,11 @@ def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:
     if lateral and side in ("RIGHT", "FULL"):
         unsupported(scope.script.text, node, f"{side} JOIN with an array of its left side")
     return Join(left, f"{side} JOIN".strip(), right, _join_condition(node, scope, before, side, lateral=lateral))
+
+
+def _is_after_comma(table: exp.Table, scope: Scope) -> bool:
+    start, _ = span_of(scope.script.text, table)
+    return scope.script.text[:start].rstrip().endswith(",")
 
 
 def _may_stand_alone(table: exp.Table, scope: Scope, before: list[Source]) -> bool:
@@ -257,6 +274,7 @@ def _join_condition(node: exp.Expr, scope: Scope, before: list[Source], side: st
     if node.args.get("using"):
         return using(node, scope, before, side)
     if node.args.get("on"):
+        check_no_windows(node.args["on"], scope, "ON")
         return boolean(node.args["on"], scope, "ON")
     if not lateral and not isinstance(node.this, exp.Unnest):
         reason = f"{side or 'INNER'} JOIN needs ON or USING"

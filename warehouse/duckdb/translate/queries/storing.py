@@ -46,12 +46,10 @@ def _has_rules(type_: SqlType) -> bool:
 
 
 def has_limits(type_: SqlType) -> bool:
-    """Whether the type has a length, or a REQUIRED field, which DuckDB does not check by itself."""
+    """Whether the type has a length, a precision, or a REQUIRED field."""
     if type_.element is not None:
         return has_limits(type_.element)
-    if type_.name in _LENGTH and type_.parameters:
-        return True
-    return any(field.required or has_limits(field.type) for field in type_.fields)
+    return bool(type_.parameters) or any(field.required or has_limits(field.type) for field in type_.fields)
 
 
 def _holds_array(type_: SqlType) -> bool:
@@ -59,25 +57,49 @@ def _holds_array(type_: SqlType) -> bool:
 
 
 def stored_value(node: Node, type_: SqlType) -> Node:
-    """A value as a table holds it: no NULL array, no array that holds a NULL, no text that is longer than declared, and
-    no NULL in a struct's REQUIRED field."""
+    """A value as a table holds it: no NULL array, no array that holds a NULL, no text that is longer than declared, no
+    number with more digits than declared, and no NULL in a struct's REQUIRED field."""
     if type_.element is not None:
         return _stored_array(node, type_, type_.element)
     if not _has_rules(type_):
         return node
     if type_.name != "STRUCT":
-        return within_length(node, type_)
+        return within_limits(node, type_)
     return by_field(node, type_, type_, lambda field, _, column: _stored_field(field, column))
 
 
-def within_length(node: Node, type_: SqlType, *, safe: bool = False) -> Node:
-    """A STRING or BYTES that is not longer than `type_`: an error for one that is, or with `safe` NULL."""
-    failure = "NULL" if safe else "error({message})"
-    return sql(
-        f"CASE WHEN {_LENGTH[type_.name]}({{x}}) > {type_.parameters[0]} THEN {failure} ELSE {{x}} END",
-        x=node,
-        message=Literal(f"{type_} has maximum length {type_.parameters[0]}"),
+def within_limits(node: Node, type_: SqlType) -> Node:
+    """A value of a type with a length or a precision, in the plain type: rounded to its scale, and an error for one
+    that is too long or too large."""
+    if type_.name in _LENGTH:
+        (most,) = type_.parameters
+        message = Literal(f"{type_} has maximum length {most} but got a value with length ")
+        length = f"{_LENGTH[type_.name]}({{x}})"
+        return sql(
+            f"CASE WHEN {length} > {most} THEN error({{message}} || {length}) ELSE {{x}} END", x=node, message=message
+        )
+    precision, scale = (*type_.parameters, 0)[:2]
+    rounded = f"CAST(CAST({{x}} AS {duckdb_type(type_)}) AS DECIMAL(38,9))"
+    if (precision, scale) == (38, 9):
+        return sql(rounded, x=node)
+    above = (
+        10 ** (precision - scale + 9) - 10 ** (9 - scale) // 2
+    )  # in units of 1e-9: what is rounded to it is too large
+    last = _with_point(10**precision - 1, scale)
+    reason = (
+        f"{SqlType(type_.name, (precision, scale))} has precision {precision} and scale {scale}"
+        f" but got a value that is not in range of [-{last}, {last}]"
     )
+    return sql(
+        f"CASE WHEN abs({{x}}) >= '{_with_point(above, 9)}'::DECIMAL(38,9) THEN error({{message}}) ELSE {rounded} END",
+        x=node,
+        message=Literal(reason),
+    )
+
+
+def _with_point(digits: int, scale: int) -> str:
+    """A number of so many digits after the point."""
+    return f"{digits // 10**scale}.{digits % 10**scale:0{scale}d}" if scale else str(digits)
 
 
 def _stored_field(node: Node, field: Column) -> Node:

@@ -1,7 +1,8 @@
 """What sqlglot reads although GoogleSQL does not have it: other dialects' signs, words and types."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -51,10 +52,8 @@ def check_foreign(tokens: Sequence[Token], text: str) -> None:
         kind = token.token_type
         if token.end - token.start < _LONGEST_SIGN and kind != TokenType.STRING:
             _check_sign(token, text)
-        if kind == TokenType.FETCH:
-            _foreign(token, text, "write LIMIT")
-        if kind == TokenType.STAR and _is_rename(tokens[index + 1 : index + 3]):
-            _foreign(tokens[index + 1], text, "write EXCEPT, and the column with AS")
+        if kind in _CHECKS:
+            _CHECKS[kind](tokens, index, text)
         if kind in _LEADERS:
             _check_following(tokens[index : index + 3], text, is_label=index in labels)
     if "CAST" in text.upper():
@@ -63,6 +62,12 @@ def check_foreign(tokens: Sequence[Token], text: str) -> None:
         _check_gaps(tokens, text)
 
 
+_CHECKS: dict[TokenType, Callable[[Sequence[Token], int, str], None]] = {
+    TokenType.FETCH: lambda tokens, index, text: _foreign(tokens[index], text, "write LIMIT"),
+    TokenType.STAR: lambda tokens, index, text: _check_star(tokens, index, text),
+    TokenType.JOIN: lambda tokens, index, text: _check_join(tokens, index, text),
+    TokenType.IS: lambda tokens, index, text: _check_is(tokens, index, text),
+}
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET}
 _CLAUSES = {
@@ -108,6 +113,82 @@ def _check_comma(comma: Token, text: str, around: Sequence[TokenType | None], cl
     if around[2] == TokenType.R_PAREN:  # to sqlglot the comma makes a tuple of it
         reason = "the embedded engine takes no comma at the end of a SELECT list in parentheses"
         raise UnsupportedSql(reason, hint="take it out", place=place)
+
+
+_WITHIN_JOINS = {  # what may stand between the parentheses of a join and its condition, beside names and joins
+    *(TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.LEFT, TokenType.RIGHT, TokenType.FULL),
+    *(TokenType.INNER, TokenType.OUTER, TokenType.CROSS, TokenType.JOIN, TokenType.ON, TokenType.USING),
+}
+_AFTER_JOINS = {*_CLAUSES, *_CLOSING, TokenType.COMMA, TokenType.SEMICOLON, TokenType.PIPE_GT, TokenType.UNION}
+
+
+def _check_join(tokens: Sequence[Token], index: int, text: str) -> None:
+    """Raises SqlError for `JOIN (SELECT …)` without ON or USING, which sqlglot reads like a comma."""
+    waiting, in_condition, place = 0, False, index
+    while place < len(tokens):
+        kind = tokens[place].token_type
+        if kind in _AFTER_JOINS or not (in_condition or kind in _WITHIN_JOINS or kind in _PIVOTS):
+            break
+        if kind in (TokenType.ON, TokenType.USING):
+            in_condition, waiting = True, waiting - 1
+        elif kind == TokenType.JOIN:
+            if place + 1 == len(tokens) or tokens[place + 1].token_type != TokenType.L_PAREN:
+                return  # maybe an array, which needs no condition
+            waiting += tokens[place - 1].token_type != TokenType.CROSS
+        if waiting <= 0 or kind in _PIVOTS:
+            return
+        if place + 1 < len(tokens) and tokens[place + 1].token_type == TokenType.L_PAREN:
+            place = _end_of_parentheses(tokens, place)
+        place += 1
+    raise SqlError(
+        "JOIN needs ON or USING",
+        hint="write ON and a condition after it, or CROSS JOIN",
+        place=place_at(text, tokens[index].start, tokens[index].end),
+    )
+
+
+_PIVOTS = {TokenType.PIVOT, TokenType.UNPIVOT, TokenType.TABLE_SAMPLE}
+
+
+_COMPARISONS = {
+    *(TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE, TokenType.GT, TokenType.GTE),
+    *(TokenType.LIKE, TokenType.IN, TokenType.BETWEEN, TokenType.IS),
+}
+_IN_OPERANDS = {
+    *(TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.STRING, TokenType.NULL, TokenType.TRUE),
+    *(TokenType.FALSE, TokenType.DOT, TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH),
+    *(TokenType.DPIPE, TokenType.NOT, *_OPENING, *_CLOSING),
+}
+
+
+def _check_is(tokens: Sequence[Token], index: int, text: str) -> None:
+    """Raises SqlError for `a IS NULL = b` and `a = b IS NULL`, which sqlglot reads as if parentheses were there."""
+    end = index + 1
+    while end < len(tokens) and tokens[end].token_type in (TokenType.NOT, TokenType.DISTINCT, TokenType.FROM):
+        end += 1
+    after = _operator(tokens, range(end, len(tokens)), _OPENING, _CLOSING)
+    if after is not None or _operator(tokens, range(index - 1, -1, -1), _CLOSING, _OPENING) is not None:
+        raise SqlError(
+            "syntax error: a comparison beside IS must stand in parentheses",
+            hint="write (a IS NULL) = b, or (a = b) IS NULL",
+            place=place_at(text, tokens[index].start, tokens[index].end),
+        )
+
+
+def _operator(tokens: Sequence[Token], places: range, into: set[TokenType], out: set[TokenType]) -> Token | None:
+    """The first comparison at these places that is not in brackets, if nothing but operands comes before it."""
+    depth = 0
+    for place in places:
+        kind = tokens[place].token_type
+        depth += (kind in into) - (kind in out)
+        if depth < 0:
+            return None
+        if depth == 0 and kind in _COMPARISONS:
+            is_type = kind == TokenType.GT and tokens[place + 1].token_type in _OPENING  # ARRAY<INT64>[…]
+            return None if is_type else tokens[place]
+        if depth == 0 and kind not in _IN_OPERANDS:
+            return None
+    return None
 
 
 def _check_sign(token: Token, text: str) -> None:
@@ -166,8 +247,10 @@ def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> N
         _foreign(last, text, "write LIMIT 10 OFFSET 5")
 
 
-def _is_rename(tokens: Sequence[Token]) -> bool:
-    return len(tokens) > 1 and tokens[0].text.upper() == "RENAME" and tokens[1].token_type == TokenType.L_PAREN
+def _check_star(tokens: Sequence[Token], index: int, text: str) -> None:
+    after = tokens[index + 1 : index + 3]
+    if len(after) > 1 and after[0].text.upper() == "RENAME" and after[1].token_type == TokenType.L_PAREN:
+        _foreign(after[0], text, "write EXCEPT, and the column with AS")
 
 
 def _is_unit(token: Token | None) -> bool:
@@ -179,9 +262,20 @@ def _check_casts(tokens: Sequence[Token], text: str) -> None:
     for index in range(1, len(tokens)):
         if tokens[index].token_type == TokenType.L_PAREN and tokens[index - 1].text.upper() in ("CAST", "SAFE_CAST"):
             parts = _type_of_cast(tokens, index)
-            for place, part in enumerate(parts):
-                if part.text.upper() in TYPES and not _is_text(part) and not _is_field(parts, place):
+            _check_parameters(parts, text)
+            for number, part in enumerate(parts):
+                if part.text.upper() in TYPES and not _is_text(part) and not _is_field(parts, number):
                     _foreign(part, text, f"write {TYPES[part.text.upper()]}")
+
+
+def _check_parameters(parts: Sequence[Token], text: str) -> None:
+    for left, right in pairwise(parts):
+        if (left.token_type, right.token_type) == (TokenType.L_PAREN, TokenType.R_PAREN):
+            reason, place = (
+                "syntax error: a length or a precision is missing here",
+                place_at(text, left.start, right.end),
+            )
+            raise SqlError(reason, hint="write STRING(10), or STRING", place=place)
 
 
 def _is_text(token: Token) -> bool:

@@ -9,7 +9,6 @@ from pipeline.raw.seeds import Seed
 from warehouse import Append, BuildContext, Row, TableBuild, Warehouse
 from warehouse.errors import TableNotFound
 from warehouse.names import OWN_DATASET, TableName
-from warehouse.sql.parser import parse_script
 from warehouse.sql.query import parse_query
 from warehouse.types import Column
 
@@ -81,4 +80,6 @@ def _path(table: TableName) -> str:
 
 
 def _run(warehouse: Warehouse, script: str) -> None:
+    from warehouse.sql.parser import parse_script  # importing it takes longer than a refresh of known scripts
+
     warehouse.run_script(parse_script(script))

@@ -19,11 +19,12 @@ from warehouse.duckdb.translate.functions.date_parts import (
 )
 from warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse.duckdb.translate.literals import integer
-from warehouse.duckdb.translate.nodes import Node
+from warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
 from warehouse.duckdb.translate.typed import Typed
+from warehouse.duckdb.types import duckdb_type
 from warehouse.sql.coercion import supertype
 from warehouse.types import DATE, DATETIME, INT64, INTERVAL, TIMESTAMP, SqlType, array_of
 
@@ -264,8 +265,112 @@ _SERIES = {
     "TIMESTAMP": "(CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE generate_series({a}, {b}, {s}) END)",
 }
 
+
+# Buckets
+
+_ORIGIN = "1950-01-01"
+
+
+def bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """DATE_BUCKET(x, INTERVAL n unit [, origin]): the start of the interval that holds x; one begins at the origin"""
+    name = name_of(node)
+    kind = SqlType(name.partition("_")[0])
+    if len(parts) not in (2, 3) or not isinstance(parts[1], exp.Interval):
+        wrong(scope.script.text, node, f"{name} takes a value and an INTERVAL", f"write {name}(x, INTERVAL 7 DAY)")
+    unit = parts[1].args.get("unit")
+    if unit is None or isinstance(unit, exp.IntervalSpan):
+        unsupported(scope.script.text, node, f"{name} with this INTERVAL")
+    part, width = unit_of(unit, scope), _step(node, scope, parts[1].this)
+    if part not in units_of(kind.name) or part.startswith(("WEEK(", "ISO")) or (kind == DATE and part in CLOCK_UNITS):
+        wrong(scope.script.text, node, f"{name} does not take an INTERVAL of {part}")
+    if width < 0:
+        wrong(scope.script.text, node, f"{name} takes an INTERVAL above 0")
+    if part in MONTHS and len(parts) == 3:
+        unsupported(scope.script.text, node, f"{name} of {part} with an origin")
+    value = as_type(node, scope, name, argument(parts[0], scope), kind).node
+    origin = as_type(node, scope, name, argument(parts[2], scope), kind).node if len(parts) == 3 else Literal(_ORIGIN)
+    length = Literal(width * (MONTHS.get(part) or MICROSECONDS.get(part) or MICROSECONDS["DAY"] * 7))
+    template = _BUCKETS["MONTH" if part in MONTHS else kind.name]
+    found = sql(template, x=value, o=origin, n=length)
+    return Typed(checked(kind, sql(f"CAST({{x}} AS {duckdb_type(kind)})", x=found)), kind)
+
+
+def _floor(since: str) -> str:
+    """A count cut to a multiple of {n}, downwards."""
+    return f"({since} - ({since} % {{n}} + {{n}}) % {{n}})"
+
+
+_MONTHS_SINCE = "CAST(date_part('year', {x}) * 12 + date_part('month', {x}) - 23401 AS BIGINT)"  # since January 1950
+_ORIGIN_INSTANT = "timezone('UTC', CAST({o} AS TIMESTAMP))"
+_BUCKETS = {
+    "DATE": f"(CAST({{o}} AS DATE) + ({_floor('(({x} - CAST({o} AS DATE)) * 86400000000)')} // 86400000000)::INTEGER)",
+    "DATETIME": (
+        f"(CAST({{o}} AS TIMESTAMP) + to_microseconds({_floor('(epoch_us({x}) - epoch_us(CAST({o} AS TIMESTAMP)))')}))"
+    ),
+    "TIMESTAMP": (
+        f"make_timestamptz(epoch_us({_ORIGIN_INSTANT}) + {_floor(f'(epoch_us({{x}}) - epoch_us({_ORIGIN_INSTANT}))')})"
+    ),
+    "MONTH": f"(CAST({{o}} AS TIMESTAMP) + to_months({_floor(_MONTHS_SINCE)}::INTEGER))",
+}
+
+# Parts of an INTERVAL that grow too large
+
+_MONTHS_OF = "(date_part('year', {x}) * 12 + date_part('month', {x}))"
+_DAYS_OF = "date_part('day', {x})"
+_MICROS_OF = (
+    "(date_part('hour', {x}) * 3600000000 + date_part('minute', {x}) * 60000000 + date_part('microsecond', {x}))"
+)
+_DAY = "86400000000"
+
+
+def _made(months: str, days: str, micros: str) -> str:
+    return f"(to_months(({months})::INTEGER) + to_days(({days})::INTEGER) + to_microseconds(({micros})::BIGINT))"
+
+
+_JUSTIFIED = {
+    "JUSTIFY_DAYS": _made(
+        f"({_MONTHS_OF} * 30 + {_DAYS_OF}) // 30", f"({_MONTHS_OF} * 30 + {_DAYS_OF}) % 30", _MICROS_OF
+    ),
+    "JUSTIFY_HOURS": _made(
+        _MONTHS_OF, f"({_DAYS_OF} * {_DAY} + {_MICROS_OF}) // {_DAY}", f"({_DAYS_OF} * {_DAY} + {_MICROS_OF}) % {_DAY}"
+    ),
+    "JUSTIFY_INTERVAL": _made(
+        f"(({_MONTHS_OF} * 30 + {_DAYS_OF}) * {_DAY} + {_MICROS_OF}) // ({_DAY} * 30)",
+        f"(({_MONTHS_OF} * 30 + {_DAYS_OF}) * {_DAY} + {_MICROS_OF}) % ({_DAY} * 30) // {_DAY}",
+        f"(({_MONTHS_OF} * 30 + {_DAYS_OF}) * {_DAY} + {_MICROS_OF}) % {_DAY}",
+    ),
+}
+
+
+def justify(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """JUSTIFY_DAYS(i): 30 days are a month; JUSTIFY_HOURS(i): 24 hours are a day; JUSTIFY_INTERVAL(i): both"""
+    name = name_of(node)
+    if len(parts) != 1:
+        wrong(scope.script.text, node, f"{name} takes one argument")
+    value = as_type(node, scope, name, argument(parts[0], scope), INTERVAL)
+    return Typed(sql(_JUSTIFIED[name], x=value.node), INTERVAL)
+
+
+def make_interval(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """MAKE_INTERVAL([year] [, month] [, day] [, hour] [, minute] [, second]), each by position or by name"""
+    found: dict[str, Node] = {}
+    for index, part in enumerate(parts):
+        named = isinstance(part, exp.Kwarg)
+        span = part.this.name.upper() if named else _SPANS[index] if index < len(_SPANS) else ""
+        if span not in _SPANS or span in found:
+            wrong(scope.script.text, node, "MAKE_INTERVAL takes year, month, day, hour, minute, second")
+        value = scope.compile(part.expression) if named else argument(part, scope)
+        found[span] = as_type(node, scope, "MAKE_INTERVAL", value, INT64).node
+    values = {letter: found.get(span, integer(0).node) for letter, span in zip("abcdef", _SPANS, strict=True)}
+    micros = "{d} * 3600000000 + {e} * 60000000 + {f} * 1000000"
+    return Typed(sql(_made("{a} * 12 + {b}", "{c}", micros), **values), INTERVAL)
+
+
 FUNCTIONS: Functions = {
     **dict.fromkeys((f"{kind}_{word}" for kind in INSTANTS for word in ("ADD", "SUB")), add),
+    **dict.fromkeys(("DATE_BUCKET", "DATETIME_BUCKET", "TIMESTAMP_BUCKET"), bucket),
+    **dict.fromkeys(_JUSTIFIED, justify),
+    "MAKE_INTERVAL": make_interval,
     "GENERATE_DATE_ARRAY": generate,
     "GENERATE_TIMESTAMP_ARRAY": generate,
 }

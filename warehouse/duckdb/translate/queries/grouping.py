@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.checks import only
 from warehouse.duckdb.translate.functions.known import AGGREGATE_NAMES
-from warehouse.duckdb.translate.nodes import Column, FunctionCall, Item, Node, Select, walk
+from warehouse.duckdb.translate.nodes import Column, FunctionCall, Item, Literal, Node, Select, walk
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
@@ -137,7 +137,9 @@ class GroupedScope(Scope):
             for node, value in [*self.keys.items(), *self.computed.items()]
             if isinstance(value.node, Column)
         ]
-        return replace(bare, items=tuple(items) or (sql("count(*)"),), group=self.sets or tuple(self.keys))
+        # By position: DuckDB does not see that two lambdas whose parameters have other names are the same.
+        positions = tuple([Literal(index + 1) for index in range(len(self.keys))])
+        return replace(bare, items=tuple(items) or (sql("count(*)"),), group=self.sets or positions)
 
 
 def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:

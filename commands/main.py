@@ -136,6 +136,19 @@ def _parser() -> argparse.ArgumentParser:
     for command in (run, build):
         command.add_argument("--in-order", action="store_true", help="one table after the other")
 
+    show = add("show", "show rows of a table")
+    show.add_argument("table", metavar="TABLE", help="such as tmp.variants")
+    query = add("query", "answer a query in GoogleSQL, without changing anything")
+    query.add_argument("sql", metavar="SQL", help="the query, or - for standard input")
+    for command in (show, query):
+        command.set_defaults(is_report=True)
+        command.add_argument(
+            "--limit", type=_count, metavar="N", help="at most so many rows; else 20, with --csv or --json all"
+        )
+        form = command.add_mutually_exclusive_group()
+        form.add_argument("--csv", action="store_true", help="print CSV")
+        form.add_argument("--json", action="store_true", help="print a JSON array of objects")
+
     check = add("check", "find what is wrong with the scripts and the map, without running any", _PROJECT)
     check.set_defaults(is_report=True)
     check.add_argument("--live", action="store_true", help="take the raw tables' columns from the warehouse")
@@ -169,6 +182,12 @@ def _parser() -> argparse.ArgumentParser:
     doctor = add("doctor", "say what is set up, what is missing, and how to fix it")
     doctor.set_defaults(is_report=True)
     return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows")
+    return int(text)
 
 
 class _Version(argparse.Action):

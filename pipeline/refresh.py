@@ -17,7 +17,7 @@ from pipeline.project.project import read_project, sql_cache
 from pipeline.project.scripts import Script
 from pipeline.project.selectors import select
 from pipeline.settings import RefreshSettings
-from pipeline.sources import stored_sources
+from pipeline.sources import stored_sources, with_stored_wildcards
 from warehouse import QueryPlan, Warehouse, connect, project_of
 from warehouse.names import TableName
 from warehouse.sql.cache import SqlCache
@@ -96,6 +96,7 @@ def plan_refresh(
     project = read_project(settings.folder, project_of(settings.warehouse_url), cache, settings.layout)
     graph = select(project.graph, selectors, project.files)
     scripts = {table: project.scripts[table] for table in graph.order}
+    scripts = with_stored_wildcards(warehouse, scripts, project)
     checked = check_scripts(scripts, stored_sources(warehouse, scripts, project))
     if checked.problems:
         raise Refused(checked.problems)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.project.problems import Problem, Refused, Severity
-from pipeline.project.project import Project, reads_in, tables_outside
+from pipeline.project.project import Project, reads_in, tables_outside, with_wildcards
 from pipeline.project.scripts import Script, source_folders
 from warehouse import Planner, Warehouse, offline_planner
 from warehouse.names import TableName
@@ -65,6 +65,19 @@ def stored_sources(warehouse: Warehouse, scripts: Mapping[TableName, Script], pr
     existing = {table for dataset in sorted(_datasets(wanted)) for table in warehouse.tables(dataset)}
     missing = wanted - existing
     return Sources(warehouse, unknown=missing, problems=list(_missing(scripts, missing, existing, project)))
+
+
+def with_stored_wildcards(
+    warehouse: Warehouse, scripts: Mapping[TableName, Script], project: Project
+) -> dict[TableName, Script]:
+    """The scripts, with all tables that their wildcard tables stand for: those of the warehouse, and those that scripts
+    build. Raises WarehouseError."""
+    names = [read.table for script in scripts.values() for read in script.query.names]
+    datasets = sorted({table.dataset for table in names if table.name.endswith("*")})
+    if not datasets:
+        return dict(scripts)
+    stored = {table for dataset in datasets for table in warehouse.tables(dataset)}
+    return with_wildcards(scripts, stored | set(project.scripts))
 
 
 def _datasets(tables: Iterable[TableName]) -> set[str]:

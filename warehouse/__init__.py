@@ -61,6 +61,14 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a query: its columns ("" for one without a name), and rows of values as in `Row`."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class BuildContext:
     """The run that builds. Calls with the same `run`, `attempt` and table are the same job: it runs only once."""
 
@@ -126,6 +134,9 @@ class Warehouse(Planner, Protocol):
 
     def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
         """Up to `limit` rows, in no promised order, for people to look at. Raises TableNotFound."""
+
+    def fetch(self, query: Query, limit: int | None) -> Answer:
+        """Up to `limit` rows of the query's answer, all without one, in the query's order. Raises SqlError."""
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
         """Create the datasets that do not exist yet."""

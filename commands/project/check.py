@@ -3,6 +3,7 @@
 import json
 from argparse import Namespace
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from pipeline.check import Checked, check_project
@@ -10,7 +11,7 @@ from pipeline.project.problems import Problem, Severity, counted
 from pipeline.project.project import Project, read_project, sql_cache
 from pipeline.project.scripts import script_tables
 from pipeline.settings import RefreshSettings, read_settings
-from pipeline.sources import declared_sources, stored_sources
+from pipeline.sources import declared_sources, stored_sources, with_stored_wildcards
 from warehouse import connect, project_of
 from warehouse.sql.cache import SqlCache
 
@@ -40,6 +41,7 @@ def _check(project: Project, cache: SqlCache) -> Checked:
 
 def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) -> Checked:
     with connect(settings.warehouse_url, cache) as warehouse:
+        project = replace(project, scripts=with_stored_wildcards(warehouse, project.scripts, project))
         return check_project(project, stored_sources(warehouse, project.scripts, project))
 
 

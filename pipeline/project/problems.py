@@ -21,13 +21,15 @@ class Severity(Enum):
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault: the `file` (a path that the user can open), the `place` in it (None: the whole file), the `reason`,
-    which says what is wrong, and the `hint`, which says how to fix it (may be empty)."""
+    which says what is wrong, and the `hint`, which says how to fix it (may be empty). `text` is what the user wrote,
+    if it stands in no file."""
 
     file: Path
     place: Place | None
     reason: str
     hint: str = ""
     severity: Severity = Severity.ERROR
+    text: str | None = None
 
     @property
     def position(self) -> tuple[str, int, int, str]:
@@ -44,7 +46,7 @@ class Problem:
 
     def _underlined(self) -> list[str]:
         """The line of the file, with the place underlined."""
-        line = _line(self.file, self.place.line) if self.place else None
+        line = _line(self.file, self.place.line, self.text) if self.place else None
         if line is None or self.place is None:
             return []
         number = str(self.place.line)
@@ -87,9 +89,11 @@ def _around(line: str, column: int) -> tuple[str, int]:
     return f"{before}{shown}{after}", column - start + len(before)
 
 
-def _line(file: Path, number: int) -> str | None:
-    try:
-        lines = file.read_text(encoding="utf-8-sig", errors="replace").split("\n")
-    except OSError:
-        return None
+def _line(file: Path, number: int, text: str | None) -> str | None:
+    if text is None:
+        try:
+            text = file.read_text(encoding="utf-8-sig", errors="replace")
+        except OSError:
+            return None
+    lines = text.split("\n")
     return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else None

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -77,6 +77,7 @@ def read_project(
     entries, map_problems = read_map(res / MAP)
     unreadable = script_tables(res, layout.raw) - set(scripts)
     sources = _sources(folder, layout, scripts.values(), entries, {*scripts, *unreadable})
+    scripts = with_wildcards(scripts, {*scripts, *unreadable, *sources})
     is_map_readable = bool(entries) or not map_problems
     check = _Check(res / MAP, scripts, entries, sources, unreadable, is_map_readable)
     found = (*problems, *map_problems, *check.problems())
@@ -94,6 +95,16 @@ def _sources(
     if wanted - sources - built:
         sources |= read_created_tables(folder / layout.db_init)
     return sources - built
+
+
+def with_wildcards(scripts: Mapping[TableName, Script], known: Collection[TableName]) -> dict[TableName, Script]:
+    """The scripts, with the `known` tables that their wildcard tables stand for. A script does not read itself so."""
+    return {
+        table: replace(script, build=replace(script.build, query=script.query.matched({*known} - {table})))
+        if any(read.table.name.endswith("*") for read in script.query.names)
+        else script
+        for table, script in scripts.items()
+    }
 
 
 def reads_in(script: Script) -> tuple[Read, ...]:
@@ -266,9 +277,6 @@ class _Check:
     def _read(self, script: Script, read: Read) -> Iterator[Problem]:
         if read.table == script.table:
             reason, hint = f"{script.table} reads itself", "a script cannot read the table that it builds"
-        elif read.table.name.endswith("*"):
-            reason = f"{script.table} reads {read.table}: wildcard tables are not supported"
-            hint = "read the tables by their names, with UNION ALL between"
         elif read.table not in self.known and read.table.dataset in self.built_datasets:
             reason = f"{script.table} reads {read.table}, which is neither a script nor a source"
             like = self.tables_like.did_you_mean(str(read.table))

@@ -13,7 +13,14 @@ from pipeline.project.dependency_map import read_map
 from pipeline.project.files import read_text
 from pipeline.project.graph import Graph
 from pipeline.project.problems import Problem, Refused, errors_in, sql_problem
-from pipeline.project.project import find_read_cycles, read_cycle_problem, read_edges, reads_in, reads_of
+from pipeline.project.project import (
+    find_read_cycles,
+    read_cycle_problem,
+    read_edges,
+    reads_in,
+    reads_of,
+    with_wildcards,
+)
 from pipeline.project.scripts import Script, read_scripts
 from warehouse.errors import SqlError
 from warehouse.names import TableName
@@ -57,6 +64,7 @@ class _WrongShape(Exception):
 
 def _readable_scripts(res: Path, own: str, raw: str) -> dict[TableName, Script]:
     scripts, found = read_scripts(res, own, raw=raw)
+    scripts = with_wildcards(scripts, set(scripts))
     problems = errors_in(found)
     for script in scripts.values():
         try:

@@ -72,12 +72,6 @@ def test_what_only_bigquery_has_is_a_warning(
     assert f"only BigQuery has {message}" in capsys.readouterr().out
 
 
-def test_wildcard_tables_are_refused_by_name(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    write({**GOOD, "res/tmp/c.sql": "SELECT id FROM `raw.orders_*`"})
-    assert main(["check"]) == 2
-    assert "tmp.c reads raw.orders_*: wildcard tables are not supported" in capsys.readouterr().out
-
-
 def test_json_says_the_same(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     write({**GOOD, **ERROR, "res/final/c.sql": "SELECT * FROM `final.b`"})
     main(["check", "--json"])

@@ -13,7 +13,7 @@ from google.api_core.exceptions import NotFound
 from google.api_core.retry import Retry
 from google.cloud import bigquery
 
-from warehouse import Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
+from warehouse import Answer, Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
 from warehouse.bigquery import names, replace
 from warehouse.bigquery.client import open_client, row_access_policies
 from warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
@@ -76,6 +76,14 @@ class BigQueryWarehouse:
         found.schema = [read_as_text(field) for field in found.schema]
         with google_errors():
             return [row.values() for row in self._client.list_rows(found, max_results=limit, **self._patience)]
+
+    def fetch(self, query: Query, limit: int | None) -> Answer:
+        text, edits = text_of(query), variable_edits(query, {})
+        with _places_of(text, edits):
+            job = self._jobs.run(f"query-{secrets.token_hex(16)}", edited(text, edits), self._config({}))
+        found = self._jobs.result(job, limit)
+        columns = tuple(map(column_of, found.schema))
+        return Answer(columns, [row.values() for row in found])
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
         """Also create the dataset of this tool's own tables. An account that may not create it gets NotAllowed from the

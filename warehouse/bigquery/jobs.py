@@ -8,7 +8,7 @@ so the next try takes the next number: https://cloud.google.com/bigquery/docs/ru
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -79,11 +79,11 @@ class Jobs:
             self.check_not_cancelled()
             raise
 
-    def result(self, job: bigquery.QueryJob) -> list[Mapping[str, Any]]:
-        """The rows of a job that has succeeded (of a script: its last statement's). For few rows only. Raises
-        OutcomeUnknown."""
+    def result(self, job: bigquery.QueryJob, limit: int | None = None) -> Any:
+        """The rows of a job that has succeeded (of a script: its last statement's), at most `limit`, with their
+        `schema`. Raises OutcomeUnknown."""
         with self._or_unknown(job.job_id):
-            return list(job.result(retry=self.retry, timeout=self._waits.total, job_retry=None))
+            return job.result(retry=self.retry, timeout=self._waits.total, job_retry=None, max_results=limit)
 
     def dry_run(self, sql: str) -> bigquery.QueryJob:
         """A dry run of the SQL: its columns and bytes, or its error. It costs nothing."""

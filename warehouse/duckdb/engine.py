@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 import duckdb
 import tenacity
 
-from warehouse import Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
+from warehouse import Answer, Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
 from warehouse.deadline import deadline
 from warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
 from warehouse.duckdb.faults import faults_of, reason
@@ -64,6 +64,16 @@ class DuckDBWarehouse:
         with self._cursor() as cursor:
             _described(cursor, table)
             return cursor.execute(f"SELECT * FROM {table_sql(table)} LIMIT {int(limit)}").fetchall()
+
+    def fetch(self, query: Query, limit: int | None) -> Answer:
+        from warehouse.duckdb.translate.entry import answer_sql
+
+        def read(cursor: duckdb.DuckDBPyConnection) -> Answer:
+            columns, sql = answer_sql(query, lambda table: self._known_columns(cursor, table))
+            result = cursor.execute(sql)
+            return Answer(columns, result.fetchall() if limit is None else result.fetchmany(limit))
+
+        return self._retried(read)
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
         datasets = list(datasets)

@@ -5,8 +5,9 @@ cache does not know.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from warehouse.errors import Place, SqlError
@@ -32,6 +33,8 @@ class Query:
     """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
     is "" where the text names none). Within the project `own`, `own.tmp.a` is the table `tmp.a`.
 
+    `wildcards` has for each wildcard table that it names, such as `raw.events_*`, the tables that match.
+
     `preamble` has the DECLARE, SET and CREATE TEMP FUNCTION before it, with blanks in place of the rest of the script.
     """
 
@@ -39,10 +42,22 @@ class Query:
     names: tuple[Read, ...]
     own: str = ""
     preamble: str = ""
+    wildcards: tuple[tuple[TableName, tuple[TableName, ...]], ...] = ()
 
     def within(self, project: str) -> "Query":
         """The same query as one of that project."""
         return self if self.own == project else replace(self, own=project)
+
+    def matched(self, known: Iterable[TableName]) -> "Query":
+        """The same query with the `known` tables that its wildcard tables stand for:
+        https://cloud.google.com/bigquery/docs/querying-wildcard-tables"""
+        wild = {read.table for read in self.names if self.is_own(read.project) and read.table.name.endswith("*")}
+        if not wild:
+            return self
+        tables = sorted(known)
+        return replace(
+            self, wildcards=tuple((one, tuple(filter(partial(_matches, one), tables))) for one in sorted(wild))
+        )
 
     def is_own(self, project: str) -> bool:
         """Whether a table that the text names with this project ("": with none) is one of the query's own project."""
@@ -50,9 +65,10 @@ class Query:
 
     @cached_property
     def reads(self) -> tuple[Read, ...]:
-        """The tables of its own project that the query reads, each once. Raises SqlError for a table without its
-        dataset."""
+        """The tables of its own project that the query reads, each once; for a wildcard table those that match, or the
+        name itself if none does. Raises SqlError for a table without its dataset."""
         first: dict[TableName, Read] = {}
+        members = dict(self.wildcards)
         for read in self.names:
             if not read.table.dataset:
                 raise SqlError(
@@ -61,7 +77,8 @@ class Query:
                     place=read.place,
                 )
             if self.is_own(read.project):
-                first.setdefault(read.table, read)
+                for table in members.get(read.table) or (read.table,):
+                    first.setdefault(table, replace(read, table=table))
         return tuple(first.values())
 
     @property
@@ -70,6 +87,10 @@ class Query:
         from warehouse.sql.parser import query_tree
 
         return query_tree(self.text)
+
+
+def _matches(wildcard: TableName, table: TableName) -> bool:
+    return table.dataset == wildcard.dataset and table.name.startswith(wildcard.name[:-1]) and table != wildcard
 
 
 _AFTER_CREATE = len("CREATE") + 1

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlglot import exp
 
 from warehouse.duckdb.translate.compiler import Compiler
+from warehouse.duckdb.translate.nodes import render
 from warehouse.duckdb.translate.queries.preamble import declare
 from warehouse.duckdb.translate.queries.statements import listed_columns, translated
 from warehouse.duckdb.translate.reading.parsing import parse_by_name
@@ -32,9 +33,17 @@ def answer(query: Query, columns: Columns) -> Relation:
     [tree] = [tree for tree in parse_by_name(query.text) if not isinstance(tree, exp.Semicolon)]
     compiler = Compiler()
     script = Script(compiler, query.text, columns, query.own)
+    script.wildcards = dict(query.wildcards)
     if query.preamble:
         declare(query.preamble, script)
     return compiler.query(tree, Scope(script))
+
+
+def answer_sql(query: Query, columns: Columns) -> tuple[tuple[Column, ...], str]:
+    """The columns of the query's answer, and the DuckDB query that gives it. Raises SqlError, UnsupportedSql."""
+    with within_reach():
+        relation = answer(query, columns)
+        return tuple(Column(column.name, column.type) for column in relation.columns), render(relation.query)
 
 
 def translate_statement(statement: Statement, columns: Columns) -> list[str]:

@@ -68,6 +68,8 @@ class Relation:
     """Whether its rows are values, not rows of columns: SELECT AS STRUCT."""
     order: tuple[tuple[str, str], ...] = ()
     """Where it leaves the order to its reader: the columns to sort by, each with its direction."""
+    hidden: tuple[Output, ...] = ()
+    """Columns that `*` leaves out."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,8 @@ class Source:
     alias: str
     columns: list[Named]
     element: Typed | None = None
+    hidden: tuple[Named, ...] = ()
+    """Columns that `*` leaves out: _TABLE_SUFFIX."""
 
     def row(self) -> Typed:
         """The range variable as a value: the element, or a STRUCT of the columns."""
@@ -108,6 +112,7 @@ class Script:
         self._numbers = count(1)
         self.variables: dict[str, Typed] = {}
         self.functions: dict[str, Function] = {}
+        self.wildcards: dict[TableName, tuple[TableName, ...]] = {}
 
     def alias(self) -> str:
         """A name that nothing else in the translated text has."""
@@ -151,7 +156,9 @@ class Scope:
         """Put a table or query into the scope; gives it as an item of FROM, with an alias of its own."""
         own = self.script.alias()
         columns = [Named(column.name, column.of(own)) for column in relation.columns]
-        self.sources.append(value_source(alias, columns[0].value) if relation.is_value else Source(alias, columns))
+        hidden = tuple(Named(column.name, column.of(own)) for column in relation.hidden)
+        source = Source(alias, columns, hidden=hidden)
+        self.sources.append(value_source(alias, columns[0].value) if relation.is_value else source)
         return n.FromItem(relation.query, own)
 
     def columns(self) -> list[Named]:
@@ -204,6 +211,8 @@ class Scope:
             wrong(
                 self.script.text, node, f"column {path[0]} is ambiguous", f"write the table before it: table.{path[0]}"
             )
+        hidden = [column.value for source in self.sources for column in source.hidden if column.name.casefold() == name]
+        found = found or hidden[:1]
         return self.fields(node, found[0], path[1:]) if found else None
 
     def _in_range(self, node: exp.Expr, source: Source, path: Sequence[str]) -> Typed:
@@ -211,7 +220,8 @@ class Scope:
             return source.row()
         if source.element is not None:
             return self.fields(node, source.element, path[1:])
-        found = [column.value for column in source.columns if column.name.casefold() == path[1].casefold()]
+        readable = [*source.columns, *source.hidden]
+        found = [column.value for column in readable if column.name.casefold() == path[1].casefold()]
         if len(found) > 1:
             wrong(self.script.text, node, f"column {path[0]}.{path[1]} is ambiguous")
         if not found:

@@ -27,6 +27,7 @@ from warehouse.duckdb.translate.nodes import (
 )
 from warehouse.duckdb.translate.queries.grouping import check_no_windows
 from warehouse.duckdb.translate.queries.pivots import pivot
+from warehouse.duckdb.translate.queries.wildcards import wildcard
 from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope, Script, Source, value_source
 from warehouse.duckdb.translate.syntax import only_bigquery, place_of, unsupported, wrong
 from warehouse.duckdb.translate.templates import sql
@@ -105,12 +106,18 @@ def table(node: exp.Table, scope: Scope) -> Node:
         value = scope.resolve(node, [*([node.catalog] if node.catalog else []), node.db, node.name])
         return unnested(node, scope, value, node.alias or node.name, None)
     name = TableName(node.db, node.name)
-    try:
-        columns = scope.script.columns(name)
-    except TableNotFound as error:
-        raise SqlError(str(error), place=place_of(scope.script.text, node)) from error
+    if name.name.endswith("*"):
+        return _pivoted(node, scope, wildcard(node, name, scope.script), node.alias)
+    columns = _columns_of(name, node, scope.script)
     stored = Relation(Name((CATALOGUE, name.dataset, name.name)), tuple(map(_stored, columns)))
     return _pivoted(node, scope, stored, alias)
+
+
+def _columns_of(name: TableName, node: exp.Table, script: Script) -> tuple[TableColumn, ...]:
+    try:
+        return script.columns(name)
+    except TableNotFound as error:
+        raise SqlError(str(error), place=place_of(script.text, node)) from error
 
 
 def _check_name(node: exp.Table, scope: Scope) -> None:

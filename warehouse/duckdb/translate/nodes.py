@@ -537,3 +537,24 @@ def walk(node: Node) -> Iterator[Node]:
             yield found
             names: Iterable[str] = found.__slots__
             left.extend([getattr(found, name) for name in names])
+
+
+def rebuilt(node: Node, change: Callable[[Node], Node]) -> Node:
+    """The node with `change` of each node in it, from the outside in: what `change` gives back as another one is not
+    looked into."""
+    found = change(node)
+    if found is not node:
+        return found
+    names: Iterable[str] = node.__slots__
+    parts = [getattr(node, name) for name in names]
+    changed = [_rebuilt_part(part, change) for part in parts]
+    return node if all(one is other for one, other in zip(parts, changed, strict=True)) else type(node)(*changed)
+
+
+def _rebuilt_part(part: object, change: Callable[[Node], Node]) -> object:
+    if isinstance(part, Node):
+        return rebuilt(part, change)
+    if isinstance(part, tuple):
+        changed = tuple([_rebuilt_part(each, change) for each in part])
+        return part if all(one is other for one, other in zip(part, changed, strict=True)) else changed
+    return part

@@ -11,11 +11,12 @@ Names, strings and the like never become part of a template: they are nodes, and
 """
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import ClassVar
 
-from warehouse.duckdb.translate.nodes import Node, Variable, Writer
+from warehouse.duckdb.translate.nodes import Case, Chain, Literal, Node, Variable, Writer, let_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Template:
     """The pieces with NULL for each `error(…)`."""
     shared: tuple[int, ...] = field(compare=False)
     """The holes whose values are computed before, unless they are cheap."""
+    random: bool = field(compare=False)
+    """Whether it is another value each time."""
+    volatile: bool = field(compare=False)
+    """Whether DuckDB takes it for another value each time: it does so for all that may fail by `error(…)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,30 @@ def sql(text: str, /, **arguments: Node) -> Node:
     return Filled(template, tuple([arguments[name] for name in template.holes]))
 
 
+def unless_null(values: Sequence[Node], body: Callable[[list[Node]], Node]) -> Node:
+    """`body` of the values, each computed once; NULL where one of them is NULL, whatever the others are."""
+
+    def guarded(values: list[Node]) -> Node:
+        tests = [sql("{x} IS NULL", x=value) for value in values if not _is_constant(value)]
+        return Case(((Chain("OR", tuple(tests)), Literal(None)),), body(values)) if tests else body(values)
+
+    return let_all(values, guarded)
+
+
+def _is_constant(node: Node) -> bool:
+    return isinstance(node, Literal) and node.value is not None
+
+
+def may_fail(text: str) -> bool:
+    """Whether the template has an `error(…)` outside of its TRY."""
+    return "error(" in text and "TRY(" not in text
+
+
 _MARKS = re.compile(r"('(?:[^']|'')*'|\{\{|\}\}|\{\w+\}|\berror\(|\bTRY\(|\blambda\b|[()])")
 
 _HOLE = re.compile(r"\{\w+\}")
+
+_RANDOM = re.compile(r"\b(?:random|uuid)\(")
 
 
 @lru_cache(4096)
@@ -134,7 +160,10 @@ class _TemplateReader:
             self.pieces.append("NULL")
 
     def template(self, text: str) -> Template:
-        return Template(text, tuple(self.holes), _joined(self.pieces), _joined(self.tried), tuple(sorted(self.shared)))
+        random = _RANDOM.search(text) is not None
+        volatile = random or "error(" in text
+        pieces, tried = _joined(self.pieces), _joined(self.tried)
+        return Template(text, tuple(self.holes), pieces, tried, tuple(sorted(self.shared)), random, volatile)
 
 
 def _joined(pieces: list[str | int]) -> tuple[str | int, ...]:

@@ -66,7 +66,8 @@ def element(node: exp.Expr, scope: Scope) -> Typed:
         template = f"CASE WHEN {{i}} < {first} THEN NULL ELSE ({{a}})[{{i}} + 1 - {first}] END"
     else:
         template = (
-            f"CASE WHEN {{i}} < {first} OR {{i}} >= len({{a}}) + {first} THEN error('Array index out of bounds')"
+            f"CASE WHEN {{a}} IS NULL THEN NULL WHEN {{i}} < {first} OR {{i}} >= len({{a}}) + {first}"
+            " THEN error('Array index out of bounds')"
             f" ELSE ({{a}})[{{i}} + 1 - {first}] END"
         )
     return Typed(sql(template, a=value.node, i=position.node), value.type.element)

@@ -16,7 +16,7 @@ from warehouse.duckdb.translate.literals import null
 from warehouse.duckdb.translate.nodes import Chain, Literal, Node, let
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.templates import sql
+from warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import CHECKED, UTC, from_local, local
 from warehouse.types import DATE, DATETIME, STRING, TIME, TIMESTAMP, SqlType
@@ -244,7 +244,9 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
             value = from_local(value, zone if named is None else sql(CHECKED, z=named))
         return sql(template, x=found, p=Literal(pattern), v=checked(kind, value))
 
-    return Typed(let(text, parsed), kind)
+    if not in_zone:
+        return Typed(let(text, parsed), kind)
+    return Typed(unless_null([text, zone], lambda found: parsed(found[0])), kind)
 
 
 def _pattern(node: exp.Expr, scope: Scope, pieces: list[str], kind: SqlType) -> tuple[str, list[str]]:

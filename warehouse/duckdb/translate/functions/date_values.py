@@ -3,6 +3,8 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/date_functions#date
 """
 
+from collections.abc import Callable, Mapping, Sequence
+
 from sqlglot import exp
 
 from warehouse.duckdb.translate.expressions.casts import cast_value
@@ -14,7 +16,7 @@ from warehouse.duckdb.translate.functions.json import json_scalar
 from warehouse.duckdb.translate.nodes import Node
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse.duckdb.translate.templates import sql
+from warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.duckdb.translate.zones import UTC, from_local, local
 from warehouse.types import DATE, DATETIME, INT64, JSON, STRING, TIME, TIMESTAMP, SqlType
@@ -67,13 +69,24 @@ def _from_numbers(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) 
     if (name, len(values)) not in (("DATE", 3), ("TIME", 3), ("DATETIME", 6)):
         wrong(scope.script.text, node, f"wrong number of arguments for {name}")
     numbers = [as_type(node, scope, name, value, INT64).node for value in values]
-    first, second, third = numbers[:3]
-    day = sql("make_date({a}, {b}, {c})", a=first, b=second, c=third)
-    if name == "DATE":
-        return Typed(checked(DATE, day), DATE)
+    return Typed(unless_null(numbers, _BUILT[name]), SqlType(name))
+
+
+def _day(numbers: Sequence[Node]) -> Node:
+    year, month, day = numbers[:3]
+    return checked(DATE, sql("make_date({a}, {b}, {c})", a=year, b=month, c=day))
+
+
+def _time(numbers: Sequence[Node]) -> Node:
     hours, minutes, seconds = numbers[-3:]
-    clock = sql(_CLOCK, h=hours, m=minutes, s=seconds)
-    return Typed(clock, TIME) if name == "TIME" else Typed(sql("({d} + {t})", d=day, t=clock), DATETIME)
+    return sql(_CLOCK, h=hours, m=minutes, s=seconds)
+
+
+_BUILT: Mapping[str, Callable[[Sequence[Node]], Node]] = {
+    "DATE": _day,
+    "TIME": _time,
+    "DATETIME": lambda numbers: sql("({d} + {t})", d=_day(numbers), t=_time(numbers)),
+}
 
 
 def _in_zone(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) -> Typed:

@@ -7,9 +7,10 @@ from sqlglot import exp
 
 from warehouse.duckdb.translate.coercion import coerced
 from warehouse.duckdb.translate.literals import null
+from warehouse.duckdb.translate.nodes import Node
 from warehouse.duckdb.translate.scope import Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse.duckdb.translate.templates import sql
+from warehouse.duckdb.translate.templates import may_fail, sql, unless_null
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.sql.signatures import Signature, chosen, read_signature
 from warehouse.types import BYTES
@@ -71,5 +72,12 @@ def by_signature(
     signature = definitions[index].signature
     arguments = [coerced(value, kind) for value, kind in zip(values, signature.takes, strict=False)]
     arguments += [null(kind) for kind in signature.takes[len(arguments) :]]
-    nodes = {letter: value.node for letter, value in zip(_LETTERS, arguments, strict=False)}
-    return Typed(sql(definitions[index].template, **nodes), signature.gives)
+    nodes = [value.node for value in arguments]
+    needed, template = nodes[: signature.needs], definitions[index].template
+    if len(needed) > 1 and may_fail(template):
+        return Typed(unless_null(needed, lambda n: _filled(template, [*n, *nodes[len(n) :]])), signature.gives)
+    return Typed(_filled(template, nodes), signature.gives)
+
+
+def _filled(template: str, nodes: Sequence[Node]) -> Node:
+    return sql(template, **dict(zip(_LETTERS, nodes, strict=False)))

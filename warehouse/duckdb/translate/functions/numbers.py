@@ -81,7 +81,7 @@ DEFINITIONS: Definitions = by_name(
     define(
         "LOG",
         "FLOAT64 FLOAT64 -> FLOAT64",
-        "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {a} <= 0 OR {b} <= 0 OR {b} = 1"
+        "CASE WHEN {a} <= 0 OR {b} <= 0 OR {b} = 1"
         " THEN error('Floating point error in function: LOG') ELSE ln({a}) /"
         " ln({b}) END",
     ),
@@ -96,25 +96,23 @@ DEFINITIONS: Definitions = by_name(
     define(
         "DIV",
         "INT64 INT64 -> INT64",
-        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero: DIV') ELSE"
-        " CAST({a} // {b} AS BIGINT) END",
+        "CASE WHEN {b} = 0 THEN error('division by zero: DIV') ELSE CAST({a} // {b} AS BIGINT) END",
     ),
     define(
         "MOD",
         "INT64 INT64 -> INT64",
-        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero: MOD')"
-        " WHEN {b} = -1 THEN 0 ELSE {a} % {b} END",
+        "CASE WHEN {b} = 0 THEN error('division by zero: MOD') WHEN {b} = -1 THEN 0 ELSE {a} % {b} END",
     ),
     define(
         "DIV",
         "NUMERIC NUMERIC -> NUMERIC",
-        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero: DIV') ELSE"
+        "CASE WHEN {b} = 0 THEN error('division by zero: DIV') ELSE"
         f" CAST({_UNITS_A} // {_UNITS_B} AS DECIMAL(38,9)) END",
     ),
     define(
         "MOD",
         "NUMERIC NUMERIC -> NUMERIC",
-        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero: MOD') ELSE list_transform(["
+        "CASE WHEN {b} = 0 THEN error('division by zero: MOD') ELSE list_transform(["
         f"{_UNITS_A} % {_UNITS_B}], lambda n_: CAST(n_ // 1000000000 AS DECIMAL(38,9))"
         " + CAST(CAST(n_ % 1000000000 AS DECIMAL(18,0)) * 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1] END",
     ),
@@ -263,7 +261,8 @@ def error(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     if len(values) != 1 or values[0].type != STRING:
         return no_signature(node, scope, "ERROR", values)
-    return Typed(sql("CAST(error({x}) AS BIGINT)", x=values[0].node), INT64, FAILURE)
+    message = sql("coalesce({x}, 'ERROR function called with NULL value')", x=values[0].node)
+    return Typed(sql("CAST(error({x}) AS BIGINT)", x=message), INT64, FAILURE)
 
 
 def uuid(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:

@@ -25,7 +25,7 @@ _SPACE = (
 # Position 0 is read as 1, and one before the start as the start: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#substr
 _FROM = "CASE WHEN {b} = 0 OR {b} < -length({a}) THEN 1 WHEN {b} < 0 THEN length({a}) + {b} + 1 ELSE {b} END"
 _PAD = (
-    "CASE WHEN {{a}} IS NULL OR {{c}} IS NULL THEN NULL WHEN {{b}} < 0 THEN error('{0}: the length is negative')"
+    "CASE WHEN {{b}} < 0 THEN error('{0}: the length is negative')"
     " WHEN {{b}} > length({{a}}) AND {{c}} = '' THEN error('{0}: the pattern is empty')"
     " ELSE {1}({{a}}, {{b}}::INTEGER, {{c}}) END"
 )
@@ -59,8 +59,7 @@ DEFINITIONS: Definitions = by_name(
     define(
         "REPEAT",
         "STRING INT64 -> STRING",
-        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} < 0 THEN error('REPEAT: the count is negative') ELSE"
-        " repeat({a}, {b}) END",
+        "CASE WHEN {b} < 0 THEN error('REPEAT: the count is negative') ELSE repeat({a}, {b}) END",
     ),
     define("STARTS_WITH", "STRING STRING -> BOOL", "starts_with({a}, {b})"),
     define("ENDS_WITH", "STRING STRING -> BOOL", "ends_with({a}, {b})"),
@@ -105,13 +104,12 @@ DEFINITIONS: Definitions = by_name(
     define(
         "LEFT",
         "STRING INT64 -> STRING",
-        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} < 0 THEN error('LEFT: the length is negative') ELSE"
-        " substring({a}, 1, {b}) END",
+        "CASE WHEN {b} < 0 THEN error('LEFT: the length is negative') ELSE substring({a}, 1, {b}) END",
     ),
     define(
         "RIGHT",
         "STRING INT64 -> STRING",
-        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} < 0 THEN error('RIGHT: the length is negative')"
+        "CASE WHEN {b} < 0 THEN error('RIGHT: the length is negative')"
         " WHEN {b} >= length({a}) THEN {a} ELSE"
         " substring({a}, length({a}) - {b} + 1, {b}) END",
     ),
@@ -119,8 +117,7 @@ DEFINITIONS: Definitions = by_name(
     define(
         "SUBSTR SUBSTRING",
         "STRING INT64 INT64 -> STRING",
-        "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {c} < 0 THEN error('SUBSTR: the length is negative')"
-        f" ELSE substring({{a}}, {_FROM}, {{c}}) END",
+        f"CASE WHEN {{c}} < 0 THEN error('SUBSTR: the length is negative') ELSE substring({{a}}, {_FROM}, {{c}}) END",
     ),
     define("LPAD", "STRING INT64 STRING -> STRING", _LPAD),
     define("LPAD", "STRING INT64 -> STRING", _LPAD.replace("{c}", "' '")),
@@ -136,8 +133,7 @@ DEFINITIONS: Definitions = by_name(
     define(
         "TRANSLATE",
         "STRING STRING STRING -> STRING",
-        "CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL"
-        " WHEN len(list_distinct(string_split({b}, ''))) < length({b})"
+        "CASE WHEN len(list_distinct(string_split({b}, ''))) < length({b})"
         " THEN error('TRANSLATE: a character stands twice in the source characters') ELSE translate({a}, {b}, {c}) END",
     ),
     define("SPLIT", "STRING -> ARRAY<STRING>", "string_split({a}, ',')"),

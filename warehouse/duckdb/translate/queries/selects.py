@@ -21,6 +21,7 @@ from warehouse.duckdb.translate.queries.grouping import (
 from warehouse.duckdb.translate.queries.ordering import limits, ordering
 from warehouse.duckdb.translate.queries.relations import unique
 from warehouse.duckdb.translate.queries.sources import from_clause
+from warehouse.duckdb.translate.queries.window_keys import with_plain_windows
 from warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
 from warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed, struct_value
@@ -98,8 +99,16 @@ def _qualify(node: exp.Select, scope: Scope) -> Node | None:
 
 
 def _aggregates(node: exp.Select) -> bool:
-    parts = [*node.expressions, *(node.args[name] for name in ("having", "qualify", "order") if node.args.get(name))]
-    return any(True for part in parts for _ in aggregates_in(part))
+    return any(True for part in _clauses(node, "having", "qualify", "order") for _ in aggregates_in(part))
+
+
+def _has_windows(node: exp.Select) -> bool:
+    return any(True for part in _clauses(node, "qualify", "order") for _ in windows_in(part))
+
+
+def _clauses(node: exp.Select, *names: str) -> list[exp.Expr]:
+    """The SELECT list, and those of the clauses that are there."""
+    return [*node.expressions, *(node.args[name] for name in names if node.args.get(name))]
 
 
 def _values(node: exp.Select, scope: Scope, items: list[Named]) -> list[Named]:
@@ -129,13 +138,15 @@ def _relation(
         for item, name in zip(items, names, strict=False)
     )
     is_value = bool(node.args.get("kind"))
-    if not (unordered and order and not bare.distinct):
-        return Relation(replace(bare, items=tuple(listed), order=tuple(order)), columns, is_value)
-    hidden = list(zip(order, names[len(items) :], strict=True))
-    listed += [Item(key.key, name) for key, name in hidden]
-    sorted_by = tuple((name, key.direction) for key, name in hidden)
-    inner_order = tuple(order) if bare.limit is not None else ()
-    return Relation(replace(bare, items=tuple(listed), order=inner_order), columns, is_value, sorted_by)
+    sorted_by: tuple[tuple[str, str], ...] = ()
+    if unordered and order and not bare.distinct:
+        hidden = list(zip(order, names[len(items) :], strict=True))
+        listed += [Item(key.key, name) for key, name in hidden]
+        sorted_by = tuple((name, key.direction) for key, name in hidden)
+        order = order if bare.limit is not None else ()
+    found = replace(bare, items=tuple(listed), order=tuple(order))
+    query = with_plain_windows(found, scope.script) if _has_windows(node) else found
+    return Relation(query, columns, is_value, sorted_by)
 
 
 def _check_distinct(node: exp.Select, scope: Scope, items: Sequence[Named], order: Sequence[SortKey]) -> None:

@@ -147,6 +147,8 @@ def _is_call(tokens: list[Token], index: int) -> bool:
     word = token.text.upper()
     if word in GRAMMAR or word in WORDS or not (word[:1].isalpha() or word[:1] == "_"):
         return False
+    if len(word.split()) > 1:  # PARTITION BY is one token
+        return False
     if token.token_type in (TokenType.IDENTIFIER, TokenType.STRING):
         return False
     if word == "NAME" and before is not None and before.text.upper() == "BY":  # UNION ALL BY NAME (…)

@@ -114,8 +114,8 @@ def array_slice(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     first, last = (as_type(node, scope, "ARRAY_SLICE", value, INT64).node for value in values[1:])
     template = (
         "(CASE WHEN {a} IS NULL OR {i} IS NULL OR {j} IS NULL THEN NULL ELSE"
-        " list_slice({a}, greatest(CASE WHEN {i} < 0 THEN len({a}) + {i} ELSE {i} END, 0) + 1,"
-        " CASE WHEN {j} < 0 THEN len({a}) + {j} ELSE least({j}, len({a})) END + 1) END)"
+        " list_slice({a}, greatest(CASE WHEN {i} < 0 THEN len({a}) + {i} ELSE least({i}, len({a})) END, 0) + 1,"
+        " greatest(CASE WHEN {j} < 0 THEN len({a}) + {j} ELSE least({j}, len({a})) END, -1) + 1) END)"
     )
     return Typed(sql(template, a=values[0].node, i=first, j=last), values[0].type)
 

@@ -30,9 +30,10 @@ def json_literal(node: exp.Expr, scope: Scope) -> Typed:
 
 
 def normal(node: exp.Expr, scope: Scope, text: str) -> str:
-    """A document as GoogleSQL keeps it: sorted keys, no blanks."""
+    """A document as GoogleSQL keeps it: sorted keys, no blanks, and the first value of a key that stands twice."""
     try:
-        return json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        document = json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     except ValueError as error:
         wrong(scope.script.text, node, f"invalid JSON: {error}")
 

@@ -13,5 +13,5 @@ def run(options: Namespace) -> int:
     from flows.deploy import deploy
 
     deployed = deploy(read_settings().folder.resolve(), take_over=options.take_over, say=print)
-    print(f"\nStart a worker with `make worker`, then a refresh with `prefect deployment run {deployed[0]}`.")
+    print(f"\nStart a worker with `refresh worker`, then a refresh with `prefect deployment run {deployed[0]}`.")
     return 0

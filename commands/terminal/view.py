@@ -1,6 +1,7 @@
 """Show a refresh on a terminal: a line for each table that is done, and the tables that are being built."""
 
 import time
+from decimal import Decimal
 from types import TracebackType
 from typing import Self
 
@@ -78,7 +79,7 @@ class View:
 
 def rows_table(title: str, columns: list[str], rows: list[tuple[object, ...]], width: int) -> Table:
     """Some rows of a table, in `width` characters: the longest values are cut so that the others are not."""
-    texts = [[("NULL" if value is None else str(value)) for value in row] for row in rows]
+    texts = [[_text(value) for value in row] for row in rows]
     natural = [max([len(name), *(len(row[index]) for row in texts)]) for index, name in enumerate(columns)]
     picture = Table(title=title, title_justify="left")
     for name, room in zip(columns, _rooms(natural, width - 3 * len(columns) - 1), strict=True):
@@ -86,6 +87,12 @@ def rows_table(title: str, columns: list[str], rows: list[tuple[object, ...]], w
     for row in texts:
         picture.add_row(*map(Text, row))
     return picture
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # str() writes a zero as 0E-9
+    return "NULL" if value is None else str(value)
 
 
 def _rooms(natural: list[int], width: int) -> list[int]:

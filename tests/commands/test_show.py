@@ -30,6 +30,8 @@ def test_rows_for_people_are_a_table(capsys: pytest.CaptureFixture[str]) -> None
     printed = capsys.readouterr().out
     assert "final.b" in printed
     assert "cost" in printed
+    assert main(["query", "SELECT NUMERIC '0' AS zero"]) == 0
+    assert "0.000000000" in capsys.readouterr().out
     assert main(["query", "SELECT n FROM UNNEST(GENERATE_ARRAY(1, 30)) AS n ORDER BY n DESC"]) == 0
     printed = capsys.readouterr().out
     assert "the first 20 rows; --limit shows more" in printed

@@ -39,7 +39,7 @@ def compare(sql: str, oracle: Oracle, engine: Engine, *, rough: bool = False) ->
 
 
 def _refusal(error: SqlError, expected: Answer | Rejected) -> Outcome:
-    """What was told before the query ran."""
+    """The outcome of a query that was refused before it ran."""
     if isinstance(expected, Rejected) and (expected.analysis or not isinstance(error, UnsupportedSql)):
         return Outcome("both reject", str(error))
     if isinstance(error, UnsupportedSql):

@@ -2,11 +2,13 @@
 
 import sys
 from argparse import Namespace
+from contextlib import nullcontext
 
 from pipeline.project.files import res_folder
 from pipeline.project.scripts import read_datasets, source_folders
 from pipeline.raw.db_init import NotConfirmed, Rows, initialise
 from pipeline.raw.seeds import read_seed, seed_files
+from pipeline.refresh import waiting_turn
 from pipeline.settings import read_settings
 from warehouse import connect, project_of
 
@@ -18,7 +20,10 @@ def run(options: Namespace) -> int:
     datasets = read_datasets(res, settings.layout.raw)
     seeds = [read_seed(table, path) for table, path in seed_files(source_folders(res, settings.layout.raw)).items()]
     confirm = (_agreed if options.yes else _ask) if options.replace else None
-    with connect(settings.warehouse_url) as warehouse:
+    with (
+        connect(settings.warehouse_url) as warehouse,
+        waiting_turn(warehouse, "`refresh init`", print) if seeds else nullcontext(),  # two must not load one file
+    ):
         own = project_of(settings.warehouse_url)
         folder = settings.folder / settings.layout.db_init
         done = initialise(warehouse, folder, datasets, own=own, seeds=seeds, confirm_replacing=confirm)

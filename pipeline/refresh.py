@@ -6,7 +6,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from pipeline.check import check_scripts
@@ -67,13 +67,18 @@ def start_refresh(
     cache = sql_cache(settings.folder)
     with (
         connect(settings.warehouse_url, cache) as warehouse,
-        warehouse.refresh_lock(_holder(who), lambda holder: say(_waiting_message(holder))),
+        waiting_turn(warehouse, who, say),
         cancel_on_error(warehouse),  # inside the lock: the work is cancelled before the next refresh gets the lock
     ):
         with cache:
             plan = plan_refresh(settings, selectors, warehouse, cache)
         warehouse.create_datasets(sorted({table.dataset for table in plan.graph.dependencies}))
         yield Refresh(plan, warehouse)
+
+
+def waiting_turn(warehouse: Warehouse, who: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Hold the warehouse's refresh lock inside the block: see `start_refresh`."""
+    return warehouse.refresh_lock(_holder(who), lambda holder: say(_waiting_message(holder)))
 
 
 @contextmanager

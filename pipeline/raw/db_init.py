@@ -45,10 +45,9 @@ def initialise(
     """Create the datasets, then the tables of the scripts in `folder` and those of `seeds`. Repeating it does no harm.
 
     A table that has rows is not changed, since somebody may have posted them. But one that has just the rows of its
-    seed gets the new ones once the file has changed. With `confirm_replacing`, tables with
-    rows are replaced too: it is called first, with each such table and its number of rows, and may raise NotConfirmed.
-    An empty table is not changed either if its script inserts no rows. Raises Refused for a script that cannot be read,
-    WarehouseError.
+    seed gets the new ones once the file has changed. With `confirm_replacing`, tables with rows are replaced too: it is
+    called first, with each such table and its number of rows, and may raise NotConfirmed. An empty table is not changed
+    either if its script inserts no rows. Raises Refused for a script that cannot be read, WarehouseError.
     """
     scripts, problems = read_init_scripts(folder, own)
     of_table = _by_table(scripts)
@@ -72,10 +71,13 @@ def initialise(
     for path, statements in scripts.items():
         run = [[one] if id(one) not in first else _replacing(one) for one in statements if one.target not in left]
         _run(warehouse, path, list(chain.from_iterable(run)))
+    posted: set[TableName] = set()
     for seed in seeds:
-        if seed.table not in left:
-            load(warehouse, seed)
-    changed = sorted(seed.table for seed in seeds if seed.table in left - is_same and seed.table in loaded)
+        expected = None if confirm_replacing is not None else before.get(seed.table)
+        if seed.table not in left and not load(warehouse, seed, expected):
+            left.add(seed.table)
+            posted.add(seed.table)
+    changed = sorted(posted | {seed.table for seed in seeds if seed.table in (left & loaded.keys()) - is_same})
     return Filled(sorted(set(tables) - left), sorted(full.keys() & left - set(changed)), changed)
 
 

@@ -1,19 +1,18 @@
 """Load seeds into the warehouse. The table `_warehouse.loads` remembers which file each table was loaded from."""
 
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from pipeline.raw.seeds import Seed
-from warehouse import Append, BuildContext, Row, TableBuild, Warehouse
-from warehouse.errors import TableNotFound
+from warehouse import Append, Row, Warehouse
+from warehouse.errors import TableNotFound, WarehouseError
 from warehouse.names import OWN_DATASET, TableName
-from warehouse.sql.query import parse_query
 from warehouse.types import Column
 
 LOADS = TableName(OWN_DATASET, "loads")
 ROWS_AT_ONCE = 2_000
+_POSTED = "rows were posted meanwhile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +33,37 @@ def read_loads(warehouse: Warehouse) -> dict[TableName, Load]:
     return {TableName(dataset, name): Load(digest, int(rows)) for dataset, name, digest, rows, _ in latest}
 
 
-def load(warehouse: Warehouse, seed: Seed) -> None:
-    """Replace the table by the seed's rows: readers see the old rows or the new ones. Raises WarehouseError."""
+def load(warehouse: Warehouse, seed: Seed, expected: int | None) -> bool:
+    """Replace the table by the seed's rows: readers see the old rows or the new ones. With `expected`, the table must
+    have so many rows just before; if somebody has posted others meanwhile, it stays, and the answer is False.
+
+    On DuckDB the look and the replacement are one transaction, on BigQuery two jobs. Raises WarehouseError.
+    """
     staged = TableName(OWN_DATASET, f"seed_{seed.table.dataset}_{seed.table.name}")
     columns = _definitions(seed.columns)
     _run(warehouse, f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
     _run(warehouse, f"CREATE OR REPLACE TABLE {_path(staged)} ({columns})")
     for rows in _batches(seed.rows):
         warehouse.append(staged, [Append(rows)])
-    if any(column.required or column.type.parameters for column in seed.columns):  # which a query's result has not
-        _run(warehouse, f"CREATE OR REPLACE TABLE {_path(seed.table)} ({columns}) AS SELECT * FROM {_path(staged)}")
-    else:
-        query = parse_query(f"SELECT * FROM {_path(staged)}")
-        warehouse.plan(query, {})  # the columns may be others than the last time
-        warehouse.build(TableBuild(seed.table, query), BuildContext(run=f"load-{secrets.token_hex(8)}"))
-    _run(warehouse, f"DROP TABLE {_path(staged)}")
+    is_plain = not any(column.required or column.type.parameters for column in seed.columns)
+    name = _path(seed.table) if is_plain else f"{_path(seed.table)} ({columns})"  # what a query's result has not
+    try:
+        _run(warehouse, f"{_look(seed.table, expected)}CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_path(staged)}")
+    except WarehouseError as error:
+        if _POSTED not in str(error):
+            raise
+        return False
+    finally:
+        _run(warehouse, f"DROP TABLE {_path(staged)}")
     _note(warehouse, seed)
+    return True
+
+
+def _look(table: TableName, expected: int | None) -> str:
+    """A statement that fails unless the table has the expected rows."""
+    if expected is None:
+        return ""
+    return f"SELECT IF((SELECT COUNT(*) FROM {_path(table)}) = {expected}, TRUE, ERROR('{_POSTED}')) AS is_same;\n"
 
 
 def _note(warehouse: Warehouse, seed: Seed) -> None:

@@ -9,6 +9,7 @@ from tests.commands.test_check import GOOD
 from tests.conftest import Write
 from warehouse import DEFAULT_URL, connect
 from warehouse.names import TableName
+from warehouse.sql.parser import parse_script
 
 TABLE = """\
 -- What an order costs.
@@ -65,3 +66,26 @@ def test_a_view_becomes_a_table_again(write: Write) -> None:
     assert main(["build"]) == 0
     (folder / "res/final/b.sql").write_text(VIEW)
     assert main(["build"]) == 0
+
+
+@pytest.mark.parametrize("change", ["SELECT id FROM `raw.orders`", None])
+def test_a_view_over_a_table_that_has_changed_says_so(
+    write: Write, capsys: pytest.CaptureFixture[str], change: str | None
+) -> None:
+    """The column that the view reads, or the table, is not there any more."""
+    folder = write({**GOOD, "res/final/b.sql": VIEW, "res/final/c.sql": "SELECT cost FROM `final.b`"})
+    assert main(["sync"]) == 0
+    assert main(["init"]) == 0
+    assert main(["build"]) == 0
+    if change is not None:
+        (folder / "res/tmp/a.sql").write_text(change)
+        assert main(["build", "tmp.a"]) == 0
+    else:
+        with connect(DEFAULT_URL) as warehouse:
+            warehouse.run_script(parse_script("DROP TABLE tmp.a"))
+    capsys.readouterr()
+    for command in (["show", "final.b"], ["query", "SELECT * FROM `final.b`"], ["build", "final.c"]):
+        assert main(command) == 2
+        error = capsys.readouterr().err
+        assert "the view final.b cannot be read: a table that it reads has other columns now" in error
+        assert "Binder" not in error

@@ -1,6 +1,6 @@
 """Files with rows, loaded by `initialise`, on every engine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,28 @@ def test_rows_that_were_posted_are_not_lost(warehouse: Warehouse, tmp_path: Path
     assert rows(warehouse) == [(1,), (7,)]
     assert fill(warehouse, tmp_path, "id\n2\n", lambda _: None) == Filled([X], [], [])
     assert rows(warehouse) == [(2,)]
+
+
+class Posting:
+    """The warehouse, to whose table X somebody posts a row while a file is loaded."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._warehouse, name)
+
+    def append(self, table: TableName, appends: Sequence[Append]) -> Any:
+        self._warehouse.append(X, [Append([{"id": 7}])])
+        return self._warehouse.append(table, appends)
+
+
+def test_a_row_that_is_posted_while_a_file_is_loaded_is_not_lost(warehouse: Warehouse, tmp_path: Path) -> None:
+    fill(warehouse, tmp_path, "id\n1\n")
+    posting: Any = Posting(warehouse)
+    assert fill(posting, tmp_path, "id\n2\n") == Filled([], [], [X])
+    assert rows(warehouse) == [(1,), (7,)]
+    assert fill(warehouse, tmp_path, "id\n2\n") == Filled([], [], [X]), "not loaded by another start either"
 
 
 def test_a_table_that_was_there_before_is_left_alone(warehouse: Warehouse, tmp_path: Path) -> None:

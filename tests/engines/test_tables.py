@@ -281,3 +281,10 @@ def test_a_view_that_cannot_be_made_leaves_what_was_there(warehouse: Warehouse) 
     with pytest.raises(SqlError):
         build_view(warehouse, "SELECT\n  nothing AS y", "second")
     assert rows(warehouse, OUT) == [(1,)]
+
+
+def test_a_table_that_fails_as_it_runs_leaves_the_view_in_its_place(warehouse: Warehouse) -> None:
+    build_view(warehouse, "SELECT 1 AS x", "first")
+    with pytest.raises(WarehouseError):
+        build(warehouse, OUT, "SELECT CAST(s AS INT64) AS y FROM UNNEST(['1', 'a']) AS s")
+    assert rows(warehouse, OUT) == [(1,)]

@@ -13,6 +13,7 @@ from commands.main import main
 from pipeline.project.problems import Refused
 from pipeline.raw.seeds import Seed, read_seed
 from tests.conftest import Write
+from warehouse import DEFAULT_URL, connect
 from warehouse.names import TableName
 
 TABLE = TableName("raw", "x")
@@ -156,3 +157,25 @@ def test_a_check_knows_the_columns_of_files(write: Write, capsys: pytest.Capture
     capsys.readouterr()
     assert main(["init"]) == 2
     assert "error: res/raw/x.csv: db_init/x.sql creates raw.x, too" in capsys.readouterr().err
+
+
+def test_lengths_and_required_columns_are_kept_when_a_file_is_loaded_again(write: Write) -> None:
+    """On DuckDB: the emulator of BigQuery takes no column definitions before AS."""
+    settings = '[columns]\nid = { type = "INT64", mode = "REQUIRED" }\ncode = { type = "STRING(2)" }\n'
+    folder = write(
+        {
+            "res/raw/x.csv": "id,code\n1,a\n",
+            "res/raw/x.toml": settings,
+            "res/tmp/a.sql": "SELECT id FROM `raw.x`",
+            "res/dependencies.toml": "",
+        }
+    )
+    assert main(["init"]) == 0
+    (folder / "res/raw/x.csv").write_text("id,code\n2,b\n")
+    assert main(["init"]) == 0
+    with connect(DEFAULT_URL) as warehouse:
+        assert warehouse.first_rows(TABLE, 9) == [(2, "b")]
+        assert [(str(column.type), column.mode) for column in warehouse.columns(TABLE)] == [
+            ("INT64", "REQUIRED"),
+            ("STRING(2)", "NULLABLE"),
+        ]

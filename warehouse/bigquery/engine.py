@@ -126,8 +126,11 @@ class BigQueryWarehouse:
         config = self._config(self._labels(build.table, context))
         if build.is_view:
             return self._built(self._build_view(build, config, context), rows=None)
+        found = self._table_or_none(build.table)
+        if found is not None and found.table_type == "VIEW":
+            return self._build_over_view(build, config, context)
         config.destination = self._reference(build.table.dataset).table(build.table.name)
-        before = self._prepare_replacement(build, config)
+        before = self._prepare_replacement(build, config, found)
         text, edits = text_of(build.query), variable_edits(build.query, {})
         with _places_of(text, edits):
             name = names.build_name(context.run, build.table)
@@ -143,6 +146,30 @@ class BigQueryWarehouse:
             self._lease.check()
             labels[LABEL] = self._lease.token
         return labels
+
+    def _build_over_view(self, build: TableBuild, config: bigquery.QueryJobConfig, context: BuildContext) -> Built:
+        """Put a table in the place of a view. BigQuery does not replace one by the other: the table is built beside it,
+        and readers find neither while it is moved. A query that fails leaves the view."""
+        self.create_own_dataset()
+        beside = names.beside(build.table)
+        built = self.build(dataclasses.replace(build, table=beside), context)
+        self._run(f"DROP VIEW IF EXISTS {self._path(build.table)}")
+        config.destination = self._reference(build.table.dataset).table(build.table.name)
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
+        lay_out(config, build.storage)
+        self._jobs.run(f"move-{secrets.token_hex(16)}", f"SELECT * FROM {self._path(beside)}", config)
+        self._put_back(None, self._table(build.table), build.storage)
+        self._run(f"DROP TABLE IF EXISTS {self._path(beside)}")
+        return built
+
+    def _run(self, statement: str) -> None:
+        self._jobs.run(f"script-{secrets.token_hex(16)}", statement, self._config({}))
+
+    def _table_or_none(self, name: TableName) -> bigquery.Table | None:
+        try:
+            return self._table(name)
+        except TableNotFound:
+            return None
 
     def _build_view(
         self, build: TableBuild, config: bigquery.QueryJobConfig, context: BuildContext
@@ -162,11 +189,8 @@ class BigQueryWarehouse:
 
     def _is_unprotected_table(self, name: TableName) -> bool:
         """Whether a table has this name. Raises WarehouseError for one that only some people may see."""
-        try:
-            table = self._table(name)
-        except TableNotFound:
-            return False
-        if table.table_type != "TABLE":
+        table = self._table_or_none(name)
+        if table is None or table.table_type != "TABLE":
             return False
         if protected := self._protections(name, table):
             raise WarehouseError(
@@ -257,7 +281,9 @@ class BigQueryWarehouse:
             except NotFound as error:
                 raise TableNotFound(table) from error
 
-    def _prepare_replacement(self, build: TableBuild, config: bigquery.QueryJobConfig) -> bigquery.Table | None:
+    def _prepare_replacement(
+        self, build: TableBuild, config: bigquery.QueryJobConfig, table: bigquery.Table | None
+    ) -> bigquery.Table | None:
         """Set how the job replaces the table. Returns the table as it is now if the job may drop settings that
         `_put_back` restores, otherwise None.
 
@@ -265,13 +291,7 @@ class BigQueryWarehouse:
         """
         name, query = build.table, build.query
         config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
-        try:
-            table = self._table(name)
-        except TableNotFound:
-            lay_out(config, build.storage)
-            return None
-        if table.table_type == "VIEW":  # BigQuery replaces no view by a table: readers find neither while the job runs
-            self._jobs.run(f"drop-{secrets.token_hex(16)}", f"DROP VIEW IF EXISTS {self._path(name)}", self._config({}))
+        if table is None:
             lay_out(config, build.storage)
             return None
         check_partition(name, table, build.storage)

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
-from warehouse.names import TableName
+from warehouse.names import OWN_DATASET, TableName
 
 
 def build_name(run: str, table: TableName) -> str:
@@ -15,6 +15,11 @@ def build_name(run: str, table: TableName) -> str:
 def keys_table(table: TableName) -> str:
     """The table in `OWN_DATASET` that holds the keys with which rows were sent to `table`."""
     return f"append_keys_{_slug(str(table)).replace('-', '_')}_{_digest(str(table))}"
+
+
+def beside(table: TableName) -> TableName:
+    """The table in `OWN_DATASET` in which `table` is built before it takes the place of a view."""
+    return TableName(OWN_DATASET, f"beside_{_slug(str(table)).replace('-', '_')}_{_digest(str(table))}")
 
 
 def job_link(project: str, location: str, job_id: str) -> str:

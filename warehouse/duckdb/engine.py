@@ -239,4 +239,18 @@ def _described(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[tupl
     try:  # not `duckdb_columns()`, which goes through the whole catalogue (8 ms with 1,000 tables)
         return cursor.execute(f"DESCRIBE {table_sql(table)}").fetchall()
     except duckdb.CatalogException as error:
-        raise TableNotFound(table) from error
+        raise (_stale(table) if _is_view(cursor, table) else TableNotFound(table)) from error
+    except duckdb.BinderException as error:
+        raise _stale(table) from error
+
+
+def _is_view(cursor: duckdb.DuckDBPyConnection, table: TableName) -> bool:
+    query = "SELECT 1 FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND view_name = ?"
+    return bool(cursor.execute(query, [CATALOGUE, table.dataset, table.name]).fetchall())
+
+
+def _stale(view: TableName) -> WarehouseError:
+    return WarehouseError(
+        f"the view {view} cannot be read: a table that it reads has other columns now, or is gone;"
+        f" `refresh build {view}` makes it anew, once its script fits"
+    )

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -245,8 +245,11 @@ def _described(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[tupl
 
 
 def _is_view(cursor: duckdb.DuckDBPyConnection, table: TableName) -> bool:
+    """Whether there is a view of this name. False in a transaction that an error has ended: nothing can be asked."""
     query = "SELECT 1 FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND view_name = ?"
-    return bool(cursor.execute(query, [CATALOGUE, table.dataset, table.name]).fetchall())
+    with suppress(duckdb.TransactionException):
+        return bool(cursor.execute(query, [CATALOGUE, table.dataset, table.name]).fetchall())
+    return False
 
 
 def _stale(view: TableName) -> WarehouseError:

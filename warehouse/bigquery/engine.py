@@ -20,7 +20,7 @@ from warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
 from warehouse.bigquery.jobs import Jobs
 from warehouse.bigquery.lease import LABEL, TABLE, Lease
 from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
-from warehouse.bigquery.preamble import text_of, variable_edits
+from warehouse.bigquery.preamble import has_variables, text_of, variable_edits
 from warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse.bigquery.storage import check_partition, describe, lay_out, options_sql
@@ -28,7 +28,7 @@ from warehouse.bigquery.storing.append import Sender, Target
 from warehouse.bigquery.storing.keys import Keys
 from warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
 from warehouse.names import OWN_DATASET, TableName
-from warehouse.sql.query import Query, Statement
+from warehouse.sql.query import Query, Read, Statement
 from warehouse.storage import Storage
 from warehouse.types import Column
 
@@ -78,7 +78,7 @@ class BigQueryWarehouse:
             return [row.values() for row in self._client.list_rows(found, max_results=limit, **self._patience)]
 
     def fetch(self, query: Query, limit: int | None) -> Answer:
-        text, edits = text_of(query), variable_edits(query, {})
+        text, edits = text_of(query), self._variable_edits(query, {})
         with _places_of(text, edits):
             job = self._jobs.run(f"query-{secrets.token_hex(16)}", edited(text, edits), self._config({}))
         found = self._jobs.result(job, limit)
@@ -131,7 +131,7 @@ class BigQueryWarehouse:
             return self._build_over_view(build, config, context)
         config.destination = self._reference(build.table.dataset).table(build.table.name)
         before = self._prepare_replacement(build, config, found)
-        text, edits = text_of(build.query), variable_edits(build.query, {})
+        text, edits = text_of(build.query), self._variable_edits(build.query, {})
         with _places_of(text, edits):
             name = names.build_name(context.run, build.table)
             job = self._jobs.run(name, edited(text, edits), config, context.attempt)
@@ -182,7 +182,7 @@ class BigQueryWarehouse:
             self.plan(build.query, {})  # what cannot be a view leaves the table
             drop = f"DROP TABLE {path}; "
         before = f"{drop}CREATE OR REPLACE VIEW {path}{options_sql(build.storage)} AS\n"
-        text, edits = text_of(build.query), variable_edits(build.query, {})
+        text, edits = text_of(build.query), self._variable_edits(build.query, {})
         with _places_of(text, edits, lines_before=1):
             name = names.build_name(context.run, build.table)
             return self._jobs.run(name, before + edited(text, edits), config, context.attempt)
@@ -220,11 +220,30 @@ class BigQueryWarehouse:
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         text, new = text_of(query), stand_in_edits(query, stand_ins)
-        edits = sorted([*new, *variable_edits(query, stand_ins)], key=lambda edit: edit.start)
+        edits = sorted([*new, *self._variable_edits(query, stand_ins)], key=lambda edit: edit.start)
         with _places_of(text, edits):
             job = self._jobs.dry_run(edited(text, edits))
         columns = self._planned[text] = tuple(map(column_of, job.schema or ()))
         return QueryPlan(columns, job.total_bytes_processed, estimate=bool(new))
+
+    def _variable_edits(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> list[Edit]:
+        """What to write in place of the query's variables. A column of the same name would win, so the columns of all
+        tables that it reads are looked at first. Raises SqlError."""
+        if not has_variables(query):
+            return []
+        columns: list[Column] = []
+        for read in query.names:
+            known = stand_ins.get(read.table) if query.is_own(read.project) else None
+            columns += known if known is not None else self._columns_in_sql(read)
+        return variable_edits(query, columns)
+
+    def _columns_in_sql(self, read: Read) -> tuple[Column, ...]:
+        """The columns of whatever a query names, a wildcard table too; none if it is not there, as the query's own dry
+        run will say."""
+        path = ".".join(map(quoted, filter(None, (read.project, read.table.dataset, read.table.name))))
+        with suppress(SqlError, TableNotFound):
+            return tuple(map(column_of, self._jobs.dry_run(f"SELECT * FROM {path}").schema or ()))
+        return ()
 
     def __enter__(self) -> Self:
         return self

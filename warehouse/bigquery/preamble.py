@@ -5,16 +5,15 @@ A variable's value is written where its name stands. So a variable must not have
 https://cloud.google.com/bigquery/docs/reference/standard-sql/procedural-language#declare
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Iterator
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from warehouse.bigquery.plan import Edit
-from warehouse.errors import SqlError, place_at
-from warehouse.names import TableName
+from warehouse.errors import SqlError, UnsupportedSql
+from warehouse.sql.parser import place_of
 from warehouse.sql.preamble import Assignment, read_preamble, statements_of
 from warehouse.sql.query import Query, blanked
 from warehouse.types import Column
@@ -35,39 +34,51 @@ def text_of(query: Query) -> str:
     return "".join(map(max, functions, query.text))  # a blank is less than any other character but line ends
 
 
-def variable_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
-    """What to write in place of the variables, in the order of the text. Raises SqlError."""
+def has_variables(query: Query) -> bool:
+    """Whether the query's preamble declares variables."""
+    return any(isinstance(part, Assignment) for part in read_preamble(query.preamble)) if query.preamble else False
+
+
+def variable_edits(query: Query, columns: Iterable[Column]) -> list[Edit]:
+    """What to write in place of the variables, in the order of the text. `columns` are those of the tables that the
+    query reads. Raises SqlError for a variable that a name of the query, a column or a field of a column has, too."""
     values = _values(query.preamble) if query.preamble else {}
     if not values:
         return []
     tree = query.tree
-    _check_names(query, tree, values, chain.from_iterable(stand_ins.values()))
-    edits = []
-    for node in tree.find_all(exp.Column):
-        mark = node.parts[0].meta
-        if node.parts[0].name.casefold() in values and "start" in mark:
-            written, kind = values[node.parts[0].name.casefold()]
-            edits.append(Edit(int(mark["start"]), int(mark["end"]) + 1, _cast(written, kind)))
+    for name in values.keys() & set(_names_of(columns)):
+        raise SqlError(f"the variable {name} has the name of a column that the query reads", hint="rename the variable")
+    if pivot := tree.find(exp.Pivot):
+        hint = "write the values out, or PIVOT in a script of its own"
+        raise UnsupportedSql("variables beside PIVOT are not supported", hint=hint, place=place_of(query.text, pivot))
+    used = [node for node in tree.find_all(exp.Identifier) if node.name.casefold() in values]
+    edits = [_edit(query, node, values) for node in used if not _is_name_of_itself(node)]
     return sorted(edits, key=lambda edit: edit.start)
 
 
-def _check_names(query: Query, tree: exp.Query, names: Collection[str], columns: Iterable[Column]) -> None:
-    taken = {column.name.casefold() for column in columns}
-    for node in tree.find_all(exp.Alias):
-        name = node.alias.casefold()
-        if name in names and not _is_only_named_so(node, name):
-            mark = node.args["alias"].meta
-            place = place_at(query.text, int(mark["start"]), int(mark["end"])) if "start" in mark else None
-            raise SqlError(f"the variable {name} has the name of a column", hint="rename the variable", place=place)
-    for name in taken & set(names):
-        raise SqlError(f"the variable {name} has the name of a column that the query reads", hint="rename the variable")
+def _names_of(columns: Iterable[Column]) -> Iterator[str]:
+    """The columns' names and those of their fields, which UNNEST makes columns, too; folded."""
+    for column in columns:
+        yield column.name.casefold()
+        yield from _names_of((column.type.element or column.type).fields)
 
 
-def _is_only_named_so(node: exp.Alias, name: str) -> bool:
-    """Whether the alias stands in the outermost SELECT, `x AS x`: nothing can read it but ORDER BY, which means the
+def _edit(query: Query, node: exp.Identifier, values: _Values) -> Edit:
+    column = node.parent
+    if not isinstance(column, exp.Column) or column.parts[0] is not node or "start" not in node.meta:
+        reason = f"the variable {node.name} has the name of a column or of another part of the query"
+        raise SqlError(reason, hint="rename the variable", place=place_of(query.text, node))
+    return Edit(int(node.meta["start"]), int(node.meta["end"]) + 1, _cast(*values[node.name.casefold()]))
+
+
+def _is_name_of_itself(node: exp.Identifier) -> bool:
+    """Whether it is the alias of `x AS x` in the outermost SELECT: nothing but ORDER BY can read it, and means the
     same."""
-    is_itself = isinstance(node.this, exp.Column) and node.this.name.casefold() == name
-    return is_itself and isinstance(node.parent, exp.Select) and node.parent.parent is None
+    alias = node.parent
+    if not isinstance(alias, exp.Alias) or node.arg_key != "alias" or not isinstance(alias.this, exp.Column):
+        return False
+    is_outermost = isinstance(alias.parent, exp.Select) and alias.parent.parent is None
+    return is_outermost and len(alias.this.parts) == 1 and alias.this.name.casefold() == node.name.casefold()
 
 
 def _values(preamble: str) -> _Values:

@@ -5,6 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/procedural-languag
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import sqlglot
 from sqlglot.tokenizer_core import Token, TokenType
@@ -13,6 +14,7 @@ from warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, plac
 from warehouse.sql.query import blanked
 
 _SELECT = "SELECT"
+_VOLATILE = ("RAND", "GENERATE_UUID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,15 @@ def _set(text: str, tokens: Sequence[Token]) -> Iterator[Assignment]:
 
 def _query(text: str, first: Token, value: Sequence[Token]) -> str:
     """The value as a query: SELECT stands where the statement begins, so that the value keeps its place. (One column
-    later where nothing stands before the value: `SET a=b`.)"""
+    later where nothing stands before the value: `SET a=b`.)
+
+    Raises UnsupportedSql for a value that is another one each time: it is written out where the variable is used.
+    """
+    for token, after in pairwise(value):
+        if token.text.upper() in _VOLATILE and after.token_type == TokenType.L_PAREN:
+            place = place_at(text, token.start, token.end)
+            hint = "compute it in a script of its own, and read that table"
+            raise UnsupportedSql(f"{token.text.upper()} in a variable is not supported", hint=hint, place=place)
     alone = _alone(text, value)
     gap = "" if alone[first.start + len(_SELECT) : value[0].start] else " "
     return alone[: first.start] + _SELECT + gap + alone[first.start + len(_SELECT) :]

@@ -92,7 +92,7 @@ def test_the_answer(warehouse: DuckDBWarehouse, text: str, rows: list[tuple[Any,
         (
             "DECLARE a FLOAT64 DEFAULT RAND(); SELECT a AS a",
             UnsupportedSql,
-            "the embedded engine has no RAND in a variable",
+            "RAND in a variable is not supported",
         ),
         ("DECLARE a INT64 DEFAULT 1; SELECT b AS b", SqlError, "there is no column b"),
         ("DECLARE a INT64 DEFAULT 1", SqlError, "a query is missing after this"),

@@ -14,15 +14,13 @@ from warehouse.duckdb.translate.literals import null
 from warehouse.duckdb.translate.nodes import Node, let_all
 from warehouse.duckdb.translate.reading.parsing import parse_by_name
 from warehouse.duckdb.translate.scope import Scope, Script
-from warehouse.duckdb.translate.syntax import PREFIX, name_of, unsupported, wrong
+from warehouse.duckdb.translate.syntax import PREFIX, unsupported, wrong
 from warehouse.duckdb.translate.typed import Typed
 from warehouse.errors import SqlError
 from warehouse.sql.coercion import plain
 from warehouse.sql.preamble import Assignment, read_preamble
 from warehouse.sql.type_syntax import read_type, type_of
 from warehouse.types import SqlType
-
-_VOLATILE = frozenset({"RAND", "GENERATE_UUID"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +92,6 @@ def _written_type(part: Assignment) -> SqlType | None:
 def _value(text: str, type_: SqlType | None, script: Script) -> Typed:
     [tree] = parse_by_name(text)
     [node] = tree.expressions
-    volatile = next((call for call in node.find_all(exp.Anonymous) if name_of(call) in _VOLATILE), None)
-    if volatile is not None:  # each use would be another value
-        unsupported(script.text, volatile, f"{name_of(volatile)} in a variable")
     return _as_type(Scope(script).compile(node), type_, node, script)
 
 

@@ -15,10 +15,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipeline.execution import Execution, ignore, run_here
-from pipeline.project.graph import Graph
-from warehouse import Built
-from warehouse.names import TableName
+from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.warehouse import Built
+from warehouse_refresh.warehouse.names import TableName
 
 Seconds = Mapping[TableName, float]
 ORDERS_TRIED = 2000
@@ -79,7 +79,7 @@ def through_prefect(graph: Graph, execution: Execution, workers: int) -> None:
     from prefect import flow
     from prefect.task_runners import ThreadPoolTaskRunner
 
-    from flows.flow import run_graph
+    from warehouse_refresh.flows.flow import run_graph
 
     runner: Any = ThreadPoolTaskRunner(max_workers=workers)
     flow(name="makespan", task_runner=runner)(lambda: run_graph(graph, execution, workers))()

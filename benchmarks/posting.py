@@ -92,7 +92,7 @@ def api(folder: Path) -> Iterator[str]:
     for name in ("res", "db_init"):
         shutil.copytree(PROJECT / name, folder / name)
     subprocess.run(
-        [sys.executable, "-m", "commands.main", "init"],
+        [sys.executable, "-m", "warehouse_refresh.commands.main", "init"],
         cwd=folder,
         env=_environment(),
         check=True,
@@ -102,7 +102,7 @@ def api(folder: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = {"API_PORT": str(port), "API_RATE_LIMIT": "0"}
-    with _process(folder, "-m", "api", **settings):
+    with _process(folder, "-m", "warehouse_refresh.api", **settings):
         address = f"http://127.0.0.1:{port}"
         while not _answers(address):
             time.sleep(0.1)

@@ -8,7 +8,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.commands import Command, run
 from benchmarks.projects import LARGE
-from flows.patches import PATCHES, SETTING
+from warehouse_refresh.flows.patches import PATCHES, SETTING
 
 WAYS = {
     "all": "on",

@@ -8,10 +8,10 @@ from benchmarks.generate import SHAPES, generate
 from benchmarks.makespan import best_known, bound, list_schedule, random_project
 from benchmarks.report import read, tables
 from benchmarks.run import PAGE, marks, written
-from commands.main import main
-from pipeline.project.graph import Graph
-from pipeline.project.project import read_project
 from tests.pipeline.graphs import table
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.project import read_project
 
 
 @pytest.mark.parametrize("shape", SHAPES)

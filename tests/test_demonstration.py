@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from commands.main import main
-from warehouse import DEFAULT_URL, Append, connect
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.names import TableName
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import DEFAULT_URL, Append, connect
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.names import TableName
 
 GRAIN = {
     "tmp.inventory_items": ["sku_id"],
@@ -117,7 +117,7 @@ def test_init_keeps_raw_tables_that_have_rows(capsys: pytest.CaptureFixture[str]
 def test_init_fills_a_raw_table_that_is_empty(demonstration: Path) -> None:
     with DuckDBWarehouse(demonstration / ".data/warehouse.duckdb") as warehouse:
         warehouse.create_datasets(["raw"])
-        from warehouse.sql.parser import parse_script
+        from warehouse_refresh.warehouse.sql.parser import parse_script
 
         warehouse.run_script(parse_script("CREATE TABLE raw.categories (id INT64, category_name STRING)"))
     assert main(["init"]) == 0

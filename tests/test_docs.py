@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from commands.main import main
 from tests.conftest import ROOT
-from warehouse import connect
-from warehouse.names import TableName
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.names import TableName
 
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "deploy/README.md"]
 

@@ -11,15 +11,15 @@ from tests.conftest import ROOT
 MAY_IMPORT = {
     "warehouse": {"warehouse"},
     "pipeline": {"pipeline", "warehouse"},
-    "pipeline.contract": set(),
+    "warehouse_refresh.pipeline.contract": set(),
     "flows": {"flows", "pipeline", "warehouse"},
     "commands": {"commands", "flows", "pipeline", "warehouse"},
     "api": {
         "api",
-        "pipeline.contract",
-        "pipeline.outcomes",
-        "pipeline.project.selectors",
-        "pipeline.settings_file",
+        "warehouse_refresh.pipeline.contract",
+        "warehouse_refresh.pipeline.outcomes",
+        "warehouse_refresh.pipeline.project.selectors",
+        "warehouse_refresh.pipeline.settings_file",
         "warehouse",
     },
 }

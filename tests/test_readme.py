@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from commands.main import main
-from pipeline.project.project import read_project
-from pipeline.settings import read_settings
 from tests.conftest import ROOT
-from warehouse import DEFAULT_URL
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.warehouse import DEFAULT_URL
 
 README = (ROOT / "README.md").read_text()
 

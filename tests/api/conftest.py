@@ -12,12 +12,12 @@ import httpx
 import pytest
 from litestar.types import ASGIApp
 
-from api.app import create_app
-from api.middleware.server import server
-from api.settings import ApiSettings
-from warehouse import Warehouse, connect
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
+from warehouse_refresh.api.app import create_app
+from warehouse_refresh.api.middleware.server import server
+from warehouse_refresh.api.settings import ApiSettings
+from warehouse_refresh.warehouse import Warehouse, connect
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 TABLES = """
 CREATE TABLE raw.products (id INT64, name STRING, category_id INT64, external_id INT64, type STRING);

@@ -12,12 +12,12 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from api.__main__ import main
-from api.middleware.admission import MAX_CLIENTS, RateLimit
-from api.runs.run_queue import RunQueue
-from api.settings import ApiSettings
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.waiting import wait_until
+from warehouse_refresh.api.__main__ import main
+from warehouse_refresh.api.middleware.admission import MAX_CLIENTS, RateLimit
+from warehouse_refresh.api.runs.run_queue import RunQueue
+from warehouse_refresh.api.settings import ApiSettings
 
 
 def test_a_usable_id_of_the_client_comes_back(api: Served) -> None:
@@ -36,7 +36,7 @@ def test_an_unusable_id_is_replaced(api: Served, given: str | bytes) -> None:
 
 
 def test_every_request_is_one_line_of_the_log_without_its_data(api: Served, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "api.middleware.request_log")
+    caplog.set_level(logging.INFO, "warehouse_refresh.api.middleware.request_log")
     api.client.post("/products?name=secret", headers={"X-Request-ID": "logged"})
     api.client.post("/no%0Anewline?name=secret", headers={"X-Request-ID": "logged"})
 

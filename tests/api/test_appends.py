@@ -13,14 +13,14 @@ import duckdb
 import httpx
 import pytest
 
-from api.app import create_app
-from api.settings import ApiSettings
 from tests.api.conftest import Served, api_over, raw_tables, served
 from tests.waiting import wait_until
-from warehouse import connect
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
+from warehouse_refresh.api.app import create_app
+from warehouse_refresh.api.settings import ApiSettings
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 PRODUCTS = TableName("raw", "products")
 
@@ -146,7 +146,9 @@ def _api_process(url: str) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
     """The API in a process of its own, as `python -m api` starts it."""
     port = _free_port()
     environment = {**os.environ, "WAREHOUSE_URL": url, "API_PORT": str(port), "API_RATE_LIMIT": "0"}
-    process = subprocess.Popen([sys.executable, "-m", "api"], env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "warehouse_refresh.api"], env=environment, stderr=subprocess.DEVNULL
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         wait_until(lambda: process.poll() is None and _answers(address))

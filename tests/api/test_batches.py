@@ -17,15 +17,15 @@ import duckdb
 import httpx
 import pytest
 
-from api.app import create_app
-from api.settings import ApiSettings
-from api.tables import batcher
 from tests.api.conftest import raw_tables, served
 from tests.api.wire import connection, request, send
 from tests.waiting import wait_until
-from warehouse import Append, Outcome
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.errors import (
+from warehouse_refresh.api.app import create_app
+from warehouse_refresh.api.settings import ApiSettings
+from warehouse_refresh.api.tables import batcher
+from warehouse_refresh.warehouse import Append, Outcome
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.errors import (
     Cancelled,
     InvalidRow,
     NotAllowed,
@@ -36,7 +36,7 @@ from warehouse.errors import (
     Transient,
     WarehouseError,
 )
-from warehouse.names import TableName
+from warehouse_refresh.warehouse.names import TableName
 
 
 class Watched(DuckDBWarehouse):

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.middleware.client_address import client_key, parse_proxies
 from tests.api.conftest import api_over, raw_tables
 from tests.waiting import wait_until
+from warehouse_refresh.api.middleware.client_address import client_key, parse_proxies
 
 CASES = [
     ("", "127.0.0.1", ["6.6.6.6"], "127.0.0.1"),
@@ -52,7 +52,7 @@ def test_an_ipv6_network_is_one_client() -> None:
 def test_forged_addresses_evade_no_limit_and_stay_out_of_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "api.middleware.request_log")
+    caplog.set_level(logging.INFO, "warehouse_refresh.api.middleware.request_log")
     with api_over(raw_tables(tmp_path / "w.duckdb"), rate_limit=2) as api:
         forged = ({"X-Forwarded-For": f"6.6.6.{number}"} for number in range(50))
         answers = [api.client.get("/products", headers=headers) for headers in forged]
@@ -62,7 +62,7 @@ def test_forged_addresses_evade_no_limit_and_stay_out_of_the_log(
 
 
 def test_clients_behind_a_trusted_proxy_have_a_limit_each(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "api.middleware.request_log")
+    caplog.set_level(logging.INFO, "warehouse_refresh.api.middleware.request_log")
     with api_over(raw_tables(tmp_path / "w.duckdb"), rate_limit=2, trusted_proxies="127.0.0.0/8") as api:
         each = ({"X-Forwarded-For": f"6.6.6.6, 1.2.3.{number}"} for number in range(50))
         assert {api.client.get("/products", headers=headers).status_code for headers in each} == {200}

@@ -9,10 +9,10 @@ import duckdb
 import pytest
 
 from tests.api.conftest import Served, api_over
-from warehouse import Append, connect
-from warehouse.errors import InvalidRow, SqlError
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse import Append, connect
+from warehouse_refresh.warehouse.errors import InvalidRow, SqlError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 LIMITED = TableName("raw", "limited")
 TABLES = """

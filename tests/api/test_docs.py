@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from api.problems import KINDS
-from api.settings import ApiSettings
 from tests.api.conftest import Served, api_over
 from tests.api.prefect_parts import deployed
 from tests.conftest import ROOT
-from warehouse import connect
-from warehouse.sql.parser import parse_script
+from warehouse_refresh.api.problems import KINDS
+from warehouse_refresh.api.settings import ApiSettings
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 PAGE = (ROOT / "docs/api.md").read_text()
 EXAMPLE = re.compile(r"^\$ curl (.+?) # (\d+)\n((?:[ \[{].*\n)+)", re.MULTILINE)

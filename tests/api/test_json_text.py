@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.values.invalid import InvalidValue
-from warehouse.values.json_text import MAX_DEPTH, canonical, parse_json
+from warehouse_refresh.warehouse.values.invalid import InvalidValue
+from warehouse_refresh.warehouse.values.json_text import MAX_DEPTH, canonical, parse_json
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 JSON = st.recursive(

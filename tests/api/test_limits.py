@@ -14,17 +14,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api.middleware import body_limits, protocol
-from api.middleware.body_limits import BodyLimits
-from api.problems import MAX_ERRORS, ApiProblem
-from api.tables import json_size, request_rows
-from api.tables.json_size import size_within
-from api.tables.request_rows import MANY, READ_AT_ONCE
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.wire import Answer, answer_to, connection, request, send
-from warehouse.suggest import MOST_SOUGHT
-from warehouse.types import Column, SqlType
-from warehouse.values.json_text import Object, canonical, parse_json
+from warehouse_refresh.api.middleware import body_limits, protocol
+from warehouse_refresh.api.middleware.body_limits import BodyLimits
+from warehouse_refresh.api.problems import MAX_ERRORS, ApiProblem
+from warehouse_refresh.api.tables import json_size, request_rows
+from warehouse_refresh.api.tables.json_size import size_within
+from warehouse_refresh.api.tables.request_rows import MANY, READ_AT_ONCE
+from warehouse_refresh.warehouse.suggest import MOST_SOUGHT
+from warehouse_refresh.warehouse.types import Column, SqlType
+from warehouse_refresh.warehouse.values.json_text import Object, canonical, parse_json
 
 MEGABYTE = 1024 * 1024
 COLUMNS = (Column("id", SqlType("INT64")), Column("json", SqlType("JSON")))

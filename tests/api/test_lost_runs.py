@@ -9,10 +9,10 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Pending, Running
 
-from api.runs import prefect_client
-from api.runs.lost_runs import ENDED, MOST_BEGINNINGS, Silence, end_silent_runs, schedule_lost_runs
-from pipeline.contract import DOUBT, LOST, SILENCE, SILENT, START_OF_A_CONTAINER
 from tests.api.prefect_parts import Deployment, deployed
+from warehouse_refresh.api.runs import prefect_client
+from warehouse_refresh.api.runs.lost_runs import ENDED, MOST_BEGINNINGS, Silence, end_silent_runs, schedule_lost_runs
+from warehouse_refresh.pipeline.contract import DOUBT, LOST, SILENCE, SILENT, START_OF_A_CONTAINER
 
 
 @pytest.fixture

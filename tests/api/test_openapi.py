@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from api.health import HANDLERS as HEALTH
-from api.openapi.routes import HANDLERS as PAGES
-from api.paths import RESERVED
-from api.problems import KINDS
-from api.runs.routes import HANDLERS as RUNS
 from tests.api.bad_requests import ALL
 from tests.api.conftest import Served
+from warehouse_refresh.api.health import HANDLERS as HEALTH
+from warehouse_refresh.api.openapi.routes import HANDLERS as PAGES
+from warehouse_refresh.api.paths import RESERVED
+from warehouse_refresh.api.problems import KINDS
+from warehouse_refresh.api.runs.routes import HANDLERS as RUNS
 
 HTTP_METHODS = {"get", "post"}
 

@@ -32,19 +32,19 @@ from prefect.states import (
     to_state_create,
 )
 
-from api.runs import idempotency, prefect_client
-from api.runs.idempotency import delete_old_keys, run_key
-from flows.artifacts import table_rows
-from flows.surplus import cover_surplus
-from pipeline.contract import COVERED, SILENT
-from pipeline.execution import TableRun
-from pipeline.outcomes import Failure
-from pipeline.outcomes import State as TableState
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.prefect_parts import Deployment, deployed
 from tests.waiting import wait_until
-from warehouse import Built
-from warehouse.names import TableName
+from warehouse_refresh.api.runs import idempotency, prefect_client
+from warehouse_refresh.api.runs.idempotency import delete_old_keys, run_key
+from warehouse_refresh.flows.artifacts import table_rows
+from warehouse_refresh.flows.surplus import cover_surplus
+from warehouse_refresh.pipeline.contract import COVERED, SILENT
+from warehouse_refresh.pipeline.execution import TableRun
+from warehouse_refresh.pipeline.outcomes import Failure
+from warehouse_refresh.pipeline.outcomes import State as TableState
+from warehouse_refresh.warehouse import Built
+from warehouse_refresh.warehouse.names import TableName
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_run_whose_machine_was_lost_before_it_started_serves_no_further_reques
     run = ask(api)
     deployment.move(run["id"], Pending())
     monkeypatch.setattr(
-        "api.runs.run_queue.START_OF_A_CONTAINER", timedelta(0)
+        "warehouse_refresh.api.runs.run_queue.START_OF_A_CONTAINER", timedelta(0)
     )  # the server sets a state's time itself
     assert ask(api)["id"] != run["id"]
 
@@ -307,8 +307,8 @@ def test_however_many_ask_while_prefect_hangs_each_is_answered_in_its_time(
     keys: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No request waits for the ones before it: 503 comes long before Prefect's client would give one up."""
-    monkeypatch.setattr("api.runs.run_queue.LONGEST_ASK", 0.5)
-    monkeypatch.setattr("api.runs.prefect_client.CALL_SECONDS", 1000.0)
+    monkeypatch.setattr("warehouse_refresh.api.runs.run_queue.LONGEST_ASK", 0.5)
+    monkeypatch.setattr("warehouse_refresh.api.runs.prefect_client.CALL_SECONDS", 1000.0)
     with ExitStack() as stack:
         hanging = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         url = f"http://127.0.0.1:{hanging.getsockname()[1]}/api"

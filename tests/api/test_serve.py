@@ -11,13 +11,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from flows.local.background import FOLDER, running
-from flows.local.guard import API, GUARD, SERVER, WORKER
 from tests.conftest import ROOT, free_port
 from tests.operation.installation import wait_for
 from tests.terminal import Terminal, terminal
-from warehouse import DEFAULT_URL, connect
-from warehouse.names import TableName
+from warehouse_refresh.flows.local.background import FOLDER, running
+from warehouse_refresh.flows.local.guard import API, GUARD, SERVER, WORKER
+from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.names import TableName
 
 READY = "Ctrl-C stops everything."
 ENDLESS = (
@@ -42,7 +42,9 @@ class Served:
         }
         for name in ("prefect.yaml", "prefect.toml"):
             (folder / name).write_text((ROOT / name).read_text())
-        subprocess.run([sys.executable, "-m", "commands.main", "init"], env=self.environment, check=True)
+        subprocess.run(
+            [sys.executable, "-m", "warehouse_refresh.commands.main", "init"], env=self.environment, check=True
+        )
 
     def until_ready(self, on: Terminal) -> None:
         """Wait until everything runs."""
@@ -83,14 +85,16 @@ class Served:
 def served(demonstration: Path) -> Iterator[Served]:
     yield Served(demonstration)
     subprocess.run(
-        [sys.executable, "-m", "commands.main", "stop"], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
+        [sys.executable, "-m", "warehouse_refresh.commands.main", "stop"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
     )
 
 
 def test_one_command_starts_everything_and_ctrl_c_ends_it(served: Served) -> None:
     """Also the story of a first user: a row without an id, a refresh, and the row in final.products. Then another
     refresh, which is under way when the user has seen enough."""
-    with terminal([sys.executable, "-m", "commands.main", "serve"], served.environment) as screen:
+    with terminal([sys.executable, "-m", "warehouse_refresh.commands.main", "serve"], served.environment) as screen:
         served.until_ready(screen)
         assert f"Prefect  {served.prefect}\nAPI      {served.api} " in screen.text()
         row = "name=banana%20lipstick&category_id=4&external_id=123&type=product"
@@ -99,7 +103,7 @@ def test_one_command_starts_everything_and_ctrl_c_ends_it(served: Served) -> Non
         assert (answer.status_code, answer.json()["state"]) == (200, "Completed"), answer.text
         assert {table["state"] for table in answer.json()["tables"]} == {"built"}
         second = subprocess.run(
-            [sys.executable, "-m", "commands.main", "serve"],
+            [sys.executable, "-m", "warehouse_refresh.commands.main", "serve"],
             env=served.environment,
             capture_output=True,
             text=True,
@@ -123,7 +127,7 @@ def test_one_command_starts_everything_and_ctrl_c_ends_it(served: Served) -> Non
 def test_nothing_is_left_of_a_serve_whose_terminal_is_closed_or_that_is_killed(
     served: Served, end: Callable[[Terminal], None]
 ) -> None:
-    with terminal([sys.executable, "-m", "commands.main", "serve"], served.environment) as screen:
+    with terminal([sys.executable, "-m", "warehouse_refresh.commands.main", "serve"], served.environment) as screen:
         served.until_ready(screen)
         run = served.begin_endless_refresh()
         end(screen)
@@ -144,11 +148,13 @@ def test_ctrl_c_of_the_worker_alone_cancels_its_run_and_leaves_the_server(served
         words = [sys.executable, "-m", *command]
         return subprocess.run(words, env=served.environment, capture_output=True, text=True, check=True).stdout
 
-    run("commands.main", "server")
-    run("commands.main", "deploy")
-    api = subprocess.Popen([sys.executable, "-m", "api"], env=served.environment)
+    run("warehouse_refresh.commands.main", "server")
+    run("warehouse_refresh.commands.main", "deploy")
+    api = subprocess.Popen([sys.executable, "-m", "warehouse_refresh.api"], env=served.environment)
     try:
-        with terminal([sys.executable, "-m", "commands.main", "worker"], served.environment) as screen:
+        with terminal(
+            [sys.executable, "-m", "warehouse_refresh.commands.main", "worker"], served.environment
+        ) as screen:
             wait_for(lambda: "Ctrl-C stops the worker." in screen.text(), patience=600)
             wait_for(lambda: _answers(f"{served.api}/health/live"))
             run_id = served.begin_endless_refresh()
@@ -158,7 +164,7 @@ def test_ctrl_c_of_the_worker_alone_cancels_its_run_and_leaves_the_server(served
     finally:
         api.terminate()
         api.wait()
-    assert run("commands.main", "stop").startswith("stopped the Prefect server on port ")
+    assert run("warehouse_refresh.commands.main", "stop").startswith("stopped the Prefect server on port ")
     served.expect_nothing_left(run_id)
 
 
@@ -166,7 +172,7 @@ def test_a_port_that_is_taken_is_told_before_anything_is_started(served: Served)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         environment = {**served.environment, "API_PORT": str(port)}
-        command = [sys.executable, "-m", "commands.main", "serve"]
+        command = [sys.executable, "-m", "warehouse_refresh.commands.main", "serve"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"error: port {port} is taken by " in done.stderr

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from api.settings import ApiSettings
-from pipeline.settings_file import SettingError
 from tests.conftest import Write
+from warehouse_refresh.api.settings import ApiSettings
+from warehouse_refresh.pipeline.settings_file import SettingError
 
 
 def test_the_api_reads_the_projects_file_and_the_environment_wins(
@@ -55,7 +55,12 @@ def test_a_setting_that_the_api_does_not_have_is_an_error(write: Write, text: st
 def test_the_api_ends_with_2_and_says_which_setting_is_wrong(write: Write, text: str, message: str) -> None:
     folder = write({"refresh.toml": text})
     done = subprocess.run(
-        [sys.executable, "-m", "api"], cwd=folder, capture_output=True, text=True, timeout=120, env=_environment()
+        [sys.executable, "-m", "warehouse_refresh.api"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=_environment(),
     )
     assert done.returncode == 2
     assert message in done.stderr

@@ -6,20 +6,20 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.app import create_app
-from api.middleware import request_log
-from api.settings import ApiSettings
 from tests.api.conftest import api_over, raw_tables, served
 from tests.conftest import fill
 from tests.processes import child
 from tests.waiting import wait_until
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.duckdb.lock import Lock
+from warehouse_refresh.api.app import create_app
+from warehouse_refresh.api.middleware import request_log
+from warehouse_refresh.api.settings import ApiSettings
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.duckdb.lock import Lock
 
 HOLDS = """
 import duckdb, sys
 from pathlib import Path
-from warehouse.duckdb.file import DuckDBFile
+from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 file = DuckDBFile(Path(sys.argv[1]), lambda connection: None)
 with file.cursor():
     print("holds it", flush=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from api.middleware import body_limits, protocol
-from api.middleware.protocol import HEAD_BYTES, HEADERS, IN_A_ROW, LimitedProtocol
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.wire import Answer, answer_on, answer_to, connection, ends, request, send
 from tests.waiting import wait_until
+from warehouse_refresh.api.middleware import body_limits, protocol
+from warehouse_refresh.api.middleware.protocol import HEAD_BYTES, HEADERS, IN_A_ROW, LimitedProtocol
 
 KIND = "Content-Type: application/json"
 CHUNKED = "Transfer-Encoding: chunked"

@@ -26,7 +26,7 @@ from tests.campaign.plan import Action, Pace, plan
 from tests.campaign.prefect_facts import PrefectFacts
 from tests.campaign.site import Program, Site, wait_until_answers
 from tests.campaign.watcher import look_at, note_runs, watch_runs, watch_tables
-from warehouse import connect
+from warehouse_refresh.warehouse import connect
 
 ROOT = Path(__file__).parents[2]
 ACTIONS_AT_ONCE = 40
@@ -102,16 +102,16 @@ class Campaign:
         site.start("server")
         for table in project.SCRIPTS:
             site.edit(table, 1, None)
-        site.run("commands.main", "init")
+        site.run("warehouse_refresh.commands.main", "init")
         for name in self._apis:
             site.start(name)
         wait_until_answers(f"{self._prefect.url}/health")
-        site.run("commands.main", "deploy")
+        site.run("warehouse_refresh.commands.main", "deploy")
         self._doer = Doer(site, self._prefect, self.recorder, self._settings.seed, disk)
         pool = self._doer.deployment["work_pool_name"]
         site.programs["worker"] = Program(["prefect", "worker", "start", "--pool", pool, "--type", "process"])
         site.start("worker")
-        assert self._doer.command("commands.main", "build") == 0, "the first refresh failed"
+        assert self._doer.command("warehouse_refresh.commands.main", "build") == 0, "the first refresh failed"
         for url in self._apis.values():
             wait_until_answers(f"{url}/health/live")
 

@@ -62,7 +62,7 @@ class Doer:
     def _refresh(self, action: Action) -> None:
         select = [word for selector in action.select for word in ("--select", selector)]
         if action.how in ("build", "run"):
-            self.command("commands.main", action.how, *select)
+            self.command("warehouse_refresh.commands.main", action.how, *select)
         elif action.how == "trigger":
             run = self._prefect.trigger(self.deployment["id"], list(action.select))
             self._recorder.note("trigger", run=run)

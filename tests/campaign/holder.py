@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.duckdb.file import DuckDBFile
-from warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
+from warehouse_refresh.warehouse.errors import WarehouseError
 
 PATIENCE = 40.0
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import httpx
 
-from pipeline.contract import COVERED_BY_TAG
 from tests.campaign.history import Recorder
 from tests.campaign.prefect_facts import PrefectFacts, seconds
 from tests.campaign.project import SHAPES
 from tests.campaign.site import Site
-from warehouse import Warehouse, connect
-from warehouse.errors import TableNotFound, WarehouseError
-from warehouse.names import TableName
+from warehouse_refresh.pipeline.contract import COVERED_BY_TAG
+from warehouse_refresh.warehouse import Warehouse, connect
+from warehouse_refresh.warehouse.errors import TableNotFound, WarehouseError
+from warehouse_refresh.warehouse.names import TableName
 
 
 def watch_tables(url: str, recorder: Recorder, seed: int, over: threading.Event, pause: float) -> None:

@@ -8,7 +8,7 @@ import io
 import os
 from pathlib import Path
 
-from commands.main import main
+from warehouse_refresh.commands.main import main
 
 FOLDER = Path(__file__).parent.parent / "broken"
 EXAMPLES = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())

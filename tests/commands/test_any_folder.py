@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from commands.main import main
 from tests.commands.random_projects import Thing, odd_maps, things
 from tests.conftest import Write
+from warehouse_refresh.commands.main import main
 
 COMMANDS = [
     *(

@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from commands.main import main
-from pipeline.check import check_project
-from pipeline.project.project import read_project
-from pipeline.raw.raw_columns import declared_columns
-from pipeline.refresh import plan_refresh
-from pipeline.settings import RefreshSettings
-from pipeline.sources import declared_sources
 from tests.conftest import Write
-from warehouse import DEFAULT_URL, connect
-from warehouse.names import TableName
-from warehouse.types import Column, parse_type
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.check import check_project
+from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.raw.raw_columns import declared_columns
+from warehouse_refresh.pipeline.refresh import plan_refresh
+from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.pipeline.sources import declared_sources
+from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.types import Column, parse_type
 
 GOOD = {
     "res/raw/orders": "",
@@ -220,8 +220,8 @@ def test_a_selection_is_checked_against_the_tables_that_it_does_not_build(
 
 
 def test_what_was_planned_is_translated_anew_if_a_table_has_changed_since(write: Write) -> None:
-    from warehouse import BuildContext, TableBuild
-    from warehouse.sql.parser import parse_script
+    from warehouse_refresh.warehouse import BuildContext, TableBuild
+    from warehouse_refresh.warehouse.sql.parser import parse_script
 
     write({**GOOD, "res/tmp/a.sql": "SELECT id, price FROM `raw.orders` WHERE price = 2.5"})
     assert main(["init"]) == 0

@@ -10,14 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from commands.main import main
-from flows.local import background
-from flows.local.serve import NAME
-from pipeline.contract import names_of
 from tests.conftest import ROOT, Write, free_port
 from tests.operation.installation import wait_for
-from warehouse import DEFAULT_URL, connect
-from warehouse.names import TableName
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.flows.local import background
+from warehouse_refresh.flows.local.serve import NAME
+from warehouse_refresh.pipeline.contract import names_of
+from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.names import TableName
 
 GOOD = {
     "res/raw/orders": "",
@@ -32,7 +32,7 @@ GOOD = {
 def refresh(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, without a terminal."""
     return subprocess.run(
-        [sys.executable, "-m", "commands.main", *arguments],
+        [sys.executable, "-m", "warehouse_refresh.commands.main", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
@@ -174,7 +174,7 @@ def test_a_bug_is_no_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(_: object) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("commands.services.stop.run", run)
+    monkeypatch.setattr("warehouse_refresh.commands.services.stop.run", run)
     with pytest.raises(ZeroDivisionError):
         main(["stop"])
 
@@ -276,7 +276,7 @@ def test_a_run_in_a_terminal_stops_when_it_is_cancelled_in_prefect(write: Write,
     )
     write({**GOOD, "res/tmp/c.sql": endless})
     refresh("init")
-    command = [sys.executable, "-m", "commands.main", "run"]
+    command = [sys.executable, "-m", "warehouse_refresh.commands.main", "run"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PREFECT_API_URL": prefect_server}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
-from commands.main import main
 from tests.commands.test_check import GOOD
 from tests.conftest import Write
-from warehouse import DEFAULT_URL, connect
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 TABLE = """\
 -- What an order costs.

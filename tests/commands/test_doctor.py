@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from commands.main import main
-from pipeline.findings import fine, note, project_findings, wrong
 from tests.conftest import Write, free_port
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.findings import fine, note, project_findings, wrong
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from commands.main import main
-from pipeline.project.lineage import Lineage
-from pipeline.project.picture import Picture, mermaid
-from pipeline.project.project import read_project
-from pipeline.raw.raw_columns import declared_columns
 from tests.commands.test_check import GOOD
 from tests.conftest import Write
-from warehouse.names import TableName
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.project.lineage import Lineage
+from warehouse_refresh.pipeline.project.picture import Picture, mermaid
+from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.raw.raw_columns import declared_columns
+from warehouse_refresh.warehouse.names import TableName
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from commands.main import main
 from tests.commands.test_cli import GOOD, refresh
 from tests.conftest import ROOT, Write
 from tests.operation.installation import wait_for
 from tests.terminal import terminal
-from warehouse import DEFAULT_URL, Append, connect
-from warehouse.errors import Place, SqlError
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script, with_or_replace
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import DEFAULT_URL, Append, connect
+from warehouse_refresh.warehouse.errors import Place, SqlError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script, with_or_replace
 
 ORDERS = TableName("raw", "orders")
 FILLING = {
@@ -119,7 +119,7 @@ def test_on_a_terminal_it_asks_with_the_names_and_the_rows(
 
 
 def _command() -> list[str]:
-    return [sys.executable, "-m", "commands.main", "init", "--replace"]
+    return [sys.executable, "-m", "warehouse_refresh.commands.main", "init", "--replace"]
 
 
 def test_a_fault_in_a_script_has_its_own_place_though_or_replace_was_put_in(

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from commands.main import main
 from tests.commands.test_cli import refresh
 from tests.conftest import ROOT
-from warehouse import DEFAULT_URL, connect
-from warehouse.names import TableName
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.names import TableName
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from commands.main import main
-from warehouse import connect
-from warehouse.names import TableName
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.names import TableName
 
 
 @pytest.fixture

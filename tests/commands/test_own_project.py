@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from commands.main import main
 from tests.conftest import Write
-from warehouse import connect, project_of
-from warehouse.names import TableName
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import connect, project_of
+from warehouse_refresh.warehouse.names import TableName
 
 QUOTINGS = ["`{}.tmp.a`", "`{}`.tmp.a", "`{}`.`tmp`.`a`", "{}.tmp.a", "`{}.tmp`.a"]
 MAP = Path("res/dependencies.toml")

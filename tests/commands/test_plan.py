@@ -5,20 +5,20 @@ from collections.abc import Mapping
 
 import pytest
 
-import commands.project.plan
-from commands.main import main
-from commands.project.plan import human_bytes, human_dollars
-from pipeline.project.graph import Graph
-from pipeline.refresh import RefreshPlan
-from pipeline.settings import read_settings
-from pipeline.settings_file import SettingError
+import warehouse_refresh.commands.project.plan
 from tests.commands.test_check import ERROR, GOOD
 from tests.conftest import Write
-from warehouse import DEFAULT_URL, QueryPlan, connect
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.names import TableName
-from warehouse.sql.query import Query
-from warehouse.types import Column
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.commands.project.plan import human_bytes, human_dollars
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.refresh import RefreshPlan
+from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.pipeline.settings_file import SettingError
+from warehouse_refresh.warehouse import DEFAULT_URL, QueryPlan, connect
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import Query
+from warehouse_refresh.warehouse.types import Column
 
 A, B = TableName("tmp", "a"), TableName("final", "b")
 
@@ -71,7 +71,9 @@ def test_bytes_and_cost_are_told_where_the_engine_has_them(
     folder = write(GOOD)
     main(["init"])
     capsys.readouterr()
-    monkeypatch.setattr(commands.project.plan, "connect", lambda *_: Metered(folder / ".data" / "warehouse.duckdb"))
+    monkeypatch.setattr(
+        warehouse_refresh.commands.project.plan, "connect", lambda *_: Metered(folder / ".data" / "warehouse.duckdb")
+    )
     monkeypatch.setenv("REFRESH_PRICE_PER_TIB", "5")
     assert main(["plan"]) == 0
     lines = capsys.readouterr().out.splitlines()

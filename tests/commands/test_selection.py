@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.main import main
+from warehouse_refresh.commands.main import main
 
 ALL = {
     "tmp.product_categories",

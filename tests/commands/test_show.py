@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from commands.main import main
 from tests.commands.test_check import GOOD
 from tests.conftest import Write
+from warehouse_refresh.commands.main import main
 
 WIDE = """CREATE TABLE raw.all AS
 SELECT 1 AS id, NUMERIC '2.50' AS price, 'a, "b"' AS name, DATE '2026-01-31' AS day, [1, 2] AS list,

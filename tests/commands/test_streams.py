@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from commands.main import main
-from commands.terminal.output import shown
-from pipeline.execution import TableRun
-from pipeline.outcomes import State
-from pipeline.project.project import read_project
 from tests.commands.test_cli import GOOD
 from tests.conftest import ROOT, Write
-from warehouse import DEFAULT_URL, connect
-from warehouse.names import TableName
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.commands.terminal.output import shown
+from warehouse_refresh.pipeline.execution import TableRun
+from warehouse_refresh.pipeline.outcomes import State
+from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.names import TableName
 
-COMMAND = [sys.executable, "-m", "commands.main"]
+COMMAND = [sys.executable, "-m", "warehouse_refresh.commands.main"]
 FULL = "the output could not be written, and the rest of it is lost: No space left on device\n"
 GONE = "the output could not be written, and the rest of it is lost: Broken pipe\n"
 TABLES = [TableName.parse(name) for name in ("final.b", "tmp.a", "tmp.c")]
@@ -150,7 +150,7 @@ def test_a_fault_of_the_report_does_not_decide_over_the_table(
     def broken(*_: object) -> str:
         raise RuntimeError("no line today")
 
-    monkeypatch.setattr("commands.terminal.lines.line_of", broken)
+    monkeypatch.setattr("warehouse_refresh.commands.terminal.lines.line_of", broken)
     with shown(read_project(project).graph) as report:
         report(TableRun(TABLES[0], State.NOT_RUN))
     assert "final.b cannot be shown: this is a bug" in caplog.text

@@ -11,14 +11,14 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commands.main import main
-from pipeline.check import check_project
-from pipeline.project.problems import Problem, Refused
-from pipeline.project.project import read_project
-from pipeline.project.sync import sync_map, write_map
-from pipeline.sources import declared_sources
 from tests.commands.random_projects import RAW_TABLES, RandomProject, projects
 from tests.conftest import Write
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.check import check_project
+from warehouse_refresh.pipeline.project.problems import Problem, Refused
+from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.sync import sync_map, write_map
+from warehouse_refresh.pipeline.sources import declared_sources
 
 MAP = "res/dependencies.toml"
 few = settings(max_examples=60, deadline=None)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from commands.main import main
 from tests.conftest import Write
-from warehouse import DEFAULT_URL, connect
-from warehouse.sql.parser import parse_script
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 SESSIONS = """DECLARE first DATE DEFAULT DATE '2026-01-02';
 SELECT _TABLE_SUFFIX AS day, e.user, e.extra

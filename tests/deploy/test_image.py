@@ -20,10 +20,10 @@ import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
 
-from flows.pools import HANDED_ON, LOCAL_TYPE
-from pipeline.contract import project_name
 from tests.conftest import ROOT, free_port
 from tests.operation.installation import wait_for
+from warehouse_refresh.flows.pools import HANDED_ON, LOCAL_TYPE
+from warehouse_refresh.pipeline.contract import project_name
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 
@@ -165,10 +165,10 @@ def test_the_images_steps_make_an_api_a_worker_and_a_refresh(tmp_path: Path) -> 
     container = Container(tmp_path)
     container.build()
     shell = [value for instruction, value in dockerfile() if instruction == "CMD"][-1]
-    assert "created raw.products" in container.run(["python", "-m", "commands.main", "init"])
-    assert "8 of 8 tables built" in container.run(["python", "-m", "commands.main", "build"])
+    assert "created raw.products" in container.run(["python", "-m", "warehouse_refresh.commands.main", "init"])
+    assert "8 of 8 tables built" in container.run(["python", "-m", "warehouse_refresh.commands.main", "build"])
     assert "3." in container.run(["prefect", "--version"])
-    assert container.run(["python", "-m", "pipeline.contract"]) == f"{project_name(ROOT, {})}\n"
+    assert container.run(["python", "-m", "warehouse_refresh.pipeline.contract"]) == f"{project_name(ROOT, {})}\n"
     assert "process" in container.run(["prefect", "worker", "start", "--help"])
     container.environment["PORT"] = str(free_port())
     with container.started(json.loads(shell)):

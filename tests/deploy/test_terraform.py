@@ -12,10 +12,10 @@ from typing import Any
 import hcl2
 import pytest
 
-from api.middleware.client_address import parse_proxies
-from flows.pools import CLOUD_RUN_SECRETS, CLOUD_RUN_TYPE, CLOUD_RUN_VARIABLES, HANDED_ON
-from pipeline.contract import Names, project_name
 from tests.conftest import ROOT
+from warehouse_refresh.api.middleware.client_address import parse_proxies
+from warehouse_refresh.flows.pools import CLOUD_RUN_SECRETS, CLOUD_RUN_TYPE, CLOUD_RUN_VARIABLES, HANDED_ON
+from warehouse_refresh.pipeline.contract import Names, project_name
 
 DEPLOY = ROOT / "deploy"
 SCHEMA = Path(__file__).parent / "google_provider.json"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.emulator.fixtures import QUICK
-from warehouse import Warehouse
-from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import parse_url
-from warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse import Warehouse
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.settings import parse_url
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 
 Connect = Callable[[], Warehouse]
 """Connects to the test's warehouse, each time as another process would."""

@@ -10,9 +10,9 @@ import pytest
 
 from tests.engines.conftest import Connect
 from tests.engines.test_tables import ITEMS, rows, run
-from warehouse import Append, Outcome, Row, Warehouse
-from warehouse.errors import InvalidRow
-from warehouse.names import TableName
+from warehouse_refresh.warehouse import Append, Outcome, Row, Warehouse
+from warehouse_refresh.warehouse.errors import InvalidRow
+from warehouse_refresh.warehouse.names import TableName
 
 
 def store(warehouse: Warehouse, *rows: Row, key: str | None = None, fingerprint: str = "") -> Outcome:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.raw.db_init import Filled, NotConfirmed, initialise
-from pipeline.raw.seeds import read_seed
-from warehouse import Append, Warehouse
-from warehouse.names import TableName
+from warehouse_refresh.pipeline.raw.db_init import Filled, NotConfirmed, initialise
+from warehouse_refresh.pipeline.raw.seeds import read_seed
+from warehouse_refresh.warehouse import Append, Warehouse
+from warehouse_refresh.warehouse.names import TableName
 
 X = TableName("raw", "x")
 
@@ -75,7 +75,7 @@ def test_a_row_that_is_posted_while_a_file_is_loaded_is_not_lost(warehouse: Ware
 
 
 def test_a_table_that_was_there_before_is_left_alone(warehouse: Warehouse, tmp_path: Path) -> None:
-    from warehouse.sql.parser import parse_script
+    from warehouse_refresh.warehouse.sql.parser import parse_script
 
     warehouse.run_script(parse_script("CREATE TABLE raw.x (id INT64) AS SELECT 5"))
     assert fill(warehouse, tmp_path, "id\n1\n") == Filled([], [X], [])

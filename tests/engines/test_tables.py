@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests.engines.conftest import Connect
-from warehouse import Append, BuildContext, Built, TableBuild, Warehouse
-from warehouse.errors import Cancelled, SqlError, TableNotFound, WarehouseError
-from warehouse.names import OWN_DATASET, TableName
-from warehouse.sql.parser import parse_script
-from warehouse.sql.query import parse_query
-from warehouse.storage import Storage
-from warehouse.types import Column, parse_type
+from warehouse_refresh.warehouse import Append, BuildContext, Built, TableBuild, Warehouse
+from warehouse_refresh.warehouse.errors import Cancelled, SqlError, TableNotFound, WarehouseError
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.storage import Storage
+from warehouse_refresh.warehouse.types import Column, parse_type
 
 ITEMS = TableName("raw", "items")
 OUT = TableName("tmp", "out")

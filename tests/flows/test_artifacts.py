@@ -5,12 +5,12 @@ from uuid import uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun
 
-from flows.artifacts import facts, graph_markdown, table_rows, trigger
-from pipeline.execution import TableRun
-from pipeline.outcomes import Failure, State
-from pipeline.project.graph import Graph
-from warehouse import Built
-from warehouse.names import TableName
+from warehouse_refresh.flows.artifacts import facts, graph_markdown, table_rows, trigger
+from warehouse_refresh.pipeline.execution import TableRun
+from warehouse_refresh.pipeline.outcomes import Failure, State
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.warehouse import Built
+from warehouse_refresh.warehouse.names import TableName
 
 A, B, C = (TableName("tmp", name) for name in "abc")
 GRAPH = Graph({A: frozenset(), B: frozenset({A}), C: frozenset({B})})

@@ -12,11 +12,11 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Pending, Running
 
-from flows.local import background
-from flows.local.guard import API, GUARD, NO_NEED, SERVER, WORKER, worker_name
-from flows.local.server import server_environment
 from tests.conftest import ROOT
 from tests.operation.installation import wait_for
+from warehouse_refresh.flows.local import background
+from warehouse_refresh.flows.local.guard import API, GUARD, NO_NEED, SERVER, WORKER, worker_name
+from warehouse_refresh.flows.local.server import server_environment
 
 ENDLESS = "import signal; print('ready', flush=True); signal.pause()"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {ENDLESS}"
@@ -87,7 +87,7 @@ def test_when_serve_is_killed_its_guard_ends_the_parts_and_the_runs(
         started(processes, part, ENDLESS)
     runs = [_run(state, worker) for worker in (worker_name(), "another") for state in _states()]
     environment = {**server_environment(prefect_api), "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "flows.local.guard"]
+    command = [sys.executable, "-m", "warehouse_refresh.flows.local.guard"]
     guard = background.start(GUARD, command, environment, stdin=subprocess.PIPE)
     assert guard.stdin is not None
     guard.stdin.close()
@@ -102,7 +102,7 @@ def test_when_serve_is_killed_its_guard_ends_the_parts_and_the_runs(
 
 def test_a_guard_that_is_not_needed_ends_nothing(processes: list[background.Process]) -> None:
     api = started(processes, API, ENDLESS)
-    command = [sys.executable, "-m", "flows.local.guard"]
+    command = [sys.executable, "-m", "warehouse_refresh.flows.local.guard"]
     environment = {**server_environment(""), "PYTHONPATH": str(ROOT)}
     guard = background.start(GUARD, command, environment, stdin=subprocess.PIPE)
     guard.communicate(NO_NEED)

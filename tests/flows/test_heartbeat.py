@@ -10,10 +10,10 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Cancelling, Crashed, Pending, Running, Scheduled
 
-from flows import heartbeat
-from flows.heartbeat import say_alive
-from pipeline.contract import LOST, SILENT
 from tests.api.prefect_parts import Deployment, deployed
+from warehouse_refresh.flows import heartbeat
+from warehouse_refresh.flows.heartbeat import say_alive
+from warehouse_refresh.pipeline.contract import LOST, SILENT
 
 
 @pytest.fixture

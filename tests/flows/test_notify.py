@@ -10,8 +10,8 @@ from prefect import flow
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Failed
 
-from flows import notify
-from flows.notify import message, post_failure
+from warehouse_refresh.flows import notify
+from warehouse_refresh.flows.notify import message, post_failure
 
 RUN = FlowRun(id=uuid4(), flow_id=uuid4(), name="eager-toad")
 

@@ -8,9 +8,9 @@ import pytest
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Completed, Crashed, Pending, Running
 
-from flows import open_tasks, records
-from flows.open_tasks import end_tasks_left_open
 from tests.api.prefect_parts import Deployment, deployed
+from warehouse_refresh.flows import open_tasks, records
+from warehouse_refresh.flows.open_tasks import end_tasks_left_open
 
 LEFT: dict[str, State[None]] = {
     "tmp.running": Running(),

@@ -8,12 +8,19 @@ import pytest
 from prefect.events import utilities
 from prefect.events.worker import EventsWorker
 
-from commands.main import main
-from flows.flow import refresh_flow
-from flows.patches import PATCHES, SETTING, send_events_in_batches, switched_on, table_states, task_events
-from flows.patches.table_states import built_state
-from pipeline.settings import read_settings
-from pipeline.settings_file import SettingError
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.flows.flow import refresh_flow
+from warehouse_refresh.flows.patches import (
+    PATCHES,
+    SETTING,
+    send_events_in_batches,
+    switched_on,
+    table_states,
+    task_events,
+)
+from warehouse_refresh.flows.patches.table_states import built_state
+from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.pipeline.settings_file import SettingError
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +66,7 @@ def test_without_prefects_worker_nothing_is_replaced(monkeypatch: pytest.MonkeyP
 
 
 def test_without_prefects_module_of_calls_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "flows.patches.task_events")
+    monkeypatch.delitem(sys.modules, "warehouse_refresh.flows.patches.task_events")
     monkeypatch.setitem(sys.modules, "prefect._internal.concurrency.api", None)
     send_events_in_batches()
     assert utilities.EventsWorker is EventsWorker  # type: ignore[attr-defined]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-import flows.notify
-import flows.patches
-import pipeline.settings
-from flows.pools import HANDED_ON, NotDeployed, cloud_run_template, local_template
-from pipeline.contract import SETTING
+import warehouse_refresh.flows.notify
+import warehouse_refresh.flows.patches
+import warehouse_refresh.pipeline.settings
 from tests.conftest import ROOT
+from warehouse_refresh.flows.pools import HANDED_ON, NotDeployed, cloud_run_template, local_template
+from warehouse_refresh.pipeline.contract import SETTING
 
 
 def defaults(template: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +60,11 @@ def test_what_is_not_said_again_stays() -> None:
 def test_all_that_a_refresh_reads_is_handed_on_to_the_jobs() -> None:
     read = {
         name
-        for module in (pipeline.settings, flows.notify, flows.patches)
+        for module in (
+            warehouse_refresh.pipeline.settings,
+            warehouse_refresh.flows.notify,
+            warehouse_refresh.flows.patches,
+        )
         for name in re.findall(r'"((?:REFRESH|WAREHOUSE)_\w+)"', Path(str(module.__file__)).read_text())
     }
     assert set(HANDED_ON) == read | {SETTING}

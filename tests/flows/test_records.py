@@ -10,9 +10,9 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import records
-from flows.records import read_all, server_time
 from tests.api.prefect_parts import Deployment, deployed
+from warehouse_refresh.flows import records
+from warehouse_refresh.flows.records import read_all, server_time
 
 FAST = (datetime.now(UTC) + timedelta(minutes=5)).replace(microsecond=0)
 

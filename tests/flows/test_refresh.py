@@ -27,22 +27,22 @@ from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL, temporary_settings
 from prefect.states import AwaitingRetry, Cancelling, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows.flow import Started, refresh_flow, run_graph
-from flows.recorded import address_of, run_recorded
-from flows.records import this_flow_run, wait_until_recorded
-from pipeline.execution import Execution, ignore
-from pipeline.outcomes import State as TableState
-from pipeline.project.graph import Graph
-from pipeline.project.scripts import read_datasets
-from pipeline.raw.db_init import initialise
-from pipeline.refresh import start_refresh
-from pipeline.settings import read_settings
 from tests.conftest import Write
 from tests.operation.installation import wait_for
 from tests.pipeline.graphs import graphs
 from tests.pipeline.test_schedule import Recorder
-from warehouse import DEFAULT_URL, Built, connect
-from warehouse.names import TableName
+from warehouse_refresh.flows.flow import Started, refresh_flow, run_graph
+from warehouse_refresh.flows.recorded import address_of, run_recorded
+from warehouse_refresh.flows.records import this_flow_run, wait_until_recorded
+from warehouse_refresh.pipeline.execution import Execution, ignore
+from warehouse_refresh.pipeline.outcomes import State as TableState
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.scripts import read_datasets
+from warehouse_refresh.pipeline.raw.db_init import initialise
+from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.warehouse import DEFAULT_URL, Built, connect
+from warehouse_refresh.warehouse.names import TableName
 
 FINAL = TableName("final", "products")
 VARIANTS = "res/tmp/variants.sql"

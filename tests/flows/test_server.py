@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.local.server import NoServer, answers, start
 from tests.conftest import ROOT, free_port
 from tests.terminal import terminal
+from warehouse_refresh.flows.local.server import NoServer, answers, start
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def test_a_server_that_is_slow_is_waited_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is asked four times before it answers."""
-    monkeypatch.setattr("flows.local.server.ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr("warehouse_refresh.flows.local.server.ANSWER_SECONDS", 0.2)
     asked: list[str] = []
     given_up = threading.Event()
 
@@ -140,7 +140,7 @@ def test_a_configured_server_elsewhere_that_is_not_there_is_told() -> None:
 @pytest.mark.usefixtures("folder")
 def test_a_server_that_ends_at_once_is_told_with_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
     words = [sys.executable, "-c", "print('no luck today')"]
-    monkeypatch.setattr("flows.local.server.server_command", lambda _: words)
+    monkeypatch.setattr("warehouse_refresh.flows.local.server.server_command", lambda _: words)
     port = free_port()
     with configured(f"http://127.0.0.1:{port}/api"), pytest.raises(NoServer) as raised:
         start()
@@ -159,16 +159,21 @@ def test_a_server_is_started_on_a_terminal_after_a_reboot_and_no_profile_is_touc
     (home / "server.pid").write_text(str(os.getpid()))
     environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": str(ROOT)}
     try:
-        with terminal([sys.executable, "-m", "commands.main", "server"], environment) as first:
+        with terminal([sys.executable, "-m", "warehouse_refresh.commands.main", "server"], environment) as first:
             assert first.process.wait() == 0, first.text()
             assert first.text() == f"starting a Prefect server at {url[:-4]}, which takes a few seconds\n"
         assert answers(url)
-        again = subprocess.run([sys.executable, "-m", "commands.main", "server"], env=environment, capture_output=True)
+        again = subprocess.run(
+            [sys.executable, "-m", "warehouse_refresh.commands.main", "server"], env=environment, capture_output=True
+        )
         assert (again.returncode, again.stdout, again.stderr) == (0, b"", b"")
         assert (home / "profiles.toml").read_text() == profiles
     finally:
         stopped = subprocess.run(
-            [sys.executable, "-m", "commands.main", "stop"], env=environment, capture_output=True, text=True
+            [sys.executable, "-m", "warehouse_refresh.commands.main", "stop"],
+            env=environment,
+            capture_output=True,
+            text=True,
         )
     assert stopped.stdout == f"stopped the Prefect server on port {url.split(':')[2][:-4]}\n"
     assert not answers(url)

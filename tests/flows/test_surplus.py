@@ -8,10 +8,10 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import AwaitingRetry, Pending, Running, Scheduled
 
-from flows import records, surplus
-from flows.surplus import cover_surplus
-from pipeline.contract import COVERED, COVERED_BY_TAG
 from tests.api.prefect_parts import Deployment, deployed
+from warehouse_refresh.flows import records, surplus
+from warehouse_refresh.flows.surplus import cover_surplus
+from warehouse_refresh.pipeline.contract import COVERED, COVERED_BY_TAG
 
 
 @pytest.fixture

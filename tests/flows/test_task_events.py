@@ -10,9 +10,9 @@ from prefect.events import Event, Resource, utilities
 from prefect.events.clients import EventsClient
 from prefect.events.worker import EventsWorker
 
-from flows.patches import send_events_in_batches
-from flows.patches.task_events import EventsInBatches
 from tests.operation.installation import wait_for
+from warehouse_refresh.flows.patches import send_events_in_batches
+from warehouse_refresh.flows.patches.task_events import EventsInBatches
 
 SENT: list[Event] = []
 
@@ -89,7 +89,7 @@ def test_each_state_is_told_as_long_as_few_tables_are_built(worker: EventsInBatc
 def test_of_many_tables_a_second_each_one_s_last_state_is_told(
     worker: EventsInBatches, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flows.patches.task_events._GATHERED_SECONDS", 2)
+    monkeypatch.setattr("warehouse_refresh.flows.patches.task_events._GATHERED_SECONDS", 2)
     monkeypatch.setattr(worker, "_is_busy", lambda: True)
     last = []
     for number in range(32):
@@ -105,7 +105,7 @@ def test_of_many_tables_a_second_each_one_s_last_state_is_told(
 
 
 def test_many_tables_a_second_are_64_events_and_more(worker: EventsInBatches, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flows.patches.task_events.time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr("warehouse_refresh.flows.patches.task_events.time", SimpleNamespace(monotonic=lambda: 0.0))
     for number in range(63):
         worker.send(event(f"number {number}"))
     sent(63)

@@ -22,8 +22,8 @@ from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from pipeline.contract import ARTIFACT, SETTING, Names
 from tests.conftest import ROOT, free_port
+from warehouse_refresh.pipeline.contract import ARTIFACT, SETTING, Names
 
 NAMES = Names("shop")
 PATIENCE = 180.0

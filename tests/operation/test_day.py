@@ -15,13 +15,13 @@ from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling
 
-from flows.stale_runs import automations
-from pipeline.contract import SILENT
 from tests.conftest import ROOT, free_port
 from tests.operation.installation import NAMES, Installation, installation, wait_for
 from tests.warehouse.bigquery.test_stopping import jobs
-from warehouse import connect
-from warehouse.names import TableName
+from warehouse_refresh.flows.stale_runs import automations
+from warehouse_refresh.pipeline.contract import SILENT
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.names import TableName
 
 OPEN = {"Pending", "Running"}
 QUICK = "SELECT 1 AS id"
@@ -43,7 +43,7 @@ PROJECT = {
 def installed(tmp_path: Path) -> Iterator[Installation]:
     with installation(tmp_path, free_port()) as built:
         built.write(PROJECT)
-        built.run("commands.main", "deploy")
+        built.run("warehouse_refresh.commands.main", "deploy")
         built.start("worker", "prefect", "worker", "start", "--pool", NAMES.local_pool)
         yield built
 
@@ -149,14 +149,14 @@ def test_deploying_again_leaves_a_schedule_on_and_doctor_finds_nothing_missing(i
     assert not schedule.active
     client.update_deployment_schedule(deployment.id, schedule.id, active=True)
     client.update_deployment(deployment.id, DeploymentUpdate(concurrency_limit=1))  # as an earlier version had it
-    installed.run("commands.main", "deploy")
+    installed.run("warehouse_refresh.commands.main", "deploy")
     [schedule] = client.read_deployment_by_name(NAMES.deployment).schedules
     assert schedule.active
     assert client.read_deployment_by_name(NAMES.deployment).global_concurrency_limit is None
     for automation in automations(NAMES):
         assert len(client.read_automations_by_name(automation.name)) == 1
     wait_for(lambda: client.read_workers_for_work_pool(NAMES.local_pool))
-    told = installed.run("commands.main", "doctor")
+    told = installed.run("warehouse_refresh.commands.main", "doctor")
     assert told.endswith("nothing is missing\n")
     for line in (
         f"deployment         {NAMES.deployment}",
@@ -175,8 +175,8 @@ def test_the_deployment_refreshes_bigquery_records_cost_and_jobs_and_cancels_the
         for name in ("res", "db_init"):
             shutil.copytree(ROOT / name, tmp_path / name)
         installed.environment["WAREHOUSE_URL"] = bigquery_url
-        installed.run("commands.main", "init")
-        installed.run("commands.main", "deploy")
+        installed.run("warehouse_refresh.commands.main", "init")
+        installed.run("warehouse_refresh.commands.main", "deploy")
         installed.start("worker", "prefect", "worker", "start", "--pool", NAMES.local_pool)
         run = installed.trigger(select=["+tmp.variants"])
         ended = installed.ended(run)

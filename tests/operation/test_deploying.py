@@ -18,11 +18,11 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import WorkPool
 from prefect.exceptions import ObjectNotFound
 
-from commands.main import main
-from flows.deploy import folder_of
-from pipeline.contract import Names
 from tests.conftest import ROOT
 from tests.operation.installation import wait_for
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.flows.deploy import folder_of
+from warehouse_refresh.pipeline.contract import Names
 
 PAGE = (ROOT / "docs/deploy.md").read_text()
 

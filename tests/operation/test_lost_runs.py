@@ -14,14 +14,14 @@ from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import StateType
 from prefect.states import Cancelling
 
-from flows import stale_runs
-from flows.deploy import save_automation
-from flows.stale_runs import automations
-from pipeline.contract import LOST, SILENT
 from tests.conftest import free_port
 from tests.operation.installation import NAMES, Installation, installation, is_up, wait_for
 from tests.operation.test_day import PROJECT, RIGHT
-from warehouse import connect
+from warehouse_refresh.flows import stale_runs
+from warehouse_refresh.flows.deploy import save_automation
+from warehouse_refresh.flows.stale_runs import automations
+from warehouse_refresh.pipeline.contract import LOST, SILENT
+from warehouse_refresh.warehouse import connect
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Insta
     """An installation without a worker, whose server loses patience sooner."""
     with installation(tmp_path, free_port()) as built:
         built.write({**PROJECT, "res/tmp/second.sql": RIGHT})
-        built.run("commands.main", "deploy")
+        built.run("warehouse_refresh.commands.main", "deploy")
         for name in ("START_OF_A_PROCESS", "SILENCE"):
             monkeypatch.setattr(stale_runs, name, PATIENCE)
         for automation in automations(NAMES):

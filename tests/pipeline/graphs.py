@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from pipeline.project.graph import Graph
-from warehouse.names import TableName
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.warehouse.names import TableName
 
 
 def table(name: str) -> TableName:

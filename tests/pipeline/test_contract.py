@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.contract import Names, ProjectNameError, project_name
 from tests.conftest import ROOT
+from warehouse_refresh.pipeline.contract import Names, ProjectNameError, project_name
 
 
 def written(folder: Path, text: str) -> Path:
@@ -50,7 +50,9 @@ def test_a_folder_without_a_usable_name_is_told(tmp_path: Path) -> None:
 
 
 def test_the_module_prints_the_name_for_a_shell() -> None:
-    done = subprocess.run([sys.executable, "-m", "pipeline.contract"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "warehouse_refresh.pipeline.contract"], cwd=ROOT, capture_output=True, text=True
+    )
     with (ROOT / "pyproject.toml").open("rb") as file:
         assert done.stdout == f"{tomllib.load(file)['project']['name']}\n"
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.project.dependency_map import read_map
-from pipeline.project.toml_places import places_of
 from tests.conftest import Write
-from warehouse.errors import Place
-from warehouse.names import TableName
+from warehouse_refresh.pipeline.project.dependency_map import read_map
+from warehouse_refresh.pipeline.project.toml_places import places_of
+from warehouse_refresh.warehouse.errors import Place
+from warehouse_refresh.warehouse.names import TableName
 
 MAP = """\
 # a comment with "tmp.x" in it

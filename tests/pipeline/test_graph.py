@@ -5,9 +5,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.project.graph import Graph, find_cycles
 from tests.pipeline.graphs import graphs, table
-from warehouse.names import TableName
+from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
+from warehouse_refresh.warehouse.names import TableName
 
 
 @given(graphs())

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.project.problems import LONGEST_LINE, Refused, Severity, errors_in
-from pipeline.project.project import read_project
 from tests.conftest import Write
-from warehouse.names import TableName
+from warehouse_refresh.pipeline.project.problems import LONGEST_LINE, Refused, Severity, errors_in
+from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.warehouse.names import TableName
 
 GOOD = {
     "res/raw/orders": "",

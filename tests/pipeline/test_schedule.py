@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.project.graph import Graph
-from pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from tests.pipeline.graphs import graphs, table
-from warehouse.names import TableName
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
+from warehouse_refresh.warehouse.names import TableName
 
 
 class Recorder:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.main import main
-from pipeline.project.problems import Refused
-from pipeline.raw.seeds import Seed, read_seed
 from tests.conftest import Write
-from warehouse import DEFAULT_URL, connect
-from warehouse.names import TableName
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.project.problems import Refused
+from warehouse_refresh.pipeline.raw.seeds import Seed, read_seed
+from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.names import TableName
 
 TABLE = TableName("raw", "x")
 

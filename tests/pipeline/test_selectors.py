@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.project.graph import Graph
-from pipeline.project.selectors import SELECTOR, SelectionError, covers, select
 from tests.pipeline.graphs import graphs, table
-from warehouse.names import TableName
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.selectors import SELECTOR, SelectionError, covers, select
+from warehouse_refresh.warehouse.names import TableName
 
 A, B, C, D = table("a"), table("b"), table("c"), TableName("final", "d")
 FILES = {name: f"res/{name.dataset}/{name.name}.sql" for name in (A, B, C, D)}

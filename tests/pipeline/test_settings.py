@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from commands.main import main
-from pipeline.contract import project_name
-from pipeline.settings import read_settings
-from pipeline.settings_file import Layout, SettingError
 from tests.conftest import Write
-from warehouse import connect
-from warehouse.names import TableName
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.contract import project_name
+from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.pipeline.settings_file import Layout, SettingError
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.names import TableName
 
 FULL = """\
 name = "shop"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from warehouse import suggest
-from warehouse.suggest import Suggestions, did_you_mean
+from warehouse_refresh.warehouse import suggest
+from warehouse_refresh.warehouse.suggest import Suggestions, did_you_mean
 
 
 @pytest.mark.parametrize(

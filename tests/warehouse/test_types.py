@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.types import SCALARS, Column, SqlType, array_of, parse_type, struct_of
+from warehouse_refresh.warehouse.types import SCALARS, Column, SqlType, array_of, parse_type, struct_of
 
 names = st.text(st.characters(categories=["L", "Nd", "Pd", "Zs"], include_characters="_-<> '\",:"), min_size=1)
 scalars = st.sampled_from(sorted(SCALARS)).map(SqlType)

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from tests.conftest import ROOT, free_port
-from warehouse import connect
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 PRODUCTS = TableName("raw", "products")
 CREATE = """CREATE TABLE raw.products (
@@ -44,7 +44,11 @@ def api_over(url: str, folder: Path) -> Iterator[httpx.Client]:
     port = free_port()
     environment = {**os.environ, "WAREHOUSE_URL": url, "API_PORT": str(port), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "api"], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "warehouse_refresh.api"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:

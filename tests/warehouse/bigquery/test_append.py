@@ -14,17 +14,17 @@ import pytest
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy
-from warehouse import Append, Outcome
-from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import BigQuerySettings
-from warehouse.bigquery.storing.append import REQUEST_BYTES
-from warehouse.bigquery.storing.rows import check_row
-from warehouse.bigquery.storing.written import Written
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.errors import InvalidRow, OutcomeUnknown, TableNotFound, Transient
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
-from warehouse.types import Column, parse_type
+from warehouse_refresh.warehouse import Append, Outcome
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.bigquery.storing.append import REQUEST_BYTES
+from warehouse_refresh.warehouse.bigquery.storing.rows import check_row
+from warehouse_refresh.warehouse.bigquery.storing.written import Written
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.errors import InvalidRow, OutcomeUnknown, TableNotFound, Transient
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.types import Column, parse_type
 
 ALL = TableName("raw", "everything")
 CREATE = """CREATE TABLE raw.everything (
@@ -250,7 +250,10 @@ def test_a_column_left_out_gets_its_default_value_and_null_stays_null(warehouse:
     )
     warehouse.run_script(parse_script("CREATE TABLE raw.with_defaults (id INT64, kind STRING NOT NULL, stock INT64)"))
     with pytest.MonkeyPatch.context() as patch:  # the emulator knows no default values: the table says that it has them
-        patch.setattr("warehouse.bigquery.engine.column_of", lambda field: {it.name: it for it in columns}[field.name])
+        patch.setattr(
+            "warehouse_refresh.warehouse.bigquery.engine.column_of",
+            lambda field: {it.name: it for it in columns}[field.name],
+        )
         rows: list[dict[str, Any]] = [
             {"id": 1},
             {"id": 2, "kind": "old"},

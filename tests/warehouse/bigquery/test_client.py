@@ -9,11 +9,11 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from tests.emulator.fixtures import QUICK
-from warehouse import connect
-from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.client import open_client
-from warehouse.bigquery.settings import BigQuerySettings
-from warehouse.errors import NotAllowed, WarehouseError
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.client import open_client
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.errors import NotAllowed, WarehouseError
 
 # An account of nobody: a key made for this test.
 ACCOUNT = {

@@ -9,10 +9,10 @@ import pytest
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy
 from tests.waiting import wait_until
-from warehouse import Append, BuildContext, TableBuild
-from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import BigQuerySettings, Waits
-from warehouse.errors import (
+from warehouse_refresh.warehouse import Append, BuildContext, TableBuild
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
+from warehouse_refresh.warehouse.errors import (
     Cancelled,
     OutcomeUnknown,
     OverBudget,
@@ -21,10 +21,10 @@ from warehouse.errors import (
     Transient,
     WarehouseError,
 )
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
-from warehouse.sql.query import parse_query
-from warehouse.types import Column, parse_type
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.types import Column, parse_type
 
 NUMBERS = TableName("raw", "numbers")
 OUT = TableName("tmp", "out")

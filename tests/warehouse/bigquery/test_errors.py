@@ -8,8 +8,8 @@ import requests
 from google.api_core.exceptions import GoogleAPICallError, RetryError, from_http_response
 from google.auth.exceptions import RefreshError, TransportError
 
-from warehouse.bigquery.errors import job_error, may_pass, may_succeed_soon, translated
-from warehouse.errors import (
+from warehouse_refresh.warehouse.bigquery.errors import job_error, may_pass, may_succeed_soon, translated
+from warehouse_refresh.warehouse.errors import (
     Cancelled,
     NotAllowed,
     OverBudget,

@@ -14,12 +14,12 @@ import pytest
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy, by_seed
-from warehouse import Append, BuildContext, Built, Outcome, TableBuild
-from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import BigQuerySettings
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
-from warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse import Append, BuildContext, Built, Outcome, TableBuild
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
 
 POSTS = TableName("raw", "posts")
 RUNS_OF_A_TEST = 10

@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from api.tables.batcher import Batcher
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy
-from warehouse import Append, Outcome
-from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.names import keys_table
-from warehouse.bigquery.settings import BigQuerySettings
-from warehouse.bigquery.storing.keys import bucket
-from warehouse.errors import NotAllowed, Transient
-from warehouse.names import OWN_DATASET, TableName
-from warehouse.sql.parser import parse_script
+from warehouse_refresh.api.tables.batcher import Batcher
+from warehouse_refresh.warehouse import Append, Outcome
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.names import keys_table
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.bigquery.storing.keys import bucket
+from warehouse_refresh.warehouse.errors import NotAllowed, Transient
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 POSTS = TableName("raw", "posts")
 KEYS = f"{OWN_DATASET}.{keys_table(POSTS)}"

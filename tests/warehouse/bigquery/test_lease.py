@@ -16,12 +16,12 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal, by_seed
 from tests.processes import Child, child
 from tests.warehouse.bigquery.test_stopping import jobs
-from warehouse import BuildContext, TableBuild
-from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import BigQuerySettings
-from warehouse.errors import WarehouseError
-from warehouse.names import TableName
-from warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
 
 TERM = 3.0
 OUT = TableName("tmp", "out")
@@ -29,12 +29,12 @@ REFRESH = """
 import os, sys
 from dataclasses import replace
 from tests.emulator.fixtures import QUICK
-from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import parse_url
-from warehouse import BuildContext, TableBuild
-from warehouse.errors import WarehouseError
-from warehouse.names import TableName
-from warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.settings import parse_url
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
 
 def say(*words): print(*words, flush=True)
 

@@ -5,8 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.bigquery.names import build_name, keys_table, labels
-from warehouse.names import TableName
+from warehouse_refresh.warehouse.bigquery.names import build_name, keys_table, labels
+from warehouse_refresh.warehouse.names import TableName
 
 TEXTS = st.text(max_size=80)
 NAMES = st.builds(TableName, TEXTS, TEXTS)

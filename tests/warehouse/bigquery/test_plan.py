@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
-from warehouse.errors import Place
-from warehouse.names import TableName
-from warehouse.sql.query import parse_query
-from warehouse.types import Column, parse_type
+from warehouse_refresh.warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
+from warehouse_refresh.warehouse.errors import Place
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.types import Column, parse_type
 
 A = TableName("tmp", "a")
 COLUMNS = (Column("x y", parse_type("STRUCT<b INT64, c ARRAY<STRING>>")), Column("n", parse_type("NUMERIC(5, 2)")))

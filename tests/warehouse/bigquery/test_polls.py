@@ -11,13 +11,13 @@ import pytest
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy, Refusal, is_poll
-from warehouse import Append, BuildContext, TableBuild
-from warehouse.bigquery import BigQueryWarehouse, jobs
-from warehouse.bigquery.settings import BigQuerySettings
-from warehouse.errors import InvalidRow, NotAllowed, OutcomeUnknown, Transient, WarehouseError
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
-from warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse import Append, BuildContext, TableBuild
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse, jobs
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.errors import InvalidRow, NotAllowed, OutcomeUnknown, Transient, WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
 
 NUMBERS, OUT = TableName("raw", "numbers"), TableName("tmp", "out")
 FAULTS = [

@@ -2,15 +2,15 @@
 
 import pytest
 
-from warehouse import BuildContext, TableBuild, connect
-from warehouse.bigquery.plan import edited, original_place, stand_in_edits
-from warehouse.bigquery.preamble import text_of, variable_edits
-from warehouse.errors import Place, SqlError, UnsupportedSql
-from warehouse.names import TableName
-from warehouse.sql.definition import parse_definition
-from warehouse.sql.parser import parse_script
-from warehouse.sql.query import Query, parse_query
-from warehouse.types import INT64, Column, parse_type
+from warehouse_refresh.warehouse import BuildContext, TableBuild, connect
+from warehouse_refresh.warehouse.bigquery.plan import edited, original_place, stand_in_edits
+from warehouse_refresh.warehouse.bigquery.preamble import text_of, variable_edits
+from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.definition import parse_definition
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import Query, parse_query
+from warehouse_refresh.warehouse.types import INT64, Column, parse_type
 
 
 def query(text: str) -> Query:

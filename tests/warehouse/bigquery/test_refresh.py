@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from commands.main import main
-from pipeline.execution import builder
-from pipeline.refresh import plan_refresh
-from pipeline.settings import RefreshSettings
 from tests.emulator.proxy import Proxy, Recorded
-from warehouse import BuildContext, Warehouse, connect
-from warehouse.names import TableName
-from warehouse.types import SqlType
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.execution import builder
+from warehouse_refresh.pipeline.refresh import plan_refresh
+from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.warehouse import BuildContext, Warehouse, connect
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.types import SqlType
 
 ROOT = Path(__file__).parents[3]
 TABLES = [TableName(path.parent.name, path.stem) for path in sorted(ROOT.glob("res/*/*.sql"))]

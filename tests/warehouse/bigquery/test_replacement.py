@@ -12,13 +12,13 @@ from google.cloud import bigquery
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal
-from warehouse import BuildContext, TableBuild
-from warehouse.bigquery import BigQueryWarehouse
-from warehouse.bigquery.settings import BigQuerySettings
-from warehouse.errors import NotAllowed, Place, SqlError, WarehouseError
-from warehouse.names import TableName
-from warehouse.sql.query import parse_query
-from warehouse.storage import Partition, Storage
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.errors import NotAllowed, Place, SqlError, WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.storage import Partition, Storage
 
 OUT = TableName("tmp", "out")
 TAG = "projects/p/locations/us/taxonomies/1/policyTags/2"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from warehouse.bigquery.settings import BigQuerySettings, parse_url
-from warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, parse_url
+from warehouse_refresh.warehouse.errors import WarehouseError
 
 
 def test_a_project_alone_gets_the_defaults() -> None:

@@ -16,7 +16,7 @@ from tests.emulator.proxy import Proxy, Recorded
 
 AS_A_WORKER_DOES = """
 from prefect.utilities.engine import capture_sigterm
-from flows.refresh import refresh
+from warehouse_refresh.flows.refresh import refresh
 with capture_sigterm():  # as `python -m prefect.engine` does, the process of a flow run that a worker starts
     refresh()
 """
@@ -41,9 +41,9 @@ def cancelled_before_others_may_begin(proxy: Proxy) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "how"),
     [
-        (["-m", "commands.main", "build"], signal.SIGINT),
-        (["-m", "commands.main", "build", "--in-order"], signal.SIGTERM),
-        (["-m", "commands.main", "run"], signal.SIGTERM),
+        (["-m", "warehouse_refresh.commands.main", "build"], signal.SIGINT),
+        (["-m", "warehouse_refresh.commands.main", "build", "--in-order"], signal.SIGTERM),
+        (["-m", "warehouse_refresh.commands.main", "run"], signal.SIGTERM),
         (["-c", AS_A_WORKER_DOES], signal.SIGTERM),
     ],
     ids=["build", "build in order", "run", "worker"],
@@ -89,6 +89,6 @@ def test_stopping_the_process_cancels_its_jobs(
     assert cancelled_before_others_may_begin(proxy) == {job["jobReference"]["jobId"] for job in left}
     flow_runs = {job["configuration"]["labels"].get("flow_run") for job in left}
     assert (None in flow_runs) == ("build" in command)
-    if "commands.main" in command:
+    if "warehouse_refresh.commands.main" in command:
         assert process.returncode == 130
         assert "Traceback" not in said

@@ -2,13 +2,13 @@
 
 import pytest
 
-from warehouse import Planner, offline_planner
-from warehouse.duckdb import translations
-from warehouse.duckdb.translations import Translation
-from warehouse.errors import Place, TranslationFault
-from warehouse.names import TableName
-from warehouse.sql.query import parse_query
-from warehouse.types import Column, parse_type
+from warehouse_refresh.warehouse import Planner, offline_planner
+from warehouse_refresh.warehouse.duckdb import translations
+from warehouse_refresh.warehouse.duckdb.translations import Translation
+from warehouse_refresh.warehouse.errors import Place, TranslationFault
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.types import Column, parse_type
 
 TABLE = TableName("raw", "t")
 QUERY = "\n  SELECT x FROM `raw.t`"

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from tests.processes import child
-from warehouse import Append, BuildContext, Outcome, Row, TableBuild
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.duckdb.types import duckdb_type
-from warehouse.errors import Cancelled, SqlError, Transient, WarehouseError
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
-from warehouse.sql.query import parse_query
-from warehouse.types import parse_type
+from warehouse_refresh.warehouse import Append, BuildContext, Outcome, Row, TableBuild
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse.errors import Cancelled, SqlError, Transient, WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.types import parse_type
 
 CONTEXT = BuildContext(run="test")
 ITEMS = TableName("raw", "items")
@@ -29,10 +29,10 @@ PROMISES = TableName("tmp", "promises")
 POSTER = """
 import sys
 from pathlib import Path
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.duckdb.types import duckdb_type
-from warehouse import Append
-from warehouse.names import TableName
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse import Append
+from warehouse_refresh.warehouse.names import TableName
 warehouse = DuckDBWarehouse(Path(sys.argv[1]))
 print("ready", flush=True)
 for line in sys.stdin:
@@ -323,8 +323,8 @@ def test_a_path_that_is_no_duckdb_file_or_in_no_folder_is_told(tmp_path: Path) -
 CHANGER = """
 import sys
 from pathlib import Path
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.sql.parser import parse_script
 with DuckDBWarehouse(Path(sys.argv[1])) as warehouse:
     warehouse.run_script(parse_script("CREATE OR REPLACE TABLE raw.items (y INT64) AS SELECT 8"))
 print("changed", flush=True)

@@ -7,16 +7,16 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from commands.main import main
 from tests.conftest import fill
 from tests.processes import child
-from warehouse import Append, BuildContext, Outcome, TableBuild, connect
-from warehouse.deadline import waiting_until
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.errors import OutcomeUnknown, Transient, Unavailable, WarehouseError
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
-from warehouse.sql.query import parse_query
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import Append, BuildContext, Outcome, TableBuild, connect
+from warehouse_refresh.warehouse.deadline import waiting_until
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.errors import OutcomeUnknown, Transient, Unavailable, WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
 
 ITEMS = TableName("raw", "items")
 CONTEXT = BuildContext("test")
@@ -32,9 +32,9 @@ PROJECT = {
 WITHIN_A_BOUND = """
 import resource, signal, sys
 from pathlib import Path
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse import Append
-from warehouse.names import TableName
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse import Append
+from warehouse_refresh.warehouse.names import TableName
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
 warehouse, stored = DuckDBWarehouse(Path(sys.argv[1])), 0
@@ -57,9 +57,9 @@ sys.stdin.readline()
 AS_NOBODY = """
 import os, sys
 from pathlib import Path
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse import Append
-from warehouse.names import TableName
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse import Append
+from warehouse_refresh.warehouse.names import TableName
 if os.geteuid() == 0:
     os.seteuid(65534)
 try:

@@ -13,9 +13,9 @@ import pytest
 
 from tests.processes import child
 from tests.waiting import wait_until
-from warehouse.duckdb.file import HELD_SECONDS, DuckDBFile
-from warehouse.duckdb.lock import Lock
-from warehouse.errors import Cancelled, Transient, WarehouseError
+from warehouse_refresh.warehouse.duckdb.file import HELD_SECONDS, DuckDBFile
+from warehouse_refresh.warehouse.duckdb.lock import Lock
+from warehouse_refresh.warehouse.errors import Cancelled, Transient, WarehouseError
 
 FOREIGN = """
 import duckdb, sys
@@ -41,7 +41,7 @@ print("opened it", flush=True)
 IN_TURN = """
 import sys
 from pathlib import Path
-from warehouse.duckdb.lock import Lock
+from warehouse_refresh.warehouse.duckdb.lock import Lock
 turn = Lock(Path(sys.argv[1] + ".turn"))
 print(turn.take(), flush=True)
 sys.stdin.readline()
@@ -51,7 +51,7 @@ sys.stdin.readline()
 WRITER = """
 import sys
 from pathlib import Path
-from warehouse.duckdb.file import DuckDBFile
+from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 path, me, processes = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 file = DuckDBFile(path, lambda connection: None)
 print("ready", flush=True)

@@ -10,13 +10,13 @@ import pytest
 
 from tests.processes import child
 from tests.waiting import wait_until
-from warehouse import Append
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.duckdb.file import DuckDBFile
-from warehouse.duckdb.lock import Lock
-from warehouse.errors import Transient, WarehouseError
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse import Append
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
+from warehouse_refresh.warehouse.duckdb.lock import Lock
+from warehouse_refresh.warehouse.errors import Transient, WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 ITEMS = TableName("raw", "items")
 STRACE = shutil.which("strace")
@@ -26,8 +26,8 @@ WRITES = "INSERT INTO writes VALUES (?)"
 IN_STEPS = """
 import duckdb, sys
 from pathlib import Path
-from warehouse.duckdb import hold
-from warehouse.duckdb.file import DuckDBFile
+from warehouse_refresh.warehouse.duckdb import hold
+from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 
 def step(name):
     print(name, flush=True)
@@ -64,7 +64,7 @@ print("done", flush=True)
 WRITER = """
 import sys
 from pathlib import Path
-from warehouse.duckdb.file import DuckDBFile
+from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 file = DuckDBFile(Path(sys.argv[1]), lambda connection: None)
 for line in sys.stdin:
     with file.cursor() as cursor:
@@ -76,9 +76,9 @@ for line in sys.stdin:
 APPENDER = """
 import sys
 from pathlib import Path
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse import Append
-from warehouse.names import TableName
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse import Append
+from warehouse_refresh.warehouse.names import TableName
 with DuckDBWarehouse(Path(sys.argv[1])) as warehouse:
     for number in range(int(sys.argv[2])):
         warehouse.append(TableName("raw", "items"), [Append([{"id": number}])])
@@ -89,10 +89,10 @@ print("done", flush=True)
 BUILDER = """
 import sys
 from pathlib import Path
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse import BuildContext, TableBuild
-from warehouse.names import TableName
-from warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
 warehouse = DuckDBWarehouse(Path(sys.argv[1]))
 while True:
     items = TableBuild(TableName("tmp", "items"), parse_query("SELECT id FROM raw.items"))

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from warehouse import BuildContext, TableBuild
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.errors import OnlyBigQuery, SqlError, UnsupportedSql
-from warehouse.names import TableName
-from warehouse.sql.definition import parse_definition
-from warehouse.sql.parser import parse_script
-from warehouse.sql.query import Query, parse_query
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.errors import OnlyBigQuery, SqlError, UnsupportedSql
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.definition import parse_definition
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import Query, parse_query
 
 OUT = TableName("tmp", "out")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from tests.processes import Child, child
-from warehouse import connect
-from warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.errors import WarehouseError
 
 REFRESH = """
 import sys
-from warehouse import connect
+from warehouse_refresh.warehouse import connect
 with connect(sys.argv[1]).refresh_lock("the test", lambda holder: print("waits for", holder, flush=True)):
     print("refreshes", flush=True)
     sys.stdin.readline()

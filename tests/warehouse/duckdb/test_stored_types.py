@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import Write
-from warehouse.duckdb.types import duckdb_type, googlesql_type, stored_type
-from warehouse.types import Column, SqlType, array_of, parse_type, struct_of
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type, googlesql_type, stored_type
+from warehouse_refresh.warehouse.types import Column, SqlType, array_of, parse_type, struct_of
 
 SCALARS = ["INT64", "FLOAT64", "NUMERIC", "BOOL", "STRING", "BYTES", "DATE", "TIME", "DATETIME", "TIMESTAMP", "JSON"]
 scalars = st.sampled_from([*SCALARS, "INTERVAL", "STRING(5)", "BYTES(3)", "NUMERIC(10)", "NUMERIC(10, 2)"]).map(

@@ -8,8 +8,8 @@ import duckdb
 from tests.warehouse.googlesql.engine import Engine
 from tests.warehouse.googlesql.oracle import Oracle, Rejected
 from tests.warehouse.googlesql.values import Answer, key
-from warehouse.errors import SqlError, UnsupportedSql
-from warehouse.types import Column, SqlType
+from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
+from warehouse_refresh.warehouse.types import Column, SqlType
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,15 @@ from typing import Any
 import duckdb
 
 from tests.warehouse.googlesql.values import Answer, Interval, Json
-from warehouse.duckdb.engine import prepare
-from warehouse.duckdb.translate.entry import answer
-from warehouse.duckdb.translate.nodes import render
-from warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
-from warehouse.duckdb.types import duckdb_type
-from warehouse.errors import TableNotFound
-from warehouse.names import TableName
-from warehouse.sql.query import parse_query
-from warehouse.types import Column, SqlType
+from warehouse_refresh.warehouse.duckdb.engine import prepare
+from warehouse_refresh.warehouse.duckdb.translate.entry import answer
+from warehouse_refresh.warehouse.duckdb.translate.nodes import render
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse.errors import TableNotFound
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.types import Column, SqlType
 
 INTERVAL_PARTS = (
     "[date_part('year', {0}) * 12 + date_part('month', {0}), date_part('day', {0}),"

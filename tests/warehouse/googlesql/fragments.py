@@ -11,8 +11,8 @@ from functools import cache
 from hypothesis import strategies as st
 
 from tests.warehouse.googlesql.values import Answer
-from warehouse.names import TableName
-from warehouse.types import SqlType
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.types import SqlType
 
 FRAGMENTS = (
     *("error(", "error('x')", "error(timeout)", "TRY(", "TRY", "NULL", "true", "0::DOUBLE", "::BIGINT", "::", "1"),

@@ -23,8 +23,8 @@ from zetasql.wasi._pb2.zetasql.proto import options_pb2 as options
 from zetasql.wasi._pb2.zetasql.public import options_pb2 as public_options
 
 from tests.warehouse.googlesql.values import Answer, Interval, Json
-from warehouse.names import TableName
-from warehouse.types import Column, SqlType, array_of, struct_of
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.types import Column, SqlType, array_of, struct_of
 
 KINDS = {
     2: "INT64",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tests.warehouse.googlesql.shapes import Shape, shapes
 from tests.warehouse.googlesql.tables import TABLE_COLUMNS
-from warehouse import offline_planner
-from warehouse.errors import OnlyBigQuery, SqlError, UnsupportedSql
-from warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse import offline_planner
+from warehouse_refresh.warehouse.errors import OnlyBigQuery, SqlError, UnsupportedSql
+from warehouse_refresh.warehouse.sql.query import parse_query
 
 PAGE = Path(__file__).parents[3] / "docs" / "googlesql.md"
 HEAD = """# GoogleSQL on the embedded engine

@@ -3,8 +3,8 @@
 Each is the answer of a GoogleSQL query, which only the reference engine runs; DuckDB is given the values.
 """
 
-from warehouse.names import TableName
-from warehouse.types import Column, parse_type
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.types import Column, parse_type
 
 TABLES = {
     TableName("d", "one"): (

@@ -23,10 +23,10 @@ from tests.warehouse.googlesql.fragments import (
 from tests.warehouse.googlesql.shapes import shapes
 from tests.warehouse.googlesql.tables import TABLE_COLUMNS
 from tests.warehouse.googlesql.test_properties import SETTINGS
-from warehouse.duckdb.translate.entry import answer
-from warehouse.duckdb.translate.nodes import render
-from warehouse.errors import SqlError
-from warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.duckdb.translate.entry import answer
+from warehouse_refresh.warehouse.duckdb.translate.nodes import render
+from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.sql.query import parse_query
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,11 @@ import duckdb
 import pytest
 
 from tests.warehouse.googlesql.engine import Engine, plain
-from warehouse.duckdb.translate.functions.calls import DEFINITIONS
-from warehouse.duckdb.translate.functions.definitions import Definition
-from warehouse.duckdb.translate.nodes import Column, render
-from warehouse.duckdb.translate.templates import sql
-from warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse.duckdb.translate.functions.calls import DEFINITIONS
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Definition
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Column, render
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 
 ALL = {
     (definition.names[0], definition.signature): definition for found in DEFINITIONS.values() for definition in found

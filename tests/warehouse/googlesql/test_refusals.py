@@ -2,11 +2,11 @@
 
 import pytest
 
-from warehouse import offline_planner
-from warehouse.errors import OnlyBigQuery, SqlError, UnsupportedSql
-from warehouse.names import TableName
-from warehouse.sql.query import parse_query
-from warehouse.types import Column, parse_type
+from warehouse_refresh.warehouse import offline_planner
+from warehouse_refresh.warehouse.errors import OnlyBigQuery, SqlError, UnsupportedSql
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.types import Column, parse_type
 
 PRODUCTS = TableName("raw", "products")
 VARIANTS = TableName("tmp", "variants")

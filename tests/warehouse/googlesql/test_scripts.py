@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.warehouse.googlesql.compare import difference
 from tests.warehouse.googlesql.engine import Engine
-from warehouse.names import TableName
+from warehouse_refresh.warehouse.names import TableName
 
 ROOT = Path(__file__).parents[3]
 ORDER = ["inventory_items", "item_purchase_prices", "product_categories", "product_images", "variant_images"]

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from warehouse import BuildContext, TableBuild
-from warehouse.duckdb.engine import DuckDBWarehouse
-from warehouse.duckdb.translations import Translations
-from warehouse.errors import SqlError
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
-from warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.duckdb.translations import Translations
+from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
 
 TABLE = TableName("tmp", "t")
 

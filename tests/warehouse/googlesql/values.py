@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from warehouse.types import Column
+from warehouse_refresh.warehouse.types import Column
 
 
 @dataclass(frozen=True, slots=True)

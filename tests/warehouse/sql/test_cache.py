@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import ROOT, Write
 from tests.warehouse.test_types import names, nested, scalars
-from warehouse.duckdb.translations import Translation, note, recall
-from warehouse.names import TableName
-from warehouse.sql import cache as module
-from warehouse.sql.cache import SqlCache, code_in, open_cache
-from warehouse.types import Column
+from warehouse_refresh.warehouse.duckdb.translations import Translation, note, recall
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql import cache as module
+from warehouse_refresh.warehouse.sql.cache import SqlCache, code_in, open_cache
+from warehouse_refresh.warehouse.types import Column
 
 NOTES = Path(".data/scripts.json")
 PROJECT = {
@@ -32,7 +32,7 @@ PROJECT = {
 # Whether a process had to read SQL, and what it made.
 BUILD = """
 import sys
-from commands.main import main
+from warehouse_refresh.commands.main import main
 code = main(["build"])
 print("read SQL" if "sqlglot" in sys.modules else "read none")
 import duckdb
@@ -56,7 +56,9 @@ def build() -> list[str]:
 
 
 def run(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "commands.main", *arguments], env={"PYTHONPATH": str(ROOT)}, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "warehouse_refresh.commands.main", *arguments], env={"PYTHONPATH": str(ROOT)}, check=True
+    )
 
 
 def test_the_next_process_recalls_what_was_noted(path: Path) -> None:
@@ -246,7 +248,7 @@ def test_what_is_wrong_is_told_again_each_time(write: Write) -> None:
     run("init")
     told = [
         subprocess.run(
-            [sys.executable, "-m", "commands.main", *command],
+            [sys.executable, "-m", "warehouse_refresh.commands.main", *command],
             env={"PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,

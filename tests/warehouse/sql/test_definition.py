@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.errors import SqlError, UnsupportedSql
-from warehouse.sql.cache import SqlCache
-from warehouse.sql.definition import Definition, parse_definition
-from warehouse.sql.query import parse_query
-from warehouse.storage import PLAIN, Partition, Storage
+from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
+from warehouse_refresh.warehouse.sql.cache import SqlCache
+from warehouse_refresh.warehouse.sql.definition import Definition, parse_definition
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.storage import PLAIN, Partition, Storage
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@
 
 import pytest
 
-from warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
-from warehouse.names import TableName
-from warehouse.sql.parser import parse_script
-from warehouse.sql.query import parse_query
-from warehouse.sql.syntax_errors import DEEPEST_READ_TWICE, check_text
+from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.sql.syntax_errors import DEEPEST_READ_TWICE, check_text
 
 
 def reads(text: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Runs a company's SQL scripts in the right order, in parallel, on BigQuery or DuckDB, through Prefect."""

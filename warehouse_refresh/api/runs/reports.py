@@ -1,0 +1,138 @@
+"""Report the state of a run and of its tables, from Prefect: from the flow's artifact, or else from its task runs.
+
+Prefect's message about a failure may hold SQL, values and paths. The API shows only the kind of failure.
+"""
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from warehouse_refresh.api.runs.prefect_client import Prefect
+from warehouse_refresh.pipeline.contract import ARTIFACT
+from warehouse_refresh.pipeline.outcomes import Failure, State
+
+if TYPE_CHECKING:
+    from prefect.client.orchestration import PrefectClient
+    from prefect.client.schemas.objects import FlowRun, TaskRun
+
+COPIED = ("table", "rows", "bytes", "seconds")
+TASK_STATES = {
+    "Completed": State.BUILT,
+    "Failed": State.FAILED,
+    "Crashed": State.FAILED,
+    "Cancelled": State.FAILED,
+    "NotReady": State.NOT_RUN,
+    "Running": State.BUILDING,
+    "Cancelling": State.BUILDING,
+}
+FAILURES = {"Crashed": Failure.LOST, "Cancelled": Failure.CANCELLED, "NotReady": Failure.NOT_RUN}
+UNDER_WAY = (State.WAITING, State.BUILDING)
+Json = dict[str, Any]
+ROWS = re.compile(r"([0-9]+) rows?\b")
+PAGE = 200
+
+
+async def report_of(prefect: Prefect, run: "FlowRun") -> Json:
+    """The JSON of a run with its tables."""
+    tables = await tables_of(prefect, run)
+    return {**run_to_json(run), "message": _message(run, tables), "tables": tables}
+
+
+def run_to_json(run: "FlowRun") -> Json:
+    """The JSON of a run without its tables."""
+    moments = {"created": run.created, "started": run.start_time, "ended": run.end_time}
+    return {
+        "id": str(run.id),
+        "name": run.name,
+        "state": run.state.name if run.state else "Unknown",
+        "message": None,
+        "select": list(run.parameters.get("select") or []),
+        **{name: at.isoformat() if at else None for name, at in moments.items()},
+        "seconds": round(run.total_run_time.total_seconds(), 3),
+    }
+
+
+async def tables_of(prefect: Prefect, run: "FlowRun") -> list[Json]:
+    """One entry for each table, sorted by name, with null for what is not known."""
+    async with prefect.client() as client:
+        tables = await _from_artifact(client, run.id)
+        if tables is None:
+            has_ended = run.state is not None and run.state.is_final()
+            tables = [_of_task(task, has_ended) for task in await _tasks(client, run.id)]
+    return sorted(tables, key=lambda table: str(table["table"]))
+
+
+def _message(run: "FlowRun", tables: list[Json]) -> str | None:
+    """One sentence about a run that has ended."""
+    if run.state is None or not run.state.is_final():
+        return None
+    if run.state.is_crashed():
+        return "The process of the run ended before the run did."
+    if run.state.is_cancelled():
+        return "The run was cancelled."
+    if not tables and run.state.is_failed():
+        return "Nothing was built; Prefect shows why."
+    return "; ".join([_count(tables), *_names(tables, State.FAILED), *_names(tables, State.NOT_RUN)])
+
+
+def _count(tables: list[Json]) -> str:
+    built = sum(table["state"] in (State.BUILT.value, State.BUILT_BEFORE.value) for table in tables)
+    return f"{built} of {len(tables)} tables built"
+
+
+def _names(tables: list[Json], state: State) -> list[str]:
+    names = [table["table"] for table in tables if table["state"] == state.value]
+    return [f"{state.value}: {', '.join(names)}"] if names else []
+
+
+async def _from_artifact(client: "PrefectClient", run: UUID) -> list[dict[str, Any]] | None:
+    from prefect.client.schemas import filters, sorting
+
+    found = await client.read_artifacts(
+        artifact_filter=filters.ArtifactFilter(
+            key=filters.ArtifactFilterKey(any_=[ARTIFACT]), flow_run_id=filters.ArtifactFilterFlowRunId(any_=[run])
+        ),
+        sort=sorting.ArtifactSort.CREATED_DESC,
+        limit=1,
+    )
+    if not found:
+        return None
+    return [_of_row(row) for row in json.loads(str(found[0].data))]
+
+
+def _of_row(row: Json) -> Json:
+    failure = Failure(row["failure"]) if row.get("failure") else None
+    return {**{name: row.get(name) for name in COPIED}, "state": State(row["state"]).value, **_shown(failure)}
+
+
+def _shown(failure: Failure | None) -> Json:
+    return {"failure": failure.value, "error": failure.sentence} if failure else {"failure": None, "error": None}
+
+
+async def _tasks(client: "PrefectClient", run: UUID) -> "list[TaskRun]":
+    from prefect.client.schemas import filters
+
+    tasks: list[TaskRun] = []
+    only_this = filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=[run]))
+    while len(page := await client.read_task_runs(flow_run_filter=only_this, limit=PAGE, offset=len(tasks))) == PAGE:
+        tasks += page
+    return [task for task in tasks + page if "." in task.name]
+
+
+def _of_task(task: "TaskRun", has_ended: bool) -> Json:
+    """The JSON of a task run's table. A task that had not ended when its run ended is reported as lost."""
+    name, message = (task.state.name or "", task.state.message or "") if task.state else ("", "")
+    state = TASK_STATES.get(name, State.WAITING)
+    failure = FAILURES.get(name, Failure.UNKNOWN) if state in (State.FAILED, State.NOT_RUN) else None
+    if has_ended and state in UNDER_WAY:
+        state, failure = State.FAILED, Failure.LOST
+    rows = ROWS.match(message) if state is State.BUILT else None
+    return {
+        "table": task.name,
+        "state": state.value,
+        "rows": int(rows[1]) if rows else None,
+        "bytes": None,
+        "seconds": round(task.total_run_time.total_seconds(), 3) if task.start_time else None,
+        **_shown(failure),
+    }

@@ -1,0 +1,103 @@
+"""POST /run and GET /run/<id>."""
+
+import asyncio
+import re
+import time
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+
+from warehouse_refresh.api.idempotency import idempotency_key
+from warehouse_refresh.api.problems import ApiProblem, request_id
+from warehouse_refresh.api.runs.prefect_client import Prefect
+from warehouse_refresh.api.runs.reports import report_of, run_to_json
+from warehouse_refresh.api.runs.run_queue import RunQueue, is_in_doubt
+from warehouse_refresh.api.security import needs_token
+from warehouse_refresh.api.settings import ApiSettings
+from warehouse_refresh.pipeline.project.selectors import FORMS, SELECTOR
+
+PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])", re.IGNORECASE)
+FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0
+
+
+@post("/run", guards=[needs_token])
+async def ask_for_run(
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[RunQueue],
+    prefect: NamedDependency[Prefect],
+    settings: NamedDependency[ApiSettings],
+) -> Response[dict[str, Any]]:
+    """Ask for a refresh; with `Prefer: wait=30`, wait that long for its end."""
+    await _refuse_body(request)
+    select = _selection(request.scope["query_string"])
+    run = await runs.ask(select, idempotency_key(request.headers), request_id.get())
+    seconds = min(_wait_seconds(request), settings.max_wait_seconds)
+    headers = {"Location": f"/run/{run.id}"}
+    if seconds:
+        headers["Preference-Applied"] = f"wait={seconds:g}"
+        if await _ends(runs, run.id, seconds):
+            return Response(await _report(runs, prefect, run.id), status_code=200, headers=headers)
+    return Response(run_to_json(run), status_code=202, headers=headers)
+
+
+@get("/run/{run:str}", guards=[needs_token])
+async def show_run(
+    run: FromPath[str], runs: NamedDependency[RunQueue], prefect: NamedDependency[Prefect]
+) -> dict[str, Any]:
+    """Answer with the state of a run and of its tables."""
+    try:
+        identity = UUID(run)
+    except ValueError:
+        raise ApiProblem("unknown-run", "a run's id is a UUID") from None
+    return await _report(runs, prefect, identity)
+
+
+async def _report(runs: RunQueue, prefect: Prefect, identity: UUID) -> dict[str, Any]:
+    return await report_of(prefect, await runs.get(identity))
+
+
+async def _ends(runs: RunQueue, identity: UUID, seconds: float) -> bool:
+    """Wait for the run's end for up to `seconds`."""
+    deadline, pause = time.monotonic() + seconds, FIRST_LOOK
+    while True:
+        run = await runs.get(identity)
+        if run.state is not None and run.state.is_final() and not is_in_doubt(run):
+            return True
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 1.5, LONGEST_LOOK)
+
+
+async def _refuse_body(request: Request[Any, Any, Any]) -> None:
+    """Raise ApiProblem for a request with a body: a selection in it would silently be ignored."""
+    async for piece in request.stream():
+        if piece:
+            raise ApiProblem("bad-request", "/run takes no body: write ?select=tmp.variants in the query.")
+
+
+def _selection(query: bytes) -> list[str]:
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
+    except ValueError:
+        raise ApiProblem("invalid-selection", "write ?select=tmp.variants, more than once for several") from None
+    if others := {name for name, _ in pairs if name != "select"}:
+        raise ApiProblem("invalid-selection", f"/run takes select and nothing else, not {', '.join(sorted(others))}")
+    for _, selector in pairs:
+        if not SELECTOR.fullmatch(selector):
+            raise ApiProblem("invalid-selection", f"select takes {FORMS}; in a query, + is written %2B")
+    return sorted({selector for _, selector in pairs})
+
+
+def _wait_seconds(request: Request[Any, Any, Any]) -> float:
+    """RFC 7240: a preference that cannot be read is ignored."""
+    found = PREFER_WAIT.search(",".join(request.headers.getall("prefer", [])))
+    return float(found[1]) if found else 0.0
+
+
+HANDLERS = [ask_for_run, show_run]

@@ -1,0 +1,108 @@
+"""The raw tables and their columns, as the warehouse has them now or had them a moment ago."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from warehouse_refresh.api.problems import ApiProblem
+from warehouse_refresh.warehouse import Warehouse
+from warehouse_refresh.warehouse.errors import TableNotFound, Transient
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.types import Column
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+InThread = Callable[..., Awaitable[Any]]
+"""Runs a blocking function in a thread: `await in_thread(function, *arguments)`."""
+
+
+@dataclass(slots=True)
+class _Entry(Generic[V]):
+    value: V
+    read_at: float
+
+
+class Cache(Generic[K, V]):
+    """Caches the results of `load` for `seconds`. Calls at the same time share one load. While the warehouse cannot be
+    reached, `get` returns the last value."""
+
+    def __init__(self, load: Callable[[K], Awaitable[V]], seconds: float) -> None:
+        self._load, self._seconds = load, seconds
+        self._entries: dict[K, _Entry[V]] = {}
+        self._loading: dict[K, asyncio.Task[V]] = {}
+
+    async def get(self, key: K) -> V:
+        """The value, at most `seconds` old unless the warehouse cannot be reached."""
+        entry = self._entries.get(key)
+        if entry and time.monotonic() - entry.read_at < self._seconds:
+            return entry.value
+        if key not in self._loading:
+            self._loading[key] = asyncio.create_task(self._reload(key))
+        try:
+            return await asyncio.shield(self._loading[key])
+        except Transient:
+            if entry is None:
+                raise
+            return entry.value
+
+    def forget(self, key: K) -> None:
+        """Drop the value, so that the next `get` loads it."""
+        self._entries.pop(key, None)
+
+    async def _reload(self, key: K) -> V:
+        try:
+            started = time.monotonic()
+            value = await self._load(key)
+            self._entries[key] = _Entry(value, started)
+            return value
+        finally:
+            del self._loading[key]
+
+
+class Catalogue:
+    """Looks tables up by the name that a request gives. Only tables of the dataset `raw` (whatever its name) count."""
+
+    def __init__(self, warehouse: Warehouse, in_thread: InThread, seconds: float, raw: str) -> None:
+        self._raw = raw
+        self._tables: Cache[str, dict[str, TableName]] = Cache(self._load_tables, seconds)
+        self._columns: Cache[TableName, tuple[Column, ...]] = Cache(self._load_columns, seconds)
+        self._warehouse, self._in_thread = warehouse, in_thread
+
+    async def names(self) -> list[str]:
+        """The raw tables' names, sorted. Raises WarehouseError."""
+        return sorted(await self._tables.get(self._raw))
+
+    async def table(self, name: str) -> tuple[TableName, tuple[Column, ...]]:
+        """The table of a name with its columns. Raises ApiProblem (with the closest name), WarehouseError."""
+        tables = await self._tables.get(self._raw)
+        if name not in tables:
+            raise unknown_table(name, tables, self._raw)
+        try:
+            return tables[name], await self._columns.get(tables[name])
+        except TableNotFound:
+            self.forget(tables[name])
+            raise
+
+    def forget(self, table: TableName) -> None:
+        """Drop the table's columns and the list of tables from the cache, since they may have changed."""
+        self._tables.forget(self._raw)
+        self._columns.forget(table)
+
+    async def _load_tables(self, dataset: str) -> dict[str, TableName]:
+        return {table.name: table for table in await self._in_thread(self._warehouse.tables, dataset)}
+
+    async def _load_columns(self, table: TableName) -> tuple[Column, ...]:
+        columns: tuple[Column, ...] = await self._in_thread(self._warehouse.columns, table)
+        return columns
+
+
+def unknown_table(name: str, known: dict[str, TableName], raw: str) -> ApiProblem:
+    """The answer for a name that is no raw table's."""
+    if name.partition(".")[0].strip("`") == raw:
+        hint = "write the table's name alone, without its dataset"
+    else:
+        hint = did_you_mean(name, known)
+    return ApiProblem("unknown-table", f"there is no raw table of that name{'; ' if hint else ''}{hint}")

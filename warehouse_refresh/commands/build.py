@@ -1,0 +1,23 @@
+"""`refresh build`: the same schedule as the flow's, over threads of this process."""
+
+import uuid
+from argparse import Namespace
+
+from warehouse_refresh.commands.selection import selection
+from warehouse_refresh.commands.terminal.output import finish, shown
+from warehouse_refresh.pipeline.execution import Execution, builder, run_here
+from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.warehouse import BuildContext
+
+
+def run(options: Namespace) -> int:
+    """Build, show what happens, and answer the exit code."""
+    settings = read_settings()
+    with start_refresh(settings, selection(options), "`refresh build`", print) as refresh:
+        graph = refresh.plan.graph
+        build = builder(refresh.plan.scripts, refresh.warehouse, BuildContext(run=uuid.uuid4().hex))
+        with shown(graph) as report:
+            execution = Execution(graph, build, report)
+            run_here(graph, execution, 1 if options.in_order else settings.workers)
+    return finish(execution)

@@ -1,0 +1,57 @@
+"""`refresh init`: datasets and raw tables."""
+
+import sys
+from argparse import Namespace
+from contextlib import nullcontext
+
+from warehouse_refresh.pipeline.project.files import res_folder
+from warehouse_refresh.pipeline.project.scripts import read_datasets, source_folders
+from warehouse_refresh.pipeline.raw.db_init import NotConfirmed, Rows, initialise
+from warehouse_refresh.pipeline.raw.seeds import read_seed, seed_files
+from warehouse_refresh.pipeline.refresh import waiting_turn
+from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.warehouse import connect, project_of
+
+
+def run(options: Namespace) -> int:
+    """Create what is missing, say what was done, and answer the exit code. Raises NotConfirmed."""
+    settings = read_settings()
+    res = res_folder(settings.folder, settings.layout.res)
+    datasets = read_datasets(res, settings.layout.raw)
+    seeds = [read_seed(table, path) for table, path in seed_files(source_folders(res, settings.layout.raw)).items()]
+    confirm = (_agreed if options.yes else _ask) if options.replace else None
+    with (
+        connect(settings.warehouse_url) as warehouse,
+        waiting_turn(warehouse, "`refresh init`", print) if seeds else nullcontext(),  # two must not load one file
+    ):
+        own = project_of(settings.warehouse_url)
+        folder = settings.folder / settings.layout.db_init
+        done = initialise(warehouse, folder, datasets, own=own, seeds=seeds, confirm_replacing=confirm)
+    for table in done.created:
+        print(f"created {table}")
+    if done.kept:
+        print(f"kept {', '.join(map(str, done.kept))}: they have rows; --replace would replace them")
+    for table in done.changed:
+        print(f"kept {table}: its file has changed, but rows were posted since it was loaded; --replace replaces them")
+    return 0
+
+
+def _agreed(_full: Rows) -> None:
+    """`--yes` was said."""
+
+
+def _ask(full: Rows) -> None:
+    """Ask whether the rows of these tables may be deleted. Raises NotConfirmed."""
+    tables = [f"{table} ({rows:,} {'row' if rows == 1 else 'rows'})" for table, rows in full.items()]
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise NotConfirmed(
+            f"--replace would delete the rows of {', '.join(tables)}; nothing was changed. If that is meant, say"
+            " `refresh init --replace --yes`"
+        )
+    print("--replace deletes the rows of these tables, and fills them from db_init/:\n ", "\n  ".join(tables))
+    try:
+        answer = input("Go on? [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise NotConfirmed("nothing was changed")

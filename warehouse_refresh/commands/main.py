@@ -1,0 +1,220 @@
+"""The command `refresh`. Each subcommand's module is imported when that subcommand runs."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
+
+from warehouse_refresh.commands.imports import kept
+from warehouse_refresh.commands.terminal.streams import make_lenient, output_fault
+
+_PROJECT, _SERVICES = "warehouse_refresh.commands.project", "warehouse_refresh.commands.services"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line. Returns the exit code: 0 done, 1 a script failed, 2 refused before anything ran."""
+    make_lenient()
+    options = _parser().parse_args(arguments)
+    if not _entered(options.project_dir):
+        return 2
+    with kept():
+        command = import_module(options.module)
+    _end_on_sigterm_as_on_ctrl_c()
+    return _exit_code(_run(command, options), is_report=options.is_report)
+
+
+def _entered(folder: str | None) -> bool:
+    """Make the project's folder the working folder; without one, stay. Says why if it cannot be."""
+    try:
+        os.chdir(folder if folder is not None else ".")
+    except OSError as error:
+        print(f"error: --project-dir {folder}: {error.strerror}", file=sys.stderr)
+        return False
+    return True
+
+
+def _run(command: ModuleType, options: argparse.Namespace) -> int:
+    try:
+        return int(command.run(options))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        code = next((code for kind, code in _exit_codes().items() if isinstance(error, kind)), None)
+        if code is None:
+            raise
+        print(_message(error), file=sys.stderr)
+        return code
+
+
+def _exit_code(code: int, *, is_report: bool) -> int:
+    """The exit code of a command that returned `code`, after its output was written or lost.
+
+    A command that changes something keeps its code. A command that only reports fails if its report cannot be written,
+    unless the reader has seen enough (`refresh plan | head`).
+    """
+    fault = output_fault()
+    if fault is None or (is_report and isinstance(fault, BrokenPipeError)):
+        return code
+    print(f"the output could not be written, and the rest of it is lost: {fault.strerror}", file=sys.stderr)
+    return 2 if is_report else code
+
+
+def _end_on_sigterm_as_on_ctrl_c() -> None:
+    """SIGTERM comes from a supervisor, a container or `kill`; it cancels the warehouse's jobs too."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _exit_codes() -> dict[type[Exception], int]:
+    """The errors that the user can fix, each with its exit code. All others are bugs.
+
+    They are imported when a command has failed, so that no command waits for them.
+    """
+    from warehouse_refresh.flows.local.background import AlreadyRunning
+    from warehouse_refresh.flows.local.serve import NotServed
+    from warehouse_refresh.flows.local.server import NoServer
+    from warehouse_refresh.flows.pools import NotDeployed
+    from warehouse_refresh.pipeline.contract import ProjectNameError
+    from warehouse_refresh.pipeline.project.problems import Refused
+    from warehouse_refresh.pipeline.project.selectors import SelectionError
+    from warehouse_refresh.pipeline.raw.db_init import NotConfirmed
+    from warehouse_refresh.pipeline.settings_file import SettingError
+    from warehouse_refresh.warehouse.errors import WarehouseError
+
+    return {
+        AlreadyRunning: 1,
+        NotServed: 1,
+        NoServer: 2,
+        NotConfirmed: 2,
+        NotDeployed: 2,
+        ProjectNameError: 2,
+        Refused: 2,
+        SelectionError: 2,
+        SettingError: 2,
+        WarehouseError: 2,
+    }
+
+
+def _message(error: Exception) -> str:
+    from warehouse_refresh.pipeline.project.problems import Refused, counted
+
+    if isinstance(error, Refused):
+        return f"{error}\n\n{counted(len(error.problems), 'problem')}; nothing was run"
+    return f"error: {error}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="refresh", description="Build the warehouse's tables from the scripts in res/."
+    )
+    parser.add_argument("--version", action=_Version, help="print the version, and end")
+    parser.add_argument("--project-dir", metavar="FOLDER", help="the project's folder; else the working folder")
+    parser.set_defaults(is_report=False)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, what: str, folder: str = "commands") -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+        added.set_defaults(module=f"{folder}.{name}")
+        return added
+
+    init = add("init", "create the datasets, and the raw tables from db_init/ and from files with rows")
+    init.add_argument("--replace", action="store_true", help="replace raw tables that have rows, too; asks first")
+    init.add_argument("--yes", action="store_true", help="do not ask, for --replace without a terminal")
+
+    run = add("run", "refresh through Prefect: recorded, and shown in its UI")
+    build = add("build", "refresh in this process, without a server")
+    plan = add("plan", "show what a refresh would do: order, columns, and on BigQuery the cost", _PROJECT)
+    plan.set_defaults(is_report=True)
+    plan.add_argument("--json", action="store_true", help="print the plan for machines")
+    for command in (run, build, plan):
+        _add_selection(command)
+    for command in (run, build):
+        command.add_argument("--in-order", action="store_true", help="one table after the other")
+
+    show = add("show", "show rows of a table")
+    show.add_argument("table", metavar="TABLE", help="such as tmp.variants")
+    query = add("query", "answer a query in GoogleSQL, without changing anything")
+    query.add_argument("sql", metavar="SQL", help="the query, or - for standard input")
+    for command in (show, query):
+        command.set_defaults(is_report=True)
+        command.add_argument(
+            "--limit", type=_count, metavar="N", help="at most so many rows; else 20, with --csv or --json all"
+        )
+        form = command.add_mutually_exclusive_group()
+        form.add_argument("--csv", action="store_true", help="print CSV")
+        form.add_argument("--json", action="store_true", help="print a JSON array of objects")
+
+    check = add("check", "find what is wrong with the scripts and the map, without running any", _PROJECT)
+    check.set_defaults(is_report=True)
+    check.add_argument("--live", action="store_true", help="take the raw tables' columns from the warehouse")
+    check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
+    check.add_argument("--json", action="store_true", help="print the problems for machines")
+
+    new = add("new", "create a small project that runs at once", _PROJECT)
+    new.add_argument("folder", metavar="FOLDER", help="where; its name is the project's name")
+    sync = add("sync", "write the dependency map from the SQL", _PROJECT)
+    sync.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the map would change")
+    graph = add("graph", "show what is built from what, as Mermaid", _PROJECT)
+    graph.set_defaults(is_report=True)
+    _add_selection(graph)
+    kind = graph.add_mutually_exclusive_group()
+    kind.add_argument("--svg", metavar="FILE", help="write the picture as SVG, with links to the scripts")
+    kind.add_argument("--columns", metavar="TABLE", help="show where each column of the table comes from")
+    kind.add_argument("--readers", metavar="COLUMN", help="show what breaks without a column, such as raw.orders.id")
+    graph.add_argument("--datasets", action="store_true", help="one box for each dataset")
+    deploy = add("deploy", "create or update Prefect's work pools, deployments and automations", _SERVICES)
+    deploy.add_argument(
+        "--take-over", action="store_true", help="deploy also where the deployment belongs to another folder"
+    )
+    add("server", "start a Prefect server in the background, if none answers", _SERVICES)
+    serve = add("serve", "run Prefect's server, a worker and the API on this machine, until Ctrl-C", _SERVICES)
+    serve.set_defaults(only_worker=False)
+    worker = add(
+        "worker", "run what the deployments ask for on this machine, until Ctrl-C; Prefect's server must run", _SERVICES
+    )
+    worker.set_defaults(module="warehouse_refresh.commands.services.serve", only_worker=True)
+    add("stop", "end what was started in this folder: `refresh serve`, `worker` and `server`", _SERVICES)
+    doctor = add("doctor", "say what is set up, what is missing, and how to fix it")
+    doctor.set_defaults(is_report=True)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows")
+    return int(text)
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:  # noqa: A002 (argparse's name)
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"refresh {version('warehouse-refresh')}")
+        parser.exit()
+
+
+_FORMS = (
+    "tmp.variants, tmp.v*, path:res/tmp; +tmp.variants (and what it is built from), tmp.variants+ (and what is built"
+    " from it), 2+tmp.variants (up to two steps back); a,b (what both name); @FILE (the names in a file)"
+)
+
+
+def _add_selection(command: argparse.ArgumentParser) -> None:
+    """Give the command the options that choose tables: see commands/selection.py."""
+    command.add_argument("tables", nargs="*", metavar="TABLE", help=f"only these tables: {_FORMS}")
+    for name, what in (("--select", "the same"), ("--exclude", "not these tables, in the same forms")):
+        command.add_argument(name, nargs="+", action="extend", default=[], metavar="TABLE", help=what)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""`refresh plan`: what a refresh would do, without doing it."""
+
+import json
+from argparse import Namespace
+from collections.abc import Iterator
+from typing import Any
+
+from warehouse_refresh.commands.selection import selection
+from warehouse_refresh.pipeline.project.problems import counted
+from warehouse_refresh.pipeline.project.project import sql_cache
+from warehouse_refresh.pipeline.refresh import RefreshPlan, plan_refresh
+from warehouse_refresh.pipeline.settings import TIB, cost, read_settings
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.names import TableName
+
+
+def run(options: Namespace) -> int:
+    """Print the plan, and answer the exit code. Raises Refused for a refresh that cannot succeed."""
+    settings = read_settings()
+    with sql_cache(settings.folder) as cache, connect(settings.warehouse_url, cache) as warehouse:
+        plan = plan_refresh(settings, selection(options), warehouse, cache)
+    price = settings.price_per_tib
+    print(json.dumps(_as_json(plan, price), indent=2) if options.json else "\n".join(_as_text(plan, price)))
+    return 0
+
+
+def _as_text(plan: RefreshPlan, price: float) -> Iterator[str]:
+    """The tables by step, then the sums. A table need not wait for the others of the step before it."""
+    for number, tables in enumerate(plan.graph.levels, start=1):
+        yield f"step {number}: {counted(len(tables), 'table')}{' at once' if len(tables) > 1 else ''}"
+        for table in tables:
+            yield from _table_lines(plan, table, price)
+        yield ""
+    widest = max(map(len, plan.graph.levels), default=0)
+    steps = counted(len(plan.graph.levels), "step")
+    yield f"{counted(len(plan.queries), 'table')} in {steps}, up to {widest} at once"
+    yield from _sums(plan, price)
+
+
+def _table_lines(plan: RefreshPlan, table: TableName, price: float) -> Iterator[str]:
+    after = ", ".join(map(str, sorted(plan.graph.dependencies[table])))
+    yield f"  {table}" + (f"  (after {after})" if after else "")
+    query = plan.queries[table]
+    yield f"    columns: {', '.join(f'{column.name} {column.type}' for column in query.columns)}"
+    if query.bytes_processed is not None:
+        yield f"    reads: {_amount(query.bytes_processed, price, estimate=query.estimate)}"
+
+
+def _sums(plan: RefreshPlan, price: float) -> Iterator[str]:
+    if plan.bytes_processed is not None:
+        amount = _amount(plan.bytes_processed, price, estimate=plan.is_estimate)
+        yield f"reads {amount} at ${price:g} per TiB"
+    if plan.bytes_processed is not None and plan.is_estimate:
+        yield "≥: an estimate, since tables that this refresh makes are read too, and their size is not known yet"
+
+
+def _amount(bytes_processed: int, price: float, *, estimate: bool) -> str:
+    mark = "≥ " if estimate else ""
+    return f"{mark}{human_bytes(bytes_processed)}, {mark}{human_dollars(cost(bytes_processed, price))}"
+
+
+def human_bytes(number: int) -> str:
+    """`512 B`, `1.5 MiB`."""
+    for unit, size in (("TiB", TIB), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number} B"
+
+
+def human_dollars(amount: float) -> str:
+    """`$0`, `< $0.01`, `$12.30`."""
+    if amount == 0:
+        return "$0"
+    return f"${amount:,.2f}" if amount >= 0.01 else "< $0.01"
+
+
+def _as_json(plan: RefreshPlan, price: float) -> dict[str, Any]:
+    return {
+        "tables": [
+            {"table": str(table), "step": number, **_table_as_json(plan, table, price)}
+            for number, tables in enumerate(plan.graph.levels, start=1)
+            for table in tables
+        ],
+        **_amount_as_json(plan.bytes_processed, price, estimate=plan.is_estimate),
+    }
+
+
+def _table_as_json(plan: RefreshPlan, table: TableName, price: float) -> dict[str, Any]:
+    query = plan.queries[table]
+    return {
+        "after": [str(dependency) for dependency in sorted(plan.graph.dependencies[table])],
+        "columns": [{"name": column.name, "type": str(column.type)} for column in query.columns],
+        **_amount_as_json(query.bytes_processed, price, estimate=query.estimate),
+    }
+
+
+def _amount_as_json(bytes_processed: int | None, price: float, *, estimate: bool) -> dict[str, Any]:
+    usd = None if bytes_processed is None else cost(bytes_processed, price)
+    return {"bytes": bytes_processed, "cost_usd": usd, "is_estimate": estimate}

@@ -1,0 +1,34 @@
+"""`refresh run`: the flow, in this process, recorded by Prefect's server."""
+
+import os
+from argparse import Namespace
+
+from warehouse_refresh.commands.imports import kept
+from warehouse_refresh.commands.selection import selection
+from warehouse_refresh.commands.terminal.output import show_rows, shown
+from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.pipeline.settings import read_settings
+
+
+def run(options: Namespace) -> int:
+    """Check, run the flow and show what happens, the first rows of the last table, and where Prefect shows the run.
+
+    Answers the exit code. Raises Refused, NoServer and what else is the user's to fix.
+    """
+    # The view shows what the flow's log says; the log itself goes to the server. Prefect reads this at its import.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    settings, selectors = read_settings(), selection(options)
+    with start_refresh(settings, selectors, "`refresh run`", print) as started:
+        with kept():
+            from warehouse_refresh.flows.flow import Started, refresh_flow
+            from warehouse_refresh.flows.recorded import address_of, check_server, run_recorded
+
+        check_server()
+        with shown(started.plan.graph) as report:
+            flow = refresh_flow(settings, Started(started, report))
+            state = run_recorded(flow, selectors, in_order=options.in_order)
+        print(f"in Prefect: {address_of(state)}")
+        print(state.message)
+        if state.is_completed():
+            show_rows(started.warehouse, started.plan.graph.order[-1])
+    return 0 if state.is_completed() else 1

@@ -1,0 +1,55 @@
+"""The state of a table as a line of plain text."""
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Self
+
+from warehouse_refresh.pipeline.execution import TableRun
+from warehouse_refresh.pipeline.outcomes import State
+from warehouse_refresh.warehouse.names import TableName
+
+DONE = {State.BUILT, State.BUILT_BEFORE, State.FAILED, State.NOT_RUN}
+_SIGNS = {
+    State.WAITING: "·",
+    State.BUILDING: "▸",
+    State.BUILT: "✓",
+    State.BUILT_BEFORE: "✓",
+    State.FAILED: "✗",
+    State.NOT_RUN: "–",
+}
+
+
+def width_of(tables: Iterable[TableName]) -> int:
+    """The length of the longest table name."""
+    return max((len(str(table)) for table in tables), default=0)
+
+
+def line_of(run: TableRun, width: int, seconds: float = 0.0) -> str:
+    """The line of a table, its name filled up to `width`; `seconds` is for how long it has been under way."""
+    line = f"{_SIGNS[run.state]} {run.table!s:<{width}}  {run.state.value:<8}"
+    if run.built is not None:
+        return f"{line}  {run.built.amount:>17}  {run.built.seconds:8.2f} s"
+    if run.state is State.BUILDING:
+        return f"{line}  {seconds:26.1f} s"
+    return f"{line}  {run.reason}" if run.reason else line
+
+
+class Lines:
+    """Prints a line for each table that is done; used without a terminal."""
+
+    def __init__(self, tables: Iterable[TableName]) -> None:
+        self._width = width_of(tables)
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._closed = True  # what was interrupted is not news
+
+    def __call__(self, run: TableRun) -> None:
+        """Print the state of a table, if it is done."""
+        if run.state in DONE and not self._closed:
+            print(line_of(run, self._width), flush=True)

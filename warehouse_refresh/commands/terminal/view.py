@@ -1,0 +1,105 @@
+"""Show a refresh on a terminal: a line for each table that is done, and the tables that are being built."""
+
+import time
+from decimal import Decimal
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from warehouse_refresh.commands.terminal.lines import DONE, line_of, width_of
+from warehouse_refresh.pipeline.execution import TableRun
+from warehouse_refresh.pipeline.outcomes import State
+from warehouse_refresh.warehouse.names import TableName
+
+_STYLES = {
+    State.WAITING: "dim",
+    State.BUILDING: "cyan",
+    State.BUILT: "green",
+    State.BUILT_BEFORE: "dim green",
+    State.FAILED: "bold red",
+    State.NOT_RUN: "yellow",
+}
+_MOST_LINES = 12
+
+
+class View:
+    """Shows the tables of a refresh on `console`; call it with each change, from any one thread at a time."""
+
+    def __init__(self, console: Console, tables: list[TableName]) -> None:
+        self._console = console
+        self._width = width_of(tables)
+        self._pending = {table: TableRun(table, State.WAITING) for table in tables}
+        self._since: dict[TableName, float] = {}
+        self._closed = False
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+        )
+        self._task = self._progress.add_task("tables", total=len(tables))
+        self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=10, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._closed = True  # what was interrupted is not news
+        self._live.stop()
+
+    def __call__(self, run: TableRun) -> None:
+        """Show the new state of a table."""
+        if self._closed:
+            return
+        if run.state in DONE:
+            self._pending.pop(run.table, None)
+            self._progress.advance(self._task)
+            self._console.print(self._line(run), highlight=False, soft_wrap=True)
+        else:
+            self._pending[run.table] = run
+            self._since[run.table] = time.monotonic()
+
+    def _line(self, run: TableRun) -> Text:
+        seconds = time.monotonic() - self._since.get(run.table, time.monotonic())
+        return Text(line_of(run, self._width, seconds), style=_STYLES[run.state])
+
+    def _picture(self) -> Group:
+        """What is under way: the tables being built, then some of those that wait, and the progress bar."""
+        under_way = sorted(self._pending.values(), key=lambda run: run.state is not State.BUILDING)
+        lines = [self._line(run) for run in under_way[:_MOST_LINES]]
+        if len(under_way) > _MOST_LINES:
+            lines.append(Text(f"… and {len(under_way) - _MOST_LINES} more", style="dim"))
+        return Group(*lines, self._progress)
+
+
+def rows_table(title: str, columns: list[str], rows: list[tuple[object, ...]], width: int) -> Table:
+    """Some rows of a table, in `width` characters: the longest values are cut so that the others are not."""
+    texts = [[_text(value) for value in row] for row in rows]
+    natural = [max([len(name), *(len(row[index]) for row in texts)]) for index, name in enumerate(columns)]
+    picture = Table(title=title, title_justify="left")
+    for name, room in zip(columns, _rooms(natural, width - 3 * len(columns) - 1), strict=True):
+        picture.add_column(name, width=room, no_wrap=True, overflow="ellipsis")
+    for row in texts:
+        picture.add_row(*map(Text, row))
+    return picture
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # str() writes a zero as 0E-9
+    return "NULL" if value is None else str(value)
+
+
+def _rooms(natural: list[int], width: int) -> list[int]:
+    """How many characters each column gets of `width`: what it needs, or an equal share of what the others leave."""
+    rooms = [0] * len(natural)
+    by_need = sorted(range(len(natural)), key=natural.__getitem__)
+    for position, index in enumerate(by_need):
+        rooms[index] = max(3, min(natural[index], width // (len(natural) - position)))
+        width -= rooms[index]
+    return rooms

@@ -1,0 +1,170 @@
+"""The Prefect flow: one task run for each table, submitted as soon as its dependencies are done."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any, cast
+
+from prefect import Flow, flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import State as PrefectState
+from prefect.futures import PrefectFuture
+from prefect.states import Cancelled, Completed, Failed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from warehouse_refresh.flows.artifacts import GRAPH_KEY, facts, graph_markdown, table_rows
+from warehouse_refresh.flows.heartbeat import RunCancelled, heartbeats
+from warehouse_refresh.flows.notify import post_failure
+from warehouse_refresh.flows.open_tasks import end_open_tasks
+from warehouse_refresh.flows.patches import send_events_in_batches, switched_on
+from warehouse_refresh.flows.patches.table_states import built_state
+from warehouse_refresh.flows.records import completed_tables, patiently, this_flow_run, wait_until_recorded
+from warehouse_refresh.pipeline.contract import ARTIFACT, names_of
+from warehouse_refresh.pipeline.execution import BuildFailed, Execution, Report, builder, ignore
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.problems import Refused
+from warehouse_refresh.pipeline.project.selectors import SelectionError
+from warehouse_refresh.pipeline.refresh import Refresh, cancel_on_error, start_refresh
+from warehouse_refresh.pipeline.schedule import ScheduleResult, run_in_parallel
+from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.pipeline.version import scripts_version
+from warehouse_refresh.warehouse import BuildContext
+from warehouse_refresh.warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+
+Future = PrefectFuture[Any]
+
+
+RETURN_OF_THE_SERVER = 600.0
+"""How many seconds a run that has built its tables waits for a server that is away, to record them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A refresh that this process has started already, and what gets the news of each table."""
+
+    refresh: Refresh
+    report: Report
+
+
+def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> Flow[..., PrefectState[Any]]:
+    """The flow that builds the tables of the project in `settings`.
+
+    A deployment's run starts its refresh itself. `refresh run` starts it before it imports Prefect, so that wrong
+    scripts are reported at once, and gives it as `started`.
+    """
+
+    @flow(
+        name=names_of(settings.folder).flow,
+        description="Builds the tables of res/ in the order of their dependencies.",
+        task_runner=cast("TaskRunner[Future]", ThreadPoolTaskRunner[Any](max_workers=settings.workers)),
+        validate_parameters=True,
+        on_failure=[post_failure],
+        on_crashed=[post_failure, end_open_tasks],
+        on_cancellation=[end_open_tasks],
+    )
+    def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectState[Any]:
+        """Build all tables, or those that are selected. A retried run builds what did not complete before.
+
+        Args:
+            select: Only these tables, one on a line: tmp.variants, +tmp.variants (and what it is built from),
+                tmp.variants+ (and what is built from it), tmp.* (a whole dataset), path:res/tmp (a folder),
+                not:tmp.variants (all but this one). All tables if there is none.
+            in_order: Build one table after the other, not several at once.
+        """
+        workers = 1 if in_order else settings.workers
+        try:
+            with heartbeats():
+                if started is None:
+                    return _start_and_run(settings, select or [], workers)
+                return _run_started(started, settings, workers)
+        except (Refused, SelectionError, WarehouseError) as error:
+            return Failed(message=str(error))
+        except RunCancelled as error:
+            return Cancelled(message=str(error))
+
+    return refresh
+
+
+def _start_and_run(settings: RefreshSettings, select: list[str], workers: int) -> PrefectState[Any]:
+    who = f"the run {this_flow_run().name}"
+    with start_refresh(settings, select, who, get_run_logger().info) as refresh:
+        execution = _run(refresh, workers)
+    return _ended(execution, settings, RETURN_OF_THE_SERVER)
+
+
+def _run_started(started: Started, settings: RefreshSettings, workers: int) -> PrefectState[Any]:
+    # The jobs are cancelled here, not only around the flow: Prefect lets no exception out before its tasks have ended.
+    with cancel_on_error(started.refresh.warehouse):
+        return _ended(_run(started.refresh, workers, started.report), settings, patience=0)
+
+
+def _run(refresh: Refresh, workers: int, report: Report = ignore) -> Execution:
+    flow_run, graph = this_flow_run(), refresh.plan.graph
+    context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
+    build = builder(refresh.plan.scripts, refresh.warehouse, context)
+    execution = Execution(graph, build, report)
+    run_graph(graph, execution, workers)
+    return execution
+
+
+def _ended(execution: Execution, settings: RefreshSettings, patience: float) -> PrefectState[Any]:
+    """Record the state of each table, and return the run's last state. Wait for a server that is away, up to
+    `patience` seconds: it could not take the last state either."""
+    try:
+        patiently(lambda: _record(execution, settings), patience)
+    except Exception:  # a refresh is not failed by a server that does not take it
+        get_run_logger().exception("the tables' states could not be recorded")
+    message = execution.summary()
+    return Completed(message=message) if execution.succeeded else Failed(message=message)
+
+
+def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
+    """Run `execution` over `graph` through Prefect's task runner, `workers` tables at once. To be called inside a flow
+    whose task runner has as many."""
+    patches = switched_on()
+    if "task_events" in patches:
+        send_events_in_batches()
+
+    @task(name="build", task_run_name="{table}", cache_policy=NO_CACHE, persist_result=False)
+    def build(table: str) -> PrefectState[Any]:
+        try:
+            built = execution.build(TableName.parse(table))
+        except BuildFailed as error:
+            return Failed(message=str(error))
+        return built_state(f"{built.amount} in {built.seconds:.2f} s", is_patched="table_states" in patches)
+
+    def submit(table: TableName, dependencies: list[Future]) -> Future:
+        return cast("Future", build.submit(table=str(table), return_state=False, wait_for=dependencies))
+
+    logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)  # a table that is built has its state for that
+    done = completed_tables(this_flow_run()) & set(graph.dependencies)
+    execution.built_before(sorted(done))
+    schedule = run_in_parallel(graph.only(set(graph.dependencies) - done), submit, _completed, workers)
+    execution.not_run(schedule.not_run)
+    _show_not_run(schedule, submit)
+
+
+def _show_not_run(schedule: ScheduleResult[Future], submit: Any) -> None:
+    """Submit the tables that were not run, so that Prefect lists them as NotReady, behind the task run that failed."""
+    for table, failed in schedule.not_run.items():
+        submit(table, [schedule.results[blamed] for blamed in failed]).wait()
+
+
+def _completed(future: Future) -> bool:
+    future.wait()
+    return future.state.is_completed()
+
+
+def _labels(flow_run: FlowRun) -> dict[str, str]:
+    labels = {"flow_run": flow_run.id, "deployment": flow_run.deployment_id}
+    return {name: str(value) for name, value in labels.items() if value}
+
+
+def _record(execution: Execution, settings: RefreshSettings) -> None:
+    rows = table_rows(execution.runs.values(), settings.price_per_tib)
+    create_table_artifact(key=ARTIFACT, table=rows, description=execution.summary())
+    shown = facts(this_flow_run(), scripts_version(settings.folder, res=settings.layout.res))
+    create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(execution.graph, execution.runs, shown))
+    wait_until_recorded(this_flow_run(), len(execution.runs))

@@ -1,0 +1,57 @@
+"""The flow in this process, recorded by the Prefect server that is configured."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
+from prefect.states import Cancelled
+from prefect.utilities.urls import url_for
+
+from warehouse_refresh.flows.local.server import NoServer, configured_url
+
+
+def run_recorded(refresh: Callable[..., Any], select: list[str], *, in_order: bool) -> State[Any]:
+    """Run the flow `refresh` in this process, and answer the flow run's last state.
+
+    If somebody cancels the run just before its end, Prefect's server keeps it Cancelling and waits for a worker. There
+    is none here, so the run is set to Cancelled.
+    """
+    # The flow sends heartbeats itself. Prefect's own are off: the end of a run would wait for their thread.
+    settings = {PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with temporary_settings(settings):
+        state: State[Any] = refresh(select=select, in_order=in_order, return_state=True)
+        run = state.state_details.flow_run_id
+        return _cancelled(run) if state.is_cancelling() and run else state
+
+
+def _cancelled(run: UUID) -> State[Any]:
+    """Set the run to Cancelled, and answer this state."""
+    state: State[Any] = Cancelled(message="the run was cancelled in Prefect, while its last tables were built")
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run, state, force=True)
+    return state
+
+
+def address_of(state: State[Any]) -> str:
+    """Where Prefect's UI shows the run that ended in `state`."""
+    # Prefect derives the UI's address from this setting. Its default, the address of the API, is none of a page.
+    with temporary_settings({PREFECT_API_URL: configured_url()}):
+        return str(url_for("flow-run", obj_id=state.state_details.flow_run_id))
+
+
+def check_server() -> None:
+    """Raises NoServer unless the configured server answers."""
+    url = configured_url()
+    settings = {PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}
+    with temporary_settings(settings), get_client(sync_client=True) as client:
+        error = client.api_healthcheck()
+    if error is not None:
+        raise NoServer(f"no Prefect server answers at {url}: {error}; `make server` starts one here")

@@ -1,0 +1,167 @@
+"""Find all problems that can be found without running the scripts.
+
+`refresh check`, `refresh plan` and every refresh call `check_scripts`. They differ in where they look up the columns of
+tables that no script builds: see pipeline/sources.py.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
+from warehouse_refresh.pipeline.project.problems import Problem, Severity, sql_problem
+from warehouse_refresh.pipeline.project.project import Project, reads_of
+from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
+from warehouse_refresh.pipeline.sources import Sources
+from warehouse_refresh.warehouse import QueryPlan
+from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.types import Column
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+Columns = tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The plan of each query, by table, dependencies first; all problems; and the tables whose SQL was not checked,
+    because a table that they read is wrong or unknown."""
+
+    plans: dict[TableName, QueryPlan]
+    problems: list[Problem]
+    skipped: list[TableName]
+
+
+class _Refused(Exception):
+    """A script whose result cannot be stored as a table."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = problems
+
+
+class _Skipped(Exception):
+    """A script that reads a table whose columns are not known."""
+
+
+def check_project(project: Project, sources: Sources) -> Checked:
+    """Check the project's files, its map and its SQL."""
+    checked = check_scripts(project.scripts, sources)
+    problems = {*project.problems, *checked.problems}
+    return Checked(checked.plans, sorted(problems, key=lambda problem: problem.position), checked.skipped)
+
+
+def check_scripts(scripts: Mapping[TableName, Script], sources: Sources) -> Checked:
+    """Plan the scripts in order, each over the columns that the scripts before it produce. Nothing is built.
+
+    A script is skipped if it reads a table of `sources.unknown`, reads a script that is wrong or skipped, or is part of
+    a cycle. Raises WarehouseError for any error but wrong SQL.
+    """
+    graph, cyclic = _read_graph(scripts)
+    plans: dict[TableName, QueryPlan] = {}
+
+    def plan(table: TableName) -> None:
+        reads = {read.table for read in scripts[table].query.reads}
+        if not reads.isdisjoint(sources.unknown) or not reads.isdisjoint(cyclic):
+            raise _Skipped
+        columns = {read: sources.columns[read] for read in reads if read in sources.columns}
+        columns |= {read: plans[read].columns for read in reads if read in plans}
+        query_plan = sources.planner.plan(scripts[table].query, columns)
+        if problems := list(_unstorable(scripts[table], query_plan.columns)):
+            raise _Refused(problems)
+        plans[table] = query_plan
+
+    at_once = sources.planner.plans_at_once
+    done = run_in_order(graph, plan) if at_once == 1 else _run_in_threads(graph, plan, at_once)
+    skipped = {table for table, future in done.results.items() if isinstance(future.exception(), _Skipped)}
+    return Checked(
+        {table: plans[table] for table in graph.order if table in plans},
+        [*sources.problems, *_problems(scripts, done.results, sources.unsupported)],
+        sorted({*skipped, *done.not_run, *cyclic}),
+    )
+
+
+def _read_graph(scripts: Mapping[TableName, Script]) -> tuple[Graph, set[TableName]]:
+    """The graph of which script reads which, without scripts in cycles; and the scripts in cycles."""
+    edges = {table: {read for read in reads_of(script) if read in scripts} for table, script in scripts.items()}
+    cyclic = {table for cycle in find_cycles(edges) for table in cycle}
+    kept = {table: frozenset(reads - cyclic) for table, reads in edges.items() if table not in cyclic}
+    return Graph(kept), cyclic
+
+
+def _run_in_threads(graph: Graph, plan: Callable[[TableName], None], workers: int) -> ScheduleResult[Future[None]]:
+    with ThreadPoolExecutor(workers, thread_name_prefix="plan") as pool:
+        return run_in_parallel(graph, lambda table, _dependencies: pool.submit(plan, table), returned)
+
+
+def _problems(
+    scripts: Mapping[TableName, Script], results: Mapping[TableName, Future[None]], unsupported: Severity
+) -> Iterator[Problem]:
+    for table, done in results.items():
+        error = done.exception()
+        if isinstance(error, _Refused):
+            yield from error.problems
+        elif isinstance(error, SqlError):
+            severity = unsupported if isinstance(error, UnsupportedSql) else Severity.ERROR
+            yield sql_problem(scripts[table].path, error, severity)
+        elif error is not None and not isinstance(error, _Skipped):
+            raise error
+
+
+def _unstorable(script: Script, columns: Columns) -> Iterator[Problem]:
+    """A problem for each column without a name, and for each name that is used twice:
+    https://cloud.google.com/bigquery/docs/schemas#column_names"""
+    if not _names_need_check(columns):
+        return
+    projections = script.query.tree.selects
+    seen: set[str] = set()
+    for number in range(1, len(columns) + 1):
+        written = _written_name(projections, number, columns)
+        name = written.casefold()
+        if not name:
+            place = _projection_place(script, projections, number, len(columns), name)
+            reason = f"column {number} of {script.table} has no name"
+            yield Problem(script.path, place, reason, "write AS name after it")
+        elif name in seen:
+            place = _projection_place(script, projections, number, len(columns), name)
+            reason = f"{script.table} has two columns named {written}"
+            yield Problem(script.path, place, reason, "give one of them another name with AS, or leave it out")
+        seen.add(name)
+
+
+def _names_need_check(columns: Columns) -> bool:
+    """Whether a name is missing, used twice or maybe generated by BigQuery. If not, the SQL need not be parsed."""
+    names = {column.name.casefold() for column in columns}
+    return len(names) < len(columns) or any(not name or re.search(r"_\d*$", name) for name in names)
+
+
+def _written_name(projections: "list[exp.Expr]", number: int, columns: Columns) -> str:
+    """The name that the query's text gives to a column, "" if it gives none. `number` counts from 1. BigQuery generates
+    names: `f0_` for none, `id_1` for a second `id`."""
+    from sqlglot import exp
+
+    if len(projections) == len(columns) and not any(projection.is_star for projection in projections):
+        projection = projections[number - 1]
+        if isinstance(projection, exp.Alias | exp.Column | exp.Dot):
+            return projection.alias_or_name
+    name = columns[number - 1].name
+    return "" if re.fullmatch(r"f\d+_", name) else name
+
+
+def _projection_place(
+    script: Script, projections: "list[exp.Expr]", number: int, count: int, name: str
+) -> Place | None:
+    """The place of a column in the first SELECT, or the place of the `*` that it comes from. `number` counts from 1."""
+    from warehouse_refresh.warehouse.sql.parser import place_of
+
+    if len(projections) == count and not any(projection.is_star for projection in projections):
+        return place_of(script.query.text, projections[number - 1])
+    named = [projection for projection in projections if projection.alias_or_name.casefold() == name]
+    stars = [projection for projection in projections if projection.is_star]
+    found: list[exp.Expr] = [*named[1:], *stars, *named, *projections]
+    return place_of(script.query.text, found[0]) if found else None

@@ -1,0 +1,247 @@
+"""Column lineage: from which columns of the tables that a script reads each column of its result is computed.
+
+A STRUCT's field and an ARRAY's element count as the whole column. Columns in JOIN, WHERE, GROUP BY and ORDER BY do not
+count: they decide which rows there are and in which order, not what a value is.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from sqlglot import exp
+
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.problems import Problem, Refused
+from warehouse_refresh.pipeline.project.project import read_edges
+from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.warehouse.names import TableName
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class ColumnName:
+    """A column of a table, printed `tmp.variants.sku`."""
+
+    table: TableName
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.column}"
+
+
+Origins = frozenset[ColumnName]
+NO_ORIGINS: Origins = frozenset()
+
+
+class Lineage:
+    """The origins of the columns of scripts' tables, in the tables that the scripts read.
+
+    `columns` has the column names of tables that no script builds, as far as they are known.
+    """
+
+    def __init__(self, scripts: Mapping[TableName, Script], columns: Mapping[TableName, list[str]]) -> None:
+        self._scripts, self._names = scripts, dict(columns)
+        self._own = next((script.query.own for script in scripts.values()), "")
+        self._found: dict[TableName, dict[str, Origins]] = {}
+
+    def of(self, table: TableName) -> dict[str, Origins]:
+        """The origins of each column of `table`, in the order of its columns. Columns of a table that no script builds
+        have no origins. Raises Refused for a script that is nested too deeply."""
+        if table not in self._scripts:
+            return dict.fromkeys(self._names.get(table, ()), NO_ORIGINS)
+        if table not in self._found:
+            # Upstream first: a long chain of scripts is no deep recursion.
+            for needed in self._order.only([*self._order.upstream(table), table]).order:
+                if needed not in self._found:
+                    self._found[needed] = self._origins_in_script(self._scripts[needed])
+        return self._found[table]
+
+    @cached_property
+    def _order(self) -> Graph:
+        return Graph(read_edges(self._scripts))
+
+    def _origins_in_script(self, script: Script) -> dict[str, Origins]:
+        try:
+            columns = _Query(self, {}, None).columns_of(script.query.tree)
+        except RecursionError as error:
+            reason = "the SQL is nested too deeply to find out where its columns come from"
+            raise Refused([Problem(script.path, None, reason, "give its inner parts names in WITH queries")]) from error
+        return {column.name: column.origins for column in columns}
+
+    def table_of(self, node: exp.Table) -> TableName:
+        """The table that a script names. The dataset of another project's table begins with that project's name."""
+        is_own = node.catalog in ("", self._own)
+        return TableName(node.db if is_own else f"{node.catalog}.{node.db}", node.name)
+
+    def from_item(self, table: TableName, alias: str) -> "_FromItem":
+        """The table as an item of FROM."""
+        columns = [_OutputColumn(name, frozenset({ColumnName(table, name)})) for name in self.of(table)]
+        return _FromItem(alias, columns, unknown_table=table if not columns else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _OutputColumn:
+    """A column of a query's result."""
+
+    name: str
+    origins: Origins
+
+
+@dataclass(slots=True)
+class _FromItem:
+    """An item of FROM. `element` has the origins of an UNNEST's elements. `unknown_table` is set for a table whose
+    columns are not known: it is assumed to have each column that the query names."""
+
+    alias: str
+    columns: list[_OutputColumn]
+    element: Origins | None = None
+    unknown_table: TableName | None = None
+
+    def origins_of(self, name: str) -> Origins | None:
+        """The origins of its column of that name; None if it has none."""
+        found = [column.origins for column in self.columns if column.name.casefold() == name.casefold()]
+        if found:
+            return _joined(found)
+        if self.unknown_table is not None:
+            return frozenset({ColumnName(self.unknown_table, name)})
+        return None
+
+    def whole(self) -> Origins:
+        """The origins of the item as one value."""
+        return _joined(column.origins for column in self.columns) if self.element is None else self.element
+
+
+@dataclass
+class _Query:
+    """A scope of names: the WITH queries, the items of FROM, and the scope of the `outer` query."""
+
+    lineage: Lineage
+    with_queries: dict[str, list[_OutputColumn]]
+    outer: "_Query | None"
+    items: list[_FromItem] = field(default_factory=list)
+
+    def columns_of(self, tree: exp.Query) -> list[_OutputColumn]:
+        """The columns of the result of the query `tree`."""
+        inner = _Query(self.lineage, dict(self.with_queries), self.outer)
+        for query in tree.args["with_"].expressions if tree.args.get("with_") else ():
+            inner.with_queries[query.alias.casefold()] = inner.columns_of(query.this)
+        if isinstance(tree, exp.SetOperation):
+            match = _matched_by_name if tree.args.get("by_name") else _union_columns
+            return match(tree, inner.columns_of(tree.left), inner.columns_of(tree.right))
+        if isinstance(tree, exp.Subquery):
+            return inner.columns_of(tree.this)
+        for node in _from_items(tree):
+            inner.items.append(inner._item(node))
+        return [column for projection in tree.selects for column in inner._output_columns(projection)]
+
+    def _item(self, node: exp.Expr) -> _FromItem:
+        if isinstance(node, exp.Unnest):
+            return self._unnest(node.expressions, node)
+        if isinstance(node, exp.Table) and isinstance(node.this, exp.Identifier):
+            item = self._table(node)
+        else:
+            inner = node.find(exp.Query)
+            item = _FromItem(node.alias, self.columns_of(inner) if inner is not None else [])
+        if node.args.get("pivots"):
+            return _FromItem(node.args["pivots"][0].alias or item.alias, [], item.whole())
+        return item
+
+    def _table(self, node: exp.Table) -> _FromItem:
+        known = self.with_queries.get(node.name.casefold()) if not node.db else None
+        if known is not None:
+            return _FromItem(node.alias_or_name, known)
+        if any(item.alias.casefold() == node.db.casefold() for item in self.items):
+            return self._unnest([exp.column(node.name, table=node.db)], node)
+        return self.lineage.from_item(self.lineage.table_of(node), node.alias_or_name)
+
+    def _unnest(self, arrays: list[exp.Expr], node: exp.Expr) -> _FromItem:
+        """The elements of arrays; their fields, if they are STRUCTs, have the arrays' origins."""
+        alias = node.args.get("alias")
+        name = alias.columns[0].name if alias is not None and alias.columns else node.alias
+        offset = node.args.get("offset")
+        numbers = [_OutputColumn(offset.name, NO_ORIGINS)] if isinstance(offset, exp.Identifier) else []
+        return _FromItem(name, numbers, _joined(map(self._origins, arrays)))
+
+    def _output_columns(self, node: exp.Expr) -> Iterator[_OutputColumn]:
+        if not node.is_star:
+            yield _OutputColumn(node.alias_or_name, self._origins(node))
+            return
+        star = node if isinstance(node, exp.Star) else node.this
+        excepted = {column.name.casefold() for column in star.args.get("except_") or ()}
+        replaced = {alias.alias.casefold(): alias for alias in star.args.get("replace") or ()}
+        renamed = {alias.this.name.casefold(): alias.alias for alias in star.args.get("rename") or ()}
+        for column in self._columns_of_star(node):
+            name = column.name.casefold()
+            if name in renamed:
+                yield _OutputColumn(renamed[name], column.origins)
+                continue
+            if name in replaced:
+                yield _OutputColumn(column.name, self._origins(replaced[name]))
+            elif name not in excepted:
+                yield column
+
+    def _columns_of_star(self, node: exp.Expr) -> Iterator[_OutputColumn]:
+        """The columns that `*` or `item.*` stands for."""
+        path = [part.name.casefold() for part in node.parts[:-1]] if isinstance(node, exp.Column) else []
+        for item in self.items:
+            if path in ([], [item.alias.casefold()]):
+                yield from item.columns
+                if item.element is not None or item.unknown_table is not None:
+                    yield _OutputColumn("*", item.origins_of("*") or item.whole())
+
+    def _origins(self, node: exp.Expr) -> Origins:
+        """The origins of an expression's value."""
+        if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
+            return self._origins_of_path([part.name for part in node.parts])
+        if isinstance(node, exp.Query):
+            return _joined(column.origins for column in _Query(self.lineage, self.with_queries, self).columns_of(node))
+        if isinstance(node, exp.Order):  # inside an aggregate function: ARRAY_AGG(x ORDER BY y)
+            return self._origins(node.this)
+        return _joined(self._origins(child) for child in node.iter_expressions())
+
+    def _origins_of_path(self, path: list[str]) -> Origins:
+        """The origins of a dotted name. It begins with an item of FROM or with a column of one, and fields may follow.
+        A name that this query does not have is looked up in the outer query:
+        https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#scope_rules"""
+        for item in self.items:
+            if item.alias.casefold() == path[0].casefold():
+                named = item.origins_of(path[1]) if len(path) > 1 else None
+                return item.whole() if named is None else named
+        found = [origins for item in self.items if (origins := item.origins_of(path[0])) is not None]
+        if found:
+            return _joined(found)
+        elements = [item.element for item in self.items if item.element is not None]
+        return self.outer._origins_of_path(path) if self.outer is not None else _joined(elements)
+
+
+def _from_items(select: exp.Expr) -> Iterator[exp.Expr]:
+    if select.args.get("from_") is not None:
+        yield select.args["from_"].this
+    for join in select.args.get("joins") or ():
+        yield join.this
+
+
+def _union_columns(_: exp.SetOperation, left: list[_OutputColumn], right: list[_OutputColumn]) -> list[_OutputColumn]:
+    """The columns of a UNION: the first query's names, both queries' origins."""
+    return [_OutputColumn(one.name, one.origins | other.origins) for one, other in zip(left, right, strict=False)]
+
+
+def _matched_by_name(
+    tree: exp.SetOperation, left: list[_OutputColumn], right: list[_OutputColumn]
+) -> list[_OutputColumn]:
+    """The columns of a UNION … BY NAME:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#by_name_or_corresponding"""
+    found: dict[str, _OutputColumn] = {}
+    for column in [*left, *right]:
+        known = found.get(column.name.casefold(), _OutputColumn(column.name, NO_ORIGINS))
+        found[column.name.casefold()] = _OutputColumn(known.name, known.origins | column.origins)
+    names = [{column.name.casefold() for column in columns} for columns in (left, right)]
+    side, listed = (
+        str(tree.args.get("side") or "").upper(),
+        [part.name.casefold() for part in tree.args.get("on") or ()],
+    )
+    kept = names[0] | names[1] if side == "FULL" else names[0] if side == "LEFT" else names[0] & names[1]
+    return [found[name] for name in listed or found if name in kept]
+
+
+def _joined(origins: Iterable[Origins]) -> Origins:
+    return frozenset[ColumnName]().union(*origins)

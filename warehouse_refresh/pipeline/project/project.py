@@ -1,0 +1,313 @@
+"""The project in a folder: read its scripts and its map, and check them against each other."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from warehouse_refresh.pipeline.project.dependency_map import Declared, Entry, read_map
+from warehouse_refresh.pipeline.project.files import res_folder
+from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
+from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity, errors_in, sql_problem
+from warehouse_refresh.pipeline.project.scripts import Script, read_scripts, read_source_names, script_tables
+from warehouse_refresh.pipeline.raw.db_init import read_created_tables
+from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
+from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache, open_cache
+from warehouse_refresh.warehouse.sql.query import Read
+from warehouse_refresh.warehouse.suggest import Suggestions
+
+MAP = "dependencies.toml"
+_NOTES = Path(".data/scripts.json")
+
+
+@dataclass(frozen=True)
+class Project:
+    """The scripts, the dependencies that the map declares between them, and all that is wrong with either.
+
+    `sources` are the tables that no script builds, as far as files name them. `undeclared` has a problem for each table
+    that a script reads and neither a script nor a file names, in a dataset of which files name other tables. It may
+    exist in the warehouse all the same.
+    """
+
+    folder: Path
+    scripts: Mapping[TableName, Script]
+    entries: tuple[Entry, ...]
+    sources: frozenset[TableName]
+    problems: tuple[Problem, ...]
+    undeclared: tuple[Problem, ...] = ()
+    layout: Layout = DEFAULT_LAYOUT
+
+    @property
+    def own(self) -> str:
+        """The scripts' own project, from a setting or from their texts; "" if neither names one."""
+        return next((script.query.own for script in self.scripts.values()), "")
+
+    @property
+    def files(self) -> dict[TableName, str]:
+        """The path of each table's script, from the project's folder on."""
+        return {table: script.path.relative_to(self.folder).as_posix() for table, script in self.scripts.items()}
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph of all scripts. Only for a project without errors: raises Refused."""
+        errors = errors_in(self.problems)
+        if errors:
+            raise Refused(errors)
+        return Graph(_edges(self.scripts, self.entries))
+
+
+def sql_cache(folder: Path) -> SqlCache:
+    """The cache for the scripts of the project in `folder`."""
+    return open_cache(folder / _NOTES)
+
+
+def read_project(
+    folder: Path, own: str = "", cache: SqlCache | None = None, layout: Layout = DEFAULT_LAYOUT
+) -> Project:
+    """Read the scripts of the project in `folder` and their map. Raises Refused if there is no folder for scripts.
+
+    `own` is the project of the scripts' own tables, if a setting names it. Scripts that the `cache` knows are not
+    parsed again.
+    """
+    res = res_folder(folder, layout.res)
+    scripts, problems = read_scripts(res, own, cache, layout.raw)
+    entries, map_problems = read_map(res / MAP)
+    unreadable = script_tables(res, layout.raw) - set(scripts)
+    sources = _sources(folder, layout, scripts.values(), entries, {*scripts, *unreadable})
+    scripts = with_wildcards(scripts, {*scripts, *unreadable, *sources})
+    is_map_readable = bool(entries) or not map_problems
+    check = _Check(res / MAP, scripts, entries, sources, unreadable, is_map_readable)
+    found = (*problems, *map_problems, *check.problems())
+    return Project(folder, scripts, tuple(entries), frozenset(sources), found, tuple(check.undeclared()), layout)
+
+
+def _sources(
+    folder: Path, layout: Layout, scripts: Iterable[Script], entries: Iterable[Entry], built: set[TableName]
+) -> set[TableName]:
+    """The tables that files under res/ declare as sources. If a script or the map needs others, also those that
+    db_init/ creates: reading it takes time."""
+    sources = read_source_names(folder / layout.res, layout.raw)
+    wanted = {table for script in scripts for table in reads_of(script)}
+    wanted |= {declared.table for entry in entries for declared in entry.dependencies}
+    if wanted - sources - built:
+        sources |= read_created_tables(folder / layout.db_init)
+    return sources - built
+
+
+def with_wildcards(scripts: Mapping[TableName, Script], known: Collection[TableName]) -> dict[TableName, Script]:
+    """The scripts, with the `known` tables that their wildcard tables stand for. A script does not read itself so."""
+    return {
+        table: replace(script, build=replace(script.build, query=script.query.matched({*known} - {table})))
+        if any(read.table.name.endswith("*") for read in script.query.names)
+        else script
+        for table, script in scripts.items()
+    }
+
+
+def reads_in(script: Script) -> tuple[Read, ...]:
+    """What the script reads; nothing if it names a table without its dataset, which `read_project` reports."""
+    try:
+        return script.query.reads
+    except SqlError:
+        return ()
+
+
+def reads_of(script: Script) -> set[TableName]:
+    """The tables that the script reads (`reads_in`)."""
+    return {read.table for read in reads_in(script)}
+
+
+def tables_outside(scripts: Collection[Script]) -> set[TableName]:
+    """The tables that `scripts` read and none of them builds."""
+    return {table for script in scripts for table in reads_of(script)} - {script.table for script in scripts}
+
+
+def read_edges(scripts: Mapping[TableName, Script]) -> dict[TableName, frozenset[TableName]]:
+    """For each script's table, the tables of other scripts that it reads."""
+    return {
+        table: frozenset(read for read in reads_of(script) if read in scripts and read != table)
+        for table, script in scripts.items()
+    }
+
+
+def find_read_cycles(scripts: Mapping[TableName, Script]) -> list[list[TableName]]:
+    """Cycles of scripts that read each other, as `find_cycles` returns them. A script that reads itself is not
+    counted."""
+    return find_cycles(read_edges(scripts))
+
+
+def read_cycle_problem(scripts: Mapping[TableName, Script], cycle: list[TableName]) -> Problem:
+    """The problem for scripts that read each other in a cycle, for which no map can be right."""
+    first, second = scripts[cycle[0]], cycle[1]
+    [place] = [read.place for read in reads_in(first) if read.table == second]
+    path = " -> ".join(map(str, cycle))
+    return Problem(first.path, place, f"the scripts read each other in a cycle: {path}", "take one of these reads out")
+
+
+def _edges(scripts: Iterable[TableName], entries: Iterable[Entry]) -> dict[TableName, frozenset[TableName]]:
+    built = set(scripts)
+    declared = {entry.table: {declared.table for declared in entry.dependencies} for entry in entries}
+    return {table: frozenset(declared.get(table, set()) & built) for table in scripts}
+
+
+@dataclass(frozen=True)
+class _Check:
+    """Checks the map against the scripts and the sources."""
+
+    map_path: Path
+    scripts: Mapping[TableName, Script]
+    entries: list[Entry]
+    sources: set[TableName]
+    unreadable: set[TableName]
+    is_map_readable: bool
+
+    @cached_property
+    def built(self) -> set[TableName]:
+        return {*self.scripts, *self.unreadable}
+
+    @cached_property
+    def known(self) -> set[TableName]:
+        return self.built | self.sources
+
+    @cached_property
+    def built_datasets(self) -> set[str]:
+        return {table.dataset for table in self.built}
+
+    @cached_property
+    def known_datasets(self) -> set[str]:
+        return {table.dataset for table in self.known}
+
+    @cached_property
+    def declared(self) -> dict[TableName, list[TableName]]:
+        return {entry.table: [declared.table for declared in entry.dependencies] for entry in self.entries}
+
+    @cached_property
+    def tables_like(self) -> Suggestions:
+        return Suggestions(map(str, self.known))
+
+    @cached_property
+    def scripts_like(self) -> Suggestions:
+        return Suggestions(map(str, self.scripts))
+
+    @cached_property
+    def scripts_folded(self) -> dict[TableName, TableName]:
+        return {table.folded(): table for table in self.scripts}
+
+    def problems(self) -> Iterator[Problem]:
+        for entry in self.entries:
+            yield from self._entry(entry)
+        yield from self._cycles()
+        for script in self.scripts.values():
+            yield from self._script(script)
+
+    def _entry(self, entry: Entry) -> Iterator[Problem]:
+        if entry.table not in self.built:
+            hint = self._named_otherwise(entry.table) or self.scripts_like.did_you_mean(str(entry.table))
+            missing = f"write res/{entry.table.dataset}/{entry.table.name}.sql or delete the line"
+            yield Problem(self.map_path, entry.place, f"no script builds {entry.table}", hint or missing)
+        for declared in entry.dependencies:
+            yield from self._declared(entry, declared)
+
+    def _declared(self, entry: Entry, declared: Declared) -> Iterator[Problem]:
+        def problem(reason: str, hint: str, severity: Severity = Severity.ERROR) -> Problem:
+            return Problem(self.map_path, declared.place, reason, hint, severity)
+
+        if declared.table == entry.table:
+            yield problem(f"{entry.table} depends on itself", f"delete {declared.table} from its list")
+        elif declared.table not in self.known and not self._may_exist(entry.table, declared.table):
+            like = self.tables_like.did_you_mean(str(declared.table))
+            hint = like or "write its script, or delete it from this list"
+            yield problem(f"{entry.table} depends on {declared.table}, which is neither a script nor a source", hint)
+        elif entry.table in self.scripts and declared.table not in reads_of(self.scripts[entry.table]):
+            yield problem(
+                f"{entry.table} depends on {declared.table} but does not read it",
+                f'delete "{declared.table}" from this list, or let `refresh sync` do it',
+                Severity.WARNING,
+            )
+
+    def _may_exist(self, table: TableName, dependency: TableName) -> bool:
+        """Whether a table that no file names may exist: the script reads it, or files name none of its dataset."""
+        is_read = table in self.scripts and dependency in reads_of(self.scripts[table])
+        return dependency.dataset not in (self.built_datasets if is_read else self.known_datasets)
+
+    def undeclared(self) -> Iterator[Problem]:
+        """A problem for each table that scripts read and that no file names, though files name others of its dataset:
+        where it is read first, and in how many other scripts."""
+        readers: dict[TableName, list[tuple[Script, Read]]] = {}
+        for script in self.scripts.values():
+            for read in reads_in(script):
+                if read.table not in self.known and read.table.dataset in self.known_datasets - self.built_datasets:
+                    readers.setdefault(read.table, []).append((script, read))
+        for table, places in readers.items():
+            script, read = places[0]
+            others = f" (so {_do_others(len(places) - 1)})" if len(places) > 1 else ""
+            reason = f"{script.table} reads {table}, which is neither a script nor a source{others}"
+            like = self.tables_like.did_you_mean(str(table))
+            yield Problem(script.path, read.place, reason, like or f"if it is a source, {_declare(table)}")
+
+    def _named_otherwise(self, table: TableName) -> str:
+        found = self.scripts_folded.get(table.folded())
+        return f"the script is named {found}" if found else ""
+
+    def _cycles(self) -> Iterator[Problem]:
+        places = {entry.table: entry.place for entry in self.entries}
+        edges = _edges(self.built, self.entries)
+        declared = find_cycles({table: needed - {table} for table, needed in edges.items()})
+        for cycle in declared:
+            path = " -> ".join(map(str, cycle))
+            yield Problem(
+                self.map_path, places.get(cycle[0]), f"the dependencies form a cycle: {path}", "remove one of these"
+            )
+        for cycle in find_read_cycles(self.scripts):
+            if cycle not in declared:
+                yield read_cycle_problem(self.scripts, cycle)
+
+    def _script(self, script: Script) -> Iterator[Problem]:
+        try:
+            reads = script.query.reads
+        except SqlError as error:
+            yield sql_problem(script.path, error)
+            return
+        for read in reads:
+            yield from self._read(script, read)
+
+    def _read(self, script: Script, read: Read) -> Iterator[Problem]:
+        if read.table == script.table:
+            reason, hint = f"{script.table} reads itself", "a script cannot read the table that it builds"
+        elif read.table not in self.known and read.table.dataset in self.built_datasets:
+            reason = f"{script.table} reads {read.table}, which is neither a script nor a source"
+            like = self.tables_like.did_you_mean(str(read.table))
+            hint = like or f"write its script, or, if it is a source, {_declare(read.table)}"
+        elif (
+            self.is_map_readable and read.table in self.built and read.table not in self.declared.get(script.table, ())
+        ):
+            reason = f"{script.table} reads {read.table}, but the map does not say so: the order is not safe"
+            hint = self._line_to_add(script.table)
+        else:
+            return
+        yield Problem(script.path, read.place, reason, hint)
+
+    def _line_to_add(self, table: TableName) -> str:
+        """The line of the map that declares all that the script reads."""
+        reads = [read.table for read in reads_in(self.scripts[table]) if read.table != table]
+        declared = [dependency for dependency in self.declared.get(table, ()) if dependency in reads]
+        missing = [read for read in reads if read in self.built and read not in declared]
+        names = ", ".join(f'"{name}"' for name in [*declared, *missing])
+        line = f"{_toml_key(table.name)} = [{names}]"
+        return f"under [{_toml_key(table.dataset)}] in {self.map_path} write: {line} (or run `refresh sync`)"
+
+
+def _do_others(number: int) -> str:
+    return "does 1 other script" if number == 1 else f"do {number} other scripts"
+
+
+def _declare(table: TableName) -> str:
+    return f"add an empty file res/{table.dataset}/{table.name}"
+
+
+def _toml_key(name: str) -> str:
+    """https://toml.io/en/v1.0.0#keys"""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'

@@ -1,0 +1,151 @@
+"""The scripts under res/: which table each builds, and the query that makes it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from warehouse_refresh.pipeline.project.files import is_sql, listed, name_problem, read_text
+from warehouse_refresh.pipeline.project.own_project import own_project
+from warehouse_refresh.pipeline.project.problems import Problem, Severity, sql_problem
+from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT
+from warehouse_refresh.warehouse import TableBuild
+from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
+from warehouse_refresh.warehouse.sql.definition import parse_definition
+from warehouse_refresh.warehouse.sql.query import Query, parse_query
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A SQL file, and the table that it builds."""
+
+    path: Path
+    build: TableBuild
+
+    @property
+    def table(self) -> TableName:
+        """The table that it builds."""
+        return self.build.table
+
+    @property
+    def query(self) -> Query:
+        """The query whose result the table gets."""
+        return self.build.query
+
+
+def read_scripts(
+    res: Path, project: str = "", cache: SqlCache | None = None, raw: str = DEFAULT_LAYOUT.raw
+) -> tuple[dict[TableName, Script], list[Problem]]:
+    """All scripts under `res`, by table in order of the names, and what is wrong with their files.
+
+    Each folder is a dataset; a folder in it only groups scripts. The folder of the dataset `raw`, hidden files and
+    files that do not end in `.sql` are left out. `project` is the scripts' own project; if it is "", `own_project`
+    finds it in their texts. Raises Refused for a folder that cannot be read.
+    """
+    scripts: dict[TableName, Script] = {}
+    problems = [*map(_misplaced, _sql_files_elsewhere(res, raw)), *_broken_links(res)]
+    seen: dict[TableName, Path] = {}
+    for table, path in _script_files(res, raw):
+        other = seen.setdefault(table.folded(), path)
+        if other != path:
+            problems.append(Problem(path, None, f"{table} is also built by {other}", "delete or rename one of them"))
+        elif (problem := name_problem(table, path)) is not None:
+            problems.append(problem)
+        else:
+            try:
+                scripts[table] = Script(path, _build(table, read_text(path), cache))
+            except SqlError as error:
+                problems.append(sql_problem(path, error))
+    if not project:
+        queries = {script.path: script.query for script in scripts.values()}
+        project, found = own_project(queries, read_datasets(res, raw))
+        problems += found
+    return {table: _within(project, script) for table, script in scripts.items()}, list(dict.fromkeys(problems))
+
+
+def _build(table: TableName, text: str, cache: SqlCache | None) -> TableBuild:
+    """What the script `text` builds. Raises SqlError, also for a script that gives the table another name."""
+    definition = parse_definition(text, cache)
+    own = (table.dataset, table.name)[-len(definition.name[-2:]) :]
+    if definition.name and definition.name[-2:] != own:
+        raise SqlError(
+            f"the script creates {'.'.join(definition.name)}, and its file makes it {table}",
+            hint=f"write {table}, or move the script to DATASET/NAME.sql",
+            place=definition.place,
+        )
+    query = parse_query(definition.query_text, cache, definition.preamble)
+    return TableBuild(table, query, definition.is_view, definition.storage)
+
+
+def _within(project: str, script: Script) -> Script:
+    return replace(script, build=replace(script.build, query=script.query.within(project)))
+
+
+def read_source_names(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> set[TableName]:
+    """The tables that files under `res` declare as sources: in a folder without scripts, one for each file, whatever
+    its ending and its content; in a folder with scripts, one for each file without an ending."""
+    found = set()
+    for folder in _folders(res):
+        paths = listed(folder)
+        others = paths if folder.name == raw else [path for path in paths if not is_sql(path)]
+        named = [path for path in others if len(others) == len(paths) or not path.suffix]
+        found |= {TableName(folder.name, path.stem) for path in named if path.is_file()}
+    return found
+
+
+def source_folders(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> list[Path]:
+    """The folders of the datasets without scripts: `raw`, and those that hold no script."""
+    return [folder for folder in _folders(res) if folder.name == raw or not any(_sql_files_below(folder))]
+
+
+def script_tables(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> set[TableName]:
+    """The tables that the scripts under `res` build, by their file names; the files need not be readable."""
+    return {table for table, _ in _script_files(res, raw)}
+
+
+def read_datasets(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> list[str]:
+    """The datasets: `raw`, and one for each folder under `res`."""
+    return sorted({raw, *(path.name for path in _folders(res))})
+
+
+def _script_files(res: Path, raw: str) -> Iterator[tuple[TableName, Path]]:
+    for folder in _folders(res):
+        if folder.name != raw:
+            yield from ((TableName(folder.name, path.stem), path) for path in _sql_files_below(folder))
+
+
+def _sql_files_below(folder: Path) -> Iterator[Path]:
+    """The scripts in a dataset's folder and in the folders below it."""
+    paths = listed(folder)
+    yield from filter(is_sql, paths)
+    for path in paths:
+        if not path.suffix and path.is_dir() and not path.is_symlink():
+            yield from _sql_files_below(path)
+
+
+def _sql_files_elsewhere(res: Path, raw: str) -> Iterator[Path]:
+    yield from (path for path in listed(res) if is_sql(path))
+    if (res / raw).is_dir():
+        yield from _sql_files_below(res / raw)
+
+
+def _broken_links(res: Path) -> Iterator[Problem]:
+    """A problem for each link to nothing. Without it, the tables of a missing folder would silently not be built."""
+    for path in listed(res):
+        if path.is_symlink() and not path.exists():
+            yield Problem(path, None, "this link leads nowhere", "fix it, or delete it")
+
+
+def _misplaced(path: Path) -> Problem:
+    return Problem(
+        path,
+        None,
+        "this script builds no table: it does not stand in the folder of a dataset that scripts build",
+        "move it to res/DATASET/NAME.sql, or out of res/",
+        Severity.WARNING,
+    )
+
+
+def _folders(res: Path) -> list[Path]:
+    return [path for path in listed(res) if path.is_dir()]

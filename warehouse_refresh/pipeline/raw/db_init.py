@@ -1,0 +1,165 @@
+"""Fill the raw tables: by the scripts in db_init/, and by files with rows."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+
+from warehouse_refresh.pipeline.project.files import is_sql, listed, read_text
+from warehouse_refresh.pipeline.project.own_project import statements_within
+from warehouse_refresh.pipeline.project.problems import Problem, Refused, sql_problem
+from warehouse_refresh.pipeline.raw.loads import Load, load, read_loads
+from warehouse_refresh.pipeline.raw.seeds import Seed
+from warehouse_refresh.warehouse import Warehouse
+from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import Statement
+
+
+class NotConfirmed(Exception):
+    """Rows would have been deleted, and nobody agreed; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What `initialise` did: the tables it created and filled, and those it left alone since they have rows; `changed`
+    are those of them whose file has changed since it was loaded."""
+
+    created: list[TableName]
+    kept: list[TableName]
+    changed: list[TableName]
+
+
+Rows = Mapping[TableName, int]
+
+
+def initialise(
+    warehouse: Warehouse,
+    folder: Path,
+    datasets: Iterable[str],
+    *,
+    own: str = "",
+    seeds: Sequence[Seed] = (),
+    confirm_replacing: Callable[[Rows], None] | None = None,
+) -> Filled:
+    """Create the datasets, then the tables of the scripts in `folder` and those of `seeds`. Repeating it does no harm.
+
+    A table that has rows is not changed, since somebody may have posted them. But one that has just the rows of its
+    seed gets the new ones once the file has changed. With `confirm_replacing`, tables with rows are replaced too: it is
+    called first, with each such table and its number of rows, and may raise NotConfirmed. An empty table is not changed
+    either if its script inserts no rows. Raises Refused for a script that cannot be read, WarehouseError.
+    """
+    scripts, problems = read_init_scripts(folder, own)
+    of_table = _by_table(scripts)
+    problems += [_twice(seed, scripts) for seed in seeds if seed.table in of_table]
+    if problems:
+        raise Refused(problems)
+    tables = sorted({*of_table, *(seed.table for seed in seeds)})
+    before = {table: rows for table in tables if (rows := _rows(warehouse, table)) is not None}
+    full = {table: rows for table, rows in before.items() if rows}
+    loaded = read_loads(warehouse) if seeds else {}
+    is_same = {seed.table for seed in seeds if seed.table in loaded and loaded[seed.table].digest == seed.digest}
+    renewed = {seed.table for seed in seeds if _is_renewed(seed, loaded.get(seed.table), before.get(seed.table))}
+    left = set(full) | {table for table in before if table in of_table and not any(map(_makes_rows, of_table[table]))}
+    left = (left | (is_same & before.keys())) - renewed
+    if confirm_replacing is not None:
+        if replaced := {table: rows for table, rows in full.items() if table not in renewed}:
+            confirm_replacing(replaced)
+        left = set()
+    warehouse.create_datasets(datasets)
+    first = {id(statements[0]) for statements in of_table.values()}
+    for path, statements in scripts.items():
+        run = [[one] if id(one) not in first else _replacing(one) for one in statements if one.target not in left]
+        _run(warehouse, path, list(chain.from_iterable(run)))
+    posted: set[TableName] = set()
+    for seed in seeds:
+        expected = None if confirm_replacing is not None else before.get(seed.table)
+        if seed.table not in left and not load(warehouse, seed, expected):
+            left.add(seed.table)
+            posted.add(seed.table)
+    changed = sorted(posted | {seed.table for seed in seeds if seed.table in (left & loaded.keys()) - is_same})
+    return Filled(sorted(set(tables) - left), sorted(full.keys() & left - set(changed)), changed)
+
+
+def _is_renewed(seed: Seed, loaded: Load | None, rows: int | None) -> bool:
+    """Whether the file has changed since it was loaded, and nobody has posted rows to its table."""
+    return loaded is not None and loaded.digest != seed.digest and loaded.rows == rows
+
+
+def _twice(seed: Seed, scripts: Mapping[Path, list[Statement]]) -> Problem:
+    path = next(path for path, statements in scripts.items() if any(one.target == seed.table for one in statements))
+    return Problem(seed.path, None, f"{path} creates {seed.table}, too", "delete one of them, or empty this file")
+
+
+def _by_table(scripts: Mapping[Path, list[Statement]]) -> dict[TableName, list[Statement]]:
+    found: dict[TableName, list[Statement]] = {}
+    for statement in chain.from_iterable(scripts.values()):
+        if statement.target:
+            found.setdefault(statement.target, []).append(statement)
+    return found
+
+
+def _replacing(statement: Statement) -> list[Statement]:
+    """The first statement about a table, changed so that it replaces the table. An INSERT gets a TRUNCATE before it."""
+    from sqlglot import exp
+
+    from warehouse_refresh.warehouse.sql.parser import parse_script, with_or_replace
+
+    if statement.target is None or not isinstance(statement.tree, exp.Insert):
+        return [with_or_replace(statement)]
+    [empty] = parse_script(f"TRUNCATE TABLE `{statement.target.dataset}`.`{statement.target.name}`")
+    return [replace(empty, start=statement.start, own=statement.own), statement]
+
+
+def _makes_rows(statement: Statement) -> bool:
+    """Whether the statement can give its table rows: anything but a CREATE TABLE without a query."""
+    from sqlglot import exp
+
+    return not isinstance(statement.tree, exp.Create) or statement.tree.expression is not None
+
+
+def read_created_tables(folder: Path) -> set[TableName]:
+    """The tables that the readable scripts in `folder` create or fill; `initialise` reports the others."""
+    scripts, _ = read_init_scripts(folder)
+    return {statement.target for statements in scripts.values() for statement in statements if statement.target}
+
+
+def read_init_scripts(folder: Path, own: str = "") -> tuple[dict[Path, list[Statement]], list[Problem]]:
+    """The statements of each script in `folder`, and what is wrong with those that cannot be read.
+
+    `own` is the project that they create tables in; if it is "", the project that they name."""
+    from warehouse_refresh.warehouse.sql.parser import parse_script
+
+    scripts: dict[Path, list[Statement]] = {}
+    problems = []
+    for path in _script_files(folder):
+        try:
+            scripts[path] = parse_script(read_text(path))
+        except SqlError as error:
+            problems.append(sql_problem(path, error))
+    within, found = statements_within(own, scripts)
+    return within, [*problems, *found]
+
+
+def has_init_scripts(folder: Path) -> bool:
+    """Whether `folder` has a script. Raises Refused for a folder that cannot be read."""
+    return bool(_script_files(folder))
+
+
+def _script_files(folder: Path) -> list[Path]:
+    return list(filter(is_sql, listed(folder))) if folder.is_dir() else []
+
+
+def _rows(warehouse: Warehouse, table: TableName) -> int | None:
+    """How many rows the table has; None if there is no such table."""
+    try:
+        return warehouse.row_count(table)
+    except TableNotFound:
+        return None
+
+
+def _run(warehouse: Warehouse, path: Path, statements: list[Statement]) -> None:
+    try:
+        warehouse.run_script(statements)
+    except SqlError as error:
+        raise Refused([sql_problem(path, error)]) from error

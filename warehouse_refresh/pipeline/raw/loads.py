@@ -1,0 +1,101 @@
+"""Load seeds into the warehouse. The table `_warehouse.loads` remembers which file each table was loaded from."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from warehouse_refresh.pipeline.raw.seeds import Seed
+from warehouse_refresh.warehouse import Append, Row, Warehouse
+from warehouse_refresh.warehouse.errors import TableNotFound, WarehouseError
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.types import Column
+
+LOADS = TableName(OWN_DATASET, "loads")
+ROWS_AT_ONCE = 2_000
+_POSTED = "rows were posted meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a table was loaded from: the seed's digest, and its number of rows."""
+
+    digest: str
+    rows: int
+
+
+def read_loads(warehouse: Warehouse) -> dict[TableName, Load]:
+    """The last load of each table. Raises WarehouseError."""
+    try:
+        found = warehouse.first_rows(LOADS, warehouse.row_count(LOADS))
+    except TableNotFound:
+        return {}
+    latest = sorted(found, key=lambda row: int(row[4]))
+    return {TableName(dataset, name): Load(digest, int(rows)) for dataset, name, digest, rows, _ in latest}
+
+
+def load(warehouse: Warehouse, seed: Seed, expected: int | None) -> bool:
+    """Replace the table by the seed's rows: readers see the old rows or the new ones. With `expected`, the table must
+    have so many rows just before; if somebody has posted others meanwhile, it stays, and the answer is False.
+
+    On DuckDB the look and the replacement are one transaction, on BigQuery two jobs. Raises WarehouseError.
+    """
+    staged = TableName(OWN_DATASET, f"seed_{seed.table.dataset}_{seed.table.name}")
+    columns = _definitions(seed.columns)
+    _run(warehouse, f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
+    _run(warehouse, f"CREATE OR REPLACE TABLE {_path(staged)} ({columns})")
+    for rows in _batches(seed.rows):
+        warehouse.append(staged, [Append(rows)])
+    is_plain = not any(column.required or column.type.parameters for column in seed.columns)
+    name = _path(seed.table) if is_plain else f"{_path(seed.table)} ({columns})"  # what a query's result has not
+    try:
+        _run(warehouse, f"{_look(seed.table, expected)}CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_path(staged)}")
+    except WarehouseError as error:
+        if _POSTED not in str(error):
+            raise
+        return False
+    finally:
+        _run(warehouse, f"DROP TABLE {_path(staged)}")
+    _note(warehouse, seed)
+    return True
+
+
+def _look(table: TableName, expected: int | None) -> str:
+    """A statement that fails unless the table has the expected rows."""
+    if expected is None:
+        return ""
+    return f"SELECT IF((SELECT COUNT(*) FROM {_path(table)}) = {expected}, TRUE, ERROR('{_POSTED}')) AS is_same;\n"
+
+
+def _note(warehouse: Warehouse, seed: Seed) -> None:
+    columns = "dataset STRING, table_name STRING, digest STRING, row_count INT64, number INT64"
+    _run(warehouse, f"CREATE TABLE IF NOT EXISTS {_path(LOADS)} ({columns})")
+    row = {
+        "dataset": seed.table.dataset,
+        "table_name": seed.table.name,
+        "digest": seed.digest,
+        "row_count": len(seed.rows),
+        "number": warehouse.row_count(LOADS),
+    }
+    warehouse.append(LOADS, [Append([row])])
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    left = iter(rows)
+    while batch := list(islice(left, ROWS_AT_ONCE)):
+        yield batch
+
+
+def _definitions(columns: Iterable[Column]) -> str:
+    return ", ".join(f"`{it.name}` {it.type}{' NOT NULL' if it.required else ''}" for it in columns)
+
+
+def _path(table: TableName) -> str:
+    return f"`{table.dataset}`.`{table.name}`"
+
+
+def _run(warehouse: Warehouse, script: str) -> None:
+    from warehouse_refresh.warehouse.sql.parser import (
+        parse_script,  # importing it takes longer than a refresh of known scripts
+    )
+
+    warehouse.run_script(parse_script(script))

@@ -1,0 +1,118 @@
+"""Start a refresh: take the warehouse's refresh lock, read the project, choose the tables and check them.
+
+`refresh build`, `refresh run` and the deployed flow all start here.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from warehouse_refresh.pipeline.check import check_scripts
+from warehouse_refresh.pipeline.project.files import res_folder
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.problems import Refused
+from warehouse_refresh.pipeline.project.project import read_project, sql_cache
+from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.pipeline.project.selectors import select
+from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.pipeline.sources import stored_sources, with_stored_wildcards
+from warehouse_refresh.warehouse import QueryPlan, Warehouse, connect, project_of
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
+
+
+@dataclass(frozen=True)
+class RefreshPlan:
+    """A refresh that passed all checks: the graph of its tables, their scripts, and each query's columns and bytes."""
+
+    graph: Graph
+    scripts: Mapping[TableName, Script]
+    queries: Mapping[TableName, QueryPlan]
+
+    @property
+    def bytes_processed(self) -> int | None:
+        """The bytes that all queries would read together; None where the engine has no such figure."""
+        known = [query.bytes_processed for query in self.queries.values() if query.bytes_processed is not None]
+        return sum(known) if known else None
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether a query reads a table that does not exist yet, so that the bytes are a lower bound."""
+        return any(query.estimate for query in self.queries.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A refresh that holds the lock: its plan, and the warehouse that it fills."""
+
+    plan: RefreshPlan
+    warehouse: Warehouse
+
+
+@contextmanager
+def start_refresh(
+    settings: RefreshSettings, selectors: Iterable[str], who: str, say: Callable[[str], None]
+) -> Iterator[Refresh]:
+    """Wait for the refresh lock, plan the refresh of the selected tables and create their datasets. The block holds the
+    lock, so that no other refresh of this warehouse runs.
+
+    `who` names this refresh, such as "`refresh run`": a refresh that has to wait for this one shows it. If this one has
+    to wait, `say` gets a message first. An exception in the block cancels the warehouse's work. Raises what
+    `plan_refresh` raises; no table has changed then.
+    """
+    # Before anything else: a command in the wrong folder creates no warehouse.
+    res_folder(settings.folder, settings.layout.res)
+    cache = sql_cache(settings.folder)
+    with (
+        connect(settings.warehouse_url, cache) as warehouse,
+        waiting_turn(warehouse, who, say),
+        cancel_on_error(warehouse),  # inside the lock: the work is cancelled before the next refresh gets the lock
+    ):
+        with cache:
+            plan = plan_refresh(settings, selectors, warehouse, cache)
+        warehouse.create_datasets(sorted({table.dataset for table in plan.graph.dependencies}))
+        yield Refresh(plan, warehouse)
+
+
+def waiting_turn(warehouse: Warehouse, who: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Hold the warehouse's refresh lock inside the block: see `start_refresh`."""
+    return warehouse.refresh_lock(_holder(who), lambda holder: say(_waiting_message(holder)))
+
+
+@contextmanager
+def cancel_on_error(warehouse: Warehouse) -> Iterator[None]:
+    """Cancel the warehouse's work when an exception, Ctrl-C included, ends the block."""
+    try:
+        yield
+    except BaseException:
+        warehouse.cancel()
+        raise
+
+
+def plan_refresh(
+    settings: RefreshSettings, selectors: Iterable[str], warehouse: Warehouse, cache: SqlCache | None = None
+) -> RefreshPlan:
+    """Read the project, choose the tables, and check them against the warehouse as it is now.
+
+    Raises Refused with all problems, SelectionError, WarehouseError.
+    """
+    project = read_project(settings.folder, project_of(settings.warehouse_url), cache, settings.layout)
+    graph = select(project.graph, selectors, project.files)
+    scripts = {table: project.scripts[table] for table in graph.order}
+    scripts = with_stored_wildcards(warehouse, scripts, project)
+    checked = check_scripts(scripts, stored_sources(warehouse, scripts, project))
+    if checked.problems:
+        raise Refused(checked.problems)
+    return RefreshPlan(graph, scripts, checked.plans)
+
+
+def _holder(who: str) -> str:
+    """The text in the lock that names this refresh: `who`, the machine and the process."""
+    return f"{who} on {socket.gethostname()}, process {os.getpid()}"
+
+
+def _waiting_message(holder: str) -> str:
+    """Says that this refresh waits for that of `holder` ("" if unknown)."""
+    return f"another refresh is under way ({holder or 'its holder is unknown'}); this one starts when it has ended"

@@ -1,0 +1,62 @@
+"""The settings of a refresh, read from environment variables and from refresh.toml.
+
+They are a plain dataclass: a settings library takes longer to import than a refresh of eight scripts takes to run.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout, SettingError, read_settings_file
+from warehouse_refresh.warehouse import DEFAULT_URL
+
+TIB = 2**40
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshSettings:
+    """Where the project is, which warehouse it fills, how many tables are built at once, and what BigQuery charges for
+    a TiB that a query reads, in USD."""
+
+    folder: Path
+    layout: Layout = DEFAULT_LAYOUT
+    warehouse_url: str = DEFAULT_URL
+    workers: int = 8
+    price_per_tib: float = 6.25
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSettings:
+    """Read WAREHOUSE_URL, REFRESH_WORKERS and REFRESH_PRICE_PER_TIB, from the environment or else from refresh.toml;
+    `folder` is the working folder. Raises SettingError."""
+    file = read_settings_file(Path())
+
+    def value(name: str, default: str) -> str:
+        return environment.get(name) or file.variables.get(name, default)
+
+    return RefreshSettings(
+        folder=Path(),
+        layout=file.layout,
+        warehouse_url=value("WAREHOUSE_URL", DEFAULT_URL),
+        workers=_workers(value("REFRESH_WORKERS", "8")),
+        price_per_tib=_price(value("REFRESH_PRICE_PER_TIB", "6.25")),
+    )
+
+
+def cost(bytes_read: int, price_per_tib: float) -> float:
+    """The price of a query that reads `bytes_read`, in the currency of `price_per_tib`. It ignores BigQuery's free tier
+    and its minimum of 10 MB per table: https://cloud.google.com/bigquery/pricing#on_demand_pricing"""
+    return bytes_read / TIB * price_per_tib
+
+
+def _workers(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1000):
+        raise SettingError(f"REFRESH_WORKERS is {text!r}: write a whole number from 1 to 1000")
+    return int(text)
+
+
+def _price(text: str) -> float:
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
+        raise SettingError(f"REFRESH_PRICE_PER_TIB is {text!r}: write a price in USD, such as 6.25")
+    return float(text)

@@ -1,0 +1,115 @@
+"""refresh.toml: the settings that a project keeps with its scripts. An environment variable wins over a line of it.
+
+name = "shop"                                     # REFRESH_PROJECT
+warehouse = "bigquery://my-project?location=EU"   # WAREHOUSE_URL
+workers = 8                                       # REFRESH_WORKERS
+price_per_tib = 6.25                              # REFRESH_PRICE_PER_TIB
+
+[folders]
+scripts = "res"
+init = "db_init"
+
+[datasets]
+raw = "raw"
+
+[api]                                             # rate_limit is API_RATE_LIMIT, and so on; API_TOKEN is a secret
+rate_limit = 100
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from warehouse_refresh.warehouse.suggest import did_you_mean
+
+NAME = "refresh.toml"
+_VARIABLES = {
+    "name": "REFRESH_PROJECT",
+    "warehouse": "WAREHOUSE_URL",
+    "workers": "REFRESH_WORKERS",
+    "price_per_tib": "REFRESH_PRICE_PER_TIB",
+}
+_SECTIONS: Mapping[str, tuple[str, ...]] = {"folders": ("scripts", "init"), "datasets": ("raw",), "api": ()}
+
+
+class SettingError(Exception):
+    """A setting that cannot be used; the message says which, and what to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where a project has its scripts and the scripts that create its raw tables, as paths from its folder on, and
+    which dataset rows are posted to."""
+
+    res: str = "res"
+    db_init: str = "db_init"
+    raw: str = "raw"
+
+
+DEFAULT_LAYOUT = Layout()
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """What refresh.toml says: values by the environment variable that they stand for, the layout, and the section
+    `api`."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    layout: Layout = DEFAULT_LAYOUT
+    api: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_settings_file(folder: Path) -> SettingsFile:
+    """Read `folder`/refresh.toml; if there is none, all values are the defaults. Raises SettingError."""
+    path = folder / NAME
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return SettingsFile()
+    except OSError as error:
+        raise SettingError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise SettingError(f"{path} is not TOML: {error}") from error
+    return _checked(path, document)
+
+
+def _checked(path: Path, document: Mapping[str, Any]) -> SettingsFile:
+    _check_keys(path, "", document, [*_VARIABLES, *_SECTIONS])
+    sections = {name: document.get(name, {}) for name in _SECTIONS}
+    for name, section in sections.items():
+        if not isinstance(section, dict):
+            raise SettingError(f"{path}: {name} is a section: write [{name}]")
+        if known := _SECTIONS[name]:
+            _check_keys(path, f"{name}.", section, known)
+    variables = {_VARIABLES[key]: _text(path, key, document[key]) for key in _VARIABLES if key in document}
+    return SettingsFile(variables, _layout(path, sections["folders"], sections["datasets"]), sections["api"])
+
+
+def _check_keys(path: Path, section: str, found: Mapping[str, Any], known: list[str] | tuple[str, ...]) -> None:
+    for key in found:
+        if key not in known:
+            hint = did_you_mean(key, known) or f"there are {', '.join(known)}"
+            raise SettingError(f"{path}: there is no setting {section}{key}; {hint}")
+
+
+def _text(path: Path, key: str, value: object) -> str:
+    """The value as the environment variable would have it."""
+    wanted = (int, float) if key in ("workers", "price_per_tib") else (str,)
+    if isinstance(value, bool) or not isinstance(value, wanted) or value == "":
+        raise SettingError(f"{path}: {key} is {value!r}: write {'a number' if int in wanted else 'text in quotes'}")
+    return f"{value:f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def _layout(path: Path, folders: Mapping[str, Any], datasets: Mapping[str, Any]) -> Layout:
+    for section, values in (("folders", folders), ("datasets", datasets)):
+        for key, value in values.items():
+            is_inside = isinstance(value, str) and value and not Path(value).is_absolute() and ".." not in value
+            if not is_inside:
+                raise SettingError(f'{path}: {section}.{key} is {value!r}: write a name, such as "{key}"')
+    return Layout(
+        folders.get("scripts", DEFAULT_LAYOUT.res),
+        folders.get("init", DEFAULT_LAYOUT.db_init),
+        datasets.get("raw", DEFAULT_LAYOUT.raw),
+    )

@@ -1,0 +1,131 @@
+"""The tables that scripts read and no script builds: their columns, from db_init/ or from the warehouse."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity
+from warehouse_refresh.pipeline.project.project import Project, reads_in, tables_outside, with_wildcards
+from warehouse_refresh.pipeline.project.scripts import Script, source_folders
+from warehouse_refresh.warehouse import Planner, Warehouse, offline_planner
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
+from warehouse_refresh.warehouse.suggest import Suggestions
+from warehouse_refresh.warehouse.types import Column
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Tables that no script builds, and the planner of queries that read them.
+
+    `columns` has the columns of tables that the planner cannot look up itself. A script that reads a table of `unknown`
+    cannot be planned. `problems` are the problems of the sources. `unsupported` is the severity of SQL that only
+    BigQuery can run.
+    """
+
+    planner: Planner
+    columns: Mapping[TableName, tuple[Column, ...]] = field(default_factory=dict)
+    unknown: Collection[TableName] = ()
+    problems: Collection[Problem] = ()
+    unsupported: Severity = Severity.ERROR
+
+
+def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources:
+    """The sources as the scripts in db_init/ create them; no warehouse is needed."""
+    from warehouse_refresh.pipeline.raw.raw_columns import (
+        declared_columns,  # imports the parser, which a refresh may not need
+    )
+
+    columns, problems = declared_columns(project.folder / project.layout.db_init, project.own, cache)
+    problems += _add_seeds(project, columns, cache)
+    outside = tables_outside(project.scripts.values())
+    undeclared = {table for table in outside - project.sources if table.dataset in _datasets(project.sources)}
+    return Sources(
+        offline_planner(cache),
+        columns,
+        outside - set(columns),
+        [*problems, *project.undeclared, *_without_columns(project, outside - set(columns) - undeclared)],
+        Severity.WARNING,
+    )
+
+
+def _add_seeds(project: Project, columns: dict[TableName, tuple[Column, ...]], cache: SqlCache | None) -> list[Problem]:
+    """Add the columns of the files with rows. Returns the problems of these files."""
+    from warehouse_refresh.pipeline.raw.seeds import (  # imports what reads values, which a refresh does not need
+        seed_columns,
+        seed_files,
+    )
+
+    problems: list[Problem] = []
+    for table, path in seed_files(source_folders(project.folder / project.layout.res, project.layout.raw)).items():
+        try:
+            columns.setdefault(table, seed_columns(table, path, cache))
+        except Refused as refused:
+            problems += refused.problems
+    return problems
+
+
+def stored_sources(warehouse: Warehouse, scripts: Mapping[TableName, Script], project: Project) -> Sources:
+    """The sources of some of the project's `scripts` as the warehouse has them now. Raises WarehouseError."""
+    wanted = tables_outside(scripts.values())
+    existing = {table for dataset in sorted(_datasets(wanted)) for table in warehouse.tables(dataset)}
+    missing = wanted - existing
+    return Sources(warehouse, unknown=missing, problems=list(_missing(scripts, missing, existing, project)))
+
+
+def with_stored_wildcards(
+    warehouse: Warehouse, scripts: Mapping[TableName, Script], project: Project
+) -> dict[TableName, Script]:
+    """The scripts, with all tables that their wildcard tables stand for: those of the warehouse, and those that scripts
+    build. Raises WarehouseError."""
+    names = [read.table for script in scripts.values() for read in script.query.names]
+    datasets = sorted({table.dataset for table in names if table.name.endswith("*")})
+    if not datasets:
+        return dict(scripts)
+    stored = {table for dataset in datasets for table in warehouse.tables(dataset)}
+    return with_wildcards(scripts, stored | set(project.scripts))
+
+
+def _datasets(tables: Iterable[TableName]) -> set[str]:
+    return {table.dataset for table in tables}
+
+
+def _without_columns(project: Project, unknown: set[TableName]) -> Iterator[Problem]:
+    """A warning for each source whose columns are not known, at the first place that reads it."""
+    left = unknown - _broken(project)
+    for script in project.scripts.values():
+        for read in reads_in(script):
+            if read.table in left:
+                left.discard(read.table)
+                yield Problem(
+                    script.path,
+                    read.place,
+                    f"the columns of {read.table} are not known from db_init/, so what depends on it is not checked"
+                    " any further",
+                    "write its CREATE TABLE in db_init/, or check against the warehouse with --live",
+                    Severity.WARNING,
+                )
+
+
+def _broken(project: Project) -> set[TableName]:
+    """Tables of a dataset that scripts build, though none builds them: `read_project` reports them."""
+    return {table for table in tables_outside(project.scripts.values()) if table.dataset in _datasets(project.scripts)}
+
+
+def _missing(
+    scripts: Mapping[TableName, Script],
+    missing: Collection[TableName],
+    existing: Collection[TableName],
+    project: Project,
+) -> Iterator[Problem]:
+    like = Suggestions(map(str, existing))
+    for script in scripts.values():
+        for read in reads_in(script):
+            if read.table in missing:
+                reason = f"{script.table} reads {read.table}, which does not exist in the warehouse"
+                yield Problem(script.path, read.place, reason, _way_to_create(read.table, like, project))
+
+
+def _way_to_create(table: TableName, like: Suggestions, project: Project) -> str:
+    if table in project.scripts:
+        return f"build it first: --select +{table}"
+    return like.did_you_mean(str(table)) or "`refresh init` creates the tables that db_init/ has scripts for"

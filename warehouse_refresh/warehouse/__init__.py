@@ -1,0 +1,234 @@
+"""Where SQL runs: one protocol, implemented by DuckDB and BigQuery, and `connect(url)`, which chooses between them.
+
+Knows nothing of Prefect, HTTP or res/. An engine is imported when its URL is connected to: BigQuery's client takes a
+second to import.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, Self
+from urllib.parse import SplitResult, urlsplit
+
+from warehouse_refresh.warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import Query, Statement
+from warehouse_refresh.warehouse.storage import PLAIN, Storage
+from warehouse_refresh.warehouse.types import Column
+
+if TYPE_CHECKING:
+    from warehouse_refresh.warehouse.sql.cache import SqlCache
+
+DEFAULT_URL = "duckdb:///.data/warehouse.duckdb"
+_PROJECT = "?project="
+
+Row = Mapping[str, Any]
+"""Values by column name: int, float, Decimal, bool, str, bytes, date, time; DATETIME is a naive datetime, TIMESTAMP an
+aware one, JSON its text, INTERVAL and GEOGRAPHY the text that CAST reads, ARRAY a list, STRUCT a dict, NULL None. A
+column left out has its default value, NULL if it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableBuild:
+    """A table to build, and the query whose result it gets; or a view of the query. `storage` is how it is stored. An
+    option of a table is a field here, too: the pipeline hands this on as it is, and each engine applies it."""
+
+    table: TableName
+    query: Query
+    is_view: bool = False
+    storage: Storage = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A table that was built: its rows (None for a view), and the cost of building it. Bytes and link are None on
+    DuckDB."""
+
+    rows: int | None
+    seconds: float
+    bytes_processed: int | None = None
+    bytes_billed: int | None = None
+    slot_milliseconds: int | None = None
+    cache_hit: bool | None = None
+    job_link: str | None = None
+
+    @property
+    def amount(self) -> str:
+        """`1,234 rows`, or `view`."""
+        return "view" if self.rows is None else f"{self.rows:,} rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a query: its columns ("" for one without a name), and rows of values as in `Row`."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """The run that builds. Calls with the same `run`, `attempt` and table are the same job: it runs only once."""
+
+    run: str
+    attempt: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """What a query would do: the columns of its result, and the bytes that it would read (None: the engine has no such
+    figure). `estimate` says that a table it reads does not exist yet, so that the bytes are a lower bound."""
+
+    columns: tuple[Column, ...]
+    bytes_processed: int | None = None
+    estimate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Rows to store, all or none. With a `key`, they are stored once however often they are sent in 30 days;
+    `fingerprint` tells the same request from another one with that key."""
+
+    rows: Sequence[Row]
+    key: str | None = None
+    fingerprint: str = ""
+
+
+class Outcome(Enum):
+    """The result of an Append."""
+
+    STORED = "stored"
+    REPLAYED = "replayed"  # the same key and fingerprint: stored before
+    KEY_REUSED = "key reused"  # the same key with another fingerprint: nothing stored
+
+
+class Planner(Protocol):
+    """Says what queries would do, without running them. Safe to use from several threads."""
+
+    @property
+    def plans_at_once(self) -> int:
+        """How many threads should call `plan` at the same time."""
+
+    def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        """What the query would do. `stand_ins` are the columns of tables that do not exist yet, or that will have other
+        columns by then. Raises SqlError, with the place in the query's text if the engine names it."""
+
+
+class Warehouse(Planner, Protocol):
+    """Where tables live and SQL runs. Safe to use from several threads; every method may raise WarehouseError.
+
+    tests/engines/ runs one suite of these promises on each engine.
+    """
+
+    def tables(self, dataset: str) -> list[TableName]:
+        """The dataset's tables, sorted; none if the dataset does not exist."""
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        """The table's columns, in order. Raises TableNotFound."""
+
+    def row_count(self, table: TableName) -> int:
+        """How many rows the table has. Raises TableNotFound."""
+
+    def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
+        """Up to `limit` rows, in no promised order, for people to look at. Raises TableNotFound."""
+
+    def fetch(self, query: Query, limit: int | None) -> Answer:
+        """Up to `limit` rows of the query's answer, all without one, in the query's order. Raises SqlError."""
+
+    def create_datasets(self, datasets: Iterable[str]) -> None:
+        """Create the datasets that do not exist yet."""
+
+    def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
+        """Hold the warehouse's lock for refreshes inside the block: one process has it, on whatever machine.
+
+        `holder` says to others whose refresh this is. If another one has the lock, `on_wait` is called once with that
+        one's holder ("" if unknown), and the call waits. On BigQuery a holder that could not renew its lease in time
+        loses the lock: `build` then raises WarehouseError, and its jobs are cancelled."""
+
+    def run_script(self, statements: Sequence[Statement]) -> None:
+        """Run statements (CREATE TABLE, INSERT, …) one after the other, in one transaction where the engine can."""
+
+    def build(self, build: TableBuild, context: BuildContext) -> Built:
+        """Replace the table atomically: readers see the old table or the new one. Raises SqlError; the old table is
+        unchanged then."""
+
+    def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
+        """Store rows durably, one outcome per Append. Raises TableNotFound; InvalidRow, and then this call has stored
+        nothing; OutcomeUnknown if a part or all of it may be stored.
+
+        DuckDB stores a call in one transaction. On BigQuery more than 8 MB of rows are several jobs, each stored whole
+        or not at all; if a later one fails the error is OutcomeUnknown."""
+
+    def __enter__(self) -> Self:
+        """The warehouse itself, closed at the end of the `with` block."""
+
+    def __exit__(self, *error: object) -> None:
+        """Close."""
+
+    def cancel(self) -> None:
+        """Stop all work that this object has started; the threads that wait for it get Cancelled."""
+
+    def close(self) -> None:
+        """Release what is held (connections, files). The object is not used again."""
+
+
+def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
+    """The warehouse at `url`, `duckdb:///path/to/file` or `bigquery://PROJECT?location=…`; nothing is opened yet.
+
+    After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root. `cache` keeps what
+    the engine finds out about SQL texts. Raises WarehouseError for a URL that names no warehouse.
+    """
+    scheme = _split(url).scheme
+    if scheme == "duckdb":
+        from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+
+        return DuckDBWarehouse(_duckdb_path(url), cache=cache)
+    if scheme == "bigquery":
+        from warehouse_refresh.warehouse.bigquery import open_bigquery
+
+        return open_bigquery(url)
+    raise _wrong(url, "write duckdb:///path/to/file or bigquery://PROJECT?location=…")
+
+
+def offline_planner(cache: "SqlCache | None" = None) -> Planner:
+    """A planner that needs no warehouse: it knows the tables that it gets as stand-ins, and no others. Where only
+    BigQuery can run a query it raises UnsupportedSql."""
+    from warehouse_refresh.warehouse.duckdb.offline import OfflinePlanner
+
+    return OfflinePlanner(cache)
+
+
+def _duckdb_path(url: str) -> Path:
+    prefix = "duckdb:///"
+    name = url.partition(_PROJECT)[0]
+    path = name.removeprefix(prefix)
+    if not url.startswith(prefix) or not path or "\0" in path:
+        raise _wrong(url, "write duckdb:///path/to/file")
+    if path.startswith("~"):
+        raise _wrong(url, "~ has no meaning in it; write duckdb:////home/you/path/to/file")
+    if path.startswith(":memory:"):
+        raise _wrong(url, "what is in memory is lost between two commands; write duckdb:///path/to/file")
+    if path.endswith("/") or Path(path).is_dir():
+        raise _wrong(url, f"that is a folder; write {prefix}{path.rstrip('/')}/warehouse.duckdb")
+    return Path(path)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise _wrong(url, str(error)) from error
+
+
+def _wrong(url: str, way: str) -> WarehouseError:
+    return WarehouseError(f"WAREHOUSE_URL is {url!r}: {way}")
+
+
+def project_of(url: str) -> str:
+    """The project whose tables scripts may name with it, `PROJECT.tmp.a` for `tmp.a`: BigQuery's, or that of
+    `duckdb:///path/to/file?project=PROJECT`; "" where the URL names none."""
+    parts = _split(url)
+    return parts.netloc if parts.scheme == "bigquery" else url.partition(_PROJECT)[2]

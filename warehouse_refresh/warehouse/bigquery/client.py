@@ -1,0 +1,67 @@
+"""Create Google's client, with the credentials and the endpoint of the settings."""
+
+from typing import Any
+
+import google.auth
+from google.api_core.client_options import ClientOptions
+from google.api_core.retry import Retry
+from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import DefaultCredentialsError
+from google.cloud import bigquery
+from requests.adapters import HTTPAdapter
+
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.errors import NotAllowed, WarehouseError
+
+
+def open_client(settings: BigQuerySettings) -> bigquery.Client:
+    """A client for the settings' project. Raises NotAllowed if there are no credentials, WarehouseError if the named
+    block cannot be read."""
+    client = bigquery.Client(
+        project=settings.project,
+        location=settings.location,
+        credentials=_credentials(settings),
+        client_options=ClientOptions(api_endpoint=settings.endpoint) if settings.endpoint else None,
+    )
+    # The default pool has ten connections, and warns when an eleventh thread needs one.
+    client._http.mount(settings.endpoint or "https://", HTTPAdapter(pool_maxsize=128))
+    return client
+
+
+def _credentials(settings: BigQuerySettings) -> Any:
+    if settings.plain_http:
+        return AnonymousCredentials()
+    if settings.credentials is not None:
+        return _of_block(settings.credentials)
+    try:
+        credentials, _ = google.auth.default()
+    except DefaultCredentialsError as error:
+        raise NotAllowed(
+            "there are no Google credentials: run `gcloud auth application-default login`, set "
+            "GOOGLE_APPLICATION_CREDENTIALS, or name a GcpCredentials block with credentials= in WAREHOUSE_URL"
+        ) from error
+    return credentials
+
+
+def _of_block(name: str) -> Any:
+    """The credentials of Prefect's block `gcp-credentials/name`."""
+    from prefect_gcp.credentials import GcpCredentials  # slow to import, and seldom needed
+
+    try:
+        block = GcpCredentials.load(name, _sync=True)
+        return block.get_credentials_from_service_account()
+    except ValueError as error:
+        raise WarehouseError(
+            f"the credentials block gcp-credentials/{name} cannot be used: is it saved in the Prefect server that "
+            f"PREFECT_API_URL names? ({error})"
+        ) from error
+
+
+def row_access_policies(
+    client: bigquery.Client, table: bigquery.TableReference, retry: Retry, timeout: float
+) -> list[str]:
+    """The ids of the table's row access policies. The client library has no method for them:
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/rowAccessPolicies/list"""
+    request = {"method": "GET", "path": f"{table.path}/rowAccessPolicies", "timeout": timeout}
+    answer = retry(client._connection.api_request)(**request)
+    return [policy["rowAccessPolicyReference"]["policyId"] for policy in answer.get("rowAccessPolicies", [])]

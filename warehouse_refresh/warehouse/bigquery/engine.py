@@ -1,0 +1,386 @@
+"""The warehouse on BigQuery."""
+
+import dataclasses
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from typing import Any, Self, TypedDict
+
+from google.api_core.exceptions import NotFound
+from google.api_core.retry import Retry
+from google.cloud import bigquery
+
+from warehouse_refresh.warehouse import Answer, Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
+from warehouse_refresh.warehouse.bigquery import names, replace
+from warehouse_refresh.warehouse.bigquery.client import open_client, row_access_policies
+from warehouse_refresh.warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
+from warehouse_refresh.warehouse.bigquery.jobs import Jobs
+from warehouse_refresh.warehouse.bigquery.lease import LABEL, TABLE, Lease
+from warehouse_refresh.warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
+from warehouse_refresh.warehouse.bigquery.preamble import has_variables, text_of, variable_edits
+from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted, read_as_text
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
+from warehouse_refresh.warehouse.bigquery.storage import check_partition, describe, lay_out, options_sql
+from warehouse_refresh.warehouse.bigquery.storing.append import Sender, Target
+from warehouse_refresh.warehouse.bigquery.storing.keys import Keys
+from warehouse_refresh.warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.query import Query, Read, Statement
+from warehouse_refresh.warehouse.storage import Storage
+from warehouse_refresh.warehouse.types import Column
+
+logger = logging.getLogger(__name__)
+
+
+class Patience(TypedDict):
+    """How a request is retried, and how many seconds each try may take."""
+
+    retry: Retry
+    timeout: float
+
+
+class BigQueryWarehouse:
+    """A project's datasets as a warehouse. Implements `warehouse.Warehouse`.
+
+    Nothing is opened before the first call, which raises NotAllowed if there are no credentials.
+    """
+
+    plans_at_once = 16  # a plan is a request that mostly waits
+
+    def __init__(self, settings: BigQuerySettings, waits: Waits | None = None) -> None:
+        self._settings, self._waits = settings, waits or Waits()
+        self._opened: Jobs | None = None
+        self._lease: Lease | None = None
+        self._opening = threading.Lock()
+        self._planned: dict[str, tuple[Column, ...]] = {}  # by the query's text; a refresh plans before it builds
+
+    def tables(self, dataset: str) -> list[TableName]:
+        with google_errors():
+            try:
+                items = list(self._client.list_tables(self._reference(dataset), **self._patience))
+            except NotFound:
+                return []
+        return sorted(TableName(dataset, item.table_id) for item in items)
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        return tuple(map(column_of, self._table(table).schema))
+
+    def row_count(self, table: TableName) -> int:
+        return int(self._table(table).num_rows or 0)
+
+    def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
+        found = self._table(table)
+        found.schema = [read_as_text(field) for field in found.schema]
+        with google_errors():
+            return [row.values() for row in self._client.list_rows(found, max_results=limit, **self._patience)]
+
+    def fetch(self, query: Query, limit: int | None) -> Answer:
+        text, edits = text_of(query), self._variable_edits(query, {})
+        with _places_of(text, edits):
+            job = self._jobs.run(f"query-{secrets.token_hex(16)}", edited(text, edits), self._config({}))
+        found = self._jobs.result(job, limit)
+        columns = tuple(map(column_of, found.schema))
+        return Answer(columns, [row.values() for row in found])
+
+    def create_datasets(self, datasets: Iterable[str]) -> None:
+        """Also create the dataset of this tool's own tables. An account that may not create it gets NotAllowed from the
+        first call that needs it."""
+        datasets = list(datasets)
+        if OWN_DATASET in map(str.casefold, datasets):
+            raise WarehouseError(f"the dataset {OWN_DATASET} is this tool's own: give yours another name")
+        for dataset in datasets:
+            with google_errors():
+                self._create_dataset(dataset)
+        with suppress(NotAllowed):
+            self.create_own_dataset()
+
+    def create_own_dataset(self) -> None:
+        """Create the dataset of this project's own tables, if it does not exist yet."""
+        with google_errors():
+            self._create_dataset(OWN_DATASET)
+
+    @contextmanager
+    def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> Iterator[None]:
+        table = self._reference(OWN_DATASET).table(TABLE)
+        self._lease = Lease(self._jobs, self._waits, table, self._make_lease)
+        try:
+            with self._lease.held(holder, on_wait):
+                yield
+        finally:
+            self._lease = None
+
+    def run_script(self, statements: Sequence[Statement]) -> None:
+        """Each statement is a job of its own: BigQuery has no transaction around CREATE TABLE."""
+        for statement in statements:
+            config = self._config({"table": str(statement.target or "")})
+            try:
+                with _places_of(statement.text):
+                    self._jobs.run(f"script-{secrets.token_hex(16)}", statement.text, config)
+            except SqlError as error:
+                raise statement.located(error) from error
+
+    def build(self, build: TableBuild, context: BuildContext) -> Built:
+        config = self._config(self._labels(build.table, context))
+        if build.is_view:
+            return self._built(self._build_view(build, config, context), rows=None)
+        found = self._table_or_none(build.table)
+        if found is not None and found.table_type == "VIEW":
+            return self._build_over_view(build, config, context)
+        config.destination = self._reference(build.table.dataset).table(build.table.name)
+        before = self._prepare_replacement(build, config, found)
+        text, edits = text_of(build.query), self._variable_edits(build.query, {})
+        with _places_of(text, edits):
+            name = names.build_name(context.run, build.table)
+            job = self._jobs.run(name, edited(text, edits), config, context.attempt)
+        after = self._table(build.table)
+        self._put_back(before, after, build.storage)
+        return self._built(job, rows=int(after.num_rows or 0))
+
+    def _labels(self, table: TableName, context: BuildContext) -> dict[str, str]:
+        """The labels of a job that builds the table. Raises WarehouseError if this refresh has lost its lease."""
+        labels = {"run": context.run, "table": str(table), **context.labels}
+        if self._lease is not None:
+            self._lease.check()
+            labels[LABEL] = self._lease.token
+        return labels
+
+    def _build_over_view(self, build: TableBuild, config: bigquery.QueryJobConfig, context: BuildContext) -> Built:
+        """Put a table in the place of a view. BigQuery does not replace one by the other: the table is built beside it,
+        and readers find neither while it is moved. A query that fails leaves the view."""
+        self.create_own_dataset()
+        beside = names.beside(build.table)
+        built = self.build(dataclasses.replace(build, table=beside), context)
+        self._run(f"DROP VIEW IF EXISTS {self._path(build.table)}")
+        config.destination = self._reference(build.table.dataset).table(build.table.name)
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
+        lay_out(config, build.storage)
+        self._jobs.run(f"move-{secrets.token_hex(16)}", f"SELECT * FROM {self._path(beside)}", config)
+        self._put_back(None, self._table(build.table), build.storage)
+        self._run(f"DROP TABLE IF EXISTS {self._path(beside)}")
+        return built
+
+    def _run(self, statement: str) -> None:
+        self._jobs.run(f"script-{secrets.token_hex(16)}", statement, self._config({}))
+
+    def _table_or_none(self, name: TableName) -> bigquery.Table | None:
+        try:
+            return self._table(name)
+        except TableNotFound:
+            return None
+
+    def _build_view(
+        self, build: TableBuild, config: bigquery.QueryJobConfig, context: BuildContext
+    ) -> bigquery.QueryJob:
+        """Replace the view. If a table has its name, readers find neither for a moment: BigQuery replaces no table by a
+        view."""
+        path = self._path(build.table)
+        drop = ""
+        if self._is_unprotected_table(build.table):
+            self.plan(build.query, {})  # what cannot be a view leaves the table
+            drop = f"DROP TABLE {path}; "
+        before = f"{drop}CREATE OR REPLACE VIEW {path}{options_sql(build.storage)} AS\n"
+        text, edits = text_of(build.query), self._variable_edits(build.query, {})
+        with _places_of(text, edits, lines_before=1):
+            name = names.build_name(context.run, build.table)
+            return self._jobs.run(name, before + edited(text, edits), config, context.attempt)
+
+    def _is_unprotected_table(self, name: TableName) -> bool:
+        """Whether a table has this name. Raises WarehouseError for one that only some people may see."""
+        table = self._table_or_none(name)
+        if table is None or table.table_type != "TABLE":
+            return False
+        if protected := self._protections(name, table):
+            raise WarehouseError(
+                f"{name} has {', '.join(protected)}, which a view in its place would not have: drop the table by hand"
+            )
+        return True
+
+    def _built(self, job: bigquery.QueryJob, rows: int | None) -> Built:
+        return Built(
+            rows=rows,
+            seconds=(job.ended - job.started).total_seconds() if job.ended and job.started else 0.0,
+            bytes_processed=job.total_bytes_processed,
+            bytes_billed=job.total_bytes_billed,
+            slot_milliseconds=job.slot_millis,
+            cache_hit=job.cache_hit,
+            job_link=names.job_link(self._settings.project, self._settings.location, job.job_id),
+        )
+
+    def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
+        found = self._table(table)
+        target = Target(
+            table,
+            self._path(table),
+            tuple(map(column_of, found.schema)),
+        )
+        return self._sender.send(target, appends)
+
+    def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        text, new = text_of(query), stand_in_edits(query, stand_ins)
+        edits = sorted([*new, *self._variable_edits(query, stand_ins)], key=lambda edit: edit.start)
+        with _places_of(text, edits):
+            job = self._jobs.dry_run(edited(text, edits))
+        columns = self._planned[text] = tuple(map(column_of, job.schema or ()))
+        return QueryPlan(columns, job.total_bytes_processed, estimate=bool(new))
+
+    def _variable_edits(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> list[Edit]:
+        """What to write in place of the query's variables. A column of the same name would win, so the columns of all
+        tables that it reads are looked at first. Raises SqlError."""
+        if not has_variables(query):
+            return []
+        columns: list[Column] = []
+        for read in query.names:
+            known = stand_ins.get(read.table) if query.is_own(read.project) else None
+            columns += known if known is not None else self._columns_in_sql(read)
+        return variable_edits(query, columns)
+
+    def _columns_in_sql(self, read: Read) -> tuple[Column, ...]:
+        """The columns of whatever a query names, a wildcard table too; none if it is not there, as the query's own dry
+        run will say."""
+        path = ".".join(map(quoted, filter(None, (read.project, read.table.dataset, read.table.name))))
+        with suppress(SqlError, TableNotFound):
+            return tuple(map(column_of, self._jobs.dry_run(f"SELECT * FROM {path}").schema or ()))
+        return ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def cancel(self) -> None:
+        """Cancel the running jobs and wait briefly until they have ended. May be called from a signal handler."""
+        self._jobs.cancel()
+
+    def close(self) -> None:
+        """Cancel jobs that nobody waits for any more, and close the connections."""
+        if self._opened is not None:
+            self._opened.cancel()
+            self._opened.client.close()
+
+    @property
+    def _jobs(self) -> Jobs:
+        with self._opening:
+            if self._opened is None:
+                self._opened = Jobs(open_client(self._settings), self._settings, self._waits)
+        return self._opened
+
+    @cached_property
+    def _sender(self) -> Sender:
+        def run(statement: str) -> None:
+            self._jobs.run(f"keys-{secrets.token_hex(16)}", statement, self._config({}))
+
+        keys = Keys(self._settings.project, run, self.create_own_dataset)
+        return Sender(self._jobs, self._config, keys)
+
+    @property
+    def _client(self) -> bigquery.Client:
+        self._jobs.check_not_cancelled()
+        return self._jobs.client
+
+    @property
+    def _patience(self) -> Patience:
+        """The retry and timeout of all requests except those about jobs."""
+        return Patience(retry=self._jobs.retry, timeout=self._waits.request)
+
+    def _path(self, table: TableName) -> str:
+        """The table's name in SQL, with its project."""
+        return ".".join(map(quoted, (self._settings.project, table.dataset, table.name)))
+
+    def _reference(self, dataset: str) -> bigquery.DatasetReference:
+        return bigquery.DatasetReference(self._settings.project, dataset)
+
+    def _table(self, table: TableName) -> bigquery.Table:
+        with google_errors():
+            try:
+                return self._client.get_table(self._reference(table.dataset).table(table.name), **self._patience)
+            except NotFound as error:
+                raise TableNotFound(table) from error
+
+    def _prepare_replacement(
+        self, build: TableBuild, config: bigquery.QueryJobConfig, table: bigquery.Table | None
+    ) -> bigquery.Table | None:
+        """Set how the job replaces the table. Returns the table as it is now if the job may drop settings that
+        `_put_back` restores, otherwise None.
+
+        Raises WarehouseError if the job would lift a protection of the table.
+        """
+        name, query = build.table, build.query
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
+        if table is None:
+            lay_out(config, build.storage)
+            return None
+        check_partition(name, table, build.storage)
+        columns = self._planned.get(text_of(query)) or self.plan(query, {}).columns
+        protected = [] if replace.keeps_columns(table, columns) else self._protections(name, table)
+        if replace.keeps_columns(table, columns) or (protected and replace.has_columns(table, columns)):
+            config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
+            return None
+        if protected:
+            raise replace.refusal(name, table, columns, protected)
+        replace.keep_layout(table, config, columns)
+        lay_out(config, build.storage)
+        return table
+
+    def _protections(self, name: TableName, table: bigquery.Table) -> list[str]:
+        try:
+            with google_errors():
+                policies = row_access_policies(self._client, table.reference, **self._patience)
+        except NotAllowed as error:
+            raise NotAllowed(
+                f"{name} gets other columns, and BigQuery would drop its row access policies; this account may not see "
+                f"whether it has any: {error}"
+            ) from error
+        return replace.protections(table, policies)
+
+    def _put_back(self, before: bigquery.Table | None, after: bigquery.Table, storage: Storage) -> None:
+        """Set what the script says about the table, and restore the settings that it had before. A failure is only
+        logged: the table is built by now."""
+        changed = describe(after, storage)
+        changed += replace.put_back(before, after) if before is not None else []
+        if changed:
+            try:
+                self._client.update_table(after, changed, **self._patience)
+            except GOOGLE_ERRORS as error:
+                logger.warning("%s does not have its %s: %s", after.table_id, ", ".join(changed), translated(error))
+
+    def _make_lease(self) -> None:
+        self.create_own_dataset()
+        self._client.create_table(
+            bigquery.Table(self._reference(OWN_DATASET).table(TABLE)), exists_ok=True, **self._patience
+        )
+
+    def _create_dataset(self, name: str) -> None:
+        wanted = bigquery.Dataset(self._reference(name))
+        wanted.location = self._settings.location
+        try:
+            found = self._client.get_dataset(wanted.reference, **self._patience)
+        except NotFound:
+            found = self._client.create_dataset(wanted, exists_ok=True, **self._patience)
+        if found.location.casefold() != wanted.location.casefold():
+            raise WarehouseError(
+                f"the dataset {name} is in {found.location} and WAREHOUSE_URL says location={wanted.location}: all "
+                "datasets must be in one location"
+            )
+
+    def _config(self, labels: Mapping[str, str]) -> bigquery.QueryJobConfig:
+        config = bigquery.QueryJobConfig(use_legacy_sql=False)
+        config.labels = names.labels(labels)
+        config.priority = self._settings.priority
+        config.maximum_bytes_billed = self._settings.maximum_bytes_billed
+        return config
+
+
+@contextmanager
+def _places_of(text: str, edits: Sequence[Edit] = (), lines_before: int = 0) -> Iterator[None]:
+    """Raise BigQuery's SqlError with its place in the script as it was written."""
+    try:
+        yield
+    except SqlError as error:
+        if error.place is None:
+            raise
+        place = original_place(text, edits, dataclasses.replace(error.place, line=error.place.line - lines_before))
+        raise SqlError(error.reason, hint=error.hint, place=place) from error

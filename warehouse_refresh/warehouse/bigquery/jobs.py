@@ -1,0 +1,245 @@
+"""Query jobs under ids of our own: sent once, found again, waited for, cancelled.
+
+A job's id is its name with a number: `refresh-…-1`. Within a project and location, BigQuery refuses an id that it has
+seen in the last six months (409), so a request that is sent twice starts one job. A failed job cannot be started again,
+so the next try takes the next number: https://cloud.google.com/bigquery/docs/running-jobs#generate-jobid
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, cast
+
+from google.api_core.exceptions import Conflict, NotFound
+from google.api_core.retry import Retry, exponential_sleep_generator
+from google.cloud import bigquery
+
+from warehouse_refresh.warehouse.bigquery.errors import (
+    GOOGLE_ERRORS,
+    google_errors,
+    is_conflict,
+    job_error,
+    may_pass,
+    may_succeed_soon,
+    refused,
+    translated,
+)
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
+from warehouse_refresh.warehouse.errors import Cancelled, OutcomeUnknown, Transient, WarehouseError
+
+_TRIES = 3  # jobs that one call sends: another one after a passing fault
+_IDS = 100  # ids that one call looks at: it skips those of jobs that failed in earlier calls
+
+
+class Jobs:
+    """The query jobs that one process has started."""
+
+    def __init__(self, client: bigquery.Client, settings: BigQuerySettings, waits: Waits) -> None:
+        self.client, self._settings, self._waits = client, settings, waits
+        self._cancelled = threading.Event()
+        self._under_way: set[str] = set()
+        # The only layer that repeats requests: Google's own Retry (growing waits with jitter, bounded in time).
+        self.retry = self._retry(may_pass, waits.total)
+        # A running job goes on even if a request about it fails, so a 401, 404 or quota error is retried, too.
+        self._retry_poll = self._retry(_is_of_google, waits.total)
+        self._retry_search = self._retry(lambda error: _is_of_google(error) and not _is_missing(error), waits.total)
+        # A 409 says that the job exists, though jobs.get may not know it yet:
+        # https://github.com/googleapis/python-bigquery/issues/2134
+        self._retry_after_409 = self._retry(_is_of_google, min(waits.total, 10.0))
+        # `cancel()` does not stop this one: cancelling uses it.
+        self._retry_cancel = Retry(
+            lambda error: _is_of_google(error) and not _is_missing(error),
+            waits.first,
+            waits.longest,
+            2.0,
+            timeout=waits.cancel,
+        )
+
+    def check_not_cancelled(self) -> None:
+        """Raise Cancelled if `cancel()` was called."""
+        if self._cancelled.is_set():
+            raise Cancelled("the work was cancelled")
+
+    def run(self, name: str, sql: str, config: bigquery.QueryJobConfig, attempt: int = 1) -> bigquery.QueryJob:
+        """Run the SQL as the job with this name, or find that job and wait for it.
+
+        If the job of an earlier `attempt` has succeeded or still runs, that job is the result: only its answer was
+        lost. Raises the job's error as WarehouseError, Cancelled, or OutcomeUnknown if BigQuery does not say how it
+        ended.
+        """
+        try:
+            for number in range(1, attempt):
+                earlier = self._earlier(f"{name}-{number}", sql)
+                if earlier is not None:
+                    return earlier
+            return self._run(name, sql, config, attempt)
+        except Transient:
+            self.check_not_cancelled()
+            raise
+
+    def result(self, job: bigquery.QueryJob, limit: int | None = None) -> Any:
+        """The rows of a job that has succeeded (of a script: its last statement's), at most `limit`, with their
+        `schema`. Raises OutcomeUnknown."""
+        with self._or_unknown(job.job_id):
+            return job.result(retry=self.retry, timeout=self._waits.total, job_retry=None, max_results=limit)
+
+    def dry_run(self, sql: str) -> bigquery.QueryJob:
+        """A dry run of the SQL: its columns and bytes, or its error. It costs nothing."""
+        self.check_not_cancelled()
+        config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False, use_legacy_sql=False)
+        with google_errors():
+            return self.client.query(
+                sql, job_config=config, retry=self.retry, timeout=self._waits.request, job_retry=None
+            )
+
+    def cancel(self) -> None:
+        """Cancel every job that is under way, and wait briefly until they have ended. Later calls raise Cancelled."""
+        self._cancelled.set()
+        self._stop(*self._under_way)
+
+    def _run(self, name: str, sql: str, config: bigquery.QueryJobConfig, first: int) -> bigquery.QueryJob:
+        call = secrets.token_hex(8)
+        config.labels = {**config.labels, "call": call}
+        pauses = exponential_sleep_generator(self._waits.first, self._waits.longest, 2.0)
+        tries, conflict, deadline = 0, False, time.monotonic() + self._waits.total
+        for number in range(first, first + _IDS):
+            with self._under_way_as(f"{name}-{number}") as job_id:
+                job = self._send(job_id, sql, config)
+                ours = job.labels.get("call", call) == call  # a job without labels counts as ours
+                if not ours and job.error_result:
+                    continue  # it failed in an earlier call
+                self._wait(job)
+            if not job.error_result:
+                return job
+            conflict = is_conflict(job.error_result)  # with others' jobs: there may be many, so tries are not counted
+            tries += not conflict
+            enough = time.monotonic() > deadline if conflict else tries >= _TRIES
+            if enough or not may_succeed_soon(job.error_result):
+                raise job_error(job.error_result)
+            self._cancelled.wait(min(next(pauses), self._waits.poll_longest) if conflict else next(pauses))
+        if conflict:
+            raise job_error(job.error_result)
+        raise WarehouseError(f"the {_IDS} jobs from {name}-{first} on have all failed: look at them in the console")
+
+    def _earlier(self, job_id: str, sql: str) -> bigquery.QueryJob | None:
+        """Wait for the job with this id. Returns it if it exists, ran the same SQL and succeeded."""
+        with self._under_way_as(job_id), self._or_unknown(job_id):
+            try:
+                job = self._get(job_id, self._retry_search)
+            except NotFound:
+                return None
+            self._wait(job)
+        return None if job.error_result or job.query != sql else job
+
+    def _send(self, job_id: str, sql: str, config: bigquery.QueryJobConfig) -> bigquery.QueryJob:
+        """Start the job with this id, or find it if an earlier call has started it."""
+        self.check_not_cancelled()
+        try:
+            return self.client.query(
+                sql,
+                job_config=config,
+                job_id=job_id,
+                retry=self.retry,
+                timeout=self._waits.request,
+                job_retry=None,  # it would send the SQL again under another id
+            )
+        except Conflict:
+            with self._or_unknown(job_id):
+                return self._get(job_id, self._retry_after_409)
+        except GOOGLE_ERRORS as error:
+            return self._find_after_error(job_id, error)
+
+    def _find_after_error(self, job_id: str, error: Exception) -> bigquery.QueryJob:
+        """The job, if it was started although sending it ended in an error: BigQuery may have carried out a try whose
+        answer was lost. After a refusal that is unlikely, so it is looked for only once."""
+        try:
+            return self._get(job_id, self.retry if refused(error) else self._retry_search)
+        except NotFound:
+            raise translated(error) from error
+        except GOOGLE_ERRORS as unknown:
+            if refused(error):
+                raise translated(error) from error
+            self._stop(job_id)
+            raise OutcomeUnknown(f"the connection to BigQuery broke while the job {job_id} was being sent") from unknown
+
+    def _wait(self, job: bigquery.QueryJob) -> None:
+        """Wait until the job has succeeded or failed. Raises Cancelled if `cancel()` was called meanwhile."""
+        pause = self._waits.poll
+        while job.state != "DONE":
+            if self._cancelled.wait(pause):
+                self._stop(job.job_id)
+            with self._or_unknown(job.job_id):
+                job.reload(retry=self._retry_poll, timeout=self._waits.request)
+            if job.state != "DONE":
+                self.check_not_cancelled()
+            pause = min(pause * 1.5, self._waits.poll_longest)
+        if job.error_result:
+            self.check_not_cancelled()
+
+    @contextmanager
+    def _under_way_as(self, job_id: str) -> Iterator[str]:
+        """Inside the block, `cancel()` cancels the job, and so does an interrupt (Ctrl-C, the end of the process)."""
+        self._under_way.add(job_id)
+        try:
+            yield job_id
+        except Exception:
+            raise
+        except BaseException:
+            self._stop(job_id)
+            raise
+        finally:
+            self._under_way.discard(job_id)
+
+    @contextmanager
+    def _or_unknown(self, job_id: str) -> Iterator[None]:
+        """Raise OutcomeUnknown if a request about the job fails. The job is cancelled then, so that it does not replace
+        a table that was reported as failed."""
+        try:
+            yield
+        except GOOGLE_ERRORS as error:
+            self._stop(job_id)
+            meaning = translated(error)
+            raise OutcomeUnknown(
+                f"the job {job_id} was under way, and BigQuery did not say how it ended: {meaning}"
+            ) from error
+
+    def _stop(self, *job_ids: str) -> None:
+        """Cancel the jobs, and wait briefly until they have ended."""
+        for job_id in job_ids:
+            with suppress(*GOOGLE_ERRORS):
+                self.client.cancel_job(
+                    job_id, location=self._settings.location, retry=self._retry_cancel, timeout=self._waits.request
+                )
+        deadline = time.monotonic() + self._waits.cancel
+        while time.monotonic() < deadline and any(map(self._runs, job_ids)):
+            time.sleep(self._waits.poll)
+
+    def _get(self, job_id: str, retry: Retry) -> bigquery.QueryJob:
+        job = self.client.get_job(job_id, location=self._settings.location, retry=retry, timeout=self._waits.request)
+        return cast(bigquery.QueryJob, job)
+
+    def _runs(self, job_id: str) -> bool:
+        try:
+            return bool(self._get(job_id, self._retry_cancel).state != "DONE")
+        except GOOGLE_ERRORS:
+            return False
+
+    def _retry(self, predicate: Callable[[Exception], bool], total: float) -> Retry:
+        """A Retry that ends with `cancel()`."""
+        return Retry(
+            lambda error: predicate(error) and not self._cancelled.is_set(),
+            self._waits.first,
+            self._waits.longest,
+            2.0,
+            timeout=total,
+        )
+
+
+def _is_of_google(error: Exception) -> bool:
+    return isinstance(error, GOOGLE_ERRORS)
+
+
+def _is_missing(error: Exception) -> bool:
+    return isinstance(error, NotFound)

@@ -1,0 +1,75 @@
+"""Write stand-ins into a query's text for tables that do not exist yet, so that BigQuery can dry-run it.
+
+The lines of the text stay the same, so a place in BigQuery's error can be found in the script."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from warehouse_refresh.warehouse.bigquery.schema import quoted, type_sql
+from warehouse_refresh.warehouse.errors import Place
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import function_bodies, span_of, tables_in
+from warehouse_refresh.warehouse.sql.query import Query
+from warehouse_refresh.warehouse.types import Column
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace the characters from `start` up to `end` by `text`, which has no line break."""
+
+    start: int
+    end: int
+    text: str
+
+
+def stand_in_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
+    """The edits that replace tables by their stand-ins, in the order of the text."""
+    edits = []
+    trees = [query.tree, *function_bodies(query.preamble)]
+    for node in [node for tree in trees for node in tables_in(tree)]:
+        columns = stand_ins.get(TableName(node.db, node.name)) if query.is_own(node.catalog) else None
+        if columns is not None:
+            start, last = span_of("".join(map(max, query.preamble or query.text, query.text)), node)
+            alias = "" if node.alias else f" AS {quoted(node.name)}"
+            edits.append(Edit(start, last + 1, f"({_no_rows(columns)}){alias}"))
+    return sorted(edits, key=lambda edit: edit.start)
+
+
+def edited(text: str, edits: Sequence[Edit]) -> str:
+    """The text with the edits made."""
+    for edit in reversed(edits):
+        text = text[: edit.start] + edit.text + text[edit.end :]
+    return text
+
+
+def original_place(text: str, edits: Sequence[Edit], place: Place) -> Place:
+    """The place in the original text for BigQuery's place in the edited one."""
+    start = 0
+    for _ in range(place.line - 1):
+        start = text.find("\n", start) + 1
+    end = text.find("\n", start)
+    here = [edit for edit in edits if start <= edit.start and (end < 0 or edit.start < end)]
+    before = sum(len(edit.text) - (edit.end - edit.start) for edit in edits if edit.start < start)
+    line = edited(text, edits)[start + before :].partition("\n")[0]
+    column = _characters_before(line, place.column - 1)
+    for edit in here:
+        at = edit.start - start
+        if column < at:
+            break
+        column = max(at, column - len(edit.text) + (edit.end - edit.start))
+    return Place(place.line, column + 1, place.length)
+
+
+def _characters_before(line: str, columns: int) -> int:
+    """How many characters of the line fill this many columns. In GoogleSQL a tab fills up to eight."""
+    column = 0
+    for i, character in enumerate(line):
+        if column >= columns:
+            return i
+        column += 8 - column % 8 if character == "\t" else 1
+    return len(line)
+
+
+def _no_rows(columns: Sequence[Column]) -> str:
+    nulls = (f"CAST(NULL AS {type_sql(column.type)}) AS {quoted(column.name)}" for column in columns)
+    return f"SELECT {', '.join(nulls)} LIMIT 0"

@@ -1,0 +1,51 @@
+"""Keep the column types that scripts declare: DuckDB does not store a STRING's length or NOT NULL inside a STRUCT."""
+
+import duckdb
+
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type, googlesql_type
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.types import Column, SqlType, parse_type
+
+_TYPES = f"{OWN_DATASET}.column_types"
+
+Declared = dict[TableName, dict[str, SqlType]]
+"""By table and column name, only for types that DuckDB does not store in full."""
+
+
+def declared_types(connection: duckdb.DuckDBPyConnection) -> Declared:
+    """The declared types that the file holds."""
+    try:
+        rows = connection.execute(f"SELECT dataset, table_name, column_name, type FROM {_TYPES}").fetchall()
+    except duckdb.CatalogException:  # no type was declared yet
+        return {}
+    found: Declared = {}
+    for dataset, table, column, text in rows:
+        found.setdefault(TableName(dataset, table), {})[column] = parse_type(text)
+    return found
+
+
+def keep_declared(
+    cursor: duckdb.DuckDBPyConnection, table: TableName, columns: tuple[Column, ...], declared: Declared
+) -> None:
+    """Store the types of a new table's columns, in `declared` and in the file, within the cursor's transaction."""
+    kept = {column.name: column.type for column in columns if _says_more(column.type)}
+    if not kept and table not in declared:
+        return
+    declared[table] = kept
+    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
+    cursor.execute(
+        f"CREATE TABLE IF NOT EXISTS {_TYPES} (dataset VARCHAR, table_name VARCHAR, column_name VARCHAR, type VARCHAR)"
+    )
+    cursor.execute(f"DELETE FROM {_TYPES} WHERE dataset = ? AND table_name = ?", [table.dataset, table.name])
+    for name, type_ in kept.items():
+        cursor.execute(f"INSERT INTO {_TYPES} VALUES (?, ?, ?, ?)", [table.dataset, table.name, name, str(type_)])
+
+
+def type_of_column(description: str, declared: SqlType | None) -> SqlType:
+    """The column's type: the declared one, unless the table was replaced since."""
+    found = googlesql_type(description)
+    return declared if declared is not None and googlesql_type(duckdb_type(declared)) == found else found
+
+
+def _says_more(type_: SqlType) -> bool:
+    return googlesql_type(duckdb_type(type_)) != type_

@@ -1,0 +1,261 @@
+"""The warehouse in a DuckDB file."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import duckdb
+import tenacity
+
+from warehouse_refresh.warehouse import Answer, Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
+from warehouse_refresh.warehouse.deadline import deadline
+from warehouse_refresh.warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
+from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
+from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
+from warehouse_refresh.warehouse.duckdb.refresh_lock import refresh_lock
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql
+from warehouse_refresh.warehouse.duckdb.translations import Translations
+from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
+from warehouse_refresh.warehouse.sql.query import Query, Statement
+from warehouse_refresh.warehouse.types import Column
+
+T = TypeVar("T")
+_RESERVED_DATASETS = frozenset({"information_schema", "pg_catalog", OWN_DATASET})
+
+
+class DuckDBWarehouse:
+    """A DuckDB file as a warehouse. Implements `warehouse.Warehouse`.
+
+    `patience` is how many seconds to wait for a file that another process holds; `cache` keeps translations.
+    """
+
+    plans_at_once = 1  # planning is pure Python, which threads do not speed up
+
+    def __init__(self, path: Path, patience: float = 30.0, cache: SqlCache | None = None) -> None:
+        self._path, self._file = path, DuckDBFile(path, self._prepare, patience)
+        self._translations = Translations(cache)
+        self._known: dict[TableName, tuple[Column, ...]] = {}
+        self._declared: Declared = {}
+
+    def tables(self, dataset: str) -> list[TableName]:
+        with self._cursor() as cursor:
+            names = cursor.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE database_name = $1 AND schema_name = $2 UNION ALL"
+                " SELECT view_name FROM duckdb_views() WHERE database_name = $1 AND schema_name = $2",
+                [CATALOGUE, dataset],
+            ).fetchall()
+        return sorted(TableName(dataset, name) for (name,) in names)
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        with self._cursor() as cursor:
+            return _columns(cursor, table, self._declared)
+
+    def row_count(self, table: TableName) -> int:
+        with self._cursor() as cursor:
+            _described(cursor, table)
+            [(count,)] = cursor.execute(f"SELECT count(*) FROM {table_sql(table)}").fetchall()
+        return int(count)
+
+    def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
+        with self._cursor() as cursor:
+            _described(cursor, table)
+            return cursor.execute(f"SELECT * FROM {table_sql(table)} LIMIT {int(limit)}").fetchall()
+
+    def fetch(self, query: Query, limit: int | None) -> Answer:
+        from warehouse_refresh.warehouse.duckdb.translate.entry import answer_sql
+
+        def read(cursor: duckdb.DuckDBPyConnection) -> Answer:
+            columns, sql = answer_sql(query, lambda table: self._known_columns(cursor, table))
+            result = cursor.execute(sql)
+            return Answer(columns, result.fetchall() if limit is None else result.fetchmany(limit))
+
+        return self._retried(read)
+
+    def create_datasets(self, datasets: Iterable[str]) -> None:
+        datasets = list(datasets)
+        for reserved in (dataset for dataset in datasets if dataset.casefold() in _RESERVED_DATASETS):
+            raise WarehouseError(f"the embedded engine needs the name {reserved} itself: rename that dataset")
+        with self._cursor() as cursor:
+            for dataset in datasets:
+                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(dataset)}")
+
+    def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
+        return refresh_lock(self._path, holder, on_wait)
+
+    def run_script(self, statements: Sequence[Statement]) -> None:
+        def run(cursor: duckdb.DuckDBPyConnection) -> Declared:
+            declared = dict(self._declared)
+            for statement in statements:
+                _run_statement(cursor, statement, declared, self._file.path)
+            return declared
+
+        self._declared = self._in_transaction(run)
+        self._known.clear()
+
+    def build(self, build: TableBuild, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
+        def replace(cursor: duckdb.DuckDBPyConnection) -> int | None:
+            translation = self._translations.of(build.query, lambda read: self._known_columns(cursor, read))
+            rows = _replaced(cursor, build, translation.stored_sql())
+            self._known[build.table] = translation.stored_columns
+            return rows
+
+        started = time.monotonic()
+        rows = self._retried(replace)
+        return Built(rows=rows, seconds=time.monotonic() - started)
+
+    def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
+        from warehouse_refresh.warehouse.duckdb.append import (
+            append_rows,  # imports the translator's nodes, which a refresh may not need
+        )
+
+        return self._in_transaction(
+            lambda cursor: append_rows(cursor, table, self._known_columns(cursor, table), appends)
+        )
+
+    def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        def columns(read: TableName) -> tuple[Column, ...]:
+            found = stand_ins[read] if read in stand_ins else self._known.get(read)
+            return found if found is not None else self._columns_with_cursor(read)
+
+        return QueryPlan(self._translations.of(query, columns).columns)
+
+    def _columns_with_cursor(self, table: TableName) -> tuple[Column, ...]:
+        with self._cursor() as cursor:
+            return self._known_columns(cursor, table)
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Set up a newly opened connection, and drop the cached columns: another process may have changed the tables
+        while the file was closed here."""
+        self._known.clear()
+        self._declared = declared_types(connection)
+        prepare(connection)
+
+    def _known_columns(self, cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
+        """The table's columns, cached until the file is opened anew, since many scripts read the same tables."""
+        found = self._known.get(table)
+        return found if found is not None else self._known.setdefault(table, _columns(cursor, table, self._declared))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def cancel(self) -> None:
+        self._file.interrupt()
+
+    def close(self) -> None:
+        self._translations.close()
+        self._file.close()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with self._file.cursor() as cursor, faults_of(self._file.path):
+            yield cursor
+
+    def _in_transaction(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Run `work` in a transaction, which an exception rolls back. See `_retried`."""
+
+        def committed(cursor: duckdb.DuckDBPyConnection) -> T:
+            cursor.begin()
+            result = work(cursor)
+            cursor.commit()
+            return result
+
+        return self._retried(committed)
+
+    def _retried(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Run `work`, and repeat it while it conflicts with other transactions. Raises Transient if it still does after
+        30 s, or at the request's deadline."""
+        try:
+            for attempt in _retrying_conflicts():
+                with attempt, self._cursor() as cursor:
+                    result = work(cursor)
+        except duckdb.TransactionException as error:
+            raise Transient(f"other transactions kept changing the same tables: {reason(error)}") from error
+        return result
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set what translated SQL relies on (the time zone), for all cursors of a newly opened `connection`."""
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+
+
+def _replaced(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> int | None:
+    """Replace the table or view at once. Returns the number of rows, None for a view."""
+    word, other = ("VIEW", "TABLE") if build.is_view else ("TABLE", "VIEW")
+    create = f"CREATE OR REPLACE {word} {table_sql(build.table)} AS {sql}"
+    try:
+        created = cursor.execute(create).fetchall()
+    except duckdb.CatalogException as error:
+        if f"is of type {other.capitalize()}" not in str(error):
+            raise
+        cursor.begin()  # a DROP and a CREATE are seen together or not at all
+        cursor.execute(f"DROP {other} {table_sql(build.table)}")
+        created = cursor.execute(create).fetchall()
+        cursor.commit()
+    return None if build.is_view else int(created[0][0])
+
+
+def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, declared: Declared, path: Path) -> None:
+    from warehouse_refresh.warehouse.duckdb.translate.entry import created_columns, translate_statement
+
+    try:
+        with faults_of(path):
+            for sql in translate_statement(statement, lambda table: _columns(cursor, table, declared)):
+                cursor.execute(sql)
+            if statement.target and (columns := created_columns(statement)) is not None:
+                keep_declared(cursor, statement.target, columns, declared)
+    except SqlError as error:
+        raise statement.located(error) from error
+
+
+def _retrying_conflicts() -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(duckdb.TransactionException),
+        wait=tenacity.wait_random_exponential(0.01, max=1),
+        stop=tenacity.stop_after_delay(deadline(30) - time.monotonic()),
+        reraise=True,
+    )
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName, declared: Declared) -> tuple[Column, ...]:
+    types = declared.get(table, {})
+    return tuple(
+        Column(
+            name,
+            type_of_column(type_, types.get(name)),
+            required=nullable == "NO",
+            default=default if default not in (None, "NULL") else "",
+        )
+        for name, type_, nullable, _, default, *_ in _described(cursor, table)
+    )
+
+
+def _described(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[tuple[Any, ...]]:
+    """The rows of DESCRIBE. Raises TableNotFound."""
+    try:  # not `duckdb_columns()`, which goes through the whole catalogue (8 ms with 1,000 tables)
+        return cursor.execute(f"DESCRIBE {table_sql(table)}").fetchall()
+    except duckdb.CatalogException as error:
+        raise (_stale(table) if _is_view(cursor, table) else TableNotFound(table)) from error
+    except duckdb.BinderException as error:
+        raise _stale(table) from error
+
+
+def _is_view(cursor: duckdb.DuckDBPyConnection, table: TableName) -> bool:
+    """Whether there is a view of this name. False in a transaction that an error has ended: nothing can be asked."""
+    query = "SELECT 1 FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND view_name = ?"
+    with suppress(duckdb.TransactionException):
+        return bool(cursor.execute(query, [CATALOGUE, table.dataset, table.name]).fetchall())
+    return False
+
+
+def _stale(view: TableName) -> WarehouseError:
+    return WarehouseError(
+        f"the view {view} cannot be read: a table that it reads has other columns now, or is gone;"
+        f" `refresh build {view}` makes it anew, once its script fits"
+    )

@@ -1,0 +1,65 @@
+"""GoogleSQL's coercions as DuckDB writes them. Which there are is said in `warehouse.sql.coercion`."""
+
+from collections.abc import Callable
+
+from warehouse_refresh.warehouse.duckdb.translate.literals import constant, null
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Array, Case, Field, Literal, Node, Struct, each, let
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type, field_names, identical
+from warehouse_refresh.warehouse.sql.coercion import coerces, part_types, same
+from warehouse_refresh.warehouse.sql.literals import FAILURE, literal_as
+from warehouse_refresh.warehouse.types import Column, SqlType
+
+
+def coerce(value: Typed, to: SqlType) -> Typed | None:
+    """The value as that type; None if GoogleSQL does not turn it into that by itself. Raises UnsupportedSql."""
+    return coerced(value, to) if coerces(value, to) else None
+
+
+def coerced(value: Typed, to: SqlType) -> Typed:
+    """The value as a type that it coerces to. Raises UnsupportedSql."""
+    if value.is_null:
+        return null(to)
+    if value.literal is FAILURE and value.type != to:  # by way of a text, which DuckDB casts to any type
+        return Typed(sql(f"CAST(CAST({{x}} AS VARCHAR) AS {duckdb_type(to)})", x=value.node), to)
+    if same(value.type, to):
+        if identical(value.type, to):
+            return value
+        if not value.parts:
+            return Typed(relabelled(value.node, value.type, to), to)
+    if value.parts:
+        kinds = part_types(value, to) or ()
+        parts = [coerced(part, kind) for part, kind in zip(value.parts, kinds, strict=True)]
+        return array_value(parts, to) if to.element is not None else struct_value(parts, to)
+    if to.element is not None:
+        return Typed(Array((), duckdb_type(to)), to)
+    found = literal_as(value.literal, to) if value.literal is not None else None
+    return Typed(constant(found) if found is not None else _widened(value, to), to)
+
+
+def _widened(value: Typed, to: SqlType) -> Node:
+    if value.type.name == "NUMERIC":  # by way of its digits: DuckDB's own way is off by a bit
+        return sql("CAST(CAST({x} AS VARCHAR) AS DOUBLE)", x=value.node)
+    return sql(f"CAST({{x}} AS {duckdb_type(to)})", x=value.node)
+
+
+def relabelled(node: Node, kind: SqlType, to: SqlType) -> Node:
+    """A value of the same type with other names for its fields: DuckDB would match them by name."""
+    if identical(kind, to):
+        return node
+    if kind.element is not None and to.element is not None:
+        element, wanted = kind.element, to.element
+        return each(node, lambda item: relabelled(item, element, wanted))
+    return by_field(node, kind, to, lambda field, old, new: relabelled(field, old.type, new.type))
+
+
+def by_field(struct: Node, kind: SqlType, to: SqlType, convert: Callable[[Node, Column, Column], Node]) -> Node:
+    """A struct of type `kind` as one of type `to`, with each field converted; NULL stays NULL."""
+    fields = list(zip(field_names(kind), kind.fields, field_names(to), to.fields, strict=True))
+
+    def converted(value: Node) -> Node:
+        found = [(new, convert(Field(value, old), one, other)) for old, one, new, other in fields]
+        return Case(((sql("{x} IS NULL", x=value), Literal(None)),), Struct(tuple(found)))
+
+    return let(struct, converted)

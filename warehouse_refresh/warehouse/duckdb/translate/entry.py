@@ -1,0 +1,60 @@
+"""Where the translation of a query or a statement starts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.compiler import Compiler
+from warehouse_refresh.warehouse.duckdb.translate.nodes import render
+from warehouse_refresh.warehouse.duckdb.translate.queries.preamble import declare
+from warehouse_refresh.warehouse.duckdb.translate.queries.statements import listed_columns, translated
+from warehouse_refresh.warehouse.duckdb.translate.reading.parsing import parse_by_name
+from warehouse_refresh.warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
+from warehouse_refresh.warehouse.errors import UnsupportedSql
+from warehouse_refresh.warehouse.sql.query import Query, Statement
+from warehouse_refresh.warehouse.types import Column
+
+
+@contextmanager
+def within_reach() -> Iterator[None]:
+    """Raises UnsupportedSql where Python has no room for a translation: each level of a tree takes some calls."""
+    try:
+        yield
+    except RecursionError as error:
+        raise UnsupportedSql(
+            "the embedded engine has no room for an expression of so many levels",
+            hint="write IN (…) for a chain of OR, give inner parts names in WITH queries, or run it on BigQuery",
+        ) from error
+
+
+def answer(query: Query, columns: Columns) -> Relation:
+    """The query with its columns, before what storing it changes. Raises SqlError, UnsupportedSql."""
+    [tree] = [tree for tree in parse_by_name(query.text) if not isinstance(tree, exp.Semicolon)]
+    compiler = Compiler()
+    script = Script(compiler, query.text, columns, query.own)
+    script.wildcards = dict(query.wildcards)
+    if query.preamble:
+        declare(query.preamble, script)
+    return compiler.query(tree, Scope(script))
+
+
+def answer_sql(query: Query, columns: Columns) -> tuple[tuple[Column, ...], str]:
+    """The columns of the query's answer, and the DuckDB query that gives it. Raises SqlError, UnsupportedSql."""
+    with within_reach():
+        relation = answer(query, columns)
+        return tuple(Column(column.name, column.type) for column in relation.columns), render(relation.query)
+
+
+def translate_statement(statement: Statement, columns: Columns) -> list[str]:
+    """The DuckDB statements that do what one of a script's does. Raises SqlError, UnsupportedSql."""
+    with within_reach():
+        [tree] = parse_by_name(statement.text)
+        return translated(tree, Script(Compiler(), statement.text, columns, statement.own))
+
+
+def created_columns(statement: Statement) -> tuple[Column, ...] | None:
+    """The columns that a CREATE TABLE lists, none if it takes those of its query; None for any other statement."""
+    with within_reach():
+        [tree] = parse_by_name(statement.text)
+        return listed_columns(tree, Script(Compiler(), statement.text, lambda _: (), statement.own))

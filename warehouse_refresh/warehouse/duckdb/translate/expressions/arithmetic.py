@@ -1,0 +1,194 @@
+"""Operators of numbers, texts and bits.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#arithmetic_operators
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import to_string
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
+from warehouse_refresh.warehouse.duckdb.translate.expressions.constants import integer_literal
+from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import date_arithmetic
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, Literal, Node, let_all
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.sql.coercion import NUMBERS, supertype
+from warehouse_refresh.warehouse.types import BYTES, FLOAT64, INT64, NUMERIC, STRING
+
+
+def negative(node: exp.Expr, scope: Scope) -> Typed:
+    """-x"""
+    inner = node.this
+    if isinstance(inner, exp.Literal) and not inner.args.get("is_string") and str(inner.this).isdigit():
+        return integer_literal(-int(inner.this), node, scope)
+    value = scope.compile(inner)
+    if value.is_null:
+        wrong(scope.script.text, node, "operands of - cannot be literal NULL")
+    if value.type.name != "INTERVAL" and value.type.name not in NUMBERS:
+        return no_signature(node, scope, "-", [value])
+    if value.type == INT64:
+        return Typed(sql("(0::BIGINT - {x})", x=value.node), INT64)
+    flipped = -value.literal if isinstance(value.literal, float) else None
+    return Typed(sql("(-{x})", x=value.node), value.type, flipped)
+
+
+N_MUL = (
+    "CASE WHEN abs(CAST({a} AS DOUBLE) * CAST({b} AS DOUBLE)) < 9e18 OR {a} IS NULL OR {b} IS NULL"
+    " THEN CAST(CAST({a} AS DECIMAL(38,9)) * CAST({b} AS DECIMAL(38,9)) AS DECIMAL(38,9)) ELSE "
+    "list_transform([{{'i': CAST(trunc({a}) AS HUGEINT), 'j': CAST(trunc({b}) AS HUGEINT),"
+    " 'f': CAST(({a} - trunc({a})) * 1000000000 AS HUGEINT), 'g': CAST(({b} - trunc({b})) * 1000000000 AS HUGEINT)}}],"
+    " lambda m_: CAST(m_.i * m_.j AS DECIMAL(38,9)) + list_transform([m_.i * m_.g + m_.f * m_.j"
+    " + CAST(CAST(m_.f * m_.g AS DECIMAL(38,0)) * 0.000000001 AS HUGEINT)],"
+    " lambda n_: CAST(n_ // 1000000000 AS DECIMAL(38,9))"
+    " + CAST(CAST(n_ % 1000000000 AS DECIMAL(18,0)) * 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1])[1] END"
+)
+
+UNSCALED = "(CAST(trunc({x}) AS HUGEINT) * 1000000000 + CAST(({x} - trunc({x})) * 1000000000 AS HUGEINT))"
+
+N_DIV = (
+    "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero') ELSE "
+    "list_transform([{{'p': "
+    + UNSCALED.replace("{x}", "{a}")
+    + ", 'q': "
+    + UNSCALED.replace("{x}", "{b}")
+    + "}}], lambda d_: CAST(d_.p // d_.q AS DECIMAL(38,9)) + list_transform([{{'n': (d_.p % d_.q) * 1000000000, 'q':"
+    " d_.q}}], lambda r_: CAST((r_.n // r_.q + CASE WHEN abs(r_.n % r_.q) * 2 >= abs(r_.q) THEN sign(r_.n) *"
+    " sign(r_.q) ELSE 0 END) * 0.000000001::DECIMAL(10,9) AS DECIMAL(38,9)))[1])[1] END"
+)
+
+F_SAFE = (
+    "CASE WHEN isfinite({a} %s {b}) OR NOT isfinite({a}) OR NOT isfinite({b}) OR {a} IS NULL OR {b} IS NULL THEN {a} %s"
+    " {b} ELSE error('double overflow: ' || {a} || ' %s ' || {b}) END"
+)
+
+F_DIV = (
+    "CASE WHEN {a} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero') ELSE "
+    + (F_SAFE % ("/", "/", "/"))
+    + " END"
+)
+
+_NUMERIC = {
+    "+": "CAST({a} + {b} AS DECIMAL(38,9))",
+    "-": "CAST({a} - {b} AS DECIMAL(38,9))",
+    "*": N_MUL,
+    "/": N_DIV,
+}
+
+_FLOAT64 = {"/": f"({F_DIV})", **{sign: f"({F_SAFE % (sign, sign, sign)})" for sign in "+-*"}}
+
+
+def arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed:
+    """+, -, *, / of two numbers."""
+    if one.is_null or other.is_null:
+        wrong(scope.script.text, node, f"operands of {sign} cannot be literal NULL")
+    if one.type.name not in NUMBERS or other.type.name not in NUMBERS:
+        return no_signature(node, scope, f"operator {sign}", [one, other])
+    kind = supertype([one, other]) or FLOAT64
+    if sign == "/" and kind == INT64:
+        kind = FLOAT64
+    a, b = (as_type(node, scope, f"operator {sign}", value, kind).node for value in (one, other))
+    if kind == INT64:
+        return Typed(sql(f"({{a}} {sign} {{b}})", a=a, b=b), INT64)
+    return Typed(sql((_NUMERIC if kind == NUMERIC else _FLOAT64)[sign], a=a, b=b), kind)
+
+
+SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}
+
+
+def operator(node: exp.Expr, scope: Scope) -> Typed:
+    """x + y, x - y, x * y, x / y"""
+    sign = SIGNS[type(node)]
+    one, other = scope.compile(node.this), scope.compile(node.expression)
+    if one.type.name not in NUMBERS or other.type.name not in NUMBERS:
+        found = date_arithmetic(node, scope, sign, one, other)
+        if found is not None:
+            return found
+    return arithmetic(node, scope, sign, one, other)
+
+
+def concatenation(node: exp.Expr, scope: Scope) -> Typed:
+    """x || y of strings, bytes or arrays."""
+    values = [scope.compile(part) for part in node.flatten()]
+    if any(value.is_null for value in values):
+        wrong(scope.script.text, node, "operands of || cannot be literal NULL")
+    return concatenated(node, scope, values)
+
+
+def concatenated(node: exp.Expr, scope: Scope, values: Sequence[Typed]) -> Typed:
+    """The values one after the other; NULL if one is."""
+    if any(value.type.element is not None for value in values):
+        kind, arrays = common(node, scope, "||", values)
+        if kind.element is None:
+            return no_signature(node, scope, "||", values)
+        return Typed(let_all([value.node for value in arrays], _joined_arrays), kind)
+    if all(value.type == BYTES for value in values):
+        return Typed(Chain("||", tuple([value.node for value in values])), BYTES)
+    texts = [to_string(value) for value in values if value.type != BYTES]
+    found = [text.node for text in texts if text is not None]
+    if len(found) < len(values):
+        return no_signature(node, scope, "||", values)
+    return Typed(Chain("||", tuple(found)), STRING)
+
+
+def _joined_arrays(arrays: Sequence[Node]) -> Node:
+    nulls = Chain("OR", tuple([sql("{x} IS NULL", x=array) for array in arrays]))
+    joined = reduce(lambda one, other: sql("list_concat({a}, {b})", a=one, b=other), arrays)
+    return Case(((nulls, Literal(None)),), joined)
+
+
+_BITWISE: dict[type[exp.Expr], str] = {
+    exp.BitwiseXor: "xor({a}, {b})",
+    exp.BitwiseAnd: "({a} & {b})",
+    exp.BitwiseOr: "({a} | {b})",
+}
+
+
+def bitwise(node: exp.Expr, scope: Scope) -> Typed:
+    """x & y, x | y, x ^ y"""
+    values = [scope.compile(node.this), scope.compile(node.expression)]
+    if any(value.type != INT64 or value.is_null for value in values):
+        return no_signature(node, scope, "bitwise operator", values)
+    return Typed(sql(_BITWISE[type(node)], a=values[0].node, b=values[1].node), INT64)
+
+
+def bitwise_not(node: exp.Expr, scope: Scope) -> Typed:
+    """~x"""
+    value = scope.compile(node.this)
+    if value.is_null:
+        wrong(scope.script.text, node, "operands of ~ cannot be literal NULL")
+    if value.type != INT64:
+        return no_signature(node, scope, "~", [value])
+    return Typed(sql("(-1::BIGINT - {x})", x=value.node), INT64)
+
+
+SHIFTS = {
+    # a negative number cannot be shifted left in DuckDB, and >> keeps the sign there: both go by way of 64 plain bits
+    "<<": (
+        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} < 0 THEN error('Bitwise shift by negative offset.')"
+        " WHEN {b} > 63 THEN 0::BIGINT WHEN {a} IS"
+        " NULL OR {b} IS NULL THEN NULL ELSE list_transform([((CASE WHEN {a} < 0 THEN {a}::HUGEINT +"
+        " 18446744073709551616 ELSE {a}::HUGEINT END) % (1::HUGEINT << (64 - {b})::HUGEINT)) * (1::HUGEINT <<"
+        " {b}::HUGEINT)], lambda b_: CAST(CASE WHEN b_ > 9223372036854775807 THEN b_ - 18446744073709551616 ELSE b_ END"
+        " AS BIGINT))[1] END"
+    ),
+    ">>": (
+        "CASE WHEN {a} IS NULL THEN NULL WHEN {b} < 0 THEN error('Bitwise shift by negative offset.')"
+        " WHEN {b} > 63 THEN 0::BIGINT WHEN {b} = 0"
+        " THEN {a} ELSE CAST((CASE WHEN {a} < 0 THEN {a}::HUGEINT + 18446744073709551616 ELSE {a}::HUGEINT END) //"
+        " (1::HUGEINT << {b}::HUGEINT) AS BIGINT) END"
+    ),
+}
+
+
+def shift(node: exp.Expr, scope: Scope) -> Typed:
+    """x << n, x >> n"""
+    values = [scope.compile(node.this), scope.compile(node.expression)]
+    if any(value.type != INT64 for value in values):
+        return no_signature(node, scope, "shift", values)
+    sign = "<<" if isinstance(node, exp.BitwiseLeftShift) else ">>"
+    return Typed(sql(SHIFTS[sign], a=values[0].node, b=values[1].node), INT64)

@@ -1,0 +1,230 @@
+"""CAST and SAFE_CAST: what GoogleSQL converts into what, and how DuckDB does the same.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
+"""
+
+from warehouse_refresh.warehouse.duckdb.translate.coercion import by_field, coerce
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Node, each, let
+from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits, within_limits
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.translate.zones import BARE_OFFSET, BASE, CHECKED, FROM_LOCAL, NAME, SHIFT
+from warehouse_refresh.warehouse.errors import UnsupportedSql
+from warehouse_refresh.warehouse.sql.coercion import plain, takes_any_type
+from warehouse_refresh.warehouse.sql.literals import EMPTY, FloatLiteral
+from warehouse_refresh.warehouse.types import NUMERIC, STRING, SqlType
+
+
+def _bad(kind: str) -> str:
+    return f"error('Bad {kind} value: ' || {{x}})"
+
+
+_INT64_OF_STRING = (
+    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x}, '^\s*[+-]?[0-9]+\s*$') THEN CAST(trim({x}, E'"
+    r" \t\n\r\f\v') AS BIGINT)"
+    r" WHEN regexp_matches({x}, '^\s*[+-]?0[xX][0-9a-fA-F]{{1,15}}\s*$') THEN"
+    r" CAST(replace(replace(regexp_replace({x}, '\s', '', 'g'), '-', ''), '+', '') AS BIGINT)"
+    r" * CASE WHEN contains({x}, '-') THEN -1 ELSE 1 END ELSE " + _bad("int64") + " END"
+)
+_FLOAT64_OF_STRING = (
+    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x},"
+    r" '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
+    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE)"
+    r" WHEN regexp_matches({x}, '^\s*[+-]?0[xX][0-9a-fA-F]{{1,13}}\s*$') THEN"
+    r" CAST(CAST(replace(replace(regexp_replace({x}, '\s', '', 'g'), '-', ''), '+', '') AS BIGINT) AS DOUBLE)"
+    r" * CASE WHEN contains({x}, '-') THEN -1 ELSE 1 END"
+    r" WHEN regexp_matches({x}, '^\s*[+-]?(?i:inf|infinity|nan)\s*$')"
+    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE) ELSE " + _bad("double") + " END"
+)
+_NUMERIC_OF_STRING = (
+    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x},"
+    r" '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
+    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DECIMAL(38,9)) ELSE error('Invalid NUMERIC value: ' ||"
+    r" {x}) END"
+)
+_BOOL_OF_STRING = (
+    "CASE lower({x}) WHEN 'true' THEN true WHEN 'false' THEN false ELSE CASE WHEN {x} IS NULL THEN NULL::BOOLEAN ELSE "
+    + _bad("bool")
+    + " END END"
+)
+STRING_OF_FLOAT64 = (
+    "CASE WHEN isnan({x}) THEN 'nan' WHEN {x} = 0 THEN '0' WHEN CAST(printf('%.15g', {x}) AS DOUBLE) = {x}"
+    " THEN printf('%.15g', {x}) ELSE printf('%.17g', {x}) END"
+)
+STRING_OF_NUMERIC = "regexp_replace(CAST({x} AS VARCHAR), '\\.?0*$', '')"
+_FRACTION = (  # three or six digits after the point, or none
+    "CASE WHEN {micros} % 1000000 = 0 THEN '' WHEN {micros} % 1000 = 0"
+    " THEN printf('.%03d', ({micros} % 1000000) // 1000) ELSE printf('.%06d', {micros} % 1000000) END"
+)
+_MICROS = "CAST(date_part('microsecond', {x}) AS BIGINT)"
+FRACTION = _FRACTION.replace("{micros}", _MICROS)
+STRING_OF_DATE = "strftime({x}, '%Y-%m-%d')"
+STRING_OF_DATETIME = f"(strftime({{x}}, '%Y-%m-%d %H:%M:%S') || {FRACTION})"
+STRING_OF_TIME = f"(substr(CAST({{x}} AS VARCHAR), 1, 8) || {FRACTION})"
+STRING_OF_TIMESTAMP = f"(strftime(timezone('UTC', {{x}}), '%Y-%m-%d %H:%M:%S') || {FRACTION} || '+00')"
+_CLOCK = r"\d{{1,2}}:\d{{1,2}}:\d{{1,2}}(\.\d{{0,6}})?"
+_DAY = r"\d{{1,4}}-\d{{1,2}}-\d{{1,2}}"
+
+
+def _parsed(pattern: str, sql: str, kind: str) -> str:
+    return (
+        f"CASE WHEN {{x}} IS NULL THEN NULL WHEN regexp_matches({{x}}, '^{pattern}$') THEN {sql}"
+        f" ELSE error('Invalid {kind}: ' || {{x}}) END"
+    )
+
+
+DATE_OF_STRING = _parsed(_DAY, "CAST({x} AS DATE)", "date")
+TIME_OF_STRING = _parsed(
+    _CLOCK,
+    "make_time(CAST(split_part({x}, ':', 1) AS BIGINT), CAST(split_part({x}, ':', 2) AS BIGINT),"
+    " CAST(split_part({x}, ':', 3) AS DOUBLE))",
+    "time",
+)
+_SPLIT = r"regexp_extract({x}, '[Tt ](.*)$', 1)"
+_OF_DATETIME = (
+    r"(CAST(regexp_extract({x}, '^[0-9-]+') AS DATE) + CASE WHEN regexp_matches({x}, '[Tt ]\d') THEN"
+    r" make_time(CAST(regexp_extract({x}, '[Tt ](\d+):', 1) AS BIGINT), CAST(regexp_extract({x}, ':(\d+):', 1) AS"
+    r" BIGINT),"
+    r" CAST(regexp_extract({x}, ':\d+:([0-9.]+)', 1) AS DOUBLE)) ELSE TIME '00:00:00' END)"
+)
+DATETIME_OF_STRING = _parsed(f"{_DAY}([Tt ]{_CLOCK})?", _OF_DATETIME, "datetime string")
+_ZONE_AT_THE_END = f"regexp_extract({{x}}, '({NAME}|{BARE_OFFSET})$', 1)"
+_IN_ZONE = (
+    f"list_transform([struct_pack(c := {_OF_DATETIME}, z := {CHECKED.replace('{z}', _ZONE_AT_THE_END)})], lambda l_:"
+    f" list_transform([struct_pack(c := l_.c - {SHIFT.replace('{z}', 'l_.z')}, z := {BASE.replace('{z}', 'l_.z')})],"
+    f" lambda m_: {FROM_LOCAL.replace('{x}', 'm_.c').replace('{z}', 'm_.z')})[1])[1]"
+)
+TIMESTAMP_OF_STRING = _parsed(
+    f"{_DAY}([Tt ]{_CLOCK}([Zz]|{BARE_OFFSET}| {NAME})?| {BARE_OFFSET})?",
+    f"CASE WHEN regexp_matches({{x}}, '^{_DAY}([Tt ]{_CLOCK}[Zz]?)?$') THEN timezone('UTC', {_OF_DATETIME})"
+    f" ELSE {_IN_ZONE} END",
+    "timestamp",
+)
+
+# The digits of a double are written out in full: its tenth one decides, and a tie goes away from zero.
+EXACT = (
+    "CASE WHEN abs({x}) >= 9007199254740992 THEN CAST(CAST({x} AS HUGEINT) AS DECIMAL(38,9)) WHEN"
+    " regexp_matches(printf('%.34f', {x}), '50{{24}}$') THEN CAST(CAST(printf('%.10f', {x}) AS DECIMAL(38,10)) AS"
+    " DECIMAL(38,9)) ELSE CAST(printf('%.9f', {x}) AS DECIMAL(38,9)) END"
+)
+
+CASTS = {
+    ("INT64", "FLOAT64"): "CAST({x} AS DOUBLE)",
+    ("INT64", "NUMERIC"): "CAST({x} AS DECIMAL(38,9))",
+    ("INT64", "BOOL"): "({x} <> 0)",
+    ("INT64", "STRING"): "CAST({x} AS VARCHAR)",
+    ("FLOAT64", "INT64"): "CAST(round({x}) AS BIGINT)",
+    ("FLOAT64", "NUMERIC"): EXACT,
+    ("FLOAT64", "STRING"): STRING_OF_FLOAT64,
+    ("NUMERIC", "INT64"): "CAST({x} AS BIGINT)",
+    ("NUMERIC", "FLOAT64"): "CAST(CAST({x} AS VARCHAR) AS DOUBLE)",
+    ("NUMERIC", "STRING"): STRING_OF_NUMERIC,
+    ("BOOL", "INT64"): "CAST({x} AS BIGINT)",
+    ("BOOL", "STRING"): "CAST({x} AS VARCHAR)",
+    ("STRING", "INT64"): _INT64_OF_STRING,
+    ("STRING", "FLOAT64"): _FLOAT64_OF_STRING,
+    ("STRING", "NUMERIC"): _NUMERIC_OF_STRING,
+    ("STRING", "BOOL"): _BOOL_OF_STRING,
+    ("STRING", "BYTES"): "encode({x})",
+    ("STRING", "DATE"): DATE_OF_STRING,
+    ("STRING", "TIME"): TIME_OF_STRING,
+    ("STRING", "DATETIME"): DATETIME_OF_STRING,
+    ("STRING", "TIMESTAMP"): TIMESTAMP_OF_STRING,
+    ("BYTES", "STRING"): "decode({x})",
+    ("DATE", "STRING"): STRING_OF_DATE,
+    ("DATE", "DATETIME"): "CAST({x} AS TIMESTAMP)",
+    ("DATE", "TIMESTAMP"): "timezone('UTC', CAST({x} AS TIMESTAMP))",
+    ("DATETIME", "STRING"): STRING_OF_DATETIME,
+    ("DATETIME", "DATE"): "CAST({x} AS DATE)",
+    ("DATETIME", "TIME"): "CAST({x} AS TIME)",
+    ("DATETIME", "TIMESTAMP"): "timezone('UTC', {x})",
+    ("TIMESTAMP", "STRING"): STRING_OF_TIMESTAMP,
+    ("TIMESTAMP", "DATE"): "CAST(timezone('UTC', {x}) AS DATE)",
+    ("TIMESTAMP", "TIME"): "CAST(timezone('UTC', {x}) AS TIME)",
+    ("TIMESTAMP", "DATETIME"): "timezone('UTC', {x})",
+    ("TIME", "STRING"): STRING_OF_TIME,
+}
+
+
+def castable(kind: SqlType, to: SqlType) -> bool:
+    """Whether GoogleSQL converts values of one type into another one."""
+    if kind.element is not None and to.element is not None:
+        return castable(kind.element, to.element)
+    if kind.name == "STRUCT" and to.name == "STRUCT":
+        pairs = zip(kind.fields, to.fields, strict=False)
+        return len(kind.fields) == len(to.fields) and all(castable(one.type, other.type) for one, other in pairs)
+    return _is_same_scalar(kind, to) or (kind.name, to.name) in CASTS
+
+
+def _is_same_scalar(kind: SqlType, to: SqlType) -> bool:
+    return kind.name == to.name and kind.element is None and kind.name != "STRUCT"
+
+
+def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None:
+    """The value converted; None if there is no such conversion. `safe` gives NULL where the conversion fails; a value
+    that is longer than `to` allows, or has more digits, is an error all the same."""
+    simple = plain(to)
+    is_written = (
+        takes_any_type(value)
+        or value.literal is EMPTY
+        or value.parts
+        or (simple == NUMERIC and isinstance(value.literal, FloatLiteral))
+    )
+    found = coerce(value, simple) if is_written else None
+    if found is None:
+        if not castable(value.type, simple):
+            return None
+        found = Typed(
+            _safe_cast(value.node, value.type, simple) if safe else _cast(value.node, value.type, simple), simple
+        )
+    return Typed(_limited(found.node, to), simple) if has_limits(to) else found
+
+
+def _limited(node: Node, to: SqlType) -> Node:
+    """A value of the type `to` without its limits, within them."""
+    if not has_limits(to):
+        return node
+    if to.element is not None:
+        element = to.element
+        return each(node, lambda item: _limited(item, element))
+    if to.name == "STRUCT":
+        return by_field(node, to, plain(to), lambda field, limited, _: _limited(field, limited.type))
+    return within_limits(node, to)
+
+
+def _safe_cast(node: Node, kind: SqlType, to: SqlType) -> Node:
+    """NULL where the conversion fails; an error in the value itself stays one."""
+    if _is_unchanged(kind, to):
+        return node
+    if to.element is not None and to.element.name == "STRUCT":
+        raise UnsupportedSql("the embedded engine has no SAFE_CAST of an array of STRUCT", hint="cast its elements")
+    if to.element is not None:
+        return let(node, lambda value: let(Attempt(_cast(value, kind, to)), lambda made: sql(_WHOLE, v=value, m=made)))
+    return let(node, lambda value: Attempt(_cast(value, kind, to)))
+
+
+_WHOLE = "CASE WHEN list_count({m}) < list_count({v}) THEN NULL ELSE {m} END"
+"""DuckDB's TRY makes NULL of an element that fails, and not of the array."""
+
+
+def _is_unchanged(kind: SqlType, to: SqlType) -> bool:
+    if kind.element is not None and to.element is not None:
+        return _is_unchanged(kind.element, to.element)
+    return _is_same_scalar(kind, to)
+
+
+def _cast(node: Node, kind: SqlType, to: SqlType) -> Node:
+    """The node of a type that is castable, converted."""
+    if _is_unchanged(kind, to):
+        return node
+    if kind.element is not None and to.element is not None:
+        element, wanted = kind.element, to.element
+        return each(node, lambda item: _cast(item, element, wanted))
+    if kind.name == "STRUCT":
+        return by_field(node, kind, to, lambda field, old, new: _cast(field, old.type, new.type))
+    return sql(CASTS[kind.name, to.name], x=node)
+
+
+def to_string(value: Typed) -> Typed | None:
+    """The value as CAST(… AS STRING) gives it."""
+    return value if value.type == STRING else cast_value(value, STRING)

@@ -1,0 +1,62 @@
+"""What handlers ask of their operands."""
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce, coerced
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.sql.coercion import supertype
+from warehouse_refresh.warehouse.types import BOOL, SqlType
+
+
+def only(node: exp.Expr, scope: Scope, *known: str) -> None:
+    """Refuse a node that carries anything but these arguments."""
+    for name, value in node.args.items():
+        if value and name not in known:
+            unsupported(scope.script.text, node, f"{name.strip('_').upper()} in {type(node).__name__.upper()}")
+
+
+_MAY_TAKE = {
+    "||": ("INTERVAL",),
+    "INSTR": ("BYTES",),
+    "REGEXP_EXTRACT": ("BYTES",),
+    "REGEXP_EXTRACT_ALL": ("BYTES",),
+    "REGEXP_INSTR": ("BYTES",),
+    "GREATEST": ("ARRAY", "JSON"),
+    "LEAST": ("ARRAY", "JSON"),
+    "TIME": ("DATE",),
+}
+"""Types that a function of GoogleSQL takes and that are missing here."""
+
+
+def no_signature(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed]) -> Typed:
+    """GoogleSQL's error for operands of the wrong types. Raises UnsupportedSql where GoogleSQL may take them."""
+    if any(value.type.name in _MAY_TAKE.get(what, ()) for value in values):
+        found = ", ".join(str(value.type) for value in values)
+        unsupported(scope.script.text, node, f"{what} of {found}")
+    kinds = ", ".join("NULL" if value.is_null else str(value.type) for value in values)
+    wrong(scope.script.text, node, f"{what} does not take {kinds}", "convert with CAST")
+
+
+def common(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed]) -> tuple[SqlType, list[Typed]]:
+    """The values as their common supertype. Raises SqlError where there is none."""
+    kind = supertype(values)
+    if kind is None:
+        no_signature(node, scope, what, values)
+        raise AssertionError
+    return kind, [coerced(value, kind) for value in values]
+
+
+def as_type(node: exp.Expr, scope: Scope, what: str, value: Typed, kind: SqlType) -> Typed:
+    """The value as that type. Raises SqlError where GoogleSQL does not coerce it."""
+    found = coerce(value, kind)
+    return found if found is not None else no_signature(node, scope, what, [value])
+
+
+def boolean(node: exp.Expr, scope: Scope, what: str) -> Node:
+    """A condition, which must be BOOL. Raises SqlError."""
+    return as_type(node, scope, what, scope.compile(node), BOOL).node

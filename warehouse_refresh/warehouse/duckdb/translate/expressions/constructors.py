@@ -1,0 +1,56 @@
+"""Arrays and structs that are written out.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_type
+https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#struct_type
+"""
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import common
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Array
+from warehouse_refresh.warehouse.duckdb.translate.queries.subqueries import array_query
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
+from warehouse_refresh.warehouse.sql.literals import EMPTY
+from warehouse_refresh.warehouse.types import INT64, Column, array_of, struct_of
+
+
+def array(node: exp.Expr, scope: Scope) -> Typed:
+    """[x, y] and ARRAY(SELECT …)"""
+    if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
+        return array_query(node.expressions[0], scope)
+    values = [scope.compile(part) for part in node.expressions]
+    if not values:
+        return Typed(Array((), "BIGINT[]"), array_of(INT64), EMPTY)
+    if any(value.type.element is not None for value in values):
+        wrong(scope.script.text, node, "an array cannot hold arrays", "put each in a STRUCT")
+    kind, parts = common(node, scope, "[…]", values)
+    return array_value(parts, array_of(kind))
+
+
+def struct(node: exp.Expr, scope: Scope) -> Typed:
+    """STRUCT(x AS a, b, t.c)"""
+    if not node.expressions:
+        unsupported(scope.script.text, node, "STRUCT()")
+    fields = [_field(part) for part in node.expressions]
+    parts = [scope.compile(inner) for _, inner in fields]
+    kind = struct_of(*(Column(name, part.type) for (name, _), part in zip(fields, parts, strict=True)))
+    return struct_value(parts, kind)
+
+
+def _field(node: exp.Expr) -> tuple[str, exp.Expr]:
+    """The name of a struct's field, "" if it has none, and what it holds."""
+    if isinstance(node, exp.PropertyEQ):
+        return node.this.name, node.expression
+    if isinstance(node, exp.Alias):
+        return node.alias, node.this
+    if isinstance(node, exp.Dot):
+        return node.expression.name, node
+    return node.name if isinstance(node, exp.Column) else "", node
+
+
+def tuple_(node: exp.Expr, scope: Scope) -> Typed:
+    """(x, y): a STRUCT without names."""
+    parts = [scope.compile(part) for part in node.expressions]
+    return struct_value(parts, struct_of(*(Column("", part.type) for part in parts)))

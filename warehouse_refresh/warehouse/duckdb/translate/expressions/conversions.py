@@ -1,0 +1,88 @@
+"""CAST, SAFE_CAST and typed literals.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
+"""
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, only
+from warehouse_refresh.warehouse.duckdb.translate.literals import constant, null
+from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
+from warehouse_refresh.warehouse.sql.literals import READERS, read_numeric
+from warehouse_refresh.warehouse.sql.type_syntax import type_of
+from warehouse_refresh.warehouse.types import NUMERIC, STRING, SqlType
+
+_DATES = [SqlType(name) for name in READERS]
+
+
+def cast(node: exp.Expr, scope: Scope) -> Typed:
+    """CAST(x AS type), SAFE_CAST(x AS type), and typed literals such as DATE '2024-01-31'"""
+    only(node, scope, "this", "to", "safe", "_type")
+    try:
+        to = type_of(node.args["to"])
+    except ValueError as error:
+        wrong(scope.script.text, node, str(error))
+    if isinstance(node.this, exp.Array | exp.Tuple | exp.Struct) and _is_constructor(node, scope):
+        return _constructed(node, scope, to)
+    value = scope.compile(node.this)
+    safe = isinstance(node, exp.TryCast)
+    if isinstance(value.literal, str) and value.type == STRING and (to == NUMERIC or to in _DATES):
+        read = _numeric_literal if to == NUMERIC else _date_literal
+        return read(node, scope, value.literal, to, safe=safe)
+    for kind in (to, value.type):
+        if kind.name in ("BIGNUMERIC", "GEOGRAPHY"):
+            unsupported(scope.script.text, node, kind.name)
+    done = cast_value(value, to, safe=safe)
+    if done is not None:
+        return Typed(done.node, done.type)
+    if {to.name, value.type.name} == {"INTERVAL", "STRING"}:
+        unsupported(scope.script.text, node, f"CAST from {value.type} to {to}")
+    reason = f"invalid cast from {value.type} to {to}"
+    return wrong(scope.script.text, node, reason, "convert it with a function")
+
+
+def _numeric_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:
+    """A NUMERIC that stands in the text."""
+    if len(text.strip().partition(".")[2].partition("e")[0]) > 9 and _is_typed(node, scope):
+        wrong(scope.script.text, node, f"invalid NUMERIC literal {text!r}: more than nine digits after the point")
+    found = read_numeric(text)
+    if found is None and not safe:
+        wrong(scope.script.text, node, f"invalid NUMERIC {text!r}")
+    return Typed(constant(found) if found is not None else null(to).node, to)
+
+
+def _is_typed(node: exp.Expr, scope: Scope) -> bool:
+    """NUMERIC '1' and not CAST('1' AS NUMERIC), which sqlglot reads alike."""
+    before = tokens_before(scope.script.text, node.this)
+    return bool(before) and before[-1].text.upper() in ("NUMERIC", "DECIMAL")
+
+
+def _is_constructor(node: exp.Expr, scope: Scope) -> bool:
+    """ARRAY<INT64>[1] and not CAST([1] AS ARRAY<INT64>), which sqlglot reads alike: its elements only coerce."""
+    before = [token.text for token in tokens_before(scope.script.text, node.this) if token.text not in ("(", "[")]
+    return before[-1:] == [">"]
+
+
+def _constructed(node: exp.Expr, scope: Scope, to: SqlType) -> Typed:
+    """ARRAY<INT64>[1, 2], STRUCT<a INT64>(1)"""
+    if has_limits(to):
+        reason = "a type with a length or a precision cannot make a value"
+        wrong(scope.script.text, node, reason, "write the type without it, or CAST")
+    parts = [scope.compile(part) for part in node.this.expressions]
+    kinds = [to.element] * len(parts) if to.element is not None else [field.type for field in to.fields]
+    if len(parts) != len(kinds):
+        wrong(scope.script.text, node, f"{to} takes {len(kinds)} values, not {len(parts)}")
+    found = [as_type(node, scope, str(to), part, kind) for part, kind in zip(parts, kinds, strict=True)]
+    return array_value(found, to) if to.element is not None else struct_value(found, to)
+
+
+def _date_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:
+    """A date or time that stands in the text: read now, so that a mistake in it is an error now."""
+    found = READERS[to.name](text)
+    if found is None and not safe:
+        wrong(scope.script.text, node, f"{text!r} is not a {to}")
+    return Typed(constant(found) if found is not None else null(to).node, to)

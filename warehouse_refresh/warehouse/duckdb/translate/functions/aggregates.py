@@ -1,0 +1,387 @@
+"""Aggregate functions.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/aggregate_functions
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
+from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import N_DIV
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
+from warehouse_refresh.warehouse.duckdb.translate.literals import string
+from warehouse_refresh.warehouse.duckdb.translate.nodes import AggregateCall, Chain, Node, Over, SortKey, Star
+from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import aggregates_in, windows_in
+from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import ordering
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse.sql.coercion import is_groupable, same
+from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of
+
+
+@dataclass(slots=True)
+class Call:
+    """An aggregate call taken apart. `where` and `over` say over which rows it runs: those that PIVOT picks, or a
+    window. `safe` asks for NULL where the aggregate itself fails, not where an argument does."""
+
+    name: str
+    values: list[Typed]
+    distinct: bool = False
+    nulls: str = ""
+    order: list[SortKey] = field(default_factory=list)
+    limit: int | None = None
+    having: tuple[str, Typed] | None = None
+    star: bool = False
+    where: Node | None = None
+    over: Over | None = None
+    safe: bool = False
+
+    def over_rows(self, name: str, *arguments: Node, where: Node | None = None) -> AggregateCall:
+        """DuckDB's aggregate of this name over the call's rows, of these only those for which `where` holds."""
+        tests = tuple([test for test in (self.where, where) if test is not None])
+        both = Chain("AND", tests) if tests else None
+        return AggregateCall(name, arguments, self.distinct, order=tuple(self.order), where=both, over=self.over)
+
+
+def taken_apart(node: exp.Expr, scope: Scope, where: Node | None, over: Over | None, *, safe: bool) -> Call:
+    """The arguments and modifiers of an aggregate call: sqlglot nests the modifiers around the last argument."""
+    found = Call(name_of(node), [], where=where, over=over, safe=safe)
+    orders: list[exp.Expr] = []
+    for part in node.expressions:
+        inner = _without_modifiers(part, scope, found, orders)
+        if isinstance(inner, exp.Distinct):
+            found.distinct = True
+            values = [_without_modifiers(value, scope, found, orders) for value in inner.expressions]
+            found.values += [scope.compile(value) for value in values]
+        elif isinstance(inner, exp.Star):
+            found.star = True
+        else:
+            found.values.append(scope.compile(inner))
+    for order in orders:
+        found.order += ordering(order, scope, [])
+    return found
+
+
+def _without_modifiers(node: exp.Expr, scope: Scope, call: Call, orders: list[exp.Expr]) -> exp.Expr:
+    """The argument itself, the modifiers around it put into `call`."""
+    while isinstance(node, exp.Limit | exp.Order | exp.IgnoreNulls | exp.RespectNulls | exp.HavingMax):
+        if isinstance(node, exp.Limit):
+            limit = scope.compile(node.expression).literal
+            if not isinstance(limit, int):
+                unsupported(scope.script.text, node, "LIMIT that is not a number")
+            if limit < 0:
+                wrong(scope.script.text, node, "LIMIT cannot be negative")
+            call.limit = limit
+        elif isinstance(node, exp.Order):
+            orders.append(node)
+        elif isinstance(node, exp.HavingMax):
+            call.having = ("max" if node.args.get("max") else "min"), scope.compile(node.expression)
+        else:
+            call.nulls = "IGNORE" if isinstance(node, exp.IgnoreNulls) else "RESPECT"
+        node = node.this
+    return node
+
+
+Handler = Callable[[exp.Expr, Scope, Call], Typed]
+"""Compiles an aggregate call: the call, the names that it sees, the call taken apart."""
+
+
+def aggregate(node: exp.Expr, scope: Scope, *, where: Node | None = None, over: Over | None = None) -> Typed:
+    """An aggregate call over the rows of `scope` for which `where` holds, or over a window. Raises SqlError,
+    UnsupportedSql."""
+    safe = isinstance(node, exp.SafeFunc)
+    node = node.this if safe else node
+    _check_parts(node, scope, over)
+    call = taken_apart(node, scope, where, over, safe=safe)
+    if call.having is not None and where is not None:
+        unsupported(scope.script.text, node, "HAVING in an aggregate of PIVOT")
+    if call.having is not None and call.name not in ("ANY_VALUE", "MAX", "MIN"):
+        unsupported(scope.script.text, node, f"HAVING {call.having[0].upper()} in {call.name}")
+    if (call.order or call.limit is not None) and call.name not in ("ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"):
+        wrong(scope.script.text, node, f"{call.name} does not take ORDER BY or LIMIT")
+    if call.nulls and call.name != "ARRAY_AGG":
+        unsupported(scope.script.text, node, f"{call.nulls} NULLS in {call.name}")
+    handler = AGGREGATES.get(call.name)
+    if handler is None:
+        unsupported(scope.script.text, node, call.name)
+    if over is not None:
+        _check_window(node, scope, call, over)
+    return handler(node, scope, call)
+
+
+def _check_parts(node: exp.Expr, scope: Scope, over: Over | None) -> None:
+    """Raises SqlError for what must be computed before the aggregate."""
+    if over is None and any(True for part in node.expressions for _ in aggregates_in(part)):
+        wrong(scope.script.text, node, "an aggregate function cannot hold another one", "aggregate in a subquery first")
+    if any(True for part in node.expressions for _ in windows_in(part)):
+        reason = "an aggregate function cannot hold a window function"
+        wrong(scope.script.text, node, reason, "compute the window function in a subquery first")
+
+
+def _check_window(node: exp.Expr, scope: Scope, call: Call, over: Over) -> None:
+    """Raises SqlError, UnsupportedSql for what an aggregate over a window does not take."""
+    if call.limit is not None:
+        wrong(scope.script.text, node, f"{call.name} … OVER does not take LIMIT")
+    if call.distinct and (over.order or over.frame):
+        wrong(scope.script.text, node, f"{call.name}(DISTINCT …) OVER takes neither ORDER BY nor a frame")
+    if (call.distinct or call.order) and call.name not in ("COUNT", "SUM"):
+        unsupported(scope.script.text, node, f"DISTINCT or ORDER BY in {call.name} … OVER")
+
+
+def one(node: exp.Expr, scope: Scope, call: Call, *kinds: SqlType) -> Typed:
+    """The only argument, as the first of these types that it coerces to; of any type if none is given."""
+    if len(call.values) != 1 or call.star:
+        wrong(scope.script.text, node, f"{call.name} takes one argument")
+    value = call.values[0]
+    if not kinds:
+        return value
+    for kind in kinds:
+        if same(value.type, kind):
+            return value if not value.is_null else as_type(node, scope, call.name, value, kind)
+    for kind in kinds:
+        found = coerce(value, kind)
+        if found is not None:
+            return found
+    return no_signature(node, scope, call.name, call.values)
+
+
+def count(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    if call.star:
+        return Typed(call.over_rows("count", Star()), INT64)
+    value = one(node, scope, call)
+    if call.distinct and not is_groupable(value.type):
+        unsupported(scope.script.text, node, f"COUNT DISTINCT of {value.type}", "count TO_JSON_STRING of it")
+    return Typed(call.over_rows("count", value.node), INT64)
+
+
+def count_if(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    value = one(node, scope, call, BOOL)
+    if call.distinct:
+        unsupported(scope.script.text, node, "COUNTIF DISTINCT")
+    return Typed(call.over_rows("count", sql("CASE WHEN {x} THEN 1 END", x=value.node)), INT64)
+
+
+# Google adds in a wider type, in which no sum of doubles overflows on its way: where DuckDB's sum does, the values are
+# added again as 2^-64 of themselves, which rounds nothing that counts there.
+_SMALL = "{x} * 5.421010862427522e-20"
+_SUM = (
+    "CASE WHEN isfinite({x}) OR NOT isfinite({s}) THEN {x} WHEN abs({s}) >= 9.745314011399999e288"
+    " THEN error('double overflow') ELSE {s} * 1.8446744073709552e19 END"
+)
+_AVG = "(CASE WHEN isfinite({x}) OR NOT isfinite({s}) THEN {x} ELSE {s} * 1.8446744073709552e19 END)"
+
+
+def sum_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    value = one(node, scope, call, INT64, NUMERIC, FLOAT64)
+    if call.safe and value.type == NUMERIC:
+        unsupported(scope.script.text, node, "SAFE.SUM of NUMERIC")
+    total, template = call.over_rows("sum", value.node), f"CAST({{x}} AS {duckdb_type(value.type)})"
+    small = {}
+    if value.type == FLOAT64:
+        template, small = _SUM, {"s": call.over_rows("sum", sql(_SMALL, x=value.node))}
+    return Typed(sql(f"TRY({template})" if call.safe else f"({template})", x=total, **small), value.type)
+
+
+def avg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    value = one(node, scope, call, NUMERIC, INT64, FLOAT64)
+    if value.type != NUMERIC:
+        found = call.over_rows("avg", value.node)
+        if value.type == FLOAT64:
+            return Typed(sql(_AVG, x=found, s=call.over_rows("avg", sql(_SMALL, x=value.node))), FLOAT64)
+        return Typed(found, FLOAT64)
+    if call.safe:
+        unsupported(scope.script.text, node, "SAFE.AVG of NUMERIC")
+    total = sql("CAST({x} AS DECIMAL(38,9))", x=call.over_rows("sum", value.node))
+    rows = sql("CAST(nullif({x}, 0) AS DECIMAL(38,9))", x=call.over_rows("count", value.node))
+    return Typed(sql(f"({N_DIV})", a=total, b=rows), NUMERIC)
+
+
+def extreme(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    value = one(node, scope, call)
+    if call.having is not None:
+        unsupported(scope.script.text, node, f"{call.name} with HAVING")
+    if value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
+        return no_signature(node, scope, call.name, call.values)
+    if value.type.element is not None:
+        unsupported(scope.script.text, node, f"{call.name} of {value.type}")
+    found = call.over_rows(call.name.lower(), value.node)
+    if value.type != FLOAT64:
+        return Typed(found, value.type)
+    has_nan = call.over_rows("bool_or", sql("isnan({x})", x=value.node))
+    return Typed(sql("(CASE WHEN coalesce({n}, false) THEN 'nan'::DOUBLE ELSE {x} END)", n=has_nan, x=found), FLOAT64)
+
+
+def any_value(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    value = one(node, scope, call)
+    if call.having is None:
+        # GoogleSQL may choose NULL only where all are NULL … or not: any row will do.
+        return Typed(call.over_rows("any_value", value.node), value.type)
+    side, by = call.having
+    if by.type.element is not None or by.type.name in ("STRUCT", "JSON"):
+        return no_signature(node, scope, f"HAVING {side.upper()}", [by])
+    if by.type == FLOAT64:
+        unsupported(scope.script.text, node, f"HAVING {side.upper()} of FLOAT64")
+    return Typed(call.over_rows(f"arg_{side}_null", value.node, by.node), value.type)
+
+
+def by_extreme(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    if len(call.values) != 2:
+        wrong(scope.script.text, node, f"{call.name} takes two arguments")
+    call.having = ("max" if call.name == "MAX_BY" else "min"), call.values.pop()
+    return any_value(node, scope, call)
+
+
+def array_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    value = one(node, scope, call)
+    if value.type.element is not None:
+        wrong(scope.script.text, node, "an array cannot hold arrays", "aggregate a STRUCT that holds it")
+    if call.distinct and value.type.name in ("STRUCT", "JSON"):
+        unsupported(scope.script.text, node, f"ARRAY_AGG(DISTINCT …) of {value.type}")
+    if call.where is not None and call.nulls != "IGNORE":
+        wrong(scope.script.text, node, "ARRAY_AGG in PIVOT needs IGNORE NULLS")
+    _check_order(node, scope, call, value)
+    found = _items(call, value, without_nulls=call.nulls == "IGNORE")
+    return Typed(_limited(found, call.limit), array_of(value.type))
+
+
+def _items(call: Call, value: Typed, *, without_nulls: bool) -> Node:
+    where = sql("{x} IS NOT NULL", x=value.node) if without_nulls else None
+    return call.over_rows("list", value.node, where=where)
+
+
+def _limited(array: Node, limit: int | None) -> Node:
+    if limit == 0:  # no value at all
+        return sql("CASE WHEN false THEN {x} END", x=array)
+    return sql(f"({{x}})[:{limit}]", x=array) if limit is not None else array
+
+
+def _check_order(node: exp.Expr, scope: Scope, call: Call, value: Typed) -> None:
+    """Raises SqlError where DISTINCT leaves no one value to sort by."""
+    if call.distinct and any(key.value != value.node for key in call.order):
+        wrong(scope.script.text, node, f"{call.name}(DISTINCT x ORDER BY y): y must be x")
+
+
+def string_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    if len(call.values) not in (1, 2):
+        wrong(scope.script.text, node, "STRING_AGG takes one or two arguments")
+    value = call.values[0]
+    if value.type == BYTES:
+        unsupported(scope.script.text, node, "STRING_AGG of BYTES")
+    value = as_type(node, scope, "STRING_AGG", value, STRING)
+    separator = call.values[1] if len(call.values) == 2 else string(",")
+    if not isinstance(separator.literal, str):
+        unsupported(scope.script.text, node, "STRING_AGG with a separator that is not a literal")
+    _check_order(node, scope, call, value)
+    if call.limit is None:
+        return Typed(call.over_rows("string_agg", value.node, separator.node), STRING)
+    items = _limited(_items(call, value, without_nulls=True), call.limit)
+    return Typed(sql("array_to_string({x}, {s})", x=items, s=separator.node), STRING)
+
+
+def array_concat_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    value = one(node, scope, call)
+    if value.type.element is None:
+        return no_signature(node, scope, call.name, call.values)
+    _check_order(node, scope, call, value)
+    arrays = _limited(_items(call, value, without_nulls=True), call.limit)
+    return Typed(sql("flatten({x})", x=arrays), value.type)
+
+
+def logical(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    value = one(node, scope, call, BOOL)
+    return Typed(call.over_rows("bool_and" if call.name == "LOGICAL_AND" else "bool_or", value.node), BOOL)
+
+
+def bits(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    return Typed(call.over_rows(call.name.lower(), one(node, scope, call, INT64).node), INT64)
+
+
+STATISTICS = {
+    "STDDEV": "stddev_samp",
+    "STDDEV_SAMP": "stddev_samp",
+    "STDDEV_POP": "stddev_pop",
+    "VARIANCE": "var_samp",
+    "VAR_SAMP": "var_samp",
+    "VAR_POP": "var_pop",
+    "CORR": "corr",
+    "COVAR_POP": "covar_pop",
+    "COVAR_SAMP": "covar_samp",
+}
+
+
+# `z` is 0, or NaN if a value is NaN or infinite: then so is the result. DuckDB's result overflows where Google's, which
+# is computed in a wider type, does not.
+_STATISTIC = (
+    "(CASE WHEN {x} IS NULL THEN NULL WHEN isfinite({x}) OR isnan({z}) THEN {x} + {z} ELSE error('the embedded engine"
+    " cannot compute a variance of numbers of this size: this needs BigQuery') END)"
+)
+# DuckDB gives NaN for one pair, and for numbers whose squares are too large or too small for a double.
+_CORR = (
+    "(CASE WHEN {n} < 2 THEN NULL WHEN isfinite({x}) OR isnan({z}) OR {same} THEN {x} + {z} ELSE error('the embedded"
+    " engine cannot compute a correlation of numbers of this size: this needs BigQuery') END)"
+)
+
+
+def statistic(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    """Variances and the like: NaN where a value is NaN or infinite."""
+    if len(call.values) != (2 if call.name.startswith("CO") else 1):
+        wrong(scope.script.text, node, f"wrong number of arguments for {call.name}")
+    if any(value.type == NUMERIC for value in call.values):
+        unsupported(scope.script.text, node, f"{call.name} of NUMERIC", "convert with CAST(… AS FLOAT64)")
+    values = [as_type(node, scope, call.name, value, FLOAT64).node for value in call.values]
+    found = call.over_rows(STATISTICS[call.name], *values)
+    zeros = call.over_rows("sum", Chain("+", tuple([sql("({v} * 0e0)", v=value) for value in values])))
+    if call.name != "CORR":
+        return Typed(sql(_STATISTIC, x=found, z=zeros), FLOAT64)
+    pairs = call.over_rows("regr_count", *values)
+    return Typed(sql(_CORR, n=pairs, x=found, z=zeros, same=_one_value(call, *values)), FLOAT64)
+
+
+def _one_value(call: Call, first: Node, second: Node) -> Node:
+    """Whether one side of all pairs has one value only."""
+    tests = []
+    for value, other in ((first, second), (second, first)):
+        where = sql("{o} IS NOT NULL", o=other)
+        least, most = (call.over_rows(name, value, where=where) for name in ("min", "max"))
+        tests.append(sql("{a} = {b}", a=least, b=most))
+    return Chain("OR", tuple(tests))
+
+
+def approximate_count(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    """APPROX_COUNT_DISTINCT: the exact count is within any promise."""
+    call.distinct = True
+    return count(node, scope, call)
+
+
+def grouping_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    return Typed(sql("grouping({x})::BIGINT", x=one(node, scope, call).node), INT64)
+
+
+AGGREGATES: Mapping[str, Handler] = {
+    "COUNT": count,
+    "COUNTIF": count_if,
+    "SUM": sum_,
+    "AVG": avg,
+    "MIN": extreme,
+    "MAX": extreme,
+    "ANY_VALUE": any_value,
+    "MAX_BY": by_extreme,
+    "MIN_BY": by_extreme,
+    "ARRAY_AGG": array_agg,
+    "STRING_AGG": string_agg,
+    "ARRAY_CONCAT_AGG": array_concat_agg,
+    "LOGICAL_AND": logical,
+    "LOGICAL_OR": logical,
+    "BIT_AND": bits,
+    "BIT_OR": bits,
+    "BIT_XOR": bits,
+    "GROUPING": grouping_,
+    "APPROX_COUNT_DISTINCT": approximate_count,
+    **dict.fromkeys(STATISTICS, statistic),
+}
+"""The aggregate functions that the embedded engine has, by name."""

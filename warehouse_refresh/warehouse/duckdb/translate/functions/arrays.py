@@ -1,0 +1,175 @@
+"""Arrays.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/array_functions
+"""
+
+from typing import NoReturn
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import concatenated
+from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
+from warehouse_refresh.warehouse.duckdb.translate.literals import integer
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.sql.coercion import AnyValue, same, supertype
+from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of
+
+
+def the_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr], *, count: int = 1) -> list[Typed]:
+    """The arguments, the first of which is an array."""
+    values = [argument(part, scope) for part in parts]
+    if len(values) != count:
+        wrong(scope.script.text, node, f"wrong number of arguments for {name_of(node)}")
+    if values[0].type.element is None:
+        no_signature(node, scope, name_of(node), values)
+    return values
+
+
+def element_of(value: Typed) -> SqlType:
+    """The type of an array's elements."""
+    if value.type.element is None:
+        raise TypeError(f"{value.type} is not an array")
+    return value.type.element
+
+
+def array_length(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """ARRAY_LENGTH(a)"""
+    [value] = the_array(node, scope, parts)
+    return Typed(sql("CAST(len({a}) AS BIGINT)", a=value.node), INT64)
+
+
+def array_reverse(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """ARRAY_REVERSE(a)"""
+    [value] = the_array(node, scope, parts)
+    return Typed(sql("list_reverse({a})", a=value.node), value.type)
+
+
+def array_concat(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """ARRAY_CONCAT(a, b, …)"""
+    values = [argument(part, scope) for part in parts]
+    if not values or any(value.type.element is None for value in values):
+        return no_signature(node, scope, "ARRAY_CONCAT", values)
+    return concatenated(node, scope, values) if len(values) > 1 else values[0]
+
+
+def array_to_string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """ARRAY_TO_STRING(a, delimiter [, text for NULL])"""
+    values = the_array(node, scope, parts, count=3 if len(parts) == 3 else 2)
+    if values[0].type.element == BYTES:
+        unsupported(scope.script.text, node, "ARRAY_TO_STRING of BYTES")
+    items = as_type(node, scope, "ARRAY_TO_STRING", values[0], array_of(STRING)).node
+    delimiter, *null = (as_type(node, scope, "ARRAY_TO_STRING", value, STRING).node for value in values[1:])
+    if null:
+        template = "CASE WHEN {n} IS NULL THEN NULL ELSE list_transform({a}, lambda e_: coalesce(e_, {n})) END"
+        items = sql(template, a=items, n=null[0])
+    joined = "array_to_string({a}, {d})" if isinstance(delimiter, Literal) else _JOINED
+    return Typed(sql(f"CASE WHEN {{d}} IS NULL THEN NULL ELSE {joined} END", a=items, d=delimiter), STRING)
+
+
+_JOINED = (
+    "CASE WHEN list_count({a}) = 0 THEN '' ELSE"
+    " list_reduce(list_filter({a}, lambda e_: e_ IS NOT NULL), lambda e_, f_: e_ || {d} || f_) END"
+)
+"""DuckDB's own function takes a constant as delimiter."""
+
+
+def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """GENERATE_ARRAY(from, to [, step])"""
+    values = [argument(part, scope) for part in parts]
+    if len(values) not in (2, 3):
+        wrong(scope.script.text, node, "GENERATE_ARRAY takes two or three arguments")
+    kind, found = common(node, scope, "GENERATE_ARRAY", values)
+    if kind in (FLOAT64, NUMERIC):
+        unsupported(scope.script.text, node, f"GENERATE_ARRAY of {kind}", "divide the elements of one of INT64")
+    if kind != INT64:
+        return no_signature(node, scope, "GENERATE_ARRAY", values)
+    first, last, step = [*found, integer(1)][:3]
+    template = (
+        "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0"
+        " THEN error('Sequence step cannot be 0.') ELSE generate_series({a}, {b}, {c}) END)"
+    )
+    return Typed(sql(template, a=first.node, b=last.node, c=step.node), array_of(INT64))
+
+
+def array_end(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """ARRAY_FIRST(a), ARRAY_LAST(a): an error for an empty array"""
+    [value] = the_array(node, scope, parts)
+    name = name_of(node)
+    template = (
+        f"(CASE WHEN len({{a}}) = 0 THEN error('{name} cannot get an element of an empty array') ELSE"
+        f" ({{a}})[{'1' if name == 'ARRAY_FIRST' else '-1'}] END)"
+    )
+    return Typed(sql(template, a=value.node), element_of(value))
+
+
+def array_slice(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """ARRAY_SLICE(a, from, to): offsets from 0, both included, counted from the end below 0"""
+    values = the_array(node, scope, parts, count=3)
+    first, last = (as_type(node, scope, "ARRAY_SLICE", value, INT64).node for value in values[1:])
+    template = (
+        "(CASE WHEN {a} IS NULL OR {i} IS NULL OR {j} IS NULL THEN NULL ELSE"
+        " list_slice({a}, greatest(CASE WHEN {i} < 0 THEN len({a}) + {i} ELSE least({i}, len({a})) END, 0) + 1,"
+        " greatest(CASE WHEN {j} < 0 THEN len({a}) + {j} ELSE least({j}, len({a})) END, -1) + 1) END)"
+    )
+    return Typed(sql(template, a=values[0].node, i=first, j=last), values[0].type)
+
+
+def array_is_distinct(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """ARRAY_IS_DISTINCT(a): NULL counts as a value"""
+    [value] = the_array(node, scope, parts)
+    if element_of(value).name in ("STRUCT", "JSON", "FLOAT64"):
+        unsupported(scope.script.text, node, f"ARRAY_IS_DISTINCT of {value.type}")
+    template = "(len(list_distinct({a})) + least(1, len({a}) - list_count({a})) = len({a}))"
+    return Typed(sql(template, a=value.node), BOOL)
+
+
+def array_includes(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> NoReturn:  # noqa: ARG001
+    """Not in BigQuery."""
+    unsupported(scope.script.text, node, "ARRAY_INCLUDES", "write x IN UNNEST(array)")
+
+
+def with_lambda(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> NoReturn:  # noqa: ARG001
+    """Not in BigQuery."""
+    unsupported(scope.script.text, node, name_of(node), "write ARRAY(SELECT … FROM UNNEST(array) AS x)")
+
+
+def range_bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """RANGE_BUCKET(x, bounds): how many bounds are at most x"""
+    values = [argument(part, scope) for part in parts]
+    if len(values) != 2 or values[1].type.element is None:
+        return no_signature(node, scope, "RANGE_BUCKET", values)
+    kind = supertype([values[0], AnyValue(values[1].type.element)])
+    if kind is None:
+        return no_signature(node, scope, "RANGE_BUCKET", values)
+    value = as_type(node, scope, "RANGE_BUCKET", values[0], kind)
+    bounds = values[1] if same(kind, values[1].type.element) else cast_value(values[1], array_of(kind))
+    if bounds is None or kind == FLOAT64:
+        unsupported(scope.script.text, node, "RANGE_BUCKET of these types")
+    template = (
+        "(CASE WHEN {x} IS NULL OR {a} IS NULL THEN NULL ELSE CAST(len(list_filter({a}, lambda e_: e_ <= {x})) AS"
+        " BIGINT) END)"
+    )
+    return Typed(sql(template, a=bounds.node, x=value.node), INT64)
+
+
+FUNCTIONS: Functions = {
+    "ARRAY_LENGTH": array_length,
+    "ARRAY_REVERSE": array_reverse,
+    "ARRAY_CONCAT": array_concat,
+    "ARRAY_TO_STRING": array_to_string,
+    "GENERATE_ARRAY": generate_array,
+    "ARRAY_FIRST": array_end,
+    "ARRAY_LAST": array_end,
+    "ARRAY_SLICE": array_slice,
+    "ARRAY_IS_DISTINCT": array_is_distinct,
+    "ARRAY_INCLUDES": array_includes,
+    "ARRAY_FILTER": with_lambda,
+    "ARRAY_TRANSFORM": with_lambda,
+    "RANGE_BUCKET": range_bucket,
+}

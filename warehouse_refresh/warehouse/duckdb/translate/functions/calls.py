@@ -1,0 +1,123 @@
+"""Calls of the functions that the embedded engine has, by GoogleSQL's names. A call that is not here is refused."""
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions import conditions
+from warehouse_refresh.warehouse.duckdb.translate.functions import (
+    arrays,
+    date_arithmetic,
+    date_formats,
+    date_parts,
+    date_values,
+    formats,
+    json,
+    numbers,
+    regexps,
+    strings,
+)
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
+    Definitions,
+    Functions,
+    argument,
+    by_signature,
+)
+from warehouse_refresh.warehouse.duckdb.translate.functions.known import (
+    AGGREGATE_NAMES,
+    GOOGLESQL_FAMILIES,
+    GOOGLESQL_FUNCTIONS,
+    ONLY_BIGQUERY,
+)
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Let, Node, Variable
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, only_bigquery, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
+from warehouse_refresh.warehouse.sql.literals import FAILURE
+from warehouse_refresh.warehouse.suggest import did_you_mean
+
+FUNCTIONS: Functions = {
+    **arrays.FUNCTIONS,
+    **date_arithmetic.FUNCTIONS,
+    **date_formats.FUNCTIONS,
+    **date_parts.FUNCTIONS,
+    **date_values.FUNCTIONS,
+    **formats.FUNCTIONS,
+    **json.FUNCTIONS,
+    **numbers.FUNCTIONS,
+    **regexps.FUNCTIONS,
+    **strings.FUNCTIONS,
+    "WITH_VALUES": conditions.with_values,
+}
+"""The functions whose types or SQL take more than a signature."""
+
+DEFINITIONS: Definitions = {
+    **date_values.DEFINITIONS,
+    **numbers.DEFINITIONS,
+    **regexps.DEFINITIONS,
+    **strings.DEFINITIONS,
+}
+"""All others."""
+
+
+def call(node: exp.Expr, scope: Scope) -> Typed:
+    """A function call. Raises SqlError, UnsupportedSql."""
+    name = name_of(node)
+    own = scope.script.functions.get(name.casefold())
+    if own is not None:
+        return own.call(node, scope)
+    handler = FUNCTIONS.get(name)
+    if handler is not None:
+        return handler(node, scope, list(node.expressions))
+    if name in DEFINITIONS:
+        return by_signature(node, scope, name, DEFINITIONS[name], [argument(part, scope) for part in node.expressions])
+    if name in AGGREGATE_NAMES:
+        wrong(scope.script.text, node, f"aggregate function {name} is not allowed here")
+    workaround = next((hint for start, hint in ONLY_BIGQUERY.items() if name.startswith(start)), None)
+    if workaround is not None:
+        only_bigquery(scope.script.text, node, name, workaround)
+    if name in GOOGLESQL_FUNCTIONS or name.startswith(GOOGLESQL_FAMILIES):
+        unsupported(scope.script.text, node, f"{name}")
+    if "." in name:
+        only_bigquery(
+            scope.script.text,
+            node,
+            "functions that somebody made",
+            "write what it computes",
+        )
+    known = [*FUNCTIONS, *DEFINITIONS, *GOOGLESQL_FUNCTIONS]
+    return wrong(scope.script.text, node, f"there is no function {name}", did_you_mean(name, known))
+
+
+def safe(node: exp.Expr, scope: Scope) -> Typed:
+    """SAFE.function(…): NULL where the function fails; an error in an argument stays one."""
+    arguments = _Arguments(scope)
+    value = scope.compiler.expression(node.this, arguments)
+    literal = FAILURE if value.literal is FAILURE else None
+    return Typed(arguments.around(Attempt(value.node)), value.type, literal)
+
+
+class _Arguments(Scope):
+    """What a function sees that is called with SAFE: its arguments, computed before it."""
+
+    def __init__(self, caller: Scope) -> None:
+        super().__init__(caller.script, caller)
+        self._caller = caller
+        self._values: list[Node] = []
+        self._variables: list[Variable] = []
+
+    def compile(self, node: exp.Expr) -> Typed:
+        return self._before(self._caller.compile(node))
+
+    def _before(self, value: Typed) -> Typed:
+        if value.node.cheap:
+            return value
+        if value.parts:  # they coerce one by one
+            parts = [self._before(part) for part in value.parts]
+            return array_value(parts, value.type) if value.type.element is not None else struct_value(parts, value.type)
+        variable = Variable()
+        self._values.append(value.node)
+        self._variables.append(variable)
+        return Typed(variable, value.type, value.literal)
+
+    def around(self, body: Node) -> Node:
+        """The body, with the arguments computed before it."""
+        return Let(tuple(self._values), tuple(self._variables), body) if self._values else body

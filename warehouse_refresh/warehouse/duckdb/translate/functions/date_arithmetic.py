@@ -1,0 +1,376 @@
+"""INTERVAL, and what moves dates and times: DATE_ADD and the like, + and -, series of dates.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#interval_type
+https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#interval_arithmetic_operators
+"""
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, only
+from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import (
+    CLOCK_UNITS,
+    INSTANTS,
+    MICROSECONDS,
+    MONTHS,
+    unit_of,
+    units_between,
+    units_of,
+)
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
+from warehouse_refresh.warehouse.duckdb.translate.literals import integer
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse.sql.coercion import supertype
+from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, INTERVAL, TIMESTAMP, SqlType, array_of
+
+# INTERVAL
+
+
+def interval(node: exp.Expr, scope: Scope) -> Typed:
+    """INTERVAL n DAY, INTERVAL '1-2' YEAR TO MONTH"""
+    only(node, scope, "this", "unit")
+    unit = node.args.get("unit")
+    if isinstance(unit, exp.IntervalSpan):
+        return _interval_range(node, scope, unit)
+    if unit is None:
+        wrong(scope.script.text, node, "INTERVAL needs a date part")
+    return Typed(interval_of(node, scope, count_of(node, scope), unit_of(unit, scope)), INTERVAL)
+
+
+def count_of(node: exp.Expr, scope: Scope) -> Node:
+    """How many units an INTERVAL has."""
+    inner = node.this
+    if isinstance(inner, exp.Literal) and inner.args.get("is_string"):
+        text = str(inner.this).strip()
+        if not text.lstrip("+-").isdigit():
+            unsupported(scope.script.text, node, f"INTERVAL of {text!r}")
+        return integer(int(text)).node
+    return as_type(node, scope, "INTERVAL", scope.compile(inner), INT64).node
+
+
+def interval_of(node: exp.Expr, scope: Scope, count: Node, part: str) -> Node:
+    """That many of a unit as an INTERVAL."""
+    if part in MONTHS:
+        return sql(f"to_months(({{n}} * {MONTHS[part]})::INTEGER)", n=count)
+    if part in ("DAY", "WEEK"):
+        return sql(f"to_days(({{n}} * {7 if part == 'WEEK' else 1})::INTEGER)", n=count)
+    if part in MICROSECONDS:
+        return sql(f"to_microseconds({{n}} * {MICROSECONDS[part]})", n=count)
+    return wrong(scope.script.text, node, f"INTERVAL does not take {part}")
+
+
+_SPANS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
+
+
+def _interval_range(node: exp.Expr, scope: Scope, unit: exp.Expr) -> Typed:
+    first, last = _SPANS.index(unit.this.name.upper()), _SPANS.index(unit.expression.name.upper())
+    parts = interval_parts(str(node.this.this), first, last) if isinstance(node.this, exp.Literal) else None
+    if parts is None:
+        unsupported(scope.script.text, node, f"this INTERVAL … {_SPANS[first]} TO {_SPANS[last]}")
+    months, days, microseconds = parts
+    return Typed(sql(f"(to_months({months}) + to_days({days}) + to_microseconds({microseconds}))"), INTERVAL)
+
+
+def interval_parts(text: str, first: int, last: int) -> tuple[int, int, int] | None:
+    """Months, days and microseconds of a text such as '1-2 3 4:5:6.7', of which the parts first … last are there."""
+    words = text.split()
+    values = [0] * 6
+    expected = [span for span in (range(2), range(2, 3), range(3, 6)) if set(span) & set(range(first, last + 1))]
+    if len(words) != len(expected):
+        return None
+    micros = 0
+    for word, span in zip(words, expected, strict=True):
+        sign = -1 if word.startswith("-") else 1
+        pieces = word.lstrip("+-").replace("-", ":").split(":")
+        slots = [slot for slot in span if first <= slot <= last]
+        if len(pieces) != len(slots):
+            return None
+        for slot, piece in zip(slots, pieces, strict=True):
+            whole, _, fraction = piece.partition(".")
+            if not whole.isdigit() or (fraction and not fraction.isdigit()) or (fraction and slot != 5):
+                return None
+            values[slot] = sign * int(whole)
+            micros += sign * int(fraction[:6].ljust(6, "0") or 0) if fraction else 0
+    seconds = values[3] * 3600 + values[4] * 60 + values[5]
+    return values[0] * 12 + values[1], values[2], seconds * 1_000_000 + micros
+
+
+# Moving
+
+
+_LIMITS = {
+    "DATE": ("DATE '0001-01-01'", "DATE '9999-12-31'"),
+    "DATETIME": ("TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"),
+    "TIMESTAMP": ("TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"),
+}
+
+
+def checked(kind: SqlType, value: Node) -> Node:
+    """A DATE, DATETIME or TIMESTAMP that must lie in the years 1 to 9999; a TIME as it is."""
+    if kind.name not in _LIMITS:
+        return value
+    low, high = _LIMITS[kind.name]
+    return sql(f"(CASE WHEN {{x}} < {low} OR {{x}} > {high} THEN error('date out of range') ELSE {{x}} END)", x=value)
+
+
+def shifted(node: exp.Expr, scope: Scope, value: Typed, count: Node, part: str) -> Typed:
+    """A date or time that many units later. Raises SqlError for a unit that it does not have."""
+    if value.type == DATE and part in CLOCK_UNITS:
+        value = Typed(sql("CAST({x} AS TIMESTAMP)", x=value.node), DATETIME)
+    kind = value.type
+    if part not in units_of(kind.name) or part.startswith(("WEEK(", "ISO")):
+        wrong(scope.script.text, node, f"{kind} cannot be moved by {part}")
+    if kind == DATE and part in ("DAY", "WEEK"):
+        moved = sql(f"({{x}} + ({{n}} * {7 if part == 'WEEK' else 1})::INTEGER)", x=value.node, n=count)
+        return Typed(checked(DATE, moved), DATE)
+    if kind == TIMESTAMP and part == "DAY":
+        step = sql("to_hours({n} * 24)", n=count)
+    else:
+        step = interval_of(node, scope, count, part)
+    template = "CAST(({x} + {s}) AS DATE)" if kind == DATE else "({x} + {s})"
+    return Typed(checked(kind, sql(template, x=value.node, s=step)), kind)
+
+
+def add(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """DATE_ADD(x, INTERVAL n unit) and the like"""
+    name = name_of(node)
+    if len(parts) != 2 or not isinstance(parts[1], exp.Interval):
+        wrong(scope.script.text, node, f"{name} takes a value and an INTERVAL", f"write {name}(x, INTERVAL 1 DAY)")
+    kind = name.partition("_")[0]
+    value = _first(node, scope, argument(parts[0], scope), kind)
+    unit = parts[1].args.get("unit")
+    if unit is None or isinstance(unit, exp.IntervalSpan):
+        unsupported(scope.script.text, node, f"{name} with this INTERVAL")
+    part = unit_of(unit, scope)
+    if value.type == DATE and part in CLOCK_UNITS and kind == "DATE":
+        wrong(scope.script.text, node, f"{name} of a DATE does not take {part}", "use DATETIME_ADD")
+    count = count_of(parts[1], scope)
+    return shifted(node, scope, value, sql("(-{n})", n=count) if name.endswith("SUB") else count, part)
+
+
+def _first(node: exp.Expr, scope: Scope, value: Typed, kind: str) -> Typed:
+    """The first argument: of the function's own type, or DATE_ of a DATETIME or TIMESTAMP."""
+    if kind == "DATE" and value.type.name in ("DATETIME", "TIMESTAMP"):
+        return value
+    return as_type(node, scope, name_of(node), value, SqlType(kind))
+
+
+# + and -
+
+
+def date_arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed | None:
+    """+, - and * with a date, a time or an INTERVAL; None if neither side is one."""
+    kinds = one.type.name, other.type.name
+    if one.is_null or other.is_null or sign == "/":
+        return None
+    if sign == "*":
+        if kinds in (("INTERVAL", "INT64"), ("INT64", "INTERVAL")):
+            span, count = (one, other) if kinds[0] == "INTERVAL" else (other, one)
+            return Typed(sql("({x} * {n})", x=span.node, n=count.node), INTERVAL)
+        return None
+    if "INTERVAL" in kinds:
+        return _with_interval(node, scope, sign, one, other)
+    if kinds == ("DATE", "INT64") or (kinds == ("INT64", "DATE") and sign == "+"):
+        day, count = (one, other) if kinds[0] == "DATE" else (other, one)
+        return Typed(checked(DATE, sql(f"({{x}} {sign} ({{n}})::INTEGER)", x=day.node, n=count.node)), DATE)
+    if sign == "-":
+        return _between(one, other)
+    return None
+
+
+_DAYS_AND_TIME = "(to_days(({x} // 86400000000)::INTEGER) + to_microseconds({x} % 86400000000))"
+
+
+def _between(one: Typed, other: Typed) -> Typed | None:
+    """The INTERVAL between two dates or times; None if the values are none."""
+    kind = supertype([one, other])
+    if kind is None or kind.name not in INSTANTS:
+        return None
+    a, b = coerce(one, kind), coerce(other, kind)
+    if a is None or b is None:
+        return None
+    if kind == DATE:
+        return Typed(sql("to_days(({a} - {b})::INTEGER)", a=a.node, b=b.node), INTERVAL)
+    micros = units_between(kind.name, a.node, b.node, "MICROSECOND")
+    return Typed(sql(_DAYS_AND_TIME if kind == DATETIME else "to_microseconds({x})", x=micros), INTERVAL)
+
+
+_WITHOUT_MONTHS = (
+    "(CASE WHEN date_part('month', {x}) <> 0 OR date_part('year', {x}) <> 0 THEN error('TIMESTAMP and months')"
+    " ELSE {x} END)"
+)
+
+
+def _with_interval(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed | None:
+    template = f"({{x}} {sign} {{i}})"
+    if one.type == other.type:
+        return Typed(sql(template, x=one.node, i=other.node), INTERVAL)
+    if one.type == INTERVAL:
+        if sign == "-":
+            return None
+        one, other = other, one
+    kind = one.type.name
+    if kind == "DATE":
+        moment = sql("CAST({x} AS TIMESTAMP)", x=one.node)
+        return Typed(checked(DATETIME, sql(template, x=moment, i=other.node)), DATETIME)
+    if kind == "DATETIME":
+        return Typed(checked(DATETIME, sql(template, x=one.node, i=other.node)), DATETIME)
+    if kind == "TIMESTAMP":
+        span = sql(_WITHOUT_MONTHS, x=other.node)
+        return Typed(checked(TIMESTAMP, sql(template, x=one.node, i=span)), TIMESTAMP)
+    return unsupported(scope.script.text, node, f"{sign} of {kind} and INTERVAL") if kind == "TIME" else None
+
+
+# Series
+
+
+def generate(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """GENERATE_DATE_ARRAY(from, to [, INTERVAL n unit])"""
+    name = name_of(node)
+    kind = DATE if "DATE" in name else TIMESTAMP
+    if len(parts) not in (2, 3) or (len(parts) == 3 and not isinstance(parts[2], exp.Interval)):
+        wrong(scope.script.text, node, f"{name} takes two values and an INTERVAL")
+    first, last = (as_type(node, scope, name, argument(part, scope), kind).node for part in parts[:2])
+    part, step = "DAY", 1
+    if len(parts) == 3:
+        part, step = unit_of(parts[2].args["unit"], scope), _step(node, scope, parts[2].this)
+    elif kind == TIMESTAMP:
+        wrong(scope.script.text, node, f"{name} needs an INTERVAL")
+    if (kind == TIMESTAMP and part not in units_of("TIMESTAMP")) or (kind == DATE and part in CLOCK_UNITS):
+        wrong(scope.script.text, node, f"{name} does not take {part}")
+    span = interval_of(node, scope, integer(step).node, part)
+    return Typed(sql(_SERIES[kind.name], a=first, b=last, s=span), array_of(kind))
+
+
+def _step(node: exp.Expr, scope: Scope, count: exp.Expr) -> int:
+    """A whole number that stands in the text."""
+    sign = -1 if isinstance(count, exp.Neg) else 1
+    text = str((count.this if isinstance(count, exp.Neg) else count).this)
+    if not text.lstrip("-").isdigit() or int(text) == 0:
+        unsupported(scope.script.text, node, f"{name_of(node)} with a step that is not a literal")
+    return sign * int(text)
+
+
+# Each element is the one before it, moved: after 31 January and 29 February comes 29 March.
+_SERIES = {
+    "DATE": (
+        "(CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE CAST(generate_series(CAST({a} AS TIMESTAMP), CAST({b} AS"
+        " TIMESTAMP), {s}) AS DATE[]) END)"
+    ),
+    "TIMESTAMP": "(CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE generate_series({a}, {b}, {s}) END)",
+}
+
+
+# Buckets
+
+_ORIGIN = "1950-01-01"
+
+
+def bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """DATE_BUCKET(x, INTERVAL n unit [, origin]): the start of the interval that holds x; one begins at the origin"""
+    name = name_of(node)
+    kind = SqlType(name.partition("_")[0])
+    if len(parts) not in (2, 3) or not isinstance(parts[1], exp.Interval):
+        wrong(scope.script.text, node, f"{name} takes a value and an INTERVAL", f"write {name}(x, INTERVAL 7 DAY)")
+    unit = parts[1].args.get("unit")
+    if unit is None or isinstance(unit, exp.IntervalSpan):
+        unsupported(scope.script.text, node, f"{name} with this INTERVAL")
+    part, width = unit_of(unit, scope), _step(node, scope, parts[1].this)
+    if part not in units_of(kind.name) or part.startswith(("WEEK(", "ISO")) or (kind == DATE and part in CLOCK_UNITS):
+        wrong(scope.script.text, node, f"{name} does not take an INTERVAL of {part}")
+    if width < 0:
+        wrong(scope.script.text, node, f"{name} takes an INTERVAL above 0")
+    if part in MONTHS and len(parts) == 3:
+        unsupported(scope.script.text, node, f"{name} of {part} with an origin")
+    value = as_type(node, scope, name, argument(parts[0], scope), kind).node
+    origin = as_type(node, scope, name, argument(parts[2], scope), kind).node if len(parts) == 3 else Literal(_ORIGIN)
+    length = Literal(width * (MONTHS.get(part) or MICROSECONDS.get(part) or MICROSECONDS["DAY"] * 7))
+    template = _BUCKETS["MONTH" if part in MONTHS else kind.name]
+    found = sql(template, x=value, o=origin, n=length)
+    return Typed(checked(kind, sql(f"CAST({{x}} AS {duckdb_type(kind)})", x=found)), kind)
+
+
+def _floor(since: str) -> str:
+    """A count cut to a multiple of {n}, downwards."""
+    return f"({since} - ({since} % {{n}} + {{n}}) % {{n}})"
+
+
+_MONTHS_SINCE = "CAST(date_part('year', {x}) * 12 + date_part('month', {x}) - 23401 AS BIGINT)"  # since January 1950
+_ORIGIN_INSTANT = "timezone('UTC', CAST({o} AS TIMESTAMP))"
+_BUCKETS = {
+    "DATE": f"(CAST({{o}} AS DATE) + ({_floor('(({x} - CAST({o} AS DATE)) * 86400000000)')} // 86400000000)::INTEGER)",
+    "DATETIME": (
+        f"(CAST({{o}} AS TIMESTAMP) + to_microseconds({_floor('(epoch_us({x}) - epoch_us(CAST({o} AS TIMESTAMP)))')}))"
+    ),
+    "TIMESTAMP": (
+        f"make_timestamptz(epoch_us({_ORIGIN_INSTANT}) + {_floor(f'(epoch_us({{x}}) - epoch_us({_ORIGIN_INSTANT}))')})"
+    ),
+    "MONTH": f"(CAST({{o}} AS TIMESTAMP) + to_months({_floor(_MONTHS_SINCE)}::INTEGER))",
+}
+
+# Parts of an INTERVAL that grow too large
+
+_MONTHS_OF = "(date_part('year', {x}) * 12 + date_part('month', {x}))"
+_DAYS_OF = "date_part('day', {x})"
+_MICROS_OF = (
+    "(date_part('hour', {x}) * 3600000000 + date_part('minute', {x}) * 60000000 + date_part('microsecond', {x}))"
+)
+_DAY = "86400000000"
+
+
+def _made(months: str, days: str, micros: str) -> str:
+    return f"(to_months(({months})::INTEGER) + to_days(({days})::INTEGER) + to_microseconds(({micros})::BIGINT))"
+
+
+_JUSTIFIED = {
+    "JUSTIFY_DAYS": _made(
+        f"({_MONTHS_OF} * 30 + {_DAYS_OF}) // 30", f"({_MONTHS_OF} * 30 + {_DAYS_OF}) % 30", _MICROS_OF
+    ),
+    "JUSTIFY_HOURS": _made(
+        _MONTHS_OF, f"({_DAYS_OF} * {_DAY} + {_MICROS_OF}) // {_DAY}", f"({_DAYS_OF} * {_DAY} + {_MICROS_OF}) % {_DAY}"
+    ),
+    "JUSTIFY_INTERVAL": _made(
+        f"(({_MONTHS_OF} * 30 + {_DAYS_OF}) * {_DAY} + {_MICROS_OF}) // ({_DAY} * 30)",
+        f"(({_MONTHS_OF} * 30 + {_DAYS_OF}) * {_DAY} + {_MICROS_OF}) % ({_DAY} * 30) // {_DAY}",
+        f"(({_MONTHS_OF} * 30 + {_DAYS_OF}) * {_DAY} + {_MICROS_OF}) % {_DAY}",
+    ),
+}
+
+
+def justify(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """JUSTIFY_DAYS(i): 30 days are a month; JUSTIFY_HOURS(i): 24 hours are a day; JUSTIFY_INTERVAL(i): both"""
+    name = name_of(node)
+    if len(parts) != 1:
+        wrong(scope.script.text, node, f"{name} takes one argument")
+    value = as_type(node, scope, name, argument(parts[0], scope), INTERVAL)
+    return Typed(sql(_JUSTIFIED[name], x=value.node), INTERVAL)
+
+
+def make_interval(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """MAKE_INTERVAL([year] [, month] [, day] [, hour] [, minute] [, second]), each by position or by name"""
+    found: dict[str, Node] = {}
+    for index, part in enumerate(parts):
+        named = isinstance(part, exp.Kwarg)
+        span = part.this.name.upper() if named else _SPANS[index] if index < len(_SPANS) else ""
+        if span not in _SPANS or span in found:
+            wrong(scope.script.text, node, "MAKE_INTERVAL takes year, month, day, hour, minute, second")
+        value = scope.compile(part.expression) if named else argument(part, scope)
+        found[span] = as_type(node, scope, "MAKE_INTERVAL", value, INT64).node
+    values = {letter: found.get(span, integer(0).node) for letter, span in zip("abcdef", _SPANS, strict=True)}
+    micros = "{d} * 3600000000 + {e} * 60000000 + {f} * 1000000"
+    return Typed(sql(_made("{a} * 12 + {b}", "{c}", micros), **values), INTERVAL)
+
+
+FUNCTIONS: Functions = {
+    **dict.fromkeys((f"{kind}_{word}" for kind in INSTANTS for word in ("ADD", "SUB")), add),
+    **dict.fromkeys(("DATE_BUCKET", "DATETIME_BUCKET", "TIMESTAMP_BUCKET"), bucket),
+    **dict.fromkeys(_JUSTIFIED, justify),
+    "MAKE_INTERVAL": make_interval,
+    "GENERATE_DATE_ARRAY": generate,
+    "GENERATE_TIMESTAMP_ARRAY": generate,
+}

@@ -1,0 +1,173 @@
+"""Dates and times made of other values, and numbers made of them.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/date_functions#date
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
+from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import checked
+from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
+    Definitions,
+    Functions,
+    argument,
+    by_name,
+    define,
+)
+from warehouse_refresh.warehouse.duckdb.translate.functions.json import json_scalar
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.translate.zones import UTC, from_local, local
+from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, JSON, STRING, TIME, TIMESTAMP, SqlType
+
+_FLOOR = "CASE WHEN epoch_us({{a}}) >= 0 THEN epoch_us({{a}}) // {0} ELSE -((-epoch_us({{a}}) + {0} - 1) // {0}) END"
+
+DEFINITIONS: Definitions = by_name(
+    define("UNIX_SECONDS", "TIMESTAMP -> INT64", _FLOOR.format(1_000_000)),
+    define("UNIX_MILLIS", "TIMESTAMP -> INT64", _FLOOR.format(1000)),
+    define("UNIX_MICROS", "TIMESTAMP -> INT64", "epoch_us({a})"),
+    define("UNIX_DATE", "DATE -> INT64", "({a} - DATE '1970-01-01')"),
+)
+
+
+def _cast(node: exp.Expr, scope: Scope, value: Typed, kind: SqlType) -> Typed:
+    found = cast_value(value, kind)
+    return found if found is not None else no_signature(node, scope, name_of(node), [value])
+
+
+def constructor(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """DATE(…), DATETIME(…), TIMESTAMP(…), TIME(…)"""
+    name = name_of(node)
+    values = [argument(part, scope) for part in parts]
+    if len(values) in (3, 6):
+        return _from_numbers(node, scope, name, values)
+    if len(values) == 2 and name == "DATETIME" and values[0].type == DATE and values[1].type == TIME:
+        return Typed(sql("({d} + {t})", d=values[0].node, t=values[1].node), DATETIME)
+    if len(values) == 2:
+        return _in_zone(node, scope, name, values)
+    if len(values) != 1:
+        wrong(scope.script.text, node, f"wrong number of arguments for {name}")
+    value = values[0]
+    if isinstance(value.literal, str):
+        return as_type(node, scope, name, value, SqlType(name))
+    takes = ("TIME", "DATETIME", "TIMESTAMP") if name == "TIME" else ("DATE", "DATETIME", "TIMESTAMP", "STRING")
+    if value.type.name not in takes:
+        return no_signature(node, scope, name, values)
+    if value.type == STRING and name in ("DATE", "DATETIME"):
+        unsupported(scope.script.text, node, f"{name} of a STRING", f"write CAST(… AS {name})")
+    return _cast(node, scope, value, SqlType(name))
+
+
+_CLOCK = (
+    "make_time(CASE WHEN {s} NOT BETWEEN 0 AND 59 OR {h} NOT BETWEEN 0 AND 23 THEN error('Input calculates to invalid"
+    " time') ELSE {h} END, {m}, CAST({s} AS DOUBLE))"
+)
+
+
+def _from_numbers(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) -> Typed:
+    if (name, len(values)) not in (("DATE", 3), ("TIME", 3), ("DATETIME", 6)):
+        wrong(scope.script.text, node, f"wrong number of arguments for {name}")
+    numbers = [as_type(node, scope, name, value, INT64).node for value in values]
+    return Typed(unless_null(numbers, _BUILT[name]), SqlType(name))
+
+
+def _day(numbers: Sequence[Node]) -> Node:
+    year, month, day = numbers[:3]
+    return checked(DATE, sql("make_date({a}, {b}, {c})", a=year, b=month, c=day))
+
+
+def _time(numbers: Sequence[Node]) -> Node:
+    hours, minutes, seconds = numbers[-3:]
+    return sql(_CLOCK, h=hours, m=minutes, s=seconds)
+
+
+_BUILT: Mapping[str, Callable[[Sequence[Node]], Node]] = {
+    "DATE": _day,
+    "TIME": _time,
+    "DATETIME": lambda numbers: sql("({d} + {t})", d=_day(numbers), t=_time(numbers)),
+}
+
+
+def _in_zone(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) -> Typed:
+    value, zone = values[0], zone_of(node, scope, name, values[1])
+    if name == "TIMESTAMP":
+        if value.type == STRING and isinstance(value.literal, str):
+            value = as_type(node, scope, name, value, DATETIME)
+        if value.type == STRING:
+            unsupported(scope.script.text, node, "TIMESTAMP of a STRING with a zone", "use PARSE_TIMESTAMP")
+        if value.type.name in ("DATE", "DATETIME"):
+            return Typed(from_local(sql("CAST({x} AS TIMESTAMP)", x=value.node), zone), TIMESTAMP)
+        return no_signature(node, scope, name, values)
+    clock = local(as_type(node, scope, name, value, TIMESTAMP).node, zone)
+    return _part(clock, SqlType(name))
+
+
+def _part(clock: Node, kind: SqlType) -> Typed:
+    """A DATETIME, or the DATE or TIME of it."""
+    return Typed(clock if kind == DATETIME else sql(f"CAST({{x}} AS {kind.name})", x=clock), kind)
+
+
+def string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """STRING(timestamp), STRING(json)"""
+    values = [argument(part, scope) for part in parts]
+    if len(values) == 1 and values[0].type == JSON:
+        return json_scalar("STRING", values[0])
+    if len(values) != 1 or values[0].type.name not in INSTANTS:
+        unsupported(scope.script.text, node, "this STRING(…)", "use FORMAT_TIMESTAMP")
+    return _cast(node, scope, values[0], STRING)
+
+
+def current(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """CURRENT_DATE([zone]) and the like"""
+    name = name_of(node)
+    zone = zone_of(node, scope, name, argument(parts[0], scope)) if parts else UTC
+    return _now(SqlType(name.partition("_")[2]), zone)
+
+
+def _now(kind: SqlType, zone: Node) -> Typed:
+    now = sql("now()")
+    return Typed(now, TIMESTAMP) if kind == TIMESTAMP else _part(local(now, zone), kind)
+
+
+_BARE: dict[type[exp.Expr], SqlType] = {
+    exp.CurrentDate: DATE,
+    exp.CurrentDatetime: DATETIME,
+    exp.CurrentTime: TIME,
+    exp.CurrentTimestamp: TIMESTAMP,
+}
+
+
+def current_bare(node: exp.Expr, scope: Scope) -> Typed:  # noqa: ARG001
+    """CURRENT_DATE without parentheses"""
+    return _now(_BARE[type(node)], UTC)
+
+
+_UNITS = {"TIMESTAMP_SECONDS": 1_000_000, "TIMESTAMP_MILLIS": 1000, "TIMESTAMP_MICROS": 1}
+
+
+def from_unix(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """TIMESTAMP_SECONDS(n) and the like: that long after 1970 began"""
+    name = name_of(node)
+    if len(parts) != 1:
+        wrong(scope.script.text, node, f"{name} takes one argument")
+    count = as_type(node, scope, name, argument(parts[0], scope), INT64).node
+    if name == "DATE_FROM_UNIX_DATE":
+        return Typed(checked(DATE, sql("(DATE '1970-01-01' + ({n})::INTEGER)", n=count)), DATE)
+    moment = sql(f"make_timestamptz({{n}} * {_UNITS[name]})", n=count)
+    return Typed(checked(TIMESTAMP, moment), TIMESTAMP)
+
+
+FUNCTIONS: Functions = {
+    **dict.fromkeys(INSTANTS, constructor),
+    "STRING": string,
+    **dict.fromkeys((f"CURRENT_{kind}" for kind in INSTANTS), current),
+    "DATE_FROM_UNIX_DATE": from_unix,
+    **dict.fromkeys(_UNITS, from_unix),
+}

@@ -1,0 +1,83 @@
+"""How a function of GoogleSQL is defined: by its signatures, or by a handler where these do not say enough."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
+from warehouse_refresh.warehouse.duckdb.translate.literals import null
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import may_fail, sql, unless_null
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.sql.signatures import Signature, chosen, read_signature
+from warehouse_refresh.warehouse.types import BYTES
+
+Handler = Callable[[exp.Expr, Scope, list[exp.Expr]], Typed]
+"""Compiles a call: the call, the names that it sees, its arguments. Raises SqlError, UnsupportedSql."""
+
+Functions = Mapping[str, Handler]
+"""Handlers by the names of their functions."""
+
+_LETTERS = "abcdefgh"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """Functions with one signature, and the template of their calls: {a}, {b}, … are the arguments."""
+
+    names: tuple[str, ...]
+    signature: Signature
+    template: str
+
+
+Definitions = Mapping[str, Sequence[Definition]]
+"""Definitions by the names of their functions."""
+
+
+def define(names: str, signature: str, template: str) -> Definition:
+    """Define functions: `define("SUBSTR SUBSTRING", "STRING INT64 [INT64] -> STRING", "…{a}…{b}…")`."""
+    return Definition(tuple(names.split()), read_signature(signature), f"({template})")
+
+
+def by_name(*definitions: Definition) -> Definitions:
+    """The definitions by the names of their functions."""
+    found: dict[str, list[Definition]] = {}
+    for definition in definitions:
+        for name in definition.names:
+            found.setdefault(name, []).append(definition)
+    return found
+
+
+def argument(node: exp.Expr, scope: Scope) -> Typed:
+    """A plain argument: no DISTINCT, ORDER BY and the like."""
+    if isinstance(node, exp.Kwarg | exp.Order | exp.Limit | exp.Distinct | exp.IgnoreNulls | exp.RespectNulls):
+        unsupported(scope.script.text, node, f"{type(node).__name__} in this call")
+    return scope.compile(node)
+
+
+def by_signature(
+    node: exp.Expr, scope: Scope, name: str, definitions: Sequence[Definition], values: Sequence[Typed]
+) -> Typed:
+    """A call of the function, by the definition that fits its arguments best. Raises SqlError, UnsupportedSql."""
+    index = chosen(values, [definition.signature for definition in definitions])
+    if index is None:
+        if any(value.type == BYTES for value in values):
+            unsupported(scope.script.text, node, f"{name} of BYTES")
+        kinds = ", ".join("NULL" if value.is_null else str(value.type) for value in values)
+        takes = " or ".join(definition.signature.described(name) for definition in definitions)
+        wrong(scope.script.text, node, f"{name} does not take ({kinds})", f"it is {takes}")
+    signature = definitions[index].signature
+    arguments = [coerced(value, kind) for value, kind in zip(values, signature.takes, strict=False)]
+    arguments += [null(kind) for kind in signature.takes[len(arguments) :]]
+    nodes = [value.node for value in arguments]
+    needed, template = nodes[: signature.needs], definitions[index].template
+    if len(needed) > 1 and may_fail(template):
+        return Typed(unless_null(needed, lambda n: _filled(template, [*n, *nodes[len(n) :]])), signature.gives)
+    return Typed(_filled(template, nodes), signature.gives)
+
+
+def _filled(template: str, nodes: Sequence[Node]) -> Node:
+    return sql(template, **dict(zip(_LETTERS, nodes, strict=False)))

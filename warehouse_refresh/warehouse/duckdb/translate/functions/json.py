@@ -1,0 +1,296 @@
+"""JSON.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions
+"""
+
+import json
+import re
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import (
+    FRACTION,
+    STRING_OF_FLOAT64,
+    STRING_OF_NUMERIC,
+)
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
+from warehouse_refresh.warehouse.duckdb.translate.functions.formats import FLOAT_TEXT
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, Field, Literal, Node, each, let
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.types import field_names
+from warehouse_refresh.warehouse.types import BOOL, FLOAT64, INT64, JSON, STRING, SqlType, array_of
+
+
+def json_literal(node: exp.Expr, scope: Scope) -> Typed:
+    """JSON '…'"""
+    value = scope.compile(node.this)
+    if not isinstance(value.literal, str):
+        unsupported(scope.script.text, node, "this JSON")
+    return Typed(Literal(normal(node, scope, value.literal), "JSON"), JSON)
+
+
+def normal(node: exp.Expr, scope: Scope, text: str) -> str:
+    """A document as GoogleSQL keeps it: sorted keys, no blanks, and the first value of a key that stands twice."""
+    try:
+        document = json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except ValueError as error:
+        wrong(scope.script.text, node, f"invalid JSON: {error}")
+
+
+STEP = re.compile(r"""\.([A-Za-z_0-9$-]+)|\."((?:[^"\\]|\\.)*)"|\['([^']*)'\]|\["([^"]*)"\]|\[(\d+)\]""")
+# JSON_VALUE and its kin quote names as ."a b", the older JSON_EXTRACT as ['a b'].
+
+
+def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
+    """A JSONPath, which must be a literal, as DuckDB writes it."""
+    if not isinstance(value.literal, str):
+        unsupported(scope.script.text, node, f"{name_of(node)} with a path that is not a literal")
+    text = value.literal.strip()
+    if not text.startswith("$"):
+        wrong(scope.script.text, node, f"the JSON path {text!r} does not start with $")
+    rest, found = text[1:], "$"
+    while rest:
+        match = STEP.match(rest)
+        if match is None:
+            unsupported(scope.script.text, node, f"the JSON path {text!r}")
+        old = "EXTRACT" in name_of(node)
+        if (match[2] is not None and old) or ((match[3] or match[4]) is not None and not old):
+            wrong(
+                scope.script.text, node, f"the JSON path {text!r} quotes names in another way than {name_of(node)} does"
+            )
+        name = next((group for group in match.groups()[:4] if group is not None), None)
+        if name is not None and ('"' in name or "\\" in name):
+            unsupported(scope.script.text, node, f"the JSON path {text!r}")
+        found += f'."{name}"' if name is not None else f"[{match[5]}]"
+        rest = rest[match.end() :]
+    return found
+
+
+def _arguments(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> tuple[Typed, Node]:
+    """The document, a JSON or a STRING, and the path."""
+    values = [argument(part, scope) for part in parts]
+    if len(values) not in (1, 2):
+        wrong(scope.script.text, node, f"{name_of(node)} takes a document and a path")
+    path = path_of(node, scope, values[1]) if len(values) == 2 else "$"
+    document = values[0] if values[0].type == JSON else as_type(node, scope, name_of(node), values[0], STRING)
+    return document, Literal(path)
+
+
+# A STRING that holds no document reads as NULL.
+_OF_TEXT = "json_extract(CASE WHEN json_valid({x}) THEN CAST({x} AS JSON) END, {p})"
+
+
+def _extracted(document: Typed, path: Node) -> Node:
+    """The part of the document at the path."""
+    return sql("json_extract({x}, {p})" if document.type == JSON else _OF_TEXT, x=document.node, p=path)
+
+
+_SCALAR = "CASE WHEN json_type({x}) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN json_extract_string({x}, '$') END"
+# GoogleSQL gives a number as the text has it (1.50), DuckDB as it would write it (1.5): where they could differ, it
+# is an error.
+_ODD_NUMBER = "'[0-9][.][0-9]*0([^0-9]|$)|[0-9][eE][-+]?[0-9]|[0-9.]{{17,}}'"
+_AS_WRITTEN = (
+    "(CASE WHEN json_type({x}) = 'DOUBLE' AND regexp_matches({d}, "
+    + _ODD_NUMBER
+    + ") THEN error('the embedded engine cannot read a number such as 1.50 or 1e3 out of a JSON text: this needs"
+    " BigQuery') ELSE " + _SCALAR + " END)"
+)
+
+
+def json_value(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """JSON_VALUE(document, path): a scalar's text, NULL for anything else"""
+    document, path = _arguments(node, scope, parts)
+    if document.type == JSON:
+        return Typed(sql(f"({_SCALAR})", x=_extracted(document, path)), STRING)
+    return Typed(
+        let(document.node, lambda text: sql(_AS_WRITTEN, x=_extracted(Typed(text, STRING), path), d=text)), STRING
+    )
+
+
+def json_query(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """JSON_QUERY(document, path)"""
+    document, path = _arguments(node, scope, parts)
+    found = _extracted(document, path)
+    if document.type == JSON:
+        return Typed(found, JSON)
+    return Typed(sql("(CASE WHEN json_type({x}) <> 'NULL' THEN CAST({x} AS VARCHAR) END)", x=found), STRING)
+
+
+_ITEMS = "json_extract({x}, '$[*]')"
+_STRINGS = (
+    f"CASE WHEN len(list_filter({_ITEMS}, lambda i_: json_type(i_) IN ('OBJECT', 'ARRAY'))) > 0 THEN NULL ELSE"
+    f" list_transform({_ITEMS}, lambda i_: json_extract_string(i_, '$')) END"
+)
+
+
+def json_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """JSON_QUERY_ARRAY(document, path), JSON_VALUE_ARRAY(document, path)"""
+    document, path = _arguments(node, scope, parts)
+    items, kind = _ITEMS, JSON
+    if name_of(node) in ("JSON_VALUE_ARRAY", "JSON_EXTRACT_STRING_ARRAY"):
+        items, kind = _STRINGS, STRING
+    elif document.type != JSON:
+        items, kind = f"CAST({_ITEMS} AS VARCHAR[])", STRING
+    template = f"(CASE WHEN json_type({{x}}) = 'ARRAY' THEN {items} END)"
+    return Typed(sql(template, x=_extracted(document, path)), array_of(kind))
+
+
+_PARSED = (
+    "(CASE WHEN {x} IS NULL THEN NULL WHEN json_valid({x}) THEN json({x}) ELSE error('Invalid input to PARSE_JSON')"
+    " END)"
+)
+
+
+def parse_json(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """PARSE_JSON(text)"""
+    values = [argument(part, scope) for part in parts]
+    if len(values) != 1:
+        unsupported(scope.script.text, node, "PARSE_JSON with a rounding mode")
+    return Typed(sql(_PARSED, x=as_type(node, scope, "PARSE_JSON", values[0], STRING).node), JSON)
+
+
+_TYPE = (
+    "(CASE json_type({x}) WHEN 'VARCHAR' THEN 'string' WHEN 'BIGINT' THEN 'number' WHEN 'UBIGINT' THEN 'number' WHEN"
+    " 'DOUBLE' THEN 'number' WHEN 'HUGEINT' THEN 'number' ELSE lower(json_type({x})) END)"
+)
+
+
+def json_type(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """JSON_TYPE(json): object, array, string, number, boolean or null"""
+    values = [argument(part, scope) for part in parts]
+    if len(values) != 1 or values[0].type != JSON:
+        return no_signature(node, scope, "JSON_TYPE", values)
+    return Typed(sql(_TYPE, x=values[0].node), STRING)
+
+
+_TEXT = "json_extract_string({x}, '$')"
+# The type of a scalar, the DuckDB types of the documents that hold one, and the scalar.
+_SCALARS = {
+    "STRING": (STRING, "'VARCHAR'", _TEXT),
+    "BOOL": (BOOL, "'BOOLEAN'", f"CAST({_TEXT} AS BOOLEAN)"),
+    "INT64": (
+        INT64,
+        "'BIGINT', 'UBIGINT', 'DOUBLE'",
+        (
+            f"CASE WHEN CAST({_TEXT} AS DOUBLE) = floor(CAST({_TEXT} AS DOUBLE)) THEN CASE WHEN regexp_matches({_TEXT},"
+            f" '^-?[0-9]+$') THEN CAST({_TEXT} AS BIGINT) ELSE CAST(CAST({_TEXT} AS DOUBLE) AS BIGINT) END ELSE"
+            " error('The provided JSON number is not an integer') END"
+        ),
+    ),
+    "FLOAT64": (FLOAT64, "'BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT'", f"CAST({_TEXT} AS DOUBLE)"),
+}
+
+
+def json_scalar(name: str, value: Typed) -> Typed:
+    """STRING(json), INT64(json) …: an error for a document of another type"""
+    kind, accepted, scalar = _SCALARS[name]
+    template = (
+        f"(CASE WHEN {{x}} IS NULL THEN NULL WHEN json_type({{x}}) IN ({accepted}) THEN {scalar} ELSE error('The"
+        f" provided JSON input is not of type {name}') END)"
+    )
+    return Typed(sql(template, x=value.node), kind)
+
+
+def scalar_of(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """BOOL(json), INT64(json), FLOAT64(json)"""
+    values = [argument(part, scope) for part in parts]
+    if len(values) != 1 or values[0].type != JSON:
+        return no_signature(node, scope, name_of(node), values)
+    return json_scalar(name_of(node), values[0])
+
+
+_CLOCK = f"strftime({{x}}, '%Y-%m-%dT%H:%M:%S') || {FRACTION}"
+_WIDE = "CASE WHEN abs({x}) > 9007199254740992 THEN '\"' || CAST({x} AS VARCHAR) || '\"' ELSE CAST({x} AS VARCHAR) END"
+_ODD_FLOAT = (
+    "WHEN isnan({x}) THEN '\"NaN\"' WHEN isinf({x}) THEN CASE WHEN {x} > 0 THEN '\"Infinity\"' ELSE '\"-Infinity\"' END"
+)
+_EXACT = "{x} = trunc({x}) AND abs({x}) <= 9007199254740992"
+# The text of a value that is not NULL, by TO_JSON.
+_TEXTS = {
+    "INT64": "CAST({x} AS VARCHAR)",
+    "FLOAT64": f"CASE {_ODD_FLOAT} ELSE {FLOAT_TEXT} END",
+    "NUMERIC": STRING_OF_NUMERIC,
+    "BOOL": "CAST({x} AS VARCHAR)",
+    "STRING": "CAST(to_json({x}) AS VARCHAR)",
+    "BYTES": "'\"' || to_base64({x}) || '\"'",
+    "DATE": "'\"' || strftime({x}, '%Y-%m-%d') || '\"'",
+    "DATETIME": f"'\"' || {_CLOCK} || '\"'",
+    "TIMESTAMP": f"'\"' || strftime(timezone('UTC', {{x}}), '%Y-%m-%dT%H:%M:%S') || {FRACTION} || 'Z\"'",
+    "TIME": f"'\"' || substr(CAST({{x}} AS VARCHAR), 1, 8) || {FRACTION} || '\"'",
+}
+# By TO_JSON_STRING, which quotes numbers that a double cannot hold.
+_STRICT_TEXTS = _TEXTS | {
+    "INT64": _WIDE,
+    "FLOAT64": f"CASE {_ODD_FLOAT} ELSE {STRING_OF_FLOAT64} END",
+    "NUMERIC": f"CASE WHEN {_EXACT} THEN {STRING_OF_NUMERIC} ELSE '\"' || {STRING_OF_NUMERIC} || '\"' END",
+}
+
+
+def _has_text(kind: SqlType) -> bool:
+    """Whether values of the type are written as JSON here."""
+    if kind.element is not None:
+        return kind.element.element is None and _has_text(kind.element)
+    if kind.name == "STRUCT":
+        return all(_has_text(field.type) for field in kind.fields)
+    return kind.name in _TEXTS
+
+
+def json_text(node: Node, kind: SqlType, *, strict: bool) -> Node:
+    """A value as JSON's text. `strict` is TO_JSON_STRING's way with numbers."""
+    if kind.element is not None:
+        element = kind.element
+        return let(node, lambda array: _array_text(array, element, strict=strict))
+    if kind.name == "STRUCT":
+        return let(node, lambda struct: _struct_text(struct, kind, strict=strict))
+    template = (_STRICT_TEXTS if strict else _TEXTS)[kind.name]
+    return sql(f"(CASE WHEN {{x}} IS NULL THEN 'null' ELSE {template} END)", x=node)
+
+
+def _array_text(array: Node, element: SqlType, *, strict: bool) -> Node:
+    items = each(array, lambda item: json_text(item, element, strict=strict))
+    template = "(CASE WHEN {x} IS NULL THEN 'null' ELSE '[' || array_to_string({i}, ',') || ']' END)"
+    return sql(template, x=array, i=items)
+
+
+def _struct_text(struct: Node, kind: SqlType, *, strict: bool) -> Node:
+    pieces: list[Node] = []
+    for name, field in zip(field_names(kind), kind.fields, strict=True):
+        label = json.dumps(field.name, ensure_ascii=False)
+        pieces.append(Literal(f"{',' if pieces else '{'}{label}:"))
+        pieces.append(json_text(Field(struct, name), field.type, strict=strict))
+    text = Chain("||", (*pieces, Literal("}")))
+    return Case(((sql("{x} IS NULL", x=struct), Literal("null")),), text)
+
+
+def to_json(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """TO_JSON_STRING(x), TO_JSON(x)"""
+    name = name_of(node)
+    if len(parts) != 1:
+        unsupported(scope.script.text, node, f"{name} with an option")
+    value = argument(parts[0], scope)
+    if value.type == JSON:
+        if name == "TO_JSON":
+            return value
+        unsupported(scope.script.text, node, "TO_JSON_STRING of JSON")
+    if not _has_text(value.type):
+        unsupported(scope.script.text, node, f"{name} of {value.type}")
+    text = json_text(value.node, value.type, strict=name == "TO_JSON_STRING")
+    return Typed(text, STRING) if name == "TO_JSON_STRING" else Typed(sql("CAST({x} AS JSON)", x=text), JSON)
+
+
+FUNCTIONS: Functions = {
+    **dict.fromkeys(("JSON_VALUE", "JSON_EXTRACT_SCALAR"), json_value),
+    **dict.fromkeys(("JSON_QUERY", "JSON_EXTRACT"), json_query),
+    **dict.fromkeys(
+        ("JSON_QUERY_ARRAY", "JSON_EXTRACT_ARRAY", "JSON_VALUE_ARRAY", "JSON_EXTRACT_STRING_ARRAY"), json_array
+    ),
+    "PARSE_JSON": parse_json,
+    "JSON_TYPE": json_type,
+    **dict.fromkeys(("BOOL", "INT64", "FLOAT64"), scalar_of),
+    **dict.fromkeys(("TO_JSON_STRING", "TO_JSON"), to_json),
+}

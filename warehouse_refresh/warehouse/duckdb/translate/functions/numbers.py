@@ -1,0 +1,298 @@
+"""Numbers.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/mathematical_functions
+"""
+
+from decimal import Decimal
+from typing import NoReturn
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import F_DIV, F_SAFE, N_DIV, N_MUL, UNSCALED
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
+from warehouse_refresh.warehouse.duckdb.translate.expressions.comparisons import compared
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
+    Definitions,
+    Functions,
+    argument,
+    by_name,
+    by_signature,
+    define,
+)
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, FunctionCall, Literal, Node, let_all
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.sql.coercion import NUMBERS, supertype
+from warehouse_refresh.warehouse.sql.literals import FAILURE
+from warehouse_refresh.warehouse.types import FLOAT64, INT64, NUMERIC, STRING
+
+_FINITE = (
+    "CASE WHEN isfinite({0}) OR NOT isfinite({{a}}) OR {{a}} IS NULL THEN {0} ELSE error('Floating point error in"
+    " function: {1}') END"
+)
+_POW = (
+    "CASE WHEN {a} < 0 AND {b} <> floor({b}) AND isfinite({a}) AND isfinite({b}) OR {a} = 0 AND {b} < 0 THEN"
+    " error('Floating point error in function: POW') WHEN {a} = 1 OR {b} = 0 THEN 1.0::DOUBLE WHEN isfinite({a}) AND"
+    " isfinite({b}) AND NOT isfinite(pow({a}, {b})) THEN error('Floating point error in function: POW') ELSE pow({a},"
+    " {b}) END"
+)
+_UNITS_A, _UNITS_B = UNSCALED.replace("{x}", "{a}"), UNSCALED.replace("{x}", "{b}")
+
+
+def _positive(name: str) -> str:
+    """LN and the like, which take numbers above 0."""
+    return f"CASE WHEN {{a}} <= 0 THEN error('Floating point error in function: {name}') ELSE {name.lower()}({{a}}) END"
+
+
+def _within_one(name: str) -> str:
+    """ACOS and ASIN, which take numbers from -1 to 1."""
+    return (
+        f"CASE WHEN abs({{a}}) > 1 AND NOT isnan({{a}}) THEN error('Floating point error in function: {name}') ELSE"
+        f" {name.lower()}({{a}}) END"
+    )
+
+
+DEFINITIONS: Definitions = by_name(
+    define("ABS", "INT64 -> INT64", "abs({a})"),
+    define("ABS", "FLOAT64 -> FLOAT64", "abs({a})"),
+    define("ABS", "NUMERIC -> NUMERIC", "abs({a})"),
+    define("SIGN", "INT64 -> INT64", "sign({a})::BIGINT"),
+    define("SIGN", "FLOAT64 -> FLOAT64", "CASE WHEN isnan({a}) THEN {a} ELSE sign({a})::DOUBLE END"),
+    define("SIGN", "NUMERIC -> NUMERIC", "sign({a})::DECIMAL(38,9)"),
+    define("IS_NAN", "FLOAT64 -> BOOL", "isnan({a})"),
+    define("IS_INF", "FLOAT64 -> BOOL", "isinf({a})"),
+    define("RAND", "-> FLOAT64", "random()"),
+    define("PI", "-> FLOAT64", "pi()"),
+    define("EXP", "FLOAT64 -> FLOAT64", _FINITE.format("exp({a})", "EXP")),
+    define(
+        "SQRT",
+        "FLOAT64 -> FLOAT64",
+        "CASE WHEN {a} < 0 THEN error('Argument to SQRT cannot be negative') ELSE sqrt({a}) END",
+    ),
+    define("LN", "FLOAT64 -> FLOAT64", _positive("LN")),
+    define("LOG10", "FLOAT64 -> FLOAT64", _positive("LOG10")),
+    define(
+        "LOG",
+        "FLOAT64 -> FLOAT64",
+        "CASE WHEN {a} <= 0 THEN error('Floating point error in function: LOG') ELSE ln({a}) END",
+    ),
+    define(
+        "LOG",
+        "FLOAT64 FLOAT64 -> FLOAT64",
+        "CASE WHEN {a} <= 0 OR {b} <= 0 OR {b} = 1"
+        " THEN error('Floating point error in function: LOG') ELSE ln({a}) /"
+        " ln({b}) END",
+    ),
+    *(
+        define(name, "FLOAT64 -> FLOAT64", f"{name.lower()}({{a}})")
+        for name in ("SIN", "COS", "TAN", "ATAN", "SINH", "TANH", "ASINH", "CBRT")
+    ),
+    define("COSH", "FLOAT64 -> FLOAT64", _FINITE.format("cosh({a})", "COSH")),
+    define("ATAN2", "FLOAT64 FLOAT64 -> FLOAT64", "atan2({a}, {b})"),
+    *(define(name, "FLOAT64 -> FLOAT64", _within_one(name)) for name in ("ACOS", "ASIN")),
+    define("POW POWER", "FLOAT64 FLOAT64 -> FLOAT64", _POW),
+    define(
+        "DIV",
+        "INT64 INT64 -> INT64",
+        "CASE WHEN {b} = 0 THEN error('division by zero: DIV') ELSE CAST({a} // {b} AS BIGINT) END",
+    ),
+    define(
+        "MOD",
+        "INT64 INT64 -> INT64",
+        "CASE WHEN {b} = 0 THEN error('division by zero: MOD') WHEN {b} = -1 THEN 0 ELSE {a} % {b} END",
+    ),
+    define(
+        "DIV",
+        "NUMERIC NUMERIC -> NUMERIC",
+        "CASE WHEN {b} = 0 THEN error('division by zero: DIV') ELSE"
+        f" CAST({_UNITS_A} // {_UNITS_B} AS DECIMAL(38,9)) END",
+    ),
+    define(
+        "MOD",
+        "NUMERIC NUMERIC -> NUMERIC",
+        "CASE WHEN {b} = 0 THEN error('division by zero: MOD') ELSE list_transform(["
+        f"{_UNITS_A} % {_UNITS_B}], lambda n_: CAST(n_ // 1000000000 AS DECIMAL(38,9))"
+        " + CAST(CAST(n_ % 1000000000 AS DECIMAL(18,0)) * 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1] END",
+    ),
+    define("CEIL CEILING", "FLOAT64 -> FLOAT64", "ceil({a})"),
+    define("FLOOR", "FLOAT64 -> FLOAT64", "floor({a})"),
+    define("CEIL CEILING", "NUMERIC -> NUMERIC", "ceil({a})::DECIMAL(38,9)"),
+    define("FLOOR", "NUMERIC -> NUMERIC", "floor({a})::DECIMAL(38,9)"),
+    define("TRUNC", "FLOAT64 -> FLOAT64", "trunc({a})"),
+    define("TRUNC", "NUMERIC -> NUMERIC", "trunc({a})::DECIMAL(38,9)"),
+    define("ROUND", "FLOAT64 -> FLOAT64", "round({a})"),
+    define("ROUND", "NUMERIC -> NUMERIC", "round({a})::DECIMAL(38,9)"),
+    define(
+        "IEEE_DIVIDE",
+        "FLOAT64 FLOAT64 -> FLOAT64",
+        "CASE WHEN {b} = 0 AND ({a} = 0 OR isnan({a})) THEN 'nan'::DOUBLE ELSE {a} / {b} END",
+    ),
+    define("SAFE_ADD", "INT64 INT64 -> INT64", "TRY({a} + {b})"),
+    define("SAFE_SUBTRACT", "INT64 INT64 -> INT64", "TRY({a} - {b})"),
+    define("SAFE_MULTIPLY", "INT64 INT64 -> INT64", "TRY({a} * {b})"),
+    define("SAFE_NEGATE", "INT64 -> INT64", "TRY(-{a})"),
+    *(
+        define(f"SAFE_{name}", "FLOAT64 FLOAT64 -> FLOAT64", f"TRY({F_SAFE % (sign, sign, sign)})")
+        for name, sign in (("ADD", "+"), ("SUBTRACT", "-"), ("MULTIPLY", "*"))
+    ),
+    define("SAFE_NEGATE", "FLOAT64 -> FLOAT64", "-{a}"),
+    define("SAFE_DIVIDE", "FLOAT64 FLOAT64 -> FLOAT64", f"TRY({F_DIV})"),
+    define("BIT_COUNT", "INT64 -> INT64", "bit_count({a})::BIGINT"),
+)
+"""The functions of numbers, by name."""
+
+
+def rounded(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """ROUND(x [, digits]), TRUNC(x [, digits])"""
+    values = [argument(part, scope) for part in parts]
+    name = name_of(node)
+    if len(values) == 1:
+        return by_signature(node, scope, name, DEFINITIONS[name], values)
+    if len(values) != 2 or values[0].type.name not in NUMBERS or values[1].type != INT64:
+        if len(values) == 3:
+            unsupported(scope.script.text, node, f"{name} with a rounding mode")
+        return no_signature(node, scope, name, values)
+    digits = values[1].literal
+    if not isinstance(digits, int) or not -20 <= digits <= 20:
+        unsupported(scope.script.text, node, f"{name} to digits that are not a literal from -20 to 20")
+    if values[0].type == NUMERIC:
+        return numeric_rounded(values[0], name, digits)
+    value = as_type(node, scope, name, values[0], FLOAT64)
+    return Typed(sql(f"({float_rounded(name.lower(), digits)})", a=value.node), FLOAT64)
+
+
+def float_rounded(word: str, digits: int) -> str:
+    """A FLOAT64 rounded or cut, by its digits written out in full: the double 2.675 is a little less than that."""
+    if digits < 0:
+        power = f"1e{-digits}::DOUBLE"
+        return f"CASE WHEN isfinite({{a}}) THEN {word}({{a}} / {power}) * {power} ELSE {{a}} END"
+    if word == "trunc":
+        cut = f"CAST(regexp_replace(printf('%.{digits + 25}f', {{a}}), '.{{{{25}}}}$', '') AS DOUBLE)"
+        return f"CASE WHEN isfinite({{a}}) AND abs({{a}}) < 1e15 THEN {cut} ELSE {{a}} END"
+    tie = f"regexp_matches(printf('%.{digits + 25}f', {{a}}), '50{{{{24}}}}$')"
+    exact = f"CAST(printf('%.{digits + 1}f', {{a}}) AS DECIMAL(38,{digits + 1}))"
+    return (
+        f"CASE WHEN NOT isfinite({{a}}) OR abs({{a}}) >= 1e15 THEN {{a}}"
+        f" WHEN {tie} THEN CAST(CAST(round({exact}, {digits}) AS VARCHAR) AS DOUBLE)"
+        f" ELSE CAST(printf('%.{digits}f', {{a}}) AS DOUBLE) END"
+    )
+
+
+def numeric_rounded(value: Typed, name: str, digits: int) -> Typed:
+    """A NUMERIC rounded or cut to some digits."""
+    if digits >= 9:
+        return value
+    unit = f"'{Decimal(1).scaleb(-digits):f}'::DECIMAL(38,9)"
+    template = f"({{a}} - {{a}} % {unit})"
+    if name == "ROUND" and digits >= 0:
+        template = f"round({{a}}, {digits})"
+    elif name == "ROUND":
+        template = f"({template} + CASE WHEN abs({{a}} % {unit}) * 2 >= {unit} THEN sign({{a}}) * {unit} ELSE 0 END)"
+    return Typed(sql(f"CAST({template} AS DECIMAL(38,9))", a=value.node), value.type)
+
+
+_SAFE_NUMERIC = {
+    "SAFE_DIVIDE": f"TRY({N_DIV})",
+    "SAFE_MULTIPLY": f"TRY({N_MUL})",
+    "SAFE_ADD": "TRY(CAST({a} + {b} AS DECIMAL(38,9)))",
+    "SAFE_SUBTRACT": "TRY(CAST({a} - {b} AS DECIMAL(38,9)))",
+}
+
+
+def safe_operator(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """An operator that gives NULL where it would fail."""
+    values = [argument(part, scope) for part in parts]
+    name = name_of(node)
+    if len(values) == 2 and supertype(values) == NUMERIC:
+        kind, (a, b) = common(node, scope, name, values)
+        return Typed(sql(_SAFE_NUMERIC[name], a=a.node, b=b.node), kind)
+    return by_signature(node, scope, name, DEFINITIONS[name], values)
+
+
+def extreme(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """GREATEST(x, …), LEAST(x, …): NULL if one is NULL, NaN if one is NaN."""
+    values = [argument(part, scope) for part in parts]
+    if not values:
+        wrong(scope.script.text, node, f"{name_of(node)} takes at least one argument")
+    kind, found = common(node, scope, name_of(node), values)
+    if kind.element is not None or kind.name in ("STRUCT", "JSON"):
+        return no_signature(node, scope, name_of(node), values)
+
+    def chosen(numbers: list[Node]) -> Node:
+        branches = [(sql("{x} IS NULL", x=number), Literal(None)) for number in numbers]
+        nans = [(sql("isnan({x})", x=number), number) for number in numbers] if kind == FLOAT64 else []
+        return Case((*branches, *nans), FunctionCall(name_of(node).lower(), tuple(numbers)))
+
+    return Typed(let_all([value.node for value in found], chosen), kind)
+
+
+def coalesce(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """COALESCE(x, …), IFNULL(x, y)"""
+    values = [argument(part, scope) for part in parts]
+    if not values or (name_of(node) == "IFNULL" and len(values) != 2):
+        wrong(scope.script.text, node, f"wrong number of arguments for {name_of(node)}")
+    kind, found = common(node, scope, name_of(node), values)
+    return Typed(FunctionCall("coalesce", tuple([value.node for value in found])), kind)
+
+
+def nullif(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """NULLIF(x, y)"""
+    values = [argument(part, scope) for part in parts]
+    if len(values) != 2:
+        wrong(scope.script.text, node, "NULLIF takes two arguments")
+    kind, found = common(node, scope, "NULLIF", values)
+
+    def unless_equal(sides: list[Node]) -> Node:
+        one, other = (Typed(side, kind, value.literal) for side, value in zip(sides, found, strict=True))
+        return Case(((compared(node, scope, "=", one, other).node, Literal(None)),), one.node)
+
+    return Typed(let_all([value.node for value in found], unless_equal), kind)
+
+
+def zeros(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> NoReturn:  # noqa: ARG001
+    """Not in BigQuery."""
+    unsupported(scope.script.text, node, name_of(node), "write IFNULL(x, 0) or NULLIF(x, 0)")
+
+
+def error(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """ERROR(message)"""
+    values = [argument(part, scope) for part in parts]
+    if len(values) != 1 or values[0].type != STRING:
+        return no_signature(node, scope, "ERROR", values)
+    message = sql("coalesce({x}, 'ERROR function called with NULL value')", x=values[0].node)
+    return Typed(sql("CAST(error({x}) AS BIGINT)", x=message), INT64, FAILURE)
+
+
+def uuid(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """GENERATE_UUID()"""
+    if parts:
+        wrong(scope.script.text, node, "GENERATE_UUID takes no argument")
+    return Typed(sql("CAST(uuid() AS VARCHAR)"), STRING)
+
+
+def transcendental(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """Of FLOAT64; of NUMERIC they have answers of their own, exact to nine digits."""
+    values = [argument(part, scope) for part in parts]
+    name = name_of(node)
+    if any(value.type == NUMERIC for value in values):
+        unsupported(scope.script.text, node, f"{name} of NUMERIC", "convert with CAST(… AS FLOAT64)")
+    return by_signature(node, scope, name, DEFINITIONS[name], values)
+
+
+FUNCTIONS: Functions = {
+    "ROUND": rounded,
+    "TRUNC": rounded,
+    **dict.fromkeys(_SAFE_NUMERIC, safe_operator),
+    "GREATEST": extreme,
+    "LEAST": extreme,
+    "COALESCE": coalesce,
+    "IFNULL": coalesce,
+    "NULLIF": nullif,
+    "ZEROIFNULL": zeros,
+    "NULLIFZERO": zeros,
+    "ERROR": error,
+    "GENERATE_UUID": uuid,
+    **dict.fromkeys(("SQRT", "EXP", "LN", "LOG", "LOG10", "POW", "POWER"), transcendental),
+}

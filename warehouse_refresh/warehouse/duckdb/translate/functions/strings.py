@@ -1,0 +1,185 @@
+"""Strings and bytes.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions
+"""
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import concatenated
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
+    Definitions,
+    Functions,
+    argument,
+    by_name,
+    define,
+)
+from warehouse_refresh.warehouse.duckdb.translate.literals import integer
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.types import INT64, STRING
+
+# GoogleSQL maps a few letters to several, which DuckDB does not: ß is known, any other fails.
+_ODD = "".join(char for char in map(chr, range(0x80, 0x20000)) if len(char.upper()) > 1 and char != "ß")
+_NO_CASE = "error('the embedded engine cannot change the case of this text as BigQuery does')"
+_SPACE = (
+    "[\\x{{0009}}-\\x{{000D}}\\x{{0020}}\\x{{0085}}\\x{{00A0}}\\x{{1680}}\\x{{2000}}-\\x{{200A}}"
+    "\\x{{2028}}\\x{{2029}}\\x{{202F}}\\x{{205F}}\\x{{3000}}]+"
+)
+# Position 0 is read as 1, and one before the start as the start: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#substr
+_FROM = "CASE WHEN {b} = 0 OR {b} < -length({a}) THEN 1 WHEN {b} < 0 THEN length({a}) + {b} + 1 ELSE {b} END"
+_PAD = (
+    "CASE WHEN {{b}} < 0 THEN error('{0}: the length is negative')"
+    " WHEN {{b}} > length({{a}}) AND {{c}} = '' THEN error('{0}: the pattern is empty')"
+    " ELSE {1}({{a}}, {{b}}::INTEGER, {{c}}) END"
+)
+_LPAD, _RPAD = _PAD.format("LPAD", "lpad"), _PAD.format("RPAD", "rpad")
+
+DEFINITIONS: Definitions = by_name(
+    define(
+        "UPPER",
+        "STRING -> STRING",
+        f"CASE WHEN regexp_matches({{a}}, '[{_ODD}]') THEN {_NO_CASE} ELSE upper(replace({{a}}, 'ß', 'SS')) END",
+    ),
+    define(
+        "LOWER", "STRING -> STRING", f"CASE WHEN regexp_matches({{a}}, '[İΣ]') THEN {_NO_CASE} ELSE lower({{a}}) END"
+    ),
+    define("LENGTH CHAR_LENGTH CHARACTER_LENGTH", "STRING -> INT64", "length({a})"),
+    define("LENGTH", "BYTES -> INT64", "octet_length({a})"),
+    define("BYTE_LENGTH OCTET_LENGTH", "STRING -> INT64", "strlen({a})"),
+    define("BYTE_LENGTH OCTET_LENGTH", "BYTES -> INT64", "octet_length({a})"),
+    define("TRIM", "STRING -> STRING", f"regexp_replace({{a}}, '^{_SPACE}|{_SPACE}$', '', 'g')"),
+    define("LTRIM", "STRING -> STRING", f"regexp_replace({{a}}, '^{_SPACE}', '')"),
+    define("RTRIM", "STRING -> STRING", f"regexp_replace({{a}}, '{_SPACE}$', '')"),
+    define("TRIM", "STRING STRING -> STRING", "trim({a}, {b})"),
+    define("LTRIM", "STRING STRING -> STRING", "ltrim({a}, {b})"),
+    define("RTRIM", "STRING STRING -> STRING", "rtrim({a}, {b})"),
+    define(
+        "REPLACE",
+        "STRING STRING STRING -> STRING",
+        "CASE WHEN {b} = '' AND {c} IS NOT NULL THEN {a} ELSE replace({a}, {b}, {c}) END",
+    ),
+    define("REVERSE", "STRING -> STRING", "array_to_string(list_reverse(string_split({a}, '')), '')"),
+    define(
+        "REPEAT",
+        "STRING INT64 -> STRING",
+        "CASE WHEN {b} < 0 THEN error('REPEAT: the count is negative') ELSE repeat({a}, {b}) END",
+    ),
+    define("STARTS_WITH", "STRING STRING -> BOOL", "starts_with({a}, {b})"),
+    define("ENDS_WITH", "STRING STRING -> BOOL", "ends_with({a}, {b})"),
+    define(
+        "STRPOS", "STRING STRING -> INT64", "CASE WHEN {b} = '' AND {a} IS NOT NULL THEN 1 ELSE strpos({a}, {b}) END"
+    ),
+    define(
+        "ASCII",
+        "STRING -> INT64",
+        "CASE WHEN {a} = '' THEN 0 WHEN ascii({a}) > 127 THEN error('ASCII: not an ASCII character') ELSE"
+        " ascii({a})::BIGINT END",
+    ),
+    define("UNICODE", "STRING -> INT64", "CASE WHEN {a} = '' THEN 0 ELSE unicode({a})::BIGINT END"),
+    define(
+        "CHR",
+        "INT64 -> STRING",
+        "CASE WHEN {a} < 0 OR {a} > 1114111 OR {a} BETWEEN 55296 AND 57343 THEN error('CHR: not a"
+        " code point') ELSE chr({a}::INTEGER) END",
+    ),
+    define("TO_HEX", "BYTES -> STRING", "lower(hex({a}))"),
+    define("FROM_HEX", "STRING -> BYTES", "unhex(CASE WHEN length({a}) % 2 = 1 THEN '0' || {a} ELSE {a} END)"),
+    define("TO_BASE64", "BYTES -> STRING", "to_base64({a})"),
+    define("FROM_BASE64", "STRING -> BYTES", "from_base64({a})"),
+    define("MD5", "STRING -> BYTES", "unhex(md5({a}))"),
+    define("SHA1", "STRING -> BYTES", "unhex(sha1({a}))"),
+    define("SHA256", "STRING -> BYTES", "unhex(sha256({a}))"),
+    define("MD5", "BYTES -> BYTES", "unhex(md5({a}))"),
+    define("SHA1", "BYTES -> BYTES", "unhex(sha1({a}))"),
+    define("SHA256", "BYTES -> BYTES", "unhex(sha256({a}))"),
+    define(
+        "TO_CODE_POINTS",
+        "STRING -> ARRAY<INT64>",
+        "CASE WHEN {a} = '' THEN []::BIGINT[] ELSE list_transform(string_split({a}, ''), lambda c_:"
+        " unicode(c_)::BIGINT) END",
+    ),
+    define(
+        "CODE_POINTS_TO_STRING",
+        "ARRAY<INT64> -> STRING",
+        "CASE WHEN len({a}) > list_count({a}) THEN NULL"
+        " ELSE array_to_string(list_transform({a}, lambda c_: chr(c_::INTEGER)), '') END",
+    ),
+    define(
+        "LEFT",
+        "STRING INT64 -> STRING",
+        "CASE WHEN {b} < 0 THEN error('LEFT: the length is negative') ELSE substring({a}, 1, {b}) END",
+    ),
+    define(
+        "RIGHT",
+        "STRING INT64 -> STRING",
+        "CASE WHEN {b} < 0 THEN error('RIGHT: the length is negative')"
+        " WHEN {b} >= length({a}) THEN {a} ELSE"
+        " substring({a}, length({a}) - {b} + 1, {b}) END",
+    ),
+    define("SUBSTR SUBSTRING", "STRING INT64 -> STRING", f"substring({{a}}, {_FROM})"),
+    define(
+        "SUBSTR SUBSTRING",
+        "STRING INT64 INT64 -> STRING",
+        f"CASE WHEN {{c}} < 0 THEN error('SUBSTR: the length is negative') ELSE substring({{a}}, {_FROM}, {{c}}) END",
+    ),
+    define("LPAD", "STRING INT64 STRING -> STRING", _LPAD),
+    define("LPAD", "STRING INT64 -> STRING", _LPAD.replace("{c}", "' '")),
+    define("RPAD", "STRING INT64 STRING -> STRING", _RPAD),
+    define("RPAD", "STRING INT64 -> STRING", _RPAD.replace("{c}", "' '")),
+    define(
+        "INITCAP",
+        "STRING -> STRING",
+        "array_to_string(list_transform(regexp_extract_all({a},"
+        " '[^\\s\\[\\](){{}}/|\\\\<>!?@\"^#$&~_,.:;*%+-]+|[\\s\\[\\](){{}}/|\\\\<>!?@\"^#$&~_,.:;*%+-]+'), lambda w_:"
+        " upper(w_[1]) || lower(w_[2:])), '')",
+    ),
+    define(
+        "TRANSLATE",
+        "STRING STRING STRING -> STRING",
+        "CASE WHEN len(list_distinct(string_split({b}, ''))) < length({b})"
+        " THEN error('TRANSLATE: a character stands twice in the source characters') ELSE translate({a}, {b}, {c}) END",
+    ),
+    define("SPLIT", "STRING -> ARRAY<STRING>", "string_split({a}, ',')"),
+    define(
+        "SPLIT",
+        "STRING STRING -> ARRAY<STRING>",
+        "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {a} = '' AND {b} = '' THEN ['']"
+        " ELSE string_split({a}, {b}) END",
+    ),
+)
+"""The functions that take and give strings and bytes, by name."""
+
+# The n-th occurrence counts from the position on, backwards from a negative one.
+_INSTR = (
+    "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL OR {d} IS NULL THEN NULL WHEN {c} = 0 OR {d} < 1 THEN"
+    " error('INSTR: position or occurrence') WHEN {b} = '' THEN error('INSTR: the text sought is empty') ELSE"
+    " coalesce(list_filter(CASE WHEN {c} > 0 THEN range({c}, length({a}) + 1) ELSE list_reverse(range(1, length({a}) +"
+    " {c} + 2)) END, lambda p_: substring({a}, p_, length({b})) = {b})[{d}], 0) END)"
+)
+
+
+def instr(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """INSTR(value, subvalue [, position [, occurrence]])"""
+    values = [argument(part, scope) for part in parts]
+    if not 2 <= len(values) <= 4:
+        wrong(scope.script.text, node, "INSTR takes two to four arguments")
+    values += [integer(1)] * (4 - len(values))
+    kinds = (STRING, STRING, INT64, INT64)
+    a, b, c, d = (as_type(node, scope, "INSTR", *pair).node for pair in zip(values, kinds, strict=True))
+    return Typed(sql(_INSTR, a=a, b=b, c=c, d=d), INT64)
+
+
+def concat(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """CONCAT(x, y, …)"""
+    values = [argument(part, scope) for part in parts]
+    if not values:
+        wrong(scope.script.text, node, "CONCAT takes at least one argument")
+    if any(value.type.element is not None for value in values):
+        return no_signature(node, scope, "CONCAT", values)
+    return concatenated(node, scope, values)
+
+
+FUNCTIONS: Functions = {"CONCAT": concat, "INSTR": instr}

@@ -1,0 +1,298 @@
+"""Window functions.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/window-function-calls
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, only
+from warehouse_refresh.warehouse.duckdb.translate.functions.aggregates import AGGREGATES, aggregate
+from warehouse_refresh.warehouse.duckdb.translate.nodes import (
+    AggregateCall,
+    Column,
+    Literal,
+    Node,
+    Over,
+    Select,
+    SortKey,
+    walk,
+)
+from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import windows_in
+from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import ordering
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.types import FLOAT64, INT64, NUMERIC, SqlType
+
+RANKS = frozenset({"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"})
+WITHOUT_FRAME = RANKS | {"LAG", "LEAD", "NTILE", "PERCENTILE_CONT", "PERCENTILE_DISC"}
+# The aggregates that are known to give GoogleSQL's answer over a window too.
+OVER_WINDOWS = frozenset(
+    {"COUNT", "COUNTIF", "SUM", "AVG", "MIN", "MAX", "LOGICAL_AND", "LOGICAL_OR", "STRING_AGG", "ARRAY_AGG"}
+    | {"BIT_AND", "BIT_OR", "BIT_XOR", "ANY_VALUE"}
+    | {"STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR_SAMP", "VAR_POP", "CORR", "COVAR_POP", "COVAR_SAMP"}
+)
+
+
+def window(node: exp.Expr, scope: Scope) -> Typed:
+    """function(…) OVER (…)"""
+    only(node, scope, "this", "partition_by", "order", "spec", "alias", "over")
+    inner, nulls = node.this, ""
+    if isinstance(inner, exp.IgnoreNulls | exp.RespectNulls):
+        nulls, inner = ("IGNORE" if isinstance(inner, exp.IgnoreNulls) else "RESPECT"), inner.this
+    name = name_of(inner)
+    node = merged(node, scope)
+    _check_parts(node, inner, scope)
+    if node.args.get("spec") and name in WITHOUT_FRAME:
+        wrong(scope.script.text, node, f"{name} takes no frame in OVER", "take ROWS or RANGE out")
+    order = order_by(node, scope)
+    over = Over(partition(node, scope), order, frame_sql(node, scope, order))
+    if name in RANKS:
+        return rank(node, scope, inner, over)
+    if name in NAVIGATION:
+        return NAVIGATION[name](node, scope, inner, nulls, over)
+    if nulls:
+        unsupported(scope.script.text, node, f"{nulls} NULLS in {name}")
+    if name in AGGREGATES and name in OVER_WINDOWS:
+        return aggregate(inner, scope, over=over)
+    return unsupported(scope.script.text, node, f"{name or inner.sql('bigquery')} … OVER")
+
+
+def _check_parts(node: exp.Expr, inner: exp.Expr, scope: Scope) -> None:
+    """Raises SqlError for a window function within another one."""
+    for part in [*inner.expressions, *(node.args.get("partition_by") or ()), node.args.get("order")]:
+        if part is not None and (found := next(windows_in(part), None)):
+            reason = "a window function cannot hold another one"
+            wrong(scope.script.text, found, reason, "compute one in a subquery first")
+
+
+def rank(node: exp.Expr, scope: Scope, inner: exp.Expr, over: Over) -> Typed:
+    """ROW_NUMBER(), RANK() and the like"""
+    name = name_of(inner)
+    if name != "ROW_NUMBER" and not node.args.get("order"):
+        wrong(scope.script.text, node, f"{name} needs ORDER BY in OVER")
+    if inner.expressions:
+        wrong(scope.script.text, node, f"{name} takes no arguments")
+    kind = FLOAT64 if name in ("PERCENT_RANK", "CUME_DIST") else INT64
+    return Typed(AggregateCall(name.lower(), over=over), kind)
+
+
+def merged(node: exp.Expr, scope: Scope) -> exp.Expr:
+    """The window with what its name stands for (OVER w, OVER (w …)) written out."""
+    alias = node.args.get("alias")
+    if alias is None:
+        return node
+    named = scope.windows.get(alias.name.casefold())
+    if named is None:
+        wrong(scope.script.text, node, f"there is no window {alias.name}")
+    base = merged(named, scope) if named.args.get("alias") else named
+    found = node.copy()
+    for part in ("partition_by", "order", "spec"):
+        if base.args.get(part):
+            if node.args.get(part):
+                wrong(scope.script.text, node, f"window {alias.name} already has {part.replace('_', ' ').upper()}")
+            found.set(part, base.args[part])
+    found.set("alias", None)
+    return found
+
+
+def partition(node: exp.Expr, scope: Scope) -> tuple[Node, ...]:
+    """PARTITION BY"""
+    found = []
+    for part in node.args.get("partition_by") or ():
+        value = scope.compile(part)
+        if value.type == FLOAT64:
+            wrong(scope.script.text, part, "PARTITION BY does not take FLOAT64", "convert it with CAST")
+        if value.type.element is not None or value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
+            unsupported(scope.script.text, part, f"PARTITION BY {value.type}")
+        found.append(value.node)
+    return tuple(found)
+
+
+def order_by(node: exp.Expr, scope: Scope) -> tuple[SortKey, ...]:
+    """ORDER BY"""
+    return tuple(ordering(node.args.get("order"), scope, None))
+
+
+def frame_sql(node: exp.Expr, scope: Scope, order: Sequence[SortKey]) -> str:
+    """ROWS or RANGE BETWEEN … AND …, in a window with this ORDER BY."""
+    spec = node.args.get("spec")
+    if spec is None:
+        return ""
+    only(spec, scope, "kind", "start", "start_side", "end", "end_side")
+    kind = str(spec.args["kind"]).upper()
+    if not node.args.get("order") and kind == "RANGE":
+        wrong(scope.script.text, node, "a RANGE frame needs ORDER BY")
+    sides = _side(spec, "start"), _side(spec, "end") if spec.args.get("end") else "CURRENT ROW"
+    if sides[0] == "UNBOUNDED FOLLOWING" or sides[1] == "UNBOUNDED PRECEDING" or _place(sides[0]) > _place(sides[1]):
+        wrong(scope.script.text, spec, f"a frame cannot go from {sides[0]} to {sides[1]}", "write its start first")
+    key = INT64
+    if kind == "RANGE" and any(isinstance(spec.args.get(side), exp.Expr) for side in ("start", "end")):
+        key = _range_key(node, scope, order)
+    start, end = (_bound(spec, scope, side, key, text) for side, text in zip(("start", "end"), sides, strict=True))
+    return f"{kind} BETWEEN {start} AND {end}"
+
+
+_SIDES = ("UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING")
+
+
+def _side(spec: exp.Expr, side: str) -> str:
+    """What a bound is, without its number: one of _SIDES."""
+    bound, direction = spec.args.get(side), str(spec.args.get(f"{side}_side") or "").upper()
+    return direction if isinstance(bound, exp.Expr) else f"{str(bound).upper()} {direction}".strip()
+
+
+def _place(side: str) -> int:
+    return _SIDES.index(side)
+
+
+def _range_key(node: exp.Expr, scope: Scope, order: Sequence[SortKey]) -> SqlType:
+    """The type of the only ORDER BY key, which a RANGE with a number adds to."""
+    keys = node.args["order"].expressions
+    if len(keys) > 1:
+        wrong(scope.script.text, node, "a RANGE frame with a number needs one ORDER BY key")
+    kind = scope.compile(keys[0].this).type
+    if kind.name not in ("INT64", "NUMERIC", "BIGNUMERIC", "FLOAT64"):
+        hint = "sort by a number such as UNIX_DATE(day) or UNIX_SECONDS(ts)"
+        wrong(scope.script.text, keys[0], f"a RANGE frame with a number does not sort by {kind}", hint)
+    if len(order) != 1:
+        unsupported(scope.script.text, node, f"RANGE with a number over {'a constant' if not order else kind}")
+    return kind
+
+
+def _bound(spec: exp.Expr, scope: Scope, side: str, key: SqlType, text: str) -> str:
+    """One bound of a frame, its number as the type `key`."""
+    bound = spec.args.get(side)
+    if not isinstance(bound, exp.Expr):
+        return text
+    value = scope.compile(bound)
+    if value.is_null:
+        wrong(scope.script.text, bound, "a frame's bound cannot be NULL")
+    if not isinstance(value.literal, int | float | Decimal) or isinstance(value.literal, bool):
+        unsupported(scope.script.text, bound, "a frame's bound that is not a number", "write the number")
+    if coerce(value, key) is None:
+        wrong(scope.script.text, bound, f"a frame's bound is {value.type} and should be {key}")
+    if value.literal < 0:
+        wrong(scope.script.text, bound, "a frame's bound cannot be negative")
+    return f"{value.literal} {text}"
+
+
+def lead_lag(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:
+    """LAG(x [, n [, default]]), LEAD(…)"""
+    name = name_of(inner)
+    if nulls:
+        wrong(scope.script.text, node, f"{name} does not take {nulls} NULLS")
+    if not node.args.get("order"):
+        wrong(scope.script.text, node, f"{name} needs ORDER BY in OVER")
+    values = [scope.compile(part) for part in inner.expressions]
+    if not 1 <= len(values) <= 3:
+        wrong(scope.script.text, node, f"{name} takes one to three arguments")
+    kind, value = values[0].type, values[0]
+    if len(values) == 3:
+        kind, (value, default) = common(node, scope, name, [values[0], values[2]])
+        if not _is_constant(values[2].node):
+            wrong(scope.script.text, inner.expressions[2], f"the third argument of {name} must be constant")
+    offset = values[1].literal if len(values) > 1 else 1
+    if not isinstance(offset, int) or offset < 0:
+        unsupported(scope.script.text, node, f"{name} by a number of rows that is not a literal")
+    last = (default.node,) if len(values) == 3 else ()
+    return Typed(AggregateCall(name.lower(), (value.node, Literal(offset), *last), over=over), kind)
+
+
+_RANDOM = (sql("random()"), sql("CAST(uuid() AS VARCHAR)"))
+
+
+def _is_constant(node: Node) -> bool:
+    """Whether the value is the same in each row."""
+    return not any(isinstance(part, Column | Select) or part in _RANDOM for part in walk(node))
+
+
+def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:
+    """FIRST_VALUE(x), LAST_VALUE(x), NTH_VALUE(x, n), with IGNORE NULLS"""
+    name = name_of(inner)
+    parts = list(inner.expressions)
+    if parts and isinstance(parts[-1], exp.IgnoreNulls | exp.RespectNulls):
+        nulls = "IGNORE" if isinstance(parts[-1], exp.IgnoreNulls) else "RESPECT"
+        parts[-1] = parts[-1].this
+    if not node.args.get("order"):
+        wrong(scope.script.text, node, f"{name} needs ORDER BY in OVER")
+    values = [scope.compile(part) for part in parts]
+    if len(values) != (2 if name == "NTH_VALUE" else 1):
+        wrong(scope.script.text, node, f"wrong number of arguments for {name}")
+    position: tuple[Node, ...] = ()
+    if name == "NTH_VALUE":
+        if not isinstance(values[1].literal, int) or values[1].literal < 1:
+            unsupported(scope.script.text, node, "NTH_VALUE by a number that is not a literal above 0")
+        position = (Literal(values[1].literal),)
+    found = AggregateCall(name.lower(), (values[0].node, *position), ignore_nulls=nulls == "IGNORE", over=over)
+    return Typed(found, values[0].type)
+
+
+def ntile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:  # noqa: ARG001
+    """NTILE(n)"""
+    values = [scope.compile(part) for part in inner.expressions]
+    if len(values) != 1 or not isinstance(values[0].literal, int) or values[0].literal < 1:
+        wrong(scope.script.text, node, "NTILE takes one number above 0")
+    if not node.args.get("order"):
+        wrong(scope.script.text, node, "NTILE needs ORDER BY in OVER")
+    return Typed(AggregateCall("ntile", (Literal(values[0].literal),), over=over), INT64)
+
+
+def percentile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:
+    """PERCENTILE_CONT(x, p), PERCENTILE_DISC(x, p)"""
+    name = name_of(inner)
+    parts = list(inner.expressions)
+    if isinstance(parts[-1], exp.IgnoreNulls | exp.RespectNulls):
+        nulls = "IGNORE" if isinstance(parts[-1], exp.IgnoreNulls) else "RESPECT"
+        parts[-1] = parts[-1].this
+    if nulls == "RESPECT" or node.args.get("order"):
+        unsupported(scope.script.text, node, f"{name} with RESPECT NULLS or ORDER BY")
+    values = [scope.compile(part) for part in parts]
+    if len(values) != 2 or not isinstance(values[1].literal, int | float) or not 0 <= values[1].literal <= 1:
+        wrong(scope.script.text, node, f"{name} takes a value and a literal from 0 to 1")
+    fraction = Literal(values[1].literal)
+    if name == "PERCENTILE_CONT":
+        if values[0].type == NUMERIC:
+            unsupported(scope.script.text, node, "PERCENTILE_CONT of NUMERIC", "convert with CAST(… AS FLOAT64)")
+        value = as_type(node, scope, name, values[0], FLOAT64)
+        if values[0].type == FLOAT64:
+            return _float_percentile("quantile_cont", value.node, fraction, over)
+        return Typed(AggregateCall("quantile_cont", (value.node, fraction), over=over), FLOAT64)
+    if values[0].type == FLOAT64:
+        return _float_percentile("quantile_disc", values[0].node, fraction, over)
+    return Typed(AggregateCall("quantile_disc", (values[0].node, fraction), over=over), values[0].type)
+
+
+# NaN is the smallest number, in DuckDB the largest: it is taken for -Infinity, which must not be there as well.
+_PERCENTILE = (
+    "(CASE WHEN {x} IS NULL THEN NULL WHEN NOT {nan} OR {x} > '-inf'::DOUBLE AND NOT isnan({x}) THEN {x}"
+    " WHEN {low} THEN error('the embedded engine cannot sort NaN and -Infinity: this needs BigQuery')"
+    " ELSE 'nan'::DOUBLE END)"
+)
+
+
+def _float_percentile(name: str, value: Node, fraction: Node, over: Over) -> Typed:
+    number = sql("CASE WHEN isnan({v}) THEN '-inf'::DOUBLE ELSE {v} END", v=value)
+    found = AggregateCall(name, (number, fraction), over=over)
+    has_nan = AggregateCall("bool_or", (sql("isnan({v})", v=value),), over=over)
+    has_low = AggregateCall("bool_or", (sql("{v} = '-inf'::DOUBLE", v=value),), over=over)
+    return Typed(sql(_PERCENTILE, x=found, nan=has_nan, low=has_low), FLOAT64)
+
+
+NAVIGATION: Mapping[str, Callable[[exp.Expr, Scope, exp.Expr, str, Over], Typed]] = {
+    "LAG": lead_lag,
+    "LEAD": lead_lag,
+    "FIRST_VALUE": nth,
+    "LAST_VALUE": nth,
+    "NTH_VALUE": nth,
+    "NTILE": ntile,
+    "PERCENTILE_CONT": percentile,
+    "PERCENTILE_DISC": percentile,
+}
+"""The functions that read other rows of the window: the call with OVER, the names that it sees, the call itself,
+IGNORE, RESPECT or "" for its NULLs, and the window."""

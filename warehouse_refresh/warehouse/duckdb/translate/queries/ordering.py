@@ -1,0 +1,76 @@
+"""ORDER BY, LIMIT and OFFSET.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#order_by_clause
+"""
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import only
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, SortKey
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+
+
+def ordering(node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed] | None) -> list[SortKey]:
+    """ORDER BY's keys, with NULL and NaN where GoogleSQL has them. `outputs` are the columns that a number names: of an
+    aggregate's ORDER BY there are none, and in OVER (None) a literal is a value like any other."""
+    keys: list[SortKey] = []
+    for part in node.expressions if node is not None else ():
+        only(part, scope, "this", "desc", "nulls_first")
+        value = _order_value(part.this, scope, outputs)
+        if value.type.element is not None:
+            unsupported(scope.script.text, part, f"ORDER BY of {value.type}")
+        if value.type.name == "JSON":
+            unsupported(scope.script.text, part, "ORDER BY of JSON")
+        if value.type.name in ("STRUCT", "GEOGRAPHY"):
+            wrong(scope.script.text, part, f"ORDER BY cannot sort {value.type}")
+        if not isinstance(value.node, Literal):  # sorts nothing, and DuckDB would take a number for a position
+            keys += order_keys(value, desc=bool(part.args.get("desc")), nulls_first=bool(part.args.get("nulls_first")))
+    return keys
+
+
+def order_keys(value: Typed, *, desc: bool, nulls_first: bool) -> list[SortKey]:
+    """One sort key: NaN comes right after NULL, before all numbers, as the smallest."""
+    direction = f"{'DESC' if desc else 'ASC'} NULLS {'FIRST' if nulls_first else 'LAST'}"
+    nodes = [value.node]
+    if value.type.name == "FLOAT64":
+        nodes.insert(0, sql("(NOT isnan({x}))", x=value.node))
+    return [SortKey(node, direction, value.node) for node in nodes]
+
+
+def _order_value(node: exp.Expr, scope: Scope, outputs: Sequence[Typed] | None) -> Typed:
+    if outputs is None:
+        return scope.compile(node)
+    if isinstance(node, exp.Literal) and not node.args.get("is_string") and str(node.this).isdigit():
+        position = int(node.this)
+        if not 1 <= position <= len(outputs):
+            wrong(scope.script.text, node, f"ORDER BY {position}: there are {len(outputs)} columns")
+        return outputs[position - 1]
+    if isinstance(node, exp.Literal | exp.Null | exp.Boolean):
+        wrong(scope.script.text, node, "ORDER BY cannot sort by a literal")
+    # In OVER and in aggregates, where there are no columns to name, GROUP BY's expressions are not found again.
+    return scope.compile_whole(node) if outputs else scope.compile(node)
+
+
+def limits(node: exp.Expr, scope: Scope) -> tuple[int | None, int | None]:
+    """LIMIT and OFFSET, None for what is not there."""
+    found: dict[str, int] = {}
+    for name in ("limit", "offset"):
+        clause = node.args.get(name)
+        if clause is None:
+            continue
+        if clause.args.get("offset") or (name == "offset" and not node.args.get("limit")):
+            wrong(scope.script.text, clause, "OFFSET stands after LIMIT", "write LIMIT 10 OFFSET 5")
+        if not isinstance(clause, exp.Limit | exp.Offset):
+            unsupported(scope.script.text, node, type(clause).__name__.upper(), "write LIMIT")
+        value = scope.compile(clause.expression).literal
+        if not isinstance(value, int):
+            unsupported(scope.script.text, clause, f"{name.upper()} that is not a number", "write a number")
+        if value < 0:
+            wrong(scope.script.text, clause, f"{name.upper()} cannot be negative")
+        found[name] = value
+    return found.get("limit"), found.get("offset")

@@ -1,0 +1,159 @@
+"""PIVOT and UNPIVOT.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#pivot_operator
+"""
+
+from collections.abc import Iterator, Sequence
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import common
+from warehouse_refresh.warehouse.duckdb.translate.literals import string
+from warehouse_refresh.warehouse.duckdb.translate.nodes import (
+    Array,
+    Chain,
+    Column,
+    Field,
+    FromItem,
+    Item,
+    Node,
+    Select,
+    Struct,
+    walk,
+)
+from warehouse_refresh.warehouse.duckdb.translate.queries.relations import unique
+from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.sql.coercion import same
+from warehouse_refresh.warehouse.types import INT64, STRING, SqlType
+
+
+def pivot(node: exp.Pivot, scope: Scope, relation: Relation, alias: str) -> Relation:
+    """A relation with PIVOT or UNPIVOT as a new one."""
+    inner = Scope(scope.script, scope.parent, scope.queries)
+    source = inner.add(relation, alias)
+    if len(node.args.get("fields") or ()) != 1:
+        unsupported(scope.script.text, node, "this form of PIVOT")
+    if node.args.get("unpivot"):
+        return _unpivoted(node, inner, source)
+    return _pivoted(node, inner, source)
+
+
+def _pivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
+    field = node.args["fields"][0]
+    subject = scope.compile(field.this)
+    found = list[Named]()
+    for item in field.expressions:
+        value, name, alone = _value(item, scope)
+        wanted = coerce(value, subject.type)
+        if wanted is None:
+            wrong(scope.script.text, item, f"PIVOT: {value.type} cannot be compared with {subject.type}")
+        where = sql("{a} IS NOT DISTINCT FROM {b}", a=subject.node, b=wanted.node)
+        for part in node.expressions:
+            prefix = part.alias if isinstance(part, exp.Alias) else ""
+            if not prefix and len(node.expressions) > 1:
+                wrong(scope.script.text, part, "each of several PIVOT expressions needs an alias")
+            result = scope.compiler.aggregate(part.unalias(), scope, where=where)
+            found.append(Named(f"{prefix}_{name}" if prefix else alone, result))
+    used = {part for value in [subject, *(item.value for item in found)] for part in walk(value.node)}
+    named = {column.name.casefold() for part in [field.this, *node.expressions] for column in _own_columns(part)}
+    keys = [c for c in scope.columns() if c.value.node not in used and c.name.casefold() not in named]
+    return _selected([*keys, *found], source, group=tuple([column.value.node for column in keys]))
+
+
+def _own_columns(node: exp.Expr) -> Iterator[exp.Column]:
+    """The columns that an expression names, its subqueries left out."""
+    if isinstance(node, exp.Column):
+        yield node
+    elif not isinstance(node, exp.Query):
+        for child in node.iter_expressions():
+            yield from _own_columns(child)
+
+
+def _selected(found: list[Named], source: Node, *, where: Node | None = None, group: tuple[Node, ...] = ()) -> Relation:
+    names = unique([column.name for column in found])
+    pairs = list(zip(found, names, strict=True))
+    items = [Item(column.value.node, name) for column, name in pairs]
+    columns = [Output(column.name, name, column.value.type) for column, name in pairs]
+    return Relation(Select(tuple(items), source, where, group), tuple(columns))
+
+
+def _value(item: exp.Expr, scope: Scope) -> tuple[Typed, str, str]:
+    """A PIVOT value, the name that it gives its columns after an aggregate's alias, and the one that it gives alone."""
+    node = item.this if isinstance(item, exp.PivotAlias | exp.Alias) else item
+    value = scope.compile(node)
+    if isinstance(item, exp.PivotAlias | exp.Alias):
+        return value, item.args["alias"].name, item.args["alias"].name
+    if isinstance(value.literal, str) and value.type == STRING and value.literal.replace("_", "a").isidentifier():
+        return value, value.literal, value.literal
+    if isinstance(value.literal, int) and value.literal >= 0:
+        return value, str(value.literal), f"_{value.literal}"
+    return unsupported(scope.script.text, item, "PIVOT value without an alias", "write AS and a name after it")
+
+
+def _unpivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
+    """UNPIVOT of one column at a time, or of several: `(v, w) FOR n IN ((a, b), (c, d))`."""
+    field = node.args["fields"][0]
+    names = _listed(node.expressions[0])
+    read = [_listed(_without_label(item)) for item in field.expressions]
+    if any(len(columns) != len(names) for columns in read):
+        wrong(scope.script.text, node, f"UNPIVOT: each item of IN needs {len(names)} columns")
+    every = [column.name.casefold() for columns in read for column in columns]
+    if len(set(every)) < len(every):
+        wrong(scope.script.text, node, "UNPIVOT: IN names a column twice")
+    labels = _labels(field.expressions, read, scope)
+    sides = [_of_one_type(node, scope, columns) for columns in zip(*read, strict=True)]
+    pairs = [
+        Struct((*((f"v{place}", value) for place, value in enumerate(values)), ("k", label.node)))
+        for values, label in zip(zip(*(values for _, values in sides), strict=True), labels, strict=True)
+    ]
+    others = [column for column in scope.columns() if column.name.casefold() not in every]
+    own = scope.script.alias()
+    items = [Item(column.value.node, f"c{index}") for index, column in enumerate(others)]
+    items.append(Item(sql("unnest({pairs})", pairs=Array(tuple(pairs), "")), "s"))
+    rows = FromItem(Select(tuple(items), source), own)
+    outputs = [
+        Named(column.name, Typed(Column(own, f"c{index}"), column.value.type)) for index, column in enumerate(others)
+    ]
+    row = Column(own, "s")
+    found = [Typed(Field(row, f"v{place}"), kind) for place, (kind, _) in enumerate(sides)]
+    outputs += [Named(name.name, value) for name, value in zip(names, found, strict=True)]
+    outputs.append(Named(field.this.name, Typed(Field(row, "k"), labels[0].type)))
+    tests = Chain("OR", tuple([sql("{v} IS NOT NULL", v=value.node) for value in found]))
+    return _selected(outputs, rows, where=None if node.args.get("include_nulls") else tests)
+
+
+def _listed(node: exp.Expr) -> list[exp.Expr]:
+    """A column, or the columns of a list in parentheses."""
+    return list(node.expressions) if isinstance(node, exp.Tuple) else [node]
+
+
+def _without_label(item: exp.Expr) -> exp.Expr:
+    found: exp.Expr = item.this if isinstance(item, exp.PivotAlias | exp.Alias) else item
+    return found
+
+
+def _of_one_type(node: exp.Expr, scope: Scope, columns: Sequence[exp.Expr]) -> tuple[SqlType, list[Node]]:
+    values = [scope.compile(column) for column in columns]
+    kind, found = common(node, scope, "UNPIVOT", values)
+    if any(not same(value.type, kind) for value in values):
+        wrong(scope.script.text, node, "UNPIVOT: the columns must have one type")
+    return kind, [value.node for value in found]
+
+
+def _labels(items: Sequence[exp.Expr], read: Sequence[Sequence[exp.Expr]], scope: Scope) -> list[Typed]:
+    """What each item has in the column of names: a text or a number, by default its columns' names."""
+    found = []
+    for item, columns in zip(items, read, strict=True):
+        if isinstance(item, exp.PivotAlias | exp.Alias):
+            found.append(scope.compile(item.args["alias"]))
+        else:
+            found.append(string("_".join(column.name for column in columns)))
+        if found[-1].type not in (STRING, INT64) or found[-1].literal is None:
+            wrong(scope.script.text, item, "UNPIVOT: a name after AS is a STRING or an INT64", "write AS 'name'")
+        if found[-1].type != found[0].type:
+            wrong(scope.script.text, item, "UNPIVOT: the names after AS must have one type")
+    return found

@@ -1,0 +1,133 @@
+"""What stands before a query: DECLARE, SET and CREATE TEMP FUNCTION.
+
+A variable's value and a function's body are written out where they are used.
+https://cloud.google.com/bigquery/docs/reference/standard-sql/procedural-language#declare
+https://cloud.google.com/bigquery/docs/user-defined-functions#sql-udf-structure
+"""
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
+from warehouse_refresh.warehouse.duckdb.translate.literals import null
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, let_all
+from warehouse_refresh.warehouse.duckdb.translate.reading.parsing import parse_by_name
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope, Script
+from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.sql.coercion import plain
+from warehouse_refresh.warehouse.sql.preamble import Assignment, read_preamble
+from warehouse_refresh.warehouse.sql.type_syntax import read_type, type_of
+from warehouse_refresh.warehouse.types import SqlType
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the script: its parameters (None for ANY TYPE), the type of its result (None: the body's), and its
+    body."""
+
+    parameters: tuple[tuple[str, SqlType | None], ...]
+    returns: SqlType | None
+    body: exp.Expr
+
+    def call(self, node: exp.Expr, scope: Scope) -> Typed:
+        """The value of a call of it. Raises SqlError, UnsupportedSql."""
+        if len(node.expressions) != len(self.parameters):
+            wrong(scope.script.text, node, f"{_name(node)} takes {len(self.parameters)} arguments")
+        arguments = [
+            _as_type(scope.compile(argument), type_, argument, scope.script)
+            for argument, (_, type_) in zip(node.expressions, self.parameters, strict=True)
+        ]
+        value = self._body_of(arguments, scope.script, node)
+        if self.body.find(exp.Query):  # which DuckDB takes in no lambda
+            return value
+        types = [argument.type for argument in arguments]
+
+        def of(nodes: list[Node]) -> Node:
+            values = [Typed(node, type_) for node, type_ in zip(nodes, types, strict=True)]
+            return self._body_of(values, scope.script, node).node
+
+        return Typed(let_all([argument.node for argument in arguments], of), value.type)
+
+    def _body_of(self, arguments: list[Typed], script: Script, call: exp.Expr) -> Typed:
+        inner = Scope(script)
+        names = [name.casefold() for name, _ in self.parameters]
+        inner.lambdas = dict(zip(names, arguments, strict=True))
+        value = inner.compile(self.body)
+        return _as_type(value, self.returns, call, script)
+
+
+def declare(preamble: str, script: Script) -> None:
+    """Give the script the variables and functions of its preamble. Raises SqlError, UnsupportedSql."""
+    for part in read_preamble(preamble):
+        if isinstance(part, Assignment):
+            _assign(part, script)
+        else:
+            [statement] = parse_by_name(part.text)
+            name = str(statement.this.this.name).removeprefix(PREFIX)
+            script.functions[name.casefold()] = _function(statement, script)
+
+
+def _assign(part: Assignment, script: Script) -> None:
+    name = part.name.casefold()
+    known = script.variables.get(name)
+    if part.is_declared and known is not None:
+        raise SqlError(f"the variable {part.name} is declared twice", place=part.place)
+    if not part.is_declared and known is None:
+        raise SqlError(f"there is no variable {part.name}", hint="DECLARE it before", place=part.place)
+    type_ = known.type if known is not None else _written_type(part)
+    value = _value(part.value, type_, script) if part.value or type_ is None else null(type_)
+    script.variables[name] = Typed(value.node, type_ or plain(value.type))
+
+
+def _written_type(part: Assignment) -> SqlType | None:
+    try:
+        return plain(read_type(part.kind)) if part.kind else None
+    except ValueError as error:
+        raise SqlError(str(error), place=part.place) from error
+
+
+def _value(text: str, type_: SqlType | None, script: Script) -> Typed:
+    [tree] = parse_by_name(text)
+    [node] = tree.expressions
+    return _as_type(Scope(script).compile(node), type_, node, script)
+
+
+def _function(statement: exp.Expr, script: Script) -> Function:
+    properties = statement.args["properties"].expressions if statement.args.get("properties") else []
+    returns = next((each.this for each in properties if isinstance(each, exp.ReturnsProperty)), None)
+    body = statement.expression
+    if not isinstance(body, exp.Paren | exp.Subquery):
+        unsupported(script.text, statement, "function of this form", "write CREATE TEMP FUNCTION name(…) AS (…)")
+    parameters = tuple((part.name, _parameter(part, script)) for part in statement.this.expressions)
+    return Function(parameters, _type(returns, script) if returns is not None else None, body)
+
+
+def _parameter(part: exp.Expr, script: Script) -> SqlType | None:
+    kind = part.args.get("kind")
+    if kind is None:
+        wrong(script.text, part, f"the parameter {part.name} needs a type", "write ANY TYPE for any")
+    return None if kind.this == exp.DataType.Type.VARIANT else _type(kind, script)
+
+
+def _type(kind: exp.DataType, script: Script) -> SqlType:
+    try:
+        return plain(type_of(kind))
+    except ValueError as error:
+        return wrong(script.text, kind, str(error))
+
+
+def _as_type(value: Typed, type_: SqlType | None, node: exp.Expr, script: Script) -> Typed:
+    """The value as that type, which literals and NULL no longer leave by themselves."""
+    if type_ is None:
+        return value
+    found = coerce(value, type_)
+    if found is None:
+        wrong(script.text, node, f"a {value.type} is not a {type_}", f"write CAST(… AS {type_})")
+    return Typed(found.node, found.type)
+
+
+def _name(node: exp.Expr) -> str:
+    return str(node.this).removeprefix(PREFIX)

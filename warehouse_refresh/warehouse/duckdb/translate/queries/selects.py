@@ -1,0 +1,250 @@
+"""SELECT: its list, grouping, HAVING, QUALIFY, DISTINCT, ORDER BY and LIMIT.
+
+A SELECT that aggregates becomes two: the inner one groups and aggregates, the outer one computes everything else from
+the keys and aggregates, so that GoogleSQL's rules of what may be read after grouping hold by construction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import boolean, only
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Field, FromItem, Item, Node, Select, SortKey
+from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import (
+    GroupedScope,
+    aggregates_in,
+    check_no_windows,
+    grouped_scope,
+    windows_in,
+)
+from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import limits, ordering
+from warehouse_refresh.warehouse.duckdb.translate.queries.relations import unique
+from warehouse_refresh.warehouse.duckdb.translate.queries.sources import from_clause
+from warehouse_refresh.warehouse.duckdb.translate.queries.window_keys import with_plain_windows
+from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
+from warehouse_refresh.warehouse.duckdb.types import field_names
+from warehouse_refresh.warehouse.sql.coercion import is_groupable
+from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.types import Column, struct_of
+
+CLAUSES = ("with_", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit")
+
+
+def select(node: exp.Select, outer: Scope, *, unordered: bool = False) -> Relation:
+    """A SELECT. `unordered` leaves its order to the reader, in `Relation.order`."""
+    only(node, outer, *CLAUSES, "offset", "distinct", "kind", "operation_modifiers")
+    base = Scope(outer.script, outer)
+    bare = Select((), from_clause(node, base))
+    if bare.source is None:
+        _check_without_from(node, outer)
+    for window in node.args.get("windows") or ():
+        base.windows[window.name.casefold()] = window
+    where = node.args.get("where")
+    if where is not None:
+        if any(aggregates_in(where.this)):
+            wrong(outer.script.text, where, "WHERE cannot hold an aggregate function", "write HAVING")
+        check_no_windows(where.this, outer, "WHERE")
+        bare = replace(bare, where=boolean(where.this, base, "WHERE"))
+    return _listed(node, base, bare, unordered=unordered)
+
+
+_NEEDING_FROM = ("where", "group", "having", "qualify", "windows", "order", "distinct")
+
+
+def _check_without_from(node: exp.Select, scope: Scope) -> None:
+    """Raises SqlError for what needs rows of a FROM clause."""
+    if clause := next((name for name in _NEEDING_FROM if node.args.get(name)), ""):
+        wrong(scope.script.text, node, f"a SELECT without FROM cannot have {clause.upper().removesuffix('S')}")
+    for part in node.expressions:
+        for kind, found in (("an aggregate", aggregates_in(part)), ("a window", windows_in(part))):
+            if (call := next(found, None)) is not None:
+                reason = f"a SELECT without FROM cannot have {kind} function"
+                wrong(scope.script.text, call, reason, "add FROM with the table whose rows it reads")
+
+
+def _listed(node: exp.Select, base: Scope, bare: Select, *, unordered: bool) -> Relation:
+    """The SELECT of which `bare` has FROM and WHERE."""
+    scope: Scope = base
+    if node.args.get("group") or _aggregates(node):
+        scope = grouped_scope(node, base)
+    elif node.args.get("having"):
+        wrong(base.script.text, node.args["having"], "HAVING needs GROUP BY or an aggregate", "write WHERE")
+    items = expanded(node, scope)
+    scope.aliases = {item.name.casefold(): item.value for item in items if item.name}
+    having = None
+    if node.args.get("having"):
+        check_no_windows(node.args["having"].this, scope, "HAVING")
+        having = boolean(node.args["having"].this, scope, "HAVING")
+    qualify = _qualify(node, scope)
+    if node.args.get("distinct") and node.args["distinct"].args.get("on"):
+        unsupported(base.script.text, node, "DISTINCT ON")
+    order = ordering(node.args.get("order"), scope, [item.value for item in items])
+    if isinstance(scope, GroupedScope):
+        bare = Select((), FromItem(scope.inner(bare), scope.own), having)
+    limit, offset = limits(node, base)
+    bare = replace(bare, qualify=qualify, limit=limit, offset=offset, distinct=bool(node.args.get("distinct")))
+    return _relation(node, scope, bare, _values(node, scope, items), order, unordered=unordered)
+
+
+def _qualify(node: exp.Select, scope: Scope) -> Node | None:
+    clause = node.args.get("qualify")
+    if clause is None:
+        return None
+    if not any(True for part in [*node.expressions, clause.this] for _ in windows_in(part)):
+        unsupported(scope.script.text, clause, "QUALIFY without a window function", "write WHERE")
+    return boolean(clause.this, scope, "QUALIFY")
+
+
+def _aggregates(node: exp.Select) -> bool:
+    return any(True for part in _clauses(node, "having", "qualify", "order") for _ in aggregates_in(part))
+
+
+def _has_windows(node: exp.Select) -> bool:
+    return any(True for part in _clauses(node, "qualify", "order") for _ in windows_in(part))
+
+
+def _clauses(node: exp.Select, *names: str) -> list[exp.Expr]:
+    """The SELECT list, and those of the clauses that are there."""
+    return [*node.expressions, *(node.args[name] for name in names if node.args.get(name))]
+
+
+def _values(node: exp.Select, scope: Scope, items: list[Named]) -> list[Named]:
+    """The items, made one value by SELECT AS STRUCT and SELECT AS VALUE."""
+    kind = str(node.args.get("kind") or "").upper()
+    if kind == "STRUCT":
+        type_ = struct_of(*(Column(item.name, item.value.type) for item in items))
+        return [Named("", struct_value([item.value for item in items], type_))]
+    if kind == "VALUE":
+        if len(items) != 1:
+            wrong(scope.script.text, node, "SELECT AS VALUE takes one column")
+        return [Named("", items[0].value)]
+    if kind:
+        unsupported(scope.script.text, node, f"SELECT AS {kind}")
+    return items
+
+
+def _relation(
+    node: exp.Select, scope: Scope, bare: Select, items: Sequence[Named], order: Sequence[SortKey], *, unordered: bool
+) -> Relation:
+    if bare.distinct:
+        _check_distinct(node, scope, items, order)
+    names = unique([*(item.name for item in items), *(f"o_{index}" for index in range(len(order)))])
+    listed = [Item(item.value.node, name) for item, name in zip(items, names, strict=False)]
+    columns = tuple(
+        Output(item.name, name, item.value.type, item.value.literal, item.value.parts)
+        for item, name in zip(items, names, strict=False)
+    )
+    is_value = bool(node.args.get("kind"))
+    sorted_by: tuple[tuple[str, str], ...] = ()
+    if unordered and order and not bare.distinct:
+        hidden = list(zip(order, names[len(items) :], strict=True))
+        listed += [Item(key.key, name) for key, name in hidden]
+        sorted_by = tuple((name, key.direction) for key, name in hidden)
+        order = order if bare.limit is not None else ()
+    found = replace(bare, items=tuple(listed), order=tuple(order))
+    query = with_plain_windows(found, scope.script) if _has_windows(node) else found
+    return Relation(query, columns, is_value, sorted_by)
+
+
+def _check_distinct(node: exp.Select, scope: Scope, items: Sequence[Named], order: Sequence[SortKey]) -> None:
+    for item in items:
+        if not is_groupable(item.value.type):
+            unsupported(scope.script.text, node, f"SELECT DISTINCT of {item.value.type}", "select TO_JSON_STRING of it")
+    if order:
+        _check_distinct_order(node.args["order"], scope, {item.value.node for item in items}, order)
+
+
+def _check_distinct_order(clause: exp.Expr, scope: Scope, outputs: set[Node], order: Sequence[SortKey]) -> None:
+    """After DISTINCT only what is selected can be sorted by. Raises SqlError, UnsupportedSql."""
+    for part in clause.expressions:
+        if not isinstance(part.this, exp.Column | exp.Dot | exp.Literal):
+            what = "ORDER BY of an expression after SELECT DISTINCT"
+            unsupported(scope.script.text, part, what, "select it with an alias, and sort by that")
+    if any(key.value not in outputs for key in order):
+        wrong(scope.script.text, clause, "ORDER BY after SELECT DISTINCT must name a selected column")
+
+
+def expanded(node: exp.Select, scope: Scope) -> list[Named]:
+    """The SELECT list, `*` written out."""
+    found: list[Named] = []
+    for part in node.expressions:
+        if isinstance(part, exp.Star):
+            found += star(part, scope, _all_columns(part, scope))
+        elif isinstance(part, exp.Column) and isinstance(part.this, exp.Star):
+            path = [part.args[key].name for key in ("catalog", "db", "table") if part.args.get(key)]
+            found += star(part.this, scope, _columns_of(part, scope, path))
+        elif isinstance(part, exp.Dot) and isinstance(part.expression, exp.Star):
+            found += star(part.expression, scope, fields_of(part, scope, scope.compile(part.this)))
+        else:
+            found.append(named(part, scope))
+    if not found:
+        wrong(scope.script.text, node, "the SELECT list is empty")
+    return found
+
+
+def named(node: exp.Expr, scope: Scope) -> Named:
+    """One item of a SELECT list, with the name that GoogleSQL gives it."""
+    if isinstance(node, exp.Alias):
+        return Named(node.alias, scope.compile_whole(node.this))
+    if isinstance(node, exp.Aliases):
+        unsupported(scope.script.text, node, "several aliases of one item")
+    inner = node
+    name = ""
+    if isinstance(inner, exp.Column | exp.Dot):
+        last = inner.this if isinstance(inner, exp.Column) else inner.expression
+        name = last.name if isinstance(last, exp.Identifier) else ""
+    return Named(name, scope.compile_whole(node))
+
+
+def _all_columns(node: exp.Expr, scope: Scope) -> list[Named]:
+    if isinstance(scope, GroupedScope):
+        return [Named(c.name, scope.seen(node, c.value, [c.name])) for c in scope.base.columns()]
+    if not scope.sources:
+        wrong(scope.script.text, node, "SELECT * needs FROM")
+    return scope.columns()
+
+
+def _columns_of(node: exp.Expr, scope: Scope, path: list[str]) -> list[Named]:
+    """table.* or struct.*"""
+    base = scope.base if isinstance(scope, GroupedScope) else scope
+    if len(path) == 1:
+        for source in base.sources:
+            if source.alias.casefold() == path[0].casefold() and source.element is None:
+                if isinstance(scope, GroupedScope):
+                    return [Named(c.name, scope.seen(node, c.value, [c.name])) for c in source.columns]
+                return list(source.columns)
+    return fields_of(node, scope, scope.resolve(node, path))
+
+
+def fields_of(node: exp.Expr, scope: Scope, value: Typed) -> list[Named]:
+    """A struct's fields."""
+    if value.type.name != "STRUCT":
+        wrong(scope.script.text, node, f".* needs a STRUCT, not {value.type}")
+    names = zip(field_names(value.type), value.type.fields, strict=True)
+    return [Named(field.name, Typed(Field(value.node, name), field.type)) for name, field in names]
+
+
+def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
+    """`*` with its EXCEPT, REPLACE and RENAME."""
+    only(node, scope, "except_", "replace", "rename")
+    for name in (part.name for part in node.args.get("except_") or ()):
+        if not any(column.name.casefold() == name.casefold() for column in columns):
+            hint = did_you_mean(name, [column.name for column in columns if column.name])
+            wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)
+        columns = [column for column in columns if column.name.casefold() != name.casefold()]
+    for part in node.args.get("replace") or ():
+        if not any(column.name.casefold() == part.alias.casefold() for column in columns):
+            wrong(scope.script.text, part, f"REPLACE: there is no column {part.alias}")
+        if sum(part.alias.casefold() == other.alias.casefold() for other in node.args["replace"]) > 1:
+            wrong(scope.script.text, part, f"REPLACE names column {part.alias} twice")
+        value = scope.compile(part.this)
+        columns = [Named(c.name, value) if c.name.casefold() == part.alias.casefold() else c for c in columns]
+    for part in node.args.get("rename") or ():  # |> RENAME
+        if not any(column.name.casefold() == part.this.name.casefold() for column in columns):
+            wrong(scope.script.text, part, f"RENAME: there is no column {part.this.name}")
+        old = part.this.name.casefold()
+        columns = [Named(part.alias, c.value) if c.name.casefold() == old else c for c in columns]
+    return columns

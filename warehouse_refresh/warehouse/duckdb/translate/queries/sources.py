@@ -1,0 +1,322 @@
+"""FROM: tables, WITH queries, subqueries, UNNEST and joins.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#from_clause
+"""
+
+import re
+from dataclasses import replace
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import boolean, only
+from warehouse_refresh.warehouse.duckdb.translate.expressions.comparisons import compared
+from warehouse_refresh.warehouse.duckdb.translate.nodes import (
+    Chain,
+    Column,
+    FromItem,
+    InParentheses,
+    Item,
+    Join,
+    Literal,
+    Name,
+    Node,
+    Select,
+    Star,
+    reads,
+    walk,
+)
+from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import check_no_windows
+from warehouse_refresh.warehouse.duckdb.translate.queries.pivots import pivot
+from warehouse_refresh.warehouse.duckdb.translate.queries.wildcards import wildcard
+from warehouse_refresh.warehouse.duckdb.translate.scope import (
+    Named,
+    Output,
+    Relation,
+    Scope,
+    Script,
+    Source,
+    value_source,
+)
+from warehouse_refresh.warehouse.duckdb.translate.syntax import only_bigquery, place_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.coercion import plain, supertype
+from warehouse_refresh.warehouse.sql.parser import is_metadata, span_of
+from warehouse_refresh.warehouse.types import INT64
+from warehouse_refresh.warehouse.types import Column as TableColumn
+
+
+def from_clause(node: exp.Select, scope: Scope) -> Node | None:
+    """The FROM clause, its names put into `scope`; None if there is none."""
+    clause = node.args.get("from_")
+    if clause is None:
+        return None
+    found = item(clause.this, scope)
+    for join in [*joins_of(clause.this), *(node.args.get("joins") or ())]:
+        found = joined(found, join, scope)
+    return found
+
+
+def joins_of(node: exp.Expr) -> list[exp.Expr]:
+    """sqlglot hangs the joins after some items on the item itself."""
+    return list(node.args.get("joins") or ()) if isinstance(node, exp.Table | exp.Unnest | exp.Subquery) else []
+
+
+def item(node: exp.Expr, scope: Scope) -> Node:
+    """One FROM item, its names put into `scope`."""
+    if isinstance(node, exp.Table):
+        return table(node, scope)
+    if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
+        only(node, scope, "this", "alias", "pivots", "joins", "sample")
+        alias = node.args.get("alias")
+        if alias is not None and alias.args.get("columns"):
+            wrong(scope.script.text, node, "an alias in FROM names no columns", "name them in the query, with AS")
+        return _pivoted(node, scope, scope.compiler.query(node.this, scope.outer()), node.alias)
+    if isinstance(node, exp.Unnest):
+        return unnest(node, scope)
+    if isinstance(node, exp.Subquery | exp.Paren) and isinstance(node.this, exp.Table):
+        return _joins_in_parentheses(node, scope)
+    return unsupported(scope.script.text, node, f"{type(node).__name__} in FROM")
+
+
+def _joins_in_parentheses(node: exp.Expr, scope: Scope) -> Node:
+    """(a JOIN b ON …)"""
+    only(node, scope, "this")
+    if not joins_of(node.this):
+        wrong(scope.script.text, node, "a table in parentheses needs a JOIN", "take the parentheses out")
+    found = item(node.this, scope)
+    for join in joins_of(node.this):
+        if isinstance(join.this, exp.Table) and _is_after_comma(join.this, scope):
+            wrong(scope.script.text, join, "parentheses in FROM hold no comma", "write CROSS JOIN")
+        found = joined(found, join, scope)
+    return InParentheses(found)
+
+
+def table(node: exp.Table, scope: Scope) -> Node:
+    """A table, a WITH query, or a path into an array of an earlier item."""
+    _check_name(node, scope)
+    alias = node.alias or node.name
+    if not node.db:
+        known = scope.queries.get(node.name.casefold())
+        if known is None:
+            wrong(
+                scope.script.text,
+                node,
+                f"{node.name} is neither a WITH query nor a table with its dataset",
+                f"write `dataset.{node.name}`",
+            )
+        return _pivoted(node, scope, known, alias)
+    first = node.catalog or node.db
+    if scope.has_range(first):
+        value = scope.resolve(node, [*([node.catalog] if node.catalog else []), node.db, node.name])
+        return unnested(node, scope, value, node.alias or node.name, None)
+    name = TableName(node.db, node.name)
+    if name.name.endswith("*"):
+        return _pivoted(node, scope, wildcard(node, name, scope.script), node.alias)
+    columns = _columns_of(name, node, scope.script)
+    stored = Relation(Name((CATALOGUE, name.dataset, name.name)), tuple(map(_stored, columns)))
+    return _pivoted(node, scope, stored, alias)
+
+
+def _columns_of(name: TableName, node: exp.Table, script: Script) -> tuple[TableColumn, ...]:
+    try:
+        return script.columns(name)
+    except TableNotFound as error:
+        raise SqlError(str(error), place=place_of(script.text, node)) from error
+
+
+def _check_name(node: exp.Table, scope: Scope) -> None:
+    """Raises UnsupportedSql for anything but the names that a table of the scripts' own project may have."""
+    if node.args.get("version"):
+        hint = "keep the old rows in a table of their own"
+        only_bigquery(scope.script.text, node, "FOR SYSTEM_TIME AS OF", hint)
+    only(node, scope, "this", "db", "catalog", "alias", "joins", "pivots", "sample")
+    if isinstance(node.this, exp.Dot):
+        unsupported(scope.script.text, node, "path of four names in FROM")
+    if not isinstance(node.this, exp.Identifier):
+        only_bigquery(scope.script.text, node, "table functions", "write the query that it stands for")
+    if is_metadata(node):
+        only_bigquery(scope.script.text, node, node.name, "keep what the script needs of it in a raw table")
+    if node.catalog and scope.has_range(node.catalog):
+        return
+    check_project(node, node.catalog, scope.script)
+
+
+def check_project(node: exp.Expr, project: str, script: Script) -> None:
+    """Raises UnsupportedSql for a name of another project than the script's own; "" stands for that one."""
+    if project not in ("", script.own):
+        only_bigquery(
+            script.text, node, f"tables of another project ({project})", "copy what is needed of it into a raw table"
+        )
+
+
+def _stored(column: TableColumn) -> Output:
+    """A stored column: a NUMERIC(10, 2) is read as a NUMERIC."""
+    cast = "DECIMAL(38,9)" if column.type.name == "NUMERIC" and column.type.parameters else ""
+    return Output(column.name, column.name, plain(column.type), cast=cast)
+
+
+def _pivoted(node: exp.Expr, scope: Scope, relation: Relation, alias: str) -> Node:
+    """The relation, with PIVOT or UNPIVOT if there is one, as an item of FROM."""
+    pivots = node.args.get("pivots") or []
+    if node.args.get("sample"):
+        relation = _sampled(node.args["sample"], scope, relation)
+    if not pivots:
+        return scope.add(relation, alias)
+    if len(pivots) > 1:
+        unsupported(scope.script.text, node, "several PIVOTs of one table")
+    return scope.add(pivot(pivots[0], scope, relation, alias), pivots[0].alias or "")
+
+
+def _sampled(node: exp.Expr, scope: Scope, relation: Relation) -> Relation:
+    """TABLESAMPLE SYSTEM (10 PERCENT): BigQuery takes blocks of rows by chance, here each row is taken by chance.
+    https://cloud.google.com/bigquery/docs/table-sampling"""
+    only(node, scope, "method", "percent")
+    percent = scope.compile(node.args["percent"]).literal if node.args.get("percent") else None
+    if not isinstance(percent, int | float) or not 0 <= percent <= 100:
+        wrong(scope.script.text, node, "TABLESAMPLE takes a percentage from 0 to 100", "write SYSTEM (10 PERCENT)")
+    taken = sql("random() * 100 < {p}", p=Literal(percent))
+    query = Select((Star(),), FromItem(relation.query, scope.script.alias()), taken)
+    return replace(relation, query=query)
+
+
+def unnest(node: exp.Unnest, scope: Scope) -> Node:
+    """UNNEST(array) [AS x] [WITH OFFSET [AS i]]"""
+    only(node, scope, "expressions", "alias", "offset", "joins", "explode_array")
+    if len(node.expressions) != 1:
+        unsupported(scope.script.text, node, "UNNEST of several arrays")
+    check_no_windows(node.expressions[0], scope, "UNNEST")
+    value = scope.compile(node.expressions[0])
+    alias = node.args.get("alias")
+    columns = (alias.args.get("columns") or []) if alias else []
+    name = columns[0].name if columns else (node.alias or "")
+    offset = node.args.get("offset")
+    place = offset.name if isinstance(offset, exp.Identifier) else "offset" if offset else None
+    return unnested(node, scope, value, name, place)
+
+
+def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str | None) -> Node:
+    """An array's elements as rows, its names put into `scope`."""
+    if value.type.element is None:
+        reason = f"UNNEST takes an array, not {value.type}"
+        wrong(scope.script.text, node, reason, "name an ARRAY, or make one: SPLIT(…), […]")
+    own = scope.script.alias()
+    lateral = reads(value.node, _aliases(scope))
+    source = value_source(alias, Typed(Column(own, "v"), value.type.element))
+    array, inner = value.node, None
+    if offset is not None and not array.cheap:  # it is read twice
+        array, inner = Column("q$", "a"), FromItem(Select((Item(value.node, "a"),)), "q$")
+    items = [Item(sql("unnest({a})", a=array), "v")]
+    if offset is not None:
+        source.columns.append(Named(offset, Typed(Column(own, "o"), INT64)))
+        items.append(Item(sql("unnest({places})", places=sql("range(len({a}))", a=array)), "o"))
+    scope.sources.append(source)
+    return FromItem(Select(tuple(items), inner), own, lateral)
+
+
+def _aliases(scope: Scope) -> set[str]:
+    """The aliases in DuckDB of the items of this FROM."""
+    values = [column.value for source in scope.sources for column in source.columns]
+    values += [source.element for source in scope.sources if source.element is not None]
+    return {part.table for value in values for part in walk(value.node) if isinstance(part, Column)}
+
+
+def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:
+    """What is in FROM so far, with a join after it."""
+    only(node, scope, "this", "side", "kind", "on", "using", "pivots")
+    side, kind = str(node.args.get("side") or "").upper(), str(node.args.get("kind") or "").upper()
+    if kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
+        wrong(scope.script.text, node, f"{side} {kind} JOIN is not GoogleSQL")
+    has_condition = bool(node.args.get("on") or node.args.get("using"))
+    if kind == "CROSS" and has_condition and not isinstance(node.this, exp.Unnest):
+        reason = "CROSS JOIN takes no ON or USING"
+        wrong(scope.script.text, node, reason, "write each condition right after the table of its own JOIN")
+    before = list(scope.sources)
+    right = item(node.this, scope)
+    if not has_condition and (kind == "CROSS" or not (side or kind)):
+        if not kind and isinstance(node.this, exp.Table) and not _may_stand_alone(node.this, scope, before):
+            reason = "JOIN needs ON or USING"
+            wrong(scope.script.text, node, reason, "write ON and a condition after it, or CROSS JOIN")
+        found: Node = Join(left, "CROSS JOIN", right)
+        for join in joins_of(node.this) if isinstance(node.this, exp.Unnest) else ():
+            found = joined(found, join, scope)
+        return found
+    if joins_of(node.this):
+        right = _nested(right, node, scope, before)
+    lateral = isinstance(right, FromItem) and right.lateral
+    if lateral and side in ("RIGHT", "FULL"):
+        unsupported(scope.script.text, node, f"{side} JOIN with an array of its left side")
+    return Join(left, f"{side} JOIN".strip(), right, _join_condition(node, scope, before, side, lateral=lateral))
+
+
+def _is_after_comma(table: exp.Table, scope: Scope) -> bool:
+    start, _ = span_of(scope.script.text, table)
+    return scope.script.text[:start].rstrip().endswith(",")
+
+
+def _may_stand_alone(table: exp.Table, scope: Scope, before: list[Source]) -> bool:
+    """Whether a comma stands before it, or it is an array of an earlier item. sqlglot reads JOIN like a comma."""
+    if any(source.alias.casefold() == table.db.casefold() for source in before):
+        return True
+    start, _ = span_of(scope.script.text, table)
+    return not _AFTER_JOIN.search(scope.script.text, 0, start)
+
+
+_AFTER_JOIN = re.compile(r"\bJOIN\s*\Z", re.IGNORECASE)
+
+
+def _nested(right: Node, node: exp.Expr, scope: Scope, before: list[Source]) -> Node:
+    """`t JOIN u JOIN w ON … ON …`: the joins that come before t's own condition, which see u and w only."""
+    for join in node.this.find_all(exp.Join):
+        if join.args.get("using") or scope.merged:
+            unsupported(scope.script.text, join, "USING beside a nested join", "write parentheses, or ON")
+        if not join.args.get("on"):
+            unsupported(scope.script.text, join, "CROSS JOIN within a nested join", "write parentheses")
+        if isinstance(join.this, exp.Unnest) or (isinstance(join.this, exp.Table) and scope.has_range(join.this.db)):
+            unsupported(scope.script.text, join, "nested join with an array")
+    scope.sources = scope.sources[len(before) :]
+    found = right
+    for join in joins_of(node.this):
+        found = joined(found, join, scope)
+    scope.sources = [*before, *scope.sources]
+    return InParentheses(found)
+
+
+def _join_condition(node: exp.Expr, scope: Scope, before: list[Source], side: str, *, lateral: bool) -> Node:
+    if node.args.get("using"):
+        return using(node, scope, before, side)
+    if node.args.get("on"):
+        check_no_windows(node.args["on"], scope, "ON")
+        return boolean(node.args["on"], scope, "ON")
+    if not lateral and not isinstance(node.this, exp.Unnest):
+        reason = f"{side or 'INNER'} JOIN needs ON or USING"
+        wrong(scope.script.text, node, reason, "write ON and a condition after it, or CROSS JOIN")
+    return sql("true")
+
+
+def using(node: exp.Expr, scope: Scope, left: list[Source], side: str) -> Node:
+    """JOIN … USING (a, b): one column each, which is the left one, the right one, or whichever is there."""
+    right = [source for source in scope.sources if source not in left]
+    tests = []
+    for name in (part.name for part in node.args["using"]):
+        one, other = (_only_column(node, scope, sources, name) for sources in (left, right))
+        tests.append(compared(node, scope, "=", one, other).node)
+        kind = supertype([one, other]) or one.type
+        both = sql("coalesce({a}, {b})", a=one.node, b=other.node)
+        merged = {"RIGHT": other, "FULL": Typed(both, kind)}.get(side, one)
+        scope.merged[name.casefold()] = Named(name, merged)
+    return Chain("AND", tuple(tests))
+
+
+def _only_column(node: exp.Expr, scope: Scope, sources: list[Source], name: str) -> Typed:
+    merged = scope.merged.get(name.casefold())
+    if merged is not None and any(source in sources for source in scope.sources[:1]):
+        return merged.value
+    found = [c.value for source in sources for c in source.columns if c.name.casefold() == name.casefold()]
+    if len(found) != 1:
+        problem = "is on neither" if not found else "is ambiguous on one"
+        wrong(scope.script.text, node, f"USING: column {name} {problem} side of the join")
+    return found[0]

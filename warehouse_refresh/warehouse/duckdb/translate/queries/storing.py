@@ -1,0 +1,123 @@
+"""What a table stores, where it differs from what a query answers.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_nulls
+"""
+
+from typing import TYPE_CHECKING
+
+from warehouse_refresh.warehouse.duckdb.translate.coercion import by_field
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Array, FromItem, Item, Literal, Node, Select, each, let
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Column as ColumnNode
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.types import Column, SqlType
+
+if TYPE_CHECKING:  # reading scopes takes sqlglot, which storing rows does not need
+    from warehouse_refresh.warehouse.duckdb.translate.scope import Relation
+
+_LENGTH = {"STRING": "length", "BYTES": "octet_length"}
+
+
+def stored(relation: "Relation") -> Node:
+    """The query with its arrays as a table holds them. Raises SqlError for columns that a table cannot have."""
+    _check_names(relation)
+    if not any(_has_rules(column.type) for column in relation.columns):
+        return relation.query
+    items = [
+        Item(stored_value(ColumnNode("", column.column), column.type), column.column) for column in relation.columns
+    ]
+    return Select(tuple(items), FromItem(relation.query, "q$"))
+
+
+def _check_names(relation: "Relation") -> None:
+    seen: set[str] = set()
+    for index, column in enumerate(relation.columns, 1):
+        if not column.name:
+            raise SqlError(f"column {index} of the result has no name", hint="give it one with AS")
+        if column.name.casefold() in seen:
+            raise SqlError(f"two columns of the result are named {column.name}", hint="give one another name with AS")
+        seen.add(column.name.casefold())
+
+
+def _has_rules(type_: SqlType) -> bool:
+    """Whether there is a value of the type that a table does not hold as it is."""
+    return has_limits(type_) or _holds_array(type_)
+
+
+def has_limits(type_: SqlType) -> bool:
+    """Whether the type has a length, a precision, or a REQUIRED field."""
+    if type_.element is not None:
+        return has_limits(type_.element)
+    return bool(type_.parameters) or any(field.required or has_limits(field.type) for field in type_.fields)
+
+
+def _holds_array(type_: SqlType) -> bool:
+    return type_.element is not None or any(_holds_array(field.type) for field in type_.fields)
+
+
+def stored_value(node: Node, type_: SqlType) -> Node:
+    """A value as a table holds it: no NULL array, no array that holds a NULL, no text that is longer than declared, no
+    number with more digits than declared, and no NULL in a struct's REQUIRED field."""
+    if type_.element is not None:
+        return _stored_array(node, type_, type_.element)
+    if not _has_rules(type_):
+        return node
+    if type_.name != "STRUCT":
+        return within_limits(node, type_)
+    return by_field(node, type_, type_, lambda field, _, column: _stored_field(field, column))
+
+
+def within_limits(node: Node, type_: SqlType) -> Node:
+    """A value of a type with a length or a precision, in the plain type: rounded to its scale, and an error for one
+    that is too long or too large."""
+    if type_.name in _LENGTH:
+        (most,) = type_.parameters
+        message = Literal(f"{type_} has maximum length {most} but got a value with length ")
+        length = f"{_LENGTH[type_.name]}({{x}})"
+        return sql(
+            f"CASE WHEN {length} > {most} THEN error({{message}} || {length}) ELSE {{x}} END", x=node, message=message
+        )
+    precision, scale = (*type_.parameters, 0)[:2]
+    rounded = f"CAST(CAST({{x}} AS {duckdb_type(type_)}) AS DECIMAL(38,9))"
+    if (precision, scale) == (38, 9):
+        return sql(rounded, x=node)
+    above = (
+        10 ** (precision - scale + 9) - 10 ** (9 - scale) // 2
+    )  # in units of 1e-9: what is rounded to it is too large
+    last = _with_point(10**precision - 1, scale)
+    reason = (
+        f"{SqlType(type_.name, (precision, scale))} has precision {precision} and scale {scale}"
+        f" but got a value that is not in range of [-{last}, {last}]"
+    )
+    return sql(
+        f"CASE WHEN abs({{x}}) >= '{_with_point(above, 9)}'::DECIMAL(38,9) THEN error({{message}}) ELSE {rounded} END",
+        x=node,
+        message=Literal(reason),
+    )
+
+
+def _with_point(digits: int, scale: int) -> str:
+    """A number of so many digits after the point."""
+    return f"{digits // 10**scale}.{digits % 10**scale:0{scale}d}" if scale else str(digits)
+
+
+def _stored_field(node: Node, field: Column) -> Node:
+    value = stored_value(node, field.type)
+    if not field.required:
+        return value
+    message = Literal(f"the field {field.name} is REQUIRED and cannot be NULL")
+    return sql("CASE WHEN {x} IS NULL THEN error({message}) ELSE {value} END", x=node, message=message, value=value)
+
+
+def _stored_array(node: Node, type_: SqlType, element: SqlType) -> Node:
+    template = (
+        "CASE WHEN {x} IS NULL THEN {none} WHEN list_count({x}) <> len({x})"
+        " THEN error('an array with a NULL element cannot be stored') ELSE {inner} END"
+    )
+
+    def checked(array: Node) -> Node:
+        inner = each(array, lambda item: stored_value(item, element)) if _has_rules(element) else array
+        return sql(template, x=array, inner=inner, none=Array((), duckdb_type(type_)))
+
+    return let(node, checked)

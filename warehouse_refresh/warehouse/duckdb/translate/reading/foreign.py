@@ -1,0 +1,309 @@
+"""What sqlglot reads although GoogleSQL does not have it: other dialects' signs, words and types."""
+
+import re
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql, place_at
+
+# By the text of a token, with what to write instead.
+SIGNS = {
+    "::": "write CAST(x AS type)",
+    "{": "write STRUCT(x AS name)",
+    "==": "write =",
+    "<=>": "write IS NOT DISTINCT FROM",
+    "!": "write NOT",
+}
+JOINS = {
+    TokenType.SEMI: "write WHERE EXISTS (SELECT …)",
+    TokenType.ANTI: "write WHERE NOT EXISTS (SELECT …)",
+    TokenType.ASOF: "write a join and QUALIFY",
+}
+JOIN_WORDS = {TokenType.JOIN, TokenType.LEFT, TokenType.RIGHT, TokenType.FULL, TokenType.INNER, TokenType.OUTER}
+TYPES = {
+    "VARCHAR": "STRING",
+    "TEXT": "STRING",
+    "CHAR": "STRING",
+    "NVARCHAR": "STRING",
+    "DOUBLE": "FLOAT64",
+    "FLOAT": "FLOAT64",
+    "REAL": "FLOAT64",
+    "FLOAT32": "FLOAT64",
+    "BINARY": "BYTES",
+    "VARBINARY": "BYTES",
+    "BLOB": "BYTES",
+    "TIMESTAMPTZ": "TIMESTAMP",
+    "TIMESTAMP_NTZ": "DATETIME",
+}
+UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"}
+
+_LONGEST_SIGN = max(map(len, SIGNS))
+_LEADERS = {TokenType.ALIAS, TokenType.INTERVAL, TokenType.NUMBER, TokenType.LIMIT, *JOINS}
+"""The tokens after which another one may be foreign."""
+
+
+def check_foreign(tokens: Sequence[Token], text: str) -> None:
+    """Raises SqlError for what GoogleSQL does not have."""
+    labels = _unpivoted(tokens)
+    _check_commas(tokens, text)
+    for index, token in enumerate(tokens):
+        kind = token.token_type
+        if token.end - token.start < _LONGEST_SIGN and kind != TokenType.STRING:
+            _check_sign(token, text)
+        if kind in _CHECKS:
+            _CHECKS[kind](tokens, index, text)
+        if kind in _LEADERS:
+            _check_following(tokens[index : index + 3], text, is_label=index in labels)
+    if "CAST" in text.upper():
+        _check_casts(tokens, text)
+    if "{#" in text:
+        _check_gaps(tokens, text)
+
+
+_CHECKS: dict[TokenType, Callable[[Sequence[Token], int, str], None]] = {
+    TokenType.FETCH: lambda tokens, index, text: _foreign(tokens[index], text, "write LIMIT"),
+    TokenType.STAR: lambda tokens, index, text: _check_star(tokens, index, text),
+    TokenType.JOIN: lambda tokens, index, text: _check_join(tokens, index, text),
+    TokenType.IS: lambda tokens, index, text: _check_is(tokens, index, text),
+}
+_OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET}
+_CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET}
+_CLAUSES = {
+    *(TokenType.SELECT, TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY),
+    *(TokenType.ORDER_BY, TokenType.PARTITION_BY, TokenType.LIMIT, TokenType.WITH, TokenType.WINDOW),
+}
+_NO_ITEM_BEFORE = _OPENING | _CLAUSES | {TokenType.COMMA, TokenType.DISTINCT}
+_NO_ITEM_AFTER = _CLOSING | _CLAUSES - {TokenType.SELECT, TokenType.WITH} | {TokenType.SEMICOLON, None}
+_OF_COMMAS = _OPENING | _CLOSING | _CLAUSES | {TokenType.COMMA, TokenType.PIPE_GT}
+
+
+def _check_commas(tokens: Sequence[Token], text: str) -> None:
+    """Raises SqlError for a comma without an item on one of its sides; the last one of a SELECT list is welcome.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#trailing_commas"""
+    kinds = [token.token_type for token in tokens]
+    clauses: list[TokenType | None] = [None]  # the clause that is open in each open bracket
+    for index, kind in enumerate(kinds):
+        if kind not in _OF_COMMAS:
+            continue
+        if kind in _OPENING:
+            clauses.append(None)
+        elif kind in _CLOSING:
+            clauses[-1:] = [] if len(clauses) > 1 else [None]
+        elif kind in _CLAUSES:
+            clauses[-1] = kind
+        elif kind == TokenType.PIPE_GT:
+            clauses[-1] = TokenType.SELECT  # the lists of EXTEND, AGGREGATE and SET end as that of SELECT does
+        else:
+            _check_comma(tokens[index], text, [*kinds[max(0, index - 1) : index + 2], None], clauses[-1])
+
+
+def _check_comma(comma: Token, text: str, around: Sequence[TokenType | None], clause: TokenType | None) -> None:
+    """`around` are the kinds of the token before the comma, of itself, and of the one after it."""
+    place = place_at(text, comma.start, comma.end)
+    if around[0] in _NO_ITEM_BEFORE:
+        raise SqlError(
+            "syntax error: there is nothing before this comma",
+            hint="take it out, or write what is missing",
+            place=place,
+        )
+    if clause != TokenType.SELECT and around[2] in _NO_ITEM_AFTER:
+        raise SqlError("syntax error: there is nothing after this comma", hint="take it out", place=place)
+    if around[2] == TokenType.R_PAREN:  # to sqlglot the comma makes a tuple of it
+        reason = "the embedded engine takes no comma at the end of a SELECT list in parentheses"
+        raise UnsupportedSql(reason, hint="take it out", place=place)
+
+
+_WITHIN_JOINS = {  # what may stand between the parentheses of a join and its condition, beside names and joins
+    *(TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.LEFT, TokenType.RIGHT, TokenType.FULL),
+    *(TokenType.INNER, TokenType.OUTER, TokenType.CROSS, TokenType.JOIN, TokenType.ON, TokenType.USING),
+}
+_AFTER_JOINS = {*_CLAUSES, *_CLOSING, TokenType.COMMA, TokenType.SEMICOLON, TokenType.PIPE_GT, TokenType.UNION}
+
+
+def _check_join(tokens: Sequence[Token], index: int, text: str) -> None:
+    """Raises SqlError for `JOIN (SELECT …)` without ON or USING, which sqlglot reads like a comma."""
+    waiting, in_condition, place = 0, False, index
+    while place < len(tokens):
+        kind = tokens[place].token_type
+        if kind in _AFTER_JOINS or not (in_condition or kind in _WITHIN_JOINS or kind in _PIVOTS):
+            break
+        if kind in (TokenType.ON, TokenType.USING):
+            in_condition, waiting = True, waiting - 1
+        elif kind == TokenType.JOIN:
+            if place + 1 == len(tokens) or tokens[place + 1].token_type != TokenType.L_PAREN:
+                return  # maybe an array, which needs no condition
+            waiting += tokens[place - 1].token_type != TokenType.CROSS
+        if waiting <= 0 or kind in _PIVOTS:
+            return
+        if place + 1 < len(tokens) and tokens[place + 1].token_type == TokenType.L_PAREN:
+            place = _end_of_parentheses(tokens, place)
+        place += 1
+    raise SqlError(
+        "JOIN needs ON or USING",
+        hint="write ON and a condition after it, or CROSS JOIN",
+        place=place_at(text, tokens[index].start, tokens[index].end),
+    )
+
+
+_PIVOTS = {TokenType.PIVOT, TokenType.UNPIVOT, TokenType.TABLE_SAMPLE}
+
+
+_COMPARISONS = {
+    *(TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE, TokenType.GT, TokenType.GTE),
+    *(TokenType.LIKE, TokenType.IN, TokenType.BETWEEN, TokenType.IS),
+}
+_IN_OPERANDS = {
+    *(TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.STRING, TokenType.NULL, TokenType.TRUE),
+    *(TokenType.FALSE, TokenType.DOT, TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH),
+    *(TokenType.DPIPE, TokenType.NOT, *_OPENING, *_CLOSING),
+}
+
+
+def _check_is(tokens: Sequence[Token], index: int, text: str) -> None:
+    """Raises SqlError for `a IS NULL = b` and `a = b IS NULL`, which sqlglot reads as if parentheses were there."""
+    end = index + 1
+    while end < len(tokens) and tokens[end].token_type in (TokenType.NOT, TokenType.DISTINCT, TokenType.FROM):
+        end += 1
+    after = _operator(tokens, range(end, len(tokens)), _OPENING, _CLOSING)
+    if after is not None or _operator(tokens, range(index - 1, -1, -1), _CLOSING, _OPENING) is not None:
+        raise SqlError(
+            "syntax error: a comparison beside IS must stand in parentheses",
+            hint="write (a IS NULL) = b, or (a = b) IS NULL",
+            place=place_at(text, tokens[index].start, tokens[index].end),
+        )
+
+
+def _operator(tokens: Sequence[Token], places: range, into: set[TokenType], out: set[TokenType]) -> Token | None:
+    """The first comparison at these places that is not in brackets, if nothing but operands comes before it."""
+    depth = 0
+    for place in places:
+        kind = tokens[place].token_type
+        depth += (kind in into) - (kind in out)
+        if depth < 0:
+            return None
+        if depth == 0 and kind in _COMPARISONS:
+            is_type = kind == TokenType.GT and tokens[place + 1].token_type in _OPENING  # ARRAY<INT64>[…]
+            return None if is_type else tokens[place]
+        if depth == 0 and kind not in _IN_OPERANDS:
+            return None
+    return None
+
+
+def _check_sign(token: Token, text: str) -> None:
+    sign = text[token.start : token.end + 1]
+    if sign in SIGNS:
+        _foreign(token, text, SIGNS[sign])
+
+
+def _unpivoted(tokens: Sequence[Token]) -> set[int]:
+    """Where the tokens stand that are in the parentheses of an UNPIVOT, in which a string may follow AS."""
+    starts = (index for index, token in enumerate(tokens) if token.token_type == TokenType.UNPIVOT)
+    return {place for start in starts for place in range(start, _end_of_parentheses(tokens, start))}
+
+
+def _end_of_parentheses(tokens: Sequence[Token], start: int) -> int:
+    """Where the first parentheses after `start` close."""
+    depth = 0
+    for index in range(start, len(tokens)):
+        depth += (tokens[index].token_type == TokenType.L_PAREN) - (tokens[index].token_type == TokenType.R_PAREN)
+        if depth == 0 and tokens[index].token_type == TokenType.R_PAREN:
+            return index
+    return len(tokens)
+
+
+_COMMENT = re.compile(r"--[^\n]*|\#[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def _check_gaps(tokens: Sequence[Token], text: str) -> None:
+    """Raises SqlError for `{# … #}`, which sqlglot skips as a comment."""
+    starts = [0, *(token.end + 1 for token in tokens)]
+    ends = [*(token.start for token in tokens), len(text)]
+    for start, end in zip(starts, ends, strict=True):
+        gap = _COMMENT.sub(lambda match: " " * len(match[0]), text[start:end]) if "{#" in text[start:end] else ""
+        if "{" in gap:
+            place = start + gap.index("{")
+            raise SqlError(
+                "syntax error: {# is not GoogleSQL", hint="write /* … */", place=place_at(text, place, place + 1)
+            )
+
+
+def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> None:
+    """A token with the two after it."""
+    if len(tokens) < 2:
+        return
+    kind, following = tokens[0].token_type, tokens[1]
+    last = tokens[2] if len(tokens) > 2 else None
+    if kind in JOINS and following.token_type in JOIN_WORDS:
+        _foreign(tokens[0], text, JOINS[kind])
+    if kind == TokenType.ALIAS and following.token_type == TokenType.STRING and not is_label:
+        _foreign(following, text, "an alias stands in back-ticks or alone")
+    if kind == TokenType.INTERVAL and following.token_type == TokenType.STRING and not _is_unit(last):
+        _foreign(following, text, "write INTERVAL '1' DAY")
+    if kind == TokenType.NUMBER and following.token_type == TokenType.VAR and following.start == tokens[0].end + 1:
+        _foreign(following, text, "write digits only, or a blank before an alias")
+    if kind == TokenType.LIMIT and last is not None and last.token_type == TokenType.COMMA:
+        _foreign(last, text, "write LIMIT 10 OFFSET 5")
+
+
+def _check_star(tokens: Sequence[Token], index: int, text: str) -> None:
+    after = tokens[index + 1 : index + 3]
+    if len(after) > 1 and after[0].text.upper() == "RENAME" and after[1].token_type == TokenType.L_PAREN:
+        _foreign(after[0], text, "write EXCEPT, and the column with AS")
+
+
+def _is_unit(token: Token | None) -> bool:
+    return token is not None and token.text.upper() in UNITS
+
+
+def _check_casts(tokens: Sequence[Token], text: str) -> None:
+    """CAST(x AS type): the type is what follows the last AS of its parentheses."""
+    for index in range(1, len(tokens)):
+        if tokens[index].token_type == TokenType.L_PAREN and tokens[index - 1].text.upper() in ("CAST", "SAFE_CAST"):
+            parts = _type_of_cast(tokens, index)
+            _check_parameters(parts, text)
+            for number, part in enumerate(parts):
+                if part.text.upper() in TYPES and not _is_text(part) and not _is_field(parts, number):
+                    _foreign(part, text, f"write {TYPES[part.text.upper()]}")
+
+
+def _check_parameters(parts: Sequence[Token], text: str) -> None:
+    for left, right in pairwise(parts):
+        if (left.token_type, right.token_type) == (TokenType.L_PAREN, TokenType.R_PAREN):
+            reason, place = (
+                "syntax error: a length or a precision is missing here",
+                place_at(text, left.start, right.end),
+            )
+            raise SqlError(reason, hint="write STRING(10), or STRING", place=place)
+
+
+def _is_text(token: Token) -> bool:
+    return token.token_type in (TokenType.STRING, TokenType.RAW_STRING, TokenType.IDENTIFIER)
+
+
+def _is_field(parts: Sequence[Token], place: int) -> bool:
+    """Whether it is a field's name in STRUCT<name type, …>: what opens a field, with its type after it."""
+    if place == 0 or parts[place - 1].token_type not in (TokenType.LT, TokenType.COMMA):
+        return False
+    ends = (TokenType.COMMA, TokenType.GT, TokenType.L_PAREN, TokenType.LT)
+    return place + 1 < len(parts) and parts[place + 1].token_type not in ends
+
+
+def _type_of_cast(tokens: Sequence[Token], start: int) -> Sequence[Token]:
+    depth, alias = 0, len(tokens)
+    for index in range(start, len(tokens)):
+        depth += (tokens[index].token_type == TokenType.L_PAREN) - (tokens[index].token_type == TokenType.R_PAREN)
+        if depth == 1 and tokens[index].token_type == TokenType.ALIAS:
+            alias = index
+        if depth == 0:
+            return tokens[alias + 1 : index]
+    return ()
+
+
+def _foreign(token: Token, text: str, hint: str) -> None:
+    raise SqlError(
+        f"syntax error: {text[token.start : token.end + 1]} is not GoogleSQL",
+        hint=hint,
+        place=place_at(text, token.start, token.end),
+    )

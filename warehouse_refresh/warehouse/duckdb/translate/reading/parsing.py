@@ -1,0 +1,167 @@
+"""GoogleSQL's syntax tree with every function call under the name that stands in the text.
+
+sqlglot turns the calls it knows into classes shared by all dialects, and changes their arguments on the way (LOG swaps
+them, JSON paths are parsed, DATE_ADD drops its INTERVAL). Here the names matter, so they are hidden from it.
+"""
+
+import re
+
+from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
+from sqlglot.errors import ParseError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from warehouse_refresh.warehouse.duckdb.translate.reading.foreign import check_foreign
+from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX
+from warehouse_refresh.warehouse.errors import SqlError, place_at
+from warehouse_refresh.warehouse.sql.pipes import unpiped
+from warehouse_refresh.warehouse.sql.syntax_errors import syntax_error
+from warehouse_refresh.warehouse.sql.tokens import named_tokens
+
+# Calls with a grammar of their own, which sqlglot is to read.
+GRAMMAR = frozenset({"CAST", "SAFE_CAST", "EXTRACT", "ARRAY", "STRUCT", "EXISTS", "UNNEST", "IF", "WITH"})
+# Words before a parenthesis that are no calls.
+WORDS = frozenset(
+    {"AS", "IN", "ANY", "ALL", "SOME", "OVER", "USING", "ON", "AND", "OR", "NOT", "LIKE", "BETWEEN", "WHEN", "THEN"}
+    | {"ELSE", "CASE", "FROM", "JOIN", "SELECT", "DISTINCT", "WHERE", "BY", "HAVING", "LIMIT", "VALUES", "INTERVAL"}
+    | {
+        "OFFSET",
+        "ORDINAL",
+        "SAFE_OFFSET",
+        "SAFE_ORDINAL",
+        "ROLLUP",
+        "CUBE",
+        "SETS",
+        "GROUPING SETS",
+        "PIVOT",
+        "UNPIVOT",
+        "FOR",
+        "QUALIFY",
+    }
+    | {
+        "UNION",
+        "EXCEPT",
+        "INTERSECT",
+        "EXISTS",
+        "IS",
+        "SET",
+        "END",
+        "TABLESAMPLE",
+        "WINDOW",
+        "NULLS",
+        "RECURSIVE",
+        "INTO",
+    }
+    | {"LATERAL", "TABLE", "EXTEND", "DESC", "ASC", "MATERIALIZED", "NUMERIC", "BIGNUMERIC", "DECIMAL", "CORRESPONDING"}
+)
+BEFORE_NO_CALL = frozenset({TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.INTO, TokenType.TABLE})
+_BIGQUERY = BigQuery()
+
+
+def parse_by_name(text: str) -> list[exp.Expr]:
+    """The statements of a text, calls as `exp.Anonymous` with `f:` before the name. Raises SqlError."""
+    tokens = named_tokens(text)
+    check_foreign(tokens, text)
+    if "\\" in text:
+        _check_escapes(tokens, text)
+    if "|>" in text:
+        tokens = unpiped(tokens, text)
+    for index in range(len(tokens) - 1):
+        if tokens[index + 1].token_type == TokenType.L_PAREN and _is_call(tokens, index):
+            tokens[index].text = PREFIX + tokens[index].text
+            tokens[index].token_type = TokenType.VAR
+    try:
+        trees = [tree for tree in _BIGQUERY.parser().parse(tokens, text) if tree is not None]
+    except ParseError as error:
+        raise syntax_error(text, error) from error
+    return [_regrouped(tree) for tree in trees] if any(token.token_type in _OF_BITS for token in tokens) else trees
+
+
+_OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE, TokenType.LT, TokenType.GT}  # `<<` is two tokens of `<`
+_PRECEDENCE: tuple[tuple[type[exp.Binary], ...], ...] = (
+    (exp.BitwiseLeftShift, exp.BitwiseRightShift),
+    (exp.BitwiseAnd,),
+    (exp.BitwiseXor,),
+    (exp.BitwiseOr,),
+)
+_BITWISE = tuple(kind for kinds in _PRECEDENCE for kind in kinds)
+
+
+def _regrouped(tree: exp.Expr) -> exp.Expr:
+    """The tree with operators on bits by their precedence: to sqlglot all of them bind alike.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#operator_precedence"""
+    chains = [node for node in tree.find_all(*_BITWISE) if not isinstance(node.parent, _BITWISE)]
+    for top in chains:
+        operators: list[exp.Expr] = []
+        node: exp.Expr = top
+        while isinstance(node, _BITWISE):
+            operators.append(node)
+            node = node.this
+        operators.reverse()
+        if len({type(operator) for operator in operators}) > 1:
+            top.replace(_by_precedence([node, *(operator.expression for operator in operators)], operators))
+    return tree
+
+
+def _by_precedence(operands: list[exp.Expr], operators: list[exp.Expr]) -> exp.Expr:
+    """One tree of operands with an operator between each two, those of the first kinds in _PRECEDENCE first."""
+    for kinds in _PRECEDENCE:
+        left = [operands[0]]
+        waiting = []
+        for operator, operand in zip(operators, operands[1:], strict=True):
+            if isinstance(operator, kinds):
+                left[-1] = type(operator)(this=left[-1], expression=operand)
+            else:
+                left.append(operand)
+                waiting.append(operator)
+        operands, operators = left, waiting
+    return operands[0]
+
+
+_ESCAPES = re.compile(
+    r"\\([abfnrtv\\?\"'`\n]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.?)", re.DOTALL
+)
+_KNOWN = re.compile(
+    r"\\([abfnrtv\\?\"'`\n]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})", re.DOTALL
+)
+
+
+def _check_escapes(tokens: list[Token], text: str) -> None:
+    """sqlglot reads '\\d' as 'd' and leaves others alone: GoogleSQL refuses such escapes, and reads all the others.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#escape_sequences"""
+    for token in tokens:
+        if token.token_type != TokenType.STRING or "\\" not in text[token.start : token.end + 1]:
+            continue
+        written = text[token.start : token.end + 1]
+        for escape in _ESCAPES.finditer(written):
+            if not _KNOWN.fullmatch(escape[0]):
+                raise SqlError(
+                    f"illegal escape sequence {escape[0]}",
+                    hint="write the backslash twice, or r'…'",
+                    place=place_at(text, token.start, token.end),
+                )
+
+
+def _is_call(tokens: list[Token], index: int) -> bool:
+    token, before = tokens[index], tokens[index - 1] if index else None
+    word = token.text.upper()
+    if word in GRAMMAR or word in WORDS or not (word[:1].isalpha() or word[:1] == "_"):
+        return False
+    if len(word.split()) > 1:  # PARTITION BY is one token
+        return False
+    if token.token_type in (TokenType.IDENTIFIER, TokenType.STRING):
+        return False
+    if word == "NAME" and before is not None and before.text.upper() == "BY":  # UNION ALL BY NAME (…)
+        return False
+    if before is not None and before.token_type == TokenType.DOT:
+        return index > 1 and tokens[index - 2].text.upper() in ("SAFE", "NET", "KEYS", "HLL_COUNT")
+    if before is not None and before.token_type == TokenType.LT and index > 1:
+        return tokens[index - 2].token_type not in (TokenType.ARRAY, TokenType.STRUCT)
+    if before is None or before.token_type not in BEFORE_NO_CALL:
+        return not (word in ("REPLACE", "RENAME") and before is not None and _ends_star(tokens, index - 1))
+    return before.token_type == TokenType.VAR and before.text.upper() in WORDS | {"AGGREGATE", "IGNORE", "RESPECT"}
+
+
+def _ends_star(tokens: list[Token], index: int) -> bool:
+    """`* REPLACE (` and `* EXCEPT (a) REPLACE (`."""
+    return tokens[index].token_type in (TokenType.STAR, TokenType.R_PAREN)

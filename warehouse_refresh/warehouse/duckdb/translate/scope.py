@@ -1,0 +1,272 @@
+"""What the names in a query mean.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#scope_rules
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate import nodes as n
+from warehouse_refresh.warehouse.duckdb.translate.syntax import only_bigquery, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
+from warehouse_refresh.warehouse.duckdb.types import field_names
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.literals import LiteralValue
+from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.types import Column, SqlType, struct_of
+
+if TYPE_CHECKING:
+    from warehouse_refresh.warehouse.duckdb.translate.compiler import Compiler
+    from warehouse_refresh.warehouse.duckdb.translate.queries.preamble import Function
+
+Columns = Callable[[TableName], tuple[Column, ...]]
+
+# https://cloud.google.com/bigquery/docs/querying-partitioned-tables#query_an_ingestion-time_partitioned_table and
+# https://cloud.google.com/bigquery/docs/querying-wildcard-tables#filtering_selected_tables_using_table_suffix
+_PSEUDO_COLUMNS = frozenset({"_PARTITIONTIME", "_PARTITIONDATE", "_TABLE_SUFFIX", "_FILE_NAME"})
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value with its name in GoogleSQL ("" if it has none)."""
+
+    name: str
+    value: Typed
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A column of a table or query: its name in GoogleSQL ("" if it has none), the one that it has in DuckDB, and its
+    type. A query's column may be a literal or be written out, like a value. `cast` is the DuckDB type that it is read
+    as, "" where that is its own."""
+
+    name: str
+    column: str
+    type: SqlType
+    literal: LiteralValue = None
+    parts: tuple[Typed, ...] = ()
+    cast: str = ""
+
+    def of(self, alias: str) -> Typed:
+        """The column as a value, read by the alias of the table or query ("" if there is no other)."""
+        node: n.Node = n.Column(alias, self.column)
+        return Typed(sql(f"CAST({{x}} AS {self.cast})", x=node) if self.cast else node, self.type)
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A query, or the name of a table or of a WITH query, with its columns."""
+
+    query: n.Node
+    columns: tuple[Output, ...]
+    is_value: bool = False
+    """Whether its rows are values, not rows of columns: SELECT AS STRUCT."""
+    order: tuple[tuple[str, str], ...] = ()
+    """Where it leaves the order to its reader: the columns to sort by, each with its direction."""
+    hidden: tuple[Output, ...] = ()
+    """Columns that `*` leaves out."""
+
+
+@dataclass(slots=True)
+class Source:
+    """An item of FROM: its alias, its columns, and for an UNNEST the element itself."""
+
+    alias: str
+    columns: list[Named]
+    element: Typed | None = None
+    hidden: tuple[Named, ...] = ()
+    """Columns that `*` leaves out: _TABLE_SUFFIX."""
+
+    def row(self) -> Typed:
+        """The range variable as a value: the element, or a STRUCT of the columns."""
+        if self.element is not None:
+            return self.element
+        kind = struct_of(*(Column(column.name, column.value.type) for column in self.columns))
+        return struct_value([column.value for column in self.columns], kind)
+
+
+def value_source(alias: str, element: Typed) -> Source:
+    """A range variable that is a value: a struct's fields are its columns."""
+    if element.type.name != "STRUCT":
+        return Source(alias, [Named(alias, element)], element)
+    names = zip(field_names(element.type), element.type.fields, strict=True)
+    columns = [Named(field.name, Typed(n.Field(element.node, name), field.type)) for name, field in names]
+    return Source(alias, columns, element)
+
+
+class Script:
+    """What one translation shares: the compiler, the text, the tables, the project that their names may have, a supply
+    of names, and the variables and functions of the preamble, by their folded names."""
+
+    def __init__(self, compiler: "Compiler", text: str, columns: Columns, own: str) -> None:
+        self.compiler, self.text, self.columns, self.own = compiler, text, columns, own
+        # No column of BigQuery's has a name with $; the aliases of a query may: those that stand in it are avoided.
+        self._prefix = "t$"
+        while self._prefix in text:
+            self._prefix += "$"
+        self._numbers = count(1)
+        self.variables: dict[str, Typed] = {}
+        self.functions: dict[str, Function] = {}
+        self.wildcards: dict[TableName, tuple[TableName, ...]] = {}
+
+    def alias(self) -> str:
+        """A name that nothing else in the translated text has."""
+        return f"{self._prefix}{next(self._numbers)}"
+
+
+class Scope:
+    """The names that an expression sees: those of its own FROM, then those around it."""
+
+    def __init__(
+        self, script: Script, parent: "Scope | None" = None, queries: Mapping[str, Relation] | None = None
+    ) -> None:
+        self.script, self.parent = script, parent
+        self.queries: dict[str, Relation] = dict(queries if queries is not None else parent.queries if parent else {})
+        self.sources: list[Source] = []
+        self.merged: dict[str, Named] = {}
+        self.windows: dict[str, exp.Expr] = {}
+        self.aliases: dict[str, Typed] = {}
+        self.lambdas: dict[str, Typed] = {}
+
+    @property
+    def compiler(self) -> "Compiler":
+        """The translation's compiler."""
+        return self.script.compiler
+
+    def outer(self) -> "Scope":
+        """What a subquery in FROM sees: the names around this query, not its siblings'."""
+        return Scope(self.script, self.parent, self.queries)
+
+    def apart(self) -> "Scope":
+        """What a WITH query sees: the WITH queries before it, and no columns."""
+        return Scope(self.script, None, self.queries)
+
+    def has_range(self, alias: str) -> bool:
+        """Whether the alias is one of a FROM item here or around."""
+        name = alias.casefold()
+        here = any(source.alias.casefold() == name for source in self.sources)
+        return here or (self.parent is not None and self.parent.has_range(alias))
+
+    def add(self, relation: Relation, alias: str) -> n.Node:
+        """Put a table or query into the scope; gives it as an item of FROM, with an alias of its own."""
+        own = self.script.alias()
+        columns = [Named(column.name, column.of(own)) for column in relation.columns]
+        hidden = tuple(Named(column.name, column.of(own)) for column in relation.hidden)
+        source = Source(alias, columns, hidden=hidden)
+        self.sources.append(value_source(alias, columns[0].value) if relation.is_value else source)
+        return n.FromItem(relation.query, own)
+
+    def columns(self) -> list[Named]:
+        """What `*` stands for."""
+        shown = [column for source in self.sources for column in source.columns]
+        rest = [column for column in shown if column.name.casefold() not in self.merged]
+        return [*self.merged.values(), *rest]
+
+    def resolve(self, node: exp.Expr, path: Sequence[str]) -> Typed:
+        """The value of a path: a column or range variable, then fields. Raises SqlError."""
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope.find(node, path)
+            if found is not None:
+                return scope.outside(node, found, path)
+            scope = scope.parent
+        variable = self.script.variables.get(path[0].casefold())
+        if variable is not None:
+            return self.fields(node, variable, path[1:])
+        if path[-1].upper() in _PSEUDO_COLUMNS:
+            only_bigquery(
+                self.script.text,
+                node,
+                f"the pseudo-column {path[-1].upper()}",
+                "give the table a column of its own for the day, and filter by that",
+            )
+        return wrong(self.script.text, node, f"there is no column {'.'.join(path)}", self._closest(path[0]))
+
+    def outside(self, node: exp.Expr, found: Typed, path: Sequence[str]) -> Typed:  # noqa: ARG002 (a grouped scope asks)
+        """The value as this scope's readers see it."""
+        return found
+
+    def find(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
+        """The value of a path among this scope's own names."""
+        name = path[0].casefold()
+        for own in (self.lambdas, self.aliases):
+            if name in own:
+                return self.fields(node, own[name], path[1:])
+        ranges = [source for source in self.sources if source.alias.casefold() == name]
+        if len(ranges) > 1:
+            wrong(
+                self.script.text, node, f"{path[0]} is ambiguous: two tables have that alias", "give each its own alias"
+            )
+        if ranges:
+            return self._in_range(node, ranges[0], path)
+        if name in self.merged:
+            return self.fields(node, self.merged[name].value, path[1:])
+        found = [column.value for source in self.sources for column in source.columns if column.name.casefold() == name]
+        if len(found) > 1:
+            wrong(
+                self.script.text, node, f"column {path[0]} is ambiguous", f"write the table before it: table.{path[0]}"
+            )
+        hidden = [column.value for source in self.sources for column in source.hidden if column.name.casefold() == name]
+        found = found or hidden[:1]
+        return self.fields(node, found[0], path[1:]) if found else None
+
+    def _in_range(self, node: exp.Expr, source: Source, path: Sequence[str]) -> Typed:
+        if len(path) == 1:
+            return source.row()
+        if source.element is not None:
+            return self.fields(node, source.element, path[1:])
+        readable = [*source.columns, *source.hidden]
+        found = [column.value for column in readable if column.name.casefold() == path[1].casefold()]
+        if len(found) > 1:
+            wrong(self.script.text, node, f"column {path[0]}.{path[1]} is ambiguous")
+        if not found:
+            names = [column.name for column in source.columns if column.name]
+            hint = did_you_mean(path[1], names) or f"its columns are {', '.join(names)}"
+            wrong(self.script.text, node, f"{path[0]} has no column {path[1]}", hint)
+        return self.fields(node, found[0], path[2:])
+
+    def fields(self, node: exp.Expr, value: Typed, names: Sequence[str]) -> Typed:
+        """The field of a field … of a struct. Raises SqlError."""
+        for name in names:
+            value = self.field(node, value, name)
+        return value
+
+    def field(self, node: exp.Expr, value: Typed, name: str) -> Typed:
+        """A struct's field, by name. Raises SqlError."""
+        if value.type.name == "JSON":
+            return Typed(sql("json_extract({x}, {path})", x=value.node, path=n.Literal(json_key(name))), value.type)
+        if value.type.name != "STRUCT":
+            wrong(self.script.text, node, f"a {value.type} has no field {name}", "only a STRUCT has fields")
+        found = [i for i, known in enumerate(value.type.fields) if known.name.casefold() == name.casefold()]
+        if not found:
+            fields = [known.name for known in value.type.fields if known.name]
+            hint = did_you_mean(name, fields) or f"its fields are {', '.join(fields) or 'all without names'}"
+            wrong(self.script.text, node, f"{value.type} has no field {name}", hint)
+        if len(found) > 1:
+            wrong(self.script.text, node, f"field {name} is ambiguous in {value.type}")
+        stored = field_names(value.type)[found[0]]
+        return Typed(n.Field(value.node, stored), value.type.fields[found[0]].type)
+
+    def _closest(self, name: str) -> str:
+        columns = [column.name for column in self.columns() if column.name]
+        tables = [source.alias for source in self.sources if source.alias]
+        known = f"the tables here are named {', '.join(tables)}" if tables else "there is no FROM to take it from"
+        return did_you_mean(name, [*columns, *tables]) or known
+
+    def compile_whole(self, node: exp.Expr) -> Typed:
+        """A whole item of SELECT or ORDER BY."""
+        return self.compile(node)
+
+    def compile(self, node: exp.Expr) -> Typed:
+        """An expression, typed. Raises SqlError, UnsupportedSql."""
+        return self.compiler.expression(node, self)
+
+
+def json_key(name: str) -> str:
+    """The JSON path to a member."""
+    return '$."' + name.replace('"', '\\"') + '"'

@@ -1,0 +1,62 @@
+"""Nodes of GoogleSQL's syntax tree: their names, their places in the text, and errors about them."""
+
+from typing import Any, NoReturn
+
+from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
+from sqlglot.tokenizer_core import Token
+
+from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
+
+PREFIX = "f:"
+"""What stands before the name of a call in the tree, so that sqlglot leaves the call alone."""
+
+_BIGQUERY = BigQuery()
+
+
+def name_of(node: exp.Expr) -> str:
+    """The name of a call, in capitals."""
+    name = str(node.this) if isinstance(node, exp.Anonymous) else ""
+    return name.removeprefix(PREFIX).upper()
+
+
+def place_of(text: str, node: exp.Expr) -> Place | None:
+    """Where a node stands in the text: its own mark, or that of the first marked one inside or around it."""
+    around: Any = node
+    while around is not None:
+        for found in around.walk(bfs=False):
+            if found.meta.get("end") is not None:
+                return place_at(text, int(found.meta["start"]), int(found.meta["end"]))
+        around = around.parent
+    return None
+
+
+def wrong(text: str, node: exp.Expr, reason: str, hint: str = "") -> NoReturn:
+    """BigQuery does not accept this either."""
+    raise SqlError(reason, hint=hint, place=place_of(text, node))
+
+
+def unsupported(text: str, node: exp.Expr, what: str, hint: str = "") -> NoReturn:
+    """BigQuery accepts this, and the embedded engine has no equal answer yet."""
+    raise UnsupportedSql(
+        f"the embedded engine has no {what} yet", hint=hint or "BigQuery runs it", place=place_of(text, node)
+    )
+
+
+def only_bigquery(text: str, node: exp.Expr, what: str, hint: str) -> NoReturn:
+    """BigQuery accepts this, and no other engine can answer it. The hint says what to write instead."""
+    raise OnlyBigQuery(f"only BigQuery has {what}", hint=hint, place=place_of(text, node))
+
+
+def tokens_before(text: str, node: exp.Expr) -> list[Token]:
+    """The tokens of the text before the first mark of a node; none for a node without marks."""
+    start = next((int(part.meta["start"]) for part in node.walk(bfs=False) if "start" in part.meta), 0)
+    return [token for token in _BIGQUERY.tokenize(text) if token.start < start]
+
+
+def written(node: exp.Expr) -> str:
+    """A node as GoogleSQL, for messages."""
+    found = node.copy()
+    for call in found.find_all(exp.Anonymous):
+        call.set("this", str(call.this).removeprefix(PREFIX))
+    return found.sql("bigquery")

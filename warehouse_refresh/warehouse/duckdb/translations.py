@@ -1,0 +1,163 @@
+"""Cache the translations of queries, so that a build does not translate again what planning has translated."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from warehouse_refresh.warehouse.duckdb.types import stored_type
+from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, TranslationFault, place_at
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
+from warehouse_refresh.warehouse.sql.query import Query
+from warehouse_refresh.warehouse.types import Column, SqlType, array_of, has_values, parse_type, struct_of
+
+if TYPE_CHECKING:
+    from warehouse_refresh.warehouse.duckdb.binding import Binder
+
+Columns = Callable[[TableName], tuple[Column, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A query in DuckDB's SQL, as a table stores its result, or the reason why no table can; the columns of the result
+    ("" where one has no name); and the columns of the tables that it was translated for."""
+
+    sql: str | SqlError
+    columns: tuple[Column, ...]
+    read: Mapping[TableName, tuple[Column, ...]]
+
+    def stored_sql(self) -> str:
+        """The query as a table stores its result. Raises SqlError for columns that a table cannot have."""
+        if isinstance(self.sql, SqlError):
+            raise self.sql
+        return self.sql
+
+    @property
+    def stored_columns(self) -> tuple[Column, ...]:
+        """The columns of a table that stores the result, as DuckDB then describes it."""
+        return tuple(Column(column.name, stored_type(column.type)) for column in self.columns)
+
+
+class Translations:
+    """The last translation of each text, used again as long as the tables that it reads have the same columns. The
+    `cache` keeps them for the next process."""
+
+    def __init__(self, cache: SqlCache | None = None) -> None:
+        self._cache = cache
+        self._kept: dict[str, Translation] = {}
+        self._binder: Binder | None = None
+
+    def of(self, query: Query, columns: Columns) -> Translation:
+        """The query's translation for tables with these `columns`. Raises SqlError, and what `columns` raises."""
+        key = _key(query)
+        kept = self._kept.get(key) or (recall(self._cache, key) if self._cache else None)
+        if kept is None or not _is_made_for(kept, columns):
+            kept = _translate(query, columns)
+            self._check(kept, query)
+            if self._cache:
+                note(self._cache, key, kept)
+        self._kept[key] = kept
+        return kept
+
+    def close(self) -> None:
+        """Release the tables in memory that translations were checked over."""
+        if self._binder is not None:
+            self._binder.close()
+            self._binder = None
+
+    def _check(self, made: Translation, query: Query) -> None:
+        """Raises TranslationFault, with the query's place, for a translation that DuckDB does not take."""
+        if isinstance(made.sql, SqlError):
+            return
+        if self._binder is None:
+            from warehouse_refresh.warehouse.duckdb.binding import Binder
+
+            self._binder = Binder()
+        try:
+            self._binder.check(made)
+        except TranslationFault as fault:
+            start = len(query.text) - len(query.text.lstrip())
+            place = place_at(query.text, start, start)
+            raise TranslationFault(fault.reason, hint=fault.hint, place=place) from fault
+
+
+def _key(query: Query) -> str:
+    """The cache key: the text with its preamble, what its wildcard tables stand for, and the own project if the text
+    names any project, since the tables depend on it."""
+    names_projects = any(read.project for read in query.names)
+    text = f"{query.preamble}\n{query.text}" if query.preamble else query.text
+    for wildcard, members in query.wildcards:
+        text += f"\n{wildcard}: {', '.join(map(str, members))}"
+    return f"{query.own}\n{text}" if names_projects else text
+
+
+def _is_made_for(kept: Translation, columns: Columns) -> bool:
+    """Whether all tables still have the columns that the translation was made for."""
+    try:
+        return all(columns(table) == read for table, read in kept.read.items())
+    except TableNotFound:
+        return False
+
+
+def _translate(query: Query, columns: Columns) -> Translation:
+    read: dict[TableName, tuple[Column, ...]] = {}
+
+    def noted(table: TableName) -> tuple[Column, ...]:
+        if table not in read:
+            read[table] = columns(table)
+        return read[table]
+
+    from warehouse_refresh.warehouse.duckdb.translate.entry import answer, within_reach
+    from warehouse_refresh.warehouse.duckdb.translate.nodes import render
+    from warehouse_refresh.warehouse.duckdb.translate.queries.storing import stored
+
+    with within_reach():
+        relation = answer(query, noted)
+        try:
+            sql: str | SqlError = render(stored(relation))
+        except SqlError as error:
+            sql = error
+    return Translation(sql, tuple(Column(column.name, column.type) for column in relation.columns), read)
+
+
+def note(cache: SqlCache, key: str, made: Translation) -> None:
+    """Note the translation, unless its result cannot be stored or its types cannot be read again."""
+    columns = [*made.columns, *(column for columns in made.read.values() for column in columns)]
+    if isinstance(made.sql, str) and all(has_values(column.type) for column in columns):
+        read = [[table.dataset, table.name, _as_json(columns)] for table, columns in made.read.items()]
+        cache.note("duckdb", key, {"sql": made.sql, "columns": _as_json(made.columns), "read": read})
+
+
+def recall(cache: SqlCache, key: str) -> Translation | None:
+    """The translation that `note` has noted, maybe in an earlier process."""
+    noted = cache.recall("duckdb", key)
+    if noted is None:
+        return None
+    read = {TableName(dataset, name): _from_json(columns) for dataset, name, columns in noted["read"]}
+    return Translation(noted["sql"], _from_json(noted["columns"]), read)
+
+
+def _as_json(columns: Iterable[Column]) -> list[Any]:
+    return [[column.name, _type_as_json(column.type), column.required] for column in columns]
+
+
+def _from_json(columns: Iterable[Any]) -> tuple[Column, ...]:
+    return tuple(Column(name, _type_from_json(kind), required) for name, kind, required in columns)
+
+
+def _type_as_json(type_: SqlType) -> Any:
+    """A scalar type as its text, an array as a list of its element, a STRUCT as an object of its fields: reading the
+    text of the last two takes the parser, whose import takes longer than a refresh of eight known scripts."""
+    if type_.element is not None:
+        return [_type_as_json(type_.element)]
+    return {"fields": _as_json(type_.fields)} if type_.fields else str(type_)
+
+
+def _type_from_json(kind: Any) -> SqlType:
+    if isinstance(kind, list):
+        return array_of(_type_from_json(kind[0]))
+    return struct_of(*_from_json(kind["fields"])) if isinstance(kind, dict) else _type(kind)
+
+
+_type = lru_cache(1000)(parse_type)

@@ -1,0 +1,162 @@
+"""GoogleSQL's rules of coercion: what it turns into what by itself.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from warehouse_refresh.warehouse.sql.literals import EMPTY, FAILURE, NULL, LiteralValue, literal_as
+from warehouse_refresh.warehouse.types import FLOAT64, INT64, Column, SqlType, array_of, struct_of
+
+NUMBERS = {"INT64": 1, "NUMERIC": 2, "FLOAT64": 3}
+"""The types of numbers, each with its place among those that it coerces to: the higher ones."""
+
+
+class Value(Protocol):
+    """What the rules need to know of an expression. Literals coerce further than other expressions do, and so do the
+    `parts` of an array or a struct that is written out."""
+
+    @property
+    def type(self) -> SqlType: ...
+
+    @property
+    def literal(self) -> LiteralValue: ...
+
+    @property
+    def parts(self) -> "Sequence[Value]": ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnyValue:
+    """A value of which only the type is known."""
+
+    type: SqlType
+    literal: LiteralValue = None
+    parts: tuple[Value, ...] = ()
+
+
+def same(one: SqlType, other: SqlType) -> bool:
+    """Whether the types are equal: the fields' names do not matter."""
+    if one.name != other.name or len(one.fields) != len(other.fields):
+        return False
+    if one.element is not None and other.element is not None:
+        return same(one.element, other.element)
+    return not one.fields or all(same(a.type, b.type) for a, b in zip(one.fields, other.fields, strict=True))
+
+
+def is_groupable(kind: SqlType) -> bool:
+    """Whether values of the type can be told apart: for GROUP BY, DISTINCT and the like."""
+    if kind.element is not None:
+        return is_groupable(kind.element)
+    return kind.name not in ("JSON", "GEOGRAPHY") and all(is_groupable(field.type) for field in kind.fields)
+
+
+def plain(type_: SqlType) -> SqlType:
+    """The type without lengths, precisions and the like, as expressions have it."""
+    if type_.element is not None:
+        return array_of(plain(type_.element))
+    if type_.name == "STRUCT":
+        return struct_of(*(Column(field.name, plain(field.type)) for field in type_.fields))
+    return SqlType(type_.name)
+
+
+def coerces(value: Value, to: SqlType) -> bool:
+    """Whether GoogleSQL turns the value into that type by itself."""
+    if _coerces_as_literal(value, to):
+        return True
+    if value.parts and value.type.name == "STRUCT" and to.name == "STRUCT":
+        kinds = part_types(value, to)
+        return kinds is not None and all(map(coerces, value.parts, kinds))
+    return widens(value.type, to)
+
+
+def takes_any_type(value: Value) -> bool:
+    """Whether it is the literal NULL, or ERROR(…)."""
+    return value.literal is NULL or value.literal is FAILURE
+
+
+def _coerces_as_literal(value: Value, to: SqlType) -> bool:
+    """Whether the value coerces although others of its type may not. Of an array that is written out each element
+    must: `[1]` can be an ARRAY<FLOAT64>, `[x]` cannot."""
+    if takes_any_type(value) or same(value.type, to) or (value.literal is EMPTY and to.element is not None):
+        return True
+    if value.parts and value.type.name == to.name:
+        kinds = part_types(value, to)
+        return kinds is not None and all(map(_coerces_as_literal, value.parts, kinds))
+    return value.literal is not None and literal_as(value.literal, to) is not None
+
+
+def widens(kind: SqlType, to: SqlType) -> bool:
+    """Whether any value of the type coerces: INT64 to NUMERIC to FLOAT64, and DATE to DATETIME."""
+    if kind.name in NUMBERS and to.name in NUMBERS:
+        return NUMBERS[kind.name] < NUMBERS[to.name]
+    return (kind.name, to.name) == ("DATE", "DATETIME")
+
+
+def part_types(value: Value, to: SqlType) -> list[SqlType] | None:
+    """The types that the parts of an array or struct have in another type; None if it has another number of fields."""
+    kinds = [to.element] * len(value.parts) if to.element is not None else [field.type for field in to.fields]
+    return kinds if len(kinds) == len(value.parts) else None
+
+
+def supertype(values: Iterable[Value]) -> SqlType | None:
+    """The type that all the values coerce to, which is one of theirs; None if there is none.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules#supertypes"""
+    values = [value for value in values if not takes_any_type(value)]
+    if not values:
+        return INT64
+    kinds = _types_of(values)
+    if len(kinds) == 1:
+        return _named(kinds[0], values[0].type)
+    for kind in kinds:
+        if all(coerces(value, kind) for value in values):
+            return _named(kind, values[0].type)
+    if {kind.name for kind in kinds} == {"INT64", "NUMERIC", "FLOAT64"}:
+        return FLOAT64
+    return _structs(values)
+
+
+def _types_of(values: list[Value]) -> list[SqlType]:
+    """The different types of the values, first those that the others are most likely to coerce to."""
+    typed = [value for value in values if value.literal is None or value.literal is EMPTY] or values
+    kinds: list[SqlType] = []
+    for value in [*typed, *values]:
+        if not any(same(value.type, kind) for kind in kinds):
+            kinds.append(value.type)
+    if all(kind.name in NUMBERS for kind in kinds) and any(value.literal is None for value in values):
+        return _numbers_first(kinds, typed)
+    return kinds
+
+
+def _numbers_first(kinds: list[SqlType], typed: list[Value]) -> list[SqlType]:
+    """The types of expressions before those of literals, which coerce to more."""
+    own = {value.type.name for value in typed}
+    return sorted(kinds, key=lambda kind: (kind.name not in own, NUMBERS[kind.name]))
+
+
+def _named(kind: SqlType, first: SqlType) -> SqlType:
+    """Structs of equal types: the names of the first one's fields."""
+    if kind.element is not None and first.element is not None:
+        return array_of(_named(kind.element, first.element))
+    if kind.name != "STRUCT" or first.name != "STRUCT":
+        return kind
+    pairs = zip(first.fields, kind.fields, strict=True)
+    return struct_of(*(Column(one.name, _named(other.type, one.type)) for one, other in pairs))
+
+
+def _structs(values: list[Value]) -> SqlType | None:
+    """Field by field."""
+    if any(value.type.name != "STRUCT" or len(value.type.fields) != len(values[0].type.fields) for value in values):
+        return None
+    columns = []
+    for index, field in enumerate(values[0].type.fields):
+        kind = supertype(
+            value.parts[index] if value.parts else AnyValue(value.type.fields[index].type) for value in values
+        )
+        if kind is None:
+            return None
+        columns.append(Column(field.name, kind))
+    found = struct_of(*columns)
+    return found if all(coerces(value, found) for value in values) else None

@@ -1,0 +1,67 @@
+"""What a script defines: a table or a view, its query, and how it is stored.
+
+A script is a query, or CREATE TABLE … AS or CREATE VIEW … AS with one. Before it may stand DECLARE, SET and CREATE TEMP
+FUNCTION: the preamble. Only scripts that the cache does not know are
+read: importing the parser takes longer than a refresh of eight known scripts.
+"""
+
+import re
+from dataclasses import asdict, astuple, dataclass
+from typing import Any
+
+from warehouse_refresh.warehouse.errors import Place
+from warehouse_refresh.warehouse.sql.cache import SqlCache
+from warehouse_refresh.warehouse.storage import PLAIN, Partition, Storage
+
+_MORE = re.compile(r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+(?:CREATE|DECLARE|SET|BEGIN)\b", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A script: the text of its query and that of its preamble, each with blanks in place of the rest of the script;
+    whether it defines a view, how the table is stored, and the name that it gives it (its last parts, and where), empty
+    if it gives none."""
+
+    query_text: str
+    preamble: str = ""
+    name: tuple[str, ...] = ()
+    place: Place | None = None
+    is_view: bool = False
+    storage: Storage = PLAIN
+
+
+def parse_definition(text: str, cache: SqlCache | None = None) -> Definition:
+    """Read a script; a text that the `cache` knows is not parsed again. Raises SqlError."""
+    if not _MORE.match(text):
+        return Definition(text)
+    noted = cache.recall("definition", text) if cache else None
+    if noted is not None:
+        return _from_json(noted)
+    from warehouse_refresh.warehouse.sql.definition_reader import read_definition
+
+    found = read_definition(text)
+    if cache:
+        cache.note("definition", text, _as_json(found))
+    return found
+
+
+def _as_json(found: Definition) -> dict[str, Any]:
+    place = astuple(found.place) if found.place else None
+    return {**asdict(found), "place": place}
+
+
+def _from_json(noted: dict[str, Any]) -> Definition:
+    storage = noted["storage"]
+    partition = storage["partition"]
+    if partition is not None:
+        integers = partition["integers"]
+        partition = Partition(partition["column"], partition["unit"], tuple(integers) if integers else None)
+    lists = {"cluster_by": tuple(storage["cluster_by"]), "labels": tuple(map(tuple, storage["labels"]))}
+    return Definition(
+        noted["query_text"],
+        noted["preamble"],
+        tuple(noted["name"]),
+        Place(*noted["place"]) if noted["place"] else None,
+        noted["is_view"],
+        Storage(**{**storage, **lists, "partition": partition}),
+    )

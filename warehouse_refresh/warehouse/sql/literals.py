@@ -1,0 +1,172 @@
+"""What the literals of a query mean: numbers, dates and times that stand in it as texts.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#literals
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Context, Decimal, InvalidOperation
+from enum import Enum
+
+from warehouse_refresh.warehouse.types import SqlType
+
+
+class Untyped(Enum):
+    """What the literal NULL, the empty array and ERROR(…) have as their value: they take whatever type they are needed
+    as."""
+
+    NULL = "NULL"
+    EMPTY = "[]"
+    FAILURE = "ERROR(…)"
+
+
+NULL, EMPTY, FAILURE = Untyped.NULL, Untyped.EMPTY, Untyped.FAILURE
+
+
+class FloatLiteral(float):
+    """A FLOAT64 as it is written: as a NUMERIC it has all of its digits."""
+
+    text: str
+
+    def __new__(cls, text: str) -> "FloatLiteral":
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    def __neg__(self) -> "FloatLiteral":
+        return FloatLiteral(self.text[1:] if self.text[0] == "-" else f"-{self.text}")
+
+
+LiteralValue = str | int | float | Untyped | None
+"""The value of an expression that is a literal; None for any other expression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A TIMESTAMP: what the clocks of a zone show. The zone is an offset from UTC in minutes, or a name."""
+
+    clock: datetime
+    zone: int | str
+
+
+Constant = str | int | float | bytes | date | time | datetime | Decimal | Moment
+"""A literal as a value of its type."""
+
+_WIDE = Context(prec=400)
+
+_DATE = re.compile(r"(\d{1,4})-(\d{1,2})-(\d{1,2})\Z")
+
+_TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{0,6}))?\Z")
+
+_CLOCK = re.compile(r"(\d+-\d+-\d+)([ Tt]\d+:\d+:\d+(?:\.\d*)?)?(.*)\Z", re.DOTALL)
+
+_OFFSET = re.compile(r"(?:UTC)?([+-])(?:(\d\d)(\d\d)|(\d{1,2})(?::(\d{1,2}))?)\Z")
+
+ZONE_NAME = (
+    r"[A-Z][A-Za-z0-9_-]*(?:/[A-Za-z0-9_+-]+)+|[A-Z][a-z]{2,}|[A-Z]{1,2}-[A-Za-z]{2,}|GB|NZ|GMT[+-]?0"
+    r"|(?:EST5E|CST6C|MST7M|PST8P)DT|CET|EET|EST|GMT|HST|MET|MST|PRC|ROC|ROK|UCT|UTC|WET"
+)
+"""The form of a zone's name: https://www.iana.org/time-zones. Abbreviations such as PST are no names there."""
+
+
+def read_numeric(text: str | float) -> Decimal | None:
+    """A NUMERIC, rounded half away from zero; None if out of range, or if the text is no number."""
+    try:
+        value = Decimal(text.strip() if isinstance(text, str) else text)
+        digits = Decimal((int(value.copy_abs().scaleb(10, _WIDE)) + 5) // 10).scaleb(-9, _WIDE)
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
+    return digits.copy_sign(-1 if value < 0 else 1) if digits < Decimal("1e29") else None
+
+
+def read_date(text: str) -> date | None:
+    """A DATE; None if the text is none."""
+    matched = _DATE.match(text)
+    try:
+        return date(*map(int, matched.groups())) if matched else None
+    except ValueError:
+        return None
+
+
+def read_time(text: str) -> time | None:
+    """A TIME; None if the text is none."""
+    matched = _TIME.match(text)
+    if matched is None:
+        return None
+    hour, minute, second = map(int, matched.groups()[:3])
+    try:
+        return time(hour, minute, second, int((matched[4] or "").ljust(6, "0")))
+    except ValueError:
+        return None
+
+
+def read_datetime(text: str) -> datetime | None:
+    """A DATETIME; None if the text is none."""
+    for separator in ("T", "t", " "):
+        day, found, rest = text.partition(separator)
+        if found:
+            on, at = read_date(day), read_time(rest)
+            return datetime.combine(on, at) if on is not None and at is not None else None
+    on = read_date(text)
+    return datetime.combine(on, time()) if on is not None else None
+
+
+def read_timestamp(text: str) -> Moment | None:
+    """A TIMESTAMP; None if the text is none. Without a zone it is in UTC."""
+    matched = _CLOCK.match(text)
+    found = read_datetime(f"{matched[1]}{matched[2] or ''}") if matched else None
+    zone = _zone_after(matched[3], has_time=bool(matched[2])) if matched else None
+    return Moment(found, zone) if found is not None and zone is not None else None
+
+
+def _zone_after(text: str, *, has_time: bool) -> int | str | None:
+    """The zone in what follows a date or a time: an offset follows a time at once, and a date after one blank; a name
+    follows a time after one blank."""
+    if not text or (has_time and text in ("Z", "z")):
+        return 0
+    is_apart = text[0] == " "
+    zone = text[1:] if is_apart else text
+    is_offset = zone[:1] in ("+", "-")
+    is_in_place = (is_apart != has_time) if is_offset else (is_apart and has_time)
+    return read_zone(zone) if is_in_place else None
+
+
+def read_zone(text: str) -> int | str | None:
+    """A time zone: its offset from UTC in minutes, or its name; None if the text is neither. Not every name exists.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#time_zones"""
+    matched = _OFFSET.match(text)
+    if matched:
+        hours, minutes = int(matched[2] or matched[4]), int(matched[3] or matched[5] or 0)
+        offset = hours * 60 + minutes
+        return offset * (-1 if matched[1] == "-" else 1) if minutes < 60 and offset <= 14 * 60 else None
+    if text == "UTC":
+        return 0
+    return text if re.fullmatch(ZONE_NAME, text) else None
+
+
+READERS: Mapping[str, Callable[[str], Constant | None]] = {
+    "DATE": read_date,
+    "TIME": read_time,
+    "DATETIME": read_datetime,
+    "TIMESTAMP": read_timestamp,
+}
+"""How a text is read as a date or time, by the type's name."""
+
+
+def literal_as(literal: LiteralValue, to: SqlType) -> Constant | None:
+    """The literal as a value of another type; None where GoogleSQL does not coerce it to that type.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules#literal_coercion"""
+    if isinstance(literal, str):
+        if to.name == "BYTES":
+            return literal.encode()
+        reader = READERS.get(to.name)
+        return reader(literal) if reader else None
+    if isinstance(literal, int | float) and to.name == "NUMERIC":
+        written = literal.text if isinstance(literal, FloatLiteral) else literal
+        return read_numeric(written) if math.isfinite(literal) else None
+    if isinstance(literal, int) and to.name == "FLOAT64":
+        return float(literal)
+    return None

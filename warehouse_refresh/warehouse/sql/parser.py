@@ -1,0 +1,255 @@
+"""Reading GoogleSQL with sqlglot, and questions about its syntax trees."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.bigquery import BigQuery
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from warehouse_refresh.warehouse.errors import Place, SqlError, place_at
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.preamble import Assignment, FunctionText, read_preamble
+from warehouse_refresh.warehouse.sql.query import Read, Statement
+from warehouse_refresh.warehouse.sql.syntax_errors import check_text, syntax_error, too_deep, unclosed_error
+from warehouse_refresh.warehouse.sql.tokens import read_tokens
+
+_BIGQUERY = BigQuery()
+_OR_REPLACE = " OR REPLACE"
+_PATH_BEFORE = re.compile(r"(?:(?:`[^`\n]*`|[\w-]+)[ \t]*\.[ \t]*)+\Z")
+
+
+def names_in(text: str, preamble: str = "") -> tuple[Read, ...]:
+    """The tables that a text of one query and its preamble name, each once, in the order of the text. Raises
+    SqlError."""
+    first: dict[tuple[str, TableName], Read] = {}
+    for part, trees in ((preamble, _preamble_trees(preamble)), (text, [query_tree(text)])):
+        for node in sorted((node for tree in trees for node in tables_in(tree)), key=_start_of):
+            start, end = span_of(part, node)
+            read = Read(TableName(node.db, node.name), place_at(part, start, end), node.catalog)
+            first.setdefault((read.project, read.table), read)
+    return tuple(first.values())
+
+
+def function_bodies(preamble: str) -> list[exp.Expr]:
+    """The bodies of a preamble's functions. Raises SqlError."""
+    found = [part for part in read_preamble(preamble) if isinstance(part, FunctionText)] if preamble else []
+    trees = [tree for part in found for tree in _parse(part.text)]
+    return [tree.expression for tree in trees if isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Expr)]
+
+
+def _preamble_trees(preamble: str) -> list[exp.Expr]:
+    """The parts of a preamble that may read tables: values and bodies. Raises SqlError."""
+    found = read_preamble(preamble) if preamble else []
+    values = [query_tree(part.value) for part in found if isinstance(part, Assignment) and part.value]
+    return [*values, *function_bodies(preamble)]
+
+
+def parse_script(text: str) -> list[Statement]:
+    """Read a script of statements separated by semicolons. Raises SqlError."""
+    statements = []
+    for (start, end), tree in zip(_parts(text), _parse(text), strict=True):
+        target = _target_of(tree)
+        name = TableName(target.db, target.name) if target is not None else None
+        project = target.catalog if target is not None else ""
+        statements.append(Statement(text[start : end + 1], tree, name, place_at(text, start, start), project))
+    return statements
+
+
+def with_or_replace(statement: Statement) -> Statement:
+    """A CREATE TABLE as CREATE OR REPLACE TABLE, also where it says IF NOT EXISTS; any other statement as it is."""
+    tree, text = statement.tree, statement.text
+    if not isinstance(tree, exp.Create) or tree.args.get("kind") != "TABLE" or tree.args.get("replace"):
+        return statement
+    tokens = sqlglot.tokenize(text, dialect="bigquery")
+    if tree.args.get("exists"):
+        start, end = tokens[2].start, tokens[4].end + 1  # CREATE TABLE IF NOT EXISTS
+        text = text[:start] + re.sub(r"\S", " ", text[start:end]) + text[end:]
+    word = tokens[0].end + 1
+    text = f"{text[:word]}{_OR_REPLACE}{text[word:]}"
+    [tree] = _parse(text)
+    return replace(statement, text=text, tree=tree, inserted=len(_OR_REPLACE))
+
+
+def place_of(text: str, node: exp.Expr) -> Place | None:
+    """The place of a part of the syntax tree; None for a part without a position."""
+    marks = [found.meta for found in node.walk() if found.meta.get("end") is not None]
+    if not marks:
+        return None
+    return place_at(text, min(mark["start"] for mark in marks), max(mark["end"] for mark in marks))
+
+
+def span_of(text: str, table: exp.Table) -> tuple[int, int]:
+    """Where a table's name starts and ends in the text, with its dataset and its project, both included.
+
+    sqlglot marks each part of the name; but those of `` `project.dataset`.name `` all with the place of the last word.
+    """
+    parts = [part for part in (table.args.get("catalog"), table.args.get("db"), table.this) if part is not None]
+    marks = [part.meta for part in parts if part.meta.get("end") is not None]
+    if not marks:
+        return 0, 0
+    start = min(int(mark["start"]) for mark in marks)
+    before = _PATH_BEFORE.search(text, text.rfind("\n", 0, start) + 1, start) if len(parts) > 1 else None
+    return before.start() if before else start, max(int(mark["end"]) for mark in marks)
+
+
+def query_tree(text: str) -> exp.Query:
+    """The syntax tree of a text that must be one query. Raises SqlError."""
+    statements = _parse(text)
+    if not statements:
+        raise SqlError("the script is empty", hint="write one SELECT")
+    if len(statements) > 1:
+        raise SqlError(
+            f"the script holds {len(statements)} statements",
+            hint="keep one SELECT, give each other table its own script",
+            place=_place_of_part(text, 1),
+        )
+    tree = statements[0]
+    if not isinstance(tree, exp.Query):
+        raise SqlError(
+            f"the script is not a query but {_kind(text)}",
+            hint="write one SELECT; the table is made from it",
+            place=_place_of_part(text, 0),
+        )
+    if "@" in text:
+        _check_parameters(tree, text)
+    return tree
+
+
+def _check_parameters(tree: exp.Query, text: str) -> None:
+    """Raises SqlError for `@day`; `@@time_zone`, a variable of BigQuery's, is a parameter of a parameter to sqlglot."""
+    for node in tree.find_all(exp.Parameter):
+        if isinstance(node.this, exp.Parameter) or isinstance(node.parent, exp.Parameter):
+            continue
+        written = f"@{node.name}"
+        start = text.find(written)
+        raise SqlError(
+            f"there is no value for the parameter {written}",
+            hint="a refresh hands none on: write the value",
+            place=place_at(text, start, start + len(written) - 1) if start >= 0 else None,
+        )
+
+
+def _parse(text: str) -> list[exp.Expr]:
+    try:
+        check_text(text)
+        trees = _BIGQUERY.parser().parse(read_tokens(text), text)
+    except ParseError as error:
+        raise syntax_error(text, error) from error
+    except TokenError as error:
+        raise unclosed_error(text) from error
+    except RecursionError as error:
+        raise too_deep() from error
+    return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+
+
+def _parts(text: str) -> Iterator[tuple[int, int]]:
+    """Where the statements start and end: what stands between semicolons, if it is more than comments."""
+    tokens: list[Token] = []
+    for token in [*sqlglot.tokenize(text, dialect="bigquery"), None]:
+        if token is not None and token.token_type != TokenType.SEMICOLON:
+            tokens.append(token)
+        elif tokens:
+            yield tokens[0].start, tokens[-1].end
+            tokens = []
+
+
+def _place_of_part(text: str, number: int) -> Place:
+    """Where a statement's first word stands; statements are counted from 0."""
+    start, end = list(_parts(text))[number]
+    word = re.match(r"\w+", text[start : end + 1])
+    return place_at(text, start, start + (len(word.group()) if word else 1) - 1)
+
+
+def _kind(text: str) -> str:
+    start, end = next(_parts(text))
+    word = re.split(r"\W", text[start : end + 1], maxsplit=1)[0].upper() or text[start]
+    return f"{'an' if word[0] in 'AEIOU' else 'a'} {word}"
+
+
+def _target_of(tree: exp.Expr) -> exp.Table | None:
+    """The table that a CREATE TABLE, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, DROP or ALTER is about."""
+    if isinstance(tree, exp.Create | exp.Drop) and tree.args.get("kind") != "TABLE":
+        return None
+    node = tree.expressions[0] if isinstance(tree, exp.TruncateTable) else (tree.args.get("tables") or [tree.this])[0]
+    table = node.find(exp.Table) if isinstance(node, exp.Expr) else None
+    return table if table is not None and table.db else None
+
+
+def tables_in(tree: exp.Expr) -> Iterator[exp.Table]:
+    """The tables that a query names: neither WITH queries, nor paths into an array of another FROM item, nor what
+    describes tables, nor models and table functions. The catalogue of a node is the project that it names."""
+    for node in tree.find_all(exp.Table):
+        if not isinstance(node.this, exp.Identifier) or is_metadata(node):
+            continue
+        if not _is_with_query(node) and not _is_path(node):
+            yield node
+
+
+def is_metadata(node: exp.Table) -> bool:
+    """Whether it is a view that tells of tables, jobs and the like, not a table:
+    https://cloud.google.com/bigquery/docs/information-schema-intro"""
+    name = node.name.upper()
+    return name.startswith("INFORMATION_SCHEMA.") or name == "__TABLES__"
+
+
+def _is_with_query(node: exp.Table) -> bool:
+    return not node.db and any(_same_name(node.name, query.alias) for query in _with_queries(node))
+
+
+def _with_queries(node: exp.Expr) -> Iterator[exp.Expr]:
+    """The WITH queries that `node` may name: those of the queries around it and, where it stands in one itself, those
+    before that one, or all with RECURSIVE.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#cte_visibility"""
+    for child, parent in _ancestry(node):
+        if isinstance(parent, exp.With):
+            yield from parent.expressions if parent.recursive else parent.expressions[: child.index]
+        elif isinstance(parent, exp.Query) and not isinstance(child, exp.With):
+            yield from parent.ctes
+
+
+def _is_path(node: exp.Table) -> bool:
+    """`p.images` after `FROM tmp.products AS p`: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables"""
+    first = node.catalog or node.db
+    return bool(first) and any(_same_name(first, name) for name in _range_variables(node))
+
+
+def _range_variables(node: exp.Table) -> Iterator[str]:
+    """The names of FROM items that a path in `node`'s place may begin with: those before it, and those of the queries
+    around it; but a subquery in FROM does not see the items beside it, and a WITH query sees nothing around it."""
+    in_from = False
+    for child, parent in _ancestry(node):
+        if isinstance(parent, exp.With):
+            return
+        if isinstance(parent, exp.From | exp.Join):
+            in_from = isinstance(child, exp.Subquery) and child.arg_key == "this"
+        elif isinstance(parent, exp.Query):
+            if not in_from:
+                yield from (item.alias_or_name for item in _items_until(parent, child) if item is not node)
+            in_from = False
+
+
+def _ancestry(node: exp.Expr) -> Iterator[tuple[exp.Expr, exp.Expr]]:
+    """The node with its parent, that one with its own, and so on."""
+    while node.parent is not None:
+        yield node, node.parent
+        node = node.parent
+
+
+def _items_until(query: exp.Query, clause: exp.Expr) -> Iterator[exp.Expr]:
+    """The items of a query's FROM and JOIN clauses, up to and with that of `clause` if it is one of them."""
+    for each in filter(None, [query.args.get("from_"), *(query.args.get("joins") or ())]):
+        yield each.this
+        if each is clause:
+            return
+
+
+def _same_name(one: str, other: str) -> bool:
+    return one.casefold() == other.casefold()
+
+
+def _start_of(node: exp.Table) -> int:
+    return int(node.this.meta.get("start", 0))

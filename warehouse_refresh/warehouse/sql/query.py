@@ -1,0 +1,142 @@
+"""Queries and statements in GoogleSQL: their texts, and the tables that they name.
+
+Importing the parser takes longer than a refresh of eight known scripts, so it is imported only for texts that the
+cache does not know.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+from warehouse_refresh.warehouse.errors import Place, SqlError
+from warehouse_refresh.warehouse.names import TableName
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+    from warehouse_refresh.warehouse.sql.cache import SqlCache
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A table that a query reads, where its text names it first, and the project that it names with it ("": none)."""
+
+    table: TableName
+    place: Place
+    project: str = ""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
+    is "" where the text names none). Within the project `own`, `own.tmp.a` is the table `tmp.a`.
+
+    `wildcards` has for each wildcard table that it names, such as `raw.events_*`, the tables that match.
+
+    `preamble` has the DECLARE, SET and CREATE TEMP FUNCTION before it, with blanks in place of the rest of the script.
+    """
+
+    text: str
+    names: tuple[Read, ...]
+    own: str = ""
+    preamble: str = ""
+    wildcards: tuple[tuple[TableName, tuple[TableName, ...]], ...] = ()
+
+    def within(self, project: str) -> "Query":
+        """The same query as one of that project."""
+        return self if self.own == project else replace(self, own=project)
+
+    def matched(self, known: Iterable[TableName]) -> "Query":
+        """The same query with the `known` tables that its wildcard tables stand for:
+        https://cloud.google.com/bigquery/docs/querying-wildcard-tables"""
+        wild = {read.table for read in self.names if self.is_own(read.project) and read.table.name.endswith("*")}
+        if not wild:
+            return self
+        tables = sorted(known)
+        return replace(
+            self, wildcards=tuple((one, tuple(filter(partial(_matches, one), tables))) for one in sorted(wild))
+        )
+
+    def is_own(self, project: str) -> bool:
+        """Whether a table that the text names with this project ("": with none) is one of the query's own project."""
+        return project in ("", self.own)
+
+    @cached_property
+    def reads(self) -> tuple[Read, ...]:
+        """The tables of its own project that the query reads, each once; for a wildcard table those that match, or the
+        name itself if none does. Raises SqlError for a table without its dataset."""
+        first: dict[TableName, Read] = {}
+        members = dict(self.wildcards)
+        for read in self.names:
+            if not read.table.dataset:
+                raise SqlError(
+                    f"{read.table.name} is neither a WITH query nor a table with its dataset",
+                    hint=f"write `dataset.{read.table.name}`",
+                    place=read.place,
+                )
+            if self.is_own(read.project):
+                for table in members.get(read.table) or (read.table,):
+                    first.setdefault(table, replace(read, table=table))
+        return tuple(first.values())
+
+    @property
+    def tree(self) -> "exp.Query":
+        """The syntax tree, parsed anew: the trees of a thousand scripts would take 100 MB."""
+        from warehouse_refresh.warehouse.sql.parser import query_tree
+
+        return query_tree(self.text)
+
+
+def _matches(wildcard: TableName, table: TableName) -> bool:
+    return table.dataset == wildcard.dataset and table.name.startswith(wildcard.name[:-1]) and table != wildcard
+
+
+_AFTER_CREATE = len("CREATE") + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a script, with the table that it creates or changes (None for any other statement), where in
+    the script's text it starts, and the project that the text names with that table. Of `own`, see Query. `inserted` is
+    the number of characters after CREATE that the script does not have (see `parser.with_or_replace`)."""
+
+    text: str
+    tree: "exp.Expr"
+    target: TableName | None
+    start: Place
+    project: str = ""
+    own: str = ""
+    inserted: int = 0
+
+    def located(self, error: SqlError) -> SqlError:
+        """An error in this statement, with its place in the script: the statement's start if it had none."""
+        if error.place is None:
+            return type(error)(error.reason, hint=error.hint, place=self.start)
+        column = error.place.column
+        if error.place.line == 1:
+            column += self.start.column - 1 - min(self.inserted, max(0, column - _AFTER_CREATE))
+        place = Place(self.start.line + error.place.line - 1, column, error.place.length)
+        return type(error)(error.reason, hint=error.hint, place=place)
+
+
+def blanked(text: str, start: int, end: int) -> str:
+    """The text with blanks from `start` up to `end`: what is left keeps its place."""
+    return text[:start] + re.sub(r"\S", " ", text[start:end]) + text[end:]
+
+
+def parse_query(text: str, cache: "SqlCache | None" = None, preamble: str = "") -> Query:
+    """Read a text that must be one query, and its preamble; what the `cache` knows is not parsed again. Raises
+    SqlError."""
+    key = f"{preamble}\n{text}" if preamble else text
+    noted = cache.recall("names", key) if cache else None
+    if noted is not None:
+        names = tuple(Read(TableName(*name), Place(*place), project) for name, place, project in noted)
+        return Query(text, names, preamble=preamble)
+    from warehouse_refresh.warehouse.sql.parser import names_in
+
+    names = names_in(text, preamble)
+    if cache:
+        cache.note("names", key, [[astuple(read.table), astuple(read.place), read.project] for read in names])
+    return Query(text, names, preamble=preamble)

@@ -1,0 +1,170 @@
+"""What is wrong with a text that cannot be read as SQL, in words for people."""
+
+import re
+import unicodedata
+
+import sqlglot
+from sqlglot.errors import ParseError
+from sqlglot.parser import Parser
+from sqlglot.tokenizer_core import Token, TokenType
+
+from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
+from warehouse_refresh.warehouse.sql.mistakes import is_certain
+from warehouse_refresh.warehouse.suggest import did_you_mean
+
+_TOO_MANY = re.compile(r"number of provided arguments \((\d+)\) is greater than .* \((\d+)\)")
+_WORDS = [
+    *("SELECT", "DISTINCT", "FROM", "WHERE", "GROUP", "HAVING", "QUALIFY", "ORDER", "LIMIT", "UNION", "EXCEPT", "WITH"),
+    *("INNER", "LEFT", "RIGHT", "FULL", "CROSS", "JOIN", "USING", "UNNEST", "OFFSET", "PARTITION", "OVER", "BETWEEN"),
+    *("CASE", "WHEN", "THEN", "ELSE", "INTERVAL", "ARRAY", "STRUCT", "INT64", "INTEGER", "FLOAT64", "NUMERIC", "BOOL"),
+    *("STRING", "BYTES", "DATE", "DATETIME", "TIME", "TIMESTAMP", "JSON"),
+]
+_QUOTED = re.compile(
+    r"""
+    --[^\n]* | \#[^\n]* | /\*.*?\*/ | `[^`\n]*`
+    | \"{3}(?:\\.|.)*?\"{3} | '{3}(?:\\.|.)*?'{3} | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
+    | (?P<opened>/\*|`|\"{3}|'{3}|"|')
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""What must be closed: comments, names and strings; `opened` where one is not."""
+
+
+DEEPEST = 200
+"""How many brackets may stand in each other. The parser, compiled to C, would end the process at some thousands."""
+DEEPEST_READ_TWICE = 12
+"""How many calls that the parser reads twice may stand in each other, to 50 ms: each doubles the time of those inside.
+
+It takes `DATE(…)` and `STRUCT(…)` for a type first, and `SAFE.ABS(…)` for a column.
+"""
+
+
+def check_text(text: str) -> None:
+    """Raises SqlError for what the parser would let through, or would not survive; TokenError for what is left open."""
+    may_be_deep = text.count("(") > DEEPEST_READ_TWICE or text.count("[") + text.count("<") > DEEPEST
+    if text.isascii() and not may_be_deep:
+        return
+    tokens = sqlglot.tokenize(text, dialect="bigquery")
+    if may_be_deep and (token := _too_deep_at(tokens)):
+        raise too_deep(place_at(text, token.start, token.end))
+    for token in tokens:
+        if token.token_type == TokenType.VAR and not token.text.isascii():
+            raise _foreign_character(text, token)
+
+
+def too_deep(place: Place | None = None) -> SqlError:
+    """The error for a text that the parser gets lost in."""
+    return SqlError(
+        "the SQL is nested too deeply to be read",
+        hint="give its inner parts names: WITH queries, or scripts of their own",
+        place=place,
+    )
+
+
+def _too_deep_at(tokens: list[Token]) -> Token | None:
+    """The first bracket that stands in too many others: `(`, `[`, and the `<` of ARRAY and STRUCT."""
+    opened: list[bool] = []  # for each open bracket whether it is of a call that is read twice
+    angles = 0
+    for number, token in enumerate(tokens):
+        kind = token.token_type
+        before = tokens[number - 1].token_type if number else None
+        if kind in (TokenType.L_PAREN, TokenType.L_BRACKET):
+            opened.append(kind == TokenType.L_PAREN and _is_read_twice(tokens, number - 1))
+        elif kind in (TokenType.R_PAREN, TokenType.R_BRACKET):
+            opened[-1:] = []
+        elif kind == TokenType.LT and before in (TokenType.ARRAY, TokenType.STRUCT):
+            angles += 1
+        elif kind == TokenType.GT and angles:
+            angles -= 1
+        if len(opened) + angles > DEEPEST or sum(opened) > DEEPEST_READ_TWICE:
+            return token
+    return None
+
+
+def _is_read_twice(tokens: list[Token], number: int) -> bool:
+    """Whether the token before a `(` makes sqlglot try something else before it reads a call."""
+    if number < 0:
+        return False
+    is_path = number > 1 and tokens[number - 1].token_type == TokenType.DOT
+    return is_path or tokens[number].token_type in Parser.TYPE_TOKENS
+
+
+def _foreign_character(text: str, token: Token) -> SqlError:
+    """An unquoted name has letters from A to Z, digits and `_`:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#unquoted_identifiers"""
+    index, found = next((at, each) for at, each in enumerate(token.text) if not each.isascii())
+    meant = next((plain for plain, others in _LOOKALIKES.items() if found in others), "")
+    name = unicodedata.name(found, "a character without a name").lower()
+    hint = f"write {meant}" if meant else "take it out" if not found.isalnum() else "write the name in back-ticks"
+    place = place_at(text, token.start + index, token.start + index)
+    return SqlError(f"{found!r} ({name}) is not SQL here", hint=hint, place=place)
+
+
+_LOOKALIKES = {"'": "‘’‚′´", '"': "“”„″«»", "-": "‐‑‒–—―−", "*": "×", ",": "，", "(": "（", ")": "）", ";": "；"}
+
+
+def unclosed_error(text: str) -> SqlError:
+    """The error for a text that ends inside a string, a name or a comment."""
+    opened = next((match for match in _QUOTED.finditer(text) if match["opened"]), None)
+    if opened is None:
+        return SqlError("the SQL cannot be read", hint="is a quote, a back-tick or a comment left open?")
+    mark = opened["opened"]
+    return SqlError(
+        f"the SQL cannot be read: {mark} is left open",
+        hint=f"write {'*/' if mark == '/*' else mark} where it ends",
+        place=place_at(text, opened.start(), opened.end() - 1),
+    )
+
+
+def syntax_error(text: str, error: ParseError) -> SqlError:
+    """The error for a text that sqlglot cannot parse: UnsupportedSql, unless it is certainly wrong on BigQuery too."""
+    detail = error.errors[0] if error.errors else {}
+    highlight = detail.get("highlight") or " "
+    place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
+    reason = f"syntax error at {highlight!r}: {_in_words(detail.get('description') or '')}"
+    hint = _hint(text, place, highlight)
+    description = detail.get("description") or ""
+    tokens = sqlglot.tokenize(text, dialect="bigquery")
+    for token in tokens:
+        if token.token_type != TokenType.STRING and token.text.upper() in _ONLY_BIGQUERY:
+            what, instead = _ONLY_BIGQUERY[token.text.upper()]
+            return OnlyBigQuery(f"only BigQuery has {what}", hint=instead, place=place_at(text, token.start, token.end))
+    if _TOO_MANY.search(description) or description.startswith("Adjacent") or is_certain(tokens):
+        return SqlError(reason, hint=hint, place=place)
+    joint = " " if hint.endswith("?") else ". "
+    return UnsupportedSql(reason, hint=f"{hint}{joint}If BigQuery takes it, this tool cannot read it yet", place=place)
+
+
+_ONLY_BIGQUERY = {
+    "DIFFERENTIAL_PRIVACY": ("privacy clauses", "select without WITH DIFFERENTIAL_PRIVACY"),
+    "AGGREGATION_THRESHOLD": ("privacy clauses", "write HAVING COUNT(DISTINCT …) and the threshold"),
+    "MATCH_RECOGNIZE": ("MATCH_RECOGNIZE", "compare rows by LAG and LEAD"),
+    "GRAPH_TABLE": ("graphs", "join the tables of its nodes and edges"),
+}
+"""Words of clauses that sqlglot cannot read and only BigQuery answers, with what to write instead."""
+
+
+def _in_words(description: str) -> str:
+    """What sqlglot says is wrong, without its classes' names."""
+    if many := _TOO_MANY.search(description):
+        return f"{many.group(1)} arguments for a function that takes at most {many.group(2)}"
+    if description.startswith("Required keyword"):
+        return "something is missing before it"
+    if description.startswith("Invalid expression"):
+        return "this is not expected here"
+    return re.sub(r" but got (<Token|Token).*", "", description, flags=re.DOTALL)
+
+
+def _hint(text: str, place: Place, highlight: str) -> str:
+    """What is likely meant at `place` or just before it: above all a misspelt keyword or type."""
+    lines = text.split("\n")
+    before = "\n".join([*lines[: place.line - 1], lines[place.line - 1][: place.column - 1 + place.length]])
+    if highlight.startswith("{"):
+        return "templates are not filled in here: write the SQL that they stand for"
+    if re.search(rf"\.\s*{re.escape(highlight)}\Z", before) and highlight.isidentifier():
+        return f"{highlight.upper()} is a word of SQL: as a name it needs back-ticks, `{highlight}`"
+    for word in reversed(re.findall(r"\w+", before)[-3:]):
+        hint = did_you_mean(word, _WORDS)
+        if hint and word.upper() not in _WORDS:
+            return hint
+    return "look just before it: is a comma, a parenthesis or a word missing or too many?"

@@ -1,0 +1,152 @@
+"""GoogleSQL's tokens, written so that sqlglot can read them. Each token keeps its place in the text.
+
+sqlglot reads some words as those of other dialects that are plain names in GoogleSQL (`regexp`, `tmp.select`), takes
+WITH OFFSET after UNNEST only, and knows few pipe operators.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlglot.dialects.bigquery import BigQuery
+from sqlglot.tokenizer_core import Token, TokenType
+
+from warehouse_refresh.warehouse.sql.pipes import closing, commas, unpiped, words
+
+_BIGQUERY = BigQuery()
+_NAMES_ONLY = frozenset(
+    {TokenType.RLIKE, TokenType.GLOB, TokenType.ILIKE, TokenType.XOR, TokenType.NOTNULL, TokenType.RETURNING}
+    | {TokenType.UNCACHE, TokenType.DROP, TokenType.INSERT, TokenType.ROLLBACK, TokenType.ALTER, TokenType.REVOKE}
+    | {TokenType.CURRENT_USER, TokenType.LOCK, TokenType.LIST, TokenType.GRANT}
+)
+"""What is a name in GoogleSQL unless it starts a statement."""
+_AFTER_DOT = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.STAR, TokenType.STRING, TokenType.NUMBER})
+_STARTS = frozenset({TokenType.SEMICOLON, TokenType.PIPE_GT})
+_PATH = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
+
+
+def named_tokens(text: str) -> list[Token]:
+    """The tokens of a text, pipes among them. Raises TokenError for what is left open."""
+    tokens: list[Token] = _BIGQUERY.tokenize(text)
+    for rewritten in _name_words(tokens):
+        tokens = rewritten(tokens)
+    return tokens
+
+
+def read_tokens(text: str) -> list[Token]:
+    """The tokens of a text, without pipes. Raises TokenError for what is left open, UnsupportedSql for a pipe operator
+    that is not known here."""
+    tokens = named_tokens(text)
+    return unpiped(tokens, text) if "|>" in text else tokens
+
+
+def _name_words(tokens: Sequence[Token]) -> "list[Rewriting]":
+    """Make a name of each word that is none of GoogleSQL's; gives what else has to be rewritten."""
+    before = TokenType.SEMICOLON
+    found: list[Rewriting] = []
+    for token in tokens:
+        kind = token.token_type
+        if before == TokenType.DOT:
+            if kind not in _AFTER_DOT and token.text[:1].isalpha():
+                token.token_type = TokenType.VAR
+        elif kind in _NAMES_ONLY:
+            if before not in _STARTS:
+                token.token_type = TokenType.VAR
+        elif (before, kind) in _REWRITINGS:
+            found.append(_REWRITINGS[before, kind])
+        before = kind
+    return list(dict.fromkeys(found))
+
+
+def _with_unnest(tokens: list[Token]) -> list[Token]:
+    """`q.items AS e WITH OFFSET` as `UNNEST(q.items) AS e WITH OFFSET`:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#array_subquery_correlation"""
+    found: list[Token] = []
+    for index, token in enumerate(tokens):
+        if token.token_type == TokenType.WITH and tokens[index + 1 : index + 2] and _is_offset(tokens[index + 1]):
+            found = _around_path(found)
+        found.append(token)
+    return found
+
+
+def _is_offset(token: Token) -> bool:
+    return token.token_type == TokenType.OFFSET
+
+
+def _around_path(tokens: list[Token]) -> list[Token]:
+    """The tokens, UNNEST around the path that they end in, before its alias. The last name of a path is its alias."""
+    end = len(tokens)
+    if end > 2 and tokens[-2].token_type == TokenType.ALIAS:
+        end -= 2
+    elif end > 1 and tokens[-1].token_type in _PATH and tokens[-2].token_type in _PATH:
+        end -= 1
+    start = end
+    while start > 2 and tokens[start - 1].token_type in _PATH and tokens[start - 2].token_type == TokenType.DOT:
+        start -= 2
+    start -= 1
+    if start < 1 or end - start < 3 or tokens[start].token_type not in _PATH:
+        return tokens
+    path, alias = tokens[start:end], tokens[end:]
+    mark = path[-1]
+    alias = alias or [*words("AS", mark), mark]
+    return [*tokens[:start], *words("UNNEST (", path[0]), *path, *words(")", mark), *alias]
+
+
+def _in_parentheses(tokens: list[Token], mark: Token) -> list[Token]:
+    return [*words("(", mark), *tokens, *words(")", mark)]
+
+
+def _opens(token: Token) -> bool:
+    return token.token_type == TokenType.L_PAREN
+
+
+def _with_calls(tokens: list[Token]) -> list[Token]:
+    """`WITH(a AS 1, a + 1)` as a call with one STRUCT, which sqlglot reads: `WITH_VALUES(STRUCT(1 AS a, a + 1))`.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#with_expression"""
+    found: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        token = tokens[index]
+        if token.token_type != TokenType.WITH or not _opens(tokens[min(index + 1, len(tokens) - 1)]):
+            found.append(token)
+            index += 1
+            continue
+        end = closing(tokens, index + 1)
+        *named, body = commas(_with_calls(tokens[index + 2 : end]))
+        found += words("WITH_VALUES ( STRUCT (", token)
+        for part in named:
+            found += [*_in_parentheses(part[2:], token), *words("AS", token), *part[:1], *words(",", token)]
+        found += [*_in_parentheses(body, token), *words(") )", token)]
+        index = end + 1
+    return found
+
+
+def _with_subjects(tokens: list[Token]) -> list[Token]:
+    """`PIVOT(… FOR a + 1 IN (…))` with parentheses around `a + 1`."""
+    found: list[Token] = []
+    depths: list[int] = []  # of the parentheses of each PIVOT around
+    depth, start = 0, -1
+    for index, token in enumerate(tokens):
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        if token.token_type == TokenType.L_PAREN and index and tokens[index - 1].token_type == TokenType.PIVOT:
+            depths.append(depth)
+        elif depths and depth < depths[-1]:
+            depths.pop()
+        found.append(token)
+        if not depths or depth != depths[-1]:
+            continue
+        if token.token_type == TokenType.FOR:
+            start = len(found)
+        elif token.token_type == TokenType.IN and start >= 0:
+            subject = found[start:-1]
+            if subject and any(part.token_type not in (*_PATH, TokenType.DOT) for part in subject):
+                found[start:] = [*words("(", subject[0]), *subject, *words(")", subject[-1]), token]
+            start = -1
+    return found
+
+
+Rewriting = Callable[[list[Token]], list[Token]]
+_REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
+    (TokenType.WITH, TokenType.OFFSET): _with_unnest,
+    (TokenType.WITH, TokenType.L_PAREN): _with_calls,
+    (TokenType.PIVOT, TokenType.L_PAREN): _with_subjects,
+}
+"""What has to be rewritten where two tokens of these kinds follow each other."""

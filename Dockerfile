@@ -34,19 +34,15 @@ WORKDIR /app
 RUN groupadd --gid 10001 refresh \
     && useradd --uid 10001 --gid refresh --create-home refresh \
     && install --directory --owner=refresh --group=refresh /data /home/refresh/.prefect \
-    && printf '#!/bin/sh\nexec python -m commands.main "$@"\n' > /usr/local/bin/refresh \
+    && printf '#!/bin/sh\nexec python -m warehouse_refresh.commands.main "$@"\n' > /usr/local/bin/refresh \
     && chmod 755 /usr/local/bin/refresh
 COPY --from=dependencies /app/.venv .venv
 COPY pyproject.toml prefect.toml prefect.yaml ./
 COPY db_init db_init
 COPY res res
-COPY warehouse warehouse
-COPY pipeline pipeline
-COPY flows flows
-COPY commands commands
-COPY api api
+COPY warehouse_refresh warehouse_refresh
 USER 10001
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['PORT']}/health/live\", timeout=4)"]
-CMD ["sh", "-c", "API_PORT=\"${PORT}\" exec python -m api"]
+CMD ["sh", "-c", "API_PORT=\"${PORT}\" exec python -m warehouse_refresh.api"]

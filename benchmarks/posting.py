@@ -25,7 +25,7 @@ import httpx
 
 from benchmarks.prefect_server import PROJECT
 
-REFRESHES = "from commands.main import main\nwhile main(['build']) == 0: pass"
+REFRESHES = "from warehouse_refresh.commands.main import main\nwhile main(['build']) == 0: pass"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ variable "project" {
 }
 
 variable "refresh_project" {
-  description = "The name of the flow, its deployments and its work pools in Prefect: what `python -m pipeline.contract` prints in the project's folder."
+  description = "The name of the flow, its deployments and its work pools in Prefect: what `python -m warehouse_refresh.pipeline.contract` prints in the project's folder."
   type        = string
   default     = "warehouse-refresh"
 }

@@ -21,6 +21,7 @@ import pytest
 pytest_plugins = ["tests.emulator.fixtures"]
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "warehouse_refresh"
 
 if "REFRESH_TESTS_SHARED" not in os.environ:  # else another process of this run of the tests has made the folder
     os.environ["REFRESH_TESTS_SHARED"] = tempfile.mkdtemp(prefix="refresh-tests-")

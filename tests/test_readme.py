@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import PACKAGE, ROOT
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.project.project import read_project
 from warehouse_refresh.pipeline.settings import read_settings
@@ -59,7 +59,7 @@ def test_the_settings_have_the_defaults_that_it_names() -> None:
 
 
 def test_every_command_is_listed() -> None:
-    names = re.findall(r' add\("(\w+)"', (ROOT / "commands/main.py").read_text())
+    names = re.findall(r' add\("(\w+)"', (PACKAGE / "commands/main.py").read_text())
     assert names
     for command in names:
         assert f"| `refresh {command}` |" in README

@@ -143,7 +143,7 @@ def test_a_table_of_a_name_that_the_api_uses_itself_is_reached(
 
 @contextmanager
 def _api_process(url: str) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
-    """The API in a process of its own, as `python -m api` starts it."""
+    """The API in a process of its own, as `refresh api` starts it."""
     port = _free_port()
     environment = {**os.environ, "WAREHOUSE_URL": url, "API_PORT": str(port), "API_RATE_LIMIT": "0"}
     process = subprocess.Popen(
@@ -190,8 +190,9 @@ def test_sixty_four_clients_while_other_processes_use_the_file(tmp_path: Path) -
     takes. Two other processes write to the same file: another API, and one that replaces a table again and again."""
     url = raw_tables(tmp_path / "w.duckdb")
     rebuild = (
-        "import sys; from warehouse import connect; from warehouse.sql.query import parse_query;"
-        "from warehouse.names import TableName; from warehouse import BuildContext, TableBuild\n"
+        "import sys; from warehouse_refresh.warehouse import BuildContext, TableBuild, connect;"
+        "from warehouse_refresh.warehouse.sql.query import parse_query;"
+        "from warehouse_refresh.warehouse.names import TableName\n"
         "warehouse = connect(sys.argv[1]); warehouse.create_datasets(['tmp'])\n"
         "for number in range(10**6):\n"
         "    copy = TableBuild(TableName('tmp', 'copy'), parse_query('SELECT id FROM raw.products'))\n"

@@ -76,7 +76,7 @@ class Campaign:
         )
         self._site.programs["server"] = Program(["prefect", "server", "start", "--port", str(ports["server"])])
         for name in self._apis:
-            self._site.programs[name] = Program(["api"], {"API_PORT": str(ports[name])})
+            self._site.programs[name] = Program(["warehouse_refresh.api"], {"API_PORT": str(ports[name])})
         self._doer: Doer
         self._give_up = threading.Event()
 

@@ -204,7 +204,7 @@ def the_campaign_errs(lines: list[Line]) -> None:
 
 
 def a_process_is_left(lines: list[Line]) -> None:
-    find(lines, "end")["processes"] = ["17 python -m api"]
+    find(lines, "end")["processes"] = ["17 python -m warehouse_refresh.api"]
 
 
 def a_slot_is_left(lines: list[Line]) -> None:

@@ -182,7 +182,10 @@ def test_a_bug_is_no_users_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("command", ["check", "build"])
 def test_a_mistake_is_reported_without_waiting_for_prefect(write: Write, command: str) -> None:
     write({**GOOD, "res/tmp/a.sql": "SELECT"})
-    code = f"import sys; from commands.main import main; print(main(['{command}']), 'prefect' in sys.modules)"
+    code = (
+        "import sys; from warehouse_refresh.commands.main import main;"
+        f"print(main(['{command}']), 'prefect' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines()[-1] == "2 False"
 

@@ -12,7 +12,7 @@ from typing import Any
 import hcl2
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import PACKAGE, ROOT
 from warehouse_refresh.api.middleware.client_address import parse_proxies
 from warehouse_refresh.flows.pools import CLOUD_RUN_SECRETS, CLOUD_RUN_TYPE, CLOUD_RUN_VARIABLES, HANDED_ON
 from warehouse_refresh.pipeline.contract import Names, project_name
@@ -181,7 +181,8 @@ def test_the_api_believes_the_front_end_that_alone_can_connect() -> None:
 
 def test_the_dataset_that_the_warehouse_keeps_for_itself_is_there_for_accounts_that_may_make_none() -> None:
     [own] = [body for kind, name, body in resources() if (kind, name) == ("google_bigquery_dataset", "own")]
-    assert any(own["dataset_id"].strip('"') in path.read_text() for path in (ROOT / "warehouse").rglob("*.py"))
+    modules = (PACKAGE / "warehouse").rglob("*.py")
+    assert any(own["dataset_id"].strip('"') in path.read_text() for path in modules)
 
 
 def test_no_secret_stands_in_a_file() -> None:

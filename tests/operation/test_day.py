@@ -55,7 +55,7 @@ def rows(installed: Installation, table: str) -> list[tuple[object, ...]]:
 
 def test_an_operators_day(installed: Installation) -> None:
     _a_failed_run_is_told_and_its_retry_builds_the_rest(installed)
-    installed.start("api", "api")
+    installed.start("api", "warehouse_refresh.api")
     _a_cancelled_run_stops_and_leaves_its_tables(installed)
     _a_killed_process_leaves_its_place_to_the_next_run(installed)
 

@@ -1,4 +1,4 @@
-"""`python -m api`: the API in one process."""
+"""`refresh api`: the API in one process."""
 
 import logging
 import sys

@@ -47,7 +47,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *pages.HANDLERS,
     PrometheusController,
 ]
-logger = logging.getLogger("api")
+logger = logging.getLogger("warehouse_refresh.api")
 
 
 def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:

@@ -70,7 +70,7 @@ _REPAIR_PAUSE = 60.0  # seconds; a person has to fix the cause
 _QUOTA_PAUSE = 600.0  # seconds; a quota of the day takes longer to come back than one of the moment
 HEADERS_KEPT = frozenset({"allow", "retry-after", "www-authenticate"})
 
-logger = logging.getLogger("api")
+logger = logging.getLogger("warehouse_refresh.api")
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered."""
 

@@ -12,7 +12,8 @@ from types import ModuleType
 from warehouse_refresh.commands.imports import kept
 from warehouse_refresh.commands.terminal.streams import make_lenient, output_fault
 
-_PROJECT, _SERVICES = "warehouse_refresh.commands.project", "warehouse_refresh.commands.services"
+_COMMANDS = "warehouse_refresh.commands"
+_PROJECT, _SERVICES = f"{_COMMANDS}.project", f"{_COMMANDS}.services"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(is_report=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, what: str, folder: str = "commands") -> argparse.ArgumentParser:
+    def add(name: str, what: str, folder: str = _COMMANDS) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
         added.set_defaults(module=f"{folder}.{name}")
         return added
@@ -177,7 +178,8 @@ def _parser() -> argparse.ArgumentParser:
     worker = add(
         "worker", "run what the deployments ask for on this machine, until Ctrl-C; Prefect's server must run", _SERVICES
     )
-    worker.set_defaults(module="warehouse_refresh.commands.services.serve", only_worker=True)
+    worker.set_defaults(module=f"{_SERVICES}.serve", only_worker=True)
+    add("api", "run the API alone, until Ctrl-C", _SERVICES)
     add("stop", "end what was started in this folder: `refresh serve`, `worker` and `server`", _SERVICES)
     doctor = add("doctor", "say what is set up, what is missing, and how to fix it")
     doctor.set_defaults(is_report=True)

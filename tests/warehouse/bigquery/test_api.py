@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.conftest import ROOT, free_port
 from warehouse_refresh.warehouse import connect
@@ -82,7 +81,6 @@ def said(answer: httpx.Response) -> Any:
     return {**body, "request_id": None} if isinstance(body, dict) else body
 
 
-@pytest.mark.skipif(not (ROOT / "api" / "__main__.py").exists(), reason="the API is not in this tree")
 def test_the_api_answers_and_stores_as_it_does_on_duckdb(bigquery_url: str, tmp_path: Path) -> None:
     urls = [bigquery_url, f"duckdb:///{tmp_path}/warehouse.duckdb"]
     answers = []

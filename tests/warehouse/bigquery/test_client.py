@@ -47,7 +47,10 @@ def credentials_of(settings: BigQuerySettings) -> Any:
 
 
 def test_duckdb_does_not_pay_for_googles_client() -> None:
-    code = "import sys; import warehouse as u; u.connect('duckdb:///x'); print('google.cloud.bigquery' in sys.modules)"
+    code = (
+        "import sys; from warehouse_refresh.warehouse import connect; connect('duckdb:///x');"
+        "print('google.cloud.bigquery' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

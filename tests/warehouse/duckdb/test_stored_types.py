@@ -38,7 +38,10 @@ def test_a_build_of_known_scripts_with_nested_columns_does_not_import_the_parser
             "res/dependencies.toml": '[tmp]\nb = ["tmp.a"]\n',
         }
     )
-    code = "import sys; from commands.main import main; assert main(['build']) == 0; print('sqlglot' in sys.modules)"
+    code = (
+        "import sys; from warehouse_refresh.commands.main import main; assert main(['build']) == 0;"
+        "print('sqlglot' in sys.modules)"
+    )
     for expected in ("True", "False"):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.split("\n")[-2] == expected

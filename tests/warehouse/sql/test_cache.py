@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import ROOT, Write
+from tests.conftest import PACKAGE, ROOT, Write
 from tests.warehouse.test_types import names, nested, scalars
 from warehouse_refresh.warehouse.duckdb.translations import Translation, note, recall
 from warehouse_refresh.warehouse.names import TableName
@@ -134,7 +134,7 @@ def test_many_threads_recall_what_each_of_them_has_noted(path: Path) -> None:
 
 
 def test_notes_are_forgotten_when_the_translator_or_the_parser_changes(path: Path) -> None:
-    with SqlCache(path, code_in(ROOT / "warehouse")) as one:
+    with SqlCache(path, code_in(PACKAGE / "warehouse")) as one:
         one.note("names", "SELECT 1", 1)
     with open_cache(path) as known:
         assert known.recall("names", "SELECT 1") == 1

@@ -15,7 +15,7 @@ from warehouse_refresh.warehouse.types import Column
 
 _OF_VALUES = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
 """DuckDB computes constant parts as it binds. If one fails, the query fails as it runs, as in GoogleSQL."""
-logger = logging.getLogger("warehouse.duckdb")
+logger = logging.getLogger("warehouse_refresh.warehouse.duckdb")
 
 
 class Binder:

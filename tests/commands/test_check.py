@@ -125,6 +125,16 @@ def test_a_raw_table_that_nobody_reads_needs_no_columns(write: Write) -> None:
     assert main(["check", "--strict"]) == 0
 
 
+def test_live_reports_a_missing_source_once(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({**GOOD, "res/tmp/c.sql": "SELECT 1 AS n FROM `raw.orders`", "res/tmp/d.sql": "SELECT 1 AS n FROM `tmp.zz`"})
+    assert main(["check", "--live"]) == 2
+    reasons = [line for line in capsys.readouterr().out.splitlines() if line.startswith("error: ")]
+    assert [line.partition(": res/tmp/")[2] for line in reasons] == [
+        "a.sql:1:23: tmp.a reads raw.orders, which does not exist in the warehouse (so does 1 other script)",
+        "d.sql:1:20: tmp.d reads tmp.zz, which is neither a script nor a source",
+    ]
+
+
 def test_live_takes_the_columns_that_the_warehouse_has(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     write(GOOD)
     assert main(["check", "--live"]) == 2

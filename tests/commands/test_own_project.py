@@ -69,7 +69,7 @@ def test_sync_writes_the_dependency_and_without_it_the_order_is_not_safe(
 ) -> None:
     write({**project(QUOTINGS[0]), str(MAP): ""})
     assert main(["check"]) == main(["build"]) == 2
-    assert "final.b reads tmp.a, but the map does not say so" in capsys.readouterr().out
+    assert "final.b reads tmp.a, but dependencies.toml does not list it" in capsys.readouterr().out
     assert main(["sync"]) == main(["check"]) == 0
     assert 'b = ["tmp.a"]' in MAP.read_text()
 

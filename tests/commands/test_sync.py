@@ -99,7 +99,10 @@ def test_a_dependency_taken_out_makes_the_check_fail_with_the_very_line(
         document[dataset][name].remove(taken)
         (folder / MAP).write_bytes(tomlkit.dumps(document).encode())
         [problem] = problems_of(folder)
-        assert problem.reason == f"{table} reads {taken}, but the map does not say so: the order is not safe"
+        assert (
+            problem.reason
+            == f"{table} reads {taken}, but dependencies.toml does not list it, so {taken} may not be built first"
+        )
         assert problem.place is not None
         line = project.scripts[table].split("\n")[problem.place.line - 1]
         assert line[problem.place.column - 1 :][: problem.place.length] == f"`{taken}`"

@@ -69,7 +69,7 @@ def test_a_wildcard_reads_each_script_that_builds_a_matching_table(
         }
     )
     assert main(["check"]) == 2
-    assert "tmp.whole reads tmp.part_a, but the map does not say so" in capsys.readouterr().out
+    assert "tmp.whole reads tmp.part_a, but dependencies.toml does not list it" in capsys.readouterr().out
     assert main(["sync"]) == 0
     assert 'whole = ["tmp.part_a", "tmp.part_b"]' in (folder / "res/dependencies.toml").read_text()
     assert main(["init"]) == 0

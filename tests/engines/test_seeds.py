@@ -35,6 +35,17 @@ def test_a_file_is_loaded_and_again_once_it_has_changed(warehouse: Warehouse, tm
     assert (rows(warehouse), [column.name for column in warehouse.columns(X)]) == ([], ["id"])
 
 
+def test_a_script_may_create_tables_in_a_dataset_that_no_folder_has(warehouse: Warehouse, tmp_path: Path) -> None:
+    (tmp_path / "db_init").mkdir()
+    script = tmp_path / "db_init/sources.sql"
+    script.write_text(
+        "CREATE TABLE crm.people (id INT64); CREATE SCHEMA IF NOT EXISTS shop; CREATE TABLE shop.orders (id INT64)"
+    )
+    people, orders = TableName("crm", "people"), TableName("shop", "orders")
+    assert initialise(warehouse, tmp_path / "db_init", ["raw"]).created == [people, orders]
+    assert [warehouse.columns(table)[0].name for table in (people, orders)] == ["id", "id"]
+
+
 def test_rows_that_were_posted_are_not_lost(warehouse: Warehouse, tmp_path: Path) -> None:
     fill(warehouse, tmp_path, "id\n1\n")
     warehouse.append(X, [Append([{"id": 7}])])

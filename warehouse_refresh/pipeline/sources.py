@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity
-from warehouse_refresh.pipeline.project.project import Project, reads_in, tables_outside, with_wildcards
+from warehouse_refresh.pipeline.project.project import Project, read_problem, readers_of, tables_outside, with_wildcards
 from warehouse_refresh.pipeline.project.scripts import Script, source_folders
 from warehouse_refresh.warehouse import Planner, Warehouse, offline_planner
 from warehouse_refresh.warehouse.names import TableName
@@ -92,18 +92,14 @@ def _datasets(tables: Iterable[TableName]) -> set[str]:
 def _without_columns(project: Project, unknown: set[TableName]) -> Iterator[Problem]:
     """A warning for each source whose columns are not known, at the first place that reads it."""
     left = unknown - _broken(project)
-    for script in project.scripts.values():
-        for read in reads_in(script):
-            if read.table in left:
-                left.discard(read.table)
-                yield Problem(
-                    script.path,
-                    read.place,
-                    f"the columns of {read.table} are not known from db_init/, so what depends on it is not checked"
-                    " any further",
-                    "write its CREATE TABLE in db_init/, or check against the warehouse with --live",
-                    Severity.WARNING,
-                )
+    for table, readers in readers_of(project.scripts).items():
+        if table in left:
+            script, read = readers[0]
+            reason = (
+                f"the columns of {table} are not known from db_init/, so what depends on it is not checked any further"
+            )
+            hint = "write its CREATE TABLE in db_init/, or check against the warehouse with --live"
+            yield Problem(script.path, read.place, reason, hint, Severity.WARNING)
 
 
 def _broken(project: Project) -> set[TableName]:
@@ -117,12 +113,12 @@ def _missing(
     existing: Collection[TableName],
     project: Project,
 ) -> Iterator[Problem]:
+    """A problem for each source that is missing, unless `read_project` has reported it."""
     like = Suggestions(map(str, existing))
-    for script in scripts.values():
-        for read in reads_in(script):
-            if read.table in missing:
-                reason = f"{script.table} reads {read.table}, which does not exist in the warehouse"
-                yield Problem(script.path, read.place, reason, _way_to_create(read.table, like, project))
+    left = set(missing) - (_broken(project) - project.sources)
+    for table, readers in readers_of(scripts).items():
+        if table in left:
+            yield read_problem(readers, "which does not exist in the warehouse", _way_to_create(table, like, project))
 
 
 def _way_to_create(table: TableName, like: Suggestions, project: Project) -> str:

@@ -1,6 +1,7 @@
 """'Did you mean …?': for a name that does not exist, find the most similar known name in bounded time."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
 
@@ -63,6 +64,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return Suggestions(known).did_you_mean(name)
 
 
+@lru_cache(2_000)  # the functions' names are asked for again with each unknown one
 def _pairs_of(folded: str) -> frozenset[str]:
     """The pairs of letters that follow each other, the first and the last letter being pairs too."""
     padded = f" {folded} "

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from warehouse_refresh.pipeline.project.dependency_map import Declared, Entry, read_map
@@ -21,6 +22,7 @@ from warehouse_refresh.warehouse.suggest import Suggestions
 
 MAP = "dependencies.toml"
 _NOTES = Path(".data/scripts.json")
+_NEITHER = "which is neither a script nor a source"
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,23 @@ def reads_of(script: Script) -> set[TableName]:
     return {read.table for read in reads_in(script)}
 
 
+def readers_of(scripts: Mapping[TableName, Script]) -> dict[TableName, list[tuple[Script, Read]]]:
+    """For each table that scripts read, the scripts with the first place in each, in the order of the scripts."""
+    found: dict[TableName, list[tuple[Script, Read]]] = {}
+    for script in scripts.values():
+        for read in reads_in(script):
+            found.setdefault(read.table, []).append((script, read))
+    return found
+
+
+def read_problem(readers: list[tuple[Script, Read]], what: str, hint: str) -> Problem:
+    """The one problem of a table that scripts read: where the first one reads it, and how many others do."""
+    script, read = readers[0]
+    others = len(readers) - 1
+    so_do = f" (so {'does 1 other script' if others == 1 else f'do {others} other scripts'})" if others else ""
+    return Problem(script.path, read.place, f"{script.table} reads {read.table}, {what}{so_do}", hint)
+
+
 def tables_outside(scripts: Collection[Script]) -> set[TableName]:
     """The tables that `scripts` read and none of them builds."""
     return {table for script in scripts for table in reads_of(script)} - {script.table for script in scripts}
@@ -165,6 +184,26 @@ class _Check:
     is_map_readable: bool
 
     @cached_property
+    def declared_cycles(self) -> list[list[TableName]]:
+        """The cycles of the map. A table that depends on itself is not counted."""
+        edges = _edges(self.built, self.entries)
+        return find_cycles({table: needed - {table} for table, needed in edges.items()})
+
+    @cached_property
+    def read_cycles(self) -> list[list[TableName]]:
+        """The cycles of scripts that read each other, without those that the map has too."""
+        return [cycle for cycle in find_read_cycles(self.scripts) if cycle not in self.declared_cycles]
+
+    @cached_property
+    def in_cycles(self) -> set[tuple[TableName, TableName]]:
+        """Each table of a cycle with the dependency that makes it one: what else is wrong with it follows from that."""
+        return {pair for cycle in (*self.declared_cycles, *self.read_cycles) for pair in pairwise(cycle)}
+
+    @cached_property
+    def readers(self) -> dict[TableName, list[tuple[Script, Read]]]:
+        return readers_of(self.scripts)
+
+    @cached_property
     def built(self) -> set[TableName]:
         return {*self.scripts, *self.unreadable}
 
@@ -200,6 +239,7 @@ class _Check:
         for entry in self.entries:
             yield from self._entry(entry)
         yield from self._cycles()
+        yield from self._unknown()
         for script in self.scripts.values():
             yield from self._script(script)
 
@@ -215,38 +255,38 @@ class _Check:
         def problem(reason: str, hint: str, severity: Severity = Severity.ERROR) -> Problem:
             return Problem(self.map_path, declared.place, reason, hint, severity)
 
+        is_read = entry.table in self.scripts and declared.table in reads_of(self.scripts[entry.table])
         if declared.table == entry.table:
-            yield problem(f"{entry.table} depends on itself", f"delete {declared.table} from its list")
-        elif declared.table not in self.known and not self._may_exist(entry.table, declared.table):
-            like = self.tables_like.did_you_mean(str(declared.table))
-            hint = like or "write its script, or delete it from this list"
-            yield problem(f"{entry.table} depends on {declared.table}, which is neither a script nor a source", hint)
-        elif entry.table in self.scripts and declared.table not in reads_of(self.scripts[entry.table]):
+            if not is_read:
+                yield problem(f"{entry.table} depends on itself", f"delete {declared.table} from its list")
+        elif declared.table not in self.known:
+            if not is_read and declared.table.dataset in self.known_datasets:
+                like = self.tables_like.did_you_mean(str(declared.table))
+                hint = like or "write its script, or delete it from this list"
+                yield problem(f"{entry.table} depends on {declared.table}, {_NEITHER}", hint)
+        elif entry.table in self.scripts and not is_read and (entry.table, declared.table) not in self.in_cycles:
             yield problem(
                 f"{entry.table} depends on {declared.table} but does not read it",
                 f'delete "{declared.table}" from this list, or let `refresh sync` do it',
                 Severity.WARNING,
             )
 
-    def _may_exist(self, table: TableName, dependency: TableName) -> bool:
-        """Whether a table that no file names may exist: the script reads it, or files name none of its dataset."""
-        is_read = table in self.scripts and dependency in reads_of(self.scripts[table])
-        return dependency.dataset not in (self.built_datasets if is_read else self.known_datasets)
+    def _unknown(self) -> Iterator[Problem]:
+        """A problem for each table that scripts read and nothing builds, in a dataset of which scripts build tables."""
+        for table, readers in self.readers.items():
+            if table not in self.known and table.dataset in self.built_datasets:
+                like = self.tables_like.did_you_mean(str(table))
+                yield read_problem(
+                    readers, _NEITHER, like or f"write its script, or, if it is a source, {_declare(table)}"
+                )
 
     def undeclared(self) -> Iterator[Problem]:
-        """A problem for each table that scripts read and that no file names, though files name others of its dataset:
-        where it is read first, and in how many other scripts."""
-        readers: dict[TableName, list[tuple[Script, Read]]] = {}
-        for script in self.scripts.values():
-            for read in reads_in(script):
-                if read.table not in self.known and read.table.dataset in self.known_datasets - self.built_datasets:
-                    readers.setdefault(read.table, []).append((script, read))
-        for table, places in readers.items():
-            script, read = places[0]
-            others = f" (so {_do_others(len(places) - 1)})" if len(places) > 1 else ""
-            reason = f"{script.table} reads {table}, which is neither a script nor a source{others}"
-            like = self.tables_like.did_you_mean(str(table))
-            yield Problem(script.path, read.place, reason, like or f"if it is a source, {_declare(table)}")
+        """A problem for each table that scripts read and that no file names, though files name others of its
+        dataset."""
+        for table, readers in self.readers.items():
+            if table not in self.known and table.dataset in self.known_datasets - self.built_datasets:
+                like = self.tables_like.did_you_mean(str(table))
+                yield read_problem(readers, _NEITHER, like or f"if it is a source, {_declare(table)}")
 
     def _named_otherwise(self, table: TableName) -> str:
         found = self.scripts_folded.get(table.folded())
@@ -254,16 +294,18 @@ class _Check:
 
     def _cycles(self) -> Iterator[Problem]:
         places = {entry.table: entry.place for entry in self.entries}
-        edges = _edges(self.built, self.entries)
-        declared = find_cycles({table: needed - {table} for table, needed in edges.items()})
-        for cycle in declared:
+        for cycle in self.declared_cycles:
             path = " -> ".join(map(str, cycle))
-            yield Problem(
-                self.map_path, places.get(cycle[0]), f"the dependencies form a cycle: {path}", "remove one of these"
-            )
-        for cycle in find_read_cycles(self.scripts):
-            if cycle not in declared:
-                yield read_cycle_problem(self.scripts, cycle)
+            reason = f"the dependencies form a cycle: {path}"
+            yield Problem(self.map_path, places.get(cycle[0]), reason, self._way_out_of(cycle))
+        yield from (read_cycle_problem(self.scripts, cycle) for cycle in self.read_cycles)
+
+    def _way_out_of(self, cycle: list[TableName]) -> str:
+        """What to delete: a dependency of the cycle that a script does not read, if there is one."""
+        for table, needed in pairwise(cycle):
+            if table in self.scripts and needed not in reads_of(self.scripts[table]):
+                return f'{table} does not read {needed}: delete "{needed}" from its list'
+        return "remove one of these"
 
     def _script(self, script: Script) -> Iterator[Problem]:
         try:
@@ -277,18 +319,19 @@ class _Check:
     def _read(self, script: Script, read: Read) -> Iterator[Problem]:
         if read.table == script.table:
             reason, hint = f"{script.table} reads itself", "a script cannot read the table that it builds"
-        elif read.table not in self.known and read.table.dataset in self.built_datasets:
-            reason = f"{script.table} reads {read.table}, which is neither a script nor a source"
-            like = self.tables_like.did_you_mean(str(read.table))
-            hint = like or f"write its script, or, if it is a source, {_declare(read.table)}"
-        elif (
-            self.is_map_readable and read.table in self.built and read.table not in self.declared.get(script.table, ())
-        ):
-            reason = f"{script.table} reads {read.table}, but the map does not say so: the order is not safe"
+        elif self._is_left_out(script.table, read.table):
+            reason = (
+                f"{script.table} reads {read.table}, but {MAP} does not list it, so {read.table} may not be built first"
+            )
             hint = self._line_to_add(script.table)
         else:
             return
         yield Problem(script.path, read.place, reason, hint)
+
+    def _is_left_out(self, table: TableName, read: TableName) -> bool:
+        """Whether the map leaves out what a script reads, and nothing else is wrong with that."""
+        is_listed = not self.is_map_readable or read in self.declared.get(table, ())
+        return read in self.built and not is_listed and (table, read) not in self.in_cycles
 
     def _line_to_add(self, table: TableName) -> str:
         """The line of the map that declares all that the script reads."""
@@ -298,10 +341,6 @@ class _Check:
         names = ", ".join(f'"{name}"' for name in [*declared, *missing])
         line = f"{_toml_key(table.name)} = [{names}]"
         return f"under [{_toml_key(table.dataset)}] in {self.map_path} write: {line} (or run `refresh sync`)"
-
-
-def _do_others(number: int) -> str:
-    return "does 1 other script" if number == 1 else f"do {number} other scripts"
 
 
 def _declare(table: TableName) -> str:

@@ -42,7 +42,8 @@ def initialise(
     seeds: Sequence[Seed] = (),
     confirm_replacing: Callable[[Rows], None] | None = None,
 ) -> Filled:
-    """Create the datasets, then the tables of the scripts in `folder` and those of `seeds`. Repeating it does no harm.
+    """Create the datasets and those of the tables, then the tables of the scripts in `folder` and those of `seeds`.
+    Repeating it does no harm.
 
     A table that has rows is not changed, since somebody may have posted them. But one that has just the rows of its
     seed gets the new ones once the file has changed. With `confirm_replacing`, tables with rows are replaced too: it is
@@ -66,7 +67,8 @@ def initialise(
         if replaced := {table: rows for table, rows in full.items() if table not in renewed}:
             confirm_replacing(replaced)
         left = set()
-    warehouse.create_datasets(datasets)
+    of_tables = {table.dataset for table in tables} - _created_datasets(scripts)
+    warehouse.create_datasets(sorted({*datasets, *of_tables}))
     first = {id(statements[0]) for statements in of_table.values()}
     for path, statements in scripts.items():
         run = [[one] if id(one) not in first else _replacing(one) for one in statements if one.target not in left]
@@ -97,6 +99,18 @@ def _by_table(scripts: Mapping[Path, list[Statement]]) -> dict[TableName, list[S
         if statement.target:
             found.setdefault(statement.target, []).append(statement)
     return found
+
+
+def _created_datasets(scripts: Mapping[Path, list[Statement]]) -> set[str]:
+    """The datasets that the scripts create themselves, maybe with options."""
+    from sqlglot import exp
+
+    trees = [one.tree for one in chain.from_iterable(scripts.values())]
+    return {
+        tree.this.db.rpartition(".")[2]
+        for tree in trees
+        if isinstance(tree, exp.Create) and tree.args.get("kind") == "SCHEMA"
+    }
 
 
 def _replacing(statement: Statement) -> list[Statement]:

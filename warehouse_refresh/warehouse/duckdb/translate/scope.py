@@ -81,6 +81,8 @@ class Source:
     element: Typed | None = None
     hidden: tuple[Named, ...] = ()
     """Columns that `*` leaves out: _TABLE_SUFFIX."""
+    is_weak: bool = False
+    """Whether a column of the alias's name comes before it."""
 
     def row(self) -> Typed:
         """The range variable as a value: the element, or a STRUCT of the columns."""
@@ -152,12 +154,13 @@ class Scope:
         here = any(source.alias.casefold() == name for source in self.sources)
         return here or (self.parent is not None and self.parent.has_range(alias))
 
-    def add(self, relation: Relation, alias: str) -> n.Node:
-        """Put a table or query into the scope; gives it as an item of FROM, with an alias of its own."""
+    def add(self, relation: Relation, alias: str, *, is_weak: bool = False) -> n.Node:
+        """Put a table or query into the scope; gives it as an item of FROM, with an alias of its own. `is_weak`: see
+        Source."""
         own = self.script.alias()
         columns = [Named(column.name, column.of(own)) for column in relation.columns]
         hidden = tuple(Named(column.name, column.of(own)) for column in relation.hidden)
-        source = Source(alias, columns, hidden=hidden)
+        source = Source(alias, columns, hidden=hidden, is_weak=is_weak)
         self.sources.append(value_source(alias, columns[0].value) if relation.is_value else source)
         return n.FromItem(relation.query, own)
 
@@ -202,11 +205,11 @@ class Scope:
             wrong(
                 self.script.text, node, f"{path[0]} is ambiguous: two tables have that alias", "give each its own alias"
             )
-        if ranges:
+        found = [column.value for source in self.sources for column in source.columns if column.name.casefold() == name]
+        if ranges and not (found and ranges[0].is_weak and len(path) == 1):
             return self._in_range(node, ranges[0], path)
         if name in self.merged:
             return self.fields(node, self.merged[name].value, path[1:])
-        found = [column.value for source in self.sources for column in source.columns if column.name.casefold() == name]
         if len(found) > 1:
             wrong(
                 self.script.text, node, f"column {path[0]} is ambiguous", f"write the table before it: table.{path[0]}"

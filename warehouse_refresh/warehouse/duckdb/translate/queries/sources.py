@@ -118,7 +118,14 @@ def table(node: exp.Table, scope: Scope) -> Node:
         return _pivoted(node, scope, wildcard(node, name, scope.script), node.alias)
     columns = _columns_of(name, node, scope.script)
     stored = Relation(Name((CATALOGUE, name.dataset, name.name)), tuple(map(_stored, columns)))
-    return _pivoted(node, scope, stored, alias)
+    return _pivoted(node, scope, stored, alias, is_weak=_is_weak(node))
+
+
+def _is_weak(node: exp.Table) -> bool:
+    """Whether a column `age` comes before the table that `` FROM `tmp.age` `` names: published scripts that BigQuery
+    runs need it. For `FROM tmp.age`, and with an alias, the name is the table's row:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables"""
+    return not node.alias and bool(node.meta.get("quoted_table"))
 
 
 def _columns_of(name: TableName, node: exp.Table, script: Script) -> tuple[TableColumn, ...]:
@@ -159,13 +166,13 @@ def _stored(column: TableColumn) -> Output:
     return Output(column.name, column.name, plain(column.type), cast=cast)
 
 
-def _pivoted(node: exp.Expr, scope: Scope, relation: Relation, alias: str) -> Node:
+def _pivoted(node: exp.Expr, scope: Scope, relation: Relation, alias: str, *, is_weak: bool = False) -> Node:
     """The relation, with PIVOT or UNPIVOT if there is one, as an item of FROM."""
     pivots = node.args.get("pivots") or []
     if node.args.get("sample"):
         relation = _sampled(node.args["sample"], scope, relation)
     if not pivots:
-        return scope.add(relation, alias)
+        return scope.add(relation, alias, is_weak=is_weak)
     if len(pivots) > 1:
         unsupported(scope.script.text, node, "several PIVOTs of one table")
     return scope.add(pivot(pivots[0], scope, relation, alias), pivots[0].alias or "")
@@ -192,10 +199,19 @@ def unnest(node: exp.Unnest, scope: Scope) -> Node:
     value = scope.compile(node.expressions[0])
     alias = node.args.get("alias")
     columns = (alias.args.get("columns") or []) if alias else []
-    name = columns[0].name if columns else (node.alias or "")
+    name = columns[0].name if columns else (node.alias or _implied_alias(node, scope))
     offset = node.args.get("offset")
     place = offset.name if isinstance(offset, exp.Identifier) else "offset" if offset else None
     return unnested(node, scope, value, name, place)
+
+
+def _implied_alias(node: exp.Unnest, scope: Scope) -> str:
+    """`items` of `FROM orders, orders.items`; "" for `UNNEST(orders.items)`. sqlglot reads both alike."""
+    path = node.expressions[0]
+    if not isinstance(path, exp.Column | exp.Dot):
+        return ""
+    start = min((int(part.meta["start"]) for part in path.walk() if "start" in part.meta), default=0)
+    return "" if scope.script.text[:start].rstrip().endswith("(") else path.name
 
 
 def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str | None) -> Node:

@@ -1,0 +1,34 @@
+"""Names that may be a column or a table. The reference engine has no tables in back-ticks, so it is not asked."""
+
+import pytest
+
+from warehouse_refresh.warehouse import offline_planner
+from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.types import INT64, Column, struct_of
+
+AGE = {TableName("tmp", "age"): (Column("age", INT64), Column("id", INT64))}
+ROW = struct_of(*AGE[TableName("tmp", "age")])
+
+
+def columns(sql: str) -> tuple[Column, ...]:
+    return offline_planner().plan(parse_query(sql), AGE).columns
+
+
+@pytest.mark.parametrize("table", ["`tmp.age`", "`p.tmp.age`", "`p.tmp`.age"])
+def test_a_column_comes_before_a_table_of_its_name_in_back_ticks(table: str) -> None:
+    query = parse_query(f"SELECT age, age.id, age + 1 AS next FROM {table} WHERE age < 5").within("p")
+    assert [column.type for column in offline_planner().plan(query, AGE).columns] == [INT64] * 3
+
+
+@pytest.mark.parametrize("table", ["tmp.age", "`tmp`.`age`", "`tmp.age` AS age"])
+def test_any_other_table_is_its_row(table: str) -> None:
+    assert columns(f"SELECT age AS x FROM {table}") == (Column("x", ROW),)
+    with pytest.raises(SqlError, match=r"operator < does not take STRUCT<age INT64, id INT64>, INT64"):
+        columns(f"SELECT age FROM {table} WHERE age < 5")
+
+
+def test_a_table_in_back_ticks_without_a_column_of_its_name_is_its_row() -> None:
+    table = {TableName("tmp", "old"): AGE[TableName("tmp", "age")]}
+    assert offline_planner().plan(parse_query("SELECT old AS x FROM `tmp.old`"), table).columns == (Column("x", ROW),)

@@ -123,13 +123,14 @@ async def sums_as_int64(job_id: str, key: tuple[str, str, str], context: Any) ->
 
 
 def mend_tables(context: Any) -> None:
-    """A table's resource has its rows, its columns' sizes and their policy tags."""
+    """A table's resource has its rows, its columns' sizes and their policy tags, and a view's its query."""
     as_before = tables._table_to_rest
     tables._parse_schema_fields = parsed_fields
 
     def resource(table: Any) -> dict[str, Any]:
         fields = [field_resource(field) for field in table.schema_.fields]
-        return {**as_before(table), "numRows": str(rows_of(table, context)), "schema": {"fields": fields}}
+        view = {"view": {"query": table.view_query}} if table.view_query else {}
+        return {**as_before(table), "numRows": str(rows_of(table, context)), "schema": {"fields": fields}, **view}
 
     tables._table_to_rest = resource
 

@@ -288,3 +288,26 @@ def test_a_table_that_fails_as_it_runs_leaves_the_view_in_its_place(warehouse: W
     with pytest.raises(WarehouseError):
         build(warehouse, OUT, "SELECT CAST(s AS INT64) AS y FROM UNNEST(['1', 'a']) AS s")
     assert rows(warehouse, OUT) == [(1,)]
+
+
+# What nobody builds any more
+
+
+def test_a_dropped_table_or_view_is_gone_and_may_be_dropped_again(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (x INT64) AS SELECT 1")
+    build_view(warehouse, "SELECT x AS y FROM `raw.items`", "first")
+    build(warehouse, TableName("tmp", "table"), "SELECT 1 AS x")
+    assert warehouse.built_tables("tmp") == [OUT, TableName("tmp", "table")]
+    for table in [OUT, TableName("tmp", "table"), OUT]:
+        warehouse.drop(table)
+    assert warehouse.built_tables("tmp") == warehouse.tables("tmp") == warehouse.tables("nowhere") == []
+    assert rows(warehouse, ITEMS) == [(1,)]
+    build(warehouse, OUT, "SELECT 2 AS x")
+    assert rows(warehouse, OUT) == [(2,)]
+
+
+def test_it_is_known_what_each_view_reads(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (x INT64) AS SELECT 1; CREATE TABLE raw.others (x INT64) AS SELECT 1")
+    sql = "WITH one AS (SELECT x FROM `raw.items`) SELECT x AS y FROM one WHERE x IN (SELECT x FROM `raw`.others)"
+    build_view(warehouse, sql, "first")
+    assert warehouse.view_reads() == {OUT: {ITEMS, TableName("raw", "others")}}

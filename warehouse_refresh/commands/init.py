@@ -1,12 +1,12 @@
 """`refresh init`: datasets and raw tables."""
 
-import sys
 from argparse import Namespace
 from contextlib import nullcontext
 
+from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.scripts import read_datasets, source_folders
-from warehouse_refresh.pipeline.raw.db_init import NotConfirmed, Rows, initialise
+from warehouse_refresh.pipeline.raw.db_init import Rows, initialise
 from warehouse_refresh.pipeline.raw.seeds import read_seed, seed_files
 from warehouse_refresh.pipeline.refresh import waiting_turn
 from warehouse_refresh.pipeline.settings import read_settings
@@ -43,15 +43,9 @@ def _agreed(_full: Rows) -> None:
 def _ask(full: Rows) -> None:
     """Ask whether the rows of these tables may be deleted. Raises NotConfirmed."""
     tables = [f"{table} ({rows:,} {'row' if rows == 1 else 'rows'})" for table, rows in full.items()]
-    if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise NotConfirmed(
-            f"--replace would delete the rows of {', '.join(tables)}; nothing was changed. If that is meant, say"
-            " `refresh init --replace --yes`"
-        )
-    print("--replace deletes the rows of these tables, and fills them from db_init/:\n ", "\n  ".join(tables))
-    try:
-        answer = input("Go on? [y/N] ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes"):
-        raise NotConfirmed("nothing was changed")
+    lines = "\n  ".join(tables)
+    ask(
+        f"--replace deletes the rows of these tables, and fills them from db_init/:\n  {lines}",
+        f"--replace would delete the rows of {', '.join(tables)}; nothing was changed. If that is meant, say"
+        " `refresh init --replace --yes`",
+    )

@@ -127,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--replace", action="store_true", help="replace raw tables that have rows, too; asks first")
     init.add_argument("--yes", action="store_true", help="do not ask, for --replace without a terminal")
 
+    clean = add("clean", "drop the tables and views that no script builds any more; asks first")
+    clean.add_argument("--yes", action="store_true", help="do not ask")
     run = add("run", "refresh through Prefect: recorded, and shown in its UI")
     build = add("build", "refresh in this process, without a server")
     plan = add("plan", "show what a refresh would do: order, columns, and on BigQuery the cost", _PROJECT)

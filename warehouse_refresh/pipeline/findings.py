@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from warehouse_refresh.pipeline.leftovers import leftovers
 from warehouse_refresh.pipeline.project.problems import Refused, errors_in
 from warehouse_refresh.pipeline.project.project import Project, read_project, tables_outside
 from warehouse_refresh.pipeline.raw.db_init import has_init_scripts
@@ -104,13 +105,16 @@ def warehouse_findings(warehouse: Warehouse, project: Project) -> Iterator[Findi
         yield fine("sources", f"all {len(wanted)} that the scripts read are there")
     warehouse.plan(parse_query("SELECT 1 AS one"), {})
     yield fine("warehouse", "it answers, and takes queries")
-    yield from _never_built(warehouse, project)
+    yield from _built(warehouse, project)
 
 
-def _never_built(warehouse: Warehouse, project: Project) -> Iterator[Finding]:
+def _built(warehouse: Warehouse, project: Project) -> Iterator[Finding]:
+    """Tables that were never built, and tables that no script builds any more."""
     built: set[TableName] = set()
     for dataset in {table.dataset for table in project.scripts}:
         built |= set(warehouse.tables(dataset))
     missing = sorted(set(project.scripts) - built)
     if missing:
         yield note("tables", f"not built yet: {', '.join(map(str, missing))}", "make run, or run the deployment")
+    if left := leftovers(warehouse, project):
+        yield note("left over", f"built by no script any more: {', '.join(map(str, left))}", "refresh clean")

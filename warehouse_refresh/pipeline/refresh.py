@@ -13,7 +13,7 @@ from warehouse_refresh.pipeline.check import check_scripts
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
-from warehouse_refresh.pipeline.project.project import read_project, sql_cache
+from warehouse_refresh.pipeline.project.project import Project, read_project, sql_cache
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.project.selectors import select
 from warehouse_refresh.pipeline.settings import RefreshSettings
@@ -25,11 +25,13 @@ from warehouse_refresh.warehouse.sql.cache import SqlCache
 
 @dataclass(frozen=True)
 class RefreshPlan:
-    """A refresh that passed all checks: the graph of its tables, their scripts, and each query's columns and bytes."""
+    """A refresh of the project that passed all checks: the graph of its tables, their scripts, and each query's columns
+    and bytes."""
 
     graph: Graph
     scripts: Mapping[TableName, Script]
     queries: Mapping[TableName, QueryPlan]
+    project: Project
 
     @property
     def bytes_processed(self) -> int | None:
@@ -105,7 +107,7 @@ def plan_refresh(
     checked = check_scripts(scripts, stored_sources(warehouse, scripts, project))
     if checked.problems:
         raise Refused(checked.problems)
-    return RefreshPlan(graph, scripts, checked.plans)
+    return RefreshPlan(graph, scripts, checked.plans, project)
 
 
 def _holder(who: str) -> str:

@@ -126,6 +126,16 @@ class Warehouse(Planner, Protocol):
     def tables(self, dataset: str) -> list[TableName]:
         """The dataset's tables, sorted; none if the dataset does not exist."""
 
+    def built_tables(self, dataset: str) -> list[TableName]:
+        """The dataset's tables and views, sorted, as `tables`, but without what no build makes (external tables,
+        snapshots, materialized views)."""
+
+    def view_reads(self) -> Mapping[TableName, frozenset[TableName]]:
+        """The tables that each view of the warehouse reads, as far as the view can be read."""
+
+    def drop(self, table: TableName) -> None:
+        """Drop a table or a view at once; nothing happens if there is none."""
+
     def columns(self, table: TableName) -> tuple[Column, ...]:
         """The table's columns, in order. Raises TableNotFound."""
 

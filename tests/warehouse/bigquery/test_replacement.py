@@ -257,3 +257,12 @@ def test_an_error_in_a_view_has_its_place_in_the_script(warehouse: BigQueryWareh
     with pytest.raises(SqlError) as caught:
         warehouse.build(view, BuildContext("second"))
     assert caught.value.place == Place(2, 3)
+
+
+def test_what_no_build_makes_is_not_taken_for_a_table_that_a_script_has_built(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, bigquery_project: str
+) -> None:
+    reference = {"projectId": bigquery_project, "datasetId": "tmp", "tableId": "outside"}
+    client.create_table(bigquery.Table.from_api_repr({"tableReference": reference, "type": "EXTERNAL"}))
+    assert warehouse.tables("tmp") == [OUT, TableName("tmp", "outside")]
+    assert warehouse.built_tables("tmp") == [OUT]

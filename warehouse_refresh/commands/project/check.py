@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from warehouse_refresh.pipeline.check import Checked, check_project
+from warehouse_refresh.pipeline.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, counted
 from warehouse_refresh.pipeline.project.project import Project, read_project, sql_cache
 from warehouse_refresh.pipeline.project.scripts import script_tables
 from warehouse_refresh.pipeline.settings import RefreshSettings, read_settings
 from warehouse_refresh.pipeline.sources import declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.warehouse import connect, project_of
+from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 
 
@@ -21,15 +23,15 @@ def run(options: Namespace) -> int:
     settings = read_settings()
     with sql_cache(settings.folder) as cache:
         project = read_project(settings.folder, project_of(settings.warehouse_url), cache, settings.layout)
-        checked = _check_live(project, settings, cache) if options.live else _check(project, cache)
+        checked, left = _check_live(project, settings, cache) if options.live else (_check(project, cache), None)
     if options.json:
-        print(json.dumps(_as_json(checked, project), indent=2))
+        print(json.dumps(_as_json(checked, project, left), indent=2))
     else:
         print(
             _as_text(
                 checked,
                 len(script_tables(settings.folder / settings.layout.res, settings.layout.raw)),
-                _own_project(project, settings),
+                [_own_project(project, settings), left_over(left or ())],
             )
         )
     return _exit_code(checked.problems, strict=options.strict)
@@ -39,10 +41,12 @@ def _check(project: Project, cache: SqlCache) -> Checked:
     return check_project(project, declared_sources(project, cache))
 
 
-def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) -> Checked:
+def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) -> tuple[Checked, list[TableName]]:
+    """What is wrong, and what is left over in the warehouse."""
     with connect(settings.warehouse_url, cache) as warehouse:
         project = replace(project, scripts=with_stored_wildcards(warehouse, project.scripts, project))
-        return check_project(project, stored_sources(warehouse, project.scripts, project))
+        checked = check_project(project, stored_sources(warehouse, project.scripts, project))
+        return checked, leftovers(warehouse, project)
 
 
 def _exit_code(problems: list[Problem], *, strict: bool) -> int:
@@ -59,22 +63,23 @@ def _own_project(project: Project, settings: RefreshSettings) -> str:
     return f"{project.own} is taken for this project: the scripts name it, and `{project.own}.tmp.a` is tmp.a"
 
 
-def _as_text(checked: Checked, scripts: int, note: str) -> str:
-    """The problems, a note if there is one, then a line that counts them."""
+def _as_text(checked: Checked, scripts: int, notes: list[str]) -> str:
+    """The problems, the notes that are not empty, then a line that counts the problems."""
     count = Counter(problem.severity for problem in checked.problems)
     found = ", ".join(counted(count[severity], severity.value) for severity in Severity if count[severity])
     lines = [str(problem) for problem in checked.problems]
     if checked.skipped:
         lines.append(f"not checked, since what they read is wrong or unknown: {', '.join(map(str, checked.skipped))}")
-    lines += [note] if note else []
+    lines += filter(None, notes)
     return "\n\n".join([*lines, f"{counted(scripts, 'script')} checked: {found or 'nothing is wrong'}"])
 
 
-def _as_json(checked: Checked, project: Project) -> dict[str, Any]:
+def _as_json(checked: Checked, project: Project, left: list[TableName] | None) -> dict[str, Any]:
     return {
         "problems": [_problem_as_json(problem) for problem in checked.problems],
         "not_checked": list(map(str, checked.skipped)),
         "project": project.own or None,
+        "left_over": list(map(str, left)) if left is not None else None,
     }
 
 

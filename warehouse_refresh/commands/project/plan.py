@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from warehouse_refresh.commands.selection import selection
+from warehouse_refresh.pipeline.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import sql_cache
 from warehouse_refresh.pipeline.refresh import RefreshPlan, plan_refresh
@@ -19,8 +20,12 @@ def run(options: Namespace) -> int:
     settings = read_settings()
     with sql_cache(settings.folder) as cache, connect(settings.warehouse_url, cache) as warehouse:
         plan = plan_refresh(settings, selection(options), warehouse, cache)
+        left = leftovers(warehouse, plan.project)
     price = settings.price_per_tib
-    print(json.dumps(_as_json(plan, price), indent=2) if options.json else "\n".join(_as_text(plan, price)))
+    if options.json:
+        print(json.dumps({**_as_json(plan, price), "left_over": list(map(str, left))}, indent=2))
+    else:
+        print("\n".join(filter(None, ["\n".join(_as_text(plan, price)), left_over(left)])))
     return 0
 
 

@@ -28,6 +28,7 @@ from warehouse_refresh.warehouse.bigquery.storing.append import Sender, Target
 from warehouse_refresh.warehouse.bigquery.storing.keys import Keys
 from warehouse_refresh.warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.parser import names_in
 from warehouse_refresh.warehouse.sql.query import Query, Read, Statement
 from warehouse_refresh.warehouse.storage import Storage
 from warehouse_refresh.warehouse.types import Column
@@ -58,12 +59,44 @@ class BigQueryWarehouse:
         self._planned: dict[str, tuple[Column, ...]] = {}  # by the query's text; a refresh plans before it builds
 
     def tables(self, dataset: str) -> list[TableName]:
+        return sorted(table for table, _ in self._kinds(dataset))
+
+    def built_tables(self, dataset: str) -> list[TableName]:
+        return sorted(table for table, kind in self._kinds(dataset) if kind in ("TABLE", "VIEW"))
+
+    def view_reads(self) -> Mapping[TableName, frozenset[TableName]]:
+        """A request for each dataset and each view. What this account may not see is left out."""
+        with google_errors():
+            datasets = [item.dataset_id for item in self._client.list_datasets(**self._patience)]
+        found: dict[TableName, frozenset[TableName]] = {}
+        for dataset in datasets:
+            with suppress(NotAllowed):
+                views = [table for table, kind in self._kinds(dataset) if kind.endswith("VIEW")]
+                found |= {view: self._read_by_view(view) for view in views}
+        return found
+
+    def drop(self, table: TableName) -> None:
+        found = self._table_or_none(table)
+        if found is not None:
+            self._run(f"DROP {found.table_type} IF EXISTS {self._path(table)}")
+
+    def _kinds(self, dataset: str) -> list[tuple[TableName, str]]:
+        """The dataset's tables with what BigQuery calls each: TABLE, VIEW, MATERIALIZED_VIEW, EXTERNAL, SNAPSHOT."""
         with google_errors():
             try:
                 items = list(self._client.list_tables(self._reference(dataset), **self._patience))
             except NotFound:
                 return []
-        return sorted(TableName(dataset, item.table_id) for item in items)
+        return [(TableName(dataset, item.table_id), str(item.table_type)) for item in items]
+
+    def _read_by_view(self, view: TableName) -> frozenset[TableName]:
+        """The tables of this project that the view reads; none of one in legacy SQL or that is gone."""
+        found = self._table_or_none(view)
+        text = (found.view_query or found.mview_query or "") if found is not None else ""
+        with suppress(SqlError):
+            own = {"", self._settings.project}
+            return frozenset(read.table for read in names_in(text) if read.project in own)
+        return frozenset()
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         return tuple(map(column_of, self._table(table).schema))

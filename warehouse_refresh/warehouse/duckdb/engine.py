@@ -17,6 +17,7 @@ from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.refresh_lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql
 from warehouse_refresh.warehouse.duckdb.translations import Translations
+from warehouse_refresh.warehouse.duckdb.views import view_reads
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
@@ -49,6 +50,24 @@ class DuckDBWarehouse:
                 [CATALOGUE, dataset],
             ).fetchall()
         return sorted(TableName(dataset, name) for (name,) in names)
+
+    def built_tables(self, dataset: str) -> list[TableName]:
+        return self.tables(dataset)
+
+    def view_reads(self) -> Mapping[TableName, frozenset[TableName]]:
+        with self._cursor() as cursor:
+            return view_reads(cursor)
+
+    def drop(self, table: TableName) -> None:
+        def drop(cursor: duckdb.DuckDBPyConnection) -> Declared:
+            declared = dict(self._declared)
+            word = "VIEW" if _is_view(cursor, table) else "TABLE"
+            cursor.execute(f"DROP {word} IF EXISTS {table_sql(table)}")
+            keep_declared(cursor, table, (), declared)
+            return declared
+
+        self._declared = self._in_transaction(drop)
+        self._known.clear()
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         with self._cursor() as cursor:

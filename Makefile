@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 pyproject.toml
+LOCK := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --all-extras pyproject.toml
 
 # Behind a proxy that makes its own certificates those that the system trusts are to be used. pip does so from 24.2 on; an
 # older one, as Python 3.11 brings, is given their file, if the environment names one.
@@ -68,7 +68,7 @@ format: $(READY) ## let ruff mend what it can
 lock: $(READY) ## pin every dependency anew, with hashes
 	@. $(BIN)/activate && $(LOCK) --upgrade --output-file requirements.txt
 	@. $(BIN)/activate && $(LOCK) --upgrade --group dev --constraint requirements.txt --output-file requirements-dev.txt
-	@. $(BIN)/activate && cd tests/emulator && $(subst pyproject.toml,requirements-emulator.in,$(LOCK)) --upgrade --output-file requirements-emulator.txt
+	@. $(BIN)/activate && cd tests/emulator && $(subst --all-extras pyproject.toml,requirements-emulator.in,$(LOCK)) --upgrade --output-file requirements-emulator.txt
 
 clean: stop ## forget the environment and the local warehouse
 	rm -rf .venv .data

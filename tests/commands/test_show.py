@@ -30,8 +30,8 @@ def test_rows_for_people_are_a_table(capsys: pytest.CaptureFixture[str]) -> None
     printed = capsys.readouterr().out
     assert "final.b" in printed
     assert "cost" in printed
-    assert main(["query", "SELECT NUMERIC '0' AS zero"]) == 0
-    assert "0.000000000" in capsys.readouterr().out
+    assert main(["query", "SELECT NUMERIC '0' AS zero, NUMERIC '100' AS whole, NUMERIC '2.50' AS part"]) == 0
+    assert " 0    │ 100   │ 2.5 " in capsys.readouterr().out
     assert main(["query", "SELECT n FROM UNNEST(GENERATE_ARRAY(1, 30)) AS n ORDER BY n DESC"]) == 0
     printed = capsys.readouterr().out
     assert "the first 20 rows; --limit shows more" in printed
@@ -44,7 +44,7 @@ def test_csv_and_json_hold_every_value(capsys: pytest.CaptureFixture[str]) -> No
     assert json.loads(capsys.readouterr().out) == [
         {
             "id": 1,
-            "price": "2.500000000",
+            "price": "2.5",
             "name": 'a, "b"',
             "day": "2026-01-31",
             "list": [1, 2],

@@ -43,7 +43,7 @@ def deploy(folder: Path, *, take_over: bool, say: Callable[[str], None]) -> list
         check_server(client, url)
         if not take_over:
             _check_owner(client, names, folder)
-        for name, type_, template in list(_pools(client, names)):
+        for name, type_, template in list(_pools(client, names, (folder / PREFECT_YAML).read_text())):
             save_pool(client, name, type_, template)
             say(f"work pool {name}")
         with _schedules_kept(client, names):
@@ -82,7 +82,7 @@ def _deployed(client: SyncPrefectClient, names: Names) -> list[str]:
     """The names of the deployments that the server has. Raises NotDeployed if there are none."""
     found = [f"{names.flow}/{deployment.name}" for deployment in deployments_of(client, names)]
     if not found:
-        raise NotDeployed(f"{PREFECT_YAML} has no deployment of flows.refresh.refresh: give it back")
+        raise NotDeployed(f"{PREFECT_YAML} has no deployment of warehouse_refresh.flows.refresh.refresh: give it back")
     return found
 
 
@@ -138,12 +138,15 @@ def save_automation(client: SyncPrefectClient, automation: Any) -> None:
         client.create_automation(automation)
 
 
-def _pools(client: SyncPrefectClient, names: Names) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Each work pool's name, type and base job template. Raises NotDeployed if one exists and cannot be used."""
+def _pools(client: SyncPrefectClient, names: Names, prefect_yaml: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The name, type and base job template of each work pool: the local one, and that of Cloud Run if the text of
+    prefect.yaml names it. Raises NotDeployed if one exists and cannot be used."""
     environment = {**os.environ, SETTING: names.project}
     local = _template_of(client, names.local_pool, LOCAL_TYPE)
-    cloud_run = _template_of(client, names.cloud_run_pool, CLOUD_RUN_TYPE)
     yield names.local_pool, LOCAL_TYPE, local_template(local)
+    if names.cloud_run_pool.removeprefix(names.project) not in prefect_yaml:
+        return
+    cloud_run = _template_of(client, names.cloud_run_pool, CLOUD_RUN_TYPE)
     yield names.cloud_run_pool, CLOUD_RUN_TYPE, cloud_run_template(cloud_run, environment)
 
 

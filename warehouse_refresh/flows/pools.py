@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+from warehouse_refresh.warehouse.extras import needs_extra
+
 LOCAL_TYPE = "process"
 CLOUD_RUN_TYPE = "cloud-run-v2"
 
@@ -52,7 +54,8 @@ def cloud_run_template(existing: dict[str, Any] | None, environment: Mapping[str
 
     A variable that is not set leaves the template as it is. Raises NotDeployed.
     """
-    from prefect_gcp.workers.cloud_run_v2 import CloudRunWorkerV2
+    with needs_extra("bigquery", "a work pool of Cloud Run"):
+        from prefect_gcp.workers.cloud_run_v2 import CloudRunWorkerV2
 
     template = deepcopy(existing or CloudRunWorkerV2.get_default_base_job_template())
     for variable, name in CLOUD_RUN_VARIABLES.items():

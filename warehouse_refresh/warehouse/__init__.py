@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import SplitResult, urlsplit
 
 from warehouse_refresh.warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.extras import needs_extra
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import Query, Statement
 from warehouse_refresh.warehouse.storage import PLAIN, Storage
@@ -189,7 +190,8 @@ def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
     """The warehouse at `url`, `duckdb:///path/to/file` or `bigquery://PROJECT?location=…`; nothing is opened yet.
 
     After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root. `cache` keeps what
-    the engine finds out about SQL texts. Raises WarehouseError for a URL that names no warehouse.
+    the engine finds out about SQL texts. Raises WarehouseError for a URL that names no warehouse, and
+    NotInstalled where BigQuery's client is missing.
     """
     scheme = _split(url).scheme
     if scheme == "duckdb":
@@ -197,7 +199,8 @@ def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
 
         return DuckDBWarehouse(_duckdb_path(url), cache=cache)
     if scheme == "bigquery":
-        from warehouse_refresh.warehouse.bigquery import open_bigquery
+        with needs_extra("bigquery", "a warehouse on BigQuery"):
+            from warehouse_refresh.warehouse.bigquery import open_bigquery
 
         return open_bigquery(url)
     raise _wrong(url, "write duckdb:///path/to/file or bigquery://PROJECT?location=…")

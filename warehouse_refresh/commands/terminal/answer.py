@@ -5,11 +5,12 @@ import json
 import sys
 from argparse import Namespace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from warehouse_refresh.warehouse import Answer
 from warehouse_refresh.warehouse.types import JSON, SqlType
-from warehouse_refresh.warehouse.values.reading import to_json
+from warehouse_refresh.warehouse.values.reading import numeric_text, to_json
 
 SHOWN = 20
 """How many rows people get, if they do not say."""
@@ -43,6 +44,8 @@ def _value(value: Any, kind: SqlType) -> Any:
         return None
     if kind == JSON:
         return json.loads(value)
+    if isinstance(value, Decimal):
+        return numeric_text(value)
     if kind.element is not None:
         return [_value(each, kind.element) for each in value]
     if kind.name == "STRUCT":

@@ -15,6 +15,7 @@ from warehouse_refresh.commands.terminal.lines import DONE, line_of, width_of
 from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import State
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.values.reading import numeric_text
 
 _STYLES = {
     State.WAITING: "dim",
@@ -91,7 +92,7 @@ def rows_table(title: str, columns: list[str], rows: list[tuple[object, ...]], w
 
 def _text(value: object) -> str:
     if isinstance(value, Decimal):
-        return f"{value:f}"  # str() writes a zero as 0E-9
+        return numeric_text(value)
     return "NULL" if value is None else str(value)
 
 

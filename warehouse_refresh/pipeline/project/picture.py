@@ -12,6 +12,7 @@ from pathlib import Path
 
 from warehouse_refresh.pipeline.project.project import Project, reads_of
 from warehouse_refresh.pipeline.project.selectors import select
+from warehouse_refresh.warehouse.extras import needs_extra
 from warehouse_refresh.warehouse.names import TableName
 
 _COLOURS = ["#dbeafe", "#dcfce7", "#fef3c7", "#fce7f3", "#ede9fe", "#ccfbf1"]
@@ -74,7 +75,8 @@ def mermaid(picture: Picture) -> str:
 
 def svg(picture: Picture, folder: Path = Path()) -> bytes:
     """The picture as an SVG document for `folder`, drawn by Graphviz. Each table leads to its script."""
-    from pygraphviz import AGraph
+    with needs_extra("graph", "a picture as SVG"):
+        from pygraphviz import AGraph
 
     tables = picture.tables
     datasets = list(dict.fromkeys(table.dataset for table in tables if table in picture.files))

@@ -84,6 +84,12 @@ def to_json(value: Any, kind: SqlType) -> Any:
     return WRITERS[kind.name](value) if kind.name in WRITERS else value
 
 
+def numeric_text(value: Decimal) -> str:
+    """The number as BigQuery shows it, without zeros at its end: 2.5, 0."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def _array(value: object, element: SqlType) -> list[Any]:
     if value is None:  # GoogleSQL stores a NULL array as an empty one
         return []

@@ -19,6 +19,19 @@ _NAMES_ONLY = frozenset(
 )
 """What is a name in GoogleSQL unless it starts a statement."""
 _AFTER_DOT = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.STAR, TokenType.STRING, TokenType.NUMBER})
+_ENDS_OF_TYPES = (
+    *(TokenType.TEXT, TokenType.BINARY, TokenType.DATE, TokenType.TIME, TokenType.DATETIME, TokenType.TIMESTAMP),
+    *(
+        TokenType.TIMESTAMPTZ,
+        TokenType.BIGINT,
+        TokenType.DOUBLE,
+        TokenType.DECIMAL,
+        TokenType.BIGDECIMAL,
+        TokenType.VAR,
+    ),
+    *(TokenType.VAR, TokenType.BOOLEAN, TokenType.JSON, TokenType.INTERVAL, TokenType.GT, TokenType.R_PAREN),
+)
+"""The last tokens of types, after which the FORMAT of a cast may stand."""
 _STARTS = frozenset({TokenType.SEMICOLON, TokenType.PIPE_GT})
 _PATH = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 
@@ -143,10 +156,65 @@ def _with_subjects(tokens: list[Token]) -> list[Token]:
     return found
 
 
+_CASTS = frozenset({"CAST", "SAFE_CAST"})
+
+
+def _with_formats(tokens: list[Token]) -> list[Token]:
+    """`CAST(x AS type FORMAT f AT TIME ZONE z)` as a call: `CAST_FORMAT(CAST(x AS type), f, z)`. sqlglot reads some of
+    these formats as functions of other dialects, and takes literals only.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements"""
+    found: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        token = tokens[index]
+        if token.text.upper() not in _CASTS or not _opens(tokens[min(index + 1, len(tokens) - 1)]):
+            found.append(token)
+            index += 1
+            continue
+        end = closing(tokens, index + 1)
+        cast, *rest = _parted(_with_formats(tokens[index + 2 : end]))
+        call = [token, *tokens[index + 1 : index + 2], *cast, *tokens[end : end + 1]]
+        if rest:
+            call = [*words("CAST_FORMAT (", token), *call]
+            for part in rest:
+                call += [*words(",", token), *part]
+            call += words(")", token)
+        found += call
+        index = end + 1
+    return found
+
+
+def _parted(tokens: list[Token]) -> list[list[Token]]:
+    """What stands before FORMAT, after it, and after AT TIME ZONE; only the first part of a cast without a format."""
+    parts: list[list[Token]] = [[]]
+    depth, index = 0, 0
+    while index < len(tokens):
+        token = tokens[index]
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        if depth == 0 and token.token_type == TokenType.FORMAT and len(parts) == 1 and _is_after_type(parts[0]):
+            parts.append([])
+        elif depth == 0 and len(parts) == 2 and _is_zone(tokens[index : index + 3]):
+            parts.append([])
+            index += 2
+        else:
+            parts[-1].append(token)
+        index += 1
+    return parts
+
+
+def _is_after_type(tokens: Sequence[Token]) -> bool:
+    return any(token.token_type == TokenType.ALIAS for token in tokens)
+
+
+def _is_zone(tokens: Sequence[Token]) -> bool:
+    return [token.text.upper() for token in tokens] == ["AT", "TIME", "ZONE"]
+
+
 Rewriting = Callable[[list[Token]], list[Token]]
 _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     (TokenType.WITH, TokenType.OFFSET): _with_unnest,
     (TokenType.WITH, TokenType.L_PAREN): _with_calls,
     (TokenType.PIVOT, TokenType.L_PAREN): _with_subjects,
+    **{(kind, TokenType.FORMAT): _with_formats for kind in _ENDS_OF_TYPES},
 }
 """What has to be rewritten where two tokens of these kinds follow each other."""

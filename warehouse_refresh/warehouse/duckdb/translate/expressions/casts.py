@@ -4,6 +4,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functio
 """
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import by_field, coerce
+from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import INTERVAL_OF_STRING, STRING_OF_INTERVAL
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Node, each, let
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits, within_limits
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
@@ -143,6 +144,8 @@ CASTS = {
     ("TIMESTAMP", "TIME"): "CAST(timezone('UTC', {x}) AS TIME)",
     ("TIMESTAMP", "DATETIME"): "timezone('UTC', {x})",
     ("TIME", "STRING"): STRING_OF_TIME,
+    ("STRING", "INTERVAL"): INTERVAL_OF_STRING,
+    ("INTERVAL", "STRING"): STRING_OF_INTERVAL,
 }
 
 

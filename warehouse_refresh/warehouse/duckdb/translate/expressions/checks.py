@@ -21,7 +21,6 @@ def only(node: exp.Expr, scope: Scope, *known: str) -> None:
 
 
 _MAY_TAKE = {
-    "||": ("INTERVAL",),
     "INSTR": ("BYTES",),
     "REGEXP_EXTRACT": ("BYTES",),
     "REGEXP_EXTRACT_ALL": ("BYTES",),

@@ -39,8 +39,6 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
     done = cast_value(value, to, safe=safe)
     if done is not None:
         return Typed(done.node, done.type)
-    if {to.name, value.type.name} == {"INTERVAL", "STRING"}:
-        unsupported(scope.script.text, node, f"CAST from {value.type} to {to}")
     reason = f"invalid cast from {value.type} to {to}"
     return wrong(scope.script.text, node, reason, "convert it with a function")
 

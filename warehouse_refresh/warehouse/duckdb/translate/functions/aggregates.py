@@ -11,6 +11,7 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import N_DIV
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
+from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import PARTS, put_together, quotient
 from warehouse_refresh.warehouse.duckdb.translate.literals import string
 from warehouse_refresh.warehouse.duckdb.translate.nodes import AggregateCall, Chain, Node, Over, SortKey, Star
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import aggregates_in, windows_in
@@ -21,7 +22,7 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import is_groupable, same
-from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of
+from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, INTERVAL, NUMERIC, STRING, SqlType, array_of
 
 
 @dataclass(slots=True)
@@ -177,6 +178,8 @@ _AVG = "(CASE WHEN isfinite({x}) OR NOT isfinite({s}) THEN {x} ELSE {s} * 1.8446
 
 
 def sum_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    if _of_intervals(call):
+        return Typed(put_together(_interval_sums(node, scope, call)), INTERVAL)
     value = one(node, scope, call, INT64, NUMERIC, FLOAT64)
     if call.safe and value.type == NUMERIC:
         unsupported(scope.script.text, node, "SAFE.SUM of NUMERIC")
@@ -188,6 +191,9 @@ def sum_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
 
 
 def avg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    if _of_intervals(call):
+        count = sql("nullif({x}, 0)", x=call.over_rows("count", call.values[0].node))
+        return Typed(quotient(_interval_sums(node, scope, call), count), INTERVAL)
     value = one(node, scope, call, NUMERIC, INT64, FLOAT64)
     if value.type != NUMERIC:
         found = call.over_rows("avg", value.node)
@@ -199,6 +205,21 @@ def avg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     total = sql("CAST({x} AS DECIMAL(38,9))", x=call.over_rows("sum", value.node))
     rows = sql("CAST(nullif({x}, 0) AS DECIMAL(38,9))", x=call.over_rows("count", value.node))
     return Typed(sql(f"({N_DIV})", a=total, b=rows), NUMERIC)
+
+
+def _of_intervals(call: Call) -> bool:
+    return len(call.values) == 1 and call.values[0].type == INTERVAL
+
+
+def _interval_sums(node: exp.Expr, scope: Scope, call: Call) -> list[Node]:
+    """The sums of the months, of the days and of the microseconds."""
+    if call.distinct or call.safe:
+        unsupported(
+            scope.script.text,
+            node,
+            f"{'SAFE.' if call.safe else ''}{call.name} of {'DISTINCT ' if call.distinct else ''}INTERVAL",
+        )
+    return [call.over_rows("sum", sql(part, x=call.values[0].node)) for part in PARTS]
 
 
 def extreme(node: exp.Expr, scope: Scope, call: Call) -> Typed:

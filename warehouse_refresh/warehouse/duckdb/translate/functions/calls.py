@@ -3,6 +3,7 @@
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions import conditions
+from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats import cast as cast_formats
 from warehouse_refresh.warehouse.duckdb.translate.functions import (
     arrays,
     date_arithmetic,
@@ -36,6 +37,7 @@ from warehouse_refresh.warehouse.suggest import did_you_mean
 
 FUNCTIONS: Functions = {
     **arrays.FUNCTIONS,
+    **cast_formats.FUNCTIONS,
     **date_arithmetic.FUNCTIONS,
     **date_formats.FUNCTIONS,
     **date_parts.FUNCTIONS,

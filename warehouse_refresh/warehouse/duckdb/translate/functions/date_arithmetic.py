@@ -4,10 +4,27 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#interva
 https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#interval_arithmetic_operators
 """
 
+import re
+from decimal import Decimal
+
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, only
+from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import (
+    DAYS_OF,
+    MICROS_OF,
+    MICROS_OF_DAY,
+    MONTHS_OF,
+    MOST_DAYS,
+    MOST_MICROS,
+    MOST_MONTHS,
+    OUT_OF_RANGE,
+    divided,
+    in_range,
+    made,
+    scaled,
+)
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import (
     CLOCK_UNITS,
     INSTANTS,
@@ -39,29 +56,45 @@ def interval(node: exp.Expr, scope: Scope) -> Typed:
         return _interval_range(node, scope, unit)
     if unit is None:
         wrong(scope.script.text, node, "INTERVAL needs a date part")
+    text = str(node.this.this) if isinstance(node.this, exp.Literal) and node.this.args.get("is_string") else ""
+    if unit_of(unit, scope) == "SECOND" and _SECONDS.fullmatch(text) and f"{text}'" in scope.script.text:
+        return Typed(interval_of(node, scope, integer(int(Decimal(text) * 1_000_000)).node, "MICROSECOND"), INTERVAL)
     return Typed(interval_of(node, scope, count_of(node, scope), unit_of(unit, scope)), INTERVAL)
+
+
+_SECONDS = re.compile(r"[+-]?\d*\.\d{1,6}")
 
 
 def count_of(node: exp.Expr, scope: Scope) -> Node:
     """How many units an INTERVAL has."""
     inner = node.this
     if isinstance(inner, exp.Literal) and inner.args.get("is_string"):
-        text = str(inner.this).strip()
-        if not text.lstrip("+-").isdigit():
-            unsupported(scope.script.text, node, f"INTERVAL of {text!r}")
+        text = str(inner.this)
+        if not re.fullmatch(r"[+-]?\d+", text) or abs(int(text)) > MOST_MICROS:
+            wrong(scope.script.text, node, f"invalid INTERVAL value {text!r}")
         return integer(int(text)).node
     return as_type(node, scope, "INTERVAL", scope.compile(inner), INT64).node
 
 
+_UNITS = {
+    **{part: ("microseconds", size, MOST_MICROS) for part, size in MICROSECONDS.items()},
+    **{part: ("months", size, MOST_MONTHS) for part, size in MONTHS.items()},
+    "DAY": ("days", 1, MOST_DAYS),
+    "WEEK": ("days", 7, MOST_DAYS),
+}
+"""Of each unit the part of an INTERVAL that it counts in, how many of that it is, and how many there can be."""
+
+
 def interval_of(node: exp.Expr, scope: Scope, count: Node, part: str) -> Node:
     """That many of a unit as an INTERVAL."""
-    if part in MONTHS:
-        return sql(f"to_months(({{n}} * {MONTHS[part]})::INTEGER)", n=count)
-    if part in ("DAY", "WEEK"):
-        return sql(f"to_days(({{n}} * {7 if part == 'WEEK' else 1})::INTEGER)", n=count)
-    if part in MICROSECONDS:
-        return sql(f"to_microseconds({{n}} * {MICROSECONDS[part]})", n=count)
-    return wrong(scope.script.text, node, f"INTERVAL does not take {part}")
+    if part not in _UNITS:
+        wrong(scope.script.text, node, f"INTERVAL does not take {part}")
+    unit, size, most = _UNITS[part]
+    number = "{n}" if unit == "microseconds" else "({n})::INTEGER"
+    span = f"to_{unit}({number} * {size})"
+    if isinstance(count, Literal) and isinstance(count.value, int) and abs(count.value) * size <= most:
+        return sql(span, n=count)
+    return sql(f"CASE WHEN abs({{n}}::HUGEINT) > {most // size} THEN {OUT_OF_RANGE} ELSE {span} END", n=count)
 
 
 _SPANS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
@@ -73,6 +106,8 @@ def _interval_range(node: exp.Expr, scope: Scope, unit: exp.Expr) -> Typed:
     if parts is None:
         unsupported(scope.script.text, node, f"this INTERVAL … {_SPANS[first]} TO {_SPANS[last]}")
     months, days, microseconds = parts
+    if abs(months) > MOST_MONTHS or abs(days) > MOST_DAYS or abs(microseconds) > MOST_MICROS:
+        wrong(scope.script.text, node, "the INTERVAL is out of range: it is longer than 10,000 years")
     return Typed(sql(f"(to_months({months}) + to_days({days}) + to_microseconds({microseconds}))"), INTERVAL)
 
 
@@ -92,7 +127,11 @@ def interval_parts(text: str, first: int, last: int) -> tuple[int, int, int] | N
             return None
         for slot, piece in zip(slots, pieces, strict=True):
             whole, _, fraction = piece.partition(".")
-            if not whole.isdigit() or (fraction and not fraction.isdigit()) or (fraction and slot != 5):
+            if (
+                not whole.isdigit()
+                or (fraction and not fraction.isdigit())
+                or (fraction and (slot != 5 or len(fraction) > 6))
+            ):
                 return None
             values[slot] = sign * int(whole)
             micros += sign * int(fraction[:6].ljust(6, "0") or 0) if fraction else 0
@@ -166,13 +205,10 @@ def _first(node: exp.Expr, scope: Scope, value: Typed, kind: str) -> Typed:
 def date_arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed | None:
     """+, - and * with a date, a time or an INTERVAL; None if neither side is one."""
     kinds = one.type.name, other.type.name
-    if one.is_null or other.is_null or sign == "/":
+    if one.is_null or other.is_null:
         return None
-    if sign == "*":
-        if kinds in (("INTERVAL", "INT64"), ("INT64", "INTERVAL")):
-            span, count = (one, other) if kinds[0] == "INTERVAL" else (other, one)
-            return Typed(sql("({x} * {n})", x=span.node, n=count.node), INTERVAL)
-        return None
+    if sign in "*/":
+        return _multiple(sign, one, other)
     if "INTERVAL" in kinds:
         return _with_interval(node, scope, sign, one, other)
     if kinds == ("DATE", "INT64") or (kinds == ("INT64", "DATE") and sign == "+"):
@@ -181,6 +217,14 @@ def date_arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: 
     if sign == "-":
         return _between(one, other)
     return None
+
+
+def _multiple(sign: str, one: Typed, other: Typed) -> Typed | None:
+    """An INTERVAL times a number, or divided by one; None for other values."""
+    kinds = one.type.name, other.type.name
+    if kinds == ("INTERVAL", "INT64"):
+        return Typed((scaled if sign == "*" else divided)(one.node, other.node), INTERVAL)
+    return Typed(scaled(other.node, one.node), INTERVAL) if (sign, *kinds) == ("*", "INT64", "INTERVAL") else None
 
 
 _DAYS_AND_TIME = "(to_days(({x} // 86400000000)::INTEGER) + to_microseconds({x} % 86400000000))"
@@ -209,7 +253,7 @@ _WITHOUT_MONTHS = (
 def _with_interval(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed | None:
     template = f"({{x}} {sign} {{i}})"
     if one.type == other.type:
-        return Typed(sql(template, x=one.node, i=other.node), INTERVAL)
+        return Typed(in_range(sql(template, x=one.node, i=other.node)), INTERVAL)
     if one.type == INTERVAL:
         if sign == "-":
             return None
@@ -315,29 +359,16 @@ _BUCKETS = {
 
 # Parts of an INTERVAL that grow too large
 
-_MONTHS_OF = "(date_part('year', {x}) * 12 + date_part('month', {x}))"
-_DAYS_OF = "date_part('day', {x})"
-_MICROS_OF = (
-    "(date_part('hour', {x}) * 3600000000 + date_part('minute', {x}) * 60000000 + date_part('microsecond', {x}))"
-)
-_DAY = "86400000000"
-
-
-def _made(months: str, days: str, micros: str) -> str:
-    return f"(to_months(({months})::INTEGER) + to_days(({days})::INTEGER) + to_microseconds(({micros})::BIGINT))"
-
-
+_ALL_DAYS = f"({MONTHS_OF} * 30 + {DAYS_OF})"
+_DAYS_AND_MICROS = f"({DAYS_OF}::HUGEINT * {MICROS_OF_DAY} + {MICROS_OF})"
+_ALL_MICROS = f"({_ALL_DAYS}::HUGEINT * {MICROS_OF_DAY} + {MICROS_OF})"
 _JUSTIFIED = {
-    "JUSTIFY_DAYS": _made(
-        f"({_MONTHS_OF} * 30 + {_DAYS_OF}) // 30", f"({_MONTHS_OF} * 30 + {_DAYS_OF}) % 30", _MICROS_OF
-    ),
-    "JUSTIFY_HOURS": _made(
-        _MONTHS_OF, f"({_DAYS_OF} * {_DAY} + {_MICROS_OF}) // {_DAY}", f"({_DAYS_OF} * {_DAY} + {_MICROS_OF}) % {_DAY}"
-    ),
-    "JUSTIFY_INTERVAL": _made(
-        f"(({_MONTHS_OF} * 30 + {_DAYS_OF}) * {_DAY} + {_MICROS_OF}) // ({_DAY} * 30)",
-        f"(({_MONTHS_OF} * 30 + {_DAYS_OF}) * {_DAY} + {_MICROS_OF}) % ({_DAY} * 30) // {_DAY}",
-        f"(({_MONTHS_OF} * 30 + {_DAYS_OF}) * {_DAY} + {_MICROS_OF}) % {_DAY}",
+    "JUSTIFY_DAYS": made(f"{_ALL_DAYS} // 30", f"{_ALL_DAYS} % 30", MICROS_OF),
+    "JUSTIFY_HOURS": made(MONTHS_OF, f"{_DAYS_AND_MICROS} // {MICROS_OF_DAY}", f"{_DAYS_AND_MICROS} % {MICROS_OF_DAY}"),
+    "JUSTIFY_INTERVAL": made(
+        f"{_ALL_MICROS} // ({MICROS_OF_DAY} * 30)",
+        f"{_ALL_MICROS} % ({MICROS_OF_DAY} * 30) // {MICROS_OF_DAY}",
+        f"{_ALL_MICROS} % {MICROS_OF_DAY}",
     ),
 }
 
@@ -362,8 +393,8 @@ def make_interval(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         value = scope.compile(part.expression) if named else argument(part, scope)
         found[span] = as_type(node, scope, "MAKE_INTERVAL", value, INT64).node
     values = {letter: found.get(span, integer(0).node) for letter, span in zip("abcdef", _SPANS, strict=True)}
-    micros = "{d} * 3600000000 + {e} * 60000000 + {f} * 1000000"
-    return Typed(sql(_made("{a} * 12 + {b}", "{c}", micros), **values), INTERVAL)
+    micros = "{d}::HUGEINT * 3600000000 + {e}::HUGEINT * 60000000 + {f}::HUGEINT * 1000000"
+    return Typed(sql(made("{a}::HUGEINT * 12 + {b}", "{c}", micros), **values), INTERVAL)
 
 
 FUNCTIONS: Functions = {

@@ -102,19 +102,19 @@ def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return Chain("||", tuple([_element(piece, moment, clock) for piece in pieces]))
 
     if kind == TIMESTAMP:
-        text = let(value.node, lambda moment: let(_local_clock(moment, zone), lambda clock: texts(moment, clock)))
+        text = let(value.node, lambda moment: let(local_clock(moment, zone), lambda clock: texts(moment, clock)))
     else:
         clock = sql("(DATE '1970-01-01' + {x})", x=value.node) if kind == TIME else value.node
         text = let(clock, lambda clock: texts(clock, clock))
     return Typed(text, STRING)
 
 
-def _local_clock(moment: Node, zone: Node) -> Node:
+def local_clock(moment: Node, zone: Node) -> Node:
     """What clocks show, with an offset of whole minutes: before 1900 zones had seconds too, which GoogleSQL drops."""
     clock = local(moment, zone)
     if zone == UTC:
         return clock
-    return sql("(timezone('UTC', {x}) + to_minutes({m}))", x=moment, m=sql(_AHEAD, x=moment, c=clock))
+    return sql("(timezone('UTC', {x}) + to_minutes({m}))", x=moment, m=sql(AHEAD, x=moment, c=clock))
 
 
 def _formatted(node: exp.Expr, scope: Scope, piece: str, kind: SqlType) -> list[str]:
@@ -145,7 +145,7 @@ def _element(piece: str, moment: Node, clock: Node) -> Node:
     if code in _OF_MOMENT:
         return sql(_OF_MOMENT[code], x=moment)
     if code in _ZONE_CODES:
-        return sql(_ELEMENTS[code], m=sql(_AHEAD, x=moment, c=clock))
+        return sql(_ELEMENTS[code], m=sql(AHEAD, x=moment, c=clock))
     return sql(_ELEMENTS.get(code) or f"strftime({{x}}, '%{code}')", x=clock)
 
 
@@ -153,7 +153,7 @@ _PLAIN = frozenset("mdaAbBjUWVGuwyHIMSp")
 _SECONDS = "strftime({x}, '%S')"
 _MICROS = "printf('%06d', CAST(date_part('microsecond', {x}) AS BIGINT) % 1000000)"
 _HOUR = "CAST(date_part('hour', {x}) AS BIGINT)"
-_AHEAD = "((epoch_us({c}) - epoch_us({x})) // 60000000)"
+AHEAD = "((epoch_us({c}) - epoch_us({x})) // 60000000)"
 """How many minutes a clock is ahead of UTC."""
 _SIGN = "CASE WHEN {m} < 0 THEN '-' ELSE '+' END"
 _OF_MOMENT = {"s": "CAST((epoch_us({x}) - (epoch_us({x}) % 1000000 + 1000000) % 1000000) // 1000000 AS VARCHAR)"}
@@ -180,9 +180,9 @@ _ELEMENTS = {
 
 # PARSE_
 
-_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september"]
-_MONTHS += ["october", "november", "december"]
-_MONTH = "((?i:" + "|".join([*_MONTHS, *(month[:3] for month in _MONTHS)]) + "))"
+MONTH_NAMES = ["january", "february", "march", "april", "may", "june", "july", "august", "september"]
+MONTH_NAMES += ["october", "november", "december"]
+_MONTH = "((?i:" + "|".join([*MONTH_NAMES, *(month[:3] for month in MONTH_NAMES)]) + "))"
 _DAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
 _DAY = "((?i:" + "|".join([*_DAYS, *(day[:3] for day in _DAYS)]) + "))"
 _HALF = "((?i:am|pm))"
@@ -237,7 +237,7 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     )
 
     def parsed(found: Node) -> Node:
-        groups = _Groups(found, Literal(pattern), codes)
+        groups = Groups(found, Literal(pattern), codes)
         value = _assembled(groups, DATETIME if in_zone else kind)
         if in_zone:
             named = groups.first_of("Z")
@@ -291,7 +291,7 @@ def _reading(code: str, after: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Groups:
+class Groups:
     """What the groups of a pattern read in a text."""
 
     text: Node
@@ -309,7 +309,7 @@ class _Groups:
         return sql("CAST({x} AS BIGINT)", x=found) if found is not None else Literal(default)
 
 
-_MONTH_OF_NAME = f"list_position([{', '.join(repr(month[:3]) for month in _MONTHS)}], lower(substr({{x}}, 1, 3)))"
+MONTH_OF_NAME = f"list_position([{', '.join(repr(month[:3]) for month in MONTH_NAMES)}], lower(substr({{x}}, 1, 3)))"
 _YEAR_OF_TWO_DIGITS = "({x} + CASE WHEN {x} >= 69 THEN 1900 ELSE 2000 END)"
 _OFFSET = (
     "CASE WHEN {o} = 'Z' THEN 0 ELSE (CAST(substr({o}, 2, 2) AS BIGINT) * 60 + CASE WHEN length({o}) > 3 THEN"
@@ -318,7 +318,7 @@ _OFFSET = (
 _IN_RANGE = "CASE WHEN abs({m}) > 840 THEN error('Timezone offset out of valid range -14:00 to +14:00') ELSE {m} END"
 
 
-def _assembled(groups: _Groups, kind: SqlType) -> Node:
+def _assembled(groups: Groups, kind: SqlType) -> Node:
     """The groups put together."""
     seconds = groups.first_of("s")
     if seconds is not None and kind in (DATETIME, TIMESTAMP):
@@ -336,7 +336,7 @@ def _assembled(groups: _Groups, kind: SqlType) -> Node:
     return sql("timezone('UTC', {x} - to_minutes({m}))", x=moment, m=minutes)
 
 
-def _year(groups: _Groups) -> Node:
+def _year(groups: Groups) -> Node:
     century, short = groups.first_of("C"), groups.first_of("y")
     if century is not None:
         return sql("({c} * 100 + {y})", c=groups.number("C", default=0), y=groups.number("y", default=0))
@@ -351,7 +351,7 @@ _OF_DAY_NUMBER = (
 )
 
 
-def _day(groups: _Groups) -> Node:
+def _day(groups: Groups) -> Node:
     year = _year(groups)
     if groups.first_of("j") is not None:
         return sql(_OF_DAY_NUMBER, y=year, n=groups.number("j", default=1))
@@ -359,7 +359,7 @@ def _day(groups: _Groups) -> Node:
         if groups.first_of(code) is not None:
             return sql(_OF_WEEK.format(first=first), y=year, n=groups.number(code, default=0))
     name = groups.first_of("b", "B")
-    month = sql(_MONTH_OF_NAME, x=name) if name is not None else groups.number("m", default=1)
+    month = sql(MONTH_OF_NAME, x=name) if name is not None else groups.number("m", default=1)
     if groups.first_of("Q") is not None:
         month = sql("({q} * 3 - 2)", q=groups.number("Q", default=1))
     return sql("make_date({y}, {m}, {d})", y=year, m=month, d=groups.number("d", "e", default=1))
@@ -374,7 +374,7 @@ _OF_WEEK = (
 )
 
 
-def _hours(groups: _Groups) -> Node:
+def _hours(groups: Groups) -> Node:
     """Hours of 24, or of 12 with AM or PM."""
     if groups.first_of("I", "l") is None:
         hours = groups.number("H", "k", default=0)
@@ -387,7 +387,7 @@ def _hours(groups: _Groups) -> Node:
 _OF_TWELVE = "CASE WHEN {h} NOT BETWEEN 1 AND 12 THEN error('Invalid hour: ' || {h}) ELSE {h} % 12 + {p} END"
 
 
-def _clock(groups: _Groups, template: str, **more: Node) -> Node:
+def _clock(groups: Groups, template: str, **more: Node) -> Node:
     """The template with hours, minutes and seconds. The 60th second of a minute is the next one's first."""
     hours, minutes = _hours(groups), groups.number("M", default=0)
     read = groups.first_of(*_SECOND_CODES)

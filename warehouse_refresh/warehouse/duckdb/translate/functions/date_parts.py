@@ -246,7 +246,11 @@ def _number(part: str) -> str:
 def _interval_part(node: exp.Expr, scope: Scope, value: Typed, part: str) -> Typed:
     if part in ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"):
         return Typed(sql(f"CAST(date_part('{part.lower()}', {{x}}) AS BIGINT)", x=value.node), INT64)
-    return unsupported(scope.script.text, node, f"EXTRACT({part} FROM an INTERVAL)")
+    if part in ("MILLISECOND", "MICROSECOND", "NANOSECOND"):
+        micros = "CAST(date_part('microsecond', {x}) AS BIGINT) % 1000000"
+        unit = {"MILLISECOND": "// 1000", "MICROSECOND": "", "NANOSECOND": "* 1000"}[part]
+        return Typed(sql(f"({micros} {unit})", x=value.node), INT64)
+    return wrong(scope.script.text, node, f"EXTRACT of an INTERVAL does not take {part}")
 
 
 FUNCTIONS: Functions = {

@@ -4,6 +4,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/mathematical_funct
 """
 
 from decimal import Decimal
+from functools import reduce
 from typing import NoReturn
 
 from sqlglot import exp
@@ -26,7 +27,7 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.sql.coercion import NUMBERS, supertype
 from warehouse_refresh.warehouse.sql.literals import FAILURE
-from warehouse_refresh.warehouse.types import FLOAT64, INT64, NUMERIC, STRING
+from warehouse_refresh.warehouse.types import FLOAT64, INT64, INTERVAL, NUMERIC, STRING
 
 _FINITE = (
     "CASE WHEN isfinite({0}) OR NOT isfinite({{a}}) OR {{a}} IS NULL THEN {0} ELSE error('Floating point error in"
@@ -223,6 +224,10 @@ def extreme(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     def chosen(numbers: list[Node]) -> Node:
         branches = [(sql("{x} IS NULL", x=number), Literal(None)) for number in numbers]
         nans = [(sql("isnan({x})", x=number), number) for number in numbers] if kind == FLOAT64 else []
+        if kind == INTERVAL:  # DuckDB's function compares their parts one after the other
+            sign = ">" if name_of(node) == "GREATEST" else "<"
+            best = f"CASE WHEN {{b}} {sign} {{a}} THEN {{b}} ELSE {{a}} END"
+            return Case(tuple(branches), reduce(lambda one, other: sql(best, a=one, b=other), numbers))
         return Case((*branches, *nans), FunctionCall(name_of(node).lower(), tuple(numbers)))
 
     return Typed(let_all([value.node for value in found], chosen), kind)

@@ -1,0 +1,1 @@
+"""CAST(… AS type FORMAT '…'): dates and times, BYTES, and numbers."""

@@ -1,0 +1,63 @@
+"""BYTES as text, and back: HEX, BASE64, UTF-8 and the like.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements#format_bytes_as_string
+"""
+
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.errors import UnsupportedSql
+from warehouse_refresh.warehouse.types import SqlType
+
+_NOT_ASCII = "error('Failed to decode invalid ASCII string')"
+_ASCII = rf"CASE WHEN regexp_matches({{x}}, '[^\x00-\x7f]') THEN {_NOT_ASCII} ELSE {{x}} END"
+_HEX = "lower(hex({x}))"
+_UTF8 = "decode({x})"
+_TEXTS = {
+    "HEX": _HEX,
+    "BASE16": _HEX,
+    "BASE64": "to_base64({x})",
+    "BASE64M": r"rtrim(regexp_replace(to_base64({x}), '(.{{76}})', E'\\1\n', 'g'), E'\n')",
+    "BASE2": "CASE WHEN octet_length({x}) = 0 THEN '' ELSE CAST(CAST({x} AS BIT) AS VARCHAR) END",
+    # In a lambda, since DuckDB takes a decode(x) that stands in two places out of their TRY.
+    "ASCII": f"list_transform([{{x}}], lambda b_: {_ASCII.replace('{x}', 'decode(b_)')})[1]",
+    "UTF8": _UTF8,
+    "UTF-8": _UTF8,
+}
+_CODE = r"regexp_replace({x}, '\s', '', 'g')"
+_BASE64 = (
+    f"CASE WHEN length({_CODE}) % 4 = 1 OR NOT regexp_full_match({_CODE}, '[A-Za-z0-9+/]*=?=?')"
+    f" THEN error('Failed to decode invalid base64 string')"
+    f" ELSE from_base64(rpad({_CODE}, ((length({_CODE}) + 3) // 4 * 4)::INTEGER, '=')) END"
+)
+_UNHEX = (
+    "CASE WHEN NOT regexp_full_match({x}, '[0-9a-fA-F]*') THEN error('Failed to decode invalid hexadecimal string: ' ||"
+    " {x}) ELSE unhex({x}) END"
+)
+_BYTES = {
+    "HEX": _UNHEX,
+    "BASE16": _UNHEX,
+    "BASE64": _BASE64,
+    "BASE64M": _BASE64,
+    "ASCII": f"encode({_ASCII})",
+    "UTF8": "encode({x})",
+    "UTF-8": "encode({x})",
+}
+
+
+def to_text(written: str, kind: SqlType, value: Node, zone: Node) -> Node:  # noqa: ARG001
+    """BYTES as STRING. Raises ValueError, UnsupportedSql."""
+    return _converted(_TEXTS, written, value)
+
+
+def from_text(written: str, kind: SqlType, value: Node, zone: Node) -> Node:  # noqa: ARG001
+    """A STRING as BYTES. Raises ValueError, UnsupportedSql."""
+    return _converted(_BYTES, written, value)
+
+
+def _converted(templates: dict[str, str], written: str, value: Node) -> Node:
+    name = written.upper()
+    if name in templates:
+        return sql(f"({templates[name]})", x=value)
+    if name in ("BASE2", "BASE8"):
+        raise UnsupportedSql(f"the embedded engine has no FORMAT '{name}' of BYTES yet", hint="write HEX or BASE64")
+    raise ValueError(f"there is no format {written!r} of BYTES: write HEX, BASE64, ASCII or UTF-8")

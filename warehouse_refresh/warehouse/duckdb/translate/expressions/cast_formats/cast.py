@@ -1,0 +1,81 @@
+"""CAST(x AS type FORMAT format [AT TIME ZONE zone]), which `warehouse.sql.tokens` writes as a call.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
+https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements
+"""
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats import binary, dates
+from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
+from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions
+from warehouse_refresh.warehouse.duckdb.translate.literals import null
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Node, let_all
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.translate.zones import UTC
+from warehouse_refresh.warehouse.sql.coercion import NUMBERS, plain
+from warehouse_refresh.warehouse.sql.type_syntax import type_of
+from warehouse_refresh.warehouse.types import STRING, TIMESTAMP, SqlType
+
+Converter = Callable[[str, SqlType, Node, Node], Node]
+"""Converts with a format: the format, the type that is not STRING, the value, the time zone. Raises ValueError for a
+format that GoogleSQL does not take."""
+
+
+def cast_format(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """CAST or SAFE_CAST of a value, a format and perhaps a time zone."""
+    cast = parts[0]
+    try:
+        to = type_of(cast.args["to"])
+    except ValueError as error:
+        wrong(scope.script.text, node, str(error))
+    value, text = scope.compile(cast.this), as_type(node, scope, "FORMAT", scope.compile(parts[1]), STRING)
+    if value.is_null and plain(to) == STRING:
+        return null(STRING)
+    converter = _converter(node, scope, value.type, plain(to), has_zone=len(parts) == 3)
+    zone = zone_of(node, scope, "AT TIME ZONE", scope.compile(parts[2])) if len(parts) == 3 else UTC
+    if text.is_null:
+        return null(plain(to))
+    if not isinstance(text.literal, str):
+        unsupported(scope.script.text, node, "CAST with a FORMAT that is not a literal")
+    written, other = text.literal, plain(to) if value.type == STRING else value.type
+    is_safe = isinstance(cast, exp.TryCast)
+    try:
+        found = let_all([value.node, zone], lambda both: _attempted(converter(written, other, *both), safe=is_safe))
+    except ValueError as error:
+        if is_safe:
+            return null(plain(to))
+        wrong(scope.script.text, node, str(error))
+    return cast_value(Typed(found, plain(to)), to) or Typed(found, to)
+
+
+def _attempted(node: Node, *, safe: bool) -> Node:
+    return Attempt(node) if safe else node
+
+
+def _converter(node: exp.Expr, scope: Scope, kind: SqlType, to: SqlType, *, has_zone: bool) -> Converter:
+    """What converts between the types. Raises SqlError where a cast takes no format, or no time zone."""
+    if has_zone and TIMESTAMP not in (kind, to):
+        wrong(scope.script.text, node, f"AT TIME ZONE is not allowed in a cast from {kind} to {to}")
+    if kind.name in NUMBERS and to == STRING:
+        unsupported(scope.script.text, node, "FORMAT of a number in CAST", "write FORMAT('%.2f', x) or the like")
+    found = _CONVERTERS.get((kind.name, to.name))
+    if found is None:
+        wrong(scope.script.text, node, f"FORMAT is not allowed in a cast from {kind} to {to}")
+    return found
+
+
+_CONVERTERS: dict[tuple[str, str], Converter] = {
+    ("BYTES", "STRING"): binary.to_text,
+    ("STRING", "BYTES"): binary.from_text,
+    **{(kind, "STRING"): dates.to_text for kind in INSTANTS},
+    **{("STRING", kind): dates.from_text for kind in INSTANTS},
+}
+
+FUNCTIONS: Functions = {"CAST_FORMAT": cast_format}

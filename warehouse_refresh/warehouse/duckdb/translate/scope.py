@@ -3,7 +3,8 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#scope_rules
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
@@ -114,6 +115,7 @@ class Script:
         self._numbers = count(1)
         self.variables: dict[str, Typed] = {}
         self.functions: dict[str, Function] = {}
+        self.with_queries: dict[str, n.Node] = {}
         self.wildcards: dict[TableName, tuple[TableName, ...]] = {}
 
     def alias(self) -> str:
@@ -130,7 +132,7 @@ class Scope:
         self.script, self.parent = script, parent
         self.queries: dict[str, Relation] = dict(queries if queries is not None else parent.queries if parent else {})
         self.sources: list[Source] = []
-        self.merged: dict[str, Named] = {}
+        self.listed: list[Named] = []
         self.windows: dict[str, exp.Expr] = {}
         self.aliases: dict[str, Typed] = {}
         self.lambdas: dict[str, Typed] = {}
@@ -161,14 +163,25 @@ class Scope:
         columns = [Named(column.name, column.of(own)) for column in relation.columns]
         hidden = tuple(Named(column.name, column.of(own)) for column in relation.hidden)
         source = Source(alias, columns, hidden=hidden, is_weak=is_weak)
-        self.sources.append(value_source(alias, columns[0].value) if relation.is_value else source)
+        self.put(value_source(alias, columns[0].value) if relation.is_value else source)
         return n.FromItem(relation.query, own)
 
+    def put(self, source: Source) -> None:
+        """Put an item of FROM after those that are there."""
+        self.sources.append(source)
+        self.listed += source.columns
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """The items that are put into the scope here see each other only; afterwards they stand after the others."""
+        sources, listed = self.sources, self.listed
+        self.sources, self.listed = [], []
+        yield
+        self.sources, self.listed = [*sources, *self.sources], [*listed, *self.listed]
+
     def columns(self) -> list[Named]:
-        """What `*` stands for."""
-        shown = [column for source in self.sources for column in source.columns]
-        rest = [column for column in shown if column.name.casefold() not in self.merged]
-        return [*self.merged.values(), *rest]
+        """What `*` stands for: the columns of all items, those of USING once and before the others of its join."""
+        return self.listed
 
     def resolve(self, node: exp.Expr, path: Sequence[str]) -> Typed:
         """The value of a path: a column or range variable, then fields. Raises SqlError."""
@@ -205,11 +218,9 @@ class Scope:
             wrong(
                 self.script.text, node, f"{path[0]} is ambiguous: two tables have that alias", "give each its own alias"
             )
-        found = [column.value for source in self.sources for column in source.columns if column.name.casefold() == name]
+        found = [column.value for column in self.listed if column.name.casefold() == name]
         if ranges and not (found and ranges[0].is_weak and len(path) == 1):
             return self._in_range(node, ranges[0], path)
-        if name in self.merged:
-            return self.fields(node, self.merged[name].value, path[1:])
         if len(found) > 1:
             wrong(
                 self.script.text, node, f"column {path[0]} is ambiguous", f"write the table before it: table.{path[0]}"

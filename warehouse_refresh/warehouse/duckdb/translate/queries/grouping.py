@@ -65,7 +65,7 @@ class GroupedScope(Scope):
     def __init__(self, base: Scope) -> None:
         super().__init__(base.script, base.parent, base.queries)
         self.base, self.own = base, base.script.alias()
-        self.sources, self.merged, self.windows = base.sources, base.merged, base.windows
+        self.sources, self.listed, self.windows = base.sources, base.listed, base.windows
         self.keys: dict[Node, Typed] = {}
         self.computed: dict[Node, Typed] = {}
         self.sets: tuple[Node, ...] = ()

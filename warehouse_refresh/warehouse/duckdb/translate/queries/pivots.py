@@ -3,7 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#pivot_operator
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlglot import exp
 
@@ -16,7 +16,10 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Column,
     Field,
     FromItem,
+    InParentheses,
     Item,
+    Join,
+    Name,
     Node,
     Select,
     Struct,
@@ -38,11 +41,11 @@ def pivot(node: exp.Pivot, scope: Scope, relation: Relation, alias: str) -> Rela
     if len(node.args.get("fields") or ()) != 1:
         unsupported(scope.script.text, node, "this form of PIVOT")
     if node.args.get("unpivot"):
-        return _unpivoted(node, inner, source)
-    return _pivoted(node, inner, source)
+        return _unpivoted(node, inner, source, relation)
+    return _pivoted(node, inner, source, relation)
 
 
-def _pivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
+def _pivoted(node: exp.Pivot, scope: Scope, source: Node, relation: Relation) -> Relation:
     field = node.args["fields"][0]
     subject = scope.compile(field.this)
     found = list[Named]()
@@ -61,6 +64,8 @@ def _pivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
     used = {part for value in [subject, *(item.value for item in found)] for part in walk(value.node)}
     named = {column.name.casefold() for part in [field.this, *node.expressions] for column in _own_columns(part)}
     keys = [c for c in scope.columns() if c.value.node not in used and c.name.casefold() not in named]
+    origins = _origins(scope, relation)
+    _check_twins(node, scope, keys, [origins[name] for name in named if name in origins], origins)
     return _selected([*keys, *found], source, group=tuple([column.value.node for column in keys]))
 
 
@@ -94,7 +99,7 @@ def _value(item: exp.Expr, scope: Scope) -> tuple[Typed, str, str]:
     return unsupported(scope.script.text, item, "PIVOT value without an alias", "write AS and a name after it")
 
 
-def _unpivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
+def _unpivoted(node: exp.Pivot, scope: Scope, source: Node, relation: Relation) -> Relation:
     """UNPIVOT of one column at a time, or of several: `(v, w) FOR n IN ((a, b), (c, d))`."""
     field = node.args["fields"][0]
     names = _listed(node.expressions[0])
@@ -102,7 +107,8 @@ def _unpivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
     if any(len(columns) != len(names) for columns in read):
         wrong(scope.script.text, node, f"UNPIVOT: each item of IN needs {len(names)} columns")
     every = [column.name.casefold() for columns in read for column in columns]
-    if len(set(every)) < len(every):
+    origins = _origins(scope, relation)
+    if len({origins.get(name) for name in every}) < len(every):
         wrong(scope.script.text, node, "UNPIVOT: IN names a column twice")
     labels = _labels(field.expressions, read, scope)
     sides = [_of_one_type(node, scope, columns) for columns in zip(*read, strict=True)]
@@ -111,6 +117,7 @@ def _unpivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
         for values, label in zip(zip(*(values for _, values in sides), strict=True), labels, strict=True)
     ]
     others = [column for column in scope.columns() if column.name.casefold() not in every]
+    _check_twins(node, scope, others, [origins[name] for name in every if name in origins], origins)
     own = scope.script.alias()
     items = [Item(column.value.node, f"c{index}") for index, column in enumerate(others)]
     items.append(Item(sql("unnest({pairs})", pairs=Array(tuple(pairs), "")), "s"))
@@ -124,6 +131,50 @@ def _unpivoted(node: exp.Pivot, scope: Scope, source: Node) -> Relation:
     outputs.append(Named(field.this.name, Typed(Field(row, "k"), labels[0].type)))
     tests = Chain("OR", tuple([sql("{v} IS NOT NULL", v=value.node) for value in found]))
     return _selected(outputs, rows, where=None if node.args.get("include_nulls") else tests)
+
+
+def _origins(scope: Scope, relation: Relation) -> dict[str, tuple[Node, str]]:
+    """By the name of each column, in small letters: which column it is of the query that makes its value."""
+    return {
+        column.name.casefold(): _origin(scope.script.with_queries, relation.query, column.column)
+        for column in relation.columns
+    }
+
+
+def _origin(known: Mapping[str, Node], query: Node, name: str) -> tuple[Node, str]:
+    if isinstance(query, Name) and query.parts[0] in known:
+        return _origin(known, known[query.parts[0]], name)
+    if isinstance(query, Select):
+        value = next((item.value for item in query.items if isinstance(item, Item) and item.alias == name), None)
+        if isinstance(value, Column):
+            read = [part for part in _from_items(query.source) if part.alias == value.table]
+            return _origin(known, read[0].query, value.name) if read else (query, value.name)
+    return query, name
+
+
+def _from_items(source: Node | None) -> Iterator[FromItem]:
+    if isinstance(source, FromItem):
+        yield source
+    elif isinstance(source, Join):
+        yield from _from_items(source.left)
+        yield from _from_items(source.right)
+    elif isinstance(source, InParentheses):
+        yield from _from_items(source.inner)
+
+
+def _check_twins(
+    node: exp.Expr,
+    scope: Scope,
+    kept: Sequence[Named],
+    used: Sequence[tuple[Node, str]],
+    origins: Mapping[str, tuple[Node, str]],
+) -> None:
+    """Raises UnsupportedSql for a column that PIVOT or UNPIVOT reads under one name and keeps under another one:
+    GoogleSQL drops it, or not, by how its engine has planned the query."""
+    for column in kept:
+        if origins.get(column.name.casefold()) in used:
+            hint = "select it once, or write an expression such as x + 0"
+            unsupported(scope.script.text, node, f"PIVOT or UNPIVOT of a column with two names ({column.name})", hint)
 
 
 def _listed(node: exp.Expr) -> list[exp.Expr]:

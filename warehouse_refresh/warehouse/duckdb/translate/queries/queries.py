@@ -70,6 +70,7 @@ def with_queries(node: exp.Expr, scope: Scope) -> tuple[tuple[str, Node], ...]:
         else:
             relation = query(cte.this, alone)
         found.append((own, relation.query))
+        scope.script.with_queries[own] = relation.query
         scope.queries[name] = _named(own, relation)
     return tuple(found)
 

@@ -4,6 +4,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#from_
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from sqlglot import exp
@@ -55,9 +56,38 @@ def from_clause(node: exp.Select, scope: Scope) -> Node | None:
     if clause is None:
         return None
     found = item(clause.this, scope)
-    for join in [*joins_of(clause.this), *(node.args.get("joins") or ())]:
+    joins = [*joins_of(clause.this), *(node.args.get("joins") or ())]
+    _check_nested(joins, scope)
+    for join in joins:
         found = joined(found, join, scope)
     return found
+
+
+def _check_nested(joins: list[exp.Expr], scope: Scope) -> None:
+    """Raises SqlError for `t JOIN u JOIN w ON … ON …` beside a JOIN of an array that has no condition.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#sequential_joins"""
+    flat = list(_in_sequence(joins))
+    nested = [join for join in flat if _has_condition(join) and _is_nested(join)]
+    bare = [join for join in flat if not _has_condition(join) and join.args.get("kind") != "CROSS"]
+    if nested and bare:
+        reason = "beside `a JOIN b JOIN c ON … ON …` every join needs ON or USING"
+        wrong(scope.script.text, nested[0], reason, "write parentheses: a JOIN (b JOIN c ON …) ON …")
+
+
+def _in_sequence(joins: list[exp.Expr]) -> Iterator[exp.Expr]:
+    """The joins, with those that sqlglot hangs on an UNNEST before them."""
+    for join in joins:
+        yield join
+        if isinstance(join.this, exp.Unnest):
+            yield from _in_sequence(joins_of(join.this))
+
+
+def _is_nested(join: exp.Expr) -> bool:
+    return not isinstance(join.this, exp.Unnest) and bool(joins_of(join.this))
+
+
+def _has_condition(join: exp.Expr) -> bool:
+    return bool(join.args.get("on") or join.args.get("using"))
 
 
 def joins_of(node: exp.Expr) -> list[exp.Expr]:
@@ -69,6 +99,8 @@ def item(node: exp.Expr, scope: Scope) -> Node:
     """One FROM item, its names put into `scope`."""
     if isinstance(node, exp.Table):
         return table(node, scope)
+    if isinstance(node, exp.Subquery | exp.Paren) and (isinstance(node.this, exp.Table) or joins_of(node.this)):
+        return _joins_in_parentheses(node, scope)
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
         only(node, scope, "this", "alias", "pivots", "joins", "sample")
         alias = node.args.get("alias")
@@ -77,8 +109,6 @@ def item(node: exp.Expr, scope: Scope) -> Node:
         return _pivoted(node, scope, scope.compiler.query(node.this, scope.outer()), node.alias)
     if isinstance(node, exp.Unnest):
         return unnest(node, scope)
-    if isinstance(node, exp.Subquery | exp.Paren) and isinstance(node.this, exp.Table):
-        return _joins_in_parentheses(node, scope)
     return unsupported(scope.script.text, node, f"{type(node).__name__} in FROM")
 
 
@@ -87,11 +117,12 @@ def _joins_in_parentheses(node: exp.Expr, scope: Scope) -> Node:
     only(node, scope, "this")
     if not joins_of(node.this):
         wrong(scope.script.text, node, "a table in parentheses needs a JOIN", "take the parentheses out")
-    found = item(node.this, scope)
-    for join in joins_of(node.this):
-        if isinstance(join.this, exp.Table) and _is_after_comma(join.this, scope):
-            wrong(scope.script.text, join, "parentheses in FROM hold no comma", "write CROSS JOIN")
-        found = joined(found, join, scope)
+    with scope.alone():
+        found = item(node.this, scope)
+        for join in joins_of(node.this):
+            if isinstance(join.this, exp.Table) and _is_after_comma(join.this, scope):
+                wrong(scope.script.text, join, "parentheses in FROM hold no comma", "write CROSS JOIN")
+            found = joined(found, join, scope)
     return InParentheses(found)
 
 
@@ -229,7 +260,7 @@ def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str
     if offset is not None:
         source.columns.append(Named(offset, Typed(Column(own, "o"), INT64)))
         items.append(Item(sql("unnest({places})", places=sql("range(len({a}))", a=array)), "o"))
-    scope.sources.append(source)
+    scope.put(source)
     return FromItem(Select(tuple(items), inner), own, lateral)
 
 
@@ -246,12 +277,13 @@ def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:
     side, kind = str(node.args.get("side") or "").upper(), str(node.args.get("kind") or "").upper()
     if kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
         wrong(scope.script.text, node, f"{side} {kind} JOIN is not GoogleSQL")
-    has_condition = bool(node.args.get("on") or node.args.get("using"))
+    has_condition = _has_condition(node)
     if kind == "CROSS" and has_condition and not isinstance(node.this, exp.Unnest):
         reason = "CROSS JOIN takes no ON or USING"
         wrong(scope.script.text, node, reason, "write each condition right after the table of its own JOIN")
-    before = list(scope.sources)
-    right = item(node.this, scope)
+    before, listed = list(scope.sources), list(scope.listed)
+    is_nested = has_condition and _is_nested(node)
+    right = _nested(node, scope) if is_nested else item(node.this, scope)
     if not has_condition and (kind == "CROSS" or not (side or kind)):
         if not kind and isinstance(node.this, exp.Table) and not _may_stand_alone(node.this, scope, before):
             reason = "JOIN needs ON or USING"
@@ -260,12 +292,19 @@ def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:
         for join in joins_of(node.this) if isinstance(node.this, exp.Unnest) else ():
             found = joined(found, join, scope)
         return found
-    if joins_of(node.this):
-        right = _nested(right, node, scope, before)
     lateral = isinstance(right, FromItem) and right.lateral
     if lateral and side in ("RIGHT", "FULL"):
         unsupported(scope.script.text, node, f"{side} JOIN with an array of its left side")
-    return Join(left, f"{side} JOIN".strip(), right, _join_condition(node, scope, before, side, lateral=lateral))
+    condition = _join_condition(node, scope, listed, side, lateral=lateral)
+    if isinstance(right, FromItem) and lateral and any(isinstance(part, Select) for part in walk(condition)):
+        right, condition = _filtered(right, condition), sql("true")
+    return Join(left, f"{side} JOIN".strip(), right, condition)
+
+
+def _filtered(right: FromItem, condition: Node) -> FromItem:
+    """The array's rows for which the condition holds: DuckDB takes no subquery in the condition of a LATERAL join."""
+    rows = FromItem(right.query, right.alias)
+    return FromItem(Select((Star(),), rows, condition), right.alias, lateral=True)
 
 
 def _is_after_comma(table: exp.Table, scope: Scope) -> bool:
@@ -284,54 +323,51 @@ def _may_stand_alone(table: exp.Table, scope: Scope, before: list[Source]) -> bo
 _AFTER_JOIN = re.compile(r"\bJOIN\s*\Z", re.IGNORECASE)
 
 
-def _nested(right: Node, node: exp.Expr, scope: Scope, before: list[Source]) -> Node:
+def _nested(node: exp.Expr, scope: Scope) -> Node:
     """`t JOIN u JOIN w ON … ON …`: the joins that come before t's own condition, which see u and w only."""
+    for inner in [node.this, *(join.this for join in node.this.find_all(exp.Join))]:
+        if isinstance(inner, exp.Unnest) or (isinstance(inner, exp.Table) and scope.has_range(inner.db)):
+            unsupported(scope.script.text, node, "nested join with an array")
     for join in node.this.find_all(exp.Join):
-        if join.args.get("using") or scope.merged:
-            unsupported(scope.script.text, join, "USING beside a nested join", "write parentheses, or ON")
-        if not join.args.get("on"):
+        if not _has_condition(join):
             unsupported(scope.script.text, join, "CROSS JOIN within a nested join", "write parentheses")
-        if isinstance(join.this, exp.Unnest) or (isinstance(join.this, exp.Table) and scope.has_range(join.this.db)):
-            unsupported(scope.script.text, join, "nested join with an array")
-    scope.sources = scope.sources[len(before) :]
-    found = right
-    for join in joins_of(node.this):
-        found = joined(found, join, scope)
-    scope.sources = [*before, *scope.sources]
+    with scope.alone():
+        found = item(node.this, scope)
+        for join in joins_of(node.this):
+            found = joined(found, join, scope)
     return InParentheses(found)
 
 
-def _join_condition(node: exp.Expr, scope: Scope, before: list[Source], side: str, *, lateral: bool) -> Node:
+def _join_condition(node: exp.Expr, scope: Scope, left: list[Named], side: str, *, lateral: bool) -> Node:
+    """The condition of a join, `left` being what `*` stood for before it."""
     if node.args.get("using"):
-        return using(node, scope, before, side)
+        return using(node, scope, left, side)
     if node.args.get("on"):
         check_no_windows(node.args["on"], scope, "ON")
         return boolean(node.args["on"], scope, "ON")
-    if not lateral and not isinstance(node.this, exp.Unnest):
+    if side in ("RIGHT", "FULL") or (not lateral and not isinstance(node.this, exp.Unnest)):
         reason = f"{side or 'INNER'} JOIN needs ON or USING"
         wrong(scope.script.text, node, reason, "write ON and a condition after it, or CROSS JOIN")
     return sql("true")
 
 
-def using(node: exp.Expr, scope: Scope, left: list[Source], side: str) -> Node:
+def using(node: exp.Expr, scope: Scope, left: list[Named], side: str) -> Node:
     """JOIN … USING (a, b): one column each, which is the left one, the right one, or whichever is there."""
-    right = [source for source in scope.sources if source not in left]
-    tests = []
+    right = scope.listed[len(left) :]
+    tests, merged = list[Node](), list[Named]()
     for name in (part.name for part in node.args["using"]):
-        one, other = (_only_column(node, scope, sources, name) for sources in (left, right))
+        one, other = (_only_column(node, scope, columns, name) for columns in (left, right))
         tests.append(compared(node, scope, "=", one, other).node)
         kind = supertype([one, other]) or one.type
         both = sql("coalesce({a}, {b})", a=one.node, b=other.node)
-        merged = {"RIGHT": other, "FULL": Typed(both, kind)}.get(side, one)
-        scope.merged[name.casefold()] = Named(name, merged)
+        merged.append(Named(name, {"RIGHT": other, "FULL": Typed(both, kind)}.get(side, one)))
+    names = {column.name.casefold() for column in merged}
+    scope.listed = [*merged, *(column for column in scope.listed if column.name.casefold() not in names)]
     return Chain("AND", tuple(tests))
 
 
-def _only_column(node: exp.Expr, scope: Scope, sources: list[Source], name: str) -> Typed:
-    merged = scope.merged.get(name.casefold())
-    if merged is not None and any(source in sources for source in scope.sources[:1]):
-        return merged.value
-    found = [c.value for source in sources for c in source.columns if c.name.casefold() == name.casefold()]
+def _only_column(node: exp.Expr, scope: Scope, columns: list[Named], name: str) -> Typed:
+    found = [column.value for column in columns if column.name.casefold() == name.casefold()]
     if len(found) != 1:
         problem = "is on neither" if not found else "is ambiguous on one"
         wrong(scope.script.text, node, f"USING: column {name} {problem} side of the join")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from sqlglot.tokenizer_core import Token, TokenType
@@ -48,6 +49,7 @@ def check_foreign(tokens: Sequence[Token], text: str) -> None:
     """Raises SqlError for what GoogleSQL does not have."""
     labels = _unpivoted(tokens)
     _check_commas(tokens, text)
+    _check_after_commas(tokens, text)
     for index, token in enumerate(tokens):
         kind = token.token_type
         if token.end - token.start < _LONGEST_SIGN and kind != TokenType.STRING:
@@ -113,6 +115,60 @@ def _check_comma(comma: Token, text: str, around: Sequence[TokenType | None], cl
     if around[2] == TokenType.R_PAREN:  # to sqlglot the comma makes a tuple of it
         reason = "the embedded engine takes no comma at the end of a SELECT list in parentheses"
         raise UnsupportedSql(reason, hint="take it out", place=place)
+
+
+@dataclass(slots=True)
+class _From:
+    """What a FROM clause holds so far: a comma, the last word of its joins, the second ON of two that follow each
+    other, and a RIGHT or FULL JOIN after the comma."""
+
+    comma: bool = False
+    last: TokenType | None = None
+    second_on: Token | None = None
+    outer: Token | None = None
+
+
+_CONDITIONS = {TokenType.ON, TokenType.USING}
+_OUTER = {TokenType.RIGHT, TokenType.FULL}
+_OF_FROM = _OPENING | _CLOSING | _CLAUSES | _CONDITIONS | _OUTER | {TokenType.JOIN, TokenType.COMMA, TokenType.PIPE_GT}
+
+
+def _check_after_commas(tokens: Sequence[Token], text: str) -> None:
+    """Raises SqlError for joins that cannot stand beside a comma in FROM.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#comma_cross_join"""
+    clauses: list[_From | None] = [None]  # the FROM that is open in each open bracket
+    for index, token in enumerate(tokens):
+        kind = token.token_type
+        if kind not in _OF_FROM:
+            continue
+        if kind in _OPENING:
+            clauses.append(None)
+        elif kind in _CLOSING:
+            clauses[-1:] = [] if len(clauses) > 1 else [None]
+        elif kind in _CLAUSES or kind == TokenType.PIPE_GT:
+            clauses[-1] = _From() if kind == TokenType.FROM else None
+        elif (clause := clauses[-1]) is not None:
+            _read_join(clause, tokens, index)
+            if clause.comma and (wrong := clause.outer or clause.second_on) is not None:
+                what = f"{wrong.text.upper()} JOIN" if clause.outer else "a second ON right after the first"
+                raise SqlError(
+                    f"{what} cannot stand beside a comma in FROM",
+                    hint="write CROSS JOIN for the comma, or put the other join in parentheses",
+                    place=place_at(text, wrong.start, wrong.end),
+                )
+
+
+def _read_join(clause: _From, tokens: Sequence[Token], index: int) -> None:
+    token = tokens[index]
+    kind = token.token_type
+    if kind in _OUTER:
+        is_join = tokens[index + 1].token_type in (TokenType.JOIN, TokenType.OUTER)
+        clause.outer = token if is_join and clause.comma else clause.outer
+        return
+    if kind in _CONDITIONS and clause.last in _CONDITIONS:
+        clause.second_on = token
+    clause.comma = clause.comma or kind == TokenType.COMMA
+    clause.last = kind
 
 
 _WITHIN_JOINS = {  # what may stand between the parentheses of a join and its condition, beside names and joins

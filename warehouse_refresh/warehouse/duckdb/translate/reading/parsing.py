@@ -147,19 +147,28 @@ def _is_call(tokens: list[Token], index: int) -> bool:
     word = token.text.upper()
     if word in GRAMMAR or word in WORDS or not (word[:1].isalpha() or word[:1] == "_"):
         return False
-    if len(word.split()) > 1:  # PARTITION BY is one token
-        return False
-    if token.token_type in (TokenType.IDENTIFIER, TokenType.STRING):
-        return False
+    if len(word.split()) > 1 or token.token_type in (TokenType.IDENTIFIER, TokenType.STRING):
+        return False  # PARTITION BY is one token
     if word == "NAME" and before is not None and before.text.upper() == "BY":  # UNION ALL BY NAME (…)
         return False
     if before is not None and before.token_type == TokenType.DOT:
         return index > 1 and tokens[index - 2].text.upper() in ("SAFE", "NET", "KEYS", "HLL_COUNT")
     if before is not None and before.token_type == TokenType.LT and index > 1:
         return tokens[index - 2].token_type not in (TokenType.ARRAY, TokenType.STRUCT)
+    if (
+        before is not None
+        and before.text.upper() in ("MAX", "MIN")
+        and tokens[index - 2].token_type == TokenType.HAVING
+    ):
+        return True  # ANY_VALUE(x HAVING MAX ABS(y))
     if before is None or before.token_type not in BEFORE_NO_CALL:
         return not (word in ("REPLACE", "RENAME") and before is not None and _ends_star(tokens, index - 1))
     return before.token_type == TokenType.VAR and before.text.upper() in WORDS | {"AGGREGATE", "IGNORE", "RESPECT"}
+
+
+def _is_extreme(tokens: list[Token], index: int) -> bool:
+    """Whether it is the MAX or MIN of `ANY_VALUE(x HAVING MAX y)`."""
+    return tokens[index].text.upper() in ("MAX", "MIN") and tokens[index - 1].token_type == TokenType.HAVING
 
 
 def _ends_star(tokens: list[Token], index: int) -> bool:

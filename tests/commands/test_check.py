@@ -60,7 +60,7 @@ def test_the_exit_code_tells_errors_from_warnings(
             "SELECT `my-shop.helpers.clean`(id) AS id FROM `raw.orders`",
             "functions that somebody made",
         ),
-        ("SELECT id FROM `others.tmp.a`, `my-shop.shared.days`", "tables of another project (my-shop)"),
+        ("SELECT id FROM `others.tmp.a`, `my-shop.shared.days`", "my-shop.shared.days, a table of another project"),
     ],
 )
 def test_what_only_bigquery_has_is_a_warning(
@@ -123,6 +123,29 @@ def test_what_reads_a_wrong_script_is_not_blamed_for_it(write: Write, capsys: py
 def test_a_raw_table_that_nobody_reads_needs_no_columns(write: Write) -> None:
     write({**GOOD, "res/raw/unused": "", "res/raw/unused.txt": ""})
     assert main(["check", "--strict"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("`region-us`.INFORMATION_SCHEMA.JOBS", "only BigQuery has region-us.INFORMATION_SCHEMA.JOBS"),
+        ("EXTERNAL_QUERY('a', 'b')", "only BigQuery has EXTERNAL_QUERY"),
+        ("ML.PREDICT(MODEL raw.m, TABLE raw.orders)", "only BigQuery has ML.PREDICT"),
+        ("raw.fn(1)", "only BigQuery has the table function raw.fn"),
+        ("`other.raw.orders`", "only BigQuery has other.raw.orders, a table of another project"),
+        ("raw.orders WHERE _PARTITIONDATE > '2024-01-01'", "only BigQuery has the pseudo-column _PARTITIONDATE"),
+    ],
+)
+def test_a_source_that_only_bigquery_has_is_reported_once(
+    write: Write, capsys: pytest.CaptureFixture[str], source: str, reason: str
+) -> None:
+    write({**GOOD, **{f"res/tmp/x{number}.sql": f"SELECT 1 AS n FROM {source}" for number in range(3)}})
+    write({"refresh.toml": 'warehouse = "duckdb:///.data/warehouse.duckdb?project=mine"'})
+    assert main(["check"]) == 0
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: ")]
+    assert [line.partition(": res/tmp/")[2].partition(": ")[2] for line in printed] == [
+        f"{reason} (so do 2 other scripts)"
+    ]
 
 
 def test_live_reports_a_missing_source_once(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

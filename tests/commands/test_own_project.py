@@ -105,7 +105,7 @@ def test_of_two_projects_neither_is_taken_until_a_setting_says_which(
     assert Path("warehouse.duckdb").is_file()
     capsys.readouterr()
     assert main(["build"]) == 2
-    assert "only BigQuery has tables of another project (others)" in capsys.readouterr().err
+    assert "only BigQuery has others.raw.orders, a table of another project" in capsys.readouterr().err
     with connect("duckdb:///warehouse.duckdb") as warehouse:
         assert warehouse.tables("tmp") == []
 

@@ -79,7 +79,7 @@ CASES = {
     "not a query": (
         {"res/tmp/a.sql": "INSERT INTO tmp.a SELECT 1 AS x"},
         "res/tmp/a.sql:1:1: the script is not a query but an INSERT",
-        "write one SELECT",
+        "write its SELECT alone",
     ),
     "a syntax error": (
         {"res/tmp/a.sql": "SELECT *\nFROM `raw.orders` WHERE WHERE x"},

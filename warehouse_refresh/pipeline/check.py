@@ -7,17 +7,17 @@ tables that no script builds: see pipeline/sources.py.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
-from warehouse_refresh.pipeline.project.problems import Problem, Severity, sql_problem
+from warehouse_refresh.pipeline.project.problems import Problem, Severity, and_others, sql_problem
 from warehouse_refresh.pipeline.project.project import Project, reads_of
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse_refresh.pipeline.sources import Sources
 from warehouse_refresh.warehouse import QueryPlan
-from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql
+from warehouse_refresh.warehouse.errors import ForeignSource, Place, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.types import Column
 
@@ -102,15 +102,22 @@ def _run_in_threads(graph: Graph, plan: Callable[[TableName], None], workers: in
 def _problems(
     scripts: Mapping[TableName, Script], results: Mapping[TableName, Future[None]], unsupported: Severity
 ) -> Iterator[Problem]:
+    foreign: dict[str, list[tuple[Script, ForeignSource]]] = {}
     for table, done in results.items():
         error = done.exception()
         if isinstance(error, _Refused):
             yield from error.problems
+        elif isinstance(error, ForeignSource):
+            foreign.setdefault(error.reason, []).append((scripts[table], error))
         elif isinstance(error, SqlError):
             severity = unsupported if isinstance(error, UnsupportedSql) else Severity.ERROR
             yield sql_problem(scripts[table].path, error, severity)
         elif error is not None and not isinstance(error, _Skipped):
             raise error
+    for reason, readers in foreign.items():
+        script, error = readers[0]
+        found = sql_problem(script.path, error, unsupported)
+        yield replace(found, reason=reason + and_others(len(readers) - 1))
 
 
 def _unstorable(script: Script, columns: Columns) -> Iterator[Problem]:

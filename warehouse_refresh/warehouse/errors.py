@@ -48,6 +48,10 @@ class OnlyBigQuery(UnsupportedSql):
     """Valid GoogleSQL that no other engine can answer as BigQuery does; the hint says what to write instead."""
 
 
+class ForeignSource(OnlyBigQuery):
+    """Something to read from that only BigQuery has. However many scripts read it, it is one fault."""
+
+
 class TranslationFault(UnsupportedSql):
     """The embedded engine's translation of the query is wrong: a bug of ours, noticed before anything ran."""
 

@@ -69,6 +69,13 @@ def test_a_variable_with_the_name_of_a_column_or_field_that_is_read_is_refused(k
         variable_edits(query("DECLARE a INT64; SELECT a AS x FROM tmp.t"), [column])
 
 
+def test_a_function_in_javascript_stands_before_the_query_as_it_is() -> None:
+    text = (
+        """CREATE TEMP FUNCTION f(x STRING) RETURNS STRING LANGUAGE js AS "return x; // {{ x }}";\nSELECT f('a') AS x"""
+    )
+    assert text_of(query(text)) == text
+
+
 def test_places_lead_to_the_script() -> None:
     found = query("DECLARE a INT64 DEFAULT 1;\nSELECT a, b FROM tmp.t")
     edits = sorted(

@@ -79,6 +79,13 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
+def and_others(number: int) -> str:
+    """` (so do 2 other scripts)`, where a problem is shown at the first script that has it; "" if no other has it."""
+    if not number:
+        return ""
+    return f" (so {'does 1 other script' if number == 1 else f'do {number} other scripts'})"
+
+
 def _around(line: str, column: int) -> tuple[str, int]:
     """The part of a line that is shown, near `column` if the line is long, and the column in that part (from 1)."""
     if len(line) <= LONGEST_LINE:

@@ -10,7 +10,7 @@ from pathlib import Path
 from warehouse_refresh.pipeline.project.dependency_map import Declared, Entry, read_map
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
-from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity, errors_in, sql_problem
+from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity, and_others, errors_in, sql_problem
 from warehouse_refresh.pipeline.project.scripts import Script, read_scripts, read_source_names, script_tables
 from warehouse_refresh.pipeline.raw.db_init import read_created_tables
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
@@ -134,9 +134,8 @@ def readers_of(scripts: Mapping[TableName, Script]) -> dict[TableName, list[tupl
 def read_problem(readers: list[tuple[Script, Read]], what: str, hint: str) -> Problem:
     """The one problem of a table that scripts read: where the first one reads it, and how many others do."""
     script, read = readers[0]
-    others = len(readers) - 1
-    so_do = f" (so {'does 1 other script' if others == 1 else f'do {others} other scripts'})" if others else ""
-    return Problem(script.path, read.place, f"{script.table} reads {read.table}, {what}{so_do}", hint)
+    reason = f"{script.table} reads {read.table}, {what}{and_others(len(readers) - 1)}"
+    return Problem(script.path, read.place, reason, hint)
 
 
 def tables_outside(scripts: Collection[Script]) -> set[TableName]:

@@ -14,8 +14,9 @@ from sqlglot.tokenizer_core import TokenType
 from warehouse_refresh.warehouse.bigquery.plan import Edit
 from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.sql.parser import place_of
-from warehouse_refresh.warehouse.sql.preamble import Assignment, read_preamble, statements_of
+from warehouse_refresh.warehouse.sql.preamble import Assignment, read_preamble
 from warehouse_refresh.warehouse.sql.query import Query, blanked
+from warehouse_refresh.warehouse.sql.statements import statements_of
 from warehouse_refresh.warehouse.types import Column
 
 _Values = dict[str, tuple[str, str]]

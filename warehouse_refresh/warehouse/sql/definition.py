@@ -13,7 +13,7 @@ from warehouse_refresh.warehouse.errors import Place
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.storage import PLAIN, Partition, Storage
 
-_MORE = re.compile(r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+(?:CREATE|DECLARE|SET|BEGIN)\b", re.IGNORECASE | re.DOTALL)
+_MORE = re.compile(r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+(?:CREATE|DECLARE|SET|DROP)\b", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

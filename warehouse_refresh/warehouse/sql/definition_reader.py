@@ -14,10 +14,11 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
+from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql, place_at
 from warehouse_refresh.warehouse.sql.definition import Definition
-from warehouse_refresh.warehouse.sql.preamble import split, statements_of
+from warehouse_refresh.warehouse.sql.preamble import split
 from warehouse_refresh.warehouse.sql.query import blanked
+from warehouse_refresh.warehouse.sql.statements import check_template, statements_of
 from warehouse_refresh.warehouse.storage import Partition, Storage
 
 _UNITS = ("HOUR", "DAY", "MONTH", "YEAR")
@@ -28,7 +29,11 @@ _RANGE = re.compile(r"RANGE_BUCKET\(([^,()]+),GENERATE_ARRAY\((-?\d+),(-?\d+)(?:
 
 def read_definition(text: str) -> Definition:
     """Read a script that is more than a query. Raises SqlError."""
+    check_template(text)
     statements = statements_of(text)
+    while len(statements) > 1 and (dropped := _drops(statements[0], statements)):
+        text = blanked(text, dropped[0].start, statements[1][0].start)
+        statements = statements[1:]
     count = next((number for number, tokens in enumerate(statements) if not _is_preamble(tokens)), len(statements))
     if count == len(statements):
         last = statements[-1]
@@ -39,7 +44,6 @@ def read_definition(text: str) -> Definition:
     rest = blanked(text, 0, start)
     first = statements[count]
     if first[0].token_type != TokenType.CREATE:
-        _refuse_statement(text, first)
         return Definition(rest, preamble)
     found = _Reader(rest, first).read()
     functions = [tokens for tokens in statements[:count] if tokens[0].token_type == TokenType.CREATE]
@@ -49,23 +53,23 @@ def read_definition(text: str) -> Definition:
     return replace(found, preamble=preamble)
 
 
+def _drops(tokens: list[Token], statements: Sequence[Sequence[Token]]) -> list[Token]:
+    """The tokens of DROP TABLE or DROP VIEW before the CREATE of the same name, which replaces it anyway; else none."""
+    words = [token.text.upper() for token in tokens]
+    if words[:1] != ["DROP"] or words[1:2] not in (["TABLE"], ["VIEW"]):
+        return []
+    name = words[4:] if words[2:4] == ["IF", "EXISTS"] else words[2:]
+    created = [
+        token.text.upper() for token in next((each for each in statements if each[0].text.upper() == "CREATE"), [])
+    ]
+    return tokens if name and any(created[at : at + len(name)] == name for at in range(2, 8)) else []
+
+
 def _is_preamble(tokens: Sequence[Token]) -> bool:
     words = [token.text.upper() for token in tokens[:5] if token.text.upper() not in ("OR", "REPLACE")]
     return words[0] in ("DECLARE", "SET") or (
         words[0] == "CREATE" and words[1:2] in (["TEMP"], ["TEMPORARY"]) and words[2:3] in (["FUNCTION"], ["AGGREGATE"])
     )
-
-
-def _refuse_statement(text: str, tokens: Sequence[Token]) -> None:
-    """Raises OnlyBigQuery for statements that make a script a program."""
-    word = tokens[0].text.upper()
-    if word in ("BEGIN", "IF", "LOOP", "WHILE", "FOR", "REPEAT", "EXECUTE", "CALL"):
-        what = "EXECUTE IMMEDIATE" if word == "EXECUTE" else word
-        raise OnlyBigQuery(
-            f"a script with {what} is not supported",
-            hint="write one query for each table; what the program computes can be a script of its own",
-            place=place_at(text, tokens[0].start, tokens[0].end),
-        )
 
 
 class _Reader:

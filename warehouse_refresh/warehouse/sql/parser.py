@@ -8,12 +8,13 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import Token
 
 from warehouse_refresh.warehouse.errors import Place, SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.preamble import Assignment, FunctionText, read_preamble
 from warehouse_refresh.warehouse.sql.query import Read, Statement
+from warehouse_refresh.warehouse.sql.statements import check_no_program, check_one_query, check_template, statements_of
 from warehouse_refresh.warehouse.sql.syntax_errors import check_text, syntax_error, too_deep, unclosed_error
 from warehouse_refresh.warehouse.sql.tokens import read_tokens
 
@@ -36,7 +37,8 @@ def names_in(text: str, preamble: str = "") -> tuple[Read, ...]:
 
 def function_bodies(preamble: str) -> list[exp.Expr]:
     """The bodies of a preamble's functions. Raises SqlError."""
-    found = [part for part in read_preamble(preamble) if isinstance(part, FunctionText)] if preamble else []
+    parts = read_preamble(preamble) if preamble else []
+    found = [part for part in parts if isinstance(part, FunctionText) and part.language is None]
     trees = [tree for part in found for tree in _parse(part.text)]
     return [tree.expression for tree in trees if isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Expr)]
 
@@ -50,6 +52,9 @@ def _preamble_trees(preamble: str) -> list[exp.Expr]:
 
 def parse_script(text: str) -> list[Statement]:
     """Read a script of statements separated by semicolons. Raises SqlError."""
+    check_template(text)
+    for tokens in _statements_in(text):
+        check_no_program(text, tokens)
     statements = []
     for (start, end), tree in zip(_parts(text), _parse(text), strict=True):
         target = _target_of(tree)
@@ -98,6 +103,8 @@ def span_of(text: str, table: exp.Table) -> tuple[int, int]:
 
 def query_tree(text: str) -> exp.Query:
     """The syntax tree of a text that must be one query. Raises SqlError."""
+    check_template(text)
+    check_one_query(text)
     statements = _parse(text)
     if not statements:
         raise SqlError("the script is empty", hint="write one SELECT")
@@ -148,13 +155,14 @@ def _parse(text: str) -> list[exp.Expr]:
 
 def _parts(text: str) -> Iterator[tuple[int, int]]:
     """Where the statements start and end: what stands between semicolons, if it is more than comments."""
-    tokens: list[Token] = []
-    for token in [*sqlglot.tokenize(text, dialect="bigquery"), None]:
-        if token is not None and token.token_type != TokenType.SEMICOLON:
-            tokens.append(token)
-        elif tokens:
-            yield tokens[0].start, tokens[-1].end
-            tokens = []
+    yield from ((tokens[0].start, tokens[-1].end) for tokens in _statements_in(text))
+
+
+def _statements_in(text: str) -> list[list[Token]]:
+    try:
+        return statements_of(text)
+    except TokenError as error:
+        raise unclosed_error(text) from error
 
 
 def _place_of_part(text: str, number: int) -> Place:
@@ -193,7 +201,7 @@ def is_metadata(node: exp.Table) -> bool:
     """Whether it is a view that tells of tables, jobs and the like, not a table:
     https://cloud.google.com/bigquery/docs/information-schema-intro"""
     name = node.name.upper()
-    return name.startswith("INFORMATION_SCHEMA.") or name == "__TABLES__"
+    return name.startswith("INFORMATION_SCHEMA.") or name in ("__TABLES__", "__TABLES_SUMMARY__")
 
 
 def _is_with_query(node: exp.Table) -> bool:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import sqlglot
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
+from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql, place_at
 from warehouse_refresh.warehouse.sql.query import blanked
+from warehouse_refresh.warehouse.sql.statements import statements_of
 
 _SELECT = "SELECT"
 _VOLATILE = ("RAND", "GENERATE_UUID")
@@ -31,25 +31,15 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class FunctionText:
-    """A CREATE TEMP FUNCTION, in its place in the script."""
+    """A CREATE TEMP FUNCTION, in its place in the script. `language` is where it names another language than SQL."""
 
     text: str
+    language: Place | None = None
 
 
 def read_preamble(text: str) -> list[Assignment | FunctionText]:
     """The statements of a preamble, in their order. Raises SqlError."""
     return [found for tokens in statements_of(text) for found in _read(text, tokens)]
-
-
-def statements_of(text: str) -> list[list[Token]]:
-    """The tokens of each statement of a script."""
-    found: list[list[Token]] = [[]]
-    for token in sqlglot.tokenize(text, dialect="bigquery"):
-        if token.token_type == TokenType.SEMICOLON:
-            found.append([])
-        else:
-            found[-1].append(token)
-    return [tokens for tokens in found if tokens]
 
 
 def split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
@@ -79,13 +69,8 @@ def _read(text: str, tokens: Sequence[Token]) -> Iterator[Assignment | FunctionT
 
 def _function(text: str, tokens: Sequence[Token]) -> FunctionText:
     language = next((token for token in tokens if token.text.upper() == "LANGUAGE"), None)
-    if language is not None:
-        raise OnlyBigQuery(
-            "only BigQuery has functions in another language",
-            hint="write the function in SQL",
-            place=place_at(text, language.start, language.end),
-        )
-    return FunctionText(_alone(text, tokens))
+    place = place_at(text, language.start, language.end) if language is not None else None
+    return FunctionText(_alone(text, tokens), place)
 
 
 def _declared(text: str, tokens: Sequence[Token]) -> Iterator[Assignment]:

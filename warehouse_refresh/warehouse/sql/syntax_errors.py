@@ -10,6 +10,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
 from warehouse_refresh.warehouse.sql.mistakes import is_certain
+from warehouse_refresh.warehouse.sql.statements import placeholder_error
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
 _TOO_MANY = re.compile(r"number of provided arguments \((\d+)\) is greater than .* \((\d+)\)")
@@ -118,6 +119,8 @@ def unclosed_error(text: str) -> SqlError:
 
 def syntax_error(text: str, error: ParseError) -> SqlError:
     """The error for a text that sqlglot cannot parse: UnsupportedSql, unless it is certainly wrong on BigQuery too."""
+    if placeholder := placeholder_error(text):
+        return placeholder
     detail = error.errors[0] if error.errors else {}
     highlight = detail.get("highlight") or " "
     place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
@@ -159,8 +162,6 @@ def _hint(text: str, place: Place, highlight: str) -> str:
     """What is likely meant at `place` or just before it: above all a misspelt keyword or type."""
     lines = text.split("\n")
     before = "\n".join([*lines[: place.line - 1], lines[place.line - 1][: place.column - 1 + place.length]])
-    if highlight.startswith("{"):
-        return "templates are not filled in here: write the SQL that they stand for"
     if re.search(rf"\.\s*{re.escape(highlight)}\Z", before) and highlight.isidentifier():
         return f"{highlight.upper()} is a word of SQL: as a name it needs back-ticks, `{highlight}`"
     for word in reversed(re.findall(r"\w+", before)[-3:]):

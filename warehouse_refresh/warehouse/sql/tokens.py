@@ -34,6 +34,10 @@ _ENDS_OF_TYPES = (
 """The last tokens of types, after which the FORMAT of a cast may stand."""
 _STARTS = frozenset({TokenType.SEMICOLON, TokenType.PIPE_GT})
 _PATH = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
+_NO_CALLS = frozenset(
+    {TokenType.FROM, TokenType.JOIN, TokenType.COMMA, TokenType.L_PAREN, TokenType.IN, TokenType.ALIAS}
+)
+"""What stands before a parenthesis that is no call's."""
 
 
 def named_tokens(text: str) -> list[Token]:
@@ -132,6 +136,43 @@ def _with_calls(tokens: list[Token]) -> list[Token]:
     return found
 
 
+def _with_arguments(tokens: list[Token]) -> list[Token]:
+    """`f(MODEL d.m, TABLE d.t)` as `f$('…', (SELECT * FROM d.t))`. sqlglot reads MODEL and TABLE in calls of some names
+    only, and takes these for functions of its own.
+    https://cloud.google.com/bigquery/docs/table-functions#table_parameters"""
+    found: list[Token] = []
+    calls: list[Token | None] = []  # for each open parenthesis the name of the call that it belongs to
+    index = 0
+    while index < len(tokens):
+        token, before = tokens[index], tokens[index - 1] if index else None
+        index += 1
+        if _opens(token):
+            calls.append(before if before is not None and before.token_type not in _NO_CALLS else None)
+        elif token.token_type == TokenType.R_PAREN:
+            calls[-1:] = []
+        call = calls[-1] if calls else None
+        is_first = before is not None and before.token_type in (TokenType.L_PAREN, TokenType.COMMA)
+        end = _path_end(tokens, index)
+        if call is None or not is_first or token.token_type not in (TokenType.MODEL, TokenType.TABLE) or end == index:
+            found.append(token)
+            continue
+        path, index = tokens[index:end], end
+        call.token_type, call.text = TokenType.VAR, call.text.removesuffix("$") + "$"
+        if token.token_type == TokenType.MODEL:
+            found += words(f"'{path[0].start}'", path[0])
+        else:
+            found += [*words("( SELECT * FROM", token), *path, *words(")", path[-1])]
+    return found
+
+
+def _path_end(tokens: Sequence[Token], start: int) -> int:
+    """Where the path that begins at `start` ends; `start` itself if none does."""
+    end = start
+    while end < len(tokens) and tokens[end].token_type in (*_PATH, TokenType.DOT, TokenType.DASH):
+        end += 1
+    return end
+
+
 def _with_subjects(tokens: list[Token]) -> list[Token]:
     """`PIVOT(… FOR a + 1 IN (…))` with parentheses around `a + 1`."""
     found: list[Token] = []
@@ -216,5 +257,8 @@ _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     (TokenType.WITH, TokenType.L_PAREN): _with_calls,
     (TokenType.PIVOT, TokenType.L_PAREN): _with_subjects,
     **{(kind, TokenType.FORMAT): _with_formats for kind in _ENDS_OF_TYPES},
+    (TokenType.L_PAREN, TokenType.MODEL): _with_arguments,
+    (TokenType.L_PAREN, TokenType.TABLE): _with_arguments,
+    (TokenType.COMMA, TokenType.TABLE): _with_arguments,
 }
 """What has to be rewritten where two tokens of these kinds follow each other."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate import nodes as n
-from warehouse_refresh.warehouse.duckdb.translate.syntax import only_bigquery, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import foreign_source, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
 from warehouse_refresh.warehouse.duckdb.types import field_names
@@ -195,7 +195,7 @@ class Scope:
         if variable is not None:
             return self.fields(node, variable, path[1:])
         if path[-1].upper() in _PSEUDO_COLUMNS:
-            only_bigquery(
+            foreign_source(
                 self.script.text,
                 node,
                 f"the pseudo-column {path[-1].upper()}",

@@ -6,7 +6,7 @@ from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.tokenizer_core import Token
 
-from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
+from warehouse_refresh.warehouse.errors import ForeignSource, OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
 
 PREFIX = "f:"
 """What stands before the name of a call in the tree, so that sqlglot leaves the call alone."""
@@ -46,6 +46,11 @@ def unsupported(text: str, node: exp.Expr, what: str, hint: str = "") -> NoRetur
 def only_bigquery(text: str, node: exp.Expr, what: str, hint: str) -> NoReturn:
     """BigQuery accepts this, and no other engine can answer it. The hint says what to write instead."""
     raise OnlyBigQuery(f"only BigQuery has {what}", hint=hint, place=place_of(text, node))
+
+
+def foreign_source(text: str, node: exp.Expr, what: str, hint: str) -> NoReturn:
+    """Only BigQuery has this source. The hint says what to write instead."""
+    raise ForeignSource(f"only BigQuery has {what}", hint=hint, place=place_of(text, node))
 
 
 def tokens_before(text: str, node: exp.Expr) -> list[Token]:

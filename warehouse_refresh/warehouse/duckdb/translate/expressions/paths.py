@@ -6,9 +6,10 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#field_ac
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, only
+from warehouse_refresh.warehouse.duckdb.translate.functions.known import workaround_of
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import only_bigquery, unsupported, written, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, only_bigquery, unsupported, written, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.types import INT64
@@ -30,6 +31,9 @@ def identifier(node: exp.Expr, scope: Scope) -> Typed:
 def dot(node: exp.Expr, scope: Scope) -> Typed:
     """A field of an expression; or a path too long for a Column."""
     if isinstance(node.expression, exp.Func):
+        family, name = node.this.sql().upper(), name_of(node.expression)
+        if workaround := workaround_of(f"{family}.{name}"):
+            only_bigquery(scope.script.text, node, f"{family}.{name}" if name else f"{family} functions", workaround)
         only_bigquery(scope.script.text, node, "functions that somebody made", "write what it computes")
     names: list[str] = []
     inner: exp.Expr = node

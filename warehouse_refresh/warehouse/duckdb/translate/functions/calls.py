@@ -26,7 +26,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.known import (
     AGGREGATE_NAMES,
     GOOGLESQL_FAMILIES,
     GOOGLESQL_FUNCTIONS,
-    ONLY_BIGQUERY,
+    workaround_of,
 )
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Let, Node, Variable
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
@@ -73,8 +73,7 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
         return by_signature(node, scope, name, DEFINITIONS[name], [argument(part, scope) for part in node.expressions])
     if name in AGGREGATE_NAMES:
         wrong(scope.script.text, node, f"aggregate function {name} is not allowed here")
-    workaround = next((hint for start, hint in ONLY_BIGQUERY.items() if name.startswith(start)), None)
-    if workaround is not None:
+    if workaround := workaround_of(name):
         only_bigquery(scope.script.text, node, name, workaround)
     if name in GOOGLESQL_FUNCTIONS or name.startswith(GOOGLESQL_FAMILIES):
         unsupported(scope.script.text, node, f"{name}")

@@ -24,6 +24,13 @@ ONLY_BIGQUERY = {
     "SESSION_USER": "write the address, or leave it to a script that runs on BigQuery only",
 }
 """What only BigQuery can answer, by how the name of the function starts, with what to do instead."""
+
+
+def workaround_of(name: str) -> str | None:
+    """What to write instead of a function that only BigQuery has; None for any other name."""
+    return next((hint for start, hint in ONLY_BIGQUERY.items() if name.startswith(start)), None)
+
+
 _NAMES = """
 ABS ACOS ACOSH AGG ALL_DIFFERENT ANY_VALUE APPLY APPROX_COSINE_DISTANCE APPROX_COUNT_DISTINCT APPROX_DOT_PRODUCT
 APPROX_EUCLIDEAN_DISTANCE APPROX_QUANTILES APPROX_TOP_COUNT APPROX_TOP_SUM ARRAY_AGG ARRAY_AVG ARRAY_CONCAT

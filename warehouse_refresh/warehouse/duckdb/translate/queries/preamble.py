@@ -16,7 +16,7 @@ from warehouse_refresh.warehouse.duckdb.translate.reading.parsing import parse_b
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope, Script
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.errors import OnlyBigQuery, SqlError
 from warehouse_refresh.warehouse.sql.coercion import plain
 from warehouse_refresh.warehouse.sql.preamble import Assignment, read_preamble
 from warehouse_refresh.warehouse.sql.type_syntax import read_type, type_of
@@ -64,6 +64,9 @@ def declare(preamble: str, script: Script) -> None:
     for part in read_preamble(preamble):
         if isinstance(part, Assignment):
             _assign(part, script)
+        elif part.language is not None:
+            hint = "write the function in SQL"
+            raise OnlyBigQuery("only BigQuery has functions in another language", hint=hint, place=part.language)
         else:
             [statement] = parse_by_name(part.text)
             name = str(statement.this.this.name).removeprefix(PREFIX)

@@ -6,11 +6,13 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#from_
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NoReturn
 
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import boolean, only
 from warehouse_refresh.warehouse.duckdb.translate.expressions.comparisons import compared
+from warehouse_refresh.warehouse.duckdb.translate.functions.known import workaround_of
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Chain,
     Column,
@@ -38,7 +40,14 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import (
     Source,
     value_source,
 )
-from warehouse_refresh.warehouse.duckdb.translate.syntax import only_bigquery, place_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import (
+    PREFIX,
+    foreign_source,
+    only_bigquery,
+    place_of,
+    unsupported,
+    wrong,
+)
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
@@ -175,20 +184,39 @@ def _check_name(node: exp.Table, scope: Scope) -> None:
     if isinstance(node.this, exp.Dot):
         unsupported(scope.script.text, node, "path of four names in FROM")
     if not isinstance(node.this, exp.Identifier):
-        only_bigquery(scope.script.text, node, "table functions", "write the query that it stands for")
+        _refuse_function(node, scope)
     if is_metadata(node):
-        only_bigquery(scope.script.text, node, node.name, "keep what the script needs of it in a raw table")
+        foreign_source(scope.script.text, node, _full_name(node, node.name), _KEEP)
     if node.catalog and scope.has_range(node.catalog):
         return
     check_project(node, node.catalog, scope.script)
 
 
+_KEEP = "keep what the scripts need of it in a raw table"
+_FAMILIES = ("", "ML", "AI")
+"""What stands before the names of BigQuery's own table functions: https://cloud.google.com/bigquery/docs/table-functions"""
+
+
+def _refuse_function(node: exp.Table, scope: Scope) -> NoReturn:
+    """Raises ForeignSource for a table function, such as EXTERNAL_QUERY, ML.PREDICT or somebody's own."""
+    call = node.this
+    written = call.name if isinstance(call, exp.Anonymous) else type(call).__name__.upper()
+    name = _full_name(node, written.removeprefix(PREFIX).removesuffix("$"))
+    if name.rpartition(".")[0].upper() in _FAMILIES:
+        foreign_source(scope.script.text, node, name.upper(), workaround_of(name.upper()) or _KEEP)
+    hint = "write the query that it stands for"
+    foreign_source(scope.script.text, node, f"the table function {name}", hint)
+
+
+def _full_name(node: exp.Table, name: str) -> str:
+    return ".".join(part for part in (node.catalog, node.db, name) if part)
+
+
 def check_project(node: exp.Expr, project: str, script: Script) -> None:
     """Raises UnsupportedSql for a name of another project than the script's own; "" stands for that one."""
     if project not in ("", script.own):
-        only_bigquery(
-            script.text, node, f"tables of another project ({project})", "copy what is needed of it into a raw table"
-        )
+        what = f"{_full_name(node, node.name)}, a table of another project" if isinstance(node, exp.Table) else project
+        foreign_source(script.text, node, what, _KEEP)
 
 
 def _stored(column: TableColumn) -> Output:

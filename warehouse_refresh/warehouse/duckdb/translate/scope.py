@@ -179,6 +179,25 @@ class Scope:
         yield
         self.sources, self.listed = [*sources, *self.sources], [*listed, *self.listed]
 
+    @property
+    def is_correlated(self) -> bool:
+        """Whether it may read columns of a query around this one."""
+        around = self.parent
+        while around is not None and not around.sources:
+            around = around.parent
+        return around is not None
+
+    def tables(self) -> set[str]:
+        """The aliases in DuckDB of the items of this FROM."""
+        return {column.table for column in self.stored()}
+
+    def stored(self) -> Iterator[n.Column]:
+        """The columns in DuckDB of the items of this FROM."""
+        for source in self.sources:
+            values = [*source.columns, *([Named("", source.element)] if source.element is not None else [])]
+            for named in values:
+                yield from (part for part in n.walk(named.value.node) if isinstance(part, n.Column))
+
     def columns(self) -> list[Named]:
         """What `*` stands for: the columns of all items, those of USING once and before the others of its join."""
         return self.listed
@@ -202,6 +221,10 @@ class Scope:
                 "give the table a column of its own for the day, and filter by that",
             )
         return wrong(self.script.text, node, f"there is no column {'.'.join(path)}", self._closest(path[0]))
+
+    def seen(self, node: exp.Expr, value: Typed, path: Sequence[str]) -> Typed:  # noqa: ARG002 (a grouped scope asks)
+        """A column of the tables as this scope has it."""
+        return value
 
     def outside(self, node: exp.Expr, found: Typed, path: Sequence[str]) -> Typed:  # noqa: ARG002 (a grouped scope asks)
         """The value as this scope's readers see it."""

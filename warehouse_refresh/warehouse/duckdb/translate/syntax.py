@@ -20,6 +20,23 @@ def name_of(node: exp.Expr) -> str:
     return name.removeprefix(PREFIX).upper()
 
 
+def bare(node: exp.Expr) -> exp.Expr:
+    """An expression without the parentheses around it."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
+
+
+def name_of_item(node: exp.Expr) -> str:
+    """The name that an item of a SELECT list has: its alias, or the last name of a path, else "".
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#implicit_aliases"""
+    if isinstance(node, exp.Alias):
+        return node.alias
+    inner = bare(node)
+    last = inner.this if isinstance(inner, exp.Column) else inner.expression if isinstance(inner, exp.Dot) else None
+    return last.name if isinstance(last, exp.Identifier) else ""
+
+
 def place_of(text: str, node: exp.Expr) -> Place | None:
     """Where a node stands in the text: its own mark, or that of the first marked one inside or around it."""
     around: Any = node

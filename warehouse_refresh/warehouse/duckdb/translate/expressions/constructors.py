@@ -10,7 +10,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import comm
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Array
 from warehouse_refresh.warehouse.duckdb.translate.queries.subqueries import array_query
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
 from warehouse_refresh.warehouse.sql.literals import EMPTY
 from warehouse_refresh.warehouse.types import INT64, Column, array_of, struct_of
@@ -43,11 +43,7 @@ def _field(node: exp.Expr) -> tuple[str, exp.Expr]:
     """The name of a struct's field, "" if it has none, and what it holds."""
     if isinstance(node, exp.PropertyEQ):
         return node.this.name, node.expression
-    if isinstance(node, exp.Alias):
-        return node.alias, node.this
-    if isinstance(node, exp.Dot):
-        return node.expression.name, node
-    return node.name if isinstance(node, exp.Column) else "", node
+    return name_of_item(node), node.unalias()
 
 
 def tuple_(node: exp.Expr, scope: Scope) -> Typed:

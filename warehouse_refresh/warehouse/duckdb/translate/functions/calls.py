@@ -28,11 +28,13 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.known import (
     GOOGLESQL_FUNCTIONS,
     workaround_of,
 )
+from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Let, Node, Variable
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, only_bigquery, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
-from warehouse_refresh.warehouse.sql.literals import FAILURE
+from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
+from warehouse_refresh.warehouse.sql.literals import FAILURE, Untyped
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
 FUNCTIONS: Functions = {
@@ -90,23 +92,47 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
 
 def safe(node: exp.Expr, scope: Scope) -> Typed:
     """SAFE.function(…): NULL where the function fails; an error in an argument stays one."""
+    if isinstance(node.this, exp.Extract):
+        wrong(scope.script.text, node, "SAFE does not stand before EXTRACT")
     arguments = _Arguments(scope)
-    value = scope.compiler.expression(node.this, arguments)
+    try:
+        value = scope.compiler.expression(node.this, arguments)
+    except UnsupportedSql:
+        raise
+    except SqlError as error:  # maybe for the value of a literal, which is NULL as it runs
+        arguments = _Arguments(scope, with_literals=False)
+        value = _without_literals(node.this, arguments, error)
+        if not arguments.are_computed:
+            return Typed(null(value.type).node, value.type)
     literal = FAILURE if value.literal is FAILURE else None
     return Typed(arguments.around(Attempt(value.node)), value.type, literal)
 
 
-class _Arguments(Scope):
-    """What a function sees that is called with SAFE: its arguments, computed before it."""
+def _without_literals(node: exp.Expr, arguments: "_Arguments", error: SqlError) -> Typed:
+    """A call for which literals are values like any other. Raises the error if the call is wrong for other reasons."""
+    try:
+        return arguments.compiler.expression(node, arguments)
+    except UnsupportedSql:
+        raise
+    except SqlError:
+        raise error from None
 
-    def __init__(self, caller: Scope) -> None:
+
+class _Arguments(Scope):
+    """What a function sees that is called with SAFE: its arguments, computed before it; without literals also those
+    that a function would look at before it runs."""
+
+    def __init__(self, caller: Scope, *, with_literals: bool = True) -> None:
         super().__init__(caller.script, caller)
-        self._caller = caller
+        self._caller, self._with_literals = caller, with_literals
         self._values: list[Node] = []
         self._variables: list[Variable] = []
 
     def compile(self, node: exp.Expr) -> Typed:
-        return self._before(self._caller.compile(node))
+        value = self._caller.compile(node)
+        if self._with_literals or value.literal is None or isinstance(value.literal, Untyped):
+            return self._before(value)
+        return Typed(value.node, value.type)
 
     def _before(self, value: Typed) -> Typed:
         if value.node.cheap:
@@ -118,6 +144,11 @@ class _Arguments(Scope):
         self._values.append(value.node)
         self._variables.append(variable)
         return Typed(variable, value.type, value.literal)
+
+    @property
+    def are_computed(self) -> bool:
+        """Whether an argument is more than a literal or a column, so that it may fail itself."""
+        return bool(self._values)
 
     def around(self, body: Node) -> Node:
         """The body, with the arguments computed before it."""

@@ -55,7 +55,7 @@ def constructor(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if len(values) != 1:
         wrong(scope.script.text, node, f"wrong number of arguments for {name}")
     value = values[0]
-    if isinstance(value.literal, str):
+    if isinstance(value.literal, str) or value.is_null:
         return as_type(node, scope, name, value, SqlType(name))
     takes = ("TIME", "DATETIME", "TIMESTAMP") if name == "TIME" else ("DATE", "DATETIME", "TIMESTAMP", "STRING")
     if value.type.name not in takes:

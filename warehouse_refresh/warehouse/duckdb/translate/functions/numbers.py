@@ -264,9 +264,10 @@ def zeros(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> NoReturn:  # n
 def error(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ERROR(message)"""
     values = [argument(part, scope) for part in parts]
-    if len(values) != 1 or values[0].type != STRING:
+    if len(values) != 1:
         return no_signature(node, scope, "ERROR", values)
-    message = sql("coalesce({x}, 'ERROR function called with NULL value')", x=values[0].node)
+    text = as_type(node, scope, "ERROR", values[0], STRING).node
+    message = sql("coalesce({x}, 'ERROR function called with NULL value')", x=text)
     return Typed(sql("CAST(error({x}) AS BIGINT)", x=message), INT64, FAILURE)
 
 

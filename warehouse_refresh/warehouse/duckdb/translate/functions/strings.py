@@ -131,6 +131,13 @@ DEFINITIONS: Definitions = by_name(
     define("RPAD", "STRING INT64 -> STRING", _RPAD.replace("{c}", "' '")),
     define(
         "INITCAP",
+        "STRING STRING -> STRING",
+        "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE array_to_string(list_transform(regexp_extract_all({a},"
+        " '(?s).'), lambda c_, i_: CASE WHEN contains({b}, c_) THEN c_"
+        " WHEN i_ = 1 OR contains({b}, substr({a}, i_ - 1, 1)) THEN upper(c_) ELSE lower(c_) END), '') END",
+    ),
+    define(
+        "INITCAP",
         "STRING -> STRING",
         "array_to_string(list_transform(regexp_extract_all({a},"
         " '[^\\s\\[\\](){{}}/|\\\\<>!?@\"^#$&~_,.:;*%+-]+|[\\s\\[\\](){{}}/|\\\\<>!?@\"^#$&~_,.:;*%+-]+'), lambda w_:"

@@ -30,6 +30,8 @@ from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.types import FLOAT64, INT64, NUMERIC, SqlType
 
 RANKS = frozenset({"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"})
+_MAY_FAIL = frozenset({"NTILE", "NTH_VALUE", "PERCENTILE_CONT", "PERCENTILE_DISC"})
+"""The navigation functions for which SAFE may matter."""
 WITHOUT_FRAME = RANKS | {"LAG", "LEAD", "NTILE", "PERCENTILE_CONT", "PERCENTILE_DISC"}
 # The aggregates that are known to give GoogleSQL's answer over a window too.
 OVER_WINDOWS = frozenset(
@@ -45,6 +47,8 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
     inner, nulls = node.this, ""
     if isinstance(inner, exp.IgnoreNulls | exp.RespectNulls):
         nulls, inner = ("IGNORE" if isinstance(inner, exp.IgnoreNulls) else "RESPECT"), inner.this
+    call, is_safe = inner, isinstance(inner, exp.SafeFunc)
+    inner = inner.this if is_safe else inner
     name = name_of(inner)
     node = merged(node, scope)
     _check_parts(node, inner, scope)
@@ -54,12 +58,14 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
     over = Over(partition(node, scope), order, frame_sql(node, scope, order))
     if name in RANKS:
         return rank(node, scope, inner, over)
+    if is_safe and name in _MAY_FAIL:
+        unsupported(scope.script.text, node, f"SAFE.{name} … OVER")
     if name in NAVIGATION:
         return NAVIGATION[name](node, scope, inner, nulls, over)
     if nulls:
         unsupported(scope.script.text, node, f"{nulls} NULLS in {name}")
     if name in AGGREGATES and name in OVER_WINDOWS:
-        return aggregate(inner, scope, over=over)
+        return aggregate(call, scope, over=over)
     return unsupported(scope.script.text, node, f"{name or inner.sql('bigquery')} … OVER")
 
 

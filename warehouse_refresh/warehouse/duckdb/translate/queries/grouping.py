@@ -10,13 +10,28 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import only
 from warehouse_refresh.warehouse.duckdb.translate.functions.known import AGGREGATE_NAMES
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Column, FunctionCall, Item, Literal, Node, Select, walk
+from warehouse_refresh.warehouse.duckdb.translate.nodes import (
+    AggregateCall,
+    Column,
+    Field,
+    FunctionCall,
+    Item,
+    Literal,
+    Node,
+    Select,
+    SortKey,
+    Struct,
+    reads,
+    rebuilt,
+    walk,
+)
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.sql.coercion import is_groupable
+from warehouse_refresh.warehouse.types import INT64
 
 
 def is_aggregate(node: exp.Expr) -> bool:
@@ -32,8 +47,8 @@ def aggregates_in(node: exp.Expr) -> Iterator[exp.Expr]:
     if isinstance(node, exp.Subquery):
         return
     if isinstance(node, exp.Window):
-        inner = node.this
-        for child in [*inner.iter_expressions(), *(c for c in node.iter_expressions() if c is not inner)]:
+        inner = node.this.this if isinstance(node.this, exp.SafeFunc) else node.this
+        for child in [*inner.iter_expressions(), *(c for c in node.iter_expressions() if c is not node.this)]:
             yield from aggregates_in(child)
         return
     if is_aggregate(node):
@@ -70,14 +85,25 @@ class GroupedScope(Scope):
         self.computed: dict[Node, Typed] = {}
         self.sets: tuple[Node, ...] = ()
         self._kinds: set[type[exp.Expr]] = set()
+        self._items: dict[int, Typed] = {}
 
-    def add_key(self, node: exp.Expr, value: Typed) -> None:
-        """Group by a value."""
+    def add_key(self, node: exp.Expr, value: Typed) -> Node:
+        """Group by a value, which may be an item of SELECT; gives the key as the inner query's clauses name it."""
         kind = value.type
         if not is_groupable(kind):
             unsupported(self.script.text, node, f"GROUP BY of {kind}", "group by TO_JSON_STRING of it")
-        self._kinds.add(type(node.unalias()))
-        self.keys.setdefault(value.node, Typed(Column(self.own, f"k{len(self.keys) + 1}"), kind))
+        key = self.keys.setdefault(value.node, Typed(Column(self.own, f"k${len(self.keys) + 1}"), kind))
+        self._kinds.add(type(node))
+        self._items[id(node)] = key
+        return _by_name(key)
+
+    def add_item(self, node: exp.Expr) -> None:
+        """Group by an item of SELECT, if it reads a column and holds neither an aggregate nor a window function."""
+        node = bare(node)
+        if not any(True for found in (aggregates_in(node), windows_in(node)) for _ in found):
+            value = self.base.compile(node)
+            if reads(value.node, self.base.tables()):
+                self.add_key(node, value)
 
     def compile(self, node: exp.Expr) -> Typed:
         if is_aggregate(node):
@@ -85,7 +111,11 @@ class GroupedScope(Scope):
         return super().compile(node)
 
     def compile_whole(self, node: exp.Expr) -> Typed:
-        """A whole item of SELECT or ORDER BY, which may be what GROUP BY has, written again."""
+        """A whole item of SELECT or ORDER BY: what GROUP BY names by its alias or number, or what it has itself,
+        written again. A subquery written again is another one, as in GoogleSQL."""
+        node = bare(node)
+        if id(node) in self._items:
+            return self._items[id(node)]
         if type(node) in self._kinds and not isinstance(node, exp.Column):
             found = self._as_key(node)
             if found is not None:
@@ -102,9 +132,37 @@ class GroupedScope(Scope):
 
     def aggregate(self, node: exp.Expr) -> Typed:
         """An aggregate, computed by the inner query."""
-        value = self.compiler.aggregate(node, self.base)
+        value = self._grouping(node) if name_of(node) == "GROUPING" else self.compiler.aggregate(node, self.base)
         column = Column(self.own, f"a{len(self.computed) + 1}")
-        return self.computed.setdefault(value.node, Typed(column, value.type))
+        return self.computed.setdefault(self._over_own_rows(value.node), Typed(column, value.type))
+
+    def _grouping(self, node: exp.Expr) -> Typed:
+        """GROUPING(key): whether a row is over all values of the key."""
+        if len(node.expressions) != 1:
+            wrong(self.script.text, node, "GROUPING takes one argument")
+        key = self._as_key(node.expressions[0])
+        if key is None:
+            wrong(self.script.text, node, "GROUPING takes what GROUP BY has", "write a key as it stands in GROUP BY")
+        return Typed(sql("grouping({x})::BIGINT", x=_by_name(key)) if self.sets else Literal(0), INT64)
+
+    def _over_own_rows(self, node: Node) -> Node:
+        """An aggregate call with a column of its own FROM in it: without one DuckDB would take it for a call of the
+        query around it, of which it has columns."""
+        own = next(self.base.stored(), None) if self.base.is_correlated else None
+        tables = self.base.tables() if own is not None else set()
+
+        def anchored(part: Node) -> Node:
+            if own is None or not isinstance(part, AggregateCall):
+                return part
+            if reads(part, tables) or not any(isinstance(inner, Column) for inner in walk(part)):
+                return part
+            values = [value for value in part.arguments if not isinstance(value, Literal)]
+            anchors = {value: Field(Struct((("x", value), ("own", own))), "x") for value in values}
+            order = [SortKey(anchors.get(key.key, key.key), key.direction, key.value) for key in part.order]
+            arguments = tuple([anchors.get(value, value) for value in part.arguments])
+            return replace(part, arguments=arguments, order=tuple(order))
+
+        return rebuilt(node, anchored) if own is not None else node
 
     def find(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
         if path[0].casefold() in self.aliases:
@@ -119,8 +177,10 @@ class GroupedScope(Scope):
         return self.seen(node, found, path) if found is not None else None
 
     def seen(self, node: exp.Expr, value: Typed, path: Sequence[str]) -> Typed:
-        """A column of the tables, if it is a key."""
+        """A column of the tables, if it is a key; what reads none of them as it is."""
         if value.node not in self.keys:
+            if not reads(value.node, self.base.tables()):
+                return value
             name = ".".join(path)
             wrong(
                 self.script.text,
@@ -142,6 +202,11 @@ class GroupedScope(Scope):
         return replace(bare, items=tuple(items) or (sql("count(*)"),), group=self.sets or positions)
 
 
+def _by_name(key: Typed) -> Node:
+    """A key by its name alone: DuckDB would compute the expression of one key from another one, if it could."""
+    return Column("", key.node.name) if isinstance(key.node, Column) else key.node
+
+
 def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
     """The scope of a SELECT that groups or aggregates."""
     scope = GroupedScope(base)
@@ -152,40 +217,13 @@ def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
     for name in ("rollup", "cube", "grouping_sets"):
         if group.args.get(name):
             unsupported(base.script.text, group, f"this form of {name.upper()}")
-    if group.args.get("all"):
-        _group_by_all(node, scope)
-        return scope
     parts = group.expressions
     if len(parts) > 1 and any(isinstance(part, exp.Tuple) and not part.expressions for part in parts):
         wrong(base.script.text, group, "GROUP BY () stands alone", "write GROUPING SETS")
     items = [_group_item(part, node, scope) for part in group.expressions]
     if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in group.expressions):
         scope.sets = tuple(items)
-        _check_sets(group, scope)
     return scope
-
-
-def _check_sets(group: exp.Expr, scope: GroupedScope) -> None:
-    """Raises UnsupportedSql for a key made of another one: DuckDB computes it from that key, which may be NULL here."""
-    for key in scope.keys:
-        if any(part in scope.keys for part in walk(key) if part != key):
-            what = "ROLLUP, CUBE or GROUPING SETS over an expression of another key"
-            unsupported(scope.script.text, group, what, "compute the keys in a subquery before")
-
-
-def _group_by_all(node: exp.Select, scope: GroupedScope) -> None:
-    """GROUP BY ALL: by every item that holds no aggregate."""
-    for part in node.expressions:
-        if any(True for _ in aggregates_in(part)) or any(True for _ in windows_in(part)):
-            continue
-        if isinstance(part.unalias(), exp.Star):
-            unsupported(scope.script.text, part, "GROUP BY ALL with *")
-        value = scope.base.compile(part.unalias())
-        if value.literal is not None:  # a constant is no key
-            continue
-        if not any(isinstance(inner, Column) for inner in walk(value.node)):
-            unsupported(scope.script.text, part, "GROUP BY ALL with an expression that reads no column")
-        scope.add_key(part, value)
 
 
 def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> Node:
@@ -195,15 +233,25 @@ def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> Node:
         return FunctionCall(word, tuple([_group_item(inner, node, scope) for inner in part.expressions]))
     if isinstance(part, exp.Tuple):
         return FunctionCall("", tuple([_group_item(inner, node, scope) for inner in part.expressions]))
+    part = bare(part)
     target = _group_target(part, node, scope)
     if any(True for _ in aggregates_in(target)):
         wrong(scope.script.text, part, "GROUP BY cannot hold an aggregate function")
     check_no_windows(target, scope, "GROUP BY")
     value = scope.base.compile(target)
-    if value.literal is not None and not isinstance(part, exp.Literal):
-        unsupported(scope.script.text, part, "GROUP BY of a literal")
-    scope.add_key(target, value)
-    return value.node
+    if target is part and _is_literal(part, value):
+        wrong(scope.script.text, part, "GROUP BY cannot hold a literal", "take it out, or name an item of SELECT")
+    return scope.add_key(target, value)
+
+
+def _is_literal(part: exp.Expr, value: Typed) -> bool:
+    """Whether it is a literal to GROUP BY; a typed one, such as DATE '2024-01-01', is none."""
+    if isinstance(part, exp.Array | exp.Struct | exp.Tuple):
+        return bool(value.parts) and all(inner.literal is not None for inner in value.parts)
+    return isinstance(part, _LITERALS) and isinstance(value.node, Literal)
+
+
+_LITERALS = (exp.Literal, exp.Null, exp.Boolean, exp.ByteString, exp.RawString, exp.Neg)
 
 
 def _group_target(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> exp.Expr:
@@ -212,11 +260,11 @@ def _group_target(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> exp.
         position = int(part.this)
         if not 1 <= position <= len(node.expressions):
             wrong(scope.script.text, part, f"GROUP BY {position}: there are {len(node.expressions)} columns")
-        item: exp.Expr = node.expressions[position - 1].unalias()
-        return item
+        return bare(node.expressions[position - 1].unalias())
     if isinstance(part, exp.Column) and not part.args.get("table"):
-        for item in node.expressions:
-            if isinstance(item, exp.Alias) and item.alias.casefold() == part.name.casefold():
-                target: exp.Expr = item.this
-                return target
+        named = [item for item in node.expressions if name_of_item(item).casefold() == part.name.casefold()]
+        if len(named) > 1:
+            reason = f"{part.name} in GROUP BY is ambiguous: several columns of SELECT have that name"
+            wrong(scope.script.text, part, reason, "give each its own alias, or write their numbers")
+        return bare(named[0].unalias()) if named else part
     return part

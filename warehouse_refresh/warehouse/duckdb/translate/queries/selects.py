@@ -23,7 +23,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.relations import uniqu
 from warehouse_refresh.warehouse.duckdb.translate.queries.sources import from_clause
 from warehouse_refresh.warehouse.duckdb.translate.queries.window_keys import with_plain_windows
 from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
 from warehouse_refresh.warehouse.duckdb.types import field_names
 from warehouse_refresh.warehouse.sql.coercion import is_groupable
@@ -70,6 +70,8 @@ def _listed(node: exp.Select, base: Scope, bare: Select, *, unordered: bool) -> 
     scope: Scope = base
     if node.args.get("group") or _aggregates(node):
         scope = grouped_scope(node, base)
+        if node.args.get("group") and node.args["group"].args.get("all"):
+            group_by_all(node, scope)
     elif node.args.get("having"):
         wrong(base.script.text, node.args["having"], "HAVING needs GROUP BY or an aggregate", "write WHERE")
     items = expanded(node, scope)
@@ -171,13 +173,11 @@ def expanded(node: exp.Select, scope: Scope) -> list[Named]:
     """The SELECT list, `*` written out."""
     found: list[Named] = []
     for part in node.expressions:
-        if isinstance(part, exp.Star):
-            found += star(part, scope, _all_columns(part, scope))
-        elif isinstance(part, exp.Column) and isinstance(part.this, exp.Star):
-            path = [part.args[key].name for key in ("catalog", "db", "table") if part.args.get(key)]
-            found += star(part.this, scope, _columns_of(part, scope, path))
-        elif isinstance(part, exp.Dot) and isinstance(part.expression, exp.Star):
-            found += star(part.expression, scope, fields_of(part, scope, scope.compile(part.this)))
+        columns = _starred(part, scope.base if isinstance(scope, GroupedScope) else scope)
+        if isinstance(part, exp.Dot) and isinstance(part.expression, exp.Star):
+            found += star(part.expression, scope, fields_of(part, scope, scope.compile_whole(part.this)))
+        elif columns is not None:
+            found += star(_star_of(part), scope, columns)
         else:
             found.append(named(part, scope))
     if not found:
@@ -187,36 +187,30 @@ def expanded(node: exp.Select, scope: Scope) -> list[Named]:
 
 def named(node: exp.Expr, scope: Scope) -> Named:
     """One item of a SELECT list, with the name that GoogleSQL gives it."""
-    if isinstance(node, exp.Alias):
-        return Named(node.alias, scope.compile_whole(node.this))
     if isinstance(node, exp.Aliases):
         unsupported(scope.script.text, node, "several aliases of one item")
-    inner = node
-    name = ""
-    if isinstance(inner, exp.Column | exp.Dot):
-        last = inner.this if isinstance(inner, exp.Column) else inner.expression
-        name = last.name if isinstance(last, exp.Identifier) else ""
-    return Named(name, scope.compile_whole(node))
+    return Named(name_of_item(node), scope.compile_whole(node.unalias()))
 
 
-def _all_columns(node: exp.Expr, scope: Scope) -> list[Named]:
-    if isinstance(scope, GroupedScope):
-        return [Named(c.name, scope.seen(node, c.value, [c.name])) for c in scope.base.columns()]
-    if not scope.sources:
-        wrong(scope.script.text, node, "SELECT * needs FROM")
-    return scope.columns()
-
-
-def _columns_of(node: exp.Expr, scope: Scope, path: list[str]) -> list[Named]:
-    """table.* or struct.*"""
-    base = scope.base if isinstance(scope, GroupedScope) else scope
-    if len(path) == 1:
-        for source in base.sources:
+def _starred(node: exp.Expr, scope: Scope) -> list[Named] | None:
+    """What `*`, `table.*` or `struct.*` stands for, its EXCEPT, REPLACE and RENAME aside; None for any other item."""
+    if isinstance(node, exp.Star):
+        if not scope.sources:
+            wrong(scope.script.text, node, "SELECT * needs FROM")
+        return scope.columns()
+    if isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
+        path = [node.args[key].name for key in ("catalog", "db", "table") if node.args.get(key)]
+        for source in scope.sources if len(path) == 1 else ():
             if source.alias.casefold() == path[0].casefold() and source.element is None:
-                if isinstance(scope, GroupedScope):
-                    return [Named(c.name, scope.seen(node, c.value, [c.name])) for c in source.columns]
                 return list(source.columns)
-    return fields_of(node, scope, scope.resolve(node, path))
+        return fields_of(node, scope, scope.resolve(node, path))
+    return None
+
+
+def _star_of(node: exp.Expr) -> exp.Expr:
+    """The star of an item, with its EXCEPT, REPLACE and RENAME."""
+    found: exp.Expr = node if isinstance(node, exp.Star) else node.this
+    return found
 
 
 def fields_of(node: exp.Expr, scope: Scope, value: Typed) -> list[Named]:
@@ -230,17 +224,17 @@ def fields_of(node: exp.Expr, scope: Scope, value: Typed) -> list[Named]:
 def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
     """`*` with its EXCEPT, REPLACE and RENAME."""
     only(node, scope, "except_", "replace", "rename")
-    for name in (part.name for part in node.args.get("except_") or ()):
-        if not any(column.name.casefold() == name.casefold() for column in columns):
-            hint = did_you_mean(name, [column.name for column in columns if column.name])
-            wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)
-        columns = [column for column in columns if column.name.casefold() != name.casefold()]
+    columns = _without_excepted(node, scope, columns)
+    replaced = _replaced(node)
+    columns = [
+        c if c.name.casefold() in replaced else Named(c.name, scope.seen(node, c.value, [c.name])) for c in columns
+    ]
     for part in node.args.get("replace") or ():
         if not any(column.name.casefold() == part.alias.casefold() for column in columns):
             wrong(scope.script.text, part, f"REPLACE: there is no column {part.alias}")
         if sum(part.alias.casefold() == other.alias.casefold() for other in node.args["replace"]) > 1:
             wrong(scope.script.text, part, f"REPLACE names column {part.alias} twice")
-        value = scope.compile(part.this)
+        value = scope.compile_whole(part.this)
         columns = [Named(c.name, value) if c.name.casefold() == part.alias.casefold() else c for c in columns]
     for part in node.args.get("rename") or ():  # |> RENAME
         if not any(column.name.casefold() == part.this.name.casefold() for column in columns):
@@ -248,3 +242,39 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
         old = part.this.name.casefold()
         columns = [Named(part.alias, c.value) if c.name.casefold() == old else c for c in columns]
     return columns
+
+
+def _without_excepted(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
+    """The columns without those that EXCEPT names."""
+    for name in (part.name for part in node.args.get("except_") or ()):
+        if not any(column.name.casefold() == name.casefold() for column in columns):
+            hint = did_you_mean(name, [column.name for column in columns if column.name])
+            wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)
+        columns = [column for column in columns if column.name.casefold() != name.casefold()]
+    return columns
+
+
+def _replaced(node: exp.Expr) -> set[str]:
+    """The names that REPLACE gives new values."""
+    return {part.alias.casefold() for part in node.args.get("replace") or ()}
+
+
+def group_by_all(node: exp.Select, scope: GroupedScope) -> None:
+    """GROUP BY ALL: by every item that reads a column and holds neither an aggregate nor a window function.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#group_by_all"""
+    for part in node.expressions:
+        if isinstance(part, exp.Dot) and isinstance(part.expression, exp.Star):
+            unsupported(
+                scope.script.text, part, "GROUP BY ALL with .* of an expression", "compute it in a subquery first"
+            )
+        columns = _starred(part, scope.base)
+        if columns is None:
+            scope.add_item(part.unalias())
+            continue
+        star = _star_of(part)
+        replaced = _replaced(star)
+        for column in _without_excepted(star, scope, columns):
+            if column.name.casefold() not in replaced:
+                scope.add_key(part, column.value)
+        for new in star.args.get("replace") or ():
+            scope.add_item(new.this)

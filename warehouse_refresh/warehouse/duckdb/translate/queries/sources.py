@@ -279,7 +279,7 @@ def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str
         reason = f"UNNEST takes an array, not {value.type}"
         wrong(scope.script.text, node, reason, "name an ARRAY, or make one: SPLIT(…), […]")
     own = scope.script.alias()
-    lateral = reads(value.node, _aliases(scope))
+    lateral = reads(value.node, scope.tables())
     source = value_source(alias, Typed(Column(own, "v"), value.type.element))
     array, inner = value.node, None
     if offset is not None and not array.cheap:  # it is read twice
@@ -290,13 +290,6 @@ def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str
         items.append(Item(sql("unnest({places})", places=sql("range(len({a}))", a=array)), "o"))
     scope.put(source)
     return FromItem(Select(tuple(items), inner), own, lateral)
-
-
-def _aliases(scope: Scope) -> set[str]:
-    """The aliases in DuckDB of the items of this FROM."""
-    values = [column.value for source in scope.sources for column in source.columns]
-    values += [source.element for source in scope.sources if source.element is not None]
-    return {part.table for value in values for part in walk(value.node) if isinstance(part, Column)}
 
 
 def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:

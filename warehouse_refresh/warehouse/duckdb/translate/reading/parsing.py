@@ -74,7 +74,22 @@ def parse_by_name(text: str) -> list[exp.Expr]:
         trees = [tree for tree in _BIGQUERY.parser().parse(tokens, text) if tree is not None]
     except ParseError as error:
         raise syntax_error(text, error) from error
+    if _SAFE_WINDOW.search(text):
+        for window in (found for tree in trees for found in tree.find_all(exp.Window)):
+            _mark_safe(window)
     return [_regrouped(tree) for tree in trees] if any(token.token_type in _OF_BITS for token in tokens) else trees
+
+
+_SAFE_WINDOW = re.compile(r"\bSAFE\s*\..*\bOVER\b", re.IGNORECASE | re.DOTALL)
+
+
+def _mark_safe(window: exp.Expr) -> None:
+    """SAFE.f(…) OVER (…) as a call with SAFE, as it is without OVER: to sqlglot it is the field of a struct."""
+    call = window.this
+    if isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
+        call = call.this
+    if isinstance(call, exp.Dot) and call.this.name.upper() == "SAFE" and isinstance(call.expression, exp.Func):
+        call.replace(exp.SafeFunc(this=call.expression))
 
 
 _OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE, TokenType.LT, TokenType.GT}  # `<<` is two tokens of `<`

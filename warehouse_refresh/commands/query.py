@@ -21,8 +21,10 @@ def run(options: Namespace) -> int:
     Raises Refused for wrong SQL, WarehouseError."""
     settings = read_settings()
     text = sys.stdin.read() if options.sql == "-" else options.sql
+    start = None
     try:
         query = _query(text).within(project_of(settings.warehouse_url))
+        start = query.start
         with connect(settings.warehouse_url) as warehouse:
             plan = warehouse.plan(query, {})
             if plan.bytes_processed is not None:
@@ -30,7 +32,7 @@ def run(options: Namespace) -> int:
                 print(f"reads {human_bytes(plan.bytes_processed)}, {price}", file=sys.stderr)
             answer = warehouse.fetch(query, options.limit or (None if options.csv or options.json else SHOWN + 1))
     except SqlError as error:
-        raise Refused([Problem(NAME, error.place, error.reason, error.hint, text=text)]) from error
+        raise Refused([Problem(NAME, error.place or start, error.reason, error.hint, text=text)]) from error
     print_answer(answer, "", options)
     return 0
 

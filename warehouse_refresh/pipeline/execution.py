@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from warehouse_refresh.pipeline.outcomes import Failure, State
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.project.problems import sql_problem
+from warehouse_refresh.pipeline.project.problems import Problem
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse_refresh.warehouse import BuildContext, Built, Warehouse
@@ -128,15 +128,17 @@ def _failure(error: Exception) -> Failure:
 def builder(
     scripts: Mapping[TableName, Script], warehouse: Warehouse, context: BuildContext
 ) -> Callable[[TableName], Built]:
-    """A function that builds a table by its script. It raises BuildFailed for wrong SQL, with file and line, and
-    WarehouseError for anything else."""
+    """A function that builds a table by its script. It raises BuildFailed for wrong SQL and for values that cannot be
+    computed, with file and line, and WarehouseError for anything else."""
 
     def build(table: TableName) -> Built:
         script = scripts[table]
         try:
             return warehouse.build(script.build, context)
         except SqlError as error:
-            raise BuildFailed(str(sql_problem(script.path, error)).removeprefix("error: ")) from error
+            place = error.place or script.build.query.start
+            problem = Problem(script.path, place, error.reason, error.hint)
+            raise BuildFailed(str(problem).removeprefix("error: ")) from error
 
     return build
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import duckdb
 
+from warehouse_refresh.warehouse.duckdb.failures import translation_fault
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
 from warehouse_refresh.warehouse.duckdb.translations import Translation
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
-from warehouse_refresh.warehouse.errors import TranslationFault, UnsupportedSql
+from warehouse_refresh.warehouse.errors import UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.types import Column
 
@@ -39,10 +40,10 @@ class Binder:
             return
         except duckdb.Error as error:
             logger.debug("DuckDB rejects %s: %s", sql, error)  # its words are about SQL that no user has written
-            raise _fault() from error
+            raise translation_fault() from error
         if bound != expected:
             logger.debug("DuckDB makes %s of %s, not %s", bound, sql, expected)
-            raise _fault()
+            raise translation_fault()
 
     def close(self) -> None:
         """Close the DuckDB. The object is not used again."""
@@ -77,10 +78,3 @@ def _type(column: Column) -> str:
         return duckdb_type(column.type)
     except UnsupportedSql:
         return "VARCHAR"
-
-
-def _fault() -> TranslationFault:
-    return TranslationFault(
-        "the embedded engine cannot run this query as it should",
-        hint="this is a bug of this tool: please report it with the script; BigQuery runs it",
-    )

@@ -12,10 +12,11 @@ import tenacity
 from warehouse_refresh.warehouse import Answer, Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
 from warehouse_refresh.warehouse.deadline import deadline
 from warehouse_refresh.warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
+from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.refresh_lock import refresh_lock
-from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql, unmarked
 from warehouse_refresh.warehouse.duckdb.translations import Translations
 from warehouse_refresh.warehouse.duckdb.views import view_reads
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
@@ -89,8 +90,9 @@ class DuckDBWarehouse:
 
         def read(cursor: duckdb.DuckDBPyConnection) -> Answer:
             columns, sql = answer_sql(query, lambda table: self._known_columns(cursor, table))
-            result = cursor.execute(sql)
-            return Answer(columns, result.fetchall() if limit is None else result.fetchmany(limit))
+            with failures_in(query.text):
+                result = cursor.execute(sql)
+                return Answer(columns, result.fetchall() if limit is None else result.fetchmany(limit))
 
         return self._retried(read)
 
@@ -118,7 +120,8 @@ class DuckDBWarehouse:
     def build(self, build: TableBuild, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
         def replace(cursor: duckdb.DuckDBPyConnection) -> int | None:
             translation = self._translations.of(build.query, lambda read: self._known_columns(cursor, read))
-            rows = _replaced(cursor, build, translation.stored_sql())
+            with failures_in(build.query.text):
+                rows = _replaced(cursor, build, translation.stored_sql())
             self._known[build.table] = translation.stored_columns
             return rows
 
@@ -207,7 +210,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 def _replaced(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> int | None:
     """Replace the table or view at once. Returns the number of rows, None for a view."""
     word, other = ("VIEW", "TABLE") if build.is_view else ("TABLE", "VIEW")
-    create = f"CREATE OR REPLACE {word} {table_sql(build.table)} AS {sql}"
+    create = f"CREATE OR REPLACE {word} {table_sql(build.table)} AS {unmarked(sql) if build.is_view else sql}"
     try:
         created = cursor.execute(create).fetchall()
     except duckdb.CatalogException as error:
@@ -224,7 +227,7 @@ def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, decl
     from warehouse_refresh.warehouse.duckdb.translate.entry import created_columns, translate_statement
 
     try:
-        with faults_of(path):
+        with faults_of(path), failures_in(statement.text):
             for sql in translate_statement(statement, lambda table: _columns(cursor, table, declared)):
                 cursor.execute(sql)
             if statement.target and (columns := created_columns(statement)) is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse_refresh.warehouse.duckdb.failures import ABOUT_SQL, failure
 from warehouse_refresh.warehouse.errors import Cancelled, SqlError, Unavailable, WarehouseError
 
 _IS_LOCKED = "Could not set lock on file"
@@ -43,9 +44,11 @@ def meaning(error: duckdb.Error, path: Path) -> WarehouseError:
         return disk
     if isinstance(error, duckdb.IOException | duckdb.TransactionException | duckdb.FatalException):
         return Unavailable(f"{path} cannot be used: {reason(error)}", "its file cannot be used")
-    if isinstance(error, duckdb.OutOfMemoryException | duckdb.InternalException):
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return WarehouseError("the query needs more memory than DuckDB may use: let it do less at once")
+    if isinstance(error, duckdb.InternalException):
         return WarehouseError(reason(error))
-    return SqlError(reason(error))
+    return failure(error) if isinstance(error, ABOUT_SQL) else SqlError(reason(error))
 
 
 def reason(error: duckdb.Error) -> str:

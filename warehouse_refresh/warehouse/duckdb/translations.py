@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from warehouse_refresh.warehouse.duckdb.types import stored_type
-from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, TranslationFault, place_at
+from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, TranslationFault
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Query
@@ -77,9 +77,7 @@ class Translations:
         try:
             self._binder.check(made)
         except TranslationFault as fault:
-            start = len(query.text) - len(query.text.lstrip())
-            place = place_at(query.text, start, start)
-            raise TranslationFault(fault.reason, hint=fault.hint, place=place) from fault
+            raise TranslationFault(fault.reason, hint=fault.hint, place=query.start) from fault
 
 
 def _key(query: Query) -> str:

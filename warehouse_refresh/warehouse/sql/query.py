@@ -10,13 +10,16 @@ from dataclasses import astuple, dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from warehouse_refresh.warehouse.errors import Place, SqlError
+from warehouse_refresh.warehouse.errors import Place, SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
     from warehouse_refresh.warehouse.sql.cache import SqlCache
+
+
+_BEFORE = re.compile(r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,13 @@ class Query:
                 for table in members.get(read.table) or (read.table,):
                     first.setdefault(table, replace(read, table=table))
         return tuple(first.values())
+
+    @property
+    def start(self) -> Place:
+        """Where its first word stands."""
+        before = _BEFORE.match(self.text)
+        start = before.end() if before else 0
+        return place_at(self.text, start, start)
 
     @property
     def tree(self) -> "exp.Query":

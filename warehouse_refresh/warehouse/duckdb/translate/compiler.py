@@ -26,6 +26,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, Over
 from warehouse_refresh.warehouse.duckdb.translate.queries import queries, subqueries
 from warehouse_refresh.warehouse.duckdb.translate.scope import Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import place_of, unsupported, written
+from warehouse_refresh.warehouse.duckdb.translate.text import COMPILING
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.errors import UnsupportedSql
 
@@ -112,12 +113,15 @@ class Compiler:
         handler = HANDLERS.get(type(node))
         if handler is None:
             unsupported(scope.script.text, node, f"{type(node).__name__}: {written(node)[:60]}")
+        around, COMPILING.where = COMPILING.where, lambda: place_of(scope.script.text, node)
         try:
             return handler(node, scope)
         except UnsupportedSql as error:
             if error.place is not None:
                 raise
             raise type(error)(error.reason, hint=error.hint, place=place_of(scope.script.text, node)) from error
+        finally:
+            COMPILING.where = around
 
     def query(self, node: exp.Expr, scope: Scope, *, unordered: bool = False) -> Relation:
         """A query that sees the names of `scope`. `unordered` leaves its order to the reader, in `Relation.order`.

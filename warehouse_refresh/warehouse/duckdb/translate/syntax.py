@@ -37,6 +37,14 @@ def name_of_item(node: exp.Expr) -> str:
     return last.name if isinstance(last, exp.Identifier) else ""
 
 
+_SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Neg: "-"}
+
+
+def called(node: exp.Expr) -> str:
+    """The name of a call, CAST, or the sign of an arithmetic operator; "" for any other node."""
+    return "CAST" if isinstance(node, exp.Cast) else _SIGNS.get(type(node)) or name_of(node)
+
+
 def place_of(text: str, node: exp.Expr) -> Place | None:
     """Where a node stands in the text: its own mark, or that of the first marked one inside or around it."""
     around: Any = node

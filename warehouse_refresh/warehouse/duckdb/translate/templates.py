@@ -5,7 +5,8 @@
 - `{{` and `}}` stand for braces, as in `str.format`.
 - A value that the template needs more than once is computed once, before, unless it is `cheap`. So is one in a lambda,
   or in the template's own TRY: an error in the value stays an error.
-- `error(…)` becomes NULL within TRY and within `Attempt`, since DuckDB's TRY takes no `error(…)`.
+- `error(…)` becomes NULL within TRY and within `Attempt`, since DuckDB's TRY takes no `error(…)`. Anywhere else its
+  message begins with the place of what is compiled at the moment: see `text`.
 
 Names, strings and the like never become part of a template: they are nodes, and are quoted when they are written.
 """
@@ -17,6 +18,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, Literal, Node, Variable, Writer, let_all
+from warehouse_refresh.warehouse.duckdb.translate.text import COMPILING, Where, marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Template:
     """Whether it is another value each time."""
     volatile: bool = field(compare=False)
     """Whether DuckDB takes it for another value each time: it does so for all that may fail by `error(…)`."""
+    fails: bool = field(compare=False)
+    """Whether it has an `error(…)` outside of its own TRY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Filled(Node):
 
     template: Template
     arguments: tuple[Node, ...]
+    where: Where | None = field(default=None, compare=False, repr=False)
+    """The place in the script, of a template that may fail."""
 
     def write(self, out: Writer) -> None:
         arguments = self.arguments
@@ -50,7 +56,10 @@ class Filled(Node):
                 self._write_bound(out)
                 return
         texts = out.texts
-        for piece in self.template.tried if out.trying else self.template.pieces:
+        pieces: Sequence[str | int] = self.template.tried if out.trying else self.template.pieces
+        if self.where is not None and not out.trying:
+            pieces = marked(pieces, self.where)
+        for piece in pieces:
             if isinstance(piece, str):
                 texts.append(piece)
             else:
@@ -62,13 +71,14 @@ class Filled(Node):
         variables = [Variable() for _ in costly]
         places = iter(variables)
         arguments = tuple([value if value.cheap else next(places) for value in self.arguments])
-        out.bound(costly, variables, Filled(self.template, arguments))
+        out.bound(costly, variables, Filled(self.template, arguments, self.where))
 
 
 def sql(text: str, /, **arguments: Node) -> Node:
     """The template with these nodes in its holes. A text of ours only: what a user wrote goes into holes."""
     template = taken_apart(text)
-    return Filled(template, tuple([arguments[name] for name in template.holes]))
+    where = COMPILING.where if template.fails else None
+    return Filled(template, tuple([arguments[name] for name in template.holes]), where)
 
 
 def unless_null(values: Sequence[Node], body: Callable[[list[Node]], Node]) -> Node:
@@ -163,7 +173,8 @@ class _TemplateReader:
         random = _RANDOM.search(text) is not None
         volatile = random or "error(" in text
         pieces, tried = _joined(self.pieces), _joined(self.tried)
-        return Template(text, tuple(self.holes), pieces, tried, tuple(sorted(self.shared)), random, volatile)
+        fails = any(isinstance(piece, str) and "error(" in piece for piece in pieces)
+        return Template(text, tuple(self.holes), pieces, tried, tuple(sorted(self.shared)), random, volatile, fails)
 
 
 def _joined(pieces: list[str | int]) -> tuple[str | int, ...]:

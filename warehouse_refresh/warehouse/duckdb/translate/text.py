@@ -1,5 +1,13 @@
-"""How names and constants are written in DuckDB's SQL."""
+"""How names, constants and the places of errors are written in DuckDB's SQL.
 
+A translated query says `error('<mark>' || 'division by zero')`: the mark is the place of the division in the script.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+
+from warehouse_refresh.warehouse.errors import Place
 from warehouse_refresh.warehouse.names import TableName
 
 CATALOGUE = "warehouse"
@@ -31,3 +39,44 @@ def string_sql(text: str) -> str:
 def bytes_sql(data: bytes) -> str:
     """Bytes as DuckDB's literal."""
     return "'" + "".join(f"\\x{byte:02X}" for byte in data) + "'::BLOB"
+
+
+# The marks of places
+
+Where = Callable[[], Place | None]
+"""Finds a place, once it is needed."""
+_SIGN = "\x1f"
+_MARK = re.compile(rf"{_SIGN}(\d+):(\d+):(\d+){_SIGN}")
+_MARKING = re.compile(rf"'{_SIGN}[\d:]+{_SIGN}' \|\| ")
+
+
+class _Compiling(threading.local):
+    """What this thread compiles at the moment."""
+
+    where: Where | None = None
+
+
+COMPILING = _Compiling()
+
+
+def marked(pieces: Sequence[str | int], where: Where) -> list[str | int]:
+    """The pieces of a template, the place in the message of each `error(…)`."""
+    place = where()
+    if place is None:
+        return list(pieces)
+    start = f"error('{_SIGN}{place.line}:{place.column}:{place.length}{_SIGN}' || "
+    return [piece.replace("error(", start) if isinstance(piece, str) else piece for piece in pieces]
+
+
+def unmarked(sql: str) -> str:
+    """A translated query without marks: a view is read by other scripts, in which the places mean nothing."""
+    return _MARKING.sub("", sql)
+
+
+def read_mark(message: str) -> tuple[str, Place | None]:
+    """The message without its mark, and the place that the mark names."""
+    found = _MARK.search(message)
+    if found is None:
+        return message, None
+    line, column, length = map(int, found.groups())
+    return message[: found.start()] + message[found.end() :], Place(line, column, length)

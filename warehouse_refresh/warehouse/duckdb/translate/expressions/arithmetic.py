@@ -51,7 +51,8 @@ N_MUL = (
 UNSCALED = "(CAST(trunc({x}) AS HUGEINT) * 1000000000 + CAST(({x} - trunc({x})) * 1000000000 AS HUGEINT))"
 
 N_DIV = (
-    "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero') ELSE "
+    "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero: ' ||"
+    " regexp_replace({a}::VARCHAR, '\\.?0*$', '') || ' / 0') ELSE "
     "list_transform([{{'p': "
     + UNSCALED.replace("{x}", "{a}")
     + ", 'q': "
@@ -63,13 +64,12 @@ N_DIV = (
 
 F_SAFE = (
     "CASE WHEN isfinite({a} %s {b}) OR NOT isfinite({a}) OR NOT isfinite({b}) OR {a} IS NULL OR {b} IS NULL THEN {a} %s"
-    " {b} ELSE error('double overflow: ' || {a} || ' %s ' || {b}) END"
+    " {b} ELSE error('double overflow: ' || printf('%%.15g', {a}) || ' %s ' || printf('%%.15g', {b})) END"
 )
 
 F_DIV = (
-    "CASE WHEN {a} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero') ELSE "
-    + (F_SAFE % ("/", "/", "/"))
-    + " END"
+    "CASE WHEN {a} IS NULL THEN NULL WHEN {b} = 0 THEN error('division by zero: ' || printf('%.15g', {a}) ||"
+    " ' / 0') ELSE " + (F_SAFE % ("/", "/", "/")) + " END"
 )
 
 _NUMERIC = {

@@ -67,19 +67,19 @@ _CLOCK = r"\d{{1,2}}:\d{{1,2}}:\d{{1,2}}(\.\d{{0,6}})?"
 _DAY = r"\d{{1,4}}-\d{{1,2}}-\d{{1,2}}"
 
 
-def _parsed(pattern: str, sql: str, kind: str) -> str:
+def _parsed(pattern: str, sql: str, kind: str, quote: str = '"') -> str:
     return (
         f"CASE WHEN {{x}} IS NULL THEN NULL WHEN regexp_matches({{x}}, '^{pattern}$') THEN {sql}"
-        f" ELSE error('Invalid {kind}: ' || {{x}}) END"
+        f" ELSE error('Invalid {kind}{quote}' || {{x}} || '{quote}') END"
     )
 
 
-DATE_OF_STRING = _parsed(_DAY, "CAST({x} AS DATE)", "date")
+DATE_OF_STRING = _parsed(_DAY, "CAST({x} AS DATE)", "date: ", "''")
 TIME_OF_STRING = _parsed(
     _CLOCK,
     "make_time(CAST(split_part({x}, ':', 1) AS BIGINT), CAST(split_part({x}, ':', 2) AS BIGINT),"
     " CAST(split_part({x}, ':', 3) AS DOUBLE))",
-    "time",
+    "time string ",
 )
 _SPLIT = r"regexp_extract({x}, '[Tt ](.*)$', 1)"
 _OF_DATETIME = (
@@ -88,7 +88,7 @@ _OF_DATETIME = (
     r" BIGINT),"
     r" CAST(regexp_extract({x}, ':\d+:([0-9.]+)', 1) AS DOUBLE)) ELSE TIME '00:00:00' END)"
 )
-DATETIME_OF_STRING = _parsed(f"{_DAY}([Tt ]{_CLOCK})?", _OF_DATETIME, "datetime string")
+DATETIME_OF_STRING = _parsed(f"{_DAY}([Tt ]{_CLOCK})?", _OF_DATETIME, "datetime string ")
 _ZONE_AT_THE_END = f"regexp_extract({{x}}, '({NAME}|{BARE_OFFSET})$', 1)"
 _IN_ZONE = (
     f"list_transform([struct_pack(c := {_OF_DATETIME}, z := {CHECKED.replace('{z}', _ZONE_AT_THE_END)})], lambda l_:"
@@ -99,7 +99,8 @@ TIMESTAMP_OF_STRING = _parsed(
     f"{_DAY}([Tt ]{_CLOCK}([Zz]|{BARE_OFFSET}| {NAME})?| {BARE_OFFSET})?",
     f"CASE WHEN regexp_matches({{x}}, '^{_DAY}([Tt ]{_CLOCK}[Zz]?)?$') THEN timezone('UTC', {_OF_DATETIME})"
     f" ELSE {_IN_ZONE} END",
-    "timestamp",
+    "timestamp: ",
+    "''",
 )
 
 # The digits of a double are written out in full: its tenth one decides, and a tie goes away from zero.

@@ -71,7 +71,7 @@ def element(node: exp.Expr, scope: Scope) -> Typed:
     else:
         template = (
             f"CASE WHEN {{a}} IS NULL THEN NULL WHEN {{i}} < {first} OR {{i}} >= len({{a}}) + {first}"
-            " THEN error('Array index out of bounds')"
+            " THEN error('Array index ' || {i} || ' is out of bounds')"
             f" ELSE ({{a}})[{{i}} + 1 - {first}] END"
         )
     return Typed(sql(template, a=value.node, i=position.node), value.type.element)

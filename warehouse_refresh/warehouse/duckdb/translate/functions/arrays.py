@@ -10,7 +10,12 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import concatenated
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
-from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
+    MOST_ELEMENTS,
+    TOO_MANY,
+    Functions,
+    argument,
+)
 from warehouse_refresh.warehouse.duckdb.translate.literals import integer
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
@@ -90,9 +95,11 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
     if kind != INT64:
         return no_signature(node, scope, "GENERATE_ARRAY", values)
     first, last, step = [*found, integer(1)][:3]
-    template = (
+    too_many = f"({{b}}::HUGEINT - {{a}}) // nullif({{c}}, 0) >= {MOST_ELEMENTS}"
+    template = (  # DuckDB computes constants beforehand, also in the branches that it does not take
         "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0"
-        " THEN error('Sequence step cannot be 0.') ELSE generate_series({a}, {b}, {c}) END)"
+        f" THEN error('Sequence step cannot be 0.') WHEN {too_many} THEN {TOO_MANY}"
+        f" ELSE generate_series({{a}}, CASE WHEN {too_many} THEN {{a}} ELSE {{b}} END, {{c}}) END)"
     )
     return Typed(sql(template, a=first.node, b=last.node, c=step.node), array_of(INT64))
 

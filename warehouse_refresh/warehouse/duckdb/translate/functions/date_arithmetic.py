@@ -34,7 +34,12 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import (
     units_between,
     units_of,
 )
-from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
+    MOST_ELEMENTS,
+    TOO_MANY,
+    Functions,
+    argument,
+)
 from warehouse_refresh.warehouse.duckdb.translate.literals import integer
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
@@ -288,7 +293,8 @@ def generate(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if (kind == TIMESTAMP and part not in units_of("TIMESTAMP")) or (kind == DATE and part in CLOCK_UNITS):
         wrong(scope.script.text, node, f"{name} does not take {part}")
     span = interval_of(node, scope, integer(step).node, part)
-    return Typed(sql(_SERIES[kind.name], a=first, b=last, s=span), array_of(kind))
+    length = Literal(step * (MICROSECONDS.get(part) or MICROSECONDS["DAY"] * (28 if part in MONTHS else 7)))
+    return Typed(sql(_SERIES[kind.name], a=first, b=last, s=span, n=length), array_of(kind))
 
 
 def _step(node: exp.Expr, scope: Scope, count: exp.Expr) -> int:
@@ -301,12 +307,16 @@ def _step(node: exp.Expr, scope: Scope, count: exp.Expr) -> int:
 
 
 # Each element is the one before it, moved: after 31 January and 29 February comes 29 March.
+_MANY = f"(epoch_us({{b}}) - epoch_us({{a}})) // {{n}} >= {MOST_ELEMENTS}"
+_WITHIN = f"(CASE WHEN {{a}} IS NULL OR {{b}} IS NULL THEN NULL WHEN {_MANY} THEN {TOO_MANY} ELSE "
+_LAST = (
+    f"CASE WHEN {_MANY} THEN {{a}} ELSE {{b}} END"  # DuckDB computes constants also in a branch that it does not take
+)
 _SERIES = {
     "DATE": (
-        "(CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE CAST(generate_series(CAST({a} AS TIMESTAMP), CAST({b} AS"
-        " TIMESTAMP), {s}) AS DATE[]) END)"
+        f"{_WITHIN}CAST(generate_series(CAST({{a}} AS TIMESTAMP), CAST({_LAST} AS TIMESTAMP), {{s}}) AS DATE[]) END)"
     ),
-    "TIMESTAMP": "(CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE generate_series({a}, {b}, {s}) END)",
+    "TIMESTAMP": f"{_WITHIN}generate_series({{a}}, {_LAST}, {{s}}) END)",
 }
 
 

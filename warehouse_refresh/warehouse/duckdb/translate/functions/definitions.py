@@ -21,6 +21,11 @@ Handler = Callable[[exp.Expr, Scope, list[exp.Expr]], Typed]
 Functions = Mapping[str, Handler]
 """Handlers by the names of their functions."""
 
+MOST_BYTES = 1 << 20
+"""How long a text may be that a function makes longer, as in BigQuery."""
+MOST_ELEMENTS = (1 << 20) - 1
+"""How many elements a function may make, as in BigQuery."""
+TOO_MANY = f"error('arrays of more than {MOST_ELEMENTS} elements cannot be generated')"
 _LETTERS = "abcdefgh"
 
 
@@ -40,6 +45,11 @@ Definitions = Mapping[str, Sequence[Definition]]
 def define(names: str, signature: str, template: str) -> Definition:
     """Define functions: `define("SUBSTR SUBSTRING", "STRING INT64 [INT64] -> STRING", "…{a}…{b}…")`."""
     return Definition(tuple(names.split()), read_signature(signature), f"({template})")
+
+
+def too_long(name: str) -> str:
+    """The part of a template that fails since the text would be longer than MOST_BYTES."""
+    return f"error('Output of {name} exceeds max allowed output size of 1MB')"
 
 
 def by_name(*definitions: Definition) -> Definitions:

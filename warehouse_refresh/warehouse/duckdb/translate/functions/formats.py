@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import STRING_OF_FLOAT64, to_string
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
-from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import MOST_BYTES, Functions, argument
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, Literal, Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
@@ -27,6 +27,8 @@ def formatted(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         unsupported(scope.script.text, node, "FORMAT with a format that is not a literal")
     pieces = _taken_apart(node, scope, values[0].literal)
     specifiers = [piece for piece in pieces if isinstance(piece, re.Match)]
+    if any(int(piece[place] or 0) > MOST_BYTES for piece in specifiers for place in (2, 3)):
+        wrong(scope.script.text, node, f"FORMAT takes a width up to {MOST_BYTES}")
     if len(specifiers) != len(values) - 1:
         wrong(scope.script.text, node, f"FORMAT has {len(specifiers)} specifiers and {len(values) - 1} values")
     arguments = iter(values[1:])

@@ -70,7 +70,7 @@ DEFINITIONS: Definitions = by_name(
     define(
         "SQRT",
         "FLOAT64 -> FLOAT64",
-        "CASE WHEN {a} < 0 THEN error('Argument to SQRT cannot be negative') ELSE sqrt({a}) END",
+        "CASE WHEN {a} < 0 THEN error('Argument to SQRT cannot be negative: ' || {a}) ELSE sqrt({a}) END",
     ),
     define("LN", "FLOAT64 -> FLOAT64", _positive("LN")),
     define("LOG10", "FLOAT64 -> FLOAT64", _positive("LOG10")),
@@ -97,12 +97,13 @@ DEFINITIONS: Definitions = by_name(
     define(
         "DIV",
         "INT64 INT64 -> INT64",
-        "CASE WHEN {b} = 0 THEN error('division by zero: DIV') ELSE CAST({a} // {b} AS BIGINT) END",
+        "CASE WHEN {b} = 0 THEN error('division by zero: ' || {a} || ' / 0') ELSE CAST({a} // {b} AS BIGINT) END",
     ),
     define(
         "MOD",
         "INT64 INT64 -> INT64",
-        "CASE WHEN {b} = 0 THEN error('division by zero: MOD') WHEN {b} = -1 THEN 0 ELSE {a} % {b} END",
+        "CASE WHEN {b} = 0 THEN error('division by zero: MOD(' || {a} || ', 0)') WHEN {b} = -1 THEN 0"
+        " ELSE {a} % {b} END",
     ),
     define(
         "DIV",

@@ -8,11 +8,13 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import concatenated
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
+    MOST_BYTES,
     Definitions,
     Functions,
     argument,
     by_name,
     define,
+    too_long,
 )
 from warehouse_refresh.warehouse.duckdb.translate.literals import integer
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
@@ -31,11 +33,14 @@ _SPACE = (
 # Position 0 is read as 1, and one before the start as the start: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#substr
 _FROM = "CASE WHEN {b} = 0 OR {b} < -length({a}) THEN 1 WHEN {b} < 0 THEN length({a}) + {b} + 1 ELSE {b} END"
 _PAD = (
-    "CASE WHEN {{b}} < 0 THEN error('{0}: the length is negative')"
-    " WHEN {{b}} > length({{a}}) AND {{c}} = '' THEN error('{0}: the pattern is empty')"
-    " ELSE {1}({{a}}, {{b}}::INTEGER, {{c}}) END"
+    "CASE WHEN {b} < 0 THEN error('Second argument (output size) for LPAD/RPAD cannot be negative')"
+    " WHEN {c} = '' THEN error('Third argument (pad pattern) for LPAD/RPAD cannot be empty')"
+    f" WHEN {{b}} > {MOST_BYTES} OR {{b}} > length({{a}}) AND strlen({{a}}) + (({{b}} - length({{a}}))"
+    " // nullif(length({c}), 0)) * strlen({c}) + strlen(substring({c}, 1, ({b} - length({a})) %"
+    f" nullif(length({{c}}), 0))) > {MOST_BYTES} THEN {too_long('LPAD/RPAD')} ELSE "
+    # DuckDB computes constants beforehand, also in the branches that it does not take
 )
-_LPAD, _RPAD = _PAD.format("LPAD", "lpad"), _PAD.format("RPAD", "rpad")
+_LPAD, _RPAD = (f"{_PAD}{name}({{a}}, least({{b}}, {MOST_BYTES})::INTEGER, {{c}}) END" for name in ("lpad", "rpad"))
 
 DEFINITIONS: Definitions = by_name(
     define(
@@ -65,7 +70,9 @@ DEFINITIONS: Definitions = by_name(
     define(
         "REPEAT",
         "STRING INT64 -> STRING",
-        "CASE WHEN {b} < 0 THEN error('REPEAT: the count is negative') ELSE repeat({a}, {b}) END",
+        "CASE WHEN {b} < 0 THEN error('Second argument (repeat count) for REPEAT cannot be negative')"
+        f" WHEN strlen({{a}})::HUGEINT * {{b}} > {MOST_BYTES} THEN"
+        f" {too_long('REPEAT')} ELSE repeat({{a}}, least({{b}}, {MOST_BYTES})) END",
     ),
     define("STARTS_WITH", "STRING STRING -> BOOL", "starts_with({a}, {b})"),
     define("ENDS_WITH", "STRING STRING -> BOOL", "ends_with({a}, {b})"),
@@ -75,15 +82,15 @@ DEFINITIONS: Definitions = by_name(
     define(
         "ASCII",
         "STRING -> INT64",
-        "CASE WHEN {a} = '' THEN 0 WHEN ascii({a}) > 127 THEN error('ASCII: not an ASCII character') ELSE"
-        " ascii({a})::BIGINT END",
+        "CASE WHEN {a} = '' THEN 0 WHEN ascii({a}) > 127 THEN error('Argument to ASCII is not a structurally valid"
+        " ASCII string') ELSE ascii({a})::BIGINT END",
     ),
     define("UNICODE", "STRING -> INT64", "CASE WHEN {a} = '' THEN 0 ELSE unicode({a})::BIGINT END"),
     define(
         "CHR",
         "INT64 -> STRING",
-        "CASE WHEN {a} < 0 OR {a} > 1114111 OR {a} BETWEEN 55296 AND 57343 THEN error('CHR: not a"
-        " code point') ELSE chr({a}::INTEGER) END",
+        "CASE WHEN {a} < 0 OR {a} > 1114111 OR {a} BETWEEN 55296 AND 57343 THEN error('Invalid codepoint ' || {a})"
+        " ELSE chr({a}::INTEGER) END",
     ),
     define("TO_HEX", "BYTES -> STRING", "lower(hex({a}))"),
     define("FROM_HEX", "STRING -> BYTES", "unhex(CASE WHEN length({a}) % 2 = 1 THEN '0' || {a} ELSE {a} END)"),
@@ -110,12 +117,12 @@ DEFINITIONS: Definitions = by_name(
     define(
         "LEFT",
         "STRING INT64 -> STRING",
-        "CASE WHEN {b} < 0 THEN error('LEFT: the length is negative') ELSE substring({a}, 1, {b}) END",
+        "CASE WHEN {b} < 0 THEN error('Second argument in LEFT() cannot be negative') ELSE substring({a}, 1, {b}) END",
     ),
     define(
         "RIGHT",
         "STRING INT64 -> STRING",
-        "CASE WHEN {b} < 0 THEN error('RIGHT: the length is negative')"
+        "CASE WHEN {b} < 0 THEN error('Second argument in RIGHT() cannot be negative')"
         " WHEN {b} >= length({a}) THEN {a} ELSE"
         " substring({a}, length({a}) - {b} + 1, {b}) END",
     ),
@@ -123,7 +130,8 @@ DEFINITIONS: Definitions = by_name(
     define(
         "SUBSTR SUBSTRING",
         "STRING INT64 INT64 -> STRING",
-        f"CASE WHEN {{c}} < 0 THEN error('SUBSTR: the length is negative') ELSE substring({{a}}, {_FROM}, {{c}}) END",
+        f"CASE WHEN {{c}} < 0 THEN error('Third argument in SUBSTR() cannot be negative')"
+        f" ELSE substring({{a}}, {_FROM}, {{c}}) END",
     ),
     define("LPAD", "STRING INT64 STRING -> STRING", _LPAD),
     define("LPAD", "STRING INT64 -> STRING", _LPAD.replace("{c}", "' '")),

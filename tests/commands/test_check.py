@@ -1,6 +1,7 @@
 """`refresh check`: what it prints, what it answers, and what a refresh makes of the same faults."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from warehouse_refresh.pipeline.refresh import plan_refresh
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.sources import declared_sources
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.duckdb import translations
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import Query
 from warehouse_refresh.warehouse.types import Column, parse_type
 
 GOOD = {
@@ -268,3 +271,25 @@ def test_what_was_planned_is_translated_anew_if_a_table_has_changed_since(write:
             Column("id", parse_type("INT64")),
             Column("price", parse_type("FLOAT64")),
         )
+
+
+def test_a_query_that_the_engine_itself_refuses_is_reported_and_never_built(
+    write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({**GOOD, "res/tmp/a.sql": "\n  SELECT id, price FROM `raw.orders`\n"})
+    assert main(["init"]) == 0
+    assert main(["build"]) == 0
+    translate = translations._translate
+
+    def wrong(query: Query, columns: translations.Columns) -> translations.Translation:
+        made = translate(query, columns)
+        return replace(made, sql="SELECT nonsense") if "raw.orders" in query.text else made
+
+    monkeypatch.setattr(translations, "_translate", wrong)
+    Path(".data/scripts.json").unlink()
+    capsys.readouterr()
+    for command in (["check", "--strict"], ["build"], ["build"]):
+        assert main(command) == {"check": 1, "build": 2}[command[0]]
+        printed = "".join(capsys.readouterr())
+        assert "res/tmp/a.sql:2:3: the embedded engine cannot run this query as it should" in printed
+        assert "nonsense" not in printed

@@ -79,9 +79,10 @@ def check_scripts(scripts: Mapping[TableName, Script], sources: Sources) -> Chec
     at_once = sources.planner.plans_at_once
     done = run_in_order(graph, plan) if at_once == 1 else _run_in_threads(graph, plan, at_once)
     skipped = {table for table, future in done.results.items() if isinstance(future.exception(), _Skipped)}
+    errors = {table: future.exception() for table, future in done.results.items()} | _refused_later(plans)
     return Checked(
         {table: plans[table] for table in graph.order if table in plans},
-        [*sources.problems, *_problems(scripts, done.results, sources.unsupported)],
+        [*sources.problems, *_problems(scripts, errors, sources.unsupported)],
         sorted({*skipped, *done.not_run, *cyclic}),
     )
 
@@ -99,12 +100,23 @@ def _run_in_threads(graph: Graph, plan: Callable[[TableName], None], workers: in
         return run_in_parallel(graph, lambda table, _dependencies: pool.submit(plan, table), returned)
 
 
+def _refused_later(plans: dict[TableName, QueryPlan]) -> dict[TableName, SqlError]:
+    """Confirm all plans, and take out those of queries that the engine refuses; answers its errors."""
+    errors = {}
+    for table, plan in list(plans.items()):
+        try:
+            plan.confirm()
+        except SqlError as error:
+            errors[table] = error
+            del plans[table]
+    return errors
+
+
 def _problems(
-    scripts: Mapping[TableName, Script], results: Mapping[TableName, Future[None]], unsupported: Severity
+    scripts: Mapping[TableName, Script], errors: Mapping[TableName, BaseException | None], unsupported: Severity
 ) -> Iterator[Problem]:
     foreign: dict[str, list[tuple[Script, ForeignSource]]] = {}
-    for table, done in results.items():
-        error = done.exception()
+    for table, error in errors.items():
         if isinstance(error, _Refused):
             yield from error.problems
         elif isinstance(error, ForeignSource):

@@ -81,11 +81,16 @@ class BuildContext:
 @dataclass(frozen=True, slots=True)
 class QueryPlan:
     """What a query would do: the columns of its result, and the bytes that it would read (None: the engine has no such
-    figure). `estimate` says that a table it reads does not exist yet, so that the bytes are a lower bound."""
+    figure). `estimate` says that a table it reads does not exist yet, so that the bytes are a lower bound.
+
+    `confirm` waits until the engine has looked at the query, too, and raises SqlError if it refuses it. Until then
+    other queries can be planned. A build confirms by itself.
+    """
 
     columns: tuple[Column, ...]
     bytes_processed: int | None = None
     estimate: bool = False
+    confirm: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,8 @@ class Planner(Protocol):
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         """What the query would do. `stand_ins` are the columns of tables that do not exist yet, or that will have other
-        columns by then. Raises SqlError, with the place in the query's text if the engine names it."""
+        columns by then. Raises SqlError, with the place in the query's text if the engine names it; so does the
+        plan's `confirm`."""
 
 
 class Warehouse(Planner, Protocol):

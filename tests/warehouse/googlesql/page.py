@@ -59,7 +59,7 @@ KINDS = ("same", "not yet", "only BigQuery", "wrong")
 def kind_of(shape: Shape) -> tuple[str, str]:
     """What becomes of a shape, by the translation alone (one of KINDS), and why."""
     try:
-        offline_planner().plan(parse_query(shape.sql), TABLE_COLUMNS)
+        offline_planner().plan(parse_query(shape.sql), TABLE_COLUMNS).confirm()
     except OnlyBigQuery as error:
         return "only BigQuery", str(error)
     except UnsupportedSql as error:

@@ -24,7 +24,9 @@ def tables() -> dict[TableName, tuple[Column, ...]]:
 
 
 def columns_of(text: str) -> tuple[Column, ...]:
-    return offline_planner().plan(parse_query(text), tables()).columns
+    plan = offline_planner().plan(parse_query(text), tables())
+    plan.confirm()
+    return plan.columns
 
 
 def told(text: str) -> SqlError:

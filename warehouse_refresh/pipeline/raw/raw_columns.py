@@ -55,11 +55,13 @@ def _created(statement: Statement, known: Tables, planner: Planner) -> tuple[Col
     if isinstance(tree.expression, exp.Query):
         try:
             query = parse_query(tree.expression.sql("bigquery")).within(statement.own)
-            return planner.plan(query, known).columns
+            plan = planner.plan(query, known)
+            plan.confirm()
         except RecursionError as error:
             raise statement.located(too_deep()) from error
         except SqlError as error:  # its place is in the text that sqlglot wrote, not in the file
             raise statement.located(type(error)(error.reason, hint=error.hint)) from error
+        return plan.columns
     return None
 
 

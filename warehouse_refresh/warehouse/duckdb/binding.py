@@ -1,8 +1,8 @@
 """Bind translated queries over empty tables, so that what DuckDB would reject is refused before anything runs."""
 
 import logging
-import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import duckdb
 
@@ -20,22 +20,27 @@ logger = logging.getLogger("warehouse_refresh.warehouse.duckdb")
 
 
 class Binder:
-    """A DuckDB in memory, with an empty table for each table that queries read. Safe to use from several threads."""
+    """A DuckDB in memory, with an empty table for each table that queries read. Safe to use from several threads.
+
+    It works in a thread of its own: DuckDB binds one query while the next one is translated.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bind")
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
         self._connection.execute(f"SET GLOBAL TimeZone = 'UTC'; ATTACH ':memory:' AS {quoted(CATALOGUE)}")
         self._tables: dict[TableName, tuple[Column, ...]] = {}
+        self._schemas: set[str] = set()
         self._types: dict[str, str] = {}
 
-    def check(self, made: Translation) -> None:
-        """Raises TranslationFault unless DuckDB takes the query and makes the columns that it should. Nothing is
-        executed. Raises SqlError for columns that a table cannot have."""
-        sql = made.stored_sql()
+    def check(self, made: Translation) -> "Future[None]":
+        """Begin to bind the query. The result raises TranslationFault unless DuckDB takes it and makes the columns that
+        it should. Nothing is executed. Raises SqlError for columns that a table cannot have."""
+        return self._thread.submit(self._check, made, made.stored_sql())
+
+    def _check(self, made: Translation, sql: str) -> None:
         try:
-            with self._lock:
-                bound, expected = self._bound(sql, made), [self._described(column) for column in made.columns]
+            bound, expected = self._bound(sql, made), [self._described(column) for column in made.columns]
         except _OF_VALUES:
             return
         except duckdb.Error as error:
@@ -47,6 +52,7 @@ class Binder:
 
     def close(self) -> None:
         """Close the DuckDB. The object is not used again."""
+        self._thread.shutdown(cancel_futures=True)
         self._connection.close()
 
     def _bound(self, sql: str, made: Translation) -> Sequence[tuple[str, str]]:
@@ -58,8 +64,9 @@ class Binder:
         return list(zip(result.columns, map(str, result.types), strict=True))
 
     def _create(self, table: TableName, columns: tuple[Column, ...]) -> None:
-        if table.dataset not in {known.dataset for known in self._tables}:
+        if table.dataset not in self._schemas:
             self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(table.dataset)}")
+            self._schemas.add(table.dataset)
         listed = ", ".join(f"{quoted(column.name)} {_type(column)}" for column in columns)
         self._connection.execute(f"CREATE OR REPLACE TABLE {table_sql(table)} ({listed})")
         self._tables[table] = columns

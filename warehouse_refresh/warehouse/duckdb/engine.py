@@ -143,7 +143,7 @@ class DuckDBWarehouse:
             found = stand_ins[read] if read in stand_ins else self._known.get(read)
             return found if found is not None else self._columns_with_cursor(read)
 
-        return QueryPlan(self._translations.of(query, columns).columns)
+        return self._translations.plan(query, columns)
 
     def _columns_with_cursor(self, table: TableName) -> tuple[Column, ...]:
         with self._cursor() as cursor:

@@ -27,4 +27,4 @@ class OfflinePlanner:
                 raise TableNotFound(table)
             return stand_ins[table]
 
-        return QueryPlan(self._translations.of(query, columns).columns)
+        return self._translations.plan(query, columns)

@@ -1,10 +1,12 @@
 """Cache the translations of queries, so that a build does not translate again what planning has translated."""
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.duckdb.types import stored_type
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, TranslationFault
 from warehouse_refresh.warehouse.names import TableName
@@ -46,19 +48,45 @@ class Translations:
     def __init__(self, cache: SqlCache | None = None) -> None:
         self._cache = cache
         self._kept: dict[str, Translation] = {}
+        self._unconfirmed: dict[str, tuple[Translation, Future[None]]] = {}
         self._binder: Binder | None = None
 
     def of(self, query: Query, columns: Columns) -> Translation:
-        """The query's translation for tables with these `columns`. Raises SqlError, and what `columns` raises."""
+        """The query's translation for tables with these `columns`, which DuckDB takes. Raises SqlError, and what
+        `columns` raises."""
+        made = self._begun(query, columns)
+        self._confirm(query)
+        return made
+
+    def plan(self, query: Query, columns: Columns) -> QueryPlan:
+        """What the query would do; DuckDB looks at it while others are planned. Raises SqlError, and what `columns`
+        raises."""
+        return QueryPlan(self._begun(query, columns).columns, confirm=partial(self._confirm, query))
+
+    def _begun(self, query: Query, columns: Columns) -> Translation:
         key = _key(query)
         kept = self._kept.get(key) or (recall(self._cache, key) if self._cache else None)
         if kept is None or not _is_made_for(kept, columns):
             kept = _translate(query, columns)
-            self._check(kept, query)
-            if self._cache:
-                note(self._cache, key, kept)
+            if not isinstance(kept.sql, SqlError):
+                self._unconfirmed[key] = kept, self._bound_by().check(kept)
         self._kept[key] = kept
         return kept
+
+    def _confirm(self, query: Query) -> None:
+        """Wait until DuckDB has looked at the query's last translation, and keep it for the next process. Raises
+        TranslationFault, with the query's place, if DuckDB does not take it."""
+        key = _key(query)
+        if key not in self._unconfirmed:
+            return
+        made, bound = self._unconfirmed[key]
+        try:
+            bound.result()
+        except TranslationFault as fault:
+            raise TranslationFault(fault.reason, hint=fault.hint, place=query.start) from fault
+        self._unconfirmed.pop(key, None)
+        if self._cache:
+            note(self._cache, key, made)
 
     def close(self) -> None:
         """Release the tables in memory that translations were checked over."""
@@ -66,18 +94,12 @@ class Translations:
             self._binder.close()
             self._binder = None
 
-    def _check(self, made: Translation, query: Query) -> None:
-        """Raises TranslationFault, with the query's place, for a translation that DuckDB does not take."""
-        if isinstance(made.sql, SqlError):
-            return
+    def _bound_by(self) -> "Binder":
         if self._binder is None:
             from warehouse_refresh.warehouse.duckdb.binding import Binder
 
             self._binder = Binder()
-        try:
-            self._binder.check(made)
-        except TranslationFault as fault:
-            raise TranslationFault(fault.reason, hint=fault.hint, place=query.start) from fault
+        return self._binder
 
 
 def _key(query: Query) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 from tests.warehouse.googlesql.values import Answer, Interval, Json
+from warehouse_refresh.pipeline.project.variables import Variables
 from warehouse_refresh.warehouse.duckdb.engine import prepare
 from warehouse_refresh.warehouse.duckdb.translate.entry import answer
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
@@ -40,9 +41,10 @@ class Engine:
             raise TableNotFound(table)
         return self._tables[table]
 
-    def answer(self, sql: str) -> Answer:
-        """The query's result. Raises SqlError before it runs, duckdb.Error as it runs."""
-        relation = answer(parse_query(sql), self.columns)
+    def answer(self, sql: str, variables: Variables | None = None) -> Answer:
+        """The query's result, with these values of its parameters. Raises SqlError before it runs, duckdb.Error as it
+        runs."""
+        relation = answer(parse_query(sql).given(variables or {}), self.columns)
         sql = render(relation.query)
         if any(column.type.name == "INTERVAL" for column in relation.columns):
             names = [(quoted(column.column), column.type.name) for column in relation.columns]

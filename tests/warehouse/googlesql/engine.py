@@ -33,7 +33,7 @@ class Engine:
         self._connection.execute(f"ATTACH ':memory:' AS {CATALOGUE}; USE {CATALOGUE}")
         prepare(self._connection)
         for name, table in tables.items():
-            self._load(name, table)
+            load(self._connection, name, table)
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         """A table's columns. Raises TableNotFound."""
@@ -63,14 +63,16 @@ class Engine:
         ]
         return Answer(columns, rows)
 
-    def _load(self, name: TableName, table: Answer) -> None:
-        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(name.dataset)}")
-        columns = ", ".join(f"{quoted(column.name)} {duckdb_type(column.type)}" for column in table.columns)
-        self._connection.execute(f"CREATE TABLE {table_sql(name)} ({columns})")
-        marks = ", ".join("?" for _ in table.columns)
-        for row in table.rows:
-            values = [parameter(column.type, value) for column, value in zip(table.columns, row, strict=True)]
-            self._connection.execute(f"INSERT INTO {table_sql(name)} VALUES ({marks})", values)
+
+def load(connection: duckdb.DuckDBPyConnection, name: TableName, table: Answer) -> None:
+    """Make the table in the warehouse that the connection uses."""
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(name.dataset)}")
+    columns = ", ".join(f"{quoted(column.name)} {duckdb_type(column.type)}" for column in table.columns)
+    connection.execute(f"CREATE TABLE {table_sql(name)} ({columns})")
+    marks = ", ".join("?" for _ in table.columns)
+    for row in table.rows:
+        values = [parameter(column.type, value) for column, value in zip(table.columns, row, strict=True)]
+        connection.execute(f"INSERT INTO {table_sql(name)} VALUES ({marks})", values)
 
 
 def plain(kind: str) -> str:

@@ -171,22 +171,21 @@ def _read_join(clause: _From, tokens: Sequence[Token], index: int) -> None:
     clause.last = kind
 
 
-_WITHIN_JOINS = {  # what may stand between the parentheses of a join and its condition, beside names and joins
-    *(TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.LEFT, TokenType.RIGHT, TokenType.FULL),
-    *(TokenType.INNER, TokenType.OUTER, TokenType.CROSS, TokenType.JOIN, TokenType.ON, TokenType.USING),
+_AFTER_JOINS = {
+    *(*_CLAUSES, *_CLOSING, TokenType.COMMA, TokenType.SEMICOLON, TokenType.PIPE_GT),
+    *(TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT),
 }
-_AFTER_JOINS = {*_CLAUSES, *_CLOSING, TokenType.COMMA, TokenType.SEMICOLON, TokenType.PIPE_GT, TokenType.UNION}
 
 
 def _check_join(tokens: Sequence[Token], index: int, text: str) -> None:
     """Raises SqlError for `JOIN (SELECT …)` without ON or USING, which sqlglot reads like a comma."""
-    waiting, in_condition, place = 0, False, index
+    waiting, place = 0, index
     while place < len(tokens):
         kind = tokens[place].token_type
-        if kind in _AFTER_JOINS or not (in_condition or kind in _WITHIN_JOINS or kind in _PIVOTS):
+        if kind in _AFTER_JOINS:
             break
         if kind in (TokenType.ON, TokenType.USING):
-            in_condition, waiting = True, waiting - 1
+            waiting -= 1
         elif kind == TokenType.JOIN:
             if place + 1 == len(tokens) or tokens[place + 1].token_type != TokenType.L_PAREN:
                 return  # maybe an array, which needs no condition

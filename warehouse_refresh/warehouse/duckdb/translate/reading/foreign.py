@@ -69,7 +69,40 @@ _CHECKS: dict[TokenType, Callable[[Sequence[Token], int, str], None]] = {
     TokenType.STAR: lambda tokens, index, text: _check_star(tokens, index, text),
     TokenType.JOIN: lambda tokens, index, text: _check_join(tokens, index, text),
     TokenType.IS: lambda tokens, index, text: _check_is(tokens, index, text),
+    TokenType.PLUS: lambda tokens, index, text: _check_plus(tokens, index, text),
 }
+_BEFORE_A_SIGN = {
+    *(TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.COMMA, TokenType.SELECT, TokenType.DISTINCT, TokenType.WHERE),
+    *(TokenType.AND, TokenType.OR, TokenType.NOT, TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE),
+    *(TokenType.GT, TokenType.GTE, TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH, TokenType.DPIPE),
+    *(
+        TokenType.THEN,
+        TokenType.ELSE,
+        TokenType.WHEN,
+        TokenType.ON,
+        TokenType.HAVING,
+        TokenType.QUALIFY,
+        TokenType.BETWEEN,
+    ),
+}
+_NO_NUMBERS = {
+    **dict.fromkeys((TokenType.STRING, TokenType.RAW_STRING), "STRING"),
+    **dict.fromkeys((TokenType.TRUE, TokenType.FALSE), "BOOL"),
+    TokenType.BYTE_STRING: "BYTES",
+    TokenType.NULL: "literal NULL",
+    TokenType.INTERVAL: "INTERVAL",
+}
+
+
+def _check_plus(tokens: Sequence[Token], index: int, text: str) -> None:
+    """Raises SqlError for a sign before what is certainly no number: sqlglot leaves the sign out."""
+    if index + 1 < len(tokens) and (index == 0 or tokens[index - 1].token_type in _BEFORE_A_SIGN):
+        kind = _NO_NUMBERS.get(tokens[index + 1].token_type)
+        if kind is not None:
+            place = place_at(text, tokens[index].start, tokens[index + 1].end)
+            raise SqlError(f"the operand of + must be a number and is {kind}", hint="convert it with CAST", place=place)
+
+
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET}
 _CLAUSES = {

@@ -110,8 +110,8 @@ _PRODUCTS = {"FLOAT64": "(n_ * {c})", "NUMERIC": "CAST(n_::DECIMAL(10,0) * {c} A
 _STEPS = "(CAST({b} AS DOUBLE) - CAST({a} AS DOUBLE)) / CAST({c} AS DOUBLE)"
 _SERIES = (
     "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0 THEN error('Sequence step cannot be"
-    f" 0.') WHEN isnan({_STEPS}) THEN error('Sequence start, end, and step cannot be NaN.') WHEN {_STEPS} >= {MOST_ELEMENTS}"
-    f" THEN error('Cannot generate arrays with so many elements.') WHEN {_STEPS} < 0 THEN [] ELSE"
+    f" 0.') WHEN isnan({_STEPS}) THEN error('Sequence start, end, and step cannot be NaN.')"
+    f" WHEN {_STEPS} >= {MOST_ELEMENTS} THEN {TOO_MANY} WHEN {_STEPS} < 0 THEN [] ELSE"
     f" list_filter(list_transform(range(CAST(floor({_STEPS}) AS BIGINT) + 2), lambda n_: {{a}} + PRODUCT),"
     " lambda e_: CASE WHEN {c} > 0 THEN e_ <= {b} ELSE e_ >= {b} END) END)"
 )

@@ -55,11 +55,7 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
     _check_parts(node, inner, scope)
     if node.args.get("spec") and name in WITHOUT_FRAME:
         wrong(scope.script.text, node, f"{name} takes no frame in OVER", "take ROWS or RANGE out")
-    order = order_by(node, scope)
-    frame = frame_sql(node, scope, order)
-    if frame.startswith("RANGE") and any(sign.isdigit() for sign in frame):
-        order = _without_overflow(node, scope, order)
-    over = Over(partition(node, scope), order, frame)
+    over = _over(node, scope)
     if name in RANKS:
         return rank(node, scope, inner, over)
     if is_safe and name in _MAY_FAIL:
@@ -71,6 +67,14 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
     if name in AGGREGATES and name in OVER_WINDOWS:
         return aggregate(call, scope, over=over)
     return unsupported(scope.script.text, node, f"{name or inner.sql('bigquery')} … OVER")
+
+
+def _over(node: exp.Expr, scope: Scope) -> Over:
+    order = order_by(node, scope)
+    frame = frame_sql(node, scope, order)
+    if frame.startswith("RANGE") and any(sign.isdigit() for sign in frame):
+        order = _without_overflow(node, scope, order)
+    return Over(partition(node, scope), order, frame)
 
 
 def _check_parts(node: exp.Expr, inner: exp.Expr, scope: Scope) -> None:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,6 +152,21 @@ def test_a_source_that_only_bigquery_has_is_reported_once(
     ]
 
 
+def test_a_fault_is_known_again_until_its_script_or_its_tables_change(
+    write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write({**GOOD, "res/tmp/a.sql": "SELECT id, price, nme FROM `raw.orders`"})
+    assert main(["check"]) == 2
+    first = capsys.readouterr().out
+    assert "res/tmp/a.sql:1:19: there is no column nme" in first
+    with monkeypatch.context() as context:
+        context.delattr(translations, "_translate")  # it is not translated again
+        assert main(["check"]) == 2
+    assert capsys.readouterr().out == first
+    write({"db_init/orders.sql": "CREATE TABLE raw.orders (id INT64, price NUMERIC, nme STRING);"})
+    assert main(["check"]) == 0
+
+
 def test_live_reports_a_missing_source_once(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     write({**GOOD, "res/tmp/c.sql": "SELECT 1 AS n FROM `raw.orders`", "res/tmp/d.sql": "SELECT 1 AS n FROM `tmp.zz`"})
     assert main(["check", "--live"]) == 2
@@ -281,8 +297,8 @@ def test_a_query_that_the_engine_itself_refuses_is_reported_and_never_built(
     assert main(["build"]) == 0
     translate = translations._translate
 
-    def wrong(query: Query, columns: translations.Columns) -> translations.Translation:
-        made = translate(query, columns)
+    def wrong(query: Query, columns: translations.Columns, read: dict[Any, Any]) -> translations.Translation:
+        made = translate(query, columns, read)
         return replace(made, sql="SELECT nonsense") if "raw.orders" in query.text else made
 
     monkeypatch.setattr(translations, "_translate", wrong)

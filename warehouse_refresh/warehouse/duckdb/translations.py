@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from warehouse_refresh.warehouse import QueryPlan
+from warehouse_refresh.warehouse import QueryPlan, errors
 from warehouse_refresh.warehouse.duckdb.types import stored_type
-from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, TranslationFault
+from warehouse_refresh.warehouse.errors import Place, SqlError, TableNotFound, TranslationFault
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Query
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from warehouse_refresh.warehouse.duckdb.binding import Binder
 
 Columns = Callable[[TableName], tuple[Column, ...]]
+Tables = Mapping[TableName, tuple[Column, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Translation:
 
     sql: str | SqlError
     columns: tuple[Column, ...]
-    read: Mapping[TableName, tuple[Column, ...]]
+    read: Tables
 
     def stored_sql(self) -> str:
         """The query as a table stores its result. Raises SqlError for columns that a table cannot have."""
@@ -66,12 +67,25 @@ class Translations:
     def _begun(self, query: Query, columns: Columns) -> Translation:
         key = _key(query)
         kept = self._kept.get(key) or (recall(self._cache, key) if self._cache else None)
-        if kept is None or not _is_made_for(kept, columns):
-            kept = _translate(query, columns)
+        if kept is None or not _is_made_for(kept.read, columns):
+            kept = self._translated(query, key, columns)
             if not isinstance(kept.sql, SqlError):
                 self._unconfirmed[key] = kept, self._bound_by().check(kept)
         self._kept[key] = kept
         return kept
+
+    def _translated(self, query: Query, key: str, columns: Columns) -> Translation:
+        """A new translation. Raises SqlError; what was wrong before, over tables with the same columns, is still."""
+        found = recall_fault(self._cache, key) if self._cache else None
+        if found is not None and _is_made_for(found[1], columns):
+            raise found[0]
+        read: dict[TableName, tuple[Column, ...]] = {}
+        try:
+            return _translate(query, columns, read)
+        except SqlError as fault:
+            if self._cache and not isinstance(fault.__cause__, TableNotFound):  # a table may be there next time
+                note_fault(self._cache, key, fault, read)
+            raise
 
     def _confirm(self, query: Query) -> None:
         """Wait until DuckDB has looked at the query's last translation, and keep it for the next process. Raises
@@ -114,16 +128,16 @@ def _key(query: Query) -> str:
     return f"{query.own}\n{text}" if names_projects else text
 
 
-def _is_made_for(kept: Translation, columns: Columns) -> bool:
-    """Whether all tables still have the columns that the translation was made for."""
+def _is_made_for(read: Tables, columns: Columns) -> bool:
+    """Whether all tables still have the columns that they had when they were read."""
     try:
-        return all(columns(table) == read for table, read in kept.read.items())
+        return all(columns(table) == known for table, known in read.items())
     except TableNotFound:
         return False
 
 
-def _translate(query: Query, columns: Columns) -> Translation:
-    read: dict[TableName, tuple[Column, ...]] = {}
+def _translate(query: Query, columns: Columns, read: dict[TableName, tuple[Column, ...]]) -> Translation:
+    """The query's translation; `read` gets the columns of each table that was looked up."""
 
     def noted(table: TableName) -> tuple[Column, ...]:
         if table not in read:
@@ -145,10 +159,10 @@ def _translate(query: Query, columns: Columns) -> Translation:
 
 def note(cache: SqlCache, key: str, made: Translation) -> None:
     """Note the translation, unless its result cannot be stored or its types cannot be read again."""
-    columns = [*made.columns, *(column for columns in made.read.values() for column in columns)]
-    if isinstance(made.sql, str) and all(has_values(column.type) for column in columns):
-        read = [[table.dataset, table.name, _as_json(columns)] for table, columns in made.read.items()]
-        cache.note("duckdb", key, {"sql": made.sql, "columns": _as_json(made.columns), "read": read})
+    if isinstance(made.sql, str) and _can_be_noted(made.columns, *made.read.values()):
+        cache.note(
+            "duckdb", key, {"sql": made.sql, "columns": _as_json(made.columns), "read": _tables_as_json(made.read)}
+        )
 
 
 def recall(cache: SqlCache, key: str) -> Translation | None:
@@ -156,8 +170,37 @@ def recall(cache: SqlCache, key: str) -> Translation | None:
     noted = cache.recall("duckdb", key)
     if noted is None:
         return None
-    read = {TableName(dataset, name): _from_json(columns) for dataset, name, columns in noted["read"]}
-    return Translation(noted["sql"], _from_json(noted["columns"]), read)
+    return Translation(noted["sql"], _from_json(noted["columns"]), _tables_from_json(noted["read"]))
+
+
+def note_fault(cache: SqlCache, key: str, fault: SqlError, read: Tables) -> None:
+    """Note what is wrong with a query over these tables."""
+    if _can_be_noted(*read.values()):
+        place = astuple(fault.place) if fault.place else None
+        error = [type(fault).__name__, fault.reason, fault.hint, place]
+        cache.note("fault", key, {"error": error, "read": _tables_as_json(read)})
+
+
+def recall_fault(cache: SqlCache, key: str) -> tuple[SqlError, Tables] | None:
+    """The fault that `note_fault` has noted, and the tables."""
+    noted = cache.recall("fault", key)
+    if noted is None:
+        return None
+    kind, reason, hint, place = noted["error"]
+    error: SqlError = getattr(errors, kind)(reason, hint=hint, place=Place(*place) if place else None)
+    return error, _tables_from_json(noted["read"])
+
+
+def _can_be_noted(*tables: tuple[Column, ...]) -> bool:
+    return all(has_values(column.type) for columns in tables for column in columns)
+
+
+def _tables_as_json(tables: Tables) -> list[Any]:
+    return [[table.dataset, table.name, _as_json(columns)] for table, columns in tables.items()]
+
+
+def _tables_from_json(tables: Iterable[Any]) -> dict[TableName, tuple[Column, ...]]:
+    return {TableName(dataset, name): _from_json(columns) for dataset, name, columns in tables}
 
 
 def _as_json(columns: Iterable[Column]) -> list[Any]:

@@ -20,7 +20,6 @@ MAY_IMPORT = {
         "pipeline.outcomes",
         "pipeline.project.selectors",
         "pipeline.settings_file",
-        "pipeline.project.variables",
         "warehouse",
     },
 }

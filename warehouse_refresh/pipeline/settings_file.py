@@ -14,9 +14,6 @@ raw = "raw"
 
 [api]                                             # rate_limit is API_RATE_LIMIT, and so on; API_TOKEN is a secret
 rate_limit = 100
-
-[variables]                                       # values for @name in scripts: pipeline/project/variables.py
-day = 2026-01-31
 """
 
 import tomllib
@@ -34,12 +31,7 @@ _VARIABLES = {
     "workers": "REFRESH_WORKERS",
     "price_per_tib": "REFRESH_PRICE_PER_TIB",
 }
-_SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "folders": ("scripts", "init"),
-    "datasets": ("raw",),
-    "api": (),
-    "variables": (),
-}
+_SECTIONS: Mapping[str, tuple[str, ...]] = {"folders": ("scripts", "init"), "datasets": ("raw",), "api": ()}
 
 
 class SettingError(Exception):
@@ -61,13 +53,12 @@ DEFAULT_LAYOUT = Layout()
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What refresh.toml says: values by the environment variable that they stand for, the layout, and the sections
-    `api` and `variables`."""
+    """What refresh.toml says: values by the environment variable that they stand for, the layout, and the section
+    `api`."""
 
-    environment: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
     layout: Layout = DEFAULT_LAYOUT
     api: Mapping[str, Any] = field(default_factory=dict)
-    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_settings_file(folder: Path) -> SettingsFile:
@@ -92,9 +83,8 @@ def _checked(path: Path, document: Mapping[str, Any]) -> SettingsFile:
             raise SettingError(f"{path}: {name} is a section: write [{name}]")
         if known := _SECTIONS[name]:
             _check_keys(path, f"{name}.", section, known)
-    environment = {_VARIABLES[key]: _text(path, key, document[key]) for key in _VARIABLES if key in document}
-    layout = _layout(path, sections["folders"], sections["datasets"])
-    return SettingsFile(environment, layout, sections["api"], sections["variables"])
+    variables = {_VARIABLES[key]: _text(path, key, document[key]) for key in _VARIABLES if key in document}
+    return SettingsFile(variables, _layout(path, sections["folders"], sections["datasets"]), sections["api"])
 
 
 def _check_keys(path: Path, section: str, found: Mapping[str, Any], known: list[str] | tuple[str, ...]) -> None:

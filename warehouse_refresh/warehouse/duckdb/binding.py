@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import duckdb
 
 from warehouse_refresh.warehouse.duckdb.failures import translation_fault
+from warehouse_refresh.warehouse.duckdb.python_functions import PREFIX, register
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
 from warehouse_refresh.warehouse.duckdb.translations import Translation
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
@@ -32,6 +33,7 @@ class Binder:
         self._tables: dict[TableName, tuple[Column, ...]] = {}
         self._schemas: set[str] = set()
         self._types: dict[str, str] = {}
+        self._has_python = False
 
     def check(self, made: Translation) -> "Future[None]":
         """Begin to bind the query. The result raises TranslationFault unless DuckDB takes it and makes the columns that
@@ -60,6 +62,9 @@ class Binder:
         for table, columns in made.read.items():
             if self._tables.get(table) != columns:
                 self._create(table, columns)
+        if PREFIX in sql and not self._has_python:
+            register(self._connection)
+            self._has_python = True
         result = self._connection.sql(sql)
         return list(zip(result.columns, map(str, result.types), strict=True))
 

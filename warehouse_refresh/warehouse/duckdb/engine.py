@@ -15,6 +15,7 @@ from warehouse_refresh.warehouse.duckdb.declared import Declared, declared_types
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
+from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
 from warehouse_refresh.warehouse.duckdb.refresh_lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql, unmarked
 from warehouse_refresh.warehouse.duckdb.translations import Translations
@@ -71,19 +72,22 @@ class DuckDBWarehouse:
         self._known.clear()
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
-        with self._cursor() as cursor:
-            return _columns(cursor, table, self._declared)
+        return self._retried(lambda cursor: _columns(cursor, table, self._declared))
 
     def row_count(self, table: TableName) -> int:
-        with self._cursor() as cursor:
+        def counted(cursor: duckdb.DuckDBPyConnection) -> int:
             _described(cursor, table)
             [(count,)] = cursor.execute(f"SELECT count(*) FROM {table_sql(table)}").fetchall()
-        return int(count)
+            return int(count)
+
+        return self._retried(counted)
 
     def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
-        with self._cursor() as cursor:
+        def read(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
             _described(cursor, table)
             return cursor.execute(f"SELECT * FROM {table_sql(table)} LIMIT {int(limit)}").fetchall()
+
+        return self._retried(read)
 
     def fetch(self, query: Query, limit: int | None) -> Answer:
         from warehouse_refresh.warehouse.duckdb.translate.entry import answer_sql
@@ -146,8 +150,7 @@ class DuckDBWarehouse:
         return self._translations.plan(query, columns)
 
     def _columns_with_cursor(self, table: TableName) -> tuple[Column, ...]:
-        with self._cursor() as cursor:
-            return self._known_columns(cursor, table)
+        return self._retried(lambda cursor: self._known_columns(cursor, table))
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Set up a newly opened connection, and drop the cached columns: another process may have changed the tables
@@ -191,15 +194,26 @@ class DuckDBWarehouse:
         return self._retried(committed)
 
     def _retried(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Run `work`, and repeat it while it conflicts with other transactions. Raises Transient if it still does after
-        30 s, or at the request's deadline."""
+        """Run `work`, and repeat it while it conflicts with other transactions, or misses functions in Python. Raises
+        Transient if it still does after 30 s, or at the request's deadline."""
         try:
             for attempt in _retrying_conflicts():
                 with attempt, self._cursor() as cursor:
-                    result = work(cursor)
+                    result = _with_python_functions(cursor, work)
         except duckdb.TransactionException as error:
             raise Transient(f"other transactions kept changing the same tables: {reason(error)}") from error
         return result
+
+
+def _with_python_functions(cursor: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    """Run `work`. Raises TransactionException if it missed the functions in Python, which are there from then on."""
+    try:
+        return work(cursor)
+    except duckdb.CatalogException as error:
+        if not is_missing(error):
+            raise
+        register(cursor)
+        raise duckdb.TransactionException("the functions in Python are registered now") from error
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -263,6 +277,8 @@ def _described(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[tupl
     try:  # not `duckdb_columns()`, which goes through the whole catalogue (8 ms with 1,000 tables)
         return cursor.execute(f"DESCRIBE {table_sql(table)}").fetchall()
     except duckdb.CatalogException as error:
+        if is_missing(error):  # a view calls it
+            raise
         raise (_stale(table) if _is_view(cursor, table) else TableNotFound(table)) from error
     except duckdb.BinderException as error:
         raise _stale(table) from error

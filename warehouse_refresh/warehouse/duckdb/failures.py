@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from warehouse_refresh.warehouse.duckdb.python_functions import is_missing
 from warehouse_refresh.warehouse.duckdb.translate.text import read_mark
 from warehouse_refresh.warehouse.errors import Place, SqlError, TranslationFault
 
@@ -36,6 +37,7 @@ _PYTHON = re.compile(r"\APython exception occurred while executing the UDF: \w+:
 _DATES = "DATE DATETIME TIMESTAMP CAST"
 _SHIFTS = "DATE_ADD DATE_SUB DATETIME_ADD DATETIME_SUB TIMESTAMP_ADD TIMESTAMP_SUB + -"
 _WORDS = (
+    (r"in (\S+): (.*)", r"\2", r"\1"),  # from a Python function: see `python_functions.by_name`
     (r"Overflow in \w+ of INT\d+ \((-?\d+ (.) -?\d+)\).*", r"int64 overflow: \1", r"\2"),
     (r"Overflow in negation of .*", "int64 overflow: the negative of the smallest INT64", "- ABS"),
     (r"Overflow in (\w+) of DECIMAL.*", r"numeric overflow in \1", "+ - * SUM"),
@@ -106,10 +108,13 @@ class _Failure:
 
 @contextmanager
 def failures_in(text: str) -> Iterator[None]:
-    """Raise DuckDB's errors ABOUT_SQL as SqlError, with their place in the text if it is known. Others pass."""
+    """Raise DuckDB's errors ABOUT_SQL as SqlError, with their place in the text if it is known. Others pass, and that a
+    Python function is missing: the caller registers it."""
     try:
         yield
     except (*ABOUT_SQL, duckdb.InternalException) as error:
+        if is_missing(error):
+            raise
         found = _read(error)
         if found is None:
             raise translation_fault() from error

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse_refresh.warehouse.duckdb.failures import ABOUT_SQL, failure
+from warehouse_refresh.warehouse.duckdb.python_functions import is_missing
 from warehouse_refresh.warehouse.errors import Cancelled, SqlError, Unavailable, WarehouseError
 
 _IS_LOCKED = "Could not set lock on file"
@@ -27,11 +28,13 @@ def is_locked(error: duckdb.Error) -> bool:
 
 @contextmanager
 def faults_of(path: Path) -> Iterator[None]:
-    """Raise DuckDB's errors as WarehouseError. A conflict of transactions passes unchanged: the caller retries it."""
+    """Raise DuckDB's errors as WarehouseError. A conflict of transactions and a missing Python function pass unchanged:
+    the caller tries again."""
     try:
         yield
     except duckdb.Error as error:
-        if isinstance(error, duckdb.TransactionException) and not _IS_NO_CONFLICT.search(str(error)):
+        is_conflict = isinstance(error, duckdb.TransactionException) and not _IS_NO_CONFLICT.search(str(error))
+        if is_conflict or is_missing(error):
             raise
         raise meaning(error, path) from error
 

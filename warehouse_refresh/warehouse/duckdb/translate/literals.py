@@ -8,7 +8,7 @@ from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import from_local
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.literals import NULL, Constant, FloatLiteral, Moment
-from warehouse_refresh.warehouse.types import FLOAT64, INT64, STRING, SqlType
+from warehouse_refresh.warehouse.types import BOOL, FLOAT64, INT64, STRING, SqlType
 
 
 def constant(value: Constant) -> Node:
@@ -51,11 +51,11 @@ def string(value: str) -> Typed:
     return Typed(Literal(value), STRING, value)
 
 
+def truth(value: bool) -> Typed:
+    """TRUE or FALSE."""
+    return Typed(Literal(value), BOOL)
+
+
 def null(type_: SqlType) -> Typed:
     """NULL of a type. Raises UnsupportedSql for a type that DuckDB does not hold."""
     return Typed(Literal(None, duckdb_type(type_)), type_, NULL)
-
-
-def is_null(node: Node) -> bool:
-    """Whether it is NULL, of whatever type."""
-    return isinstance(node, Literal) and node.value is None

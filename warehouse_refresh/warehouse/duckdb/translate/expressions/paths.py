@@ -12,7 +12,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, only_bigquery, unsupported, written, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.types import INT64
+from warehouse_refresh.warehouse.types import INT64, STRING
 
 
 def column(node: exp.Expr, scope: Scope) -> Typed:
@@ -81,7 +81,12 @@ def _json_element(node: exp.Expr, scope: Scope, value: Typed, index: Typed) -> T
     """json['name'], json[0]"""
     if isinstance(index.literal, str):
         return scope.field(node, value, index.literal)
-    if isinstance(index.literal, int):
+    if isinstance(index.literal, int) and index.literal >= 0:
         path = Literal(f"$[{index.literal}]")
         return Typed(sql("json_extract({x}, {path})", x=value.node, path=path), value.type)
-    return unsupported(scope.script.text, node, "JSON subscript that is not a literal")
+    if index.type == INT64:
+        template = "CASE WHEN {i} >= 0 THEN json_extract({x}, '$[' || {i} || ']') END"
+    else:
+        index = as_type(node, scope, "[…]", index, STRING)
+        template = "json_extract({x}, '$.\"' || replace({i}, '\"', '\\\"') || '\"')"
+    return Typed(sql(template, x=value.node, i=index.node), value.type)

@@ -22,6 +22,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     argument,
     by_signature,
 )
+from warehouse_refresh.warehouse.duckdb.translate.functions.in_python import documents
 from warehouse_refresh.warehouse.duckdb.translate.functions.known import (
     AGGREGATE_NAMES,
     GOOGLESQL_FAMILIES,
@@ -44,6 +45,7 @@ FUNCTIONS: Functions = {
     **date_formats.FUNCTIONS,
     **date_parts.FUNCTIONS,
     **date_values.FUNCTIONS,
+    **documents.FUNCTIONS,
     **formats.FUNCTIONS,
     **json.FUNCTIONS,
     **numbers.FUNCTIONS,
@@ -55,6 +57,7 @@ FUNCTIONS: Functions = {
 
 DEFINITIONS: Definitions = {
     **date_values.DEFINITIONS,
+    **documents.DEFINITIONS,
     **numbers.DEFINITIONS,
     **regexps.DEFINITIONS,
     **strings.DEFINITIONS,

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce, coerced
 from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import may_fail, sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.signatures import Signature, chosen, read_signature
-from warehouse_refresh.warehouse.types import BYTES
+from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.types import BYTES, FLOAT64, array_of
 
 Handler = Callable[[exp.Expr, Scope, list[exp.Expr]], Typed]
 """Compiles a call: the call, the names that it sees, its arguments. Raises SqlError, UnsupportedSql."""
@@ -52,6 +54,16 @@ def too_long(name: str) -> str:
     return f"error('Output of {name} exceeds max allowed output size of 1MB')"
 
 
+def in_python(names: str, signature: str) -> list[Definition]:
+    """Define functions that are written in Python: see `warehouse.duckdb.python_functions`."""
+    read = read_signature(signature)
+    holes = ", ".join(f"{{{letter}}}" for letter, _ in zip(_LETTERS, read.takes, strict=False))
+    template = f"googlesql_<name>({holes})"
+    if read.gives in (FLOAT64, array_of(FLOAT64)):
+        template = f"CAST({template} AS {duckdb_type(read.gives)})"
+    return [define(name, signature, template.replace("<name>", name.lower())) for name in names.split()]
+
+
 def by_name(*definitions: Definition) -> Definitions:
     """The definitions by the names of their functions."""
     found: dict[str, list[Definition]] = {}
@@ -66,6 +78,25 @@ def argument(node: exp.Expr, scope: Scope) -> Typed:
     if isinstance(node, exp.Kwarg | exp.Order | exp.Limit | exp.Distinct | exp.IgnoreNulls | exp.RespectNulls):
         unsupported(scope.script.text, node, f"{type(node).__name__} in this call")
     return scope.compile(node)
+
+
+def options_of(
+    node: exp.Expr, scope: Scope, parts: Sequence[exp.Expr], known: Mapping[str, Typed]
+) -> tuple[list[exp.Expr], dict[str, Typed]]:
+    """The arguments without a name, and those with one: `known` has their names, types and defaults. Raises
+    SqlError."""
+    plain = [part for part in parts if not isinstance(part, exp.Kwarg)]
+    found = dict(known)
+    for part in parts:
+        if isinstance(part, exp.Kwarg):
+            name = part.this.name.casefold()
+            if name not in known:
+                wrong(scope.script.text, node, f"{name_of(node)} has no argument {name}", did_you_mean(name, known))
+            value = coerce(scope.compile(part.expression), known[name].type)
+            if value is None:
+                wrong(scope.script.text, node, f"{name_of(node)} takes a {known[name].type} as {name}")
+            found[name] = value
+    return plain, found
 
 
 def by_signature(

@@ -5,17 +5,20 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions
 
 import json
 import re
+from collections.abc import Mapping
 
 from sqlglot import exp
 
+from warehouse_refresh.warehouse.duckdb.python_functions import documents
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import (
     FRACTION,
     STRING_OF_FLOAT64,
     STRING_OF_NUMERIC,
 )
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
-from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument, options_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.formats import FLOAT_TEXT
+from warehouse_refresh.warehouse.duckdb.translate.literals import string, truth
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, Field, Literal, Node, each, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -36,8 +39,7 @@ def json_literal(node: exp.Expr, scope: Scope) -> Typed:
 def normal(node: exp.Expr, scope: Scope, text: str) -> str:
     """A document as GoogleSQL keeps it: sorted keys, no blanks, and the first value of a key that stands twice."""
     try:
-        document = json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
-        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return documents.parsed_literal(text)
     except ValueError as error:
         wrong(scope.script.text, node, f"invalid JSON: {error}")
 
@@ -140,18 +142,14 @@ def json_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     return Typed(sql(template, x=_extracted(document, path)), array_of(kind))
 
 
-_PARSED = (
-    "(CASE WHEN {x} IS NULL THEN NULL WHEN json_valid({x}) THEN json({x}) ELSE error('Invalid input to PARSE_JSON')"
-    " END)"
-)
-
-
 def parse_json(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
-    """PARSE_JSON(text)"""
-    values = [argument(part, scope) for part in parts]
+    """PARSE_JSON(text, wide_number_mode=>'exact')"""
+    plain, options = options_of(node, scope, parts, {"wide_number_mode": string("exact")})
+    values = [argument(part, scope) for part in plain]
     if len(values) != 1:
-        unsupported(scope.script.text, node, "PARSE_JSON with a rounding mode")
-    return Typed(sql(_PARSED, x=as_type(node, scope, "PARSE_JSON", values[0], STRING).node), JSON)
+        return no_signature(node, scope, "PARSE_JSON", values)
+    text = as_type(node, scope, "PARSE_JSON", values[0], STRING).node
+    return Typed(sql("googlesql_parse_json({x}, {m})", x=text, m=options["wide_number_mode"].node), JSON)
 
 
 _TYPE = (
@@ -211,7 +209,7 @@ _ODD_FLOAT = (
 )
 _EXACT = "{x} = trunc({x}) AND abs({x}) <= 9007199254740992"
 # The text of a value that is not NULL, by TO_JSON.
-_TEXTS = {
+TEXTS = {
     "INT64": "CAST({x} AS VARCHAR)",
     "FLOAT64": f"CASE {_ODD_FLOAT} ELSE {FLOAT_TEXT} END",
     "NUMERIC": STRING_OF_NUMERIC,
@@ -221,13 +219,18 @@ _TEXTS = {
     "DATE": "'\"' || strftime({x}, '%Y-%m-%d') || '\"'",
     "DATETIME": f"'\"' || {_CLOCK} || '\"'",
     "TIMESTAMP": f"'\"' || strftime(timezone('UTC', {{x}}), '%Y-%m-%dT%H:%M:%S') || {FRACTION} || 'Z\"'",
+    "JSON": "CAST({x} AS VARCHAR)",
     "TIME": f"'\"' || substr(CAST({{x}} AS VARCHAR), 1, 8) || {FRACTION} || '\"'",
 }
-# By TO_JSON_STRING, which quotes numbers that a double cannot hold.
-_STRICT_TEXTS = _TEXTS | {
+# By TO_JSON with stringify_wide_numbers.
+_WIDE_TEXTS = TEXTS | {
     "INT64": _WIDE,
+}
+# By TO_JSON_STRING, which quotes numbers that a double cannot hold.
+_STRICT_TEXTS = _WIDE_TEXTS | {
     "FLOAT64": f"CASE {_ODD_FLOAT} ELSE {STRING_OF_FLOAT64} END",
     "NUMERIC": f"CASE WHEN {_EXACT} THEN {STRING_OF_NUMERIC} ELSE '\"' || {STRING_OF_NUMERIC} || '\"' END",
+    "JSON": "googlesql_to_json_string({x})",
 }
 
 
@@ -237,50 +240,73 @@ def _has_text(kind: SqlType) -> bool:
         return kind.element.element is None and _has_text(kind.element)
     if kind.name == "STRUCT":
         return all(_has_text(field.type) for field in kind.fields)
-    return kind.name in _TEXTS
+    return kind.name in TEXTS
 
 
-def json_text(node: Node, kind: SqlType, *, strict: bool) -> Node:
-    """A value as JSON's text. `strict` is TO_JSON_STRING's way with numbers."""
+def json_text(node: Node, kind: SqlType, texts: Mapping[str, str]) -> Node:
+    """A value as JSON's text, by the texts of each scalar type: see TEXTS."""
     if kind.element is not None:
         element = kind.element
-        return let(node, lambda array: _array_text(array, element, strict=strict))
+        return let(node, lambda array: _array_text(array, element, texts))
     if kind.name == "STRUCT":
-        return let(node, lambda struct: _struct_text(struct, kind, strict=strict))
-    template = (_STRICT_TEXTS if strict else _TEXTS)[kind.name]
+        return let(node, lambda struct: _struct_text(struct, kind, texts))
+    template = texts[kind.name]
     return sql(f"(CASE WHEN {{x}} IS NULL THEN 'null' ELSE {template} END)", x=node)
 
 
-def _array_text(array: Node, element: SqlType, *, strict: bool) -> Node:
-    items = each(array, lambda item: json_text(item, element, strict=strict))
+def _array_text(array: Node, element: SqlType, texts: Mapping[str, str]) -> Node:
+    items = each(array, lambda item: json_text(item, element, texts))
     template = "(CASE WHEN {x} IS NULL THEN 'null' ELSE '[' || array_to_string({i}, ',') || ']' END)"
     return sql(template, x=array, i=items)
 
 
-def _struct_text(struct: Node, kind: SqlType, *, strict: bool) -> Node:
+def _struct_text(struct: Node, kind: SqlType, texts: Mapping[str, str]) -> Node:
     pieces: list[Node] = []
     for name, field in zip(field_names(kind), kind.fields, strict=True):
         label = json.dumps(field.name, ensure_ascii=False)
         pieces.append(Literal(f"{',' if pieces else '{'}{label}:"))
-        pieces.append(json_text(Field(struct, name), field.type, strict=strict))
+        pieces.append(json_text(Field(struct, name), field.type, texts))
     text = Chain("||", (*pieces, Literal("}")))
     return Case(((sql("{x} IS NULL", x=struct), Literal("null")),), text)
 
 
-def to_json(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
-    """TO_JSON_STRING(x), TO_JSON(x)"""
-    name = name_of(node)
-    if len(parts) != 1:
-        unsupported(scope.script.text, node, f"{name} with an option")
-    value = argument(parts[0], scope)
-    if value.type == JSON:
-        if name == "TO_JSON":
-            return value
-        unsupported(scope.script.text, node, "TO_JSON_STRING of JSON")
+def checked_for_json(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
+    """The value, if its type can be written as JSON here. Raises UnsupportedSql."""
     if not _has_text(value.type):
-        unsupported(scope.script.text, node, f"{name} of {value.type}")
-    text = json_text(value.node, value.type, strict=name == "TO_JSON_STRING")
-    return Typed(text, STRING) if name == "TO_JSON_STRING" else Typed(sql("CAST({x} AS JSON)", x=text), JSON)
+        unsupported(scope.script.text, node, f"{name_of(node)} of {value.type}")
+    return value
+
+
+def to_json(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """TO_JSON(x, stringify_wide_numbers=>FALSE)"""
+    plain, options = options_of(node, scope, parts, {"stringify_wide_numbers": truth(False)})
+    values = [argument(part, scope) for part in plain]
+    if len(values) != 1:
+        return no_signature(node, scope, "TO_JSON", values)
+    value, wide = checked_for_json(node, scope, values[0]), options["stringify_wide_numbers"]
+    if value.type == JSON:
+        return value
+    narrow = sql("CAST({x} AS JSON)", x=json_text(value.node, value.type, TEXTS))
+    if wide.node == Literal(False):
+        return Typed(narrow, JSON)
+    if "NUMERIC" in str(value.type):
+        unsupported(scope.script.text, node, "TO_JSON of NUMERIC with stringify_wide_numbers")
+    text = sql("CAST({x} AS JSON)", x=json_text(value.node, value.type, _WIDE_TEXTS))
+    return Typed(sql("(CASE {w} WHEN true THEN {x} WHEN false THEN {y} END)", w=wide.node, x=text, y=narrow), JSON)
+
+
+def to_json_string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """TO_JSON_STRING(x, pretty_print)"""
+    values = [argument(part, scope) for part in parts]
+    if not 1 <= len(values) <= 2:
+        return no_signature(node, scope, "TO_JSON_STRING", values)
+    value = checked_for_json(node, scope, values[0])
+    text = json_text(value.node, value.type, _STRICT_TEXTS)
+    if len(values) == 1:
+        return Typed(text, STRING)
+    pretty = as_type(node, scope, "TO_JSON_STRING", values[1], BOOL).node
+    template = "(CASE {p} WHEN true THEN googlesql_pretty_json({x}) WHEN false THEN {x} END)"
+    return Typed(sql(template, p=pretty, x=text), STRING)
 
 
 FUNCTIONS: Functions = {
@@ -292,5 +318,6 @@ FUNCTIONS: Functions = {
     "PARSE_JSON": parse_json,
     "JSON_TYPE": json_type,
     **dict.fromkeys(("BOOL", "INT64", "FLOAT64"), scalar_of),
-    **dict.fromkeys(("TO_JSON_STRING", "TO_JSON"), to_json),
+    "TO_JSON": to_json,
+    "TO_JSON_STRING": to_json_string,
 }

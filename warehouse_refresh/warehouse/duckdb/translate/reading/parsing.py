@@ -74,10 +74,30 @@ def parse_by_name(text: str) -> list[exp.Expr]:
         trees = [tree for tree in _BIGQUERY.parser().parse(tokens, text) if tree is not None]
     except ParseError as error:
         raise syntax_error(text, error) from error
+    kinds = {token.token_type for token in tokens}
+    return [_as_googlesql_reads(tree, text, kinds) for tree in trees]
+
+
+def _as_googlesql_reads(tree: exp.Expr, text: str, kinds: set[TokenType]) -> exp.Expr:
+    """The tree without what sqlglot reads in another way. `kinds` are those of the text's tokens."""
     if _SAFE_WINDOW.search(text):
-        for window in (found for tree in trees for found in tree.find_all(exp.Window)):
+        for window in tree.find_all(exp.Window):
             _mark_safe(window)
-    return [_regrouped(tree) for tree in trees] if any(token.token_type in _OF_BITS for token in tokens) else trees
+    if not kinds.isdisjoint(_OF_BITS):
+        tree = _regrouped(tree)
+    return _with_paths_of_json(tree) if TokenType.JSON in kinds else tree
+
+
+def _with_paths_of_json(tree: exp.Expr) -> exp.Expr:
+    """The tree with JSON '…'.a and JSON '…'[0], of which sqlglot makes a JSON of '…'.a."""
+    for json in [node for node in tree.find_all(exp.ParseJSON) if isinstance(node.this, exp.Dot | exp.Bracket)]:
+        top = bottom = json.this
+        while isinstance(bottom.this, exp.Dot | exp.Bracket):
+            bottom = bottom.this
+        json.replace(top)
+        json.set("this", bottom.this)
+        bottom.set("this", json)
+    return tree
 
 
 _SAFE_WINDOW = re.compile(r"\bSAFE\s*\..*\bOVER\b", re.IGNORECASE | re.DOTALL)

@@ -1,0 +1,31 @@
+"""All functions in Python by their names in DuckDB, each with the DuckDB type of its result.
+
+They take DuckDB's values, NULL as None, and JSON as text. They raise ValueError, whose text the user sees. A FLOAT64 is
+returned as text, since DuckDB takes Python's NaN for NULL.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from warehouse_refresh.warehouse.duckdb.python_functions import PREFIX, documents
+
+
+def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as DuckDB calls it: with a signature of which it infers no types, and its name in its errors."""
+
+    def called(*values: Any) -> Any:
+        try:
+            return function(*values)
+        except RecursionError as error:
+            reason = "the embedded engine has no room for a document of so many levels"
+            raise ValueError(f"in {name.upper()}: {reason}") from error
+        except ValueError as error:
+            raise ValueError(f"in {name.upper()}: {error}") from error
+
+    return called
+
+
+FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {
+    f"{PREFIX}{name}": (_called(name, function), kind) for name, (function, kind) in documents.FUNCTIONS.items()
+}
+"""DuckDB does not keep them alive: they must stay here as long as the process runs."""

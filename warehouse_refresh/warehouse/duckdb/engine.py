@@ -15,8 +15,8 @@ from warehouse_refresh.warehouse.duckdb.declared import Declared, declared_types
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
+from warehouse_refresh.warehouse.duckdb.lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
-from warehouse_refresh.warehouse.duckdb.refresh_lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql, unmarked
 from warehouse_refresh.warehouse.duckdb.translations import Translations
 from warehouse_refresh.warehouse.duckdb.views import view_reads

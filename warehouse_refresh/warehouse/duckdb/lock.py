@@ -61,7 +61,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 @contextmanager
 def refresh_lock(path: Path, holder: str, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock for refreshes of the DuckDB file at `path` inside the block: a lock on the file `FILE.refresh` beside
+    """Hold the lock for refreshes of the DuckDB file at `path` inside the block: one on the file `FILE.refresh` beside
     it, which also names the holder. See `Warehouse.refresh_lock`."""
     lock = Path(f"{os.path.realpath(path)}.refresh")
     try:

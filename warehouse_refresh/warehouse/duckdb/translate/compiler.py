@@ -19,9 +19,9 @@ from warehouse_refresh.warehouse.duckdb.translate.functions import (
     date_arithmetic,
     date_parts,
     date_values,
-    json,
     windows,
 )
+from warehouse_refresh.warehouse.duckdb.translate.functions.json import documents
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, Over
 from warehouse_refresh.warehouse.duckdb.translate.queries import queries, subqueries
 from warehouse_refresh.warehouse.duckdb.translate.scope import Relation, Scope
@@ -42,7 +42,7 @@ HANDLERS: Mapping[type[exp.Expr], Handler] = {
     exp.RawString: constants.raw_string,
     exp.Concat: constants.adjacent,
     exp.ByteString: constants.byte_string,
-    exp.ParseJSON: json.json_literal,
+    exp.ParseJSON: documents.json_literal,
     exp.Interval: date_arithmetic.interval,
     exp.Array: constructors.array,
     exp.Struct: constructors.struct,

@@ -11,7 +11,6 @@ from warehouse_refresh.warehouse.duckdb.translate.functions import (
     date_parts,
     date_values,
     formats,
-    json,
     numbers,
     regexps,
     strings,
@@ -22,7 +21,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     argument,
     by_signature,
 )
-from warehouse_refresh.warehouse.duckdb.translate.functions.in_python import documents
+from warehouse_refresh.warehouse.duckdb.translate.functions.json import changes, documents
 from warehouse_refresh.warehouse.duckdb.translate.functions.known import (
     AGGREGATE_NAMES,
     GOOGLESQL_FAMILIES,
@@ -47,7 +46,7 @@ FUNCTIONS: Functions = {
     **date_values.FUNCTIONS,
     **documents.FUNCTIONS,
     **formats.FUNCTIONS,
-    **json.FUNCTIONS,
+    **changes.FUNCTIONS,
     **numbers.FUNCTIONS,
     **regexps.FUNCTIONS,
     **strings.FUNCTIONS,
@@ -57,7 +56,7 @@ FUNCTIONS: Functions = {
 
 DEFINITIONS: Definitions = {
     **date_values.DEFINITIONS,
-    **documents.DEFINITIONS,
+    **changes.DEFINITIONS,
     **numbers.DEFINITIONS,
     **regexps.DEFINITIONS,
     **strings.DEFINITIONS,

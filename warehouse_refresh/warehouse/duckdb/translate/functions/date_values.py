@@ -18,7 +18,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     by_name,
     define,
 )
-from warehouse_refresh.warehouse.duckdb.translate.functions.json import json_scalar
+from warehouse_refresh.warehouse.duckdb.translate.functions.json.documents import json_scalar
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong

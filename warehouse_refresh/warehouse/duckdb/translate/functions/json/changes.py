@@ -17,7 +17,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     in_python,
     options_of,
 )
-from warehouse_refresh.warehouse.duckdb.translate.functions.json import TEXTS, checked_for_json, json_text
+from warehouse_refresh.warehouse.duckdb.translate.functions.json.documents import TEXTS, checked_for_json, json_text
 from warehouse_refresh.warehouse.duckdb.translate.literals import null, string, truth
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Array,

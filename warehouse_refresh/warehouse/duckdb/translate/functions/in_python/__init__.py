@@ -1,1 +1,0 @@
-"""Functions that DuckDB lacks and Python computes: see `warehouse.duckdb.python_functions`."""

@@ -57,7 +57,7 @@ Constant = str | int | float | bytes | date | time | datetime | Decimal | Moment
 
 _WIDE = Context(prec=400)
 
-_DATE = re.compile(r"(\d{1,4})-(\d{1,2})-(\d{1,2})\Z")
+_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z")
 
 _TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{0,6}))?\Z")
 

@@ -12,6 +12,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, UnsupportedSql, place_at
 
 _BIGQUERY = BigQuery()
+PIPE = "|> "
+"""How the comment starts that names the operator which a SELECT was made of."""
 Tokens = list[Token]
 
 
@@ -105,9 +107,12 @@ def _query(tokens: Tokens, mark: Token) -> Tokens:
     return [*words("(", mark), *tokens, *words(")", mark)]
 
 
-def _select(state: State, items: Tokens, mark: Token) -> Tokens:
-    """SELECT items FROM what is there so far."""
-    sql = [*words("SELECT", mark), *(items or words("*", mark)), *words("FROM", mark), *state.source]
+def _select(state: State, items: Tokens, mark: Token, operator: str = "") -> Tokens:
+    """SELECT items FROM what is there so far, for an operator that takes not all that SELECT does."""
+    first = words("SELECT", mark)
+    if operator:
+        first = [Token(first[0].token_type, "SELECT", mark.line, mark.col, mark.start, mark.end, [PIPE + operator])]
+    sql = [*first, *(items or words("*", mark)), *words("FROM", mark), *state.source]
     for index, condition in enumerate(state.where):
         sql += [*words("AND" if index else "WHERE", mark), *_query(condition, mark)]
     return [*sql, *state.order, *state.limit]
@@ -120,12 +125,12 @@ def _around(state: State, sql: Tokens, mark: Token, lost: frozenset[str] = froze
 
 def _listed(state: State, items: Tokens, mark: Token) -> State:
     """SELECT items: no alias of a table is known after it."""
-    return _around(state, _select(state, items, mark), mark)
+    return _around(state, _select(state, items, mark, "SELECT" if items else ""), mark)
 
 
 def _changed(state: State, items: Tokens, mark: Token) -> State:
     """SELECT items for an operator after which GoogleSQL still knows the tables' aliases."""
-    return _around(state, _select(state, items, mark), mark, state.lost | _names(state.source))
+    return _around(state, _select(state, items, mark, "EXTEND"), mark, state.lost | _names(state.source))
 
 
 def _closed(state: State, mark: Token) -> State:
@@ -206,7 +211,13 @@ def _check_aliases(state: State, rest: Tokens, text: str) -> None:
             )
 
 
-def _where(state: State, rest: Tokens, mark: Token) -> State:  # noqa: ARG001
+def _where(state: State, rest: Tokens, mark: Token) -> State:
+    """WHERE condition, which may hold a window function."""
+    kinds = {token.token_type for token in rest}
+    if TokenType.OVER in kinds and TokenType.SELECT not in kinds:
+        found = _closed(state, mark) if state.where else state
+        sql = [*_select(found, [], mark), *words("QUALIFY", mark), *_query(rest[1:], mark)]
+        return _around(found, sql, mark, state.lost | _names(state.source))
     return replace(state, where=[*state.where, rest[1:]])
 
 
@@ -285,7 +296,7 @@ def _aggregate(state: State, rest: Tokens, mark: Token) -> State:
         items += [*(words(",", mark) if items else []), *item]
         if direction or (sorts and place < len(keys)):
             order.append(f"{place + 1} {direction}")
-    sql = _select(state, items, mark)
+    sql = _select(state, items, mark, "AGGREGATE")
     if keys:
         sql += words(f"GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}", mark)
     return replace(_around(state, sql, mark), order=words(f"ORDER BY {', '.join(order)}", mark) if order else [])

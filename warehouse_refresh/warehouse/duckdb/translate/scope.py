@@ -84,6 +84,10 @@ class Source:
     """Columns that `*` leaves out: _TABLE_SUFFIX."""
     is_weak: bool = False
     """Whether a column of the alias's name comes before it."""
+    offset: str = ""
+    """The name of an UNNEST's offset."""
+    dataset: str = ""
+    """The dataset of a table without an alias: its columns may be read as dataset.table.column."""
 
     def row(self) -> Typed:
         """The range variable as a value: the element, or a STRUCT of the columns."""
@@ -135,7 +139,23 @@ class Scope:
         self.listed: list[Named] = []
         self.windows: dict[str, exp.Expr] = {}
         self.aliases: dict[str, Typed] = {}
+        self.doubled: set[str] = set()  # the aliases that several items have
         self.lambdas: dict[str, Typed] = {}
+
+    def set_aliases(self, items: Sequence[Named]) -> None:
+        """Let the clauses after SELECT read its items by their names."""
+        names = [item.name.casefold() for item in items if item.name]
+        self.aliases = {item.name.casefold(): item.value for item in items if item.name}
+        self.doubled = {name for name in names if names.count(name) > 1} if len(self.aliases) < len(names) else set()
+
+    def aliased(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
+        """The value of a path that starts with the name of an item of SELECT."""
+        name = path[0].casefold()
+        if name not in self.aliases:
+            return None
+        if name in self.doubled:
+            wrong(self.script.text, node, f"column {path[0]} is ambiguous", "give each column its own name")
+        return self.fields(node, self.aliases[name], path[1:])
 
     @property
     def compiler(self) -> "Compiler":
@@ -233,9 +253,10 @@ class Scope:
     def find(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
         """The value of a path among this scope's own names."""
         name = path[0].casefold()
-        for own in (self.lambdas, self.aliases):
-            if name in own:
-                return self.fields(node, own[name], path[1:])
+        if name in self.lambdas:
+            return self.fields(node, self.lambdas[name], path[1:])
+        if (item := self.aliased(node, path)) is not None:
+            return item
         ranges = [source for source in self.sources if source.alias.casefold() == name]
         if len(ranges) > 1:
             wrong(
@@ -250,7 +271,14 @@ class Scope:
             )
         hidden = [column.value for source in self.sources for column in source.hidden if column.name.casefold() == name]
         found = found or hidden[:1]
-        return self.fields(node, found[0], path[1:]) if found else None
+        return self.fields(node, found[0], path[1:]) if found else self._of_dataset(node, path)
+
+    def _of_dataset(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
+        """The value of dataset.table.column."""
+        for source in self.sources if len(path) > 1 else ():
+            if source.dataset == path[0] and source.alias == path[1]:
+                return self._in_range(node, source, path[1:])
+        return None
 
     def _in_range(self, node: exp.Expr, source: Source, path: Sequence[str]) -> Typed:
         if len(path) == 1:

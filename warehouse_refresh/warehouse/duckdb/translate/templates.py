@@ -17,7 +17,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import ClassVar
 
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, Literal, Node, Variable, Writer, let_all
+from warehouse_refresh.warehouse.duckdb.translate.nodes import (
+    Case,
+    Chain,
+    Literal,
+    Node,
+    Variable,
+    Writer,
+    let_all,
+    walk,
+)
 from warehouse_refresh.warehouse.duckdb.translate.text import COMPILING, Where, marked
 
 
@@ -93,6 +102,11 @@ def unless_null(values: Sequence[Node], body: Callable[[list[Node]], Node]) -> N
 
 def _is_constant(node: Node) -> bool:
     return isinstance(node, Literal) and node.value is not None
+
+
+def is_random(node: Node) -> bool:
+    """Whether it is another value each time."""
+    return any(isinstance(part, Filled) and part.template.random for part in walk(node))
 
 
 def may_fail(text: str) -> bool:

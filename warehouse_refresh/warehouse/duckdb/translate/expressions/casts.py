@@ -64,7 +64,7 @@ STRING_OF_DATETIME = f"(strftime({{x}}, '%Y-%m-%d %H:%M:%S') || {FRACTION})"
 STRING_OF_TIME = f"(substr(CAST({{x}} AS VARCHAR), 1, 8) || {FRACTION})"
 STRING_OF_TIMESTAMP = f"(strftime(timezone('UTC', {{x}}), '%Y-%m-%d %H:%M:%S') || {FRACTION} || '+00')"
 _CLOCK = r"\d{{1,2}}:\d{{1,2}}:\d{{1,2}}(\.\d{{0,6}})?"
-_DAY = r"\d{{1,4}}-\d{{1,2}}-\d{{1,2}}"
+_DAY = r"\d{{4}}-\d{{1,2}}-\d{{1,2}}"
 
 
 def _parsed(pattern: str, sql: str, kind: str, quote: str = '"') -> str:

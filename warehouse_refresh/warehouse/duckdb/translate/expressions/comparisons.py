@@ -187,6 +187,8 @@ def in_(node: exp.Expr, scope: Scope) -> Typed:
         return in_query(node, scope, value)
     if node.args.get("unnest"):
         return in_array(node, scope, value)
+    if not node.expressions:
+        wrong(scope.script.text, node, "syntax error: IN takes at least one value", "write FALSE for none")
     values = [scope.compile(part) for part in node.expressions]
     kind, (first, *rest) = common(node, scope, "IN", [value, *values])
     if kind.name in ("FLOAT64", "STRUCT", "ARRAY"):

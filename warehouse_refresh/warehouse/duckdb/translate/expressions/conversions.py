@@ -26,6 +26,8 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
         to = type_of(node.args["to"])
     except ValueError as error:
         wrong(scope.script.text, node, str(error))
+    if to.element is not None and to.element.element is not None:
+        wrong(scope.script.text, node, "an array cannot hold arrays", "put each in a STRUCT")
     if isinstance(node.this, exp.Array | exp.Tuple | exp.Struct) and _is_constructor(node, scope):
         return _constructed(node, scope, to)
     value = scope.compile(node.this)

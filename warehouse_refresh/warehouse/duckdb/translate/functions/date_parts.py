@@ -46,6 +46,8 @@ def unit_of(node: exp.Expr, scope: Scope) -> str:
         if name != "WEEK" or day not in DAYS:
             wrong(scope.script.text, node, f"{name}({day}) is not a date part")
         return f"WEEK({day})"
+    if isinstance(node, exp.Literal):
+        wrong(scope.script.text, node, "a date part is a word, not a value", "write it without quotes")
     name = node.name.upper()
     if name not in DATE_UNITS | CLOCK_UNITS | _OTHER_PARTS:
         wrong(scope.script.text, node, f"{name or node.sql('bigquery')} is not a date part")

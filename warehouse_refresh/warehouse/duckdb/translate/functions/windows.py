@@ -71,6 +71,8 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
 
 def _check_parts(node: exp.Expr, inner: exp.Expr, scope: Scope) -> None:
     """Raises SqlError for a window function within another one."""
+    if any(isinstance(part, exp.HavingMax) for part in inner.expressions):
+        wrong(scope.script.text, node, f"{name_of(inner)} … OVER takes no HAVING", "compute it in a subquery")
     for part in [*inner.expressions, *(node.args.get("partition_by") or ()), node.args.get("order")]:
         if part is not None and (found := next(windows_in(part), None)):
             reason = "a window function cannot hold another one"
@@ -93,6 +95,9 @@ def merged(node: exp.Expr, scope: Scope) -> exp.Expr:
     alias = node.args.get("alias")
     if alias is None:
         return node
+    if node.args.get("partition_by"):
+        reason = "OVER with a named window takes no PARTITION BY"
+        wrong(scope.script.text, node, reason, "write it in the named window")
     named = scope.windows.get(alias.name.casefold())
     if named is None:
         wrong(scope.script.text, node, f"there is no window {alias.name}")
@@ -134,6 +139,8 @@ def frame_sql(node: exp.Expr, scope: Scope, order: Sequence[SortKey]) -> str:
     kind = str(spec.args["kind"]).upper()
     if not node.args.get("order") and kind == "RANGE":
         wrong(scope.script.text, node, "a RANGE frame needs ORDER BY")
+    if spec.args.get("start") is None:
+        wrong(scope.script.text, node, "syntax error: a frame needs its bounds", "write ROWS 1 PRECEDING")
     sides = _side(spec, "start"), _side(spec, "end") if spec.args.get("end") else "CURRENT ROW"
     if sides[0] == "UNBOUNDED FOLLOWING" or sides[1] == "UNBOUNDED PRECEDING" or _place(sides[0]) > _place(sides[1]):
         wrong(scope.script.text, spec, f"a frame cannot go from {sides[0]} to {sides[1]}", "write its start first")

@@ -27,11 +27,11 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
 )
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, name_of_item, unsupported, wrong
-from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.templates import is_random, sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.sql.coercion import is_groupable
-from warehouse_refresh.warehouse.types import INT64
+from warehouse_refresh.warehouse.types import INT64, SqlType
 
 
 def is_aggregate(node: exp.Expr) -> bool:
@@ -133,8 +133,19 @@ class GroupedScope(Scope):
     def aggregate(self, node: exp.Expr) -> Typed:
         """An aggregate, computed by the inner query."""
         value = self._grouping(node) if name_of(node) == "GROUPING" else self.compiler.aggregate(node, self.base)
-        column = Column(self.own, f"a{len(self.computed) + 1}")
-        return self.computed.setdefault(self._over_own_rows(value.node), Typed(column, value.type))
+        found = self._over_own_rows(value.node)
+        if found in self.computed and is_random(found):  # DuckDB computes equal aggregates once
+            hint = "compute each in a subquery of its own"
+            unsupported(self.script.text, node, "aggregates of RAND() that are written alike", hint)
+        return self._computed(found, value.type)
+
+    def _computed(self, node: Node, kind: SqlType) -> Typed:
+        """A column of the inner query."""
+        return self.computed.setdefault(node, Typed(Column(self.own, f"a{len(self.computed) + 1}"), kind))
+
+    def has_rows(self) -> Node:
+        """Whether a group has rows: unlike DuckDB, GoogleSQL has no total of ROLLUP and the like over none."""
+        return sql("{count} > 0", count=self._computed(sql("count(*)"), INT64).node)
 
     def _grouping(self, node: exp.Expr) -> Typed:
         """GROUPING(key): whether a row is over all values of the key."""
@@ -165,8 +176,8 @@ class GroupedScope(Scope):
         return rebuilt(node, anchored) if own is not None else node
 
     def find(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
-        if path[0].casefold() in self.aliases:
-            return self.fields(node, self.aliases[path[0].casefold()], path[1:])
+        if (item := self.aliased(node, path)) is not None:
+            return item
         if path[0].casefold() in self.lambdas:
             return super().find(node, path)
         for length in range(len(path), 0, -1):

@@ -24,7 +24,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import limits
 from warehouse_refresh.warehouse.duckdb.translate.queries.recursion import base_and_step, bounded, references
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import reread, unique, with_types
 from warehouse_refresh.warehouse.duckdb.translate.queries.selects import select
-from warehouse_refresh.warehouse.duckdb.translate.scope import Output, Relation, Scope
+from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
 from warehouse_refresh.warehouse.sql.coercion import coerces, is_groupable, supertype
 from warehouse_refresh.warehouse.types import SqlType
@@ -201,7 +201,7 @@ def sorted_relation(node: exp.Expr, scope: Scope, found: Relation, *, unordered:
     """ORDER BY and LIMIT after a set operation or a query in parentheses: by its columns only."""
     own = scope.script.alias()
     inner = Scope(scope.script, scope)
-    inner.aliases = {column.name.casefold(): column.of(own) for column in found.columns if column.name}
+    inner.set_aliases([Named(column.name, column.of(own)) for column in found.columns])
     keys = ordering(node.args.get("order"), inner, [column.of(own) for column in found.columns])
     limit, offset = limits(node, scope)
     source = FromItem(found.query, own)

@@ -10,12 +10,13 @@ from dataclasses import replace
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import boolean, only
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Field, FromItem, Item, Node, Select, SortKey
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, Field, FromItem, Item, Node, Select, SortKey
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import (
     GroupedScope,
     aggregates_in,
     check_no_windows,
     grouped_scope,
+    is_aggregate,
     windows_in,
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import limits, ordering
@@ -27,6 +28,7 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of_item, un
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
 from warehouse_refresh.warehouse.duckdb.types import field_names
 from warehouse_refresh.warehouse.sql.coercion import is_groupable
+from warehouse_refresh.warehouse.sql.pipes import PIPE
 from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import Column, struct_of
 
@@ -41,7 +43,7 @@ def select(node: exp.Select, outer: Scope, *, unordered: bool = False) -> Relati
     if bare.source is None:
         _check_without_from(node, outer)
     for window in node.args.get("windows") or ():
-        base.windows[window.name.casefold()] = window
+        _name_window(window, base)
     where = node.args.get("where")
     if where is not None:
         if any(aggregates_in(where.this)):
@@ -49,6 +51,16 @@ def select(node: exp.Select, outer: Scope, *, unordered: bool = False) -> Relati
         check_no_windows(where.this, outer, "WHERE")
         bare = replace(bare, where=boolean(where.this, base, "WHERE"))
     return _listed(node, base, bare, unordered=unordered)
+
+
+def _name_window(window: exp.Expr, scope: Scope) -> None:
+    """WINDOW name AS (…): its specification may name only those before it."""
+    name, alias = window.name.casefold(), window.args.get("alias")
+    if name in scope.windows:
+        wrong(scope.script.text, window, f"two windows are named {window.name}")
+    if alias is not None and alias.name.casefold() not in scope.windows:
+        wrong(scope.script.text, window, f"there is no window {alias.name} before this one")
+    scope.windows[name] = window
 
 
 _NEEDING_FROM = ("where", "group", "having", "qualify", "windows", "order", "distinct")
@@ -67,6 +79,8 @@ def _check_without_from(node: exp.Select, scope: Scope) -> None:
 
 def _listed(node: exp.Select, base: Scope, bare: Select, *, unordered: bool) -> Relation:
     """The SELECT of which `bare` has FROM and WHERE."""
+    _check_pipe(node, base)
+    _check_aggregates(node, base)
     scope: Scope = base
     if node.args.get("group") or _aggregates(node):
         scope = grouped_scope(node, base)
@@ -75,11 +89,14 @@ def _listed(node: exp.Select, base: Scope, bare: Select, *, unordered: bool) -> 
     elif node.args.get("having"):
         wrong(base.script.text, node.args["having"], "HAVING needs GROUP BY or an aggregate", "write WHERE")
     items = expanded(node, scope)
-    scope.aliases = {item.name.casefold(): item.value for item in items if item.name}
-    having = None
+    scope.set_aliases(items)
+    if isinstance(scope, GroupedScope):
+        _let_aggregates_see_aliases(node, scope)
+    having = scope.has_rows() if isinstance(scope, GroupedScope) and scope.sets else None
     if node.args.get("having"):
         check_no_windows(node.args["having"].this, scope, "HAVING")
-        having = boolean(node.args["having"].this, scope, "HAVING")
+        condition = boolean(node.args["having"].this, scope, "HAVING")
+        having = condition if having is None else Chain("AND", (having, condition))
     qualify = _qualify(node, scope)
     if node.args.get("distinct") and node.args["distinct"].args.get("on"):
         unsupported(base.script.text, node, "DISTINCT ON")
@@ -89,6 +106,69 @@ def _listed(node: exp.Select, base: Scope, bare: Select, *, unordered: bool) -> 
     limit, offset = limits(node, base)
     bare = replace(bare, qualify=qualify, limit=limit, offset=offset, distinct=bool(node.args.get("distinct")))
     return _relation(node, scope, bare, _values(node, scope, items), order, unordered=unordered)
+
+
+def _check_aggregates(node: exp.Select, scope: Scope) -> None:
+    """Raises SqlError for an aggregate in HAVING or ORDER BY of a SELECT that neither groups nor aggregates."""
+    if node.args.get("group") or any(True for part in node.expressions for _ in aggregates_in(part)):
+        return
+    for name in ("having", "order"):
+        if node.args.get(name) and (found := next(aggregates_in(node.args[name]), None)):
+            reason = (
+                f"{name.upper().replace('ORDER', 'ORDER BY')} takes an aggregate only after GROUP BY, or beside one"
+            )
+            wrong(scope.script.text, found, reason, "aggregate in the SELECT list, or add GROUP BY")
+
+
+def _let_aggregates_see_aliases(node: exp.Select, scope: GroupedScope) -> None:
+    """Within an aggregate of HAVING or ORDER BY an item's alias comes before a column of the tables too.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#alias_visibility"""
+    items = {item.alias.casefold(): item.this for item in node.expressions if isinstance(item, exp.Alias)}
+    for call in (
+        call for part in _clauses(node, "having", "order")[len(node.expressions) :] for call in aggregates_in(part)
+    ):
+        for column in call.find_all(exp.Column):
+            name = column.name.casefold()
+            if column.args.get("table") or name not in items:
+                continue
+            if any(aggregates_in(items[name])):
+                reason = "an aggregate function cannot hold another one"
+                wrong(
+                    scope.script.text, column, reason, f"{column.name} is the item of SELECT: write table.{column.name}"
+                )
+            scope.base.aliases[name] = scope.base.compile(items[name])
+
+
+def _check_pipe(node: exp.Select, scope: Scope) -> None:
+    """Raises SqlError for aggregates and windows that a pipe operator does not take. The SELECT that was made of the
+    operator carries its name."""
+    operator = next((comment for comment in node.comments or () if comment.startswith(PIPE)), "").removeprefix(PIPE)
+    if operator == "AGGREGATE":
+        _check_aggregated(node, scope)
+    elif operator and (call := next((call for part in node.expressions for call in aggregates_in(part)), None)):
+        wrong(scope.script.text, call, f"|> {operator} takes no aggregate function", "write |> AGGREGATE")
+
+
+def _check_aggregated(node: exp.Select, scope: Scope) -> None:
+    """Raises SqlError for an item of |> AGGREGATE that is more than aggregates."""
+    group = node.args.get("group")
+    for item in node.expressions[len(group.expressions) if group is not None else 0 :]:
+        if call := next(windows_in(item), None):
+            wrong(scope.script.text, call, "|> AGGREGATE takes no window function", "write |> EXTEND after it")
+        if not any(True for _ in aggregates_in(item)):
+            wrong(scope.script.text, item, "|> AGGREGATE takes aggregates only", "write it after GROUP BY")
+        for column in item.find_all(exp.Column):
+            if not _is_in_aggregate(column, item):
+                wrong(scope.script.text, column, f"{column.name} is not aggregated", "write it after GROUP BY")
+
+
+def _is_in_aggregate(node: exp.Expr, item: exp.Expr) -> bool:
+    """Whether a part of an item stands in an aggregate function, or in a subquery."""
+    while node is not item and node.parent is not None:
+        node = node.parent
+        if is_aggregate(node) or isinstance(node, exp.Query):
+            return True
+    return False
 
 
 def _qualify(node: exp.Select, scope: Scope) -> Node | None:
@@ -232,6 +312,8 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
     for part in node.args.get("replace") or ():
         if not any(column.name.casefold() == part.alias.casefold() for column in columns):
             wrong(scope.script.text, part, f"REPLACE: there is no column {part.alias}")
+        if sum(column.name.casefold() == part.alias.casefold() for column in columns) > 1:
+            wrong(scope.script.text, part, f"REPLACE: column {part.alias} is ambiguous")
         if sum(part.alias.casefold() == other.alias.casefold() for other in node.args["replace"]) > 1:
             wrong(scope.script.text, part, f"REPLACE names column {part.alias} twice")
         value = scope.compile_whole(part.this)

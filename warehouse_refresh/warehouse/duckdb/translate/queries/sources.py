@@ -69,7 +69,19 @@ def from_clause(node: exp.Select, scope: Scope) -> Node | None:
     _check_nested(joins, scope)
     for join in joins:
         found = joined(found, join, scope)
+    _check_aliases(clause, joins, scope)
     return found
+
+
+def _check_aliases(clause: exp.Expr, joins: list[exp.Expr], scope: Scope) -> None:
+    """Raises SqlError for an alias that two items of FROM have."""
+    names = [source.alias.casefold() for source in scope.sources if source.alias]
+    names += [source.offset.casefold() for source in scope.sources if source.offset]
+    for name in names if len(set(names)) < len(names) else ():
+        if names.count(name) > 1:
+            items = [item for part in [clause, *joins] for item in part.find_all(exp.Table, exp.Subquery, exp.Unnest)]
+            last = next((item for item in reversed(items) if item.alias_or_name.casefold() == name), clause)
+            wrong(scope.script.text, last, f"two items of FROM have the alias {name}", "give each its own alias")
 
 
 def _check_nested(joins: list[exp.Expr], scope: Scope) -> None:
@@ -158,7 +170,9 @@ def table(node: exp.Table, scope: Scope) -> Node:
         return _pivoted(node, scope, wildcard(node, name, scope.script), node.alias)
     columns = _columns_of(name, node, scope.script)
     stored = Relation(Name((CATALOGUE, name.dataset, name.name)), tuple(map(_stored, columns)))
-    return _pivoted(node, scope, stored, alias, is_weak=_is_weak(node))
+    found = _pivoted(node, scope, stored, alias, is_weak=_is_weak(node))
+    scope.sources[-1].dataset = "" if node.alias or node.args.get("pivots") else node.db
+    return found
 
 
 def _is_weak(node: exp.Table) -> bool:
@@ -242,6 +256,8 @@ def _sampled(node: exp.Expr, scope: Scope, relation: Relation) -> Relation:
     https://cloud.google.com/bigquery/docs/table-sampling"""
     only(node, scope, "method", "percent")
     percent = scope.compile(node.args["percent"]).literal if node.args.get("percent") else None
+    if not node.args.get("method"):
+        wrong(scope.script.text, node, "TABLESAMPLE needs a method", "write SYSTEM (10 PERCENT)")
     if not isinstance(percent, int | float) or not 0 <= percent <= 100:
         wrong(scope.script.text, node, "TABLESAMPLE takes a percentage from 0 to 100", "write SYSTEM (10 PERCENT)")
     taken = sql("random() * 100 < {p}", p=Literal(percent))
@@ -286,6 +302,7 @@ def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str
         array, inner = Column("q$", "a"), FromItem(Select((Item(value.node, "a"),)), "q$")
     items = [Item(sql("unnest({a})", a=array), "v")]
     if offset is not None:
+        source.offset = offset
         source.columns.append(Named(offset, Typed(Column(own, "o"), INT64)))
         items.append(Item(sql("unnest({places})", places=sql("range(len({a}))", a=array)), "o"))
     scope.put(source)

@@ -15,7 +15,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     walk,
 )
 from warehouse_refresh.warehouse.duckdb.translate.scope import Script
-from warehouse_refresh.warehouse.duckdb.translate.templates import Filled
+from warehouse_refresh.warehouse.duckdb.translate.templates import Filled, is_random
 
 
 def with_plain_windows(select: Select, script: Script) -> Select:
@@ -39,10 +39,6 @@ def _keys(node: Node) -> list[Node]:
 
 def _is_volatile(node: Node) -> bool:
     return any(isinstance(part, Filled) and part.template.volatile for part in walk(node))
-
-
-def _is_random(node: Node) -> bool:
-    return any(isinstance(part, Filled) and part.template.random for part in walk(node))
 
 
 class _Inner:
@@ -71,7 +67,7 @@ class _Inner:
 
     def _column(self, node: Node) -> Node:
         for value, name in self.columns:
-            if value is node or (value == node and not _is_random(node)):
+            if value is node or (value == node and not is_random(node)):
                 return Column(self.own, name)
         self.columns.append((node, f"c{len(self.columns) + 1}"))
         return Column(self.own, self.columns[-1][1])

@@ -317,6 +317,8 @@ def _check_casts(tokens: Sequence[Token], text: str) -> None:
     """CAST(x AS type): the type is what follows the last AS of its parentheses."""
     for index in range(1, len(tokens)):
         if tokens[index].token_type == TokenType.L_PAREN and tokens[index - 1].text.upper() in ("CAST", "SAFE_CAST"):
+            if index > 1 and tokens[index - 2].token_type == TokenType.DOT:
+                _foreign(tokens[index - 1], text, "write SAFE_CAST alone")
             parts = _type_of_cast(tokens, index)
             _check_parameters(parts, text)
             for number, part in enumerate(parts):

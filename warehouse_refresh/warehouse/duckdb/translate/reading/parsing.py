@@ -12,6 +12,7 @@ from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.duckdb.translate.reading.foreign import check_foreign
+from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_places
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.sql.pipes import unpiped
@@ -62,6 +63,7 @@ def parse_by_name(text: str) -> list[exp.Expr]:
     """The statements of a text, calls as `exp.Anonymous` with `f:` before the name. Raises SqlError."""
     tokens = named_tokens(text)
     check_foreign(tokens, text)
+    check_places(tokens, text)
     if "\\" in text:
         _check_escapes(tokens, text)
     if "|>" in text:
@@ -169,12 +171,18 @@ def _check_escapes(tokens: list[Token], text: str) -> None:
             continue
         written = text[token.start : token.end + 1]
         for escape in _ESCAPES.finditer(written):
-            if not _KNOWN.fullmatch(escape[0]):
+            if not _KNOWN.fullmatch(escape[0]) or not _is_character(escape[0]):
                 raise SqlError(
                     f"illegal escape sequence {escape[0]}",
                     hint="write the backslash twice, or r'…'",
                     place=place_at(text, token.start, token.end),
                 )
+
+
+def _is_character(escape: str) -> bool:
+    """Whether an escape by number, such as the one for U+00E9, is that of a character."""
+    number = int(escape[2:], 16) if escape[1] in "uU" else 0
+    return number <= 0x10FFFF and not 0xD800 <= number <= 0xDFFF
 
 
 def _is_call(tokens: list[Token], index: int) -> bool:

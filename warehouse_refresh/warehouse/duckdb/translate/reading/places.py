@@ -1,0 +1,206 @@
+"""What sqlglot reads in a place where GoogleSQL does not have it: clauses in another order, words of SQL as names,
+strings over several lines.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#sql_syntax
+https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from sqlglot.tokenizer_core import Token, TokenType
+
+from warehouse_refresh.warehouse.errors import SqlError, place_at
+from warehouse_refresh.warehouse.sql.mistakes import RESERVED
+
+_CLAUSES = (
+    *(TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY, TokenType.WINDOW),
+    *(TokenType.ORDER_BY, TokenType.LIMIT),
+)
+"""The clauses after SELECT, in their order."""
+_ORDER = {kind: number for number, kind in enumerate(_CLAUSES, start=1)}
+_STARTS = {TokenType.SELECT, TokenType.PIPE_GT, TokenType.SEMICOLON}
+_OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET}
+_CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET}
+_BY = {TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.PARTITION_BY}
+
+
+def check_places(tokens: Sequence[Token], text: str) -> None:
+    """Raises SqlError for what stands in a wrong place."""
+    open_clauses = [0]
+    for index, token in enumerate(tokens):
+        kind = token.token_type
+        if kind in _CHECKS:
+            _CHECKS[kind](tokens, index, text)
+        if kind in _ORDER:
+            _check_order(tokens, index, text, open_clauses)
+        elif kind in _OPENING:
+            open_clauses.append(0)
+        elif kind in _CLOSING:
+            open_clauses[-1:] = [] if len(open_clauses) > 1 else [0]
+        elif kind in _STARTS:
+            open_clauses[-1] = 0
+
+
+def _check_order(tokens: Sequence[Token], index: int, text: str, open_clauses: list[int]) -> None:
+    """Raises SqlError for a clause after one that must come later. `open_clauses` has for each open bracket the number
+    of the clause that is open in it."""
+    token, last = tokens[index], open_clauses[-1]
+    number = _ORDER[token.token_type]
+    if not _is_clause(tokens, index):
+        return
+    if number <= last:
+        before = "another one" if number == last else _CLAUSES[last - 1].name.replace("_", " ")
+        hint = "write the clauses in GoogleSQL's order"
+        _wrong(token, text, f"{token.text.upper()} cannot stand after {before}", hint)
+    open_clauses[-1] = number
+
+
+def _is_clause(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the word starts a clause: not the FROM of IS DISTINCT FROM, nor the WINDOW of a name after a dot."""
+    before = tokens[index - 1].token_type if index else None
+    return before not in (TokenType.DISTINCT, TokenType.DOT, TokenType.ALIAS)
+
+
+def _after(tokens: Sequence[Token], index: int) -> Token | None:
+    return tokens[index + 1] if index + 1 < len(tokens) else None
+
+
+def _check_list(tokens: Sequence[Token], index: int, text: str) -> None:
+    after = _after(tokens, index)
+    if after is not None and after.token_type in _CLOSING:
+        _wrong(after, text, f"there is nothing after {tokens[index].text.upper()}", "name what to sort or to group by")
+
+
+def _check_direction(tokens: Sequence[Token], index: int, text: str) -> None:
+    after = _after(tokens, index)
+    if after is not None and after.token_type in (TokenType.ASC, TokenType.DESC):
+        _wrong(after, text, f"{after.text.upper()} after {tokens[index].text.upper()}", "keep one of them")
+
+
+def _check_using(tokens: Sequence[Token], index: int, text: str) -> None:
+    if any(token.token_type == TokenType.MERGE for token in tokens[:index]):
+        return
+    after = _after(tokens, index)
+    if after is None or after.token_type != TokenType.L_PAREN:
+        _wrong(tokens[index], text, "USING takes names in parentheses", "write USING (id)")
+    for token in tokens[index + 2 :]:
+        if token.token_type == TokenType.R_PAREN:
+            return
+        if token.token_type in (TokenType.DOT, TokenType.NUMBER, TokenType.STRING):
+            _wrong(token, text, "USING takes names of columns alone", "write USING (id)")
+
+
+def _check_join(tokens: Sequence[Token], index: int, text: str) -> None:
+    """OUTER JOIN without LEFT, RIGHT or FULL."""
+    before = [token.token_type for token in tokens[max(0, index - 2) : index]]
+    if before[-1:] == [TokenType.OUTER] and before[0] not in (TokenType.LEFT, TokenType.RIGHT, TokenType.FULL):
+        _wrong(tokens[index], text, "OUTER JOIN needs a side", "write LEFT, RIGHT or FULL before it")
+
+
+def _check_type(tokens: Sequence[Token], index: int, text: str) -> None:
+    """`INT64 '1'`, which is a literal in other dialects."""
+    after, before = _after(tokens, index), tokens[index - 1].token_type if index else None
+    is_literal = after is not None and after.token_type in (TokenType.STRING, TokenType.RAW_STRING)
+    if is_literal and before not in (TokenType.DOT, TokenType.ALIAS):
+        _wrong(tokens[index], text, f"there are no literals of {tokens[index].text.upper()}", "write CAST(… AS type)")
+
+
+def _check_alias(tokens: Sequence[Token], index: int, text: str) -> None:
+    """A word of SQL as a name after AS, or of a WITH query or a window, before it."""
+    after = tokens[index + 1 : index + 3]
+    before = tokens[index - 1] if index else None
+    if len(after) > 1 and after[0].token_type == TokenType.L_PAREN and _is_word(before):
+        is_query = after[1].token_type in (TokenType.SELECT, TokenType.WITH)
+        if is_query and tokens[index - 2].token_type in (TokenType.WITH, TokenType.COMMA):
+            _not_a_name(tokens[index - 1], text)
+    if not after or not _is_word(after[0]) or before is None:
+        return
+    word, then = after[0].text.upper(), after[1].token_type if len(after) > 1 else None
+    is_type = word in _TYPES and (then == TokenType.LT or _is_cast(tokens, index))
+    is_kind = word == "STRUCT" and before.token_type in (TokenType.SELECT, TokenType.DISTINCT, TokenType.ALL)
+    is_query = word in ("SELECT", "WITH", "FROM") or (word == "OF" and before.text.upper() == "SYSTEM_TIME")
+    if not (is_type or is_kind or is_query):
+        _not_a_name(after[0], text)
+
+
+_TYPES = ("ARRAY", "STRUCT", "INTERVAL", "RANGE")
+_QUOTED = {TokenType.IDENTIFIER, TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
+
+
+def _is_word(token: Token | None) -> bool:
+    """Whether it is a word that is a name in back-ticks only."""
+    return token is not None and token.token_type not in _QUOTED and token.text.upper() in RESERVED
+
+
+def _is_cast(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the AS at `index` is that of a CAST."""
+    depth = 0
+    for place in range(index - 1, 0, -1):
+        depth += (tokens[place].token_type == TokenType.R_PAREN) - (tokens[place].token_type == TokenType.L_PAREN)
+        if depth < 0:
+            return tokens[place - 1].text.upper() in ("CAST", "SAFE_CAST")
+    return False
+
+
+def _not_a_name(token: Token, text: str) -> NoReturn:
+    word = text[token.start : token.end + 1]
+    raise SqlError(
+        f"syntax error: {word.upper()} is a word of SQL",
+        hint=f"as a name it needs back-ticks, `{word}`",
+        place=place_at(text, token.start, token.end),
+    )
+
+
+def _check_plus(tokens: Sequence[Token], index: int, text: str) -> None:
+    """`+'1'`: sqlglot drops a sign before a value."""
+    after, before = _after(tokens, index), tokens[index - 1].token_type if index else None
+    if after is not None and after.token_type in _QUOTED - {TokenType.IDENTIFIER} and before in _BEFORE_VALUE:
+        _wrong(tokens[index], text, "+ takes a number", "take it out, or write CAST")
+
+
+_BEFORE_VALUE = {TokenType.SELECT, TokenType.COMMA, TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.EQ}
+
+
+def _check_interval(tokens: Sequence[Token], index: int, text: str) -> None:
+    """`INTERVAL 1 'DAY'`"""
+    kinds = [token.token_type for token in tokens[index + 1 : index + 3]]
+    if kinds == [TokenType.NUMBER, TokenType.STRING]:
+        _wrong(tokens[index + 2], text, "a date part is a word", "write it without quotes")
+
+
+def _check_end(tokens: Sequence[Token], index: int, text: str) -> None:
+    """END where a value should be."""
+    before = tokens[index - 1].token_type if index else None
+    if before in (TokenType.SELECT, TokenType.COMMA, TokenType.L_PAREN, TokenType.WHERE, *_BY):
+        _not_a_name(tokens[index], text)
+
+
+def _check_lines(tokens: Sequence[Token], index: int, text: str) -> None:
+    """A string over several lines, without three quotes."""
+    token = tokens[index]
+    if token.end - token.start == len(token.text) + 1 and "\n" not in token.text:
+        return
+    written = text[token.start : token.end + 1].lstrip("rRbB")
+    if "\n" in written and not written.startswith(("'''", '"""')):
+        _wrong(token, text, "the string does not end in its line", "write '''…''' for several lines")
+
+
+def _wrong(token: Token, text: str, reason: str, hint: str) -> NoReturn:
+    raise SqlError(f"syntax error: {reason}", hint=hint, place=place_at(text, token.start, token.end))
+
+
+_CHECKS: Mapping[TokenType, Callable[[Sequence[Token], int, str], None]] = {
+    **dict.fromkeys(_BY, _check_list),
+    **dict.fromkeys((TokenType.ASC, TokenType.DESC), _check_direction),
+    **dict.fromkeys((TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING), _check_lines),
+    **dict.fromkeys(
+        (TokenType.BOOLEAN, TokenType.BIGINT, TokenType.TEXT, TokenType.BINARY, TokenType.DOUBLE), _check_type
+    ),
+    TokenType.USING: _check_using,
+    TokenType.PLUS: _check_plus,
+    TokenType.INTERVAL: _check_interval,
+    TokenType.JOIN: _check_join,
+    TokenType.ALIAS: _check_alias,
+    TokenType.END: _check_end,
+}

@@ -20,6 +20,7 @@ MAY_IMPORT = {
         "pipeline.outcomes",
         "pipeline.project.selectors",
         "pipeline.settings_file",
+        "pipeline.project.variables",
         "warehouse",
     },
 }

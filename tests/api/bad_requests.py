@@ -152,6 +152,13 @@ PATHS = [
     Bad("/run?selekt=tmp.variants", 422, "invalid-selection"),
     Bad("/run?select", 422, "invalid-selection"),
     Bad("/run?select=%FF", 422, "invalid-selection"),
+    *(
+        Bad("/run", 422, "invalid-variables", body=raw, headers=JSON)
+        for raw in (b"[]", b"{}", b'{"select": []}', b'{"variables": []}', b'{"variables": {"nothing": 1}}')
+    ),
+    Bad("/run", 422, "invalid-variables", body=b'{"variables": {"a": 1, "a": 2}}', headers=JSON),
+    Bad("/run", 400, "invalid-json", body=b'{"variables"', headers=JSON),
+    Bad("/run", 415, "unsupported-media-type", body=b"day=1", headers={"Content-Type": "text/plain"}),
 ]
 BODIES = [
     *[not_json(raw) for raw in [b'[{"id": 1}', b"[{]", b"{'id': 1}", b"id=1", b'[{"id": NaN}]', b"[" * 100_000]],
@@ -200,8 +207,8 @@ BODIES = [
         Bad(P, 415, "unsupported-media-type", body=b"[]", headers={**JSON, "content-encoding": encoding})
         for encoding in ("gzip", "br", "identity, gzip", "x", "GZIP")
     ],
-    Bad("/run", 400, "bad-request", body=b'{"select": "tmp.variants"}', headers=JSON),
-    Bad("/run", 400, "bad-request", body=b"select=tmp.variants"),
+    Bad("/run", 422, "invalid-variables", body=b'{"select": "tmp.variants"}', headers=JSON),
+    Bad("/run", 415, "unsupported-media-type", body=b"select=tmp.variants"),
     Bad(f"{P}?id=1", 403, "forbidden-origin", headers={"origin": "https://evil.example.com"}),
     Bad(P, 413, "too-many-rows", body=b"[" + b"{}," * 10_000 + b"{}]", headers=JSON),
     Bad(P, 413, "too-many-rows", body=b"[" + b"1," * 10_000 + b"1]", headers=JSON),

@@ -54,7 +54,7 @@ def test_every_answer_names_the_id_and_every_error_is_a_problem(document: dict[s
 
 def test_the_examples_are_taken_and_answered_as_described(api: Served, document: dict[str, Any]) -> None:
     for path, methods in document["paths"].items():
-        if "requestBody" in methods.get("post", {}):
+        if "requestBody" in methods.get("post", {}) and path != "/run":
             content = methods["post"]["requestBody"]["content"]["application/json"]
             assert Draft202012Validator(content["schema"]).is_valid(content["example"])
             answer = api.client.post(path, json=content["example"])

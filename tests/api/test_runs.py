@@ -34,6 +34,7 @@ from prefect.states import (
 
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.prefect_parts import Deployment, deployed
+from tests.conftest import Write
 from tests.waiting import wait_until
 from warehouse_refresh.api.runs import idempotency, prefect_client
 from warehouse_refresh.api.runs.idempotency import delete_old_keys, run_key
@@ -541,3 +542,63 @@ def test_waiting_goes_on_while_it_is_in_doubt_whether_a_run_lives(api: Served, d
         for state in states:
             deployment.move(str(runs[0].id), state)
     assert answer.result().json()["state"] == "Completed"
+
+
+@pytest.fixture
+def declared(write: Write) -> None:
+    """A project with variables."""
+    write({"refresh.toml": "[variables]\nday = 2026-01-31\nleast = 2\n"})
+
+
+@pytest.mark.usefixtures("declared")
+def test_values_of_variables_become_parameters_of_the_run(api: Served, deployment: Deployment) -> None:
+    answer = api.client.post("/run", json={"variables": {"Day": "2026-02-28", "least": "7"}})
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["variables"] == {"day": "2026-02-28", "least": 7}
+    stored = deployment.run(answer.json()["id"])
+    assert stored.parameters["variables"] == {"day": "2026-02-28", "least": 7}
+    assert api.client.get(f"/run/{stored.id}").json()["variables"] == {"day": "2026-02-28", "least": 7}
+    assert "variables" not in deployment.run(ask(api)["id"]).parameters
+
+
+@pytest.mark.usefixtures("declared")
+@pytest.mark.parametrize(
+    ("values", "detail"),
+    [
+        ({"dayy": "2026-02-28"}, "there is no variable of this name; did you mean day?"),
+        ({"day": "soon"}, "'soon' is not DATE: write 2026-11-30"),
+        ({"least": 1.5}, "'1.5' is not INT64"),
+        ({"least": None}, "a variable cannot be NULL"),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(
+    api: Served, deployment: Deployment, values: dict[str, Any], detail: str
+) -> None:
+    answer = api.client.post("/run", json={"variables": values})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-variables")
+    assert detail in answer.json()["detail"]
+    assert deployment.runs() == []
+
+
+@pytest.mark.usefixtures("declared")
+def test_a_waiting_run_serves_requests_with_its_values_only(api: Served, deployment: Deployment) -> None:
+    def with_day(day: str, target: str = "/run") -> str:
+        return str(api.client.post(target, json={"variables": {"day": day}}).json()["id"])
+
+    plain, first, second = ask(api)["id"], with_day("2026-01-01"), with_day("2026-01-02")
+    assert len({plain, first, second}) == 3
+    assert (ask(api)["id"], with_day("2026-01-01"), with_day("2026-01-02")) == (plain, first, second)
+    assert with_day("2026-01-02", "/run?select=tmp.variants") == second
+    assert [deployment.run(run).parameters["select"] for run in (plain, first, second)] == [[], [], []]
+    with temporary_settings({PREFECT_API_REQUEST_TIMEOUT: 60.0}):
+        cover_surplus(deployment.prefect, deployment.id)
+    assert [deployment.run(run).state_name for run in (plain, first, second)] == ["Scheduled"] * 3
+
+
+@pytest.mark.usefixtures("declared")
+def test_a_key_belongs_to_its_values(api: Served) -> None:
+    def of_key(day: str) -> int:
+        body = {"variables": {"day": day}}
+        return api.client.post("/run", json=body, headers={"Idempotency-Key": "banana"}).status_code
+
+    assert [of_key("2026-01-01"), of_key("2026-01-01"), of_key("2026-01-02")] == [202, 202, 422]

@@ -23,29 +23,34 @@ class OtherColumns(Exception):
     """The result does not have the columns of the table."""
 
 
-async def write(job_id: str, text: str, target: dict[str, str], disposition: str, context: Any) -> None:
+async def write(
+    job_id: str, text: str, parameters: Any, target: dict[str, str], disposition: str, context: Any
+) -> None:
     """Carry the query out and put its result into the destination. Raises OtherColumns."""
     key = target["projectId"], target["datasetId"], target["tableId"]
     table = context.catalog.get_table(*key)
     if disposition == "WRITE_TRUNCATE_DATA" and table is not None:
-        await _replace_rows(job_id, text, key, table, context)
+        await _replace_rows(job_id, text, parameters, key, table, context)
         return
-    await _create(job_id, text, key, context)
+    await _create(job_id, text, parameters, key, context)
     policies = [policy.policy_id for policy in context.row_access.list_for_table(*key)]
     for policy in policies:
         context.row_access.delete(project_id=key[0], dataset_id=key[1], table_id=key[2], policy_id=policy)
 
 
-async def _create(job_id: str, text: str, key: tuple[str, str, str], context: Any) -> None:
+async def _create(job_id: str, text: str, parameters: Any, key: tuple[str, str, str], context: Any) -> None:
     path = "`{}`.`{}`.`{}`".format(*key)
-    await routes.execute_query_job(key[0], job_id, f"CREATE OR REPLACE TABLE {path} AS\n{text}\n", None, context)
+    statement = f"CREATE OR REPLACE TABLE {path} AS\n{text}\n"
+    await routes.execute_query_job(key[0], job_id, statement, parameters, context)
     await sums_as_int64(job_id, key, context)
 
 
-async def _replace_rows(job_id: str, text: str, key: tuple[str, str, str], table: Any, context: Any) -> None:
+async def _replace_rows(
+    job_id: str, text: str, parameters: Any, key: tuple[str, str, str], table: Any, context: Any
+) -> None:
     """By way of a table that is gone at the end. Nothing else runs between: all of the emulator is one thread."""
     scratch = key[0], key[1], f"{key[2]}_of_a_job"
-    await _create(job_id, text, scratch, context)
+    await _create(job_id, text, parameters, scratch, context)
     try:
         _check_columns(key, columns_of(table), columns_of(context.catalog.get_table(*scratch)))
         old, new = quoted_table_ref(*key), quoted_table_ref(*scratch)

@@ -39,7 +39,7 @@ from sqlglot.errors import ErrorLevel
 
 from tests.emulator import etags
 from tests.emulator.dispositions import OtherColumns, write
-from tests.emulator.mending import declare, mend_sql, mend_tables, mended, rows_of
+from tests.emulator.mending import declare, mend_sql, mend_tables, mended, named_alike, rows_of, typed
 from tests.emulator.transactions import Aborted, is_transaction, run_transaction
 
 MINIMUM_BILLED = 10 * 2**20  # for each table that a query reads: https://cloud.google.com/bigquery/pricing
@@ -139,7 +139,8 @@ async def carried_out(project: str) -> list[dict[str, Any]]:
 
 
 async def dry_run(job: Job, context: Any) -> Any:
-    query = mended(job.config["query"]["query"])
+    parameters = job.config["query"].get("queryParameters") or []
+    query = mended(typed(named_alike(job.config["query"]["query"], parameters), parameters))
     answer = await routes._dry_run_response(
         project_id=job.project,
         job_id=job.job_id,
@@ -183,11 +184,12 @@ async def run(job: Job, text: str, context: Any) -> None:
         await run_transaction(job.project, job.job_id, text, parameters, context, seconds)
         return
     await asyncio.sleep(seconds)
-    text, target = mended(text), settings.get("destinationTable")
+    target, parameters = settings.get("destinationTable"), settings.get("queryParameters") or []
+    text = mended(named_alike(text, parameters))
     if target:
-        await write(job.job_id, text, target, settings["writeDisposition"], context)
+        await write(job.job_id, text, parameters, target, settings["writeDisposition"], context)
     else:
-        await routes.execute_query_job(job.project, job.job_id, text, settings.get("queryParameters"), context)
+        await routes.execute_query_job(job.project, job.job_id, text, parameters, context)
     declare(job.project, text, context)
 
 

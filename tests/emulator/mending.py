@@ -76,6 +76,25 @@ def duckdb_type(kind: dict[str, Any]) -> str:
     return str(parameters._BQ_SCALAR_TO_DUCKDB[kind["type"]])
 
 
+def named_alike(text: str, parameters: list[dict[str, Any]]) -> str:
+    """The text with each parameter's name as the parameter has it: GoogleSQL does not tell @Day from @day."""
+    for name in (parameter["name"] for parameter in parameters):
+        text = re.sub(rf"@{name}\b", f"@{name}", text, flags=re.IGNORECASE)
+    return text
+
+
+def typed(text: str, parameters: list[dict[str, Any]]) -> str:
+    """The text with NULL of its type for each parameter, to be planned."""
+    for parameter in parameters:
+        null = f"CAST(NULL AS {_type_sql(parameter['parameterType'])})"
+        text = re.sub(rf"@{parameter['name']}\b", null, text)
+    return text
+
+
+def _type_sql(kind: dict[str, Any]) -> str:
+    return f"ARRAY<{_type_sql(kind['arrayType'])}>" if kind["type"] == "ARRAY" else str(kind["type"])
+
+
 def mended(text: str) -> str:
     """The statement with the fields of `STRUCT(x.a)` named."""
     tree = sqlglot.parse_one(text, dialect="bigquery", error_level=ErrorLevel.IGNORE)

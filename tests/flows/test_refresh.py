@@ -282,6 +282,34 @@ def test_a_retried_run_builds_only_what_did_not_complete(filled: Path) -> None:
 
 
 @pytest.mark.usefixtures("prefect_api")
+def test_a_run_builds_with_its_values_and_a_retry_keeps_them_all(write: Write) -> None:
+    out = TableName("tmp", "a")
+    project = {"res/tmp/a.sql": "SELECT @day AS day, CAST(@text AS INT64) AS x", "res/dependencies.toml": ""}
+    write({**project, "refresh.toml": "[variables]\nday = 2026-01-31\ntext = 'none'\n"})
+    state = run(variables={"day": "2026-02-28"})
+    assert state.is_failed()
+    task_runs(state, 1)
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_run(flow_run_id(state))
+        assert found.parameters["variables"] == {"day": "2026-02-28", "text": "none"}
+        write({"refresh.toml": "[variables]\nday = 2027-01-01\ntext = '8'\n"})
+        client.set_flow_run_state(found.id, AwaitingRetry(), force=True)
+        again = client.read_flow_run(found.id)
+    second = cast("State[Any]", run_flow(refresh_flow(read_settings()), flow_run=again, return_type="state"))
+    assert second.is_failed()  # by the value of its first attempt
+    assert run(variables={"day": "2026-02-28"}).is_completed()
+    assert [(str(day), x) for day, x in rows_of(out)] == [("2026-02-28", 8)]
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_value_that_does_not_fit_fails_the_run_in_words(write: Write) -> None:
+    write({"res/tmp/a.sql": "SELECT @day AS day", "res/dependencies.toml": ""})
+    write({"refresh.toml": "[variables]\nday = 2026-01-31\n"})
+    state = run(variables={"day": "soon"})
+    assert (state.is_failed(), state.message) == (True, "the variable day: 'soon' is not DATE: write 2026-11-30")
+
+
+@pytest.mark.usefixtures("prefect_api")
 def test_a_refresh_that_cannot_succeed_touches_nothing(write: Write) -> None:
     write(
         {
@@ -329,6 +357,6 @@ def test_a_run_in_a_terminal_that_is_cancelled_just_before_its_end_is_cancelled_
 
     settings = read_settings()
     with start_refresh(settings, [], "the test", print) as started:
-        state = run_recorded(cancelled_before_its_end, [], in_order=False)
+        state = run_recorded(cancelled_before_its_end, [], in_order=False, variables={})
     message = "the run was cancelled in Prefect, while its last tables were built"
     assert (state.is_cancelled(), state.message) == (True, message)

@@ -44,6 +44,7 @@ KINDS = {
     "unsupported-media-type": (415, "The body's content type is not supported"),
     "invalid-rows": (422, "The rows cannot be stored"),
     "invalid-selection": (422, "The selection cannot be read"),
+    "invalid-variables": (422, "The variables cannot be used"),
     "key-reused": (422, "The Idempotency-Key was used for another request"),
     "rate-limited": (429, "Too many requests"),
     "quota-exceeded": (429, "The warehouse's quota is used up for the moment"),

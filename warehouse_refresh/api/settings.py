@@ -91,7 +91,7 @@ def _file_values(settings: type[BaseSettings]) -> dict[str, Any]:
         if key == "token":
             hint = "it is secret: set API_TOKEN in the environment"
         raise SettingError(f"refresh.toml: there is no setting api.{key}; {hint}")
-    url = file.variables.get("WAREHOUSE_URL")
+    url = file.environment.get("WAREHOUSE_URL")
     return {**file.api, "raw": file.layout.raw, **({"WAREHOUSE_URL": url} if url else {})}
 
 

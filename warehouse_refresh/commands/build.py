@@ -5,15 +5,15 @@ from argparse import Namespace
 
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import finish, shown
+from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.execution import Execution, builder, run_here
 from warehouse_refresh.pipeline.refresh import start_refresh
-from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import BuildContext
 
 
 def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
-    settings = read_settings()
+    settings = settings_of(options)
     with start_refresh(settings, selection(options), "`refresh build`", print) as refresh:
         graph = refresh.plan.graph
         build = builder(refresh.plan.scripts, refresh.warehouse, BuildContext(run=uuid.uuid4().hex))

@@ -7,11 +7,11 @@ from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.pipeline.leftovers import leftovers, views_left
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.problems import Refused, errors_in
-from warehouse_refresh.pipeline.project.project import read_project, sql_cache
+from warehouse_refresh.pipeline.project.project import project_in, sql_cache
 from warehouse_refresh.pipeline.raw.db_init import read_init_scripts
 from warehouse_refresh.pipeline.refresh import waiting_turn
 from warehouse_refresh.pipeline.settings import RefreshSettings, read_settings
-from warehouse_refresh.warehouse import Warehouse, connect, project_of
+from warehouse_refresh.warehouse import Warehouse, connect
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 
@@ -44,7 +44,7 @@ def run(options: Namespace) -> int:
 def _left(warehouse: Warehouse, settings: RefreshSettings) -> list[TableName]:
     """What is left over. Raises Refused if the project has errors: a script that cannot be read may build a table."""
     with sql_cache(settings.folder) as cache:
-        project = read_project(settings.folder, project_of(settings.warehouse_url), cache, settings.layout)
+        project = project_in(settings, cache)
     _, wrong = read_init_scripts(settings.folder / settings.layout.db_init, project.own)
     if errors := errors_in([*project.problems, *wrong]):
         raise Refused(errors)

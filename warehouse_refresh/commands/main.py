@@ -136,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--json", action="store_true", help="print the plan for machines")
     for command in (run, build, plan):
         _add_selection(command)
+        _add_variables(command)
     for command in (run, build):
         command.add_argument("--in-order", action="store_true", help="one table after the other")
 
@@ -143,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("table", metavar="TABLE", help="such as tmp.variants")
     query = add("query", "answer a query in GoogleSQL, without changing anything")
     query.add_argument("sql", metavar="SQL", help="the query, or - for standard input")
+    _add_variables(query)
     for command in (show, query):
         command.set_defaults(is_report=True)
         command.add_argument(
@@ -154,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
 
     check = add("check", "find what is wrong with the scripts and the map, without running any", _PROJECT)
     check.set_defaults(is_report=True)
+    _add_variables(check)
     check.add_argument("--live", action="store_true", help="take the raw tables' columns from the warehouse")
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
     check.add_argument("--json", action="store_true", help="print the problems for machines")
@@ -218,6 +221,12 @@ def _add_selection(command: argparse.ArgumentParser) -> None:
     command.add_argument("tables", nargs="*", metavar="TABLE", help=f"only these tables: {_FORMS}")
     for name, what in (("--select", "the same"), ("--exclude", "not these tables, in the same forms")):
         command.add_argument(name, nargs="+", action="extend", default=[], metavar="TABLE", help=what)
+
+
+def _add_variables(command: argparse.ArgumentParser) -> None:
+    """Give the command the option that sets variables: see commands/variables.py."""
+    what = "another value for a variable of refresh.toml"
+    command.add_argument("--var", action="append", default=[], metavar="NAME=VALUE", help=what)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from warehouse_refresh.commands.project.plan import human_bytes, human_dollars
 from warehouse_refresh.commands.terminal.answer import SHOWN, print_answer
+from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
-from warehouse_refresh.pipeline.settings import cost, read_settings
+from warehouse_refresh.pipeline.project.variables import unknown_in
+from warehouse_refresh.pipeline.settings import cost
 from warehouse_refresh.warehouse import connect, project_of
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.sql.definition import parse_definition
@@ -19,12 +21,14 @@ NAME = Path("query")
 def run(options: Namespace) -> int:
     """Print the answer; on BigQuery first, on standard error, the bytes that the query reads. Answers the exit code.
     Raises Refused for wrong SQL, WarehouseError."""
-    settings = read_settings()
+    settings = settings_of(options)
     text = sys.stdin.read() if options.sql == "-" else options.sql
     start = None
     try:
-        query = _query(text).within(project_of(settings.warehouse_url))
+        query = _query(text).within(project_of(settings.warehouse_url)).given(settings.variables)
         start = query.start
+        for unknown in unknown_in(query, settings.variables):
+            raise unknown
         with connect(settings.warehouse_url) as warehouse:
             plan = warehouse.plan(query, {})
             if plan.bytes_processed is not None:

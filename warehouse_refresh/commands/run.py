@@ -6,8 +6,9 @@ from argparse import Namespace
 from warehouse_refresh.commands.imports import kept
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import show_rows, shown
+from warehouse_refresh.commands.variables import settings_of
+from warehouse_refresh.pipeline.project.variables import as_json
 from warehouse_refresh.pipeline.refresh import start_refresh
-from warehouse_refresh.pipeline.settings import read_settings
 
 
 def run(options: Namespace) -> int:
@@ -17,7 +18,7 @@ def run(options: Namespace) -> int:
     """
     # The view shows what the flow's log says; the log itself goes to the server. Prefect reads this at its import.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    settings, selectors = read_settings(), selection(options)
+    settings, selectors = settings_of(options), selection(options)
     with start_refresh(settings, selectors, "`refresh run`", print) as started:
         with kept():
             from warehouse_refresh.flows.flow import Started, refresh_flow
@@ -26,7 +27,7 @@ def run(options: Namespace) -> int:
         check_server()
         with shown(started.plan.graph) as report:
             flow = refresh_flow(settings, Started(started, report))
-            state = run_recorded(flow, selectors, in_order=options.in_order)
+            state = run_recorded(flow, selectors, in_order=options.in_order, variables=as_json(settings.variables))
         print(f"in Prefect: {address_of(state)}")
         print(state.message)
         if state.is_completed():

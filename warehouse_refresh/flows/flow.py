@@ -1,12 +1,14 @@
 """The Prefect flow: one task run for each table, submitted as soon as its dependencies are done."""
 
+import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from prefect import Flow, flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.objects import State as PrefectState
 from prefect.futures import PrefectFuture
@@ -24,13 +26,16 @@ from warehouse_refresh.pipeline.execution import BuildFailed, Execution, Report,
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.selectors import SelectionError
+from warehouse_refresh.pipeline.project.variables import as_json, given_as_json
 from warehouse_refresh.pipeline.refresh import Refresh, cancel_on_error, start_refresh
 from warehouse_refresh.pipeline.schedule import ScheduleResult, run_in_parallel
 from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.version import scripts_version
 from warehouse_refresh.warehouse import BuildContext
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.values.json_text import parse_json
 
 Future = PrefectFuture[Any]
 
@@ -63,7 +68,9 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
         on_crashed=[post_failure, end_open_tasks],
         on_cancellation=[end_open_tasks],
     )
-    def refresh(select: list[str] | None = None, in_order: bool = False) -> PrefectState[Any]:
+    def refresh(
+        select: list[str] | None = None, in_order: bool = False, variables: dict[str, Any] | None = None
+    ) -> PrefectState[Any]:
         """Build all tables, or those that are selected. A retried run builds what did not complete before.
 
         Args:
@@ -71,19 +78,38 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
                 tmp.variants+ (and what is built from it), tmp.* (a whole dataset), path:res/tmp (a folder),
                 not:tmp.variants (all but this one). All tables if there is none.
             in_order: Build one table after the other, not several at once.
+            variables: Other values for variables of refresh.toml, by name: {"day": "2026-01-31"}.
         """
         workers = 1 if in_order else settings.workers
         try:
+            used = _with_values(settings, variables or {})
             with heartbeats():
+                keep_values(used)
                 if started is None:
-                    return _start_and_run(settings, select or [], workers)
-                return _run_started(started, settings, workers)
-        except (Refused, SelectionError, WarehouseError) as error:
+                    return _start_and_run(used, select or [], workers)
+                return _run_started(started, used, workers)
+        except (Refused, SelectionError, SettingError, WarehouseError) as error:
             return Failed(message=str(error))
         except RunCancelled as error:
             return Cancelled(message=str(error))
 
     return refresh
+
+
+def _with_values(settings: RefreshSettings, values: dict[str, Any]) -> RefreshSettings:
+    """The settings with these values of variables, in JSON's types. Raises SettingError."""
+    given = given_as_json(settings.variables, parse_json(json.dumps(values)))
+    return replace(settings, variables={**settings.variables, **given})
+
+
+def keep_values(settings: RefreshSettings) -> None:
+    """Record the values of all variables as the run's parameter, so that a retry has them though refresh.toml has
+    changed since."""
+    run, values = this_flow_run(), as_json(settings.variables)
+    if values != (run.parameters.get("variables") or {}) and run.run_count <= 1:
+        run.parameters = {**run.parameters, "variables": values}
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(run.id, parameters=run.parameters)
 
 
 def _start_and_run(settings: RefreshSettings, select: list[str], workers: int) -> PrefectState[Any]:

@@ -1,6 +1,6 @@
 """The flow in this process, recorded by the Prefect server that is configured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +18,11 @@ from prefect.utilities.urls import url_for
 from warehouse_refresh.flows.local.server import NoServer, configured_url
 
 
-def run_recorded(refresh: Callable[..., Any], select: list[str], *, in_order: bool) -> State[Any]:
-    """Run the flow `refresh` in this process, and answer the flow run's last state.
+def run_recorded(
+    refresh: Callable[..., Any], select: list[str], *, in_order: bool, variables: Mapping[str, Any]
+) -> State[Any]:
+    """Run the flow `refresh` in this process, and answer the flow run's last state. `variables` are values in JSON's
+    types, by name.
 
     If somebody cancels the run just before its end, Prefect's server keeps it Cancelling and waits for a worker. There
     is none here, so the run is set to Cancelled.
@@ -27,7 +30,9 @@ def run_recorded(refresh: Callable[..., Any], select: list[str], *, in_order: bo
     # The flow sends heartbeats itself. Prefect's own are off: the end of a run would wait for their thread.
     settings = {PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with temporary_settings(settings):
-        state: State[Any] = refresh(select=select, in_order=in_order, return_state=True)
+        state: State[Any] = refresh(
+            select=select, in_order=in_order, variables=dict(variables) or None, return_state=True
+        )
         run = state.state_details.flow_run_id
         return _cancelled(run) if state.is_cancelling() and run else state
 

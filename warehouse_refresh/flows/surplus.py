@@ -43,7 +43,8 @@ def _surplus(waiting: Iterable[FlowRun]) -> Iterator[tuple[FlowRun, FlowRun]]:
 
 
 def _covers(other: FlowRun, run: FlowRun) -> bool:
-    return covers(_selection(other), _selection(run)) and (run.auto_scheduled or not other.auto_scheduled)
+    is_same = _variables(other) == _variables(run)
+    return is_same and covers(_selection(other), _selection(run)) and (run.auto_scheduled or not other.auto_scheduled)
 
 
 def _waiting(client: SyncPrefectClient, deployment: UUID) -> list[FlowRun]:
@@ -83,3 +84,7 @@ def _order(run: FlowRun) -> tuple[object, ...]:
 
 def _selection(run: FlowRun) -> Sequence[str]:
     return list(run.parameters.get("select") or [])
+
+
+def _variables(run: FlowRun) -> dict[str, object]:
+    return dict(run.parameters.get("variables") or {})

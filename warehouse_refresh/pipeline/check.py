@@ -59,15 +59,15 @@ def check_project(project: Project, sources: Sources) -> Checked:
 def check_scripts(scripts: Mapping[TableName, Script], sources: Sources) -> Checked:
     """Plan the scripts in order, each over the columns that the scripts before it produce. Nothing is built.
 
-    A script is skipped if it reads a table of `sources.unknown`, reads a script that is wrong or skipped, or is part of
-    a cycle. Raises WarehouseError for any error but wrong SQL.
+    A script is skipped if it reads a table of `sources.unknown` or a variable that does not exist, reads a script that
+    is wrong or skipped, or is part of a cycle. Raises WarehouseError for any error but wrong SQL.
     """
     graph, cyclic = _read_graph(scripts)
     plans: dict[TableName, QueryPlan] = {}
 
     def plan(table: TableName) -> None:
         reads = {read.table for read in scripts[table].query.reads}
-        if not reads.isdisjoint(sources.unknown) or not reads.isdisjoint(cyclic):
+        if not reads.isdisjoint(sources.unknown) or not reads.isdisjoint(cyclic) or _lacks_values(scripts[table]):
             raise _Skipped
         columns = {read: sources.columns[read] for read in reads if read in sources.columns}
         columns |= {read: plans[read].columns for read in reads if read in plans}
@@ -85,6 +85,11 @@ def check_scripts(scripts: Mapping[TableName, Script], sources: Sources) -> Chec
         [*sources.problems, *_problems(scripts, errors, sources.unsupported)],
         sorted({*skipped, *done.not_run, *cyclic}),
     )
+
+
+def _lacks_values(script: Script) -> bool:
+    """Whether the script reads a variable that does not exist: `read_project` reports it."""
+    return len(script.query.variables) < len(script.query.parameters)
 
 
 def _read_graph(scripts: Mapping[TableName, Script]) -> tuple[Graph, set[TableName]]:

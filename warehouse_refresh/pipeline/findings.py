@@ -7,11 +7,11 @@ from enum import Enum
 
 from warehouse_refresh.pipeline.leftovers import leftovers
 from warehouse_refresh.pipeline.project.problems import Refused, errors_in
-from warehouse_refresh.pipeline.project.project import Project, read_project, tables_outside
+from warehouse_refresh.pipeline.project.project import Project, project_in, tables_outside
 from warehouse_refresh.pipeline.raw.db_init import has_init_scripts
 from warehouse_refresh.pipeline.settings import RefreshSettings, read_settings
 from warehouse_refresh.pipeline.settings_file import SettingError
-from warehouse_refresh.warehouse import Warehouse, connect, project_of
+from warehouse_refresh.warehouse import Warehouse, connect
 from warehouse_refresh.warehouse.errors import NotAllowed, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
@@ -74,7 +74,7 @@ def project_findings() -> Iterator[Finding]:
 
 def _project_and_warehouse(settings: RefreshSettings) -> Iterator[Finding]:
     try:
-        project = read_project(settings.folder, project_of(settings.warehouse_url), layout=settings.layout)
+        project = project_in(settings)
     except Refused as error:
         yield wrong("scripts", str(error))
         return

@@ -13,12 +13,12 @@ from warehouse_refresh.pipeline.check import check_scripts
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
-from warehouse_refresh.pipeline.project.project import Project, read_project, sql_cache
+from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.project.selectors import select
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.sources import stored_sources, with_stored_wildcards
-from warehouse_refresh.warehouse import QueryPlan, Warehouse, connect, project_of
+from warehouse_refresh.warehouse import QueryPlan, Warehouse, connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 
@@ -100,7 +100,7 @@ def plan_refresh(
 
     Raises Refused with all problems, SelectionError, WarehouseError.
     """
-    project = read_project(settings.folder, project_of(settings.warehouse_url), cache, settings.layout)
+    project = project_in(settings, cache)
     graph = select(project.graph, selectors, project.files)
     scripts = {table: project.scripts[table] for table in graph.order}
     scripts = with_stored_wildcards(warehouse, scripts, project)

@@ -6,10 +6,11 @@ They are a plain dataclass: a settings library takes longer to import than a ref
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout, SettingError, read_settings_file
+from warehouse_refresh.pipeline.project.variables import Variables, read_variables
+from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, NAME, Layout, SettingError, read_settings_file
 from warehouse_refresh.warehouse import DEFAULT_URL
 
 TIB = 2**40
@@ -17,23 +18,24 @@ TIB = 2**40
 
 @dataclass(frozen=True, slots=True)
 class RefreshSettings:
-    """Where the project is, which warehouse it fills, how many tables are built at once, and what BigQuery charges for
-    a TiB that a query reads, in USD."""
+    """Where the project is, which warehouse it fills, how many tables are built at once, what BigQuery charges for
+    a TiB that a query reads, in USD, and the values of the scripts' variables."""
 
     folder: Path
     layout: Layout = DEFAULT_LAYOUT
     warehouse_url: str = DEFAULT_URL
     workers: int = 8
     price_per_tib: float = 6.25
+    variables: Variables = field(default_factory=dict)
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSettings:
-    """Read WAREHOUSE_URL, REFRESH_WORKERS and REFRESH_PRICE_PER_TIB, from the environment or else from refresh.toml;
-    `folder` is the working folder. Raises SettingError."""
+    """Read WAREHOUSE_URL, REFRESH_WORKERS and REFRESH_PRICE_PER_TIB, from the environment or else from refresh.toml,
+    and the variables from refresh.toml; `folder` is the working folder. Raises SettingError."""
     file = read_settings_file(Path())
 
     def value(name: str, default: str) -> str:
-        return environment.get(name) or file.variables.get(name, default)
+        return environment.get(name) or file.environment.get(name, default)
 
     return RefreshSettings(
         folder=Path(),
@@ -41,6 +43,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSetting
         warehouse_url=value("WAREHOUSE_URL", DEFAULT_URL),
         workers=_workers(value("REFRESH_WORKERS", "8")),
         price_per_tib=_price(value("REFRESH_PRICE_PER_TIB", "6.25")),
+        variables=read_variables(file.variables, NAME),
     )
 
 

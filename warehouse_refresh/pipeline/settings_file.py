@@ -14,6 +14,9 @@ raw = "raw"
 
 [api]                                             # rate_limit is API_RATE_LIMIT, and so on; API_TOKEN is a secret
 rate_limit = 100
+
+[variables]                                       # values for @name in scripts: pipeline/project/variables.py
+day = 2026-01-31
 """
 
 import tomllib
@@ -31,7 +34,12 @@ _VARIABLES = {
     "workers": "REFRESH_WORKERS",
     "price_per_tib": "REFRESH_PRICE_PER_TIB",
 }
-_SECTIONS: Mapping[str, tuple[str, ...]] = {"folders": ("scripts", "init"), "datasets": ("raw",), "api": ()}
+_SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "folders": ("scripts", "init"),
+    "datasets": ("raw",),
+    "api": (),
+    "variables": (),
+}
 
 
 class SettingError(Exception):
@@ -53,12 +61,13 @@ DEFAULT_LAYOUT = Layout()
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What refresh.toml says: values by the environment variable that they stand for, the layout, and the section
-    `api`."""
+    """What refresh.toml says: values by the environment variable that they stand for, the layout, and the sections
+    `api` and `variables`."""
 
-    variables: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     layout: Layout = DEFAULT_LAYOUT
     api: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_settings_file(folder: Path) -> SettingsFile:
@@ -83,8 +92,9 @@ def _checked(path: Path, document: Mapping[str, Any]) -> SettingsFile:
             raise SettingError(f"{path}: {name} is a section: write [{name}]")
         if known := _SECTIONS[name]:
             _check_keys(path, f"{name}.", section, known)
-    variables = {_VARIABLES[key]: _text(path, key, document[key]) for key in _VARIABLES if key in document}
-    return SettingsFile(variables, _layout(path, sections["folders"], sections["datasets"]), sections["api"])
+    environment = {_VARIABLES[key]: _text(path, key, document[key]) for key in _VARIABLES if key in document}
+    layout = _layout(path, sections["folders"], sections["datasets"])
+    return SettingsFile(environment, layout, sections["api"], sections["variables"])
 
 
 def _check_keys(path: Path, section: str, found: Mapping[str, Any], known: list[str] | tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 from tests.warehouse.googlesql.values import Answer, Interval, Json
+from warehouse_refresh.pipeline.project.variables import Variables
 from warehouse_refresh.warehouse.duckdb.engine import prepare
 from warehouse_refresh.warehouse.duckdb.python_functions import register
 from warehouse_refresh.warehouse.duckdb.translate.entry import answer
@@ -34,7 +35,7 @@ class Engine:
         prepare(self._connection)
         register(self._connection)
         for name, table in tables.items():
-            self._load(name, table)
+            load(self._connection, name, table)
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         """A table's columns. Raises TableNotFound."""
@@ -42,9 +43,10 @@ class Engine:
             raise TableNotFound(table)
         return self._tables[table]
 
-    def answer(self, sql: str) -> Answer:
-        """The query's result. Raises SqlError before it runs, duckdb.Error as it runs."""
-        relation = answer(parse_query(sql), self.columns)
+    def answer(self, sql: str, variables: Variables | None = None) -> Answer:
+        """The query's result, with these values of its parameters. Raises SqlError before it runs, duckdb.Error as it
+        runs."""
+        relation = answer(parse_query(sql).given(variables or {}), self.columns)
         sql = render(relation.query)
         if any(column.type.name == "INTERVAL" for column in relation.columns):
             names = [(quoted(column.column), column.type.name) for column in relation.columns]
@@ -63,14 +65,16 @@ class Engine:
         ]
         return Answer(columns, rows)
 
-    def _load(self, name: TableName, table: Answer) -> None:
-        self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(name.dataset)}")
-        columns = ", ".join(f"{quoted(column.name)} {duckdb_type(column.type)}" for column in table.columns)
-        self._connection.execute(f"CREATE TABLE {table_sql(name)} ({columns})")
-        marks = ", ".join("?" for _ in table.columns)
-        for row in table.rows:
-            values = [parameter(column.type, value) for column, value in zip(table.columns, row, strict=True)]
-            self._connection.execute(f"INSERT INTO {table_sql(name)} VALUES ({marks})", values)
+
+def load(connection: duckdb.DuckDBPyConnection, name: TableName, table: Answer) -> None:
+    """Make the table in the warehouse that the connection uses."""
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(name.dataset)}")
+    columns = ", ".join(f"{quoted(column.name)} {duckdb_type(column.type)}" for column in table.columns)
+    connection.execute(f"CREATE TABLE {table_sql(name)} ({columns})")
+    marks = ", ".join("?" for _ in table.columns)
+    for row in table.rows:
+        values = [parameter(column.type, value) for column, value in zip(table.columns, row, strict=True)]
+        connection.execute(f"INSERT INTO {table_sql(name)} VALUES ({marks})", values)
 
 
 def plain(kind: str) -> str:

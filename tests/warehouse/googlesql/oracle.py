@@ -86,9 +86,15 @@ class Oracle:
             self._catalog = self._register(request)
         return answers
 
-    def answer(self, sql: str) -> Answer:
-        """The query's result. Raises Rejected."""
-        return _answer(*self._evaluate(TABLE.sub(self._plain_name, sql)))
+    def answer(self, sql: str, given: Mapping[str, str] | None = None) -> Answer:
+        """The query's result. `given` has an expression for the value of each query parameter. Raises Rejected."""
+        parameters = {name: self._constant(text) for name, text in (given or {}).items()}
+        return _answer(*self._evaluate(TABLE.sub(self._plain_name, sql), parameters))
+
+    def _constant(self, expression: str) -> tuple[Any, Any]:
+        """The type and the value of an expression."""
+        [column], content = self._evaluate(f"SELECT {expression}")
+        return column.type, content.table_data.row[0].cell[0]
 
     def _plain_name(self, match: re.Match[str]) -> str:
         """Contents are found only for tables outside any dataset: `raw.t` is t here."""
@@ -100,15 +106,19 @@ class Oracle:
         response = self._call("RegisterCatalog", request, service.RegisterResponse)
         return int(response.registered_id)
 
-    def _evaluate(self, sql: str) -> tuple[Any, Any]:
+    def _evaluate(self, sql: str, parameters: Mapping[str, tuple[Any, Any]] | None = None) -> tuple[Any, Any]:
         prepare = service.PrepareQueryRequest(sql=sql, registered_catalog_id=self._catalog)
         prepare.options.CopyFrom(self._options)
+        for name, (kind, _) in (parameters or {}).items():
+            prepare.options.query_parameters.add(name=name, type=kind)
         prepare.descriptor_pool_list.definitions.add().builtin.SetInParent()
         try:
             prepared = self._call("PrepareQuery", prepare, service.PrepareQueryResponse).prepared
         except ServerError as error:
             raise Rejected(error.raw_error, analysis=True) from error
         evaluate = service.EvaluateQueryRequest(prepared_query_id=prepared.prepared_query_id)
+        for name, (_, value) in (parameters or {}).items():
+            evaluate.params.add(name=name, value=value)
         try:
             content = self._call("EvaluateQuery", evaluate, service.EvaluateQueryResponse).content
         except ServerError as error:

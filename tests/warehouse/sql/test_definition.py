@@ -33,6 +33,7 @@ def test_a_query_is_taken_as_it_is(text: str) -> None:
         ("/* a */ -- b\n# c\nCREATE VIEW x AS", ("x",), True),
         ("CREATE TABLE\n  `a b` -- here\n AS", ("a b",), False),
         ("CREATE TABLE tmp.x\nAS", ("tmp", "x"), False),
+        ("CREATE VIEW `p.tmp. a b ` AS", ("p", "tmp", " a b "), True),
     ],
 )
 def test_the_query_keeps_its_place(head: str, name: tuple[str, ...], is_view: bool) -> None:

@@ -84,7 +84,6 @@ def test_what_describes_tables_is_no_table_that_is_read(view: str) -> None:
         ("SELECT 1 AS café", 16, "(latin small letter e with acute) is not SQL here", "back-ticks"),
         ("SELECT 1 AS a\u200b", 14, "(zero width space) is not SQL here", "take it out"),
         ("SELECT id FROM {{ source }}", 16, "{{ source }} is a template, not SQL", "nothing is filled in"),
-        ("SELECT id FROM raw.t WHERE d = @day", 32, "there is no value for the parameter @day", "write the value"),
         ("/* a view */ CREATE VIEW v AS SELECT 1", 14, "the script is not a query but a CREATE", "write one SELECT"),
     ],
 )
@@ -376,3 +375,10 @@ def test_clauses_that_only_bigquery_has_are_named(text: str) -> None:
 )
 def test_words_that_are_keywords_in_other_dialects_only_are_names(text: str, table: str) -> None:
     assert reads(text) == [table]
+
+
+def test_query_parameters_are_found_once_each_and_system_variables_are_none() -> None:
+    preamble = "DECLARE d DATE DEFAULT @day;"
+    text = " " * len(preamble) + "SELECT @Day, @n AS `@x`, '@y' -- @z\nFROM t.t WHERE a = @@time_zone LIMIT @N"
+    found = parse_query(text, preamble=preamble).parameters
+    assert [(one.name, one.place) for one in found] == [("day", Place(1, 24, 4)), ("n", Place(1, 42, 2))]

@@ -75,10 +75,26 @@ def _own_paths(bearer: bool) -> Json:
             "200": {"description": "The run, ended", "headers": {**REQUEST_ID, **ended}, "content": run},
             "202": {"description": "The run, which will start", "headers": {**REQUEST_ID, **accepted}, "content": run},
         },
-        ("bad-request", "invalid-key", "key-in-use", "key-reused", "invalid-selection", *BODY, *PREFECT),
+        (
+            "bad-request",
+            "invalid-key",
+            "key-in-use",
+            "key-reused",
+            "invalid-selection",
+            "invalid-variables",
+            "invalid-json",
+            "unsupported-media-type",
+            *BODY,
+            *PREFECT,
+        ),
         bearer=bearer,
     )
     ask["parameters"] += [_select_parameter(), _prefer_parameter(), {"$ref": "#/components/parameters/key"}]
+    ask["requestBody"] = {
+        "description": "Other values for variables of refresh.toml",
+        "required": False,
+        "content": {"application/json": {"schema": _variables(), "example": {"variables": {}}}},
+    }
     show = _operation(
         "show_run",
         "runs",
@@ -220,17 +236,28 @@ def _run() -> Json:
     }
     return {
         "type": "object",
-        "required": ["id", "name", "state", "message", "select", "created", "started", "ended", "seconds"],
+        "required": ["id", "name", "state", "message", "select", "variables", "created", "started", "ended", "seconds"],
         "properties": {
             "id": {"type": "string", "format": "uuid"},
             "name": {"type": "string"},
             "state": {"type": "string", "examples": ["Scheduled", "Running", "Completed", "Failed"]},
             "message": text,
             "select": {"type": "array", "items": {"type": "string"}, "description": "empty: everything"},
+            "variables": {"type": "object", "description": "the values that were given or used, by name"},
             **dict.fromkeys(("created", "started", "ended"), moment),
             "seconds": {"type": "number"},
             "tables": {"type": "array", "items": table},
         },
+    }
+
+
+def _variables() -> Json:
+    values = {"type": "object", "description": "by the variable's name, in the form of GET /<table>'s types"}
+    return {
+        "type": "object",
+        "required": ["variables"],
+        "properties": {"variables": values},
+        "additionalProperties": False,
     }
 
 

@@ -30,17 +30,20 @@ logger = logging.getLogger("warehouse_refresh.api.runs")
 
 @dataclass(frozen=True, slots=True)
 class RunKey:
-    """A client's key: `name` and `tag` are the variable's, `selection` is a hash of what was selected."""
+    """A client's key: `name` and `tag` are those of the variable in Prefect, `selection` is a hash of what was
+    wanted."""
 
     name: str
     tag: str
     selection: str
 
 
-def run_key(deployment: UUID, key: str, select: Sequence[str]) -> RunKey:
-    """The key of a request to `deployment`. A variable's name holds no more than lower-case letters and figures."""
+def run_key(deployment: UUID, key: str, select: Sequence[str], variables: str = "{}") -> RunKey:
+    """The key of a request to `deployment`. A variable's name holds no more than lower-case letters and figures.
+    `variables` are the values of the project's variables, as JSON."""
     name = f"run-key-{_hash(f'{deployment} {key}')}"
-    return RunKey(name, _tag(deployment), _hash(json.dumps(sorted(select))))
+    wanted = json.dumps(sorted(select)) + (variables if variables != "{}" else "")
+    return RunKey(name, _tag(deployment), _hash(wanted))
 
 
 async def run_of(client: "PrefectClient", key: RunKey) -> UUID | None:
@@ -50,7 +53,7 @@ async def run_of(client: "PrefectClient", key: RunKey) -> UUID | None:
         return None
     value: Any = kept.value
     if value["selection"] != key.selection:
-        raise ApiProblem("key-reused", "The key belongs to a request with another selection.")
+        raise ApiProblem("key-reused", "The key belongs to a request with another selection or other variables.")
     return UUID(value["run"])
 
 

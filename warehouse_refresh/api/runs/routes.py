@@ -1,8 +1,10 @@
 """POST /run and GET /run/<id>."""
 
 import asyncio
+import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -15,10 +17,14 @@ from warehouse_refresh.api.idempotency import idempotency_key
 from warehouse_refresh.api.problems import ApiProblem, request_id
 from warehouse_refresh.api.runs.prefect_client import Prefect
 from warehouse_refresh.api.runs.reports import report_of, run_to_json
-from warehouse_refresh.api.runs.run_queue import RunQueue, is_in_doubt
+from warehouse_refresh.api.runs.run_queue import RunQueue, Wanted, is_in_doubt
 from warehouse_refresh.api.security import needs_token
 from warehouse_refresh.api.settings import ApiSettings
+from warehouse_refresh.api.tables.request_rows import check_json_type, parsed_json
 from warehouse_refresh.pipeline.project.selectors import FORMS, SELECTOR
+from warehouse_refresh.pipeline.project.variables import as_json, given_as_json, read_variables
+from warehouse_refresh.pipeline.settings_file import SettingError, read_settings_file
+from warehouse_refresh.warehouse.values.json_text import Object
 
 PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])", re.IGNORECASE)
 FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0
@@ -32,9 +38,8 @@ async def ask_for_run(
     settings: NamedDependency[ApiSettings],
 ) -> Response[dict[str, Any]]:
     """Ask for a refresh; with `Prefer: wait=30`, wait that long for its end."""
-    await _refuse_body(request)
-    select = _selection(request.scope["query_string"])
-    run = await runs.ask(select, idempotency_key(request.headers), request_id.get())
+    wanted = Wanted(tuple(_selection(request.scope["query_string"])), await _variables(request))
+    run = await runs.ask(wanted, idempotency_key(request.headers), request_id.get())
     seconds = min(_wait_seconds(request), settings.max_wait_seconds)
     headers = {"Location": f"/run/{run.id}"}
     if seconds:
@@ -74,11 +79,23 @@ async def _ends(runs: RunQueue, identity: UUID, seconds: float) -> bool:
         pause = min(pause * 1.5, LONGEST_LOOK)
 
 
-async def _refuse_body(request: Request[Any, Any, Any]) -> None:
-    """Raise ApiProblem for a request with a body: a selection in it would silently be ignored."""
-    async for piece in request.stream():
-        if piece:
-            raise ApiProblem("bad-request", "/run takes no body: write ?select=tmp.variants in the query.")
+async def _variables(request: Request[Any, Any, Any]) -> str:
+    """The values of variables in the body, as JSON with sorted names. Raises ApiProblem, also for a variable that
+    refresh.toml does not declare, and for a value of another type."""
+    body = await request.body()
+    if not body:
+        return "{}"
+    check_json_type(request, "Send variables as application/json in UTF-8.")
+    found = parsed_json(body)
+    values = found.get("variables") if isinstance(found, Object) and set(found) == {"variables"} else None
+    if not isinstance(values, Object) or values.repeated:
+        detail = 'the body is {"variables": {"name": value}}; tables are selected in the query: ?select=tmp.variants'
+        raise ApiProblem("invalid-variables", detail)
+    declared = read_variables(read_settings_file(Path()).variables, "refresh.toml")
+    try:
+        return json.dumps(as_json(given_as_json(declared, values)), sort_keys=True)
+    except SettingError as error:
+        raise ApiProblem("invalid-variables", str(error)) from error
 
 
 def _selection(query: bytes) -> list[str]:

@@ -3,13 +3,15 @@ the API made waits, and further requests get that one.
 
 Runs that the API makes form a chain: the next one is created with an idempotency key made of the last one's id, so that
 requests at the same instant, in whatever process, create one run between them. A run that waits when it is looked at
-starts later than the request that looks, and so serves it. See docs/api.md.
+starts later than the request that looks, and so serves it. Requests with other values of variables get a run of their
+own. See docs/api.md.
 """
 
 import asyncio
-from collections.abc import Sequence
+import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from warehouse_refresh.api.idempotency import claimed
@@ -37,7 +39,20 @@ WAITING = frozenset({"Scheduled", "Late", "AwaitingConcurrencySlot"})
 DUE_WITHIN = timedelta(seconds=5)
 LONGEST_ASK = 30.0
 
-Selection = tuple[str, ...]
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request wants: the tables that `select` names (all, when it names nothing), built with these values of
+    variables, a JSON object with sorted names."""
+
+    select: tuple[str, ...] = ()
+    variables: str = "{}"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of a run. A deployment that was made before there were variables takes none."""
+        values = json.loads(self.variables)
+        return {"select": list(self.select), **({"variables": values} if values else {})}
 
 
 class RunQueue:
@@ -47,27 +62,27 @@ class RunQueue:
         self._prefect, self._name = prefect, deployment
         self._keys_in_use = set[str]()
         self._one_at_a_time = asyncio.Lock()
-        self._asked: dict[Selection, str] = {}
-        self._next_look: asyncio.Task[dict[Selection, FlowRun]] | None = None
+        self._asked: dict[Wanted, str] = {}
+        self._next_look: asyncio.Task[dict[Wanted, FlowRun]] | None = None
 
-    async def ask(self, select: Sequence[str], key: str | None, request: str) -> "FlowRun":
-        """A run that starts after this call and builds at least what `select` names (all, when it names nothing).
+    async def ask(self, wanted: Wanted, key: str | None, request: str) -> "FlowRun":
+        """A run that starts after this call and builds at least what is wanted.
 
         `request` is the request's id, kept as a tag. Raises ApiProblem, after LONGEST_ASK seconds at the latest.
         """
         try:
             async with asyncio.timeout(LONGEST_ASK):
-                return await (self._look_for(select, request) if key is None else self._of_key(key, select, request))
+                return await (self._look_for(wanted, request) if key is None else self._of_key(key, wanted, request))
         except TimeoutError:
             raise unavailable(f"Prefect's API did not answer within {LONGEST_ASK:g} s.") from None
 
-    async def _of_key(self, key: str, select: Sequence[str], request: str) -> "FlowRun":
+    async def _of_key(self, key: str, wanted: Wanted, request: str) -> "FlowRun":
         with claimed(key, self._keys_in_use):
             async with self._prefect.client() as client:
-                known = run_key((await self.deployment(client)).id, key, select)
+                known = run_key((await self.deployment(client)).id, key, wanted.select, wanted.variables)
                 if asked_before := await self._asked_before(client, known):
                     return asked_before
-            run = await self._look_for(select, request)
+            run = await self._look_for(wanted, request)
             async with self._prefect.client() as client:
                 kept = await keep(client, known, run.id)
             return run if kept == run.id else await self.get(kept)
@@ -84,22 +99,21 @@ class RunQueue:
             await forget(client, key.name)
             return None
 
-    async def _look_for(self, select: Sequence[str], request: str) -> "FlowRun":
+    async def _look_for(self, wanted: Wanted, request: str) -> "FlowRun":
         """Join the next look at Prefect, which serves all requests that come before it begins."""
-        selection = tuple(select)
-        self._asked.setdefault(selection, request)
+        self._asked.setdefault(wanted, request)
         if self._next_look is None:
             self._next_look = asyncio.create_task(self._look())
             self._next_look.add_done_callback(_take_exception)
-        return (await asyncio.shield(self._next_look))[selection]
+        return (await asyncio.shield(self._next_look))[wanted]
 
-    async def _look(self) -> "dict[Selection, FlowRun]":
+    async def _look(self) -> "dict[Wanted, FlowRun]":
         async with self._one_at_a_time:
             asked, self._asked, self._next_look = self._asked, {}, None
             async with self._prefect.client() as client:
                 deployment = await self.deployment(client)
                 return {
-                    select: await _coalesce(client, deployment, select, request) for select, request in asked.items()
+                    wanted: await _coalesce(client, deployment, wanted, request) for wanted, request in asked.items()
                 }
 
     async def get(self, identity: UUID) -> "FlowRun":
@@ -148,22 +162,22 @@ def is_in_doubt(run: "FlowRun") -> bool:
 
 
 async def _coalesce(
-    client: "PrefectClient", deployment: "DeploymentResponse", select: Sequence[str], request: str
+    client: "PrefectClient", deployment: "DeploymentResponse", wanted: Wanted, request: str
 ) -> "FlowRun":
     last = await _newest(client, deployment)
-    for run in [last] if last and _serves(last, select) else await _others_waiting(client, deployment):
-        if _serves(run, select):
+    for run in [last] if last and _serves(last, wanted) else await _others_waiting(client, deployment):
+        if _serves(run, wanted):
             return run
     while True:
-        if last and await _widened(client, last):
+        if last and _has_values(last, wanted) and await _widened(client, last):
             return last
         last = await client.create_flow_run_from_deployment(
             deployment.id,
-            parameters={"select": list(select)},
+            parameters=wanted.parameters,
             tags=[API_TAG, f"{REQUEST_TAG}{request}"],
             idempotency_key=f"api after {last.id}" if last else f"api first of {deployment.id}",
         )
-        if _serves(last, select):
+        if _serves(last, wanted):
             return last
 
 
@@ -217,9 +231,14 @@ def _waits(run: "FlowRun") -> bool:
     return run.state.name in WAITING
 
 
-def _serves(run: "FlowRun", select: Sequence[str]) -> bool:
-    """Whether the run waits and will build what `select` names."""
-    return _waits(run) and covers(run.parameters.get("select") or [], select)
+def _serves(run: "FlowRun", wanted: Wanted) -> bool:
+    """Whether the run waits and will build what is wanted."""
+    return _waits(run) and _has_values(run, wanted) and covers(run.parameters.get("select") or [], wanted.select)
+
+
+def _has_values(run: "FlowRun", wanted: Wanted) -> bool:
+    """Whether the run has the same values of variables."""
+    return bool((run.parameters.get("variables") or {}) == json.loads(wanted.variables))
 
 
 async def _widened(client: "PrefectClient", run: "FlowRun") -> bool:
@@ -235,7 +254,7 @@ async def _widened(client: "PrefectClient", run: "FlowRun") -> bool:
     return run.state is not None and run.state.is_scheduled()
 
 
-def _take_exception(look: "asyncio.Task[dict[Selection, FlowRun]]") -> None:
+def _take_exception(look: "asyncio.Task[dict[Wanted, FlowRun]]") -> None:
     """Read the task's exception: if nobody waits for the task any more, asyncio would log it."""
     if not look.cancelled():
         look.exception()

@@ -49,7 +49,9 @@ class Reader:
         if not body:
             large = query.count(b"&") >= MANY
             return await self.work(large, partial(_of_query, query, columns, large))
-        _check_content_type(request)
+        check_json_type(
+            request, "Send rows as application/json in UTF-8, or one row's attributes in the query with no body."
+        )
         if query:
             raise ApiProblem("bad-request", "Give the attributes in the query or rows in the body, not both.")
         large = len(body) >= LARGE or most_values(body) >= MANY
@@ -97,7 +99,7 @@ def _of_body(body: bytes, columns: tuple[Column, ...], large: bool, max_rows: in
         raise _too_many_rows(max_rows)
     if size.values > MAX_VALUES:
         raise ApiProblem("too-many-values", f"more than the {MAX_VALUES:,} values that one request may hold")
-    objects = _parsed(body)
+    objects = parsed_json(body)
     if not isinstance(objects, list) or not objects:
         _refuse([Fault("not-an-array", 'the body is an array of one or more objects: [{"name": "value"}]')])
     if len(objects) > max_rows:
@@ -107,7 +109,8 @@ def _of_body(body: bytes, columns: tuple[Column, ...], large: bool, max_rows: in
     return RequestRows(rows, many=True, large=large)
 
 
-def _parsed(body: bytes) -> Any:
+def parsed_json(body: bytes) -> Any:
+    """What `parse_json` makes of the body. Raises ApiProblem."""
     try:
         return parse_json(body.decode())
     except UnicodeDecodeError:
@@ -135,8 +138,8 @@ def _check_encoding(request: Request[Any, Any, Any]) -> None:
         raise ApiProblem("unsupported-media-type", "Send the body as it is, without Content-Encoding.", headers=headers)
 
 
-def _check_content_type(request: Request[Any, Any, Any]) -> None:
+def check_json_type(request: Request[Any, Any, Any], detail: str) -> None:
+    """Raise ApiProblem with this detail unless the body is JSON in UTF-8 by its Content-Type."""
     kind, parameters = request.content_type
     if kind.lower() != "application/json" or parameters.get("charset", "utf-8").lower() != "utf-8":
-        detail = "Send rows as application/json in UTF-8, or one row's attributes in the query with no body."
         raise ApiProblem("unsupported-media-type", detail, headers={"Accept-Post": "application/json"})

@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.check import Checked, check_project
 from warehouse_refresh.pipeline.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, counted
-from warehouse_refresh.pipeline.project.project import Project, read_project, sql_cache
+from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
 from warehouse_refresh.pipeline.project.scripts import script_tables
-from warehouse_refresh.pipeline.settings import RefreshSettings, read_settings
+from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.sources import declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.warehouse import connect, project_of
 from warehouse_refresh.warehouse.names import TableName
@@ -20,9 +21,9 @@ from warehouse_refresh.warehouse.sql.cache import SqlCache
 
 def run(options: Namespace) -> int:
     """Print every problem, and answer the exit code: 0 clean, 1 warnings with --strict, 2 errors."""
-    settings = read_settings()
+    settings = settings_of(options)
     with sql_cache(settings.folder) as cache:
-        project = read_project(settings.folder, project_of(settings.warehouse_url), cache, settings.layout)
+        project = project_in(settings, cache)
         checked, left = _check_live(project, settings, cache) if options.live else (_check(project, cache), None)
     if options.json:
         print(json.dumps(_as_json(checked, project, left), indent=2))

@@ -9,11 +9,10 @@ from warehouse_refresh.pipeline.impact import impact_of
 from warehouse_refresh.pipeline.project.lineage import ColumnName, Lineage
 from warehouse_refresh.pipeline.project.picture import dataset_mermaid, mermaid, picture_of, svg
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, counted
-from warehouse_refresh.pipeline.project.project import Project, read_project, sql_cache
+from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.pipeline.sources import declared_sources
-from warehouse_refresh.warehouse import project_of
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
 
@@ -21,7 +20,7 @@ def run(options: Namespace) -> int:
     """Print the picture, write it to a file, or print where a table's columns come from; answer the exit code."""
     settings = read_settings()
     with sql_cache(settings.folder) as cache:
-        project = read_project(settings.folder, project_of(settings.warehouse_url), cache, settings.layout)
+        project = project_in(settings, cache)
     if options.columns:
         print("\n".join(_columns(project, options.columns)))
     elif options.readers:

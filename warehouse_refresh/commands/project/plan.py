@@ -6,18 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from warehouse_refresh.commands.selection import selection
+from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import sql_cache
 from warehouse_refresh.pipeline.refresh import RefreshPlan, plan_refresh
-from warehouse_refresh.pipeline.settings import TIB, cost, read_settings
+from warehouse_refresh.pipeline.settings import TIB, cost
 from warehouse_refresh.warehouse import connect
 from warehouse_refresh.warehouse.names import TableName
 
 
 def run(options: Namespace) -> int:
     """Print the plan, and answer the exit code. Raises Refused for a refresh that cannot succeed."""
-    settings = read_settings()
+    settings = settings_of(options)
     with sql_cache(settings.folder) as cache, connect(settings.warehouse_url, cache) as warehouse:
         plan = plan_refresh(settings, selection(options), warehouse, cache)
         left = leftovers(warehouse, plan.project)

@@ -12,8 +12,11 @@ from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity, and_others, errors_in, sql_problem
 from warehouse_refresh.pipeline.project.scripts import Script, read_scripts, read_source_names, script_tables
+from warehouse_refresh.pipeline.project.variables import Variables, unknown_in
 from warehouse_refresh.pipeline.raw.db_init import read_created_tables
+from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
+from warehouse_refresh.warehouse import project_of
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache, open_cache
@@ -67,12 +70,16 @@ def sql_cache(folder: Path) -> SqlCache:
 
 
 def read_project(
-    folder: Path, own: str = "", cache: SqlCache | None = None, layout: Layout = DEFAULT_LAYOUT
+    folder: Path,
+    own: str = "",
+    cache: SqlCache | None = None,
+    layout: Layout = DEFAULT_LAYOUT,
+    variables: Variables | None = None,
 ) -> Project:
     """Read the scripts of the project in `folder` and their map. Raises Refused if there is no folder for scripts.
 
     `own` is the project of the scripts' own tables, if a setting names it. Scripts that the `cache` knows are not
-    parsed again.
+    parsed again. `variables` are the values of the scripts' parameters.
     """
     res = res_folder(folder, layout.res)
     scripts, problems = read_scripts(res, own, cache, layout.raw)
@@ -80,10 +87,24 @@ def read_project(
     unreadable = script_tables(res, layout.raw) - set(scripts)
     sources = _sources(folder, layout, scripts.values(), entries, {*scripts, *unreadable})
     scripts = with_wildcards(scripts, {*scripts, *unreadable, *sources})
+    scripts = {table: _given(script, variables or {}) for table, script in scripts.items()}
     is_map_readable = bool(entries) or not map_problems
-    check = _Check(res / MAP, scripts, entries, sources, unreadable, is_map_readable)
+    check = _Check(res / MAP, scripts, entries, sources, unreadable, is_map_readable, variables or {})
     found = (*problems, *map_problems, *check.problems())
     return Project(folder, scripts, tuple(entries), frozenset(sources), found, tuple(check.undeclared()), layout)
+
+
+def project_in(settings: RefreshSettings, cache: SqlCache | None = None) -> Project:
+    """The project that the settings describe: see `read_project`."""
+    own = project_of(settings.warehouse_url)
+    return read_project(settings.folder, own, cache, settings.layout, settings.variables)
+
+
+def _given(script: Script, variables: Variables) -> Script:
+    """The script with the values of its query's parameters."""
+    if not script.query.parameters:
+        return script
+    return replace(script, build=replace(script.build, query=script.query.given(variables)))
 
 
 def _sources(
@@ -181,6 +202,7 @@ class _Check:
     sources: set[TableName]
     unreadable: set[TableName]
     is_map_readable: bool
+    variables: Variables
 
     @cached_property
     def declared_cycles(self) -> list[list[TableName]]:
@@ -314,6 +336,12 @@ class _Check:
             return
         for read in reads:
             yield from self._read(script, read)
+        for unknown in unknown_in(script.query, self.variables):
+            yield sql_problem(script.path, unknown)
+        if script.build.is_view and script.query.parameters:
+            first = script.query.parameters[0]
+            reason = f"the view {script.table} reads the variable @{first.name}, and a view cannot have variables"
+            yield Problem(script.path, first.place, reason, "make it a table, or write the value")
 
     def _read(self, script: Script, read: Read) -> Iterator[Problem]:
         if read.table == script.table:

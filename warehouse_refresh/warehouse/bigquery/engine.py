@@ -26,6 +26,7 @@ from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Wait
 from warehouse_refresh.warehouse.bigquery.storage import check_partition, describe, lay_out, options_sql
 from warehouse_refresh.warehouse.bigquery.storing.append import Sender, Target
 from warehouse_refresh.warehouse.bigquery.storing.keys import Keys
+from warehouse_refresh.warehouse.bigquery.storing.parameters import Value
 from warehouse_refresh.warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.parser import names_in
@@ -56,7 +57,8 @@ class BigQueryWarehouse:
         self._opened: Jobs | None = None
         self._lease: Lease | None = None
         self._opening = threading.Lock()
-        self._planned: dict[str, tuple[Column, ...]] = {}  # by the query's text; a refresh plans before it builds
+        # By the query's text and the values of its parameters; a refresh plans before it builds.
+        self._planned: dict[tuple[str, str], tuple[Column, ...]] = {}
 
     def tables(self, dataset: str) -> list[TableName]:
         return sorted(table for table, _ in self._kinds(dataset))
@@ -113,7 +115,9 @@ class BigQueryWarehouse:
     def fetch(self, query: Query, limit: int | None) -> Answer:
         text, edits = text_of(query), self._variable_edits(query, {})
         with _places_of(text, edits):
-            job = self._jobs.run(f"query-{secrets.token_hex(16)}", edited(text, edits), self._config({}))
+            config = self._config({})
+            config.query_parameters = _parameters(query)
+            job = self._jobs.run(f"query-{secrets.token_hex(16)}", edited(text, edits), config)
         found = self._jobs.result(job, limit)
         columns = tuple(map(column_of, found.schema))
         return Answer(columns, [row.values() for row in found])
@@ -163,10 +167,11 @@ class BigQueryWarehouse:
         if found is not None and found.table_type == "VIEW":
             return self._build_over_view(build, config, context)
         config.destination = self._reference(build.table.dataset).table(build.table.name)
+        config.query_parameters = _parameters(build.query)
         before = self._prepare_replacement(build, config, found)
         text, edits = text_of(build.query), self._variable_edits(build.query, {})
         with _places_of(text, edits):
-            name = names.build_name(context.run, build.table)
+            name = names.build_name(context.run, build.table, build.query.values_text)
             job = self._jobs.run(name, edited(text, edits), config, context.attempt)
         after = self._table(build.table)
         self._put_back(before, after, build.storage)
@@ -255,8 +260,8 @@ class BigQueryWarehouse:
         text, new = text_of(query), stand_in_edits(query, stand_ins)
         edits = sorted([*new, *self._variable_edits(query, stand_ins)], key=lambda edit: edit.start)
         with _places_of(text, edits):
-            job = self._jobs.dry_run(edited(text, edits))
-        columns = self._planned[text] = tuple(map(column_of, job.schema or ()))
+            job = self._jobs.dry_run(edited(text, edits), _parameters(query))
+        columns = self._planned[text, query.values_text] = tuple(map(column_of, job.schema or ()))
         return QueryPlan(columns, job.total_bytes_processed, estimate=bool(new))
 
     def _variable_edits(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> list[Edit]:
@@ -347,7 +352,7 @@ class BigQueryWarehouse:
             lay_out(config, build.storage)
             return None
         check_partition(name, table, build.storage)
-        columns = self._planned.get(text_of(query)) or self.plan(query, {}).columns
+        columns = self._planned.get((text_of(query), query.values_text)) or self.plan(query, {}).columns
         protected = [] if replace.keeps_columns(table, columns) else self._protections(name, table)
         if replace.keeps_columns(table, columns) or (protected and replace.has_columns(table, columns)):
             config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
@@ -405,6 +410,10 @@ class BigQueryWarehouse:
         config.priority = self._settings.priority
         config.maximum_bytes_billed = self._settings.maximum_bytes_billed
         return config
+
+
+def _parameters(query: Query) -> list[Value]:
+    return [Value(variable.name, variable.type, variable.value) for variable in query.variables]
 
 
 @contextmanager

@@ -8,7 +8,7 @@ so the next try takes the next number: https://cloud.google.com/bigquery/docs/ru
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
@@ -27,6 +27,7 @@ from warehouse_refresh.warehouse.bigquery.errors import (
     translated,
 )
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
+from warehouse_refresh.warehouse.bigquery.storing.parameters import Value
 from warehouse_refresh.warehouse.errors import Cancelled, OutcomeUnknown, Transient, WarehouseError
 
 _TRIES = 3  # jobs that one call sends: another one after a passing fault
@@ -85,10 +86,11 @@ class Jobs:
         with self._or_unknown(job.job_id):
             return job.result(retry=self.retry, timeout=self._waits.total, job_retry=None, max_results=limit)
 
-    def dry_run(self, sql: str) -> bigquery.QueryJob:
-        """A dry run of the SQL: its columns and bytes, or its error. It costs nothing."""
+    def dry_run(self, sql: str, parameters: Sequence[Value] = ()) -> bigquery.QueryJob:
+        """A dry run of the SQL with these query parameters: its columns and bytes, or its error. It costs nothing."""
         self.check_not_cancelled()
         config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False, use_legacy_sql=False)
+        config.query_parameters = list(parameters)
         with google_errors():
             return self.client.query(
                 sql, job_config=config, retry=self.retry, timeout=self._waits.request, job_retry=None

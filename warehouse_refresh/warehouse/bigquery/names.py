@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 
 
-def build_name(run: str, table: TableName) -> str:
-    """The name of the jobs that build the table in this run; an id is this name and a number."""
-    return f"refresh-{_slug(run)}-{_slug(str(table))}-{_digest(run, str(table))}"
+def build_name(run: str, table: TableName, values: str = "") -> str:
+    """The name of the jobs that build the table in this run, with these values of the query's parameters; an id is
+    this name and a number."""
+    parts = (run, str(table), values) if values else (run, str(table))
+    return f"refresh-{_slug(run)}-{_slug(str(table))}-{_digest(*parts)}"
 
 
 def keys_table(table: TableName) -> str:

@@ -97,11 +97,12 @@ def _one_line(query: str, values: _Values) -> str:
     tokens = sqlglot.tokenize(query, dialect="bigquery")[1:]
     words = []
     for before, token in zip([None, *tokens], tokens, strict=False):
-        is_path = before is not None and before.token_type == TokenType.DOT
-        value = None if is_path else values.get(token.text.casefold())
+        is_part = before is not None and before.token_type in (TokenType.DOT, TokenType.PARAMETER)
+        value = None if is_part else values.get(token.text.casefold())
         is_name = token.token_type in (TokenType.VAR, TokenType.IDENTIFIER)
+        words.append("" if before is None or before.token_type == TokenType.PARAMETER else " ")
         words.append(_cast(*value) if value and is_name else query[token.start : token.end + 1].replace("\n", " "))
-    return " ".join(words)
+    return "".join(words)
 
 
 def _cast(value: str, kind: str) -> str:

@@ -119,9 +119,9 @@ class _Reader:
             self._at += 1
         if self._at == start:
             self._wrong("a name is missing here", "write CREATE TABLE dataset.name AS SELECT …")
-        first, last = self._tokens[start].start, self._tokens[self._at - 1].end
-        written = self._text[first : last + 1].replace("`", "")
-        return [part.strip() for part in written.split(".")][-3:], place_at(self._text, first, last)
+        tokens = self._tokens[start : self._at]
+        written = "".join(self._text[token.start : token.end + 1].strip("`") for token in tokens)
+        return written.split(".")[-3:], place_at(self._text, tokens[0].start, tokens[-1].end)
 
     def _is_of_name(self, token: Token) -> bool:
         if token.token_type in (TokenType.IDENTIFIER, TokenType.DOT, TokenType.DASH, TokenType.NUMBER):

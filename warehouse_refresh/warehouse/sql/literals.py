@@ -72,10 +72,16 @@ ZONE_NAME = (
 """The form of a zone's name: https://www.iana.org/time-zones. Abbreviations such as PST are no names there."""
 
 
+_SMALL = re.compile(r"[eE]-0*[1-9]\d+\s*\Z")
+"""An exponent below -9, with which GoogleSQL makes 0 of any number: 15e-10 too."""
+
+
 def read_numeric(text: str | float) -> Decimal | None:
     """A NUMERIC, rounded half away from zero; None if out of range, or if the text is no number."""
     try:
         value = Decimal(text.strip() if isinstance(text, str) else text)
+        if isinstance(text, str) and _SMALL.search(text):
+            return Decimal(0)
         digits = Decimal((int(value.copy_abs().scaleb(10, _WIDE)) + 5) // 10).scaleb(-9, _WIDE)
     except (InvalidOperation, ValueError, OverflowError):
         return None

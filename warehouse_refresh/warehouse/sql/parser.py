@@ -8,12 +8,12 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokenizer_core import Token
+from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import Place, SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.preamble import Assignment, FunctionText, read_preamble
-from warehouse_refresh.warehouse.sql.query import Read, Statement
+from warehouse_refresh.warehouse.sql.query import Parameter, Read, Statement
 from warehouse_refresh.warehouse.sql.statements import check_no_program, check_one_query, check_template, statements_of
 from warehouse_refresh.warehouse.sql.syntax_errors import check_text, syntax_error, too_deep, unclosed_error
 from warehouse_refresh.warehouse.sql.tokens import read_tokens
@@ -33,6 +33,33 @@ def names_in(text: str, preamble: str = "") -> tuple[Read, ...]:
             read = Read(TableName(node.db, node.name), place_at(part, start, end), node.catalog)
             first.setdefault((read.project, read.table), read)
     return tuple(first.values())
+
+
+def parameters_in(text: str, preamble: str = "") -> tuple[Parameter, ...]:
+    """The query parameters that a text of one query and its preamble name, each once. Raises SqlError for one that
+    stands in a function's body, which cannot see it."""
+    bodies = [part for part in read_preamble(preamble) if isinstance(part, FunctionText)] if "@" in preamble else []
+    for parameter in (found for body in bodies for found in _parameters(body.text)):
+        raise SqlError(
+            f"a function cannot read the variable @{parameter.name}",
+            hint="give the function another argument, and call it with the variable",
+            place=parameter.place,
+        )
+    first: dict[str, Parameter] = {}
+    for parameter in [*_parameters(preamble), *_parameters(text)]:
+        first.setdefault(parameter.name.casefold(), parameter)
+    return tuple(first.values())
+
+
+def _parameters(text: str) -> Iterator[Parameter]:
+    """The query parameters in the order of the text. `@@name`, a variable of BigQuery's own, is none."""
+    if "@" not in text:
+        return
+    tokens = sqlglot.tokenize(text, dialect="bigquery")
+    for before, token, name in zip([None, *tokens], tokens, tokens[1:], strict=False):
+        is_system = before is not None and before.token_type == TokenType.PARAMETER
+        if token.token_type == TokenType.PARAMETER and name.token_type != TokenType.PARAMETER and not is_system:
+            yield Parameter(name.text, place_at(text, token.start, name.end))
 
 
 def function_bodies(preamble: str) -> list[exp.Expr]:
@@ -121,23 +148,7 @@ def query_tree(text: str) -> exp.Query:
             hint="write one SELECT; the table is made from it",
             place=_place_of_part(text, 0),
         )
-    if "@" in text:
-        _check_parameters(tree, text)
     return tree
-
-
-def _check_parameters(tree: exp.Query, text: str) -> None:
-    """Raises SqlError for `@day`; `@@time_zone`, a variable of BigQuery's, is a parameter of a parameter to sqlglot."""
-    for node in tree.find_all(exp.Parameter):
-        if isinstance(node.this, exp.Parameter) or isinstance(node.parent, exp.Parameter):
-            continue
-        written = f"@{node.name}"
-        start = text.find(written)
-        raise SqlError(
-            f"there is no value for the parameter {written}",
-            hint="a refresh hands none on: write the value",
-            place=place_at(text, start, start + len(written) - 1) if start >= 0 else None,
-        )
 
 
 def _parse(text: str) -> list[exp.Expr]:

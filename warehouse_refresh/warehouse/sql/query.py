@@ -5,13 +5,14 @@ cache does not know.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warehouse_refresh.warehouse.errors import Place, SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.types import SqlType
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -31,6 +32,26 @@ class Read:
     project: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter, `@name`, where a text names it first."""
+
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """The value of a query parameter, in the Python types of `warehouse.Row`, and its type in GoogleSQL."""
+
+    name: str
+    type: SqlType
+    value: Any
+
+    def __str__(self) -> str:
+        return f"@{self.name} {self.type} {self.value!r}"
+
+
 @dataclass(frozen=True)
 class Query:
     """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
@@ -39,6 +60,9 @@ class Query:
     `wildcards` has for each wildcard table that it names, such as `raw.events_*`, the tables that match.
 
     `preamble` has the DECLARE, SET and CREATE TEMP FUNCTION before it, with blanks in place of the rest of the script.
+
+    `parameters` are the query parameters that the text names, and `variables` the values of those that have one:
+    https://cloud.google.com/bigquery/docs/parameterized-queries
     """
 
     text: str
@@ -46,10 +70,24 @@ class Query:
     own: str = ""
     preamble: str = ""
     wildcards: tuple[tuple[TableName, tuple[TableName, ...]], ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    variables: tuple[Variable, ...] = ()
 
     def within(self, project: str) -> "Query":
         """The same query as one of that project."""
         return self if self.own == project else replace(self, own=project)
+
+    def given(self, values: Mapping[str, Variable]) -> "Query":
+        """The same query with the values of its parameters, found by their folded names."""
+        if not self.parameters:
+            return self
+        names = dict.fromkeys(parameter.name.casefold() for parameter in self.parameters)
+        return replace(self, variables=tuple(values[name] for name in names if name in values))
+
+    @property
+    def values_text(self) -> str:
+        """The values of its parameters as a text, in which different values differ; "" if it has none."""
+        return "\n".join(map(str, self.variables))
 
     def matched(self, known: Iterable[TableName]) -> "Query":
         """The same query with the `known` tables that its wildcard tables stand for:
@@ -142,11 +180,13 @@ def parse_query(text: str, cache: "SqlCache | None" = None, preamble: str = "") 
     key = f"{preamble}\n{text}" if preamble else text
     noted = cache.recall("names", key) if cache else None
     if noted is not None:
-        names = tuple(Read(TableName(*name), Place(*place), project) for name, place, project in noted)
-        return Query(text, names, preamble=preamble)
-    from warehouse_refresh.warehouse.sql.parser import names_in
+        names = tuple(Read(TableName(*name), Place(*place), project) for name, place, project in noted["names"])
+        parameters = tuple(Parameter(name, Place(*place)) for name, place in noted["parameters"])
+        return Query(text, names, preamble=preamble, parameters=parameters)
+    from warehouse_refresh.warehouse.sql.parser import names_in, parameters_in
 
-    names = names_in(text, preamble)
+    names, parameters = names_in(text, preamble), parameters_in(text, preamble)
     if cache:
-        cache.note("names", key, [[astuple(read.table), astuple(read.place), read.project] for read in names])
-    return Query(text, names, preamble=preamble)
+        found = [[astuple(read.table), astuple(read.place), read.project] for read in names]
+        cache.note("names", key, {"names": found, "parameters": list(map(astuple, parameters))})
+    return Query(text, names, preamble=preamble, parameters=parameters)

@@ -1,4 +1,4 @@
-"""Rows as one query parameter: no value ever becomes part of a statement's text.
+"""Values as query parameters, and rows as one query parameter: no value ever becomes part of a statement's text.
 
 https://cloud.google.com/bigquery/docs/reference/rest/v2/QueryParameter
 """
@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from warehouse_refresh.warehouse.bigquery.schema import quoted
+from warehouse_refresh.warehouse.sql.coercion import plain
 from warehouse_refresh.warehouse.types import SqlType
 
 _AS_TEXT = frozenset({"JSON", "GEOGRAPHY", "INTERVAL"})
@@ -30,6 +31,21 @@ class Records:
             "name": self._name,
             "parameterType": {"type": "ARRAY", "arrayType": {"type": "STRUCT", "structTypes": _fields(self._kinds)}},
             "parameterValue": {"arrayValues": [{"structValues": values(row, self._kinds)} for row in self._rows]},
+        }
+
+
+class Value:
+    """A query parameter that is one value. Its type is a scalar or an ARRAY of scalars, without JSON and the like."""
+
+    def __init__(self, name: str, kind: SqlType, value: Any) -> None:
+        self._name, self._kind, self._value = name, plain(kind), value
+
+    def to_api_repr(self) -> dict[str, Any]:
+        """What the client library puts into the request."""
+        return {
+            "name": self._name,
+            "parameterType": _type(self._kind),
+            "parameterValue": _value(self._value, self._kind),
         }
 
 

@@ -11,6 +11,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions import (
     constants,
     constructors,
     conversions,
+    parameters,
     paths,
 )
 from warehouse_refresh.warehouse.duckdb.translate.functions import (
@@ -47,6 +48,8 @@ HANDLERS: Mapping[type[exp.Expr], Handler] = {
     exp.Array: constructors.array,
     exp.Struct: constructors.struct,
     exp.Tuple: constructors.tuple_,
+    exp.Parameter: parameters.parameter,
+    exp.Placeholder: parameters.placeholder,
     # paths
     exp.Column: paths.column,
     exp.Identifier: paths.identifier,

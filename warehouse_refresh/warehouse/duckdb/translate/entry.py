@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.compiler import Compiler
+from warehouse_refresh.warehouse.duckdb.translate.expressions.parameters import given
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
 from warehouse_refresh.warehouse.duckdb.translate.queries.preamble import declare
 from warehouse_refresh.warehouse.duckdb.translate.queries.statements import listed_columns, translated
@@ -34,6 +35,7 @@ def answer(query: Query, columns: Columns) -> Relation:
     compiler = Compiler()
     script = Script(compiler, query.text, columns, query.own)
     script.wildcards = dict(query.wildcards)
+    script.parameters = {variable.name.casefold(): given(variable) for variable in query.variables}
     if query.preamble:
         declare(query.preamble, script)
     return compiler.query(tree, Scope(script))

@@ -59,3 +59,8 @@ def truth(value: bool) -> Typed:
 def null(type_: SqlType) -> Typed:
     """NULL of a type. Raises UnsupportedSql for a type that DuckDB does not hold."""
     return Typed(Literal(None, duckdb_type(type_)), type_, NULL)
+
+
+def is_null(node: Node) -> bool:
+    """Whether it is NULL, of whatever type."""
+    return isinstance(node, Literal) and node.value is None

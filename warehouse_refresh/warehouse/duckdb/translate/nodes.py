@@ -5,6 +5,7 @@ Most expressions are written as templates over these nodes: see `templates`.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from warehouse_refresh.warehouse.duckdb.translate.text import bytes_sql, quoted, string_sql
 
@@ -98,7 +99,7 @@ def _literal_text(value: str | float | bytes | None) -> str:
         return bytes_sql(value)
     if isinstance(value, str):
         return string_sql(value)
-    return repr(value) if value >= 0 else f"'{value!r}'"
+    return repr(value) if 0 <= value < inf else f"'{value!r}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,6 +420,7 @@ class Select(Node):
     limit: int | None = None
     offset: int | None = None
     distinct: bool = False
+    having: Node | None = None
 
     def write(self, out: Writer) -> None:
         out.texts.append("SELECT DISTINCT " if self.distinct else "SELECT ")
@@ -428,6 +430,7 @@ class Select(Node):
         if self.group:
             out.texts.append(" GROUP BY ")
             out.listed(self.group)
+        _write_clause(out, " HAVING ", self.having)
         _write_clause(out, " QUALIFY ", self.qualify)
         if self.order:
             out.texts.append(" ORDER BY ")

@@ -108,7 +108,7 @@ def value_source(alias: str, element: Typed) -> Source:
 
 class Script:
     """What one translation shares: the compiler, the text, the tables, the project that their names may have, a supply
-    of names, and the variables and functions of the preamble, by their folded names."""
+    of names, and the query's parameters, and the variables and functions of the preamble, by their folded names."""
 
     def __init__(self, compiler: "Compiler", text: str, columns: Columns, own: str) -> None:
         self.compiler, self.text, self.columns, self.own = compiler, text, columns, own
@@ -117,6 +117,7 @@ class Script:
         while self._prefix in text:
             self._prefix += "$"
         self._numbers = count(1)
+        self.parameters: dict[str, Typed] = {}
         self.variables: dict[str, Typed] = {}
         self.functions: dict[str, Function] = {}
         self.with_queries: dict[str, n.Node] = {}

@@ -37,11 +37,22 @@ _FLOAT64_OF_STRING = (
     r" WHEN regexp_matches({x}, '^\s*[+-]?(?i:inf|infinity|nan)\s*$')"
     r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE) ELSE " + _bad("double") + " END"
 )
+_DIGITS = r"regexp_extract({x}, '([0-9]*)\.?[0-9]*[eE]', 1)"
+_EXPONENT = "CAST(regexp_extract({x}, '[eE](.*)', 1) AS HUGEINT)"
+_POINT_MOVED = (  # DuckDB rounds before it moves the point; GoogleSQL makes 0 of a number with an exponent below -9
+    f"list_transform([{{{{'d': {_DIGITS} || regexp_extract({{x}}, '\\.([0-9]*)', 1), 'p': length({_DIGITS}) +"
+    f" least(99, {_EXPONENT})::BIGINT}}}}], lambda p_:"
+    f" CAST(CASE WHEN {{x}} LIKE '-%' THEN '-' ELSE '' END || CASE WHEN {_EXPONENT} < -9 THEN '0' WHEN p_.p <= 0"
+    " THEN '0.' || repeat('0', -p_.p) || p_.d WHEN p_.p >= length(p_.d) THEN p_.d || repeat('0', p_.p - length(p_.d))"
+    " ELSE substr(p_.d, 1, p_.p) || '.' || substr(p_.d, p_.p + 1) END AS DECIMAL(38,9)))[1]"
+)
+NUMERIC_OF_DIGITS = f"CASE WHEN contains(lower({{x}}), 'e') THEN {_POINT_MOVED} ELSE CAST({{x}} AS DECIMAL(38,9)) END"
+"""A NUMERIC written as -12.5 or -1.25e1, with no plus sign before it and no blanks."""
 _NUMERIC_OF_STRING = (
     r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x},"
     r" '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
-    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DECIMAL(38,9)) ELSE error('Invalid NUMERIC value: ' ||"
-    r" {x}) END"
+    rf" THEN list_transform([regexp_replace({{x}}, '^\s*\+?|\s+$', '', 'g')], lambda t_:"
+    rf" {NUMERIC_OF_DIGITS.replace('{x}', 't_')})[1] ELSE error('Invalid NUMERIC value: ' || {{x}}) END"
 )
 _BOOL_OF_STRING = (
     "CASE lower({x}) WHEN 'true' THEN true WHEN 'false' THEN false ELSE CASE WHEN {x} IS NULL THEN NULL::BOOLEAN ELSE "

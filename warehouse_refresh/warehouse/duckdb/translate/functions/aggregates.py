@@ -9,9 +9,22 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
-from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import N_DIV
+from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import (
+    MEAN_OF_LARGE,
+    N_DIV,
+    SUM_OF_LARGE,
+    UNSCALED,
+)
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import PARTS, put_together, quotient
+from warehouse_refresh.warehouse.duckdb.translate.expressions.statistics import (
+    COUNTED,
+    EXACT_STATISTICS,
+    PARTS_OF_PRODUCT,
+    SPREAD,
+    UNITS,
+    WHOLE,
+)
 from warehouse_refresh.warehouse.duckdb.translate.literals import string
 from warehouse_refresh.warehouse.duckdb.translate.nodes import AggregateCall, Chain, Node, Over, SortKey, Star
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import aggregates_in, windows_in
@@ -174,15 +187,21 @@ _SUM = (
     "CASE WHEN isfinite({x}) OR NOT isfinite({s}) THEN {x} WHEN abs({s}) >= 9.745314011399999e288"
     " THEN error('double overflow') ELSE {s} * 1.8446744073709552e19 END"
 )
-_AVG = "(CASE WHEN isfinite({x}) OR NOT isfinite({s}) THEN {x} ELSE {s} * 1.8446744073709552e19 END)"
+_AVG = (  # the mean of an infinity and numbers depends on the order in which Google has them: infinite or NaN
+    "(CASE WHEN isfinite({x}) OR isnan({s}) OR {n} < 2 THEN {x} WHEN isinf({s})"
+    " THEN error('the embedded engine cannot tell the mean of infinite numbers: this needs BigQuery')"
+    " ELSE {s} * 1.8446744073709552e19 END)"
+)
 
 
 def sum_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     if _of_intervals(call):
         return Typed(put_together(_interval_sums(node, scope, call)), INTERVAL)
     value = one(node, scope, call, INT64, NUMERIC, FLOAT64)
-    if call.safe and value.type == NUMERIC:
-        unsupported(scope.script.text, node, "SAFE.SUM of NUMERIC")
+    if value.type == NUMERIC and not call.distinct:
+        return _of_large(call, value.node, SUM_OF_LARGE)
+    if value.type == NUMERIC and call.safe:
+        unsupported(scope.script.text, node, "SAFE.SUM of DISTINCT NUMERIC")
     total, template = call.over_rows("sum", value.node), f"CAST({{x}} AS {duckdb_type(value.type)})"
     small = {}
     if value.type == FLOAT64:
@@ -190,21 +209,43 @@ def sum_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     return Typed(sql(f"TRY({template})" if call.safe else f"({template})", x=total, **small), value.type)
 
 
+# A sum of NUMERIC may pass the range on its way. DuckDB's sum fails then, so numbers from 1e20 on are added apart.
+_IS_LARGE = "{x} NOT BETWEEN '-1e20'::DECIMAL(38,9) AND '1e20'::DECIMAL(38,9)"
+_LARGE = {
+    "s": f"CASE WHEN {_IS_LARGE} THEN {{x}} - trunc({{x}}) ELSE {{x}} END",
+    "h": f"CASE WHEN {_IS_LARGE} THEN CAST(trunc({{x}}) AS HUGEINT) END",
+}
+"""Small numbers and what large ones have after the point, and the whole parts of large ones."""
+
+
+def _of_large(call: Call, value: Node, template: str, **more: Node) -> Typed:
+    """The template with the sums that _LARGE describes."""
+    sums = {letter: call.over_rows("sum", sql(part, x=value)) for letter, part in _LARGE.items()}
+    return Typed(sql(f"TRY({template})" if call.safe else f"({template})", **sums, **more), NUMERIC)
+
+
 def avg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     if _of_intervals(call):
         count = sql("nullif({x}, 0)", x=call.over_rows("count", call.values[0].node))
         return Typed(quotient(_interval_sums(node, scope, call), count), INTERVAL)
     value = one(node, scope, call, NUMERIC, INT64, FLOAT64)
-    if value.type != NUMERIC:
-        found = call.over_rows("avg", value.node)
-        if value.type == FLOAT64:
-            return Typed(sql(_AVG, x=found, s=call.over_rows("avg", sql(_SMALL, x=value.node))), FLOAT64)
-        return Typed(found, FLOAT64)
+    rows = call.over_rows("count", value.node)
+    if value.type == NUMERIC:
+        return _mean_of_numeric(node, scope, call, value.node, rows)
+    found = call.over_rows("avg", value.node)
+    if value.type == FLOAT64:
+        return Typed(sql(_AVG, x=found, s=call.over_rows("avg", sql(_SMALL, x=value.node)), n=rows), FLOAT64)
+    return Typed(found, FLOAT64)
+
+
+def _mean_of_numeric(node: exp.Expr, scope: Scope, call: Call, value: Node, rows: Node) -> Typed:
+    if not call.distinct:
+        return _of_large(call, value, MEAN_OF_LARGE, n=rows)
     if call.safe:
-        unsupported(scope.script.text, node, "SAFE.AVG of NUMERIC")
-    total = sql("CAST({x} AS DECIMAL(38,9))", x=call.over_rows("sum", value.node))
-    rows = sql("CAST(nullif({x}, 0) AS DECIMAL(38,9))", x=call.over_rows("count", value.node))
-    return Typed(sql(f"({N_DIV})", a=total, b=rows), NUMERIC)
+        unsupported(scope.script.text, node, "SAFE.AVG of DISTINCT NUMERIC")
+    total = sql("CAST({x} AS DECIMAL(38,9))", x=call.over_rows("sum", value))
+    count = sql("CAST(nullif({x}, 0) AS DECIMAL(38,9))", x=rows)
+    return Typed(sql(f"({N_DIV})", a=total, b=count), NUMERIC)
 
 
 def _of_intervals(call: Call) -> bool:
@@ -352,8 +393,8 @@ def statistic(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     """Variances and the like: NaN where a value is NaN or infinite."""
     if len(call.values) != (2 if call.name.startswith("CO") else 1):
         wrong(scope.script.text, node, f"wrong number of arguments for {call.name}")
-    if any(value.type == NUMERIC for value in call.values):
-        unsupported(scope.script.text, node, f"{call.name} of NUMERIC", "convert with CAST(… AS FLOAT64)")
+    if NUMERIC in [value.type for value in call.values] and FLOAT64 not in [value.type for value in call.values]:
+        return _exact_statistic(node, scope, call)
     values = [as_type(node, scope, call.name, value, FLOAT64).node for value in call.values]
     found = call.over_rows(STATISTICS[call.name], *values)
     zeros = call.over_rows("sum", Chain("+", tuple([sql("({v} * 0e0)", v=value) for value in values])))
@@ -361,6 +402,32 @@ def statistic(node: exp.Expr, scope: Scope, call: Call) -> Typed:
         return Typed(sql(_STATISTIC, x=found, z=zeros), FLOAT64)
     pairs = call.over_rows("regr_count", *values)
     return Typed(sql(_CORR, n=pairs, x=found, z=zeros, same=_one_value(call, *values)), FLOAT64)
+
+
+def _exact_statistic(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    """Variances and the like of NUMERIC: from exact sums, so that no digit is lost where a variance is small."""
+    if call.distinct:
+        unsupported(scope.script.text, node, f"{call.name} DISTINCT of NUMERIC", "convert with CAST(… AS FLOAT64)")
+    values = [sql(COUNTED, x=as_type(node, scope, call.name, value, NUMERIC).node) for value in call.values]
+    where = Chain("AND", tuple([sql("{x} IS NOT NULL", x=value) for value in values]))
+    rows = call.over_rows("count", Star(), where=where)
+    pairs = [(values[0], values[-1])]
+    if call.name == "CORR":
+        pairs += [(values[0], values[0]), (values[1], values[1])]
+    spreads = [_spread(call, one, other, rows, where) for one, other in pairs]
+    template = f"({EXACT_STATISTICS[STATISTICS[call.name]]})"
+    return Typed(sql(template, **dict(zip("abc", spreads, strict=False)), n=rows), FLOAT64)
+
+
+def _spread(call: Call, one: Node, other: Node, rows: Node, where: Node) -> Node:
+    """The sum of the products of both values' distances from their means, as SPREAD has it."""
+    parts = [sql(part, x=value) for value in (one, other) for part in (WHOLE, UNITS)]
+    factors = dict(zip("abcd", parts, strict=True))
+    products = {
+        letter: call.over_rows("sum", sql(part, **factors), where=where) for letter, part in PARTS_OF_PRODUCT.items()
+    }
+    x, y = (sql(UNSCALED, x=call.over_rows("sum", value, where=where)) for value in (one, other))
+    return sql(SPREAD, x=x, y=y, n=rows, **products)
 
 
 def _one_value(call: Call, first: Node, second: Node) -> Node:

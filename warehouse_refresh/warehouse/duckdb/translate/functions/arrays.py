@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from sqlglot import exp
 
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import concatenated
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
@@ -90,11 +91,12 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
     if len(values) not in (2, 3):
         wrong(scope.script.text, node, "GENERATE_ARRAY takes two or three arguments")
     kind, found = common(node, scope, "GENERATE_ARRAY", values)
-    if kind in (FLOAT64, NUMERIC):
-        unsupported(scope.script.text, node, f"GENERATE_ARRAY of {kind}", "divide the elements of one of INT64")
-    if kind != INT64:
+    if kind not in (FLOAT64, NUMERIC, INT64):
         return no_signature(node, scope, "GENERATE_ARRAY", values)
-    first, last, step = [*found, integer(1)][:3]
+    first, last, step = [*found, coerced(integer(1), kind)][:3]
+    if kind != INT64:
+        nodes = dict(zip("abc", [first.node, last.node, step.node], strict=True))
+        return Typed(sql(_SERIES.replace("PRODUCT", _PRODUCTS[kind.name]), **nodes), array_of(kind))
     too_many = f"({{b}}::HUGEINT - {{a}}) // nullif({{c}}, 0) >= {MOST_ELEMENTS}"
     template = (  # DuckDB computes constants beforehand, also in the branches that it does not take
         "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0"
@@ -102,6 +104,17 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
         f" ELSE generate_series({{a}}, CASE WHEN {too_many} THEN {{a}} ELSE {{b}} END, {{c}}) END)"
     )
     return Typed(sql(template, a=first.node, b=last.node, c=step.node), array_of(INT64))
+
+
+_PRODUCTS = {"FLOAT64": "(n_ * {c})", "NUMERIC": "CAST(n_::DECIMAL(10,0) * {c} AS DECIMAL(38,9))"}
+_STEPS = "(CAST({b} AS DOUBLE) - CAST({a} AS DOUBLE)) / CAST({c} AS DOUBLE)"
+_SERIES = (
+    "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0 THEN error('Sequence step cannot be"
+    f" 0.') WHEN isnan({_STEPS}) THEN error('Sequence start, end, and step cannot be NaN.')"
+    f" WHEN {_STEPS} >= {MOST_ELEMENTS} THEN {TOO_MANY} WHEN {_STEPS} < 0 THEN [] ELSE"
+    f" list_filter(list_transform(range(CAST(floor({_STEPS}) AS BIGINT) + 2), lambda n_: {{a}} + PRODUCT),"
+    " lambda e_: CASE WHEN {c} > 0 THEN e_ <= {b} ELSE e_ >= {b} END) END)"
+)
 
 
 def array_end(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
@@ -156,13 +169,23 @@ def range_bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return no_signature(node, scope, "RANGE_BUCKET", values)
     value = as_type(node, scope, "RANGE_BUCKET", values[0], kind)
     bounds = values[1] if same(kind, values[1].type.element) else cast_value(values[1], array_of(kind))
-    if bounds is None or kind == FLOAT64:
+    if bounds is None:
         unsupported(scope.script.text, node, "RANGE_BUCKET of these types")
-    template = (
-        "(CASE WHEN {x} IS NULL OR {a} IS NULL THEN NULL ELSE CAST(len(list_filter({a}, lambda e_: e_ <= {x})) AS"
-        " BIGINT) END)"
+    is_nan = "isnan({x})" if kind == FLOAT64 else "false"
+    unordered = _UNORDERED.replace("NAN", "isnan(({a})[n_])" if kind == FLOAT64 else "false")
+    return Typed(
+        sql(_BUCKET.replace("NAN", is_nan).replace("UNORDERED", unordered), a=bounds.node, x=value.node), INT64
     )
-    return Typed(sql(template, a=bounds.node, x=value.node), INT64)
+
+
+_UNORDERED = (
+    "len(list_filter(range(1, len({a}) + 1), lambda n_: ({a})[n_] IS NULL OR NAN OR (n_ > 1 AND ({a})[n_ - 1] >"
+    " ({a})[n_]))) > 0"
+)
+_BUCKET = (
+    "(CASE WHEN {x} IS NULL OR {a} IS NULL OR NAN THEN NULL WHEN UNORDERED THEN error('Elements in input array to"
+    " RANGE_BUCKET must be in ascending order') ELSE CAST(len(list_filter({a}, lambda e_: e_ <= {x})) AS BIGINT) END)"
+)
 
 
 FUNCTIONS: Functions = {

@@ -75,7 +75,7 @@ def count_of(node: exp.Expr, scope: Scope) -> Node:
     inner = node.this
     if isinstance(inner, exp.Literal) and inner.args.get("is_string"):
         text = str(inner.this)
-        if not re.fullmatch(r"[+-]?\d+", text) or abs(int(text)) > MOST_MICROS:
+        if not re.fullmatch(r"[+-]?\d+", text) or not -(2**63) <= int(text) < 2**63:
             wrong(scope.script.text, node, f"invalid INTERVAL value {text!r}")
         return integer(int(text)).node
     return as_type(node, scope, "INTERVAL", scope.compile(inner), INT64).node

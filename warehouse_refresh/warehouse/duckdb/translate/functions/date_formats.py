@@ -12,7 +12,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_t
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import checked
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse_refresh.warehouse.duckdb.translate.literals import null
+from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -21,7 +21,7 @@ from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import CHECKED, UTC, from_local, local
 from warehouse_refresh.warehouse.types import DATE, DATETIME, STRING, TIME, TIMESTAMP, SqlType
 
-_ELEMENT = re.compile(r"(%(?:E4Y|E[\d*]S|Ez|[a-zA-Z%]))")
+_ELEMENT = re.compile(r"(%(?:E4Y|E[\d*]S|Ez|[-_][mdeHIMSjyUWVkl]|[a-zA-Z%]))")
 _SHORT = {
     "%F": "%E4Y-%m-%d",
     "%T": "%H:%M:%S",
@@ -58,6 +58,8 @@ def _format(node: exp.Expr, scope: Scope, value: Typed) -> list[str]:
     if not isinstance(value.literal, str):
         unsupported(scope.script.text, node, f"{name_of(node)} with a format that is not a literal")
     pieces = _pieces(value.literal)
+    if pieces[-1:] and pieces[-1][-1] == "%" and pieces[-1] != "%%" and name_of(node).startswith("PARSE"):
+        wrong(scope.script.text, node, "a format cannot end with a single %")
     odd = next((piece for piece in pieces if "%" in piece and not _ELEMENT.fullmatch(piece)), None)
     if odd is not None:
         unsupported(scope.script.text, node, f"{name_of(node)} with {odd[odd.index('%') :]}")
@@ -123,6 +125,8 @@ def _formatted(node: exp.Expr, scope: Scope, piece: str, kind: SqlType) -> list[
     code = piece[1:]
     if not piece.startswith("%"):
         return [piece]
+    if code[0] in "-_" and _has(kind, code[1:]):
+        return [piece]
     known = piece in _SHORT or piece in _TEXTS or code in _ELEMENTS or code in _PLAIN or code in _CLOCK_CODES
     if not known:
         unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
@@ -136,6 +140,8 @@ def _element(piece: str, moment: Node, clock: Node) -> Node:
     code = piece[1:]
     if not piece.startswith("%") or piece in _TEXTS:
         return Literal(_TEXTS.get(piece, piece))
+    if code[0] in "-_":
+        return _padded(code[0], _element(f"%{code[1:]}", moment, clock), 3 if code[1:] == "j" else 2)
     if code[0] == "E" and code[1].isdigit() and code[2] == "S":
         digits = int(code[1])
         return sql(
@@ -147,6 +153,12 @@ def _element(piece: str, moment: Node, clock: Node) -> Node:
     if code in _ZONE_CODES:
         return sql(_ELEMENTS[code], m=sql(AHEAD, x=moment, c=clock))
     return sql(_ELEMENTS.get(code) or f"strftime({{x}}, '%{code}')", x=clock)
+
+
+def _padded(flag: str, number: Node, width: int) -> Node:
+    """A number without zeros before it, or with blanks in their place. Google's documentation does not name these."""
+    plain = sql("CAST(CAST(trim({x}) AS BIGINT) AS VARCHAR)", x=number)
+    return plain if flag == "-" else sql(f"lpad({{x}}, {width}, ' ')", x=plain)
 
 
 _PLAIN = frozenset("mdaAbBjUWVGuwyHIMSp")
@@ -227,7 +239,7 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     kind = SqlType(name.partition("_")[2])
     values, zone = _values(node, scope, parts, kind)
     text = as_type(node, scope, name, values[1], STRING).node
-    if values[0].is_null:
+    if values[0].is_null or is_null(text):
         return null(kind)
     pattern, codes = _pattern(node, scope, _format(node, scope, values[0]), kind)
     in_zone = kind == TIMESTAMP and not set(codes) & {"z", "Ez", "s"}

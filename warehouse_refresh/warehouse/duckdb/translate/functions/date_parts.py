@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
@@ -112,8 +112,6 @@ def trunc(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         if kind != "TIMESTAMP":
             wrong(scope.script.text, node, f"{name} of {kind} takes no time zone")
         zone = zone_of(node, scope, name, argument(parts[2], scope))
-        if part in CLOCK_UNITS:
-            unsupported(scope.script.text, node, f"{name} to {part} in a time zone")
     return Typed(_cut(value, part, zone), value.type)
 
 
@@ -124,6 +122,8 @@ def _cut(value: Typed, part: str, zone: Node) -> Node:
         return trunc_date(value.node, part)
     if kind == "TIME":
         return sql(f"CAST(date_trunc('{part.lower()}', DATE '2000-01-01' + {{x}}) AS TIME)", x=value.node)
+    if kind == "TIMESTAMP" and part in CLOCK_UNITS and zone != UTC:
+        return let(value.node, lambda moment: _cut_in_zone(moment, local(moment, zone), part))
     clock = value.node if kind == "DATETIME" else local(value.node, zone)
     if part in CLOCK_UNITS:
         cut = sql(f"date_trunc('{part.lower()}', {{x}})", x=clock)
@@ -131,6 +131,17 @@ def _cut(value: Typed, part: str, zone: Node) -> Node:
         day = trunc_date(sql("CAST({x} AS DATE)", x=clock), part)
         cut = sql("CAST({x} AS TIMESTAMP)", x=day)
     return cut if kind == "DATETIME" else from_local(cut, zone)
+
+
+def _cut_in_zone(moment: Node, clock: Node, part: str) -> Node:
+    """A TIMESTAMP cut to a unit that clocks of a zone show. They may show it twice, so it is cut by its length."""
+    over = sql(f"to_microseconds(epoch_us({{c}} - date_trunc('{part.lower()}', {{c}})))", c=clock)
+    return sql(_NOT_BEFORE_YEAR_1, x=sql("({x} - {o})", x=moment, o=over))
+
+
+_NOT_BEFORE_YEAR_1 = (
+    "(CASE WHEN {x} < TIMESTAMPTZ '0001-01-01 00:00:00+00' THEN error('Truncating causes underflow') ELSE {x} END)"
+)
 
 
 def last_day(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
+from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import STRING_OF_DATETIME, cast_value
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import checked
+from warehouse_refresh.warehouse.duckdb.translate.functions.date_formats import AHEAD, local_clock
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     Definitions,
@@ -19,7 +20,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     define,
 )
 from warehouse_refresh.warehouse.duckdb.translate.functions.json.documents import json_scalar
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
@@ -115,13 +116,28 @@ def _part(clock: Node, kind: SqlType) -> Typed:
 
 
 def string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
-    """STRING(timestamp), STRING(json)"""
+    """STRING(timestamp [, zone]), STRING(date), STRING(json) and the like"""
     values = [argument(part, scope) for part in parts]
     if len(values) == 1 and values[0].type == JSON:
         return json_scalar("STRING", values[0])
-    if len(values) != 1 or values[0].type.name not in INSTANTS:
-        unsupported(scope.script.text, node, "this STRING(…)", "use FORMAT_TIMESTAMP")
-    return _cast(node, scope, values[0], STRING)
+    if len(values) == 1 and values[0].type.name in INSTANTS:
+        return _cast(node, scope, values[0], STRING)
+    if len(values) != 2:
+        return no_signature(node, scope, "STRING", values)
+    moment = as_type(node, scope, "STRING", values[0], TIMESTAMP).node
+    zone = zone_of(node, scope, "STRING", values[1])
+    return Typed(let(moment, lambda instant: _text_in_zone(instant, local_clock(instant, zone))), STRING)
+
+
+def _text_in_zone(instant: Node, clock: Node) -> Node:
+    ahead = sql(AHEAD, x=instant, c=clock)
+    return sql(f"({{t}} || {_OFFSET})", t=sql(STRING_OF_DATETIME, x=clock), m=ahead)
+
+
+_OFFSET = (
+    "CASE WHEN {m} < 0 THEN '-' ELSE '+' END || printf('%02d', abs({m}) // 60) || CASE WHEN {m} % 60 = 0 THEN '' ELSE"
+    " printf(':%02d', abs({m}) % 60) END"
+)
 
 
 def current(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:

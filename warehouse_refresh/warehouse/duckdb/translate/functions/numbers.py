@@ -10,6 +10,7 @@ from typing import NoReturn
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import F_DIV, F_SAFE, N_DIV, N_MUL, UNSCALED
+from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import NUMERIC_OF_DIGITS
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.expressions.comparisons import compared
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
@@ -55,7 +56,19 @@ def _within_one(name: str) -> str:
     )
 
 
+_NUMBER = r"(?:[0-9,]*[0-9][0-9,]*\.?[0-9]*|,*\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_CLEANED = (
+    r"CASE WHEN regexp_matches({a}, '^\s*-|-\s*$') THEN '-' ELSE '' END ||"
+    r" replace(regexp_extract({a}, '[0-9,.]+(?:[eE][+-]?[0-9]+)?'), ',', '')"
+)
+_PARSED = (  # a sign before or after the number, blanks around it, commas anywhere before the point
+    rf"CASE WHEN {{a}} IS NULL THEN NULL WHEN regexp_full_match({{a}}, '\s*(?:[+-]\s*)?{_NUMBER}\s*')"
+    rf" OR regexp_full_match({{a}}, '\s*{_NUMBER}\s*[+-]\s*') THEN list_transform([{_CLEANED}], lambda t_:"
+    f" {NUMERIC_OF_DIGITS.replace('{x}', 't_')})[1] ELSE error('Invalid input to PARSE_NUMERIC: ' || {{a}}) END"
+)
+
 DEFINITIONS: Definitions = by_name(
+    define("PARSE_NUMERIC", "STRING -> NUMERIC", _PARSED),
     define("ABS", "INT64 -> INT64", "abs({a})"),
     define("ABS", "FLOAT64 -> FLOAT64", "abs({a})"),
     define("ABS", "NUMERIC -> NUMERIC", "abs({a})"),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
+from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import UNSCALED
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, only
 from warehouse_refresh.warehouse.duckdb.translate.functions.aggregates import AGGREGATES, aggregate
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
@@ -54,8 +55,7 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
     _check_parts(node, inner, scope)
     if node.args.get("spec") and name in WITHOUT_FRAME:
         wrong(scope.script.text, node, f"{name} takes no frame in OVER", "take ROWS or RANGE out")
-    order = order_by(node, scope)
-    over = Over(partition(node, scope), order, frame_sql(node, scope, order))
+    over = _over(node, scope)
     if name in RANKS:
         return rank(node, scope, inner, over)
     if is_safe and name in _MAY_FAIL:
@@ -67,6 +67,14 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
     if name in AGGREGATES and name in OVER_WINDOWS:
         return aggregate(call, scope, over=over)
     return unsupported(scope.script.text, node, f"{name or inner.sql('bigquery')} … OVER")
+
+
+def _over(node: exp.Expr, scope: Scope) -> Over:
+    order = order_by(node, scope)
+    frame = frame_sql(node, scope, order)
+    if frame.startswith("RANGE") and any(sign.isdigit() for sign in frame):
+        order = _without_overflow(node, scope, order)
+    return Over(partition(node, scope), order, frame)
 
 
 def _check_parts(node: exp.Expr, inner: exp.Expr, scope: Scope) -> None:
@@ -151,6 +159,18 @@ def frame_sql(node: exp.Expr, scope: Scope, order: Sequence[SortKey]) -> str:
     return f"{kind} BETWEEN {start} AND {end}"
 
 
+def _without_overflow(node: exp.Expr, scope: Scope, order: tuple[SortKey, ...]) -> tuple[SortKey, ...]:
+    """DuckDB adds a frame's bounds to the key, which may leave the range of its type: a NUMERIC is counted in units of
+    its ninth digit, as `_bound` counts."""
+    kind = _range_key(node, scope, order)
+    if kind.name not in _WIDER:
+        return order
+    return tuple([SortKey(sql(_WIDER[kind.name], x=key.key), key.direction, key.value) for key in order])
+
+
+_WIDER = {"INT64": "CAST({x} AS HUGEINT)", "NUMERIC": UNSCALED}
+
+
 _SIDES = ("UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING")
 
 
@@ -192,7 +212,8 @@ def _bound(spec: exp.Expr, scope: Scope, side: str, key: SqlType, text: str) -> 
         wrong(scope.script.text, bound, f"a frame's bound is {value.type} and should be {key}")
     if value.literal < 0:
         wrong(scope.script.text, bound, "a frame's bound cannot be negative")
-    return f"{value.literal} {text}"
+    number = int(Decimal(str(value.literal)) * 10**9) if key == NUMERIC else value.literal
+    return f"{number} {text}"
 
 
 def lead_lag(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:
@@ -266,19 +287,27 @@ def percentile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: 
     if nulls == "RESPECT" or node.args.get("order"):
         unsupported(scope.script.text, node, f"{name} with RESPECT NULLS or ORDER BY")
     values = [scope.compile(part) for part in parts]
-    if len(values) != 2 or not isinstance(values[1].literal, int | float) or not 0 <= values[1].literal <= 1:
+    number = _fraction(values[1]) if len(values) == 2 else None
+    if number is None or not 0 <= number <= 1:
         wrong(scope.script.text, node, f"{name} takes a value and a literal from 0 to 1")
-    fraction = Literal(values[1].literal)
-    if name == "PERCENTILE_CONT":
-        if values[0].type == NUMERIC:
-            unsupported(scope.script.text, node, "PERCENTILE_CONT of NUMERIC", "convert with CAST(… AS FLOAT64)")
-        value = as_type(node, scope, name, values[0], FLOAT64)
-        if values[0].type == FLOAT64:
-            return _float_percentile("quantile_cont", value.node, fraction, over)
-        return Typed(AggregateCall("quantile_cont", (value.node, fraction), over=over), FLOAT64)
-    if values[0].type == FLOAT64:
-        return _float_percentile("quantile_disc", values[0].node, fraction, over)
-    return Typed(AggregateCall("quantile_disc", (values[0].node, fraction), over=over), values[0].type)
+    kinds = values[0].type, values[1].type
+    if name == "PERCENTILE_CONT" and kinds == (NUMERIC, NUMERIC):
+        hint = "write the second argument as a FLOAT64: 0.5"
+        unsupported(scope.script.text, node, "PERCENTILE_CONT of two NUMERIC", hint)
+    function = "quantile_disc" if name == "PERCENTILE_DISC" else "quantile_cont"
+    value = values[0] if name == "PERCENTILE_DISC" else as_type(node, scope, name, values[0], FLOAT64)
+    if kinds[0] == FLOAT64:
+        return _float_percentile(function, value.node, Literal(number), over)
+    return Typed(AggregateCall(function, (value.node, Literal(number)), over=over), value.type)
+
+
+def _fraction(value: Typed) -> float | None:
+    """The number that a literal is; None for another expression."""
+    if isinstance(value.literal, int | float):
+        return value.literal
+    if value.type != NUMERIC or not isinstance(value.node, Literal) or value.node.value is None:
+        return None
+    return float(value.node.value)
 
 
 # NaN is the smallest number, in DuckDB the largest: it is taken for -Infinity, which must not be there as well.

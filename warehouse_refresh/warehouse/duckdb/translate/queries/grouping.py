@@ -119,8 +119,16 @@ class GroupedScope(Scope):
         if type(node) in self._kinds and not isinstance(node, exp.Column):
             found = self._as_key(node)
             if found is not None:
-                return found
+                return (self._of_keys(node) or found) if self.sets else found
         return self.compile(node)
+
+    def _of_keys(self, node: exp.Expr) -> Typed | None:
+        """An expression computed from keys that are columns, if it reads nothing else, as GoogleSQL does it. The key
+        that is written alike may be NULL in a grouping set that has these columns."""
+        try:
+            return self.compile(node)
+        except SqlError:
+            return None
 
     def _as_key(self, node: exp.Expr) -> Typed | None:
         if any(True for _ in aggregates_in(node)):
@@ -210,7 +218,15 @@ class GroupedScope(Scope):
         ]
         # By position: DuckDB does not see that two lambdas whose parameters have other names are the same.
         positions = tuple([Literal(index + 1) for index in range(len(self.keys))])
-        return replace(bare, items=tuple(items) or (sql("count(*)"),), group=self.sets or positions)
+        return replace(
+            bare,
+            items=tuple(items) or (sql("count(*)"),),
+            group=self.sets or positions,
+            having=_HAS_ROWS if self.sets else None,
+        )
+
+
+_HAS_ROWS = sql("count(*) > 0")  # without rows GoogleSQL gives no total row
 
 
 def _by_name(key: Typed) -> Node:

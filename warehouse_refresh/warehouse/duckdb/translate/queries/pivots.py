@@ -133,23 +133,27 @@ def _unpivoted(node: exp.Pivot, scope: Scope, source: Node, relation: Relation) 
     return _selected(outputs, rows, where=None if node.args.get("include_nulls") else tests)
 
 
-def _origins(scope: Scope, relation: Relation) -> dict[str, tuple[Node, str]]:
-    """By the name of each column, in small letters: which column it is of the query that makes its value."""
+Origin = tuple[str, ...]
+"""Where a column comes from: the FROM items through which it is handed on, and its name in the last one of them."""
+
+
+def _origins(scope: Scope, relation: Relation) -> dict[str, Origin]:
+    """The origins of a query's columns, by their names in small letters."""
     return {
         column.name.casefold(): _origin(scope.script.with_queries, relation.query, column.column)
         for column in relation.columns
     }
 
 
-def _origin(known: Mapping[str, Node], query: Node, name: str) -> tuple[Node, str]:
+def _origin(known: Mapping[str, Node], query: Node, name: str) -> Origin:
     if isinstance(query, Name) and query.parts[0] in known:
         return _origin(known, known[query.parts[0]], name)
     if isinstance(query, Select):
         value = next((item.value for item in query.items if isinstance(item, Item) and item.alias == name), None)
         if isinstance(value, Column):
             read = [part for part in _from_items(query.source) if part.alias == value.table]
-            return _origin(known, read[0].query, value.name) if read else (query, value.name)
-    return query, name
+            return (value.table, *(_origin(known, read[0].query, value.name) if read else (value.name,)))
+    return (name,)
 
 
 def _from_items(source: Node | None) -> Iterator[FromItem]:
@@ -166,8 +170,8 @@ def _check_twins(
     node: exp.Expr,
     scope: Scope,
     kept: Sequence[Named],
-    used: Sequence[tuple[Node, str]],
-    origins: Mapping[str, tuple[Node, str]],
+    used: Sequence[Origin],
+    origins: Mapping[str, Origin],
 ) -> None:
     """Raises UnsupportedSql for a column that PIVOT or UNPIVOT reads under one name and keeps under another one:
     GoogleSQL drops it, or not, by how its engine has planned the query."""

@@ -69,7 +69,40 @@ _CHECKS: dict[TokenType, Callable[[Sequence[Token], int, str], None]] = {
     TokenType.STAR: lambda tokens, index, text: _check_star(tokens, index, text),
     TokenType.JOIN: lambda tokens, index, text: _check_join(tokens, index, text),
     TokenType.IS: lambda tokens, index, text: _check_is(tokens, index, text),
+    TokenType.PLUS: lambda tokens, index, text: _check_plus(tokens, index, text),
 }
+_BEFORE_A_SIGN = {
+    *(TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.COMMA, TokenType.SELECT, TokenType.DISTINCT, TokenType.WHERE),
+    *(TokenType.AND, TokenType.OR, TokenType.NOT, TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE),
+    *(TokenType.GT, TokenType.GTE, TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH, TokenType.DPIPE),
+    *(
+        TokenType.THEN,
+        TokenType.ELSE,
+        TokenType.WHEN,
+        TokenType.ON,
+        TokenType.HAVING,
+        TokenType.QUALIFY,
+        TokenType.BETWEEN,
+    ),
+}
+_NO_NUMBERS = {
+    **dict.fromkeys((TokenType.STRING, TokenType.RAW_STRING), "STRING"),
+    **dict.fromkeys((TokenType.TRUE, TokenType.FALSE), "BOOL"),
+    TokenType.BYTE_STRING: "BYTES",
+    TokenType.NULL: "literal NULL",
+    TokenType.INTERVAL: "INTERVAL",
+}
+
+
+def _check_plus(tokens: Sequence[Token], index: int, text: str) -> None:
+    """Raises SqlError for a sign before what is certainly no number: sqlglot leaves the sign out."""
+    if index + 1 < len(tokens) and (index == 0 or tokens[index - 1].token_type in _BEFORE_A_SIGN):
+        kind = _NO_NUMBERS.get(tokens[index + 1].token_type)
+        if kind is not None:
+            place = place_at(text, tokens[index].start, tokens[index + 1].end)
+            raise SqlError(f"the operand of + must be a number and is {kind}", hint="convert it with CAST", place=place)
+
+
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET}
 _CLAUSES = {
@@ -171,22 +204,21 @@ def _read_join(clause: _From, tokens: Sequence[Token], index: int) -> None:
     clause.last = kind
 
 
-_WITHIN_JOINS = {  # what may stand between the parentheses of a join and its condition, beside names and joins
-    *(TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.LEFT, TokenType.RIGHT, TokenType.FULL),
-    *(TokenType.INNER, TokenType.OUTER, TokenType.CROSS, TokenType.JOIN, TokenType.ON, TokenType.USING),
+_AFTER_JOINS = {
+    *(*_CLAUSES, *_CLOSING, TokenType.COMMA, TokenType.SEMICOLON, TokenType.PIPE_GT),
+    *(TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT),
 }
-_AFTER_JOINS = {*_CLAUSES, *_CLOSING, TokenType.COMMA, TokenType.SEMICOLON, TokenType.PIPE_GT, TokenType.UNION}
 
 
 def _check_join(tokens: Sequence[Token], index: int, text: str) -> None:
     """Raises SqlError for `JOIN (SELECT …)` without ON or USING, which sqlglot reads like a comma."""
-    waiting, in_condition, place = 0, False, index
+    waiting, place = 0, index
     while place < len(tokens):
         kind = tokens[place].token_type
-        if kind in _AFTER_JOINS or not (in_condition or kind in _WITHIN_JOINS or kind in _PIVOTS):
+        if kind in _AFTER_JOINS:
             break
         if kind in (TokenType.ON, TokenType.USING):
-            in_condition, waiting = True, waiting - 1
+            waiting -= 1
         elif kind == TokenType.JOIN:
             if place + 1 == len(tokens) or tokens[place + 1].token_type != TokenType.L_PAREN:
                 return  # maybe an array, which needs no condition

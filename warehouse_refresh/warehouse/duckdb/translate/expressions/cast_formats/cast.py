@@ -13,7 +13,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions
-from warehouse_refresh.warehouse.duckdb.translate.literals import null
+from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Node, let_all
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
@@ -40,7 +40,7 @@ def cast_format(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return null(STRING)
     converter = _converter(node, scope, value.type, plain(to), has_zone=len(parts) == 3)
     zone = zone_of(node, scope, "AT TIME ZONE", scope.compile(parts[2])) if len(parts) == 3 else UTC
-    if text.is_null:
+    if is_null(text.node) or is_null(value.node):
         return null(plain(to))
     if not isinstance(text.literal, str):
         unsupported(scope.script.text, node, "CAST with a FORMAT that is not a literal")

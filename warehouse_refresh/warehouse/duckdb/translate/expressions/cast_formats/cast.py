@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats import binary, dates
+from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats import binary, dates, numbers
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
@@ -63,8 +63,6 @@ def _converter(node: exp.Expr, scope: Scope, kind: SqlType, to: SqlType, *, has_
     """What converts between the types. Raises SqlError where a cast takes no format, or no time zone."""
     if has_zone and TIMESTAMP not in (kind, to):
         wrong(scope.script.text, node, f"AT TIME ZONE is not allowed in a cast from {kind} to {to}")
-    if kind.name in NUMBERS and to == STRING:
-        unsupported(scope.script.text, node, "FORMAT of a number in CAST", "write FORMAT('%.2f', x) or the like")
     found = _CONVERTERS.get((kind.name, to.name))
     if found is None:
         wrong(scope.script.text, node, f"FORMAT is not allowed in a cast from {kind} to {to}")
@@ -75,6 +73,7 @@ _CONVERTERS: dict[tuple[str, str], Converter] = {
     ("BYTES", "STRING"): binary.to_text,
     ("STRING", "BYTES"): binary.from_text,
     **{(kind, "STRING"): dates.to_text for kind in INSTANTS},
+    **{(kind, "STRING"): numbers.to_text for kind in NUMBERS},
     **{("STRING", kind): dates.from_text for kind in INSTANTS},
 }
 

@@ -83,6 +83,27 @@ STRING_OF_INTERVAL = (
 """Years and months, days, and hours, minutes and seconds: `-1-2 3 4:5:6.789`."""
 
 
+def _iso(value: str, letter: str) -> str:
+    """A part of a duration, left out where it is 0."""
+    return f"CASE WHEN {value} = 0 THEN '' ELSE {value} || '{letter}' END"
+
+
+_ISO_DAY = " || ".join(map(_iso, ("p_.m // 12", "p_.m % 12", "p_.d"), "YMD"))
+_ISO_CLOCK = " || ".join(map(_iso, ("p_.u // 3600000000", "p_.u // 60000000 % 60"), "HM"))
+_ISO_SECONDS = (
+    "CASE WHEN p_.u % 60000000 = 0 THEN '' ELSE CASE WHEN p_.u < 0 THEN '-' ELSE '' END || abs(p_.u) // 1000000 % 60 ||"
+    " regexp_replace(printf('.%06d', abs(p_.u) % 1000000), '[.]?0+$', '') || 'S' END"
+)
+_ISO_TEXT = (
+    "CASE WHEN p_.m = 0 AND p_.d = 0 AND p_.u = 0 THEN 'P0Y' ELSE 'P' || "
+    f"{_ISO_DAY} || CASE WHEN p_.u = 0 THEN '' ELSE 'T' || {_ISO_CLOCK} || {_ISO_SECONDS} END END"
+)
+ISO_OF_INTERVAL = (
+    f"list_transform([{{{{'m': {MONTHS_OF}, 'd': {DAYS_OF}, 'u': {MICROS_OF}}}}}], lambda p_: {_ISO_TEXT})[1]"
+)
+"""As JSON has it: `P1Y2M3DT4H5M6.789S`."""
+
+
 def _number(pattern: str) -> str:
     """The number that stands in the text where the pattern's group is; 0 if it does not match."""
     return f"CAST('0' || regexp_extract({{x}}, '{pattern}', 1) AS BIGINT)"

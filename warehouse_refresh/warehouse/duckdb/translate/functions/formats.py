@@ -9,13 +9,14 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import STRING_OF_FLOAT64, to_string
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
+from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import STRING_OF_INTERVAL
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import MOST_BYTES, Functions, argument
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, Literal, Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.types import BOOL, FLOAT64, INT64, NUMERIC, STRING
+from warehouse_refresh.warehouse.types import BOOL, FLOAT64, INT64, INTERVAL, NUMERIC, STRING
 
 SPECIFIER = re.compile(r"%([-+ 0#']*)(\d*)(?:\.(\d+))?([a-zA-Z%])")
 
@@ -116,7 +117,7 @@ def printed(value: Typed) -> Node | None:
     """%t: a value as people read it."""
     if value.type == FLOAT64:
         return sql(FLOAT_TEXT, x=value.node)
-    if value.type.name in ("JSON", "STRUCT", "BYTES", "INTERVAL") or value.type.element is not None:
+    if value.type.name in ("JSON", "STRUCT", "BYTES") or value.type.element is not None:
         return None
     text = to_string(value)
     return text.node if text is not None else None
@@ -127,6 +128,8 @@ def literal_of(value: Typed) -> Node | None:
     if value.type.name in ("DATE", "DATETIME", "TIMESTAMP", "TIME", "NUMERIC"):
         text = to_string(value)
         return sql(f"('{value.type} \"' || {{x}} || '\"')", x=text.node) if text is not None else None
+    if value.type == INTERVAL:
+        return sql(f"('INTERVAL \"' || {STRING_OF_INTERVAL} || '\" YEAR TO SECOND')", x=value.node)
     return printed(value) if value.type in (INT64, BOOL) else None
 
 

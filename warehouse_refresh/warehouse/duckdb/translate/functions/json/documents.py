@@ -16,6 +16,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import (
     STRING_OF_NUMERIC,
 )
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
+from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import ISO_OF_INTERVAL
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument, options_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.formats import FLOAT_TEXT
 from warehouse_refresh.warehouse.duckdb.translate.literals import string, truth
@@ -221,6 +222,7 @@ TEXTS = {
     "TIMESTAMP": f"'\"' || strftime(timezone('UTC', {{x}}), '%Y-%m-%dT%H:%M:%S') || {FRACTION} || 'Z\"'",
     "JSON": "CAST({x} AS VARCHAR)",
     "TIME": f"'\"' || substr(CAST({{x}} AS VARCHAR), 1, 8) || {FRACTION} || '\"'",
+    "INTERVAL": f"'\"' || {ISO_OF_INTERVAL} || '\"'",
 }
 # By TO_JSON with stringify_wide_numbers.
 _WIDE_TEXTS = TEXTS | {

@@ -339,8 +339,6 @@ def bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         wrong(scope.script.text, node, f"{name} does not take an INTERVAL of {part}")
     if width < 0:
         wrong(scope.script.text, node, f"{name} takes an INTERVAL above 0")
-    if part in MONTHS and len(parts) == 3:
-        unsupported(scope.script.text, node, f"{name} of {part} with an origin")
     value = as_type(node, scope, name, argument(parts[0], scope), kind).node
     origin = as_type(node, scope, name, argument(parts[2], scope), kind).node if len(parts) == 3 else Literal(_ORIGIN)
     length = Literal(width * (MONTHS.get(part) or MICROSECONDS.get(part) or MICROSECONDS["DAY"] * 7))
@@ -354,7 +352,11 @@ def _floor(since: str) -> str:
     return f"({since} - ({since} % {{n}} + {{n}}) % {{n}})"
 
 
-_MONTHS_SINCE = "CAST(date_part('year', {x}) * 12 + date_part('month', {x}) - 23401 AS BIGINT)"  # since January 1950
+_MONTHS_SINCE = (
+    "CAST((date_part('year', {x}) - date_part('year', {o})) * 12 + date_part('month', {x}) - date_part('month', {o}) AS"
+    " BIGINT)"
+).replace("{o}", "CAST({o} AS TIMESTAMP)")
+_IN_MONTH = f"(CAST({{o}} AS TIMESTAMP) + to_months({_floor(_MONTHS_SINCE)}::INTEGER))"
 _ORIGIN_INSTANT = "timezone('UTC', CAST({o} AS TIMESTAMP))"
 _BUCKETS = {
     "DATE": f"(CAST({{o}} AS DATE) + ({_floor('(({x} - CAST({o} AS DATE)) * 86400000000)')} // 86400000000)::INTEGER)",
@@ -364,7 +366,10 @@ _BUCKETS = {
     "TIMESTAMP": (
         f"make_timestamptz(epoch_us({_ORIGIN_INSTANT}) + {_floor(f'(epoch_us({{x}}) - epoch_us({_ORIGIN_INSTANT}))')})"
     ),
-    "MONTH": f"(CAST({{o}} AS TIMESTAMP) + to_months({_floor(_MONTHS_SINCE)}::INTEGER))",
+    "MONTH": (
+        f"CASE WHEN {_IN_MONTH} > CAST({{x}} AS TIMESTAMP)"
+        f" THEN CAST({{o}} AS TIMESTAMP) + to_months(({_floor(_MONTHS_SINCE)} - {{n}})::INTEGER) ELSE {_IN_MONTH} END"
+    ),
 }
 
 # Parts of an INTERVAL that grow too large

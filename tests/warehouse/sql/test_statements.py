@@ -66,6 +66,7 @@ def test_a_template_is_named_as_one_with_its_place(text: str, template: str, hin
         "SELECT CAST([] AS ARRAY<STRUCT<a INT64, b ARRAY<STRING>>>) AS x",
         "SELECT REGEXP_CONTAINS(a, r'^\\d{2}<b>[a:b]$') AS x FROM `tmp.a`",
         "SELECT 1 AS `<5`",
+        "SELECT 1 AS `{x}`, 2 AS `${y}.z`, `{{ a }}` AS b FROM `tmp.a`",
         'SELECT JSON \'{"a": {"b": 1}}\' AS j',
     ],
 )

@@ -118,6 +118,6 @@ def _write(path: Path, made_by: str, notes: dict[str, Any]) -> None:
             if not os.path.samestat(draft.stat(), os.fstat(file.fileno())):
                 return  # another process has made it the file since it was opened
             file.truncate(0)
-            json.dump({"made_by": made_by, "notes": notes}, file)
+            file.write(json.dumps({"made_by": made_by, "notes": notes}))
             file.flush()
             draft.replace(path)

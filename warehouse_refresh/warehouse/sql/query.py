@@ -6,7 +6,7 @@ cache does not know.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -187,6 +187,10 @@ def parse_query(text: str, cache: "SqlCache | None" = None, preamble: str = "") 
 
     names, parameters = names_in(text, preamble), parameters_in(text, preamble)
     if cache:
-        found = [[astuple(read.table), astuple(read.place), read.project] for read in names]
-        cache.note("names", key, {"names": found, "parameters": list(map(astuple, parameters))})
+        reads = [[[it.table.dataset, it.table.name], _place(it.place), it.project] for it in names]
+        cache.note("names", key, {"names": reads, "parameters": [[it.name, _place(it.place)] for it in parameters]})
     return Query(text, names, preamble=preamble, parameters=parameters)
+
+
+def _place(place: Place) -> list[int]:
+    return [place.line, place.column, place.length]

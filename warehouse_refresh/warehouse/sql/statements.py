@@ -26,6 +26,7 @@ _PLACEHOLDER = re.compile(
     r"|(?:FROM|JOIN)\s+(?P<name>@\w+)\s*\.",
     re.IGNORECASE,
 )
+_BEFORE_TABLE = re.compile(r"\b(?:FROM|JOIN|TABLE|VIEW|INTO|UPDATE|EXISTS|MERGE|MODEL)\s+\Z", re.IGNORECASE)
 _ENDS = {"{{": "}}", "{%": "%}", "{#": "#}", "${": "}"}
 _LEGACY = re.compile(r"\A\s*#legacySQL\b", re.IGNORECASE)
 _LEGACY_NAME = re.compile(r"\[[\w-]+:[\w.$-]+\]")
@@ -67,15 +68,21 @@ _PROGRAMS = (
 
 def check_template(text: str) -> None:
     """Raises SqlError for a text with `{{ … }}`, `{% … %}`, `{# … #}` or `${ … }` outside of strings and comments, or
-    with a name in back-ticks that holds a placeholder."""
+    with a table's name in back-ticks that holds a placeholder. A column's name may hold any sign."""
     if not _MAY_BE_TEMPLATE.search(text):
         return
     for found in _SKIPPED.finditer(text):
         if found["mark"]:
             end = text.find(_ENDS[found["mark"]], found.start())
             _refuse_template(text, found.start(), end + len(_ENDS[found["mark"]]) if end >= 0 else found.end())
-        if found["in_name"]:
+        if found["in_name"] and _is_table(text, found):
             _refuse_template(text, found.start(), found.end())
+
+
+def _is_table(text: str, name: re.Match[str]) -> bool:
+    """Whether the name in back-ticks has a dataset, and stands where a table does."""
+    has_dataset = "." in name[0] or text[name.end() : name.end() + 1] == "."
+    return has_dataset and bool(_BEFORE_TABLE.search(text, 0, name.start()))
 
 
 def placeholder_error(text: str) -> SqlError | None:

@@ -40,20 +40,21 @@ TYPES = {
 }
 UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"}
 
-_LONGEST_SIGN = max(map(len, SIGNS))
+_SIGN = re.compile("|".join(map(re.escape, SIGNS)))
 _LEADERS = {TokenType.ALIAS, TokenType.INTERVAL, TokenType.NUMBER, TokenType.LIMIT, *JOINS}
 """The tokens after which another one may be foreign."""
 
 
 def check_foreign(tokens: Sequence[Token], text: str) -> None:
     """Raises SqlError for what GoogleSQL does not have."""
-    labels = _unpivoted(tokens)
-    _check_commas(tokens, text)
-    _check_after_commas(tokens, text)
-    for index, token in enumerate(tokens):
-        kind = token.token_type
-        if token.end - token.start < _LONGEST_SIGN and kind != TokenType.STRING:
-            _check_sign(token, text)
+    kinds = [token.token_type for token in tokens]
+    labels = _unpivoted(tokens) if TokenType.UNPIVOT in kinds else set()
+    _check_commas(tokens, kinds, text)
+    if not _OUTER.isdisjoint(kinds) or sum(map(kinds.count, _CONDITIONS)) > 1:
+        _check_after_commas(tokens, kinds, text)
+    if _SIGN.search(text):
+        _check_signs(tokens, text)
+    for index, kind in enumerate(kinds):
         if kind in _CHECKS:
             _CHECKS[kind](tokens, index, text)
         if kind in _LEADERS:
@@ -114,10 +115,9 @@ _NO_ITEM_AFTER = _CLOSING | _CLAUSES - {TokenType.SELECT, TokenType.WITH} | {Tok
 _OF_COMMAS = _OPENING | _CLOSING | _CLAUSES | {TokenType.COMMA, TokenType.PIPE_GT}
 
 
-def _check_commas(tokens: Sequence[Token], text: str) -> None:
+def _check_commas(tokens: Sequence[Token], kinds: Sequence[TokenType], text: str) -> None:
     """Raises SqlError for a comma without an item on one of its sides; the last one of a SELECT list is welcome.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#trailing_commas"""
-    kinds = [token.token_type for token in tokens]
     clauses: list[TokenType | None] = [None]  # the clause that is open in each open bracket
     for index, kind in enumerate(kinds):
         if kind not in _OF_COMMAS:
@@ -136,18 +136,18 @@ def _check_commas(tokens: Sequence[Token], text: str) -> None:
 
 def _check_comma(comma: Token, text: str, around: Sequence[TokenType | None], clause: TokenType | None) -> None:
     """`around` are the kinds of the token before the comma, of itself, and of the one after it."""
-    place = place_at(text, comma.start, comma.end)
     if around[0] in _NO_ITEM_BEFORE:
         raise SqlError(
             "syntax error: there is nothing before this comma",
             hint="take it out, or write what is missing",
-            place=place,
+            place=place_at(text, comma.start, comma.end),
         )
     if clause != TokenType.SELECT and around[2] in _NO_ITEM_AFTER:
+        place = place_at(text, comma.start, comma.end)
         raise SqlError("syntax error: there is nothing after this comma", hint="take it out", place=place)
     if around[2] == TokenType.R_PAREN:  # to sqlglot the comma makes a tuple of it
         reason = "the embedded engine takes no comma at the end of a SELECT list in parentheses"
-        raise UnsupportedSql(reason, hint="take it out", place=place)
+        raise UnsupportedSql(reason, hint="take it out", place=place_at(text, comma.start, comma.end))
 
 
 @dataclass(slots=True)
@@ -166,12 +166,11 @@ _OUTER = {TokenType.RIGHT, TokenType.FULL}
 _OF_FROM = _OPENING | _CLOSING | _CLAUSES | _CONDITIONS | _OUTER | {TokenType.JOIN, TokenType.COMMA, TokenType.PIPE_GT}
 
 
-def _check_after_commas(tokens: Sequence[Token], text: str) -> None:
+def _check_after_commas(tokens: Sequence[Token], kinds: Sequence[TokenType], text: str) -> None:
     """Raises SqlError for joins that cannot stand beside a comma in FROM.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#comma_cross_join"""
     clauses: list[_From | None] = [None]  # the FROM that is open in each open bracket
-    for index, token in enumerate(tokens):
-        kind = token.token_type
+    for index, kind in enumerate(kinds):
         if kind not in _OF_FROM:
             continue
         if kind in _OPENING:
@@ -279,10 +278,10 @@ def _operator(tokens: Sequence[Token], places: range, into: set[TokenType], out:
     return None
 
 
-def _check_sign(token: Token, text: str) -> None:
-    sign = text[token.start : token.end + 1]
-    if sign in SIGNS:
-        _foreign(token, text, SIGNS[sign])
+def _check_signs(tokens: Sequence[Token], text: str) -> None:
+    for token in tokens:
+        if token.token_type != TokenType.STRING and (instead := SIGNS.get(text[token.start : token.end + 1])):
+            _foreign(token, text, instead)
 
 
 def _unpivoted(tokens: Sequence[Token]) -> set[int]:

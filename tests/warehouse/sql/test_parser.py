@@ -216,6 +216,8 @@ def test_a_table_without_its_dataset_is_refused_with_its_place() -> None:
         ("CREATE TABLE tmp.a (x INT64)", "the script is not a query but a CREATE"),
         ("INSERT INTO tmp.a VALUES (1)", "the script is not a query but an INSERT"),
         ("CALL tmp.procedure()", "the script is not a query but a CALL"),
+        ("'text'", "the script is not a query but an expression"),
+        ("RANK <= 1000", "the script is not a query but an expression"),
     ],
 )
 def test_a_script_is_one_query(text: str, reason: str) -> None:

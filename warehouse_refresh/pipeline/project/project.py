@@ -371,6 +371,8 @@ class _Check:
 
 
 def _declare(table: TableName) -> str:
+    if table.name.endswith("*"):
+        return f"add an empty file for one of its tables, such as res/{table.dataset}/{table.name[:-1]}1"
     return f"add an empty file res/{table.dataset}/{table.name}"
 
 

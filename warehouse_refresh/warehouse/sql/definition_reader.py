@@ -26,6 +26,12 @@ _TIME = re.compile(r"(?:DATE|DATETIME|TIMESTAMP)_TRUNC\(([^,()]+),(\w+)\)", re.I
 _DATE = re.compile(r"(?:DATE\((\w+)\)|(\w+))", re.IGNORECASE)
 _RANGE = re.compile(r"RANGE_BUCKET\(([^,()]+),GENERATE_ARRAY\((-?\d+),(-?\d+)(?:,(\d+))?\)\)", re.IGNORECASE)
 
+_INSTEAD = {
+    "PROCEDURE": "write what it computes as scripts, one query for each table",
+    "SCHEMA": "leave it out: a refresh creates the datasets of res/, and `refresh init` those of db_init/",
+}
+"""What to write instead of a CREATE."""
+
 
 def read_definition(text: str) -> Definition:
     """Read a script that is more than a query. Raises SqlError."""
@@ -110,7 +116,7 @@ class _Reader:
             self._unsupported("a temporary table", "write it as a WITH query, or as a script of its own")
         if self._word() in ("MATERIALIZED", "EXTERNAL", "SNAPSHOT", "MODEL"):
             self._unsupported(f"{what} in a script", "create it on BigQuery by hand; scripts may read it")
-        hint = "write one SELECT, or CREATE TABLE … AS or CREATE VIEW … AS with one"
+        hint = _INSTEAD.get(self._word(), "write one SELECT, or CREATE TABLE … AS or CREATE VIEW … AS with one")
         return self._wrong(f"the script is not a query but a {what}", hint)
 
     def _name(self) -> tuple[list[str], Place]:

@@ -143,8 +143,9 @@ def query_tree(text: str) -> exp.Query:
         )
     tree = statements[0]
     if not isinstance(tree, exp.Query):
+        what = "an expression" if isinstance(tree, exp.Condition) else _kind(text)
         raise SqlError(
-            f"the script is not a query but {_kind(text)}",
+            f"the script is not a query but {what}",
             hint="write one SELECT; the table is made from it",
             place=_place_of_part(text, 0),
         )

@@ -7,7 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import STRING_OF_DATETIME, cast_value
+from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import (
+    DATETIME_OF_STRING,
+    STRING_OF_DATETIME,
+    cast_value,
+)
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import checked
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_formats import AHEAD, local_clock
@@ -20,6 +24,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     define,
 )
 from warehouse_refresh.warehouse.duckdb.translate.functions.json.documents import json_scalar
+from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -55,12 +60,17 @@ def constructor(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return _in_zone(node, scope, name, values)
     if len(values) != 1:
         wrong(scope.script.text, node, f"wrong number of arguments for {name}")
-    value = values[0]
+    return _from_one(node, scope, name, values[0])
+
+
+def _from_one(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Typed:
+    if isinstance(value.literal, str) and name == "TIME":  # a text coerces to what TIME takes, not to a TIME
+        value = as_type(node, scope, name, value, TIMESTAMP)
     if isinstance(value.literal, str) or value.is_null:
         return as_type(node, scope, name, value, SqlType(name))
     takes = ("TIME", "DATETIME", "TIMESTAMP") if name == "TIME" else ("DATE", "DATETIME", "TIMESTAMP", "STRING")
     if value.type.name not in takes:
-        return no_signature(node, scope, name, values)
+        return no_signature(node, scope, name, [value])
     if value.type == STRING and name in ("DATE", "DATETIME"):
         unsupported(scope.script.text, node, f"{name} of a STRING", f"write CAST(… AS {name})")
     return _cast(node, scope, value, SqlType(name))
@@ -99,15 +109,22 @@ _BUILT: Mapping[str, Callable[[Sequence[Node]], Node]] = {
 def _in_zone(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) -> Typed:
     value, zone = values[0], zone_of(node, scope, name, values[1])
     if name == "TIMESTAMP":
+        if value.is_null or is_null(zone):
+            return null(TIMESTAMP)
         if value.type == STRING and isinstance(value.literal, str):
             value = as_type(node, scope, name, value, DATETIME)
         if value.type == STRING:
-            unsupported(scope.script.text, node, "TIMESTAMP of a STRING with a zone", "use PARSE_TIMESTAMP")
+            return Typed(unless_null([value.node, zone], _of_text_in_zone), TIMESTAMP)
         if value.type.name in ("DATE", "DATETIME"):
             return Typed(from_local(sql("CAST({x} AS TIMESTAMP)", x=value.node), zone), TIMESTAMP)
         return no_signature(node, scope, name, values)
     clock = local(as_type(node, scope, name, value, TIMESTAMP).node, zone)
     return _part(clock, SqlType(name))
+
+
+def _of_text_in_zone(nodes: Sequence[Node]) -> Node:
+    text, zone = nodes
+    return checked(TIMESTAMP, from_local(sql(DATETIME_OF_STRING, x=text), zone))
 
 
 def _part(clock: Node, kind: SqlType) -> Typed:

@@ -21,6 +21,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     by_signature,
     define,
 )
+from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, FunctionCall, Literal, Node, let_all
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -166,8 +167,8 @@ def rounded(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if len(values) == 1:
         return by_signature(node, scope, name, DEFINITIONS[name], values)
     if len(values) != 2 or values[0].type.name not in NUMBERS or values[1].type != INT64:
-        if len(values) == 3:
-            unsupported(scope.script.text, node, f"{name} with a rounding mode")
+        if len(values) == 3 and name == "ROUND" and values[0].type == NUMERIC:
+            return _rounded_by_mode(node, scope, values)
         return no_signature(node, scope, name, values)
     digits = values[1].literal
     if not isinstance(digits, int) or not -20 <= digits <= 20:
@@ -176,6 +177,28 @@ def rounded(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return numeric_rounded(values[0], name, digits)
     value = as_type(node, scope, name, values[0], FLOAT64)
     return Typed(sql(f"({float_rounded(name.lower(), digits)})", a=value.node), FLOAT64)
+
+
+def _rounded_by_mode(node: exp.Expr, scope: Scope, values: list[Typed]) -> Typed:
+    """ROUND(x, digits, mode) of NUMERIC"""
+    digits, mode = values[1].literal, values[2]
+    if mode.is_null:
+        return null(NUMERIC)
+    if mode.literal not in ("ROUND_HALF_EVEN", "ROUND_HALF_AWAY_FROM_ZERO"):
+        wrong(scope.script.text, node, "the mode of ROUND is 'ROUND_HALF_EVEN' or 'ROUND_HALF_AWAY_FROM_ZERO'")
+    if not isinstance(digits, int) or not -20 <= digits <= 20:
+        unsupported(scope.script.text, node, "ROUND to digits that are not a literal from -20 to 20")
+    if mode.literal == "ROUND_HALF_AWAY_FROM_ZERO" or digits >= 9:
+        return numeric_rounded(values[0], "ROUND", digits)
+    units = [f"'{Decimal(size).scaleb(-digits):f}'::DECIMAL(38,9)" for size in (1, 2)]
+    return Typed(sql(_HALF_EVEN.format(unit=units[0], two=units[1]), a=values[0].node), NUMERIC)
+
+
+_HALF_EVEN = (
+    "CAST({{a}} - {{a}} % {unit} + CASE WHEN abs({{a}} % {unit}) * 2 > {unit} OR abs({{a}} % {unit}) * 2 = {unit} AND"
+    " ({{a}} - {{a}} % {unit}) % {two} <> 0 THEN sign({{a}}) * {unit} ELSE 0 END AS DECIMAL(38,9))"
+)
+"""Of two numbers that are as near, the one with an even last digit."""
 
 
 def float_rounded(word: str, digits: int) -> str:

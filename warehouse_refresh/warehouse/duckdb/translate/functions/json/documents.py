@@ -176,8 +176,9 @@ _SCALARS = {
         INT64,
         "'BIGINT', 'UBIGINT', 'DOUBLE'",
         (
-            f"CASE WHEN CAST({_TEXT} AS DOUBLE) = floor(CAST({_TEXT} AS DOUBLE)) THEN CASE WHEN regexp_matches({_TEXT},"
-            f" '^-?[0-9]+$') THEN CAST({_TEXT} AS BIGINT) ELSE CAST(CAST({_TEXT} AS DOUBLE) AS BIGINT) END ELSE"
+            f"CASE WHEN TRY_CAST({_TEXT} AS DOUBLE) = floor(TRY_CAST({_TEXT} AS DOUBLE)) THEN"
+            f" CASE WHEN regexp_matches({_TEXT}, '^-?[0-9]+$') THEN CAST({_TEXT} AS BIGINT)"
+            f" ELSE CAST(TRY_CAST({_TEXT} AS DOUBLE) AS BIGINT) END ELSE"
             " error('The provided JSON number is not an integer') END"
         ),
     ),

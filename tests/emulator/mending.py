@@ -1,6 +1,7 @@
 """What the emulator gets wrong in SQL, tables and query parameters; runs in the emulator's own virtual environment.
 
 - Tables know how many rows they have, the types that they were created with (JSON, sizes, REQUIRED), and policy tags.
+- Functions may read tables and call each other.
 - NUMERIC is (38, 9); `STRUCT(x.a)` names its field; SUM of INT64 is INT64.
 - Parameters have their types, whatever they hold: an ARRAY of STRUCTs, BYTES, NULL.
 """
@@ -11,12 +12,15 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import duckdb
 import sqlglot
 from bqemulator.api.routes import tables
 from bqemulator.catalog.models import TableFieldSchema, TableSchema
+from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.jobs import executor
 from bqemulator.sql import parameters
 from bqemulator.storage.sql_identifiers import quoted_table_ref
+from bqemulator.udf import sql_udf
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
@@ -29,6 +33,7 @@ def mend_sql() -> None:
         return as_before(re.sub(r"\bDECIMAL\b(?!\s*\()", "DECIMAL(38, 9)", sql), project)
 
     executor.rewrite_table_refs = rewrite
+    sql_udf.SQLUDFRuntime.materialize = materialize
     executor._capture_dml_snapshots = no_snapshot  # a copy of the table for each statement, to read it as it was
     parameters._placeholder_for = placeholder
     parameters._extract_value = plain_rows_as_json(parameters._extract_value)
@@ -36,6 +41,18 @@ def mend_sql() -> None:
     for name in ("FLOAT64", "NUMERIC", "BIGNUMERIC"):  # DuckDB's client makes NULL of NaN, and guesses scales
         parameters._SCALAR_CONVERTERS[name] = str
     parameters._BQ_SCALAR_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 9)"
+
+
+def materialize(self: Any, routine: Any, engine: Any) -> None:
+    """Create a function whose body may read tables and call other functions."""
+    body = sql_udf._translate_body(routine.definition_body, self._translator)
+    query = executor.rewrite_table_refs(f"SELECT {body} AS value", routine.project_id)
+    names = ", ".join(argument.name for argument in routine.arguments)
+    name = sql_udf.qualified_routine_name(routine)
+    try:
+        engine.execute(f'CREATE OR REPLACE MACRO "{name}"({names}) AS ({query})')
+    except duckdb.Error as error:
+        raise InvalidQueryError(str(error)) from error
 
 
 def placeholder(_: Any, parameter: dict[str, Any]) -> str:

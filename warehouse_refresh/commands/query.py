@@ -8,6 +8,7 @@ from warehouse_refresh.commands.project.plan import human_bytes, human_dollars
 from warehouse_refresh.commands.terminal.answer import SHOWN, print_answer
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
+from warehouse_refresh.pipeline.project.project import project_in
 from warehouse_refresh.pipeline.project.variables import unknown_in
 from warehouse_refresh.pipeline.settings import cost
 from warehouse_refresh.warehouse import connect, project_of
@@ -27,6 +28,8 @@ def run(options: Namespace) -> int:
     try:
         query = _query(text).within(project_of(settings.warehouse_url)).given(settings.variables)
         start = query.start
+        if query.calls:
+            query = query.calling({name: one.function for name, one in project_in(settings).functions.items()})
         for unknown in unknown_in(query, settings.variables):
             raise unknown
         with connect(settings.warehouse_url) as warehouse:

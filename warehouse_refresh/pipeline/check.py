@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, and_others, sql_problem
 from warehouse_refresh.pipeline.project.project import Project, reads_of
-from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse_refresh.pipeline.sources import Sources
 from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.errors import ForeignSource, Place, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.types import Column
 
 if TYPE_CHECKING:
@@ -53,23 +54,30 @@ class _Skipped(Exception):
 
 def check_project(project: Project, sources: Sources) -> Checked:
     """Check the project's files, its map and its SQL."""
-    checked = check_scripts(project.scripts, sources)
+    checked = check_scripts(project.scripts, sources, project.functions)
     problems = {*project.problems, *checked.problems}
     return Checked(checked.plans, sorted(problems, key=lambda problem: problem.position), checked.skipped)
 
 
-def check_scripts(scripts: Mapping[TableName, Script], sources: Sources) -> Checked:
-    """Plan the scripts in order, each over the columns that the scripts before it produce. Nothing is built.
+def check_scripts(
+    scripts: Mapping[TableName, Script], sources: Sources, functions: Mapping[TableName, FunctionScript] | None = None
+) -> Checked:
+    """Plan the functions, then the scripts in order, each over the columns that the scripts before it produce. Nothing
+    is built.
 
-    A script is skipped if it reads a table of `sources.unknown` or a variable that does not exist, reads a script that
-    is wrong or skipped, or is part of a cycle. Raises WarehouseError for any error but wrong SQL.
+    A script is skipped if it reads a table of `sources.unknown` or a variable that does not exist, calls a function
+    that is wrong, reads a script that is wrong or skipped, or is part of a cycle. Raises WarehouseError for any error
+    but wrong SQL.
     """
     graph, cyclic = _read_graph(scripts)
     plans: dict[TableName, QueryPlan] = {}
+    faults = function_faults(functions or {}, sources)
 
     def plan(table: TableName) -> None:
         reads = {read.table for read in scripts[table].query.reads}
         if not reads.isdisjoint(sources.unknown) or not reads.isdisjoint(cyclic) or _lacks_values(scripts[table]):
+            raise _Skipped
+        if any(function.name in faults for function in scripts[table].query.functions):
             raise _Skipped
         columns = {read: sources.columns[read] for read in reads if read in sources.columns}
         columns |= {read: plans[read].columns for read in reads if read in plans}
@@ -86,9 +94,36 @@ def check_scripts(scripts: Mapping[TableName, Script], sources: Sources) -> Chec
     errors = {table: future.exception() for table, future in done.results.items()} | refused_later
     return Checked(
         {table: plans[table] for table in graph.order if table in plans},
-        [*sources.problems, *_problems(scripts, errors, sources.unsupported)],
+        [*sources.problems, *faults.values(), *_problems(scripts, errors, sources.unsupported)],
         sorted({*skipped, *done.not_run, *cyclic}),
     )
+
+
+def function_faults(functions: Mapping[TableName, FunctionScript], sources: Sources) -> dict[TableName, Problem]:
+    """The problem of each function that is wrong by itself. A function that reads tables, or takes an argument of any
+    type, is checked where it is called. One that calls a function that is wrong is not checked."""
+    faults: dict[TableName, Problem] = {}
+    files = {name: one.function for name, one in functions.items()}
+    for name, one in functions.items():
+        arguments = ", ".join(f"CAST(NULL AS {kind})" for kind in one.function.arguments)
+        query = parse_query(f"SELECT `{name}`({arguments}) AS x").calling(files)
+        wrong = any(function.name in faults for function in query.functions)
+        if wrong or query.names or "ANY TYPE" in one.function.arguments:
+            continue
+        try:
+            sources.planner.plan(query, {})
+        except SqlError as error:
+            faults[name] = _function_problem(one, error, sources.unsupported)
+    return faults
+
+
+def _function_problem(one: FunctionScript, error: SqlError, unsupported: Severity) -> Problem:
+    """The problem for an error of a query that only calls the function: what caused it has its place in the file."""
+    severity = unsupported if isinstance(error, UnsupportedSql) else Severity.ERROR
+    cause = error.__cause__
+    found = cause if isinstance(cause, SqlError) else SqlError(error.reason, hint=error.hint)
+    place = one.function.language if found.place is None else found.place
+    return Problem(one.path, place, found.reason, found.hint, severity)
 
 
 def _lacks_values(script: Script) -> bool:

@@ -134,6 +134,7 @@ def builder(
     def build(table: TableName) -> Built:
         script = scripts[table]
         try:
+            warehouse.create_functions(script.query.functions)
             return warehouse.build(script.build, context)
         except SqlError as error:
             place = error.place or script.build.query.start

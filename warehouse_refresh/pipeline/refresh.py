@@ -21,6 +21,7 @@ from warehouse_refresh.pipeline.sources import stored_sources, with_stored_wildc
 from warehouse_refresh.warehouse import QueryPlan, Warehouse, connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
+from warehouse_refresh.warehouse.sql.query import Function
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,22 @@ def start_refresh(
     ):
         with cache:
             plan = plan_refresh(settings, selectors, warehouse, cache)
-        warehouse.create_datasets(sorted({table.dataset for table in plan.graph.dependencies}))
+        functions = [one.function for one in plan.project.functions.values()]
+        names = [*plan.graph.dependencies, *(function.name for function in functions)]
+        warehouse.create_datasets(sorted({name.dataset for name in names}))
+        warehouse.create_functions(list(free_of_tables(functions)))
         yield Refresh(plan, warehouse)
+
+
+def free_of_tables(functions: Iterable[Function]) -> Iterator[Function]:
+    """The functions that read no table, nor call one that does. The others are created when the first script that calls
+    them is built: only then their tables surely exist."""
+    reading: set[TableName] = set()
+    for function in functions:
+        if function.names or not reading.isdisjoint(call.name for call in function.calls):
+            reading.add(function.name)
+        else:
+            yield function
 
 
 def waiting_turn(warehouse: Warehouse, who: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
@@ -104,7 +119,7 @@ def plan_refresh(
     graph = select(project.graph, selectors, project.files)
     scripts = {table: project.scripts[table] for table in graph.order}
     scripts = with_stored_wildcards(warehouse, scripts, project)
-    checked = check_scripts(scripts, stored_sources(warehouse, scripts, project))
+    checked = check_scripts(scripts, stored_sources(warehouse, scripts, project), project.functions)
     if checked.problems:
         raise Refused(checked.problems)
     return RefreshPlan(graph, scripts, checked.plans, project)

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.extras import needs_extra
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.sql.query import Query, Statement
+from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
 from warehouse_refresh.warehouse.storage import PLAIN, Storage
 from warehouse_refresh.warehouse.types import Column
 
@@ -157,6 +157,10 @@ class Warehouse(Planner, Protocol):
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
         """Create the datasets that do not exist yet."""
+
+    def create_functions(self, functions: Iterable[Function]) -> None:
+        """Create the functions, in this order, or replace those that have changed; where the engine needs that. Their
+        datasets exist. Raises SqlError."""
 
     def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
         """Hold the warehouse's lock for refreshes inside the block: one process has it, on whatever machine.

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +11,13 @@ from warehouse_refresh.pipeline.project.dependency_map import Declared, Entry, r
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity, and_others, errors_in, sql_problem
-from warehouse_refresh.pipeline.project.scripts import Script, read_scripts, read_source_names, script_tables
+from warehouse_refresh.pipeline.project.scripts import (
+    FunctionScript,
+    Script,
+    read_scripts,
+    read_source_names,
+    script_tables,
+)
 from warehouse_refresh.pipeline.project.variables import Variables, unknown_in
 from warehouse_refresh.pipeline.raw.db_init import read_created_tables
 from warehouse_refresh.pipeline.settings import RefreshSettings
@@ -34,7 +40,7 @@ class Project:
 
     `sources` are the tables that no script builds, as far as files name them. `undeclared` has a problem for each table
     that a script reads and neither a script nor a file names, in a dataset of which files name other tables. It may
-    exist in the warehouse all the same.
+    exist in the warehouse all the same. `functions` are in an order in which they can be created.
     """
 
     folder: Path
@@ -44,6 +50,7 @@ class Project:
     problems: tuple[Problem, ...]
     undeclared: tuple[Problem, ...] = ()
     layout: Layout = DEFAULT_LAYOUT
+    functions: Mapping[TableName, FunctionScript] = field(default_factory=dict)
 
     @property
     def own(self) -> str:
@@ -82,16 +89,20 @@ def read_project(
     parsed again. `variables` are the values of the scripts' parameters.
     """
     res = res_folder(folder, layout.res)
-    scripts, problems = read_scripts(res, own, cache, layout.raw)
+    files = read_scripts(res, own, cache, layout.raw)
+    scripts, problems = files.scripts, files.problems
     entries, map_problems = read_map(res / MAP)
-    unreadable = script_tables(res, layout.raw) - set(scripts)
+    functions = {one.file_name for one in files.functions.values()}
+    unreadable = script_tables(res, layout.raw) - set(scripts) - functions
     sources = _sources(folder, layout, scripts.values(), entries, {*scripts, *unreadable})
     scripts = with_wildcards(scripts, {*scripts, *unreadable, *sources})
     scripts = {table: _given(script, variables or {}) for table, script in scripts.items()}
     is_map_readable = bool(entries) or not map_problems
     check = _Check(res / MAP, scripts, entries, sources, unreadable, is_map_readable, variables or {})
     found = (*problems, *map_problems, *check.problems())
-    return Project(folder, scripts, tuple(entries), frozenset(sources), found, tuple(check.undeclared()), layout)
+    return Project(
+        folder, scripts, tuple(entries), frozenset(sources), found, tuple(check.undeclared()), layout, files.functions
+    )
 
 
 def project_in(settings: RefreshSettings, cache: SqlCache | None = None) -> Project:

@@ -1,19 +1,24 @@
 """The scripts under res/: which table each builds, and the query that makes it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from warehouse_refresh.pipeline.project.files import is_sql, listed, name_problem, read_text
+from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.own_project import own_project
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, sql_problem
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT
 from warehouse_refresh.warehouse import TableBuild
-from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.errors import SqlError, place_at
+from warehouse_refresh.warehouse.functions import creates_function, parse_function
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.definition import parse_definition
-from warehouse_refresh.warehouse.sql.query import Query, parse_query
+from warehouse_refresh.warehouse.sql.query import Function, Query, parse_query
+
+FUNCTIONS = "functions"
+"""The folder whose functions may be of any dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +39,34 @@ class Script:
         return self.build.query
 
 
-def read_scripts(
-    res: Path, project: str = "", cache: SqlCache | None = None, raw: str = DEFAULT_LAYOUT.raw
-) -> tuple[dict[TableName, Script], list[Problem]]:
-    """All scripts under `res`, by table in order of the names, and what is wrong with their files.
+@dataclass(frozen=True, slots=True)
+class FunctionScript:
+    """A SQL file, and the function that it creates. `file_name` is the dataset of its folder and its own name."""
+
+    path: Path
+    file_name: TableName
+    function: Function
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What the files under res/ hold: scripts by the table that each builds, functions by their names, both in order of
+    the names, and what is wrong with the files."""
+
+    scripts: dict[TableName, Script]
+    functions: dict[TableName, FunctionScript]
+    problems: list[Problem]
+
+
+def read_scripts(res: Path, project: str = "", cache: SqlCache | None = None, raw: str = DEFAULT_LAYOUT.raw) -> Files:
+    """All scripts and functions under `res`.
 
     Each folder is a dataset; a folder in it only groups scripts. The folder of the dataset `raw`, hidden files and
     files that do not end in `.sql` are left out. `project` is the scripts' own project; if it is "", `own_project`
     finds it in their texts. Raises Refused for a folder that cannot be read.
     """
     scripts: dict[TableName, Script] = {}
+    functions: dict[TableName, FunctionScript] = {}
     problems = [*map(_misplaced, _sql_files_elsewhere(res, raw)), *_broken_links(res)]
     seen: dict[TableName, Path] = {}
     for table, path in _script_files(res, raw):
@@ -54,14 +77,62 @@ def read_scripts(
             problems.append(problem)
         else:
             try:
-                scripts[table] = Script(path, _build(table, read_text(path), cache))
+                text = read_text(path)
+                if creates_function(text):
+                    function = _function(table, text, cache)
+                    problems += _function_twice(function.name, path, functions)
+                    functions[function.name] = FunctionScript(path, table, function)
+                else:
+                    scripts[table] = Script(path, _build(table, text, cache))
             except SqlError as error:
                 problems.append(sql_problem(path, error))
     if not project:
         queries = {script.path: script.query for script in scripts.values()}
         project, found = own_project(queries, read_datasets(res, raw))
         problems += found
-    return {table: _within(project, script) for table, script in scripts.items()}, list(dict.fromkeys(problems))
+    functions, found = without_cycles(functions, project)
+    within = {table: _within(project, script, functions) for table, script in scripts.items()}
+    return Files(within, functions, list(dict.fromkeys([*problems, *found])))
+
+
+def _function(table: TableName, text: str, cache: SqlCache | None) -> Function:
+    """The function that a script creates. Raises SqlError, also for one with another name than its file's."""
+    found = parse_function(text, table.dataset, cache)
+    own = found.name if table.dataset == FUNCTIONS else TableName(table.dataset, found.name.name)
+    if found.name != TableName(own.dataset, table.name):
+        raise SqlError(
+            f"the script creates the function {found.name}, and its file makes it {TableName(own.dataset, table.name)}",
+            hint="give the file the function's name, in the folder of its dataset or in functions/",
+            place=place_at(text, *found.head),
+        )
+    return found
+
+
+def _function_twice(name: TableName, path: Path, functions: dict[TableName, FunctionScript]) -> list[Problem]:
+    other = next((one.path for known, one in functions.items() if known.folded() == name.folded()), None)
+    reason = f"the function {name} is also created by {other}"
+    return [Problem(path, None, reason, "delete or rename one of them")] if other is not None else []
+
+
+def without_cycles(
+    functions: dict[TableName, FunctionScript], project: str
+) -> tuple[dict[TableName, FunctionScript], list[Problem]]:
+    """The functions, each after those that it calls, without those that call each other in a circle; and a problem for
+    each circle."""
+    edges = {
+        name: {call.name for call in one.function.calls if call.name in functions and call.project in ("", project)}
+        for name, one in functions.items()
+    }
+    cycles = find_cycles(edges)
+    bad = {name for cycle in cycles for name in cycle}
+    problems = []
+    for cycle in cycles:
+        one = functions[cycle[0]]
+        place = next(call.place for call in one.function.calls if call.name == cycle[1])
+        reason = f"the functions call each other in a circle: {' -> '.join(map(str, cycle))}"
+        problems.append(Problem(one.path, place, reason, "a function cannot call itself: take one call out"))
+    order = Graph({name: frozenset(called - bad) for name, called in edges.items() if name not in bad}).order
+    return {name: functions[name] for name in order}, problems
 
 
 def _build(table: TableName, text: str, cache: SqlCache | None) -> TableBuild:
@@ -78,8 +149,11 @@ def _build(table: TableName, text: str, cache: SqlCache | None) -> TableBuild:
     return TableBuild(table, query, definition.is_view, definition.storage)
 
 
-def _within(project: str, script: Script) -> Script:
-    return replace(script, build=replace(script.build, query=script.query.within(project)))
+def _within(project: str, script: Script, functions: Mapping[TableName, FunctionScript]) -> Script:
+    query = script.query.within(project)
+    if query.calls:
+        query = query.calling({name: one.function for name, one in functions.items()})
+    return replace(script, build=replace(script.build, query=query))
 
 
 def read_source_names(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> set[TableName]:

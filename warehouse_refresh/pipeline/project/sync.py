@@ -63,9 +63,9 @@ class _WrongShape(Exception):
 
 
 def _readable_scripts(res: Path, own: str, raw: str) -> dict[TableName, Script]:
-    scripts, found = read_scripts(res, own, raw=raw)
-    scripts = with_wildcards(scripts, set(scripts))
-    problems = errors_in(found)
+    files = read_scripts(res, own, raw=raw)
+    scripts = with_wildcards(files.scripts, set(files.scripts))
+    problems = errors_in(files.problems)
     for script in scripts.values():
         try:
             _ = script.query.reads

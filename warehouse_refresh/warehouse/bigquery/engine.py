@@ -17,6 +17,7 @@ from warehouse_refresh.warehouse import Answer, Append, BuildContext, Built, Out
 from warehouse_refresh.warehouse.bigquery import names, replace
 from warehouse_refresh.warehouse.bigquery.client import open_client, row_access_policies
 from warehouse_refresh.warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
+from warehouse_refresh.warehouse.bigquery.functions import call_edits, create_sql, mark, temporary_functions
 from warehouse_refresh.warehouse.bigquery.jobs import Jobs
 from warehouse_refresh.warehouse.bigquery.lease import LABEL, TABLE, Lease
 from warehouse_refresh.warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
@@ -30,7 +31,7 @@ from warehouse_refresh.warehouse.bigquery.storing.parameters import Value
 from warehouse_refresh.warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.parser import names_in
-from warehouse_refresh.warehouse.sql.query import Query, Read, Statement
+from warehouse_refresh.warehouse.sql.query import Function, Query, Read, Statement
 from warehouse_refresh.warehouse.storage import Storage
 from warehouse_refresh.warehouse.types import Column
 
@@ -57,6 +58,8 @@ class BigQueryWarehouse:
         self._opened: Jobs | None = None
         self._lease: Lease | None = None
         self._opening = threading.Lock()
+        self._creating = threading.Lock()
+        self._created = set[str]()  # the texts of functions that are as they should be
         # By the query's text and the values of its parameters; a refresh plans before it builds.
         self._planned: dict[tuple[str, str], tuple[Column, ...]] = {}
 
@@ -113,11 +116,10 @@ class BigQueryWarehouse:
             return [row.values() for row in self._client.list_rows(found, max_results=limit, **self._patience)]
 
     def fetch(self, query: Query, limit: int | None) -> Answer:
-        text, edits = text_of(query), self._variable_edits(query, {})
-        with _places_of(text, edits):
-            config = self._config({})
-            config.query_parameters = _parameters(query)
-            job = self._jobs.run(f"query-{secrets.token_hex(16)}", edited(text, edits), config)
+        config = self._config({})
+        config.query_parameters = _parameters(query)
+        with self._alone(query, {}) as sql:
+            job = self._jobs.run(f"query-{secrets.token_hex(16)}", sql, config)
         found = self._jobs.result(job, limit)
         columns = tuple(map(column_of, found.schema))
         return Answer(columns, [row.values() for row in found])
@@ -138,6 +140,24 @@ class BigQueryWarehouse:
         """Create the dataset of this project's own tables, if it does not exist yet."""
         with google_errors():
             self._create_dataset(OWN_DATASET)
+
+    def create_functions(self, functions: Iterable[Function]) -> None:
+        with self._creating:
+            for function in functions:
+                if function.text not in self._created:
+                    self._create_function(function)
+                    self._created.add(function.text)
+
+    def _create_function(self, function: Function) -> None:
+        ids = {"projectId": self._settings.project, "datasetId": function.name.dataset, "routineId": function.name.name}
+        stored = ""
+        with suppress(WarehouseError), google_errors():  # if it is not there, it is created
+            stored = self._client.get_routine(bigquery.RoutineReference.from_api_repr(ids), **self._patience).body or ""
+        if mark(function) not in stored:
+            try:
+                self._run(create_sql(function, self._path(function.name)))
+            except SqlError as error:
+                raise SqlError(f"the function {function.name} cannot be created: {error.reason}") from error
 
     @contextmanager
     def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> Iterator[None]:
@@ -257,12 +277,23 @@ class BigQueryWarehouse:
         return self._sender.send(target, appends)
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        with self._alone(query, stand_ins) as sql:
+            job = self._jobs.dry_run(sql, _parameters(query))
+        columns = self._planned[text_of(query), query.values_text] = tuple(map(column_of, job.schema or ()))
+        in_functions = any(read.table in stand_ins for function in query.functions for read in function.names)
+        estimate = in_functions or bool(stand_in_edits(query, stand_ins))
+        return QueryPlan(columns, job.total_bytes_processed, estimate=estimate)
+
+    @contextmanager
+    def _alone(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> Iterator[str]:
+        """The query as SQL that needs neither the tables that have stand-ins nor the project's functions. BigQuery's
+        errors in the block get their places in the script."""
         text, new = text_of(query), stand_in_edits(query, stand_ins)
-        edits = sorted([*new, *self._variable_edits(query, stand_ins)], key=lambda edit: edit.start)
-        with _places_of(text, edits):
-            job = self._jobs.dry_run(edited(text, edits), _parameters(query))
-        columns = self._planned[text, query.values_text] = tuple(map(column_of, job.schema or ()))
-        return QueryPlan(columns, job.total_bytes_processed, estimate=bool(new))
+        calls = [edit for edit in call_edits(query.calls, query) if text[edit.start : edit.end].strip()]
+        edits = sorted([*new, *calls, *self._variable_edits(query, stand_ins)], key=lambda edit: edit.start)
+        before = temporary_functions(query, stand_ins)
+        with _places_of(text, edits, lines_before=before.count("\n")):
+            yield before + edited(text, edits)
 
     def _variable_edits(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> list[Edit]:
         """What to write in place of the query's variables. A column of the same name would win, so the columns of all
@@ -424,5 +455,6 @@ def _places_of(text: str, edits: Sequence[Edit] = (), lines_before: int = 0) -> 
     except SqlError as error:
         if error.place is None:
             raise
-        place = original_place(text, edits, dataclasses.replace(error.place, line=error.place.line - lines_before))
+        line = error.place.line - lines_before
+        place = original_place(text, edits, dataclasses.replace(error.place, line=line)) if line > 0 else None
         raise SqlError(error.reason, hint=error.hint, place=place) from error

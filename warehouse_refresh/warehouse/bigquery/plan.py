@@ -2,8 +2,10 @@
 
 The lines of the text stay the same, so a place in BigQuery's error can be found in the script."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+from sqlglot import exp
 
 from warehouse_refresh.warehouse.bigquery.schema import quoted, type_sql
 from warehouse_refresh.warehouse.errors import Place
@@ -24,12 +26,19 @@ class Edit:
 
 def stand_in_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
     """The edits that replace tables by their stand-ins, in the order of the text."""
+    text = "".join(map(max, query.preamble or query.text, query.text))
+    return table_edits(text, [query.tree, *function_bodies(query.preamble)], query, stand_ins)
+
+
+def table_edits(
+    text: str, trees: Iterable[exp.Expr], query: Query, stand_ins: Mapping[TableName, Sequence[Column]]
+) -> list[Edit]:
+    """The edits that replace tables in the trees of a text by their stand-ins, in the order of the text."""
     edits = []
-    trees = [query.tree, *function_bodies(query.preamble)]
     for node in [node for tree in trees for node in tables_in(tree)]:
         columns = stand_ins.get(TableName(node.db, node.name)) if query.is_own(node.catalog) else None
         if columns is not None:
-            start, last = span_of("".join(map(max, query.preamble or query.text, query.text)), node)
+            start, last = span_of(text, node)
             alias = "" if node.alias else f" AS {quoted(node.name)}"
             edits.append(Edit(start, last + 1, f"({_no_rows(columns)}){alias}"))
     return sorted(edits, key=lambda edit: edit.start)

@@ -23,7 +23,7 @@ from warehouse_refresh.warehouse.duckdb.views import view_reads
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
-from warehouse_refresh.warehouse.sql.query import Query, Statement
+from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
 from warehouse_refresh.warehouse.types import Column
 
 T = TypeVar("T")
@@ -107,6 +107,9 @@ class DuckDBWarehouse:
         with self._cursor() as cursor:
             for dataset in datasets:
                 cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema_sql(dataset)}")
+
+    def create_functions(self, functions: Iterable[Function]) -> None:
+        """Nothing is created: a function is written out where it is called."""
 
     def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
         return refresh_lock(self._path, holder, on_wait)

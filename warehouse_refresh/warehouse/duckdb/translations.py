@@ -117,13 +117,14 @@ class Translations:
 
 
 def _key(query: Query) -> str:
-    """The cache key: the text with its preamble, what its wildcard tables stand for, the values of its parameters, and
-    the own project if the text names any project, since the tables depend on it."""
+    """The cache key: the text with its preamble, what its wildcard tables stand for, the values of its parameters, the
+    texts of the functions that it calls, and the own project if the text names any project, since the tables depend on
+    it."""
     names_projects = any(read.project for read in query.names)
     text = f"{query.preamble}\n{query.text}" if query.preamble else query.text
     for wildcard, members in query.wildcards:
         text += f"\n{wildcard}: {', '.join(map(str, members))}"
-    if query.variables:
+    if query.variables or query.functions:
         text += f"\n{query.values_text}"
     return f"{query.own}\n{text}" if names_projects else text
 

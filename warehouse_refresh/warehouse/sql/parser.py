@@ -35,20 +35,46 @@ def names_in(text: str, preamble: str = "") -> tuple[Read, ...]:
     return tuple(first.values())
 
 
+def reads_in_function(text: str) -> tuple[Read, ...]:
+    """The tables that a CREATE FUNCTION reads, each once. Raises SqlError, also for a query parameter in it."""
+    for parameter in _parameters(text):
+        raise _parameter_in_function(parameter)
+    [tree] = _parse(text)
+    first: dict[tuple[str, TableName], Read] = {}
+    for node in sorted(tables_in(tree.expression), key=_start_of):
+        start, end = span_of(text, node)
+        read = Read(TableName(node.db, node.name), place_at(text, start, end), node.catalog)
+        first.setdefault((read.project, read.table), read)
+    return tuple(first.values())
+
+
+def argument_types(text: str) -> tuple[str, ...]:
+    """The types of the arguments of a CREATE FUNCTION, as text; ANY TYPE for any."""
+    [tree] = _parse(text)
+    kinds = [part.args.get("kind") for part in tree.this.expressions]
+    return tuple(
+        "ANY TYPE" if kind is None or kind.this == exp.DataType.Type.VARIANT else kind.sql("bigquery") for kind in kinds
+    )
+
+
 def parameters_in(text: str, preamble: str = "") -> tuple[Parameter, ...]:
     """The query parameters that a text of one query and its preamble name, each once. Raises SqlError for one that
     stands in a function's body, which cannot see it."""
     bodies = [part for part in read_preamble(preamble) if isinstance(part, FunctionText)] if "@" in preamble else []
     for parameter in (found for body in bodies for found in _parameters(body.text)):
-        raise SqlError(
-            f"a function cannot read the variable @{parameter.name}",
-            hint="give the function another argument, and call it with the variable",
-            place=parameter.place,
-        )
+        raise _parameter_in_function(parameter)
     first: dict[str, Parameter] = {}
     for parameter in [*_parameters(preamble), *_parameters(text)]:
         first.setdefault(parameter.name.casefold(), parameter)
     return tuple(first.values())
+
+
+def _parameter_in_function(parameter: Parameter) -> SqlError:
+    return SqlError(
+        f"a function cannot read the variable @{parameter.name}",
+        hint="give the function another argument, and call it with the variable",
+        place=parameter.place,
+    )
 
 
 def _parameters(text: str) -> Iterator[Parameter]:

@@ -5,8 +5,8 @@ cache does not know.
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,38 @@ class Variable:
         return f"@{self.name} {self.type} {self.value!r}"
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a function by a name with its dataset, such as `d.f(x)`: the name, where its characters start and end
+    in the text, its place, and the project that it is named with ("": none)."""
+
+    name: TableName
+    start: int
+    end: int
+    place: Place
+    project: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function that a file creates with CREATE FUNCTION; see warehouse/functions.py, which reads them.
+
+    `sql` is its text without the options after its body. `head` are the characters of CREATE … and its name, `body`
+    those within the brackets of its body, each from and up to. `arguments` are the types of its arguments, as text.
+    `names` and `calls` are those of its body. `language` is where it names another language than SQL: then it has no
+    body here."""
+
+    name: TableName
+    text: str
+    sql: str
+    head: tuple[int, int]
+    body: tuple[int, int]
+    arguments: tuple[str, ...] = ()
+    names: tuple[Read, ...] = ()
+    calls: tuple[Call, ...] = ()
+    language: Place | None = None
+
+
 @dataclass(frozen=True)
 class Query:
     """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
@@ -63,6 +95,9 @@ class Query:
 
     `parameters` are the query parameters that the text names, and `variables` the values of those that have one:
     https://cloud.google.com/bigquery/docs/parameterized-queries
+
+    `calls` are the calls of functions with a dataset, and `functions` those of them that the project has as files, with
+    the functions that these call, each after what it calls. What a function reads is read by its caller.
     """
 
     text: str
@@ -72,6 +107,8 @@ class Query:
     wildcards: tuple[tuple[TableName, tuple[TableName, ...]], ...] = ()
     parameters: tuple[Parameter, ...] = ()
     variables: tuple[Variable, ...] = ()
+    calls: tuple[Call, ...] = ()
+    functions: tuple[Function, ...] = ()
 
     def within(self, project: str) -> "Query":
         """The same query as one of that project."""
@@ -84,10 +121,26 @@ class Query:
         names = dict.fromkeys(parameter.name.casefold() for parameter in self.parameters)
         return replace(self, variables=tuple(values[name] for name in names if name in values))
 
+    def calling(self, known: Mapping[TableName, Function]) -> "Query":
+        """The same query with the `known` functions that it calls. They do not call each other in a circle."""
+        found: dict[TableName, Function] = {}
+        reads = list(self.names)
+        for call in self.calls:
+            function = known.get(call.name) if self.is_own(call.project) else None
+            if function is not None:
+                called = _with_called(function, known, self.own)
+                found |= called
+                reads += [replace(read, place=call.place) for one in called.values() for read in one.names]
+        first: dict[tuple[str, TableName], Read] = {}
+        for read in reads:
+            first.setdefault((read.project, read.table), read)
+        return replace(self, names=tuple(first.values()), functions=tuple(found.values())) if found else self
+
     @property
     def values_text(self) -> str:
-        """The values of its parameters as a text, in which different values differ; "" if it has none."""
-        return "\n".join(map(str, self.variables))
+        """The values of its parameters and the texts of its functions as a text that differs where they differ; "" if
+        it has none."""
+        return "\n".join([*map(str, self.variables), *(function.text for function in self.functions)])
 
     def matched(self, known: Iterable[TableName]) -> "Query":
         """The same query with the `known` tables that its wildcard tables stand for:
@@ -137,6 +190,15 @@ class Query:
         return query_tree(self.text)
 
 
+def _with_called(function: Function, known: Mapping[TableName, Function], own: str) -> dict[TableName, Function]:
+    """The function after all that it calls."""
+    found: dict[TableName, Function] = {}
+    for call in function.calls:
+        if call.name in known and call.project in ("", own):
+            found |= _with_called(known[call.name], known, own)
+    return {**found, function.name: function}
+
+
 def _matches(wildcard: TableName, table: TableName) -> bool:
     return table.dataset == wildcard.dataset and table.name.startswith(wildcard.name[:-1]) and table != wildcard
 
@@ -182,15 +244,25 @@ def parse_query(text: str, cache: "SqlCache | None" = None, preamble: str = "") 
     if noted is not None:
         names = tuple(Read(TableName(*name), Place(*place), project) for name, place, project in noted["names"])
         parameters = tuple(Parameter(name, Place(*place)) for name, place in noted["parameters"])
-        return Query(text, names, preamble=preamble, parameters=parameters)
+        calls = tuple(call_from_json(call) for call in noted["calls"])
+        return Query(text, names, preamble=preamble, parameters=parameters, calls=calls)
     from warehouse_refresh.warehouse.sql.parser import names_in, parameters_in
+    from warehouse_refresh.warehouse.sql.tokens import calls_in
 
     names, parameters = names_in(text, preamble), parameters_in(text, preamble)
+    calls = (*calls_in(preamble), *calls_in(text))
     if cache:
         reads = [[[it.table.dataset, it.table.name], _place(it.place), it.project] for it in names]
-        cache.note("names", key, {"names": reads, "parameters": [[it.name, _place(it.place)] for it in parameters]})
-    return Query(text, names, preamble=preamble, parameters=parameters)
+        more = {"parameters": [[it.name, _place(it.place)] for it in parameters], "calls": list(map(astuple, calls))}
+        cache.note("names", key, {"names": reads, **more})
+    return Query(text, names, preamble=preamble, parameters=parameters, calls=calls)
 
 
 def _place(place: Place) -> list[int]:
     return [place.line, place.column, place.length]
+
+
+def call_from_json(noted: Sequence[Any]) -> Call:
+    """The call that `astuple` has made a note of."""
+    name, start, end, place, project = noted
+    return Call(TableName(*name), start, end, Place(*place), project)

@@ -4,12 +4,16 @@ sqlglot reads some words as those of other dialects that are plain names in Goog
 WITH OFFSET after UNNEST only, and knows few pipe operators.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.tokenizer_core import Token, TokenType
 
+from warehouse_refresh.warehouse.errors import place_at
+from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.pipes import closing, commas, unpiped, words
+from warehouse_refresh.warehouse.sql.query import Call
 
 _BIGQUERY = BigQuery()
 _NAMES_ONLY = frozenset(
@@ -262,3 +266,38 @@ _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     (TokenType.COMMA, TokenType.TABLE): _with_arguments,
 }
 """What has to be rewritten where two tokens of these kinds follow each other."""
+
+
+_MAY_CALL = re.compile(r"(?:\.\s*`?\w+`?|`)\s*\(")
+
+
+def calls_in(text: str) -> tuple[Call, ...]:
+    """The calls of functions whose names have a dataset: `d.f(x)`, `` `p.d.f`(x) ``; in the order of the text."""
+    if not _MAY_CALL.search(text):
+        return ()
+    tokens: list[Token] = _BIGQUERY.tokenize(text)
+    found = []
+    for first, last, parts in paths_before_brackets(tokens):
+        start, end = tokens[first].start, tokens[last].end
+        name = TableName(parts[-2], parts[-1])
+        found.append(Call(name, start, end + 1, place_at(text, start, end), ".".join(parts[:-2])))
+    return tuple(found)
+
+
+def paths_before_brackets(tokens: Sequence[Token]) -> Iterator[tuple[int, int, list[str]]]:
+    """The paths of two names or more before an opening bracket: the numbers of their first and last tokens, and their
+    names."""
+    for index, token in enumerate(tokens):
+        if token.token_type == TokenType.L_PAREN and index:
+            first = _start_of_path(tokens, index - 1)
+            names = "".join(part.text for part in tokens[first:index]).split(".")
+            if len(names) > 1 and all(names):
+                yield first, index - 1, names
+
+
+def _start_of_path(tokens: Sequence[Token], last: int) -> int:
+    """Where the path that ends at the token `last` begins."""
+    at = last
+    while at > 1 and tokens[at - 1].token_type == TokenType.DOT:
+        at -= 2
+    return at

@@ -8,7 +8,7 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.compiler import Compiler
 from warehouse_refresh.warehouse.duckdb.translate.expressions.parameters import given
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
-from warehouse_refresh.warehouse.duckdb.translate.queries.preamble import declare
+from warehouse_refresh.warehouse.duckdb.translate.queries.preamble import add_function, declare
 from warehouse_refresh.warehouse.duckdb.translate.queries.statements import listed_columns, translated
 from warehouse_refresh.warehouse.duckdb.translate.reading.parsing import parse_by_name
 from warehouse_refresh.warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
@@ -31,13 +31,16 @@ def within_reach() -> Iterator[None]:
 
 def answer(query: Query, columns: Columns) -> Relation:
     """The query with its columns, before what storing it changes. Raises SqlError, UnsupportedSql."""
-    [tree] = [tree for tree in parse_by_name(query.text) if not isinstance(tree, exp.Semicolon)]
+    names = {function.name for function in query.functions}
+    [tree] = [tree for tree in parse_by_name(query.text, names, query.own) if not isinstance(tree, exp.Semicolon)]
     compiler = Compiler()
     script = Script(compiler, query.text, columns, query.own)
     script.wildcards = dict(query.wildcards)
     script.parameters = {variable.name.casefold(): given(variable) for variable in query.variables}
+    for function in query.functions:
+        add_function(function, script)
     if query.preamble:
-        declare(query.preamble, script)
+        declare(query.preamble, script, names)
     return compiler.query(tree, Scope(script))
 
 

@@ -5,7 +5,9 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/procedural-languag
 https://cloud.google.com/bigquery/docs/user-defined-functions#sql-udf-structure
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from copy import copy
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -14,11 +16,13 @@ from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, let_all
 from warehouse_refresh.warehouse.duckdb.translate.reading.parsing import parse_by_name
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope, Script
-from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, only_bigquery, place_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, SqlError
+from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.coercion import plain
 from warehouse_refresh.warehouse.sql.preamble import Assignment, read_preamble
+from warehouse_refresh.warehouse.sql.query import Function as FunctionFile
 from warehouse_refresh.warehouse.sql.type_syntax import read_type, type_of
 from warehouse_refresh.warehouse.types import SqlType
 
@@ -31,9 +35,14 @@ class Function:
     parameters: tuple[tuple[str, SqlType | None], ...]
     returns: SqlType | None
     body: exp.Expr
+    file: FunctionFile | None = None
+    """The file that it comes from: its body has places in that one's text. None if it stands before the query."""
 
     def call(self, node: exp.Expr, scope: Scope) -> Typed:
-        """The value of a call of it. Raises SqlError, UnsupportedSql."""
+        """The value of a call of it. Raises SqlError, UnsupportedSql. An error in the body of a function that has a
+        file of its own is the cause of an error at the call."""
+        if self.file is not None and self.file.language is not None:
+            only_bigquery(scope.script.text, node, "functions in another language", "write the function in SQL")
         if len(node.expressions) != len(self.parameters):
             wrong(scope.script.text, node, f"{_name(node)} takes {len(self.parameters)} arguments")
         arguments = [
@@ -52,28 +61,51 @@ class Function:
         return Typed(let_all([argument.node for argument in arguments], of), value.type)
 
     def _body_of(self, arguments: list[Typed], script: Script, call: exp.Expr) -> Typed:
-        inner = Scope(script)
+        inner = Scope(script if self.file is None else _in_file(script, self.file))
         names = [name.casefold() for name, _ in self.parameters]
         inner.lambdas = dict(zip(names, arguments, strict=True))
-        value = inner.compile(self.body)
-        return _as_type(value, self.returns, call, script)
+        try:
+            return _as_type(inner.compile(self.body), self.returns, self.body, inner.script)
+        except SqlError as error:
+            if self.file is None:
+                raise
+            reason = f"in the function {self.file.name}: {error.reason}"
+            raise type(error)(reason, hint=error.hint, place=place_of(script.text, call)) from error
 
 
-def declare(preamble: str, script: Script) -> None:
-    """Give the script the variables and functions of its preamble. Raises SqlError, UnsupportedSql."""
+def add_function(file: FunctionFile, script: Script) -> None:
+    """Give the script a function that has a file of its own. Raises SqlError, UnsupportedSql."""
+    name = str(file.name).casefold()
+    if file.language is not None:
+        script.functions[name] = Function((), None, exp.null(), file)
+        return
+    [statement] = parse_by_name(file.sql, {call.name for call in file.calls}, script.own)
+    script.functions[name] = replace(_function(statement, _in_file(script, file)), file=file)
+
+
+def _in_file(script: Script, file: FunctionFile) -> Script:
+    """The script as the body of a function sees it: without the variables around the call."""
+    found = copy(script)
+    found.text, found.variables, found.parameters = file.sql, {}, {}
+    return found
+
+
+def declare(preamble: str, script: Script, functions: Collection[TableName] = ()) -> None:
+    """Give the script the variables and functions of its preamble, which may call `functions`. Raises SqlError,
+    UnsupportedSql."""
     for part in read_preamble(preamble):
         if isinstance(part, Assignment):
-            _assign(part, script)
+            _assign(part, script, functions)
         elif part.language is not None:
             hint = "write the function in SQL"
             raise OnlyBigQuery("only BigQuery has functions in another language", hint=hint, place=part.language)
         else:
-            [statement] = parse_by_name(part.text)
+            [statement] = parse_by_name(part.text, functions, script.own)
             name = str(statement.this.this.name).removeprefix(PREFIX)
             script.functions[name.casefold()] = _function(statement, script)
 
 
-def _assign(part: Assignment, script: Script) -> None:
+def _assign(part: Assignment, script: Script, functions: Collection[TableName]) -> None:
     name = part.name.casefold()
     known = script.variables.get(name)
     if part.is_declared and known is not None:
@@ -81,7 +113,7 @@ def _assign(part: Assignment, script: Script) -> None:
     if not part.is_declared and known is None:
         raise SqlError(f"there is no variable {part.name}", hint="DECLARE it before", place=part.place)
     type_ = known.type if known is not None else _written_type(part)
-    value = _value(part.value, type_, script) if part.value or type_ is None else null(type_)
+    value = _value(part.value, type_, script, functions) if part.value or type_ is None else null(type_)
     script.variables[name] = Typed(value.node, type_ or plain(value.type))
 
 
@@ -92,8 +124,8 @@ def _written_type(part: Assignment) -> SqlType | None:
         raise SqlError(str(error), place=part.place) from error
 
 
-def _value(text: str, type_: SqlType | None, script: Script) -> Typed:
-    [tree] = parse_by_name(text)
+def _value(text: str, type_: SqlType | None, script: Script, functions: Collection[TableName]) -> Typed:
+    [tree] = parse_by_name(text, functions, script.own)
     [node] = tree.expressions
     return _as_type(Scope(script).compile(node), type_, node, script)
 

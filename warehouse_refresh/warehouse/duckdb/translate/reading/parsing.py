@@ -5,6 +5,7 @@ them, JSON paths are parsed, DATE_ADD drops its INTERVAL). Here the names matter
 """
 
 import re
+from collections.abc import Collection
 
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
@@ -15,9 +16,10 @@ from warehouse_refresh.warehouse.duckdb.translate.reading.foreign import check_f
 from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_places
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX
 from warehouse_refresh.warehouse.errors import SqlError, place_at
+from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.pipes import unpiped
 from warehouse_refresh.warehouse.sql.syntax_errors import syntax_error
-from warehouse_refresh.warehouse.sql.tokens import named_tokens
+from warehouse_refresh.warehouse.sql.tokens import named_tokens, paths_before_brackets
 
 # Calls with a grammar of their own, which sqlglot is to read.
 GRAMMAR = frozenset({"CAST", "SAFE_CAST", "EXTRACT", "ARRAY", "STRUCT", "EXISTS", "UNNEST", "IF", "WITH"})
@@ -59,19 +61,19 @@ BEFORE_NO_CALL = frozenset({TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER
 _BIGQUERY = BigQuery()
 
 
-def parse_by_name(text: str) -> list[exp.Expr]:
-    """The statements of a text, calls as `exp.Anonymous` with `f:` before the name. Raises SqlError."""
+def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "") -> list[exp.Expr]:
+    """The statements of a text, calls as `exp.Anonymous` with `f:` before the name; those of `functions` by their
+    names with the dataset. `own` is the project that the text may name them with. Raises SqlError."""
     tokens = named_tokens(text)
+    if functions:
+        tokens = _with_functions(tokens, functions, own)
     check_foreign(tokens, text)
     check_places(tokens, text)
     if "\\" in text:
         _check_escapes(tokens, text)
     if "|>" in text:
         tokens = unpiped(tokens, text)
-    for index in range(len(tokens) - 1):
-        if tokens[index + 1].token_type == TokenType.L_PAREN and _is_call(tokens, index):
-            tokens[index].text = PREFIX + tokens[index].text
-            tokens[index].token_type = TokenType.VAR
+    _mark_calls(tokens)
     try:
         trees = [tree for tree in _BIGQUERY.parser().parse(tokens, text) if tree is not None]
     except ParseError as error:
@@ -112,6 +114,25 @@ def _mark_safe(window: exp.Expr) -> None:
         call = call.this
     if isinstance(call, exp.Dot) and call.this.name.upper() == "SAFE" and isinstance(call.expression, exp.Func):
         call.replace(exp.SafeFunc(this=call.expression))
+
+
+def _mark_calls(tokens: list[Token]) -> None:
+    """Put `f:` before the names of calls."""
+    for index in range(len(tokens) - 1):
+        if tokens[index + 1].token_type == TokenType.L_PAREN and _is_call(tokens, index):
+            tokens[index].text = PREFIX + tokens[index].text
+            tokens[index].token_type = TokenType.VAR
+
+
+def _with_functions(tokens: list[Token], functions: Collection[TableName], own: str) -> list[Token]:
+    """The tokens with one token for the name of each call of these functions."""
+    found = list(tokens)
+    for first, last, names in reversed(list(paths_before_brackets(tokens))):
+        name = TableName(names[-2], names[-1])
+        if name in functions and ".".join(names[:-2]) in ("", own):
+            found[first].text, found[first].token_type = str(name), TokenType.VAR
+            del found[first + 1 : last + 1]
+    return found
 
 
 _OF_BITS = {TokenType.AMP, TokenType.CARET, TokenType.PIPE, TokenType.LT, TokenType.GT}  # `<<` is two tokens of `<`

@@ -1,0 +1,57 @@
+"""Functions that the project has as files: created on BigQuery, and stood in for as a query is planned.
+
+A dry run must not depend on what was created before, so there each function is a temporary one of another name.
+https://cloud.google.com/bigquery/docs/user-defined-functions
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from warehouse_refresh.warehouse.bigquery.plan import Edit, edited, table_edits
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import function_bodies
+from warehouse_refresh.warehouse.sql.query import Call, Function, Query
+from warehouse_refresh.warehouse.types import Column
+
+
+def temporary_functions(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> str:
+    """What to write before the query so that it needs no function of the project: a CREATE TEMP FUNCTION for each, over
+    the stand-ins of the tables that it reads."""
+    return "".join(f"{_temporary(function, query, stand_ins)};\n" for function in query.functions)
+
+
+def call_edits(calls: Iterable[Call], query: Query) -> list[Edit]:
+    """The edits that call the temporary functions."""
+    known = {function.name for function in query.functions}
+    return [
+        Edit(call.start, call.end, _temporary_name(call.name))
+        for call in calls
+        if call.name in known and query.is_own(call.project)
+    ]
+
+
+def create_sql(function: Function, path: str) -> str:
+    """The statement that creates the function under this name, with `mark` in its body."""
+    start, end = function.head
+    body = function.body[0]
+    text = function.text
+    marked = f"{text[:body]}{mark(function)}{text[body:]}" if function.language is None else text
+    return f"{text[:start]}CREATE OR REPLACE FUNCTION {path}{marked[end:]}"
+
+
+def mark(function: Function) -> str:
+    """A comment that tells the function as it is now from what it was before. BigQuery keeps a body as it is written:
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/routines#resource"""
+    return f"/* refresh {hashlib.sha256(function.text.encode()).hexdigest()[:16]} */ "
+
+
+def _temporary(function: Function, query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> str:
+    header = Edit(*function.head, f"CREATE TEMP FUNCTION {_temporary_name(function.name)}")
+    trees = [] if function.language else function_bodies(function.sql)
+    tables = table_edits(function.sql, trees, query, stand_ins)
+    edits = sorted([header, *tables, *call_edits(function.calls, query)], key=lambda edit: edit.start)
+    return edited(function.sql, edits).strip().rstrip(";")
+
+
+def _temporary_name(name: TableName) -> str:
+    return f"`{name.dataset}__{name.name}`"

@@ -34,7 +34,10 @@ def unpiped(tokens: Tokens, text: str) -> Tokens:
         else:
             parts[-1].append(token)
         index += 1
-    return found if len(parts) == 1 else _nested(parts, text)
+    if len(parts) > 1:
+        return _nested(parts, text)
+    head, first = _with(found)
+    return [*head, *_select(State(first[1:]), [], first[0])] if _word(first) == "FROM" else found
 
 
 def words(text: str, mark: Token) -> Tokens:
@@ -55,17 +58,23 @@ def closing(tokens: Sequence[Token], start: int) -> int:
     return len(tokens)
 
 
+HERE = "pipe$"
+"""`* EXCEPT (this)` stands for the columns of a pipe where no SELECT is written: an UNNEST is one column then, of which
+a star that is written takes the fields. As an alias it leaves a query's tables their own aliases. BigQuery has no names
+with $."""
+_STAR = f"* EXCEPT (`{HERE}`)"
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """The query so far: a FROM clause with conditions, or with an ORDER BY that a LIMIT may follow. `named` are the
-    WITH queries that operators have made, `lost` the aliases that GoogleSQL knows and the nested queries do not."""
+    WITH queries that operators have made."""
 
     source: Tokens
     where: list[Tokens] = field(default_factory=list)
     order: Tokens = field(default_factory=list)
     limit: Tokens = field(default_factory=list)
     named: Tokens = field(default_factory=list)
-    lost: frozenset[str] = frozenset()
 
 
 def _nested(parts: list[Tokens], text: str) -> Tokens:
@@ -81,9 +90,10 @@ def _nested(parts: list[Tokens], text: str) -> Tokens:
 
 def _whole(state: State, mark: Token) -> Tokens:
     """The query: what is there so far itself, if it is one already."""
-    is_query = _is_query(state.source) and closing(state.source, 0) == len(state.source) - 1
+    end = closing(state.source, 0)
+    is_query = _is_query(state.source) and [token.text for token in state.source[end + 1 :]] in ([], ["AS", HERE])
     if is_query and not (state.where or state.order or state.limit):
-        return state.source[1:-1]
+        return state.source[1:end]
     return _select(state, [], mark)
 
 
@@ -112,15 +122,15 @@ def _select(state: State, items: Tokens, mark: Token, operator: str = "") -> Tok
     first = words("SELECT", mark)
     if operator:
         first = [Token(first[0].token_type, "SELECT", mark.line, mark.col, mark.start, mark.end, [PIPE + operator])]
-    sql = [*first, *(items or words("*", mark)), *words("FROM", mark), *state.source]
+    sql = [*first, *(items or words(_STAR, mark)), *words("FROM", mark), *state.source]
     for index, condition in enumerate(state.where):
         sql += [*words("AND" if index else "WHERE", mark), *_query(condition, mark)]
     return [*sql, *state.order, *state.limit]
 
 
-def _around(state: State, sql: Tokens, mark: Token, lost: frozenset[str] = frozenset()) -> State:
+def _around(state: State, sql: Tokens, mark: Token) -> State:
     """The state that reads this query."""
-    return State(_query(sql, mark), named=state.named, lost=lost)
+    return State(_query(sql, mark), named=state.named)
 
 
 def _listed(state: State, items: Tokens, mark: Token) -> State:
@@ -129,40 +139,12 @@ def _listed(state: State, items: Tokens, mark: Token) -> State:
 
 
 def _changed(state: State, items: Tokens, mark: Token) -> State:
-    """SELECT items for an operator after which GoogleSQL still knows the tables' aliases."""
-    return _around(state, _select(state, items, mark, "EXTEND"), mark, state.lost | _names(state.source))
+    """SELECT items, which start with _STAR, for an operator after which the tables' aliases are still known."""
+    return _as_pipe(_around(state, _select(state, items, mark, "EXTEND" if items else ""), mark), mark)
 
 
-def _closed(state: State, mark: Token) -> State:
-    """What is there so far as a query of its own, under the alias that it had."""
-    found = _around(state, _select(state, [], mark), mark, state.lost)
-    alias = _only_alias(state.source)
-    if alias is None:
-        return replace(found, lost=state.lost | _names(state.source))
-    return replace(found, source=[*found.source, *words("AS", mark), alias])
-
-
-_NAME = (TokenType.VAR, TokenType.IDENTIFIER)
-
-
-def _names(source: Tokens) -> frozenset[str]:
-    """All names in a FROM clause that may be an alias."""
-    depth, found = 0, set[str]()
-    for token in source:
-        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
-        if depth == 0 and token.token_type in _NAME:
-            found.add(token.text.rpartition(".")[2].casefold())
-    return frozenset(found)
-
-
-def _only_alias(source: Tokens) -> Token | None:
-    """The alias of a FROM clause that is one table or query; None if there is none, or more."""
-    kinds = [token.token_type for token in source]
-    if not kinds or kinds[-1] != TokenType.VAR:
-        return None
-    inner = source[closing(source, 0) + 1 :] if kinds[0] == TokenType.L_PAREN else source
-    known = (*_NAME, TokenType.DOT, TokenType.ALIAS, TokenType.DASH)
-    return source[-1] if all(token.token_type in known for token in inner) else None
+def _as_pipe(state: State, mark: Token) -> State:
+    return replace(state, source=[*state.source, *words(f"AS `{HERE}`", mark)])
 
 
 def _step(state: State, part: Tokens, text: str) -> State:
@@ -177,9 +159,9 @@ def _step(state: State, part: Tokens, text: str) -> State:
             hint="write the query without pipes",
             place=place_at(text, mark.start, mark.end),
         )
-    _check_aliases(state, rest, text)
-    if (state.order or state.limit) and (word != "LIMIT" or state.limit):
-        state = _closed(state, mark)
+    is_limited = (state.order or state.limit) and (word != "LIMIT" or state.limit)
+    if is_limited or (state.where and word in ("JOIN", "ASSERT")):
+        state = _changed(state, [], mark)
     return STEPS[word](state, rest, mark)
 
 
@@ -198,26 +180,13 @@ def _operator(rest: Tokens) -> str:
     return "JOIN" if _word(rest) in _SIDES else _word(rest)
 
 
-def _check_aliases(state: State, rest: Tokens, text: str) -> None:
-    """Raises UnsupportedSql for `alias.column` where only GoogleSQL still knows the alias."""
-    for before, token, after in zip(rest, rest[1:], [*rest[2:], None], strict=False):
-        if after is None or after.token_type != TokenType.DOT or before.token_type == TokenType.DOT:
-            continue
-        if token.token_type in _NAME and token.text.casefold() in state.lost:
-            raise UnsupportedSql(
-                f"the embedded engine has no table's alias ({token.text}) after that pipe operator yet",
-                hint="write the column without it, or |> AS and an alias",
-                place=place_at(text, token.start, token.end),
-            )
-
-
 def _where(state: State, rest: Tokens, mark: Token) -> State:
     """WHERE condition, which may hold a window function."""
     kinds = {token.token_type for token in rest}
     if TokenType.OVER in kinds and TokenType.SELECT not in kinds:
-        found = _closed(state, mark) if state.where else state
+        found = _changed(state, [], mark) if state.where else state
         sql = [*_select(found, [], mark), *words("QUALIFY", mark), *_query(rest[1:], mark)]
-        return _around(found, sql, mark, state.lost | _names(state.source))
+        return _as_pipe(_around(found, sql, mark), mark)
     return replace(state, where=[*state.where, rest[1:]])
 
 
@@ -228,11 +197,10 @@ def _assert(state: State, rest: Tokens, mark: Token) -> State:
     for message in messages:
         told += [*words("|| ' ' || CAST (", mark), *message, *words("AS STRING )", mark)]
     test = [*words("IF (", mark), *condition, *words(", TRUE , ERROR (", mark), *told, *words(") )", mark)]
-    return replace(_closed(state, mark) if state.where else state, where=[test])
+    return replace(state, where=[test])
 
 
-def _join(state: State, rest: Tokens, mark: Token) -> State:
-    state = _closed(state, mark) if state.where else state
+def _join(state: State, rest: Tokens, mark: Token) -> State:  # noqa: ARG001
     return replace(state, source=[*state.source, *rest])
 
 
@@ -241,11 +209,12 @@ def _list(state: State, rest: Tokens, mark: Token) -> State:
 
 
 def _extend(state: State, rest: Tokens, mark: Token) -> State:
-    return _changed(state, [*words("*,", mark), *rest[1:]], mark)
+    return _changed(state, [*words(f"{_STAR},", mark), *rest[1:]], mark)
 
 
 def _star(state: State, word: str, items: Tokens, mark: Token) -> State:
-    return _changed(state, [*words(f"* {word} (", mark), *items, *words(")", mark)], mark)
+    start = f"* EXCEPT (`{HERE}`," if word == "EXCEPT" else f"{_STAR} {word} ("
+    return _changed(state, [*words(start, mark), *items, *words(")", mark)], mark)
 
 
 def _set(state: State, rest: Tokens, mark: Token) -> State:
@@ -333,7 +302,7 @@ def _alias(state: State, rest: Tokens, mark: Token) -> State:
 
 
 def _distinct(state: State, rest: Tokens, mark: Token) -> State:  # noqa: ARG001
-    return _changed(state, words("DISTINCT *", mark), mark)
+    return _changed(state, words(f"DISTINCT {_STAR}", mark), mark)
 
 
 def _union(state: State, rest: Tokens, mark: Token) -> State:

@@ -420,7 +420,6 @@ class Select(Node):
     limit: int | None = None
     offset: int | None = None
     distinct: bool = False
-    having: Node | None = None
 
     def write(self, out: Writer) -> None:
         out.texts.append("SELECT DISTINCT " if self.distinct else "SELECT ")
@@ -430,7 +429,6 @@ class Select(Node):
         if self.group:
             out.texts.append(" GROUP BY ")
             out.listed(self.group)
-        _write_clause(out, " HAVING ", self.having)
         _write_clause(out, " QUALIFY ", self.qualify)
         if self.order:
             out.texts.append(" ORDER BY ")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate import nodes as n
-from warehouse_refresh.warehouse.duckdb.translate.syntax import foreign_source, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import foreign_source, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
 from warehouse_refresh.warehouse.duckdb.types import field_names
@@ -60,6 +60,17 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """An item of FROM within a pipe, for the operators after it: its alias; its columns, each with the output that has
+    it; the output of its element, for an UNNEST; and the columns that no output has."""
+
+    alias: str
+    columns: tuple[tuple[str, Output], ...]
+    element: Output | None
+    missing: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """A query, or the name of a table or of a WITH query, with its columns."""
 
@@ -71,6 +82,8 @@ class Relation:
     """Where it leaves the order to its reader: the columns to sort by, each with its direction."""
     hidden: tuple[Output, ...] = ()
     """Columns that `*` leaves out."""
+    ranges: tuple[Range, ...] = ()
+    """Of a part of a pipe: the items of its FROM."""
 
 
 @dataclass(slots=True)
@@ -88,6 +101,8 @@ class Source:
     """The name of an UNNEST's offset."""
     dataset: str = ""
     """The dataset of a table without an alias: its columns may be read as dataset.table.column."""
+    missing: frozenset[str] = frozenset()
+    """Columns that GoogleSQL knows by the alias, and that the query does not have any more: after |> DROP, |> SET."""
 
     def row(self) -> Typed:
         """The range variable as a value: the element, or a STRUCT of the columns."""
@@ -187,6 +202,23 @@ class Scope:
         self.put(value_source(alias, columns[0].value) if relation.is_value else source)
         return n.FromItem(relation.query, own)
 
+    def add_pipe(self, relation: Relation) -> n.Node:
+        """Put a part of a pipe into the scope: its tables are known by their aliases as before."""
+        own = self.script.alias()
+        elements = dict[str, list[Named]]()
+        for part in relation.ranges:
+            columns = [Named(name, output.of(own)) for name, output in part.columns]
+            if part.element is None:
+                self.sources.append(Source(part.alias, columns, missing=part.missing))
+                continue
+            source = value_source(part.alias, part.element.of(own))
+            elements[part.element.column] = list(source.columns)
+            source.columns += columns
+            self.sources.append(source)
+        for output in relation.columns:
+            self.listed += elements.get(output.column) or [Named(output.name, output.of(own))]
+        return n.FromItem(relation.query, own)
+
     def put(self, source: Source) -> None:
         """Put an item of FROM after those that are there."""
         self.sources.append(source)
@@ -282,6 +314,9 @@ class Scope:
         return None
 
     def _in_range(self, node: exp.Expr, source: Source, path: Sequence[str]) -> Typed:
+        if source.missing and (len(path) == 1 or path[1].casefold() in source.missing):
+            what = f"{'.'.join(path)}, by its table's alias, after a pipe operator that changes or drops it"
+            unsupported(self.script.text, node, what, "select it under a name of its own before")
         if len(path) == 1:
             return source.row()
         if source.element is not None:

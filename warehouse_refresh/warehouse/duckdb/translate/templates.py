@@ -109,6 +109,11 @@ def is_random(node: Node) -> bool:
     return any(isinstance(part, Filled) and part.template.random for part in walk(node))
 
 
+def is_volatile(node: Node) -> bool:
+    """Whether DuckDB takes a part of it for another value each time."""
+    return any(isinstance(part, Filled) and part.template.volatile for part in walk(node))
+
+
 def may_fail(text: str) -> bool:
     """Whether the template has an `error(…)` outside of its TRY."""
     return "error(" in text and "TRY(" not in text

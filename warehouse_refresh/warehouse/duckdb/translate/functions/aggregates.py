@@ -4,7 +4,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/aggregate_function
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlglot import exp
 
@@ -26,12 +26,12 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.statistics import 
     WHOLE,
 )
 from warehouse_refresh.warehouse.duckdb.translate.literals import string
-from warehouse_refresh.warehouse.duckdb.translate.nodes import AggregateCall, Chain, Node, Over, SortKey, Star
+from warehouse_refresh.warehouse.duckdb.translate.nodes import AggregateCall, Chain, Literal, Node, Over, SortKey, Star
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import aggregates_in, windows_in
 from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import ordering
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.templates import is_volatile, sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import is_groupable, same
@@ -313,7 +313,18 @@ def array_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
 
 def _items(call: Call, value: Typed, *, without_nulls: bool) -> Node:
     where = sql("{x} IS NOT NULL", x=value.node) if without_nulls else None
-    return call.over_rows("list", value.node, where=where)
+    if not _is_sorted_later(call, value):
+        return call.over_rows("list", value.node, where=where)
+    direction, _, nulls = call.order[0].direction.partition(" ")
+    found = replace(call, order=[]).over_rows("list", value.node, where=where)
+    template = _SORTED_FLOATS if value.type == FLOAT64 else "list_sort({x}, {direction}, {nulls})"
+    return sql(template, x=found, direction=Literal(direction), nulls=Literal(nulls))
+
+
+_SORTED_FLOATS = (  # NaN comes before all numbers
+    "list_transform(list_sort(list_transform({x}, lambda v: {{'is_number': NOT isnan(v), 'v': v}}), {direction},"
+    " {nulls}), lambda pair: pair.v)"
+)
 
 
 def _limited(array: Node, limit: int | None) -> Node:
@@ -326,6 +337,15 @@ def _check_order(node: exp.Expr, scope: Scope, call: Call, value: Typed) -> None
     """Raises SqlError where DISTINCT leaves no one value to sort by."""
     if call.distinct and any(key.value != value.node for key in call.order):
         wrong(scope.script.text, node, f"{call.name}(DISTINCT x ORDER BY y): y must be x")
+    if _is_sorted_later(call, value) and value.type == FLOAT64 and call.nulls != "IGNORE":
+        what = f"{call.name}(DISTINCT x ORDER BY x) of a FLOAT64 that may fail"
+        unsupported(scope.script.text, node, what, "add IGNORE NULLS, which a table needs anyway")
+
+
+def _is_sorted_later(call: Call, value: Typed) -> bool:
+    """Whether the distinct values are sorted after they are collected: of what is volatile, which is all that may fail,
+    DuckDB does not see that the values and the key are the same."""
+    return call.distinct and bool(call.order) and is_volatile(value.node)
 
 
 def string_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
@@ -339,7 +359,7 @@ def string_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     if not isinstance(separator.literal, str):
         unsupported(scope.script.text, node, "STRING_AGG with a separator that is not a literal")
     _check_order(node, scope, call, value)
-    if call.limit is None:
+    if call.limit is None and not _is_sorted_later(call, value):
         return Typed(call.over_rows("string_agg", value.node, separator.node), STRING)
     items = _limited(_items(call, value, without_nulls=True), call.limit)
     return Typed(sql("array_to_string({x}, {s})", x=items, s=separator.node), STRING)

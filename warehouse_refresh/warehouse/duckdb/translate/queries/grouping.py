@@ -218,15 +218,7 @@ class GroupedScope(Scope):
         ]
         # By position: DuckDB does not see that two lambdas whose parameters have other names are the same.
         positions = tuple([Literal(index + 1) for index in range(len(self.keys))])
-        return replace(
-            bare,
-            items=tuple(items) or (sql("count(*)"),),
-            group=self.sets or positions,
-            having=_HAS_ROWS if self.sets else None,
-        )
-
-
-_HAS_ROWS = sql("count(*) > 0")  # without rows GoogleSQL gives no total row
+        return replace(bare, items=tuple(items) or (sql("count(*)"),), group=self.sets or positions)
 
 
 def _by_name(key: Typed) -> Node:

@@ -23,12 +23,12 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import limits
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import unique
 from warehouse_refresh.warehouse.duckdb.translate.queries.sources import from_clause
 from warehouse_refresh.warehouse.duckdb.translate.queries.window_keys import with_plain_windows
-from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
+from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Range, Relation, Scope, Source
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
 from warehouse_refresh.warehouse.duckdb.types import field_names
 from warehouse_refresh.warehouse.sql.coercion import is_groupable
-from warehouse_refresh.warehouse.sql.pipes import PIPE
+from warehouse_refresh.warehouse.sql.pipes import HERE, PIPE
 from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import Column, struct_of
 
@@ -219,7 +219,9 @@ def _relation(
         Output(item.name, name, item.value.type, item.value.literal, item.value.parts)
         for item, name in zip(items, names, strict=False)
     )
-    is_value = bool(node.args.get("kind"))
+    is_value = _is_values(node, scope)
+    if is_value:
+        columns = tuple([replace(column, name="") for column in columns])
     sorted_by: tuple[tuple[str, str], ...] = ()
     if unordered and order and not bare.distinct:
         hidden = list(zip(order, names[len(items) :], strict=True))
@@ -228,7 +230,22 @@ def _relation(
         order = order if bare.limit is not None else ()
     found = replace(bare, items=tuple(listed), order=tuple(order))
     query = with_plain_windows(found, scope.script) if _has_windows(node) else found
-    return Relation(query, columns, is_value, sorted_by)
+    return Relation(query, columns, is_value, sorted_by, ranges=_ranges(node, scope, items, columns))
+
+
+def _ranges(node: exp.Select, scope: Scope, items: Sequence[Named], columns: Sequence[Output]) -> tuple[Range, ...]:
+    """The items of FROM that the operators of a pipe after this one know."""
+    if not any(isinstance(part, exp.Star) and _is_of_pipe(part) for part in node.expressions):
+        return ()
+    outputs = {item.value.node: output for item, output in zip(reversed(items), reversed(columns), strict=True)}
+    found = []
+    for source in scope.sources:
+        own = [column for column in source.columns if not _is_field_of(column, source)]
+        read = tuple([(c.name, outputs[c.value.node]) for c in own if c.value.node in outputs])
+        missing = {c.name.casefold() for c in own if c.value.node not in outputs} | source.missing
+        element = outputs.get(source.element.node) if source.element is not None else None
+        found.append(Range(source.alias, read, element, frozenset(missing)))
+    return tuple(found)
 
 
 def _check_distinct(node: exp.Select, scope: Scope, items: Sequence[Named], order: Sequence[SortKey]) -> None:
@@ -277,14 +294,54 @@ def _starred(node: exp.Expr, scope: Scope) -> list[Named] | None:
     if isinstance(node, exp.Star):
         if not scope.sources:
             wrong(scope.script.text, node, "SELECT * needs FROM")
-        return scope.columns()
+        return _of_pipe(node, scope) if _is_of_pipe(node) else scope.columns()
     if isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
         path = [node.args[key].name for key in ("catalog", "db", "table") if node.args.get(key)]
         for source in scope.sources if len(path) == 1 else ():
-            if source.alias.casefold() == path[0].casefold() and source.element is None:
+            if source.alias.casefold() == path[0].casefold() and source.element is None and not source.missing:
                 return list(source.columns)
         return fields_of(node, scope, scope.resolve(node, path))
     return None
+
+
+def _is_of_pipe(star: exp.Expr) -> bool:
+    return any(part.name == HERE for part in star.args.get("except_") or ())
+
+
+def _of_pipe(node: exp.Expr, scope: Scope) -> list[Named]:
+    """The columns of a pipe: the element of an UNNEST, or of a table of values, is one of them."""
+    found: list[Named] = []
+    for column in scope.columns():
+        source = next((source for source in scope.sources if _is_field_of(column, source)), None)
+        if source is None or source.element is None:
+            found.append(column)
+        elif column == source.columns[0]:
+            if not source.alias and _only_value(scope) is None:
+                unsupported(scope.script.text, node, "pipe with an UNNEST that has no alias", "write AS and an alias")
+            found.append(Named(source.alias, source.element))
+    return found
+
+
+def _is_field_of(column: Named, source: Source) -> bool:
+    """Whether the column is a field of the source's elements."""
+    node = column.value.node
+    return source.element is not None and isinstance(node, Field) and node.struct == source.element.node
+
+
+def _only_value(scope: Scope) -> Typed | None:
+    """The element, if a pipe is a single UNNEST or table of values, with nothing beside it."""
+    element = scope.sources[0].element if len(scope.sources) == 1 else None
+    if element is None:
+        return None
+    source = scope.sources[0]
+    is_alone = all(_is_field_of(c, source) or c.value.node == element.node for c in scope.columns())
+    return element if is_alone else None
+
+
+def _is_values(node: exp.Select, scope: Scope) -> bool:
+    """Whether the rows are values: SELECT AS STRUCT or AS VALUE, or a pipe of values with nothing put beside them."""
+    stars = [part for part in node.expressions if isinstance(part, exp.Star) and _is_of_pipe(part)]
+    return bool(node.args.get("kind")) or (len(node.expressions) == len(stars) == 1 and _only_value(scope) is not None)
 
 
 def _star_of(node: exp.Expr) -> exp.Expr:
@@ -328,7 +385,7 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
 
 def _without_excepted(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
     """The columns without those that EXCEPT names."""
-    for name in (part.name for part in node.args.get("except_") or ()):
+    for name in (part.name for part in node.args.get("except_") or () if part.name != HERE):
         if not any(column.name.casefold() == name.casefold() for column in columns):
             hint = did_you_mean(name, [column.name for column in columns if column.name])
             wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)

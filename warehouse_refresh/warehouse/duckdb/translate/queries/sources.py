@@ -55,6 +55,7 @@ from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.coercion import plain, supertype
 from warehouse_refresh.warehouse.sql.parser import is_metadata, span_of
+from warehouse_refresh.warehouse.sql.pipes import HERE
 from warehouse_refresh.warehouse.types import INT64
 from warehouse_refresh.warehouse.types import Column as TableColumn
 
@@ -127,7 +128,8 @@ def item(node: exp.Expr, scope: Scope) -> Node:
         alias = node.args.get("alias")
         if alias is not None and alias.args.get("columns"):
             wrong(scope.script.text, node, "an alias in FROM names no columns", "name them in the query, with AS")
-        return _pivoted(node, scope, scope.compiler.query(node.this, scope.outer()), node.alias)
+        relation = scope.compiler.query(node.this, scope.outer())
+        return scope.add_pipe(relation) if node.alias == HERE else _pivoted(node, scope, relation, node.alias)
     if isinstance(node, exp.Unnest):
         return unnest(node, scope)
     return unsupported(scope.script.text, node, f"{type(node).__name__} in FROM")

@@ -15,13 +15,13 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     walk,
 )
 from warehouse_refresh.warehouse.duckdb.translate.scope import Script
-from warehouse_refresh.warehouse.duckdb.translate.templates import Filled, is_random
+from warehouse_refresh.warehouse.duckdb.translate.templates import is_random, is_volatile
 
 
 def with_plain_windows(select: Select, script: Script) -> Select:
     """The SELECT, its windows by columns of an inner query; as it is where DuckDB takes all their keys."""
     clauses = (*select.items, *select.order, *((select.qualify,) if select.qualify is not None else ()))
-    if not any(_is_volatile(key) for clause in clauses for key in _keys(clause)):
+    if not any(is_volatile(key) for clause in clauses for key in _keys(clause)):
         return select
     inner = _Inner(script.alias(), select.source)
     items = tuple([rebuilt(item, inner.read) for item in select.items])
@@ -35,10 +35,6 @@ def with_plain_windows(select: Select, script: Script) -> Select:
 def _keys(node: Node) -> list[Node]:
     windows = [part for part in walk(node) if isinstance(part, Over)]
     return [key for over in windows for key in (*over.partition, *[key.key for key in over.order])]
-
-
-def _is_volatile(node: Node) -> bool:
-    return any(isinstance(part, Filled) and part.template.volatile for part in walk(node))
 
 
 class _Inner:
@@ -63,7 +59,7 @@ class _Inner:
         return node
 
     def _key(self, node: Node) -> Node:
-        return self._column(node) if _is_volatile(node) else self.of(node)
+        return self._column(node) if is_volatile(node) else self.of(node)
 
     def _column(self, node: Node) -> Node:
         for value, name in self.columns:

@@ -71,7 +71,7 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
     check_places(tokens, text)
     if "\\" in text:
         _check_escapes(tokens, text)
-    if "|>" in text:
+    if "|>" in text or (tokens and tokens[0].token_type == TokenType.FROM):
         tokens = unpiped(tokens, text)
     _mark_calls(tokens)
     try:

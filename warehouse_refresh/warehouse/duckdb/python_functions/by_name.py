@@ -7,7 +7,7 @@ returned as text, since DuckDB takes Python's NaN for NULL.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from warehouse_refresh.warehouse.duckdb.python_functions import PREFIX, documents
+from warehouse_refresh.warehouse.duckdb.python_functions import PREFIX, documents, patterns
 
 
 def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,7 +25,8 @@ def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
+_ALL = {**documents.FUNCTIONS, **patterns.FUNCTIONS}
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {
-    f"{PREFIX}{name}": (_called(name, function), kind) for name, (function, kind) in documents.FUNCTIONS.items()
+    f"{PREFIX}{name}": (_called(name, function), kind) for name, (function, kind) in _ALL.items()
 }
 """DuckDB does not keep them alive: they must stay here as long as the process runs."""

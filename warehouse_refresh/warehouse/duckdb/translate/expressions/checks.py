@@ -22,9 +22,6 @@ def only(node: exp.Expr, scope: Scope, *known: str) -> None:
 
 _MAY_TAKE = {
     "INSTR": ("BYTES",),
-    "REGEXP_EXTRACT": ("BYTES",),
-    "REGEXP_EXTRACT_ALL": ("BYTES",),
-    "REGEXP_INSTR": ("BYTES",),
     "GREATEST": ("ARRAY", "JSON"),
     "LEAST": ("ARRAY", "JSON"),
     "TIME": ("DATE",),

@@ -4,10 +4,14 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#r
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     Definitions,
     Functions,
@@ -15,113 +19,179 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     by_name,
     define,
 )
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal
+from warehouse_refresh.warehouse.duckdb.translate.literals import integer
+from warehouse_refresh.warehouse.duckdb.translate.nodes import FunctionCall
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.types import INT64, STRING, array_of
+from warehouse_refresh.warehouse.types import BOOL, BYTES, INT64, STRING, SqlType, array_of
 
 DEFINITIONS: Definitions = by_name(
-    define("REGEXP_CONTAINS", "STRING STRING -> BOOL", "regexp_matches({a}, {b})"),
     define("REGEXP_REPLACE", "STRING STRING STRING -> STRING", "regexp_replace({a}, {b}, {c}, 'g')"),
 )
 
 
-def pattern_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
-    """A regular expression, which must stand in the text, since how many groups it has decides what it means."""
-    if not isinstance(value.literal, str):
-        unsupported(scope.script.text, node, f"{name_of(node)} with a pattern that is not a literal")
-    return value.literal
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What matters of a pattern that is surely a valid one: how many capturing groups it has, whether all of them take
+    part in every match, and whether a match may be empty."""
+
+    groups: int
+    always: bool
+    empty: bool
 
 
-def groups(pattern: str) -> int:
-    """How many capturing groups a pattern of RE2 has."""
-    count, index, in_class = 0, 0, False
-    while index < len(pattern):
-        char = pattern[index]
-        if char == "\\":
-            index += 1
-        elif in_class:
-            in_class = char != "]"
-        elif char == "[":
-            in_class = True
-            index += pattern[index + 1 : index + 2] in ("]",)
-        elif char == "(":
-            rest = pattern[index + 1 : index + 4]
-            count += not rest.startswith("?") or rest.startswith(("?P<", "?<"))
-        index += 1
-    return count
+_PARTS = re.compile(
+    r"\\[dDwWsSbBAznrtfv\W]|\[\^?\]?(?:\\[dDwWsSnrtfv\W]|[^\]\\\[])*\]|\((?:\?:|\?P?<\w+>)?|\(\?[imsU]+\)"
+    r"|[*+?]\??|\{\d{1,3}(?:,\d{0,3})?\}\??|[^\\\[{}*+?]",
+    re.DOTALL,
+)
+"""The parts of patterns that RE2 surely takes."""
+_QUANTIFIERS = "*+?{"
 
 
-_PARTS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
-"""Escapes, classes and single characters of a pattern."""
+@lru_cache(1000)
+def pattern_of(text: str) -> Pattern | None:
+    """The pattern of RE2, for those that are simple enough to be surely valid."""
+    parts = _PARTS.findall(text)
+    if "".join(parts) != text or any(map(_is_odd, ["(", *parts], parts)):
+        return None
+    return _read(parts)
 
 
-def has_place(pattern: str) -> bool:
-    """Whether a pattern says where in the text it matches, as ^ does."""
-    return any(part in ("^", "$", r"\A", r"\b", r"\B", r"\z") for part in _PARTS.findall(pattern))
+def _is_odd(before: str, part: str) -> bool:
+    """Whether there is nothing to repeat, or a count that RE2 may not take."""
+    if part[0] not in _QUANTIFIERS or part == "{":
+        return False
+    least, _, most = part.strip("{}?").partition(",")
+    is_reversed = part[0] == "{" and most != "" and int(least) > int(most)
+    return is_reversed or before[0] in "(|^$" + _QUANTIFIERS or before in (r"\b", r"\B", r"\A", r"\z")
 
 
-def checked_groups(node: exp.Expr, scope: Scope, pattern: str) -> int:
-    """0 or 1: which group is meant. More than one group is GoogleSQL's error."""
-    found = groups(pattern)
-    if found > 1:
+@dataclass(slots=True)
+class _Open:
+    """An open group, as far as it was read: how many capturing groups are in it, whether it is a choice of several,
+    whether this one of them takes characters, and whether all before it do."""
+
+    captures: bool = False
+    groups: int = 0
+    is_choice: bool = False
+    takes: bool = False
+    before_take: bool = True
+
+    @property
+    def all_take(self) -> bool:
+        return self.takes and self.before_take
+
+    def begin_another(self) -> None:
+        """After a |."""
+        self.is_choice, self.before_take, self.takes = True, self.all_take, False
+
+    def close(self, around: "_Open", *, may_be_left_out: bool) -> bool:
+        """Add the group to the one around it. Returns whether all groups in it take part whenever that one does."""
+        inner = self.groups + self.captures
+        around.groups += inner
+        around.takes = around.takes or (self.all_take and not may_be_left_out)
+        return not (self.groups and self.is_choice) and not (inner and may_be_left_out)
+
+
+_NO_CHARACTERS = frozenset({"^", "$", r"\A", r"\b", r"\B", r"\z"})
+
+
+def _read(parts: Sequence[str]) -> Pattern | None:
+    """What the parts of a pattern make; None if its parentheses do not match."""
+    opened, always = [_Open()], True
+    for part, after in pairwise([*parts, " "]):
+        may_be_left_out = after[0] in "*?" or after.startswith("{0")
+        if part[0] == "(" and part[-1] != ")":  # no (?i)
+            opened.append(_Open(captures=part != "(?:"))
+        elif part == "|":
+            opened[-1].begin_another()
+        elif part == ")" and len(opened) == 1:
+            return None
+        elif part == ")":
+            always = opened.pop().close(opened[-1], may_be_left_out=may_be_left_out) and always
+        elif part[0] not in "(" + _QUANTIFIERS and part not in _NO_CHARACTERS:
+            opened[-1].takes = opened[-1].takes or not may_be_left_out
+    [whole, *unclosed] = opened
+    if unclosed:
+        return None
+    return Pattern(whole.groups, always and not (whole.groups and whole.is_choice), not whole.all_take)
+
+
+def _arguments(node: exp.Expr, scope: Scope, parts: list[exp.Expr], most: int) -> tuple[SqlType, list[Typed]]:
+    """The type of the text, STRING or BYTES, and the arguments: text, pattern, and whole numbers; 1 for those that are
+    left out."""
+    values = [argument(part, scope) for part in parts]
+    name = name_of(node)
+    if not 2 <= len(values) <= most:
+        no_signature(node, scope, name, values)
+    kind = BYTES if any(value.type == BYTES for value in values[:2]) else STRING
+    texts = [as_type(node, scope, name, value, kind) for value in values[:2]]
+    numbers = [as_type(node, scope, name, value, INT64) for value in values[2:]]
+    return kind, [*texts, *numbers, *[integer(1)] * (most - len(values))]
+
+
+def _native(node: exp.Expr, scope: Scope, kind: SqlType, pattern: Typed) -> Pattern | None:
+    """The pattern, if DuckDB's own functions give BigQuery's answer with it."""
+    if kind != STRING or not isinstance(pattern.literal, str):
+        return None
+    found = pattern_of(pattern.literal)
+    if found is None or not found.always:
+        return None
+    if found.groups > 1:
         wrong(scope.script.text, node, "the pattern has more than one capturing group", "write (?:…) for the others")
-    if found and ("?" in pattern or "|" in pattern or "*" in pattern):
-        optional = pattern.rstrip("$").endswith((")?", ")*")) or "|" in pattern or ")?" in pattern or ")*" in pattern
-        if optional:
-            unsupported(scope.script.text, node, "REGEXP_EXTRACT of a group that may be left out of the match")
     return found
+
+
+def _in_python(name: str, kind: SqlType, values: Sequence[Typed], gives: SqlType) -> Typed:
+    suffix = "_bytes" if kind == BYTES and gives in (BYTES, array_of(BYTES)) else ""
+    return Typed(FunctionCall(f"googlesql_{name}{suffix}", tuple(value.node for value in values)), gives)
+
+
+def regexp_contains(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """REGEXP_CONTAINS(value, pattern)"""
+    kind, values = _arguments(node, scope, parts, 2)
+    literal = values[1].literal
+    if kind == BYTES or (isinstance(literal, str) and pattern_of(literal) is None):
+        return _in_python("regexp_contains", kind, values, BOOL)
+    return Typed(sql("regexp_matches({a}, {p})", a=values[0].node, p=values[1].node), BOOL)
+
+
+_EXTRACT = "(CASE WHEN regexp_matches({a}, {p}) THEN regexp_extract({a}, {p}, <group>) END)"
 
 
 def regexp_extract(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """REGEXP_EXTRACT(value, pattern [, position [, occurrence]]): the group, or all of the match; NULL without one."""
-    values = [argument(part, scope) for part in parts]
-    if not 2 <= len(values) <= 4:
-        wrong(scope.script.text, node, "REGEXP_EXTRACT takes two to four arguments")
-    value = as_type(node, scope, "REGEXP_EXTRACT", values[0], STRING)
-    pattern = pattern_of(node, scope, values[1])
-    group = checked_groups(node, scope, pattern)
-    more = [item.literal for item in values[2:]]
-    if any(not isinstance(item, int) or item < 1 for item in more):
-        unsupported(scope.script.text, node, "REGEXP_EXTRACT with a position that is not a literal above 0")
-    start, nth = [*more, 1, 1][:2]
-    if start != 1:
-        unsupported(scope.script.text, node, "REGEXP_EXTRACT from a position", "cut the text with SUBSTR first")
-    template = f"(regexp_extract_all({{a}}, {{p}}, {group})[{nth}])"
-    if nth == 1:
-        template = f"(CASE WHEN regexp_matches({{a}}, {{p}}) THEN regexp_extract({{a}}, {{p}}, {group}) END)"
-    return Typed(sql(template, a=value.node, p=Literal(pattern)), STRING)
+    kind, values = _arguments(node, scope, parts, 4)
+    pattern = _native(node, scope, kind, values[1])
+    if pattern is None or [value.literal for value in values[2:]] != [1, 1]:
+        return _in_python("regexp_extract", kind, values, kind)
+    template = _EXTRACT.replace("<group>", str(pattern.groups))
+    return Typed(sql(template, a=values[0].node, p=values[1].node), STRING)
 
 
 def regexp_extract_all(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """REGEXP_EXTRACT_ALL(value, pattern)"""
-    values = [argument(part, scope) for part in parts]
-    if len(values) != 2:
-        wrong(scope.script.text, node, "REGEXP_EXTRACT_ALL takes two arguments")
-    value = as_type(node, scope, "REGEXP_EXTRACT_ALL", values[0], STRING)
-    pattern = pattern_of(node, scope, values[1])
-    group = checked_groups(node, scope, pattern)
-    found = sql(f"regexp_extract_all({{a}}, {{p}}, {group})", a=value.node, p=Literal(pattern))
-    return Typed(found, array_of(STRING))
+    kind, values = _arguments(node, scope, parts, 2)
+    pattern = _native(node, scope, kind, values[1])
+    if pattern is None or pattern.empty:
+        return _in_python("regexp_extract_all", kind, values, array_of(kind))
+    template = f"regexp_extract_all({{a}}, {{p}}, {pattern.groups})"
+    return Typed(sql(template, a=values[0].node, p=values[1].node), array_of(STRING))
 
 
 def regexp_instr(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
-    """REGEXP_INSTR(value, pattern)"""
-    values = [as_type(node, scope, "REGEXP_INSTR", argument(part, scope), STRING) for part in parts]
-    if len(values) != 2:
-        unsupported(scope.script.text, node, "REGEXP_INSTR with a position")
-    pattern = pattern_of(node, scope, values[1])
-    if groups(pattern):
-        unsupported(scope.script.text, node, "REGEXP_INSTR of a group")
-    if has_place(pattern):
-        unsupported(scope.script.text, node, "REGEXP_INSTR of a pattern with ^, $ or the like")
-    template = "(CASE WHEN NOT regexp_matches({a}, {p}) THEN 0 ELSE strpos({a}, regexp_extract({a}, {p})) END)"
-    return Typed(sql(template, a=values[0].node, p=Literal(pattern)), INT64)
+    """REGEXP_INSTR(value, pattern [, position [, occurrence [, after]]])"""
+    kind, values = _arguments(node, scope, parts, 5)
+    if len(parts) < 5:
+        values[4] = integer(0)
+    return _in_python("regexp_instr", kind, values, INT64)
 
 
 FUNCTIONS: Functions = {
+    "REGEXP_CONTAINS": regexp_contains,
     "REGEXP_EXTRACT": regexp_extract,
     "REGEXP_SUBSTR": regexp_extract,
     "REGEXP_EXTRACT_ALL": regexp_extract_all,

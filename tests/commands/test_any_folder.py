@@ -206,7 +206,7 @@ DEEP = {
     "brackets": (f"SELECT {'(' * 400}1{')' * 400} AS x", "the SQL is nested too deeply to be read", 2),
     "types": (f"SELECT CAST(NULL AS {'ARRAY<STRUCT<a ' * 9000}INT64{'>>' * 9000}) AS x", "nested too deeply", 2),
     "subqueries": (f"SELECT x FROM {'(SELECT x FROM ' * 9000}tmp.b{')' * 9000}", "nested too deeply", 2),
-    "a chain": (f"SELECT {' OR '.join(['x = 1'] * 3000)} AS y FROM tmp.b", "has no room for an expression", 0),
+    "a chain": (f"SELECT {' + '.join(['x'] * 3000)} AS y FROM tmp.b", "has no room for an expression", 0),
     "CASE": (f"SELECT {'CASE WHEN x = 1 THEN 1 ELSE ' * 2000}1{' END' * 2000} AS y FROM tmp.b", "nested too deeply", 2),
 }
 

@@ -149,7 +149,7 @@ def _translate(query: Query, columns: Columns, read: dict[TableName, tuple[Colum
     from warehouse_refresh.warehouse.duckdb.translate.nodes import render
     from warehouse_refresh.warehouse.duckdb.translate.queries.storing import stored
 
-    with within_reach():
+    with within_reach(query.start):
         relation = answer(query, noted)
         try:
             sql: str | SqlError = render(stored(relation))

@@ -8,14 +8,21 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from warehouse_refresh.warehouse.errors import Place, SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.preamble import Assignment, FunctionText, read_preamble
 from warehouse_refresh.warehouse.sql.query import Parameter, Read, Statement
 from warehouse_refresh.warehouse.sql.statements import check_no_program, check_one_query, check_template, statements_of
-from warehouse_refresh.warehouse.sql.syntax_errors import check_text, syntax_error, too_deep, unclosed_error
+from warehouse_refresh.warehouse.sql.syntax_errors import (
+    FAULTS_OF_PARSER,
+    check_text,
+    syntax_error,
+    too_deep,
+    unclosed_error,
+    unreadable,
+)
 from warehouse_refresh.warehouse.sql.tokens import read_tokens
 
 _BIGQUERY = BigQuery()
@@ -106,7 +113,7 @@ def _preamble_trees(preamble: str) -> list[exp.Expr]:
 def parse_script(text: str) -> list[Statement]:
     """Read a script of statements separated by semicolons. Raises SqlError."""
     check_template(text)
-    for tokens in _statements_in(text):
+    for tokens in statements_of(text):
         check_no_program(text, tokens)
     statements = []
     for (start, end), tree in zip(_parts(text), _parse(text), strict=True):
@@ -145,7 +152,9 @@ def span_of(text: str, table: exp.Table) -> tuple[int, int]:
 
     sqlglot marks each part of the name; but those of `` `project.dataset`.name `` all with the place of the last word.
     """
-    parts = [part for part in (table.args.get("catalog"), table.args.get("db"), table.this) if part is not None]
+    parts = [
+        part for part in (table.args.get("catalog"), table.args.get("db"), table.this) if isinstance(part, exp.Expr)
+    ]
     marks = [part.meta for part in parts if part.meta.get("end") is not None]
     if not marks:
         return 0, 0
@@ -187,20 +196,15 @@ def _parse(text: str) -> list[exp.Expr]:
     except TokenError as error:
         raise unclosed_error(text) from error
     except RecursionError as error:
-        raise too_deep() from error
+        raise too_deep(_place_of_part(text, 0)) from error
+    except FAULTS_OF_PARSER as error:
+        raise unreadable(_place_of_part(text, 0)) from error
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
 def _parts(text: str) -> Iterator[tuple[int, int]]:
     """Where the statements start and end: what stands between semicolons, if it is more than comments."""
-    yield from ((tokens[0].start, tokens[-1].end) for tokens in _statements_in(text))
-
-
-def _statements_in(text: str) -> list[list[Token]]:
-    try:
-        return statements_of(text)
-    except TokenError as error:
-        raise unclosed_error(text) from error
+    yield from ((tokens[0].start, tokens[-1].end) for tokens in statements_of(text))
 
 
 def _place_of_part(text: str, number: int) -> Place:

@@ -7,6 +7,7 @@ import re
 from typing import NoReturn
 
 import sqlglot
+from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, SqlError, place_at
@@ -142,9 +143,15 @@ def check_one_query(text: str) -> None:
 
 
 def statements_of(text: str) -> list[list[Token]]:
-    """The tokens of each statement of a script."""
+    """The tokens of each statement of a script. Raises SqlError for what is left open."""
+    try:
+        tokens = sqlglot.tokenize(text, dialect="bigquery")
+    except TokenError as error:
+        from warehouse_refresh.warehouse.sql.syntax_errors import unclosed_error  # which imports this module
+
+        raise unclosed_error(text) from error
     found: list[list[Token]] = [[]]
-    for token in sqlglot.tokenize(text, dialect="bigquery"):
+    for token in tokens:
         if token.token_type == TokenType.SEMICOLON:
             found.append([])
         else:

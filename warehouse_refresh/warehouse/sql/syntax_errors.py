@@ -46,11 +46,17 @@ def check_text(text: str) -> None:
     if text.isascii() and not may_be_deep:
         return
     tokens = sqlglot.tokenize(text, dialect="bigquery")
-    if may_be_deep and (token := _too_deep_at(tokens)):
-        raise too_deep(place_at(text, token.start, token.end))
+    if may_be_deep:
+        check_depth(tokens, text)
     for token in tokens:
         if token.token_type == TokenType.VAR and not token.text.isascii():
             raise _foreign_character(text, token)
+
+
+def check_depth(tokens: list[Token], text: str) -> None:
+    """Raises SqlError for brackets that stand in too many others."""
+    if token := _too_deep_at(tokens):
+        raise too_deep(place_at(text, token.start, token.end))
 
 
 def too_deep(place: Place | None = None) -> SqlError:
@@ -104,11 +110,22 @@ def _foreign_character(text: str, token: Token) -> SqlError:
 _LOOKALIKES = {"'": "‘’‚′´", '"': "“”„″«»", "-": "‐‑‒–—―−", "*": "×", ",": "，", "(": "（", ")": "）", ";": "；"}
 
 
+FAULTS_OF_PARSER = (TypeError, AttributeError, ValueError, LookupError)
+"""What sqlglot may raise beside errors of its own, for a text that is no SQL."""
+
+
+def unreadable(place: Place | None) -> UnsupportedSql:
+    """The error for a text on which the parser fails without a reason."""
+    hint = "is a word, a comma or a bracket missing or too many? If BigQuery takes it, this tool cannot read it yet"
+    return UnsupportedSql("the SQL cannot be read", hint=hint, place=place)
+
+
 def unclosed_error(text: str) -> SqlError:
     """The error for a text that ends inside a string, a name or a comment."""
     opened = next((match for match in _QUOTED.finditer(text) if match["opened"]), None)
     if opened is None:
-        return SqlError("the SQL cannot be read", hint="is a quote, a back-tick or a comment left open?")
+        hint = "is a quote, a back-tick or a comment left open?"
+        return SqlError("the SQL cannot be read", hint=hint, place=place_at(text, 0, 0))
     mark = opened["opened"]
     return SqlError(
         f"the SQL cannot be read: {mark} is left open",
@@ -123,7 +140,8 @@ def syntax_error(text: str, error: ParseError) -> SqlError:
         return placeholder
     detail = error.errors[0] if error.errors else {}
     highlight = detail.get("highlight") or " "
-    place = Place(detail.get("line") or 1, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
+    line = min(detail.get("line") or 1, text.count("\n") + 1)  # to sqlglot a line ends with a lone \r too
+    place = Place(line, max(1, (detail.get("col") or 1) - len(highlight) + 1), len(highlight))
     reason = f"syntax error at {highlight!r}: {_in_words(detail.get('description') or '')}"
     hint = _hint(text, place, highlight)
     description = detail.get("description") or ""

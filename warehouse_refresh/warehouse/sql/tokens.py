@@ -14,6 +14,7 @@ from warehouse_refresh.warehouse.errors import place_at
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.pipes import closing, commas, unpiped, words
 from warehouse_refresh.warehouse.sql.query import Call
+from warehouse_refresh.warehouse.sql.syntax_errors import check_depth
 
 _BIGQUERY = BigQuery()
 _NAMES_ONLY = frozenset(
@@ -54,9 +55,13 @@ def named_tokens(text: str) -> list[Token]:
 
 def read_tokens(text: str) -> list[Token]:
     """The tokens of a text, without pipes. Raises TokenError for what is left open, UnsupportedSql for a pipe operator
-    that is not known here."""
+    that is not known here, SqlError for too many of them."""
     tokens = named_tokens(text)
-    return unpiped(tokens, text) if "|>" in text else tokens
+    if "|>" not in text:
+        return tokens
+    tokens = unpiped(tokens, text)
+    check_depth(tokens, text)  # each operator may be a query around those before it
+    return tokens
 
 
 def _name_words(tokens: Sequence[Token]) -> "list[Rewriting]":

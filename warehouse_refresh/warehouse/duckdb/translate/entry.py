@@ -12,21 +12,27 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.preamble import add_fu
 from warehouse_refresh.warehouse.duckdb.translate.queries.statements import listed_columns, translated
 from warehouse_refresh.warehouse.duckdb.translate.reading.parsing import parse_by_name
 from warehouse_refresh.warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
-from warehouse_refresh.warehouse.errors import UnsupportedSql
+from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.sql.query import Query, Statement
 from warehouse_refresh.warehouse.types import Column
 
 
 @contextmanager
-def within_reach() -> Iterator[None]:
-    """Raises UnsupportedSql where Python has no room for a translation: each level of a tree takes some calls."""
+def within_reach(place: Place | None = None) -> Iterator[None]:
+    """Give errors without a place this one, and raise UnsupportedSql where Python has no room for a translation: each
+    level of a tree takes some calls."""
     try:
         yield
     except RecursionError as error:
         raise UnsupportedSql(
             "the embedded engine has no room for an expression of so many levels",
             hint="write IN (…) for a chain of OR, give inner parts names in WITH queries, or run it on BigQuery",
+            place=place,
         ) from error
+    except SqlError as error:
+        if error.place is not None or place is None:
+            raise
+        raise type(error)(error.reason, hint=error.hint, place=place) from error
 
 
 def answer(query: Query, columns: Columns) -> Relation:
@@ -46,7 +52,7 @@ def answer(query: Query, columns: Columns) -> Relation:
 
 def answer_sql(query: Query, columns: Columns) -> tuple[tuple[Column, ...], str]:
     """The columns of the query's answer, and the DuckDB query that gives it. Raises SqlError, UnsupportedSql."""
-    with within_reach():
+    with within_reach(query.start):
         relation = answer(query, columns)
         return tuple(Column(column.name, column.type) for column in relation.columns), render(relation.query)
 

@@ -64,6 +64,8 @@ def _with_names(named: list[exp.Expr], body: exp.Expr, scope: Scope) -> Typed:
     if not named:
         return scope.compile(body)
     first, *rest = named
+    if not isinstance(first, exp.Alias) and not isinstance(first.this, exp.Expr):
+        wrong(scope.script.text, body, "a value of WITH(…) has no name", "write WITH(name AS value, …)")
     is_alias = isinstance(first, exp.Alias)
     name, value = first.alias if is_alias else first.this.name, first.this if is_alias else first.expression
     given = scope.compile(value)

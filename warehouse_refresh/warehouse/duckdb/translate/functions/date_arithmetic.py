@@ -106,7 +106,10 @@ _SPANS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
 
 
 def _interval_range(node: exp.Expr, scope: Scope, unit: exp.Expr) -> Typed:
-    first, last = _SPANS.index(unit.this.name.upper()), _SPANS.index(unit.expression.name.upper())
+    names = [part.name.upper() if isinstance(part, exp.Expr) else "" for part in (unit.this, unit.expression)]
+    if not set(names) <= set(_SPANS):
+        wrong(scope.script.text, node, f"an INTERVAL goes not from {' to '.join(names)}", "write DAY TO SECOND")
+    first, last = map(_SPANS.index, names)
     parts = interval_parts(str(node.this.this), first, last) if isinstance(node.this, exp.Literal) else None
     if parts is None:
         unsupported(scope.script.text, node, f"this INTERVAL … {_SPANS[first]} TO {_SPANS[last]}")
@@ -287,6 +290,8 @@ def generate(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     first, last = (as_type(node, scope, name, argument(part, scope), kind).node for part in parts[:2])
     part, step = "DAY", 1
     if len(parts) == 3:
+        if parts[2].args.get("unit") is None:
+            wrong(scope.script.text, node, "INTERVAL needs a date part", "write INTERVAL 1 HOUR")
         part, step = unit_of(parts[2].args["unit"], scope), _step(node, scope, parts[2].this)
     elif kind == TIMESTAMP:
         wrong(scope.script.text, node, f"{name} needs an INTERVAL")

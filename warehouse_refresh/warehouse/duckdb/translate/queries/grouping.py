@@ -42,29 +42,28 @@ def is_aggregate(node: exp.Expr) -> bool:
 
 def aggregates_in(node: exp.Expr) -> Iterator[exp.Expr]:
     """The aggregate calls of an expression itself: not those of its subqueries, nor window functions."""
-    if isinstance(node, exp.Query) and not isinstance(node, exp.Subquery):
-        return
-    if isinstance(node, exp.Subquery):
-        return
-    if isinstance(node, exp.Window):
-        inner = node.this.this if isinstance(node.this, exp.SafeFunc) else node.this
-        for child in [*inner.iter_expressions(), *(c for c in node.iter_expressions() if c is not node.this)]:
-            yield from aggregates_in(child)
-        return
-    if is_aggregate(node):
-        yield node
-        return
-    for child in node.iter_expressions():
-        yield from aggregates_in(child)
+    waiting = [node]  # not by recursion: a chain of operators may be thousands long
+    while waiting:
+        found = waiting.pop()
+        if is_aggregate(found):
+            yield found
+        elif isinstance(found, exp.Window):
+            inner = found.this.this if isinstance(found.this, exp.SafeFunc) else found.this
+            parts = [*inner.iter_expressions(), *(part for part in found.iter_expressions() if part is not found.this)]
+            waiting += reversed(parts)
+        elif not isinstance(found, exp.Query):
+            waiting += reversed(list(found.iter_expressions()))
 
 
 def windows_in(node: exp.Expr) -> Iterator[exp.Expr]:
     """The window functions of an expression itself, not those of its subqueries."""
-    if isinstance(node, exp.Window):
-        yield node
-    elif not isinstance(node, exp.Query):
-        for child in node.iter_expressions():
-            yield from windows_in(child)
+    waiting = [node]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, exp.Window):
+            yield found
+        elif not isinstance(found, exp.Query):
+            waiting += reversed(list(found.iter_expressions()))
 
 
 def check_no_windows(node: exp.Expr, scope: Scope, clause: str) -> None:

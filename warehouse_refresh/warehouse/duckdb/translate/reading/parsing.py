@@ -18,7 +18,7 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.pipes import unpiped
-from warehouse_refresh.warehouse.sql.syntax_errors import syntax_error
+from warehouse_refresh.warehouse.sql.syntax_errors import FAULTS_OF_PARSER, syntax_error, unreadable
 from warehouse_refresh.warehouse.sql.tokens import named_tokens, paths_before_brackets
 
 # Calls with a grammar of their own, which sqlglot is to read.
@@ -78,6 +78,8 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
         trees = [tree for tree in _BIGQUERY.parser().parse(tokens, text) if tree is not None]
     except ParseError as error:
         raise syntax_error(text, error) from error
+    except FAULTS_OF_PARSER as error:
+        raise unreadable(place_at(text, tokens[0].start, tokens[0].end)) from error
     kinds = {token.token_type for token in tokens}
     return [_as_googlesql_reads(tree, text, kinds) for tree in trees]
 

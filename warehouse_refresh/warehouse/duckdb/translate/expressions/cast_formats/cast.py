@@ -31,6 +31,8 @@ format that GoogleSQL does not take."""
 def cast_format(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """CAST or SAFE_CAST of a value, a format and perhaps a time zone."""
     cast = parts[0]
+    if len(parts) < 2:
+        wrong(scope.script.text, node, "FORMAT needs a format", "write FORMAT 'YYYY-MM-DD'")
     try:
         to = type_of(cast.args["to"])
     except ValueError as error:

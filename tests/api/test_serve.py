@@ -110,7 +110,7 @@ def test_one_command_starts_everything_and_ctrl_c_ends_it(served: Served) -> Non
             check=False,
         )
         assert (second.returncode, second.stdout) == (1, "")
-        assert second.stderr == f"error: serve runs already: process {screen.process.pid}; `make stop` ends it\n"
+        assert second.stderr == f"error: serve runs already: process {screen.process.pid}; `refresh stop` ends it\n"
         run = served.begin_endless_refresh()
         screen.type("\x03")
         assert screen.process.wait() == 0

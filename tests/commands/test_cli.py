@@ -158,7 +158,7 @@ def test_what_is_served_already_is_not_served_again(write: Write, command: str) 
     with background.held(NAME):
         done = refresh(command)
     assert done.returncode == 1
-    assert done.stderr == f"error: serve runs already: process {os.getpid()}; `make stop` ends it\n"
+    assert done.stderr == f"error: serve runs already: process {os.getpid()}; `refresh stop` ends it\n"
 
 
 def test_a_folder_that_cannot_hold_the_files_of_serve_is_one_clear_message(write: Write) -> None:

@@ -21,9 +21,9 @@ def no_server() -> Iterator[str]:
 
 def test_a_finding_is_a_line_with_what_mends_it_below() -> None:
     assert str(fine("settings", "all of them")) == "ok       settings           all of them"
-    assert str(wrong("worker", "none is online", "make worker")).splitlines() == [
+    assert str(wrong("worker", "none is online", "refresh worker")).splitlines() == [
         "missing  worker             none is online",
-        "                            do: make worker",
+        "                            do: refresh worker",
     ]
     assert "do:" not in str(note("webhook", "not set"))
 
@@ -37,7 +37,7 @@ def test_a_server_that_does_not_answer_and_tables_that_are_not_there_are_missing
     assert "missing  sources            not there: raw.categories" in told
     assert "do: refresh init" in told
     assert f"missing  Prefect server     none answers at {no_server}" in told
-    assert "do: make server" in told
+    assert "do: refresh server" in told
     assert told.endswith("\n2 missing\n")
     assert not list(demonstration.glob(".data/*.duckdb")) or "changed nothing"
 

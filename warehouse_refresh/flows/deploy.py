@@ -69,7 +69,7 @@ def check_server(client: SyncPrefectClient, url: str) -> None:
     """Raises NoServer unless the server answers."""
     error = client.api_healthcheck()
     if error is not None:
-        raise NoServer(f"no Prefect server answers at {url}: {error}; `make server` starts one here")
+        raise NoServer(f"no Prefect server answers at {url}: {error}; `refresh server` starts one here")
 
 
 def _check_folder(folder: Path) -> None:

@@ -29,7 +29,7 @@ def prefect_findings() -> Iterator[Finding]:
     with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
         error = client.api_healthcheck()
         if error is not None:
-            yield wrong("Prefect server", f"none answers at {url}: {error}", "make server")
+            yield wrong("Prefect server", f"none answers at {url}: {error}", "refresh server")
             return
         yield fine("Prefect server", url)
         try:
@@ -45,7 +45,7 @@ def _deployments(client: SyncPrefectClient, names: Names) -> Iterator[Finding]:
     """Each deployment of the project's flow, and whether any of them has a worker."""
     found = deployments_of(client, names)
     if not found:
-        yield wrong("deployment", f"{names.deployment} is not there", "make deploy")
+        yield wrong("deployment", f"{names.deployment} is not there", "refresh deploy")
         return
     for deployment in found:
         yield from _deployment(client, deployment, names)
@@ -57,7 +57,7 @@ def _deployment(client: SyncPrefectClient, deployment: DeploymentResponse, names
     if deployment.paused:
         yield wrong("deployment", f"{name} is paused", f"prefect deployment resume {name}")
     if deployment.global_concurrency_limit is not None:
-        yield wrong("deployment", f"{name} has a limit, by which Prefect ends runs that live", "make deploy")
+        yield wrong("deployment", f"{name} has a limit, by which Prefect ends runs that live", "refresh deploy")
     else:
         yield fine("deployment", name)
     if name == names.deployment:
@@ -87,7 +87,7 @@ def _workers(client: SyncPrefectClient, pools: list[str]) -> Iterator[Finding]:
         if found.is_paused:
             yield wrong("work pool", f"{pool} is paused", f"prefect work-pool resume {pool}")
         if found.concurrency_limit != AT_A_TIME:
-            yield wrong("work pool", f"{pool} does not see to it that one refresh runs at a time", "make deploy")
+            yield wrong("work pool", f"{pool} does not see to it that one refresh runs at a time", "refresh deploy")
         else:
             yield fine("work pool", f"{pool}, one run at a time")
     for pool, count in online.items():
@@ -96,7 +96,7 @@ def _workers(client: SyncPrefectClient, pools: list[str]) -> Iterator[Finding]:
         elif any(online.values()):
             yield note("worker", f"none is online in the pool {pool}: runs of its deployment wait")
     if not any(online.values()):
-        yield wrong("worker", f"none is online in the pools {', '.join(online)}: runs wait", "make worker")
+        yield wrong("worker", f"none is online in the pools {', '.join(online)}: runs wait", "refresh worker")
 
 
 def _stuck(client: SyncPrefectClient, deployment: DeploymentResponse) -> Iterator[Finding]:
@@ -119,4 +119,4 @@ def _automations(client: SyncPrefectClient, names: Names) -> Iterator[Finding]:
             yield fine("automation", name)
         else:
             detail = f"{name!r} is {'off' if found else 'not there'}: a run whose machine died goes on for ever"
-            yield wrong("automation", detail, "make deploy")
+            yield wrong("automation", detail, "refresh deploy")

@@ -59,4 +59,4 @@ def check_server() -> None:
     with temporary_settings(settings), get_client(sync_client=True) as client:
         error = client.api_healthcheck()
     if error is not None:
-        raise NoServer(f"no Prefect server answers at {url}: {error}; `make server` starts one here")
+        raise NoServer(f"no Prefect server answers at {url}: {error}; `refresh server` starts one here")

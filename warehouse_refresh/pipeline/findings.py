@@ -115,6 +115,6 @@ def _built(warehouse: Warehouse, project: Project) -> Iterator[Finding]:
         built |= set(warehouse.tables(dataset))
     missing = sorted(set(project.scripts) - built)
     if missing:
-        yield note("tables", f"not built yet: {', '.join(map(str, missing))}", "make run, or run the deployment")
+        yield note("tables", f"not built yet: {', '.join(map(str, missing))}", "refresh run, or run the deployment")
     if left := leftovers(warehouse, project):
         yield note("left over", f"built by no script any more: {', '.join(map(str, left))}", "refresh clean")

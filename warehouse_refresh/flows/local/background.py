@@ -44,7 +44,7 @@ def held(name: str) -> Iterator[int]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AlreadyRunning(f"{name} runs already: process {running(name)}; `make stop` ends it") from error
+            raise AlreadyRunning(f"{name} runs already: process {running(name)}; `refresh stop` ends it") from error
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         yield lock

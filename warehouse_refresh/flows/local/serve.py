@@ -129,7 +129,7 @@ def _serve(url: str) -> None:
 def _serve_worker(url: str) -> None:
     environment = {**server.server_environment(url), "PYTHONUNBUFFERED": "1"}
     if not server.answers(url):
-        raise server.NoServer(f"no Prefect server answers at {url}; `make server` starts one here")
+        raise server.NoServer(f"no Prefect server answers at {url}; `refresh server` starts one here")
     _clear_up(url)
     with Parts(environment) as parts, _guarded(url, environment):
         end_runs(url)
@@ -141,10 +141,10 @@ def _serve_worker(url: str) -> None:
 def _clear_up(url: str) -> None:
     """End what an earlier serve that was killed has left running, or wait until its guard has done so."""
     if background.running(GUARD):
-        print("an earlier `make serve` or `make worker` is still being ended; waiting for that", flush=True)
+        print("an earlier `refresh serve` or `refresh worker` is still being ended; waiting for that", flush=True)
         background.wait_until(lambda: background.running(GUARD) is None, PATIENCE_SECONDS)
     if end_all(url):
-        print("ended what an earlier `make serve` or `make worker` had left running", flush=True)
+        print("ended what an earlier `refresh serve` or `refresh worker` had left running", flush=True)
 
 
 def _refuse_taken_port(host: str, port: str) -> None:

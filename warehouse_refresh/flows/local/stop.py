@@ -10,7 +10,7 @@ from warehouse_refresh.flows.local.server import BACKGROUND, configured_url
 def ended() -> Iterator[str]:
     """End each part that runs, and yield its name."""
     if background.stop(serve.NAME, patience=180):
-        yield "`make serve` or `make worker`"
+        yield "`refresh serve` or `refresh worker`"
     background.wait_until(lambda: background.running(GUARD) is None, patience=180)
     if any(map(background.running, (API, WORKER, SERVER))) and end_all(configured_url()):
         yield "what a killed `refresh serve` had left running"

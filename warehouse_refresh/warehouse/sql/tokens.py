@@ -44,6 +44,8 @@ _NO_CALLS = frozenset(
 )
 """What stands before a parenthesis that is no call's."""
 
+_LAST_COMMA = re.compile(r",(?:\s|--[^\n]*|\#[^\n]*|/\*.*?\*/)*\)", re.DOTALL)
+
 
 def named_tokens(text: str) -> list[Token]:
     """The tokens of a text, pipes among them. Raises TokenError for what is left open."""
@@ -56,12 +58,25 @@ def named_tokens(text: str) -> list[Token]:
 def read_tokens(text: str) -> list[Token]:
     """The tokens of a text, without pipes. Raises TokenError for what is left open, UnsupportedSql for a pipe operator
     that is not known here, SqlError for too many of them."""
-    tokens = named_tokens(text)
+    tokens = without_last_commas(named_tokens(text), text)
     if "|>" not in text:
         return tokens
     tokens = unpiped(tokens, text)
     check_depth(tokens, text)  # each operator may be a query around those before it
     return tokens
+
+
+def without_last_commas(tokens: list[Token], text: str) -> list[Token]:
+    """The tokens without the commas before a `)`, of which sqlglot makes a tuple. GoogleSQL takes them at the end of a
+    SELECT list: https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#trailing_commas"""
+    if not _LAST_COMMA.search(text):
+        return tokens
+    after = [*(token.token_type for token in tokens[1:]), None]
+    return [
+        token
+        for token, kind in zip(tokens, after, strict=True)
+        if token.token_type != TokenType.COMMA or kind != TokenType.R_PAREN
+    ]
 
 
 def _name_words(tokens: Sequence[Token]) -> "list[Rewriting]":

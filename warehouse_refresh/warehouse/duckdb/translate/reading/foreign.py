@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql, place_at
+from warehouse_refresh.warehouse.errors import SqlError, place_at
 
 # By the text of a token, with what to write instead.
 SIGNS = {
@@ -145,9 +145,6 @@ def _check_comma(comma: Token, text: str, around: Sequence[TokenType | None], cl
     if clause != TokenType.SELECT and around[2] in _NO_ITEM_AFTER:
         place = place_at(text, comma.start, comma.end)
         raise SqlError("syntax error: there is nothing after this comma", hint="take it out", place=place)
-    if around[2] == TokenType.R_PAREN:  # to sqlglot the comma makes a tuple of it
-        reason = "the embedded engine takes no comma at the end of a SELECT list in parentheses"
-        raise UnsupportedSql(reason, hint="take it out", place=place_at(text, comma.start, comma.end))
 
 
 @dataclass(slots=True)

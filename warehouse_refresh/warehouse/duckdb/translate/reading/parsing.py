@@ -19,7 +19,7 @@ from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.pipes import unpiped
 from warehouse_refresh.warehouse.sql.syntax_errors import FAULTS_OF_PARSER, syntax_error, unreadable
-from warehouse_refresh.warehouse.sql.tokens import named_tokens, paths_before_brackets
+from warehouse_refresh.warehouse.sql.tokens import named_tokens, paths_before_brackets, without_last_commas
 
 # Calls with a grammar of their own, which sqlglot is to read.
 GRAMMAR = frozenset({"CAST", "SAFE_CAST", "EXTRACT", "ARRAY", "STRUCT", "EXISTS", "UNNEST", "IF", "WITH"})
@@ -71,6 +71,7 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
     check_places(tokens, text)
     if "\\" in text:
         _check_escapes(tokens, text)
+    tokens = without_last_commas(tokens, text)
     if "|>" in text or (tokens and tokens[0].token_type == TokenType.FROM):
         tokens = unpiped(tokens, text)
     _mark_calls(tokens)

@@ -83,7 +83,11 @@ def test_another_language_is_said_once(write: Write, capsys: pytest.CaptureFixtu
         ("res/tmp/f.sql", "CREATE FUNCTION tmp.f(x INT64) RETURNS INT64", "the function has no body"),
         ("res/tmp/f.sql", "CREATE FUNCTION tmp.f() AS (1); SELECT 1", "the file creates more than a function"),
         ("res/tmp/f.sql", "CREATE FUNCTION tmp.f() AS (@x)", "a function cannot read the variable @x"),
-        ("res/tmp/f.sql", "CREATE TABLE FUNCTION tmp.f() AS SELECT 1 AS x", "CREATE TABLE FUNCTION is not supported"),
+        (
+            "res/tmp/f.sql",
+            "CREATE TABLE FUNCTION tmp.f() AS SELECT 1 AS x",
+            "CREATE TABLE FUNCTION in a script is not supported",
+        ),
         ("res/shop/net.sql", "CREATE FUNCTION shop.net() AS (1)", "the function shop.net is also created by"),
     ],
 )

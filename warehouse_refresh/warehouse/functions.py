@@ -74,7 +74,7 @@ def _read(text: str, default: str) -> Function:
     if kind := next((word for word in words if word in ("AGGREGATE", "TABLE")), ""):
         hint = "write it into the queries that would call it, or create it on BigQuery by hand"
         place = place_at(text, tokens[0].start, tokens[0].end)
-        raise UnsupportedSql(f"CREATE {kind} FUNCTION is not supported", hint=hint, place=place)
+        raise UnsupportedSql(f"CREATE {kind} FUNCTION in a script is not supported", hint=hint, place=place)
     name, head = _name(text, tokens, default)
     language = next((token for token in tokens if token.text.upper() == "LANGUAGE"), None)
     if language is not None:

@@ -43,14 +43,14 @@ It takes `DATE(…)` and `STRUCT(…)` for a type first, and `SAFE.ABS(…)` for
 def check_text(text: str) -> None:
     """Raises SqlError for what the parser would let through, or would not survive; TokenError for what is left open."""
     may_be_deep = text.count("(") > DEEPEST_READ_TWICE or text.count("[") + text.count("<") > DEEPEST
-    if text.isascii() and not may_be_deep:
+    may_be_odd = not text.isascii() or _ODD.search(text) is not None
+    if not (may_be_odd or may_be_deep):
         return
     tokens = sqlglot.tokenize(text, dialect="bigquery")
     if may_be_deep:
         check_depth(tokens, text)
-    for token in tokens:
-        if token.token_type == TokenType.VAR and not token.text.isascii():
-            raise _foreign_character(text, token)
+    if may_be_odd:
+        _check_characters(tokens, text)
 
 
 def check_depth(tokens: list[Token], text: str) -> None:
@@ -96,14 +96,34 @@ def _is_read_twice(tokens: list[Token], number: int) -> bool:
     return is_path or tokens[number].token_type in Parser.TYPE_TOKENS
 
 
-def _foreign_character(text: str, token: Token) -> SqlError:
-    """An unquoted name has letters from A to Z, digits and `_`:
+_ODD = re.compile(r"[\x00-\x07\x0e-\x1f\x7f-\x9f$\u1680\u2028\u2029]")
+"""Characters that are neither blanks in GoogleSQL nor parts of a word."""
+_COMMENT = re.compile(r"--[^\n]*|\#[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+def _check_characters(tokens: list[Token], text: str) -> None:
+    """Raises SqlError for a character that GoogleSQL has in strings, comments and back-ticks only. An unquoted name has
+    letters from A to Z, digits and `_`:
     https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#unquoted_identifiers"""
-    index, found = next((at, each) for at, each in enumerate(token.text) if not each.isascii())
+    end = 0
+    for token in [*tokens, None]:
+        gap = text[end : token.start if token is not None else len(text)]
+        if found := _ODD.search(_COMMENT.sub(lambda match: " " * len(match[0]), gap)):
+            raise _foreign_character(text, end + found.start())
+        if token is None:
+            return
+        if token.token_type == TokenType.VAR and (not token.text.isascii() or _ODD.search(token.text)):
+            odd = next(at for at, each in enumerate(token.text) if not each.isascii() or _ODD.match(each))
+            raise _foreign_character(text, token.start + odd)
+        end = token.end + 1
+
+
+def _foreign_character(text: str, index: int) -> SqlError:
+    found = text[index]
     meant = next((plain for plain, others in _LOOKALIKES.items() if found in others), "")
     name = unicodedata.name(found, "a character without a name").lower()
     hint = f"write {meant}" if meant else "take it out" if not found.isalnum() else "write the name in back-ticks"
-    place = place_at(text, token.start + index, token.start + index)
+    place = place_at(text, index, index)
     return SqlError(f"{found!r} ({name}) is not SQL here", hint=hint, place=place)
 
 

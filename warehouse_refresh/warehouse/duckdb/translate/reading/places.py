@@ -5,6 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#sql_s
 https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
@@ -176,13 +177,16 @@ def _check_end(tokens: Sequence[Token], index: int, text: str) -> None:
         _not_a_name(tokens[index], text)
 
 
+_LINE = re.compile(r"[\r\n]")
+
+
 def _check_lines(tokens: Sequence[Token], index: int, text: str) -> None:
     """A string over several lines, without three quotes."""
     token = tokens[index]
-    if token.end - token.start == len(token.text) + 1 and "\n" not in token.text:
+    if token.end - token.start == len(token.text) + 1 and not _LINE.search(token.text):
         return
     written = text[token.start : token.end + 1].lstrip("rRbB")
-    if "\n" in written and not written.startswith(("'''", '"""')):
+    if _LINE.search(written) and not written.startswith(("'''", '"""')):
         _wrong(token, text, "the string does not end in its line", "write '''…''' for several lines")
 
 

@@ -63,34 +63,20 @@ N_DIV = (
 )
 
 # Of sums of NUMERIC: s of small numbers and of what large ones have after the point, h of large ones' whole parts.
-_SUMS = (
-    "list_transform([{{'i': {h} + CAST(trunc({s}) AS HUGEINT), 'u': CAST(({s} - trunc({s})) * 1000000000 AS"
-    " HUGEINT)}}], lambda p_: {body})[1]"
-)
-_BORROWED = (
-    "list_transform([CASE WHEN {i} > 0 AND {u} < 0 THEN -1 WHEN {i} < 0 AND {u} > 0 THEN 1 ELSE 0 END], lambda b_:"
-    " CAST({i} + b_ AS DECIMAL(38,9)) + CAST(CAST({u} - b_ * 1000000000 AS DECIMAL(18,0)) *"
-    " 0.000000001::DECIMAL(9,9) AS DECIMAL(38,9)))[1]"
-)
-"""Whole numbers i and units u, which may have different signs, as a NUMERIC."""
-SUM_OF_LARGE = (
-    "CASE WHEN {h} IS NULL THEN CAST({s} AS DECIMAL(38,9)) ELSE "
-    + _SUMS.replace("{body}", _BORROWED.replace("{i}", "p_.i").replace("{u}", "p_.u"))
-    + " END"
-)
-_UNITS_OF_MEAN = "(p_.i % {n} * 1000000000 + p_.u)"
+SUM_OF_LARGE = "CAST({s} AS DECIMAL(38,9)) + coalesce(CAST({h} AS DECIMAL(38,9)), '0'::DECIMAL(38,9))"
+_WHOLE = "({h} + CAST(trunc({s}) AS HUGEINT))"
+_UNITS = "CAST(({s} - trunc({s})) * 1000000000 AS HUGEINT)"
 _MEAN = (
-    f"list_transform([{{{{'i': p_.i // {{n}}, 'r': {_UNITS_OF_MEAN}}}}}], lambda q_: list_transform([CASE WHEN q_.i > 0"
-    " AND q_.r < 0 THEN -1 WHEN q_.i < 0 AND q_.r > 0 THEN 1 ELSE 0 END], lambda c_: CAST(q_.i + c_ AS DECIMAL(38,9)) +"
-    " list_transform([q_.r - c_ * {n} * 1000000000], lambda r_: CAST((r_ // {n} + CASE WHEN abs(r_ % {n}) * 2 >= {n}"
-    " THEN sign(r_) ELSE 0 END) * 0.000000001::DECIMAL(10,9) AS DECIMAL(38,9)))[1])[1])[1]"
+    f"list_transform([{{{{'i': {_WHOLE} // {{n}}, 'r': {_WHOLE} % {{n}} * 1000000000 + {_UNITS}}}}}], lambda q_:"
+    " list_transform([CASE WHEN q_.i > 0 AND q_.r < 0 THEN -1 WHEN q_.i < 0 AND q_.r > 0 THEN 1 ELSE 0 END], lambda c_:"
+    " CAST(q_.i + c_ AS DECIMAL(38,9)) + list_transform([q_.r - c_ * {n} * 1000000000], lambda r_: CAST((r_ // {n} +"
+    " CASE WHEN abs(r_ % {n}) * 2 >= {n} THEN sign(r_) ELSE 0 END) * 0.000000001::DECIMAL(10,9) AS"
+    " DECIMAL(38,9)))[1])[1])[1]"
 )
 MEAN_OF_LARGE = (
     "CASE WHEN {n} = 0 THEN NULL WHEN {h} IS NULL THEN "
     + N_DIV.replace("{a}", "CAST({s} AS DECIMAL(38,9))").replace("{b}", "CAST({n} AS DECIMAL(38,9))")
-    + " ELSE "
-    + _SUMS.replace("{body}", _MEAN)
-    + " END"
+    + f" ELSE {_MEAN} END"
 )
 
 F_SAFE = (

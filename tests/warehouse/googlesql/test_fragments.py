@@ -152,14 +152,14 @@ def test_names_of_stored_columns_change_no_answer(query: tuple[str, str], named_
 
 
 @pytest.mark.slow
-@settings(SETTINGS, max_examples=20_000, derandomize=False)
+@settings(SETTINGS, max_examples=5000, derandomize=False)
 @given(query=queries())
 def test_many_texts_and_names_change_no_answer(query: tuple[str, str], named_pair: Any) -> None:
     check(*query, named_pair)
 
 
 @pytest.mark.slow
-@settings(SETTINGS, max_examples=5000, derandomize=False)
+@settings(SETTINGS, max_examples=2000, derandomize=False)
 @given(query=stored_queries())
 def test_many_names_of_stored_columns_change_no_answer(query: tuple[str, str], named_pair: Any) -> None:
     check(*query, named_pair)
@@ -184,7 +184,7 @@ def pieces(draw: st.DrawFn) -> str:
 
 
 @pytest.mark.slow
-@settings(SETTINGS, max_examples=20_000, derandomize=False)
+@settings(SETTINGS, max_examples=5000, derandomize=False)
 @given(query=st.deferred(lambda: queries(pieces())))
 def test_pieces_of_generated_sql_as_texts_change_no_answer(query: tuple[str, str], named_pair: Any) -> None:
     check(*query, named_pair)

@@ -84,6 +84,47 @@ TABLES = {
         UNION ALL SELECT 5, JSON 'null', 'null'
         UNION ALL SELECT 6, JSON '{"a": "7", "b": 2.5, "c": []}', 'not json'"""
     ),
+    TableName("d", "events"): (
+        """
+        SELECT day AS event_date, second * 1000000 AS event_timestamp, name AS event_name, user AS user_pseudo_id,
+          ARRAY(SELECT AS STRUCT key, STRUCT(s AS string_value, i AS int_value, d AS double_value) AS value
+            FROM UNNEST([STRUCT('ga_session_id' AS key, CAST(NULL AS STRING) AS s, session AS i,
+              CAST(NULL AS FLOAT64) AS d),
+              ('page_location', page, NULL, NULL), ('page_title', title, NULL, NULL), ('value', NULL, NULL, revenue),
+              ('engagement_time_msec', NULL, engaged, NULL)]) WITH OFFSET AS place
+            WHERE s IS NOT NULL OR i IS NOT NULL OR d IS NOT NULL ORDER BY place) AS event_params,
+          STRUCT(device AS category, STRUCT(browser AS browser) AS web_info) AS device,
+          STRUCT(country AS country, city AS city) AS geo, STRUCT(source AS source, medium AS medium) AS traffic_source,
+          STRUCT(revenue AS purchase_revenue,
+            IF(revenue IS NULL, NULL, CONCAT('t', user)) AS transaction_id) AS ecommerce,
+          ARRAY(SELECT AS STRUCT item AS item_id, IF(item = 'i1', 'Pen', 'Ink') AS item_name,
+            IF(item = 'i1', 2.5, 7.25) AS price, IF(item = 'i1', 2, 3) AS quantity
+            FROM UNNEST(items) AS item WITH OFFSET AS place ORDER BY place) AS items
+        FROM UNNEST(ARRAY<STRUCT<day STRING, second INT64, name STRING, user STRING, session INT64, page STRING,
+          title STRING, engaged INT64, revenue FLOAT64, device STRING, browser STRING, country STRING, city STRING,
+          source STRING, medium STRING, items ARRAY<STRING>>>[
+          ('20240101', 1704103200, 'session_start', 'u1', 11, 'https://x.com/a?utm_source=g', NULL, NULL, NULL,
+            'mobile',
+            'Chrome', 'FR', 'Paris', 'google', 'organic', []),
+          ('20240101', 1704103260, 'page_view', 'u1', 11, 'https://x.com/a?utm_source=g', 'A', 1500, NULL, 'mobile',
+            'Chrome', 'FR', 'Paris', 'google', 'organic', []),
+          ('20240101', 1704103320, 'add_to_cart', 'u1', 11, 'https://x.com/p/1', NULL, 700, NULL, 'mobile',
+            'Chrome', 'FR', 'Paris', 'google', 'organic', ['i1', 'i2']),
+          ('20240101', 1704103400, 'purchase', 'u1', 11, 'https://x.com/ok', NULL, NULL, 26.75, 'mobile',
+            'Chrome', 'FR', 'Paris', 'google', 'organic', ['i1', 'i2']),
+          ('20240102', 1704189600, 'page_view', 'u2', 21, 'https://x.com/', 'Home', NULL, NULL, 'desktop',
+            'Firefox', 'DE', 'Berlin', NULL, NULL, []),
+          ('20240102', 1704189700, 'page_view', 'u2', 21, 'https://x.com/a', 'A', 3000, NULL, 'desktop',
+            'Firefox', 'DE', 'Berlin', NULL, NULL, []),
+          ('20240103', 1704276000, 'page_view', 'u1', 12, 'https://x.com/a', 'A', NULL, NULL, 'desktop',
+            'Chrome', 'FR', NULL, 'newsletter', 'email', []),
+          ('20240103', 1704276060, 'add_to_cart', 'u2', 22, NULL, NULL, NULL, NULL, 'desktop',
+            'Firefox', 'DE', 'Berlin', NULL, NULL, ['i2']),
+          ('20240109', 1704794400, 'purchase', 'u2', 23, NULL, NULL, NULL, 21.75, 'tablet',
+            NULL, 'DE', 'Berlin', 'google', 'cpc', ['i2']),
+          ('20240110', 1704880800, 'page_view', 'u3', NULL, NULL, NULL, NULL, NULL, 'mobile',
+            'Safari', NULL, NULL, NULL, NULL, [])])"""
+    ),
     TableName("d", "empty"): (
         """
         SELECT * FROM (SELECT 1 AS i, 'x' AS s, 1.5 AS f, [1] AS a, DATE '2024-01-01' AS d) WHERE FALSE"""
@@ -126,6 +167,19 @@ _TYPES = {
     },
     "d.customers": {"id": "INT64", "name": "STRING", "city": "STRING", "address": "STRUCT<street STRING, zip STRING>"},
     "d.docs": {"id": "INT64", "j": "JSON", "s": "STRING"},
+    "d.events": {
+        "event_date": "STRING",
+        "event_timestamp": "INT64",
+        "event_name": "STRING",
+        "user_pseudo_id": "STRING",
+        "event_params": "ARRAY<STRUCT<key STRING, value STRUCT<string_value STRING, int_value INT64,"
+        " double_value FLOAT64>>>",
+        "device": "STRUCT<category STRING, web_info STRUCT<browser STRING>>",
+        "geo": "STRUCT<country STRING, city STRING>",
+        "traffic_source": "STRUCT<source STRING, medium STRING>",
+        "ecommerce": "STRUCT<purchase_revenue FLOAT64, transaction_id STRING>",
+        "items": "ARRAY<STRUCT<item_id STRING, item_name STRING, price FLOAT64, quantity INT64>>",
+    },
     "d.empty": {"i": "INT64", "s": "STRING", "f": "FLOAT64", "a": "ARRAY<INT64>", "d": "DATE"},
 }
 TABLE_COLUMNS = {

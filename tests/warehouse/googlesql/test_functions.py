@@ -41,3 +41,30 @@ def test_elements_of_formats_that_bigquery_has_and_the_reference_engine_has_not(
     pair: tuple[object, Engine], expression: str, value: object
 ) -> None:
     assert pair[1].answer(f"SELECT {expression} AS x").rows == [(value,)]
+
+
+_NUMBERS = "UNNEST([NULL, NULL, 1, 1, 1, 4, 5, 6, 7, 8, 9, 10]) AS x"
+_FRUITS = "UNNEST(['apple', 'apple', 'pear', 'pear', 'pear', 'banana', NULL]) AS x"
+
+
+@pytest.mark.parametrize(
+    ("query", "value"),
+    [
+        (f"SELECT APPROX_QUANTILES(x, 2) FROM {_NUMBERS}", [1, 5, 10]),
+        (f"SELECT APPROX_QUANTILES(x, 100)[OFFSET(90)] FROM {_NUMBERS}", 9),
+        (f"SELECT APPROX_QUANTILES(x, 1) FROM {_NUMBERS}", [1, 10]),
+        (f"SELECT APPROX_QUANTILES(DISTINCT x, 2) FROM {_NUMBERS}", [1, 6, 10]),
+        (f"SELECT APPROX_QUANTILES(x, 2 RESPECT NULLS) FROM {_NUMBERS}", [None, 4, 10]),
+        (f"SELECT APPROX_QUANTILES(DISTINCT x, 2 RESPECT NULLS) FROM {_NUMBERS}", [None, 6, 10]),
+        (f"SELECT APPROX_QUANTILES(x, 2) FROM {_NUMBERS} WHERE x > 10", None),
+        ("SELECT APPROX_QUANTILES(f, 2)[OFFSET(1)] FROM d.numbers", 0.0),
+        (f"SELECT APPROX_TOP_COUNT(x, 2) FROM {_FRUITS}", [("pear", 3), ("apple", 2)]),
+        (f"SELECT APPROX_TOP_COUNT(x, 9)[OFFSET(1)].count FROM {_FRUITS}", 2),
+        (f"SELECT APPROX_TOP_COUNT(x, 9) FROM {_FRUITS} WHERE x IS NULL", [(None, 1)]),
+        (f"SELECT APPROX_TOP_COUNT(x, 9) FROM {_FRUITS} WHERE FALSE", None),
+    ],
+)
+def test_approximate_functions_that_the_reference_engine_has_not_are_exact(
+    pair: tuple[object, Engine], query: str, value: object
+) -> None:
+    assert pair[1].answer(query).rows == [(value,)]

@@ -28,14 +28,26 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.statistics import 
 from warehouse_refresh.warehouse.duckdb.translate.literals import string
 from warehouse_refresh.warehouse.duckdb.translate.nodes import AggregateCall, Chain, Literal, Node, Over, SortKey, Star
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import aggregates_in, windows_in
-from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import ordering
+from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import order_keys, ordering, row_count
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import is_volatile, sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import is_groupable, same
-from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, INTERVAL, NUMERIC, STRING, SqlType, array_of
+from warehouse_refresh.warehouse.types import (
+    BOOL,
+    BYTES,
+    FLOAT64,
+    INT64,
+    INTERVAL,
+    NUMERIC,
+    STRING,
+    SqlType,
+    array_of,
+    struct_of,
+)
+from warehouse_refresh.warehouse.types import Column as TableColumn
 
 
 @dataclass(slots=True)
@@ -85,12 +97,7 @@ def _without_modifiers(node: exp.Expr, scope: Scope, call: Call, orders: list[ex
     """The argument itself, the modifiers around it put into `call`."""
     while isinstance(node, exp.Limit | exp.Order | exp.IgnoreNulls | exp.RespectNulls | exp.HavingMax):
         if isinstance(node, exp.Limit):
-            limit = scope.compile(node.expression).literal
-            if not isinstance(limit, int):
-                unsupported(scope.script.text, node, "LIMIT that is not a number")
-            if limit < 0:
-                wrong(scope.script.text, node, "LIMIT cannot be negative")
-            call.limit = limit
+            call.limit = row_count(node.expression, scope, "LIMIT")
         elif isinstance(node, exp.Order):
             orders.append(node)
         elif isinstance(node, exp.HavingMax):
@@ -118,7 +125,7 @@ def aggregate(node: exp.Expr, scope: Scope, *, where: Node | None = None, over: 
         unsupported(scope.script.text, node, f"HAVING {call.having[0].upper()} in {call.name}")
     if (call.order or call.limit is not None) and call.name not in ("ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"):
         wrong(scope.script.text, node, f"{call.name} does not take ORDER BY or LIMIT")
-    if call.nulls and call.name != "ARRAY_AGG":
+    if call.nulls and call.name not in ("ARRAY_AGG", "APPROX_QUANTILES"):
         unsupported(scope.script.text, node, f"{call.nulls} NULLS in {call.name}")
     handler = AGGREGATES.get(call.name)
     if handler is None:
@@ -302,7 +309,7 @@ def array_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call)
     if value.type.element is not None:
         wrong(scope.script.text, node, "an array cannot hold arrays", "aggregate a STRUCT that holds it")
-    if call.distinct and value.type.name in ("STRUCT", "JSON"):
+    if call.distinct and not is_groupable(value.type):
         unsupported(scope.script.text, node, f"ARRAY_AGG(DISTINCT …) of {value.type}")
     if call.where is not None and call.nulls != "IGNORE":
         wrong(scope.script.text, node, "ARRAY_AGG in PIVOT needs IGNORE NULLS")
@@ -460,6 +467,55 @@ def _one_value(call: Call, first: Node, second: Node) -> Node:
     return Chain("OR", tuple(tests))
 
 
+def quantiles(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    """APPROX_QUANTILES(x, n): n + 1 values, the smallest, those that n equal parts end with. They are exact here.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/approximate_aggregate_functions#approx_quantiles"""
+    value, parts = _value_and_number(node, scope, call)
+    _check_sortable(node, scope, call, value)
+    call.order = order_keys(value, desc=False, nulls_first=True)
+    found = _items(call, value, without_nulls=call.nulls != "RESPECT")
+    places = (
+        "CASE WHEN len({x}) > 0 THEN list_transform(range({n} + 1), lambda i_:"
+        " ({x})[greatest(1, (i_ * len({x}) + {n} - 1) // {n})]) END"
+    )
+    return Typed(sql(f"({places})", x=found, n=Literal(parts)), array_of(value.type))
+
+
+_MOST = (
+    "(list_transform(list_sort(list_transform(map_entries({h}), lambda e_: {{'c': -e_.value::BIGINT, 'v': e_.key}})"
+    " || CASE WHEN {n} > 0 THEN [{{'c': -{n}, 'v': NULL}}] ELSE [] END), lambda e_: {{'value': e_.v, 'count': -e_.c}})"
+    "[:%s])"
+)
+
+
+def most_frequent(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    """APPROX_TOP_COUNT(x, n): the n values that occur most, each with its count. They are exact here.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/approximate_aggregate_functions#approx_top_count"""
+    value, most = _value_and_number(node, scope, call)
+    if not is_groupable(value.type) or call.distinct:
+        no_signature(node, scope, f"{call.name}{' DISTINCT' if call.distinct else ''}", [value])
+    counts = call.over_rows("histogram", value.node)
+    nulls = call.over_rows("count", sql("CASE WHEN {x} IS NULL THEN 1 END", x=value.node))
+    kind = array_of(struct_of(TableColumn("value", value.type), TableColumn("count", INT64)))
+    found = sql(_MOST % most, h=sql("coalesce({h}, MAP {{}})", h=counts), n=nulls)
+    return Typed(sql("CASE WHEN {n} > 0 THEN {x} END", n=call.over_rows("count", Star()), x=found), kind)
+
+
+def _value_and_number(node: exp.Expr, scope: Scope, call: Call) -> tuple[Typed, int]:
+    """The arguments of a call such as APPROX_QUANTILES(x, 100)."""
+    if len(call.values) != 2:
+        wrong(scope.script.text, node, f"{call.name} takes two arguments")
+    value, number = call.values
+    if not isinstance(number.literal, int) or number.literal < 1:
+        wrong(scope.script.text, node, f"the second argument of {call.name} must be a positive integer literal")
+    return value, number.literal
+
+
+def _check_sortable(node: exp.Expr, scope: Scope, call: Call, value: Typed) -> None:
+    if value.type.element is not None or value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
+        no_signature(node, scope, call.name, [value])
+
+
 def approximate_count(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     """APPROX_COUNT_DISTINCT: the exact count is within any promise."""
     call.distinct = True
@@ -490,6 +546,8 @@ AGGREGATES: Mapping[str, Handler] = {
     "BIT_XOR": bits,
     "GROUPING": grouping_,
     "APPROX_COUNT_DISTINCT": approximate_count,
+    "APPROX_QUANTILES": quantiles,
+    "APPROX_TOP_COUNT": most_frequent,
     **dict.fromkeys(STATISTICS, statistic),
 }
 """The aggregate functions that the embedded engine has, by name."""

@@ -28,6 +28,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.sql.coercion import is_groupable
 from warehouse_refresh.warehouse.types import FLOAT64, INT64, NUMERIC, SqlType
 
 RANKS = frozenset({"ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST"})
@@ -127,7 +128,7 @@ def partition(node: exp.Expr, scope: Scope) -> tuple[Node, ...]:
         value = scope.compile(part)
         if value.type == FLOAT64:
             wrong(scope.script.text, part, "PARTITION BY does not take FLOAT64", "convert it with CAST")
-        if value.type.element is not None or value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
+        if not is_groupable(value.type):
             unsupported(scope.script.text, part, f"PARTITION BY {value.type}")
         found.append(value.node)
     return tuple(found)

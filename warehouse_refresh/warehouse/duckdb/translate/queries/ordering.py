@@ -3,14 +3,15 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#order_by_clause
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import add, mul, sub
 
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import only
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, SortKey
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 
@@ -67,10 +68,28 @@ def limits(node: exp.Expr, scope: Scope) -> tuple[int | None, int | None]:
             wrong(scope.script.text, clause, "OFFSET stands after LIMIT", "write LIMIT 10 OFFSET 5")
         if not isinstance(clause, exp.Limit | exp.Offset):
             unsupported(scope.script.text, node, type(clause).__name__.upper(), "write LIMIT")
-        value = scope.compile(clause.expression).literal
-        if not isinstance(value, int):
-            unsupported(scope.script.text, clause, f"{name.upper()} that is not a number", "write a number")
-        if value < 0:
-            wrong(scope.script.text, clause, f"{name.upper()} cannot be negative")
-        found[name] = value
+        found[name] = row_count(clause.expression, scope, name.upper())
     return found.get("limit"), found.get("offset")
+
+
+def row_count(node: exp.Expr, scope: Scope, clause: str) -> int:
+    """The number of LIMIT or OFFSET: a literal, or computed from literals."""
+    found = _constant(node, scope)
+    if found is None:
+        unsupported(scope.script.text, node, f"{clause} that is not a number", "write a number")
+    if found < 0:
+        wrong(scope.script.text, node, f"{clause} cannot be negative")
+    return found
+
+
+def _constant(node: exp.Expr, scope: Scope) -> int | None:
+    """The value of an expression of integer literals, +, - and *; None for any other."""
+    node = bare(node)
+    if isinstance(node, exp.Add | exp.Sub | exp.Mul):
+        one, other = _constant(node.this, scope), _constant(node.expression, scope)
+        return None if one is None or other is None else _COMPUTED[type(node)](one, other)
+    value = scope.compile(node).literal
+    return value if isinstance(value, int) else None
+
+
+_COMPUTED: Mapping[type[exp.Expr], Callable[[int, int], int]] = {exp.Add: add, exp.Sub: sub, exp.Mul: mul}

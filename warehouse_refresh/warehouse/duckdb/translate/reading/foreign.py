@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NoReturn
 
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import SqlError, place_at
+from warehouse_refresh.warehouse.sql.mistakes import RESERVED
 
 # By the text of a token, with what to write instead.
 SIGNS = {
@@ -69,6 +71,7 @@ _CHECKS: dict[TokenType, Callable[[Sequence[Token], int, str], None]] = {
     TokenType.FETCH: lambda tokens, index, text: _foreign(tokens[index], text, "write LIMIT"),
     TokenType.STAR: lambda tokens, index, text: _check_star(tokens, index, text),
     TokenType.JOIN: lambda tokens, index, text: _check_join(tokens, index, text),
+    TokenType.RECURSIVE: lambda tokens, index, text: _check_recursive(tokens, index, text),
     TokenType.IS: lambda tokens, index, text: _check_is(tokens, index, text),
     TokenType.PLUS: lambda tokens, index, text: _check_plus(tokens, index, text),
 }
@@ -191,7 +194,7 @@ def _read_join(clause: _From, tokens: Sequence[Token], index: int) -> None:
     token = tokens[index]
     kind = token.token_type
     if kind in _OUTER:
-        is_join = tokens[index + 1].token_type in (TokenType.JOIN, TokenType.OUTER)
+        is_join = any(after.token_type in (TokenType.JOIN, TokenType.OUTER) for after in tokens[index + 1 : index + 2])
         clause.outer = token if is_join and clause.comma else clause.outer
         return
     if kind in _CONDITIONS and clause.last in _CONDITIONS:
@@ -323,12 +326,37 @@ def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> N
         _foreign(tokens[0], text, JOINS[kind])
     if kind == TokenType.ALIAS and following.token_type == TokenType.STRING and not is_label:
         _foreign(following, text, "an alias stands in back-ticks or alone")
+    if kind == TokenType.ALIAS and _is_reserved(following):
+        _check_reserved(following, text)
     if kind == TokenType.INTERVAL and following.token_type == TokenType.STRING and not _is_unit(last):
         _foreign(following, text, "write INTERVAL '1' DAY")
     if kind == TokenType.NUMBER and following.token_type == TokenType.VAR and following.start == tokens[0].end + 1:
         _foreign(following, text, "write digits only, or a blank before an alias")
     if kind == TokenType.LIMIT and last is not None and last.token_type == TokenType.COMMA:
         _foreign(last, text, "write LIMIT 10 OFFSET 5")
+
+
+_AFTER_AS = frozenset({"ARRAY", "STRUCT", "INTERVAL", "RANGE", "ENUM", "PROTO", "OF", "SELECT", "WITH", "FROM"})
+"""Reserved words that may stand after AS: types, queries, and FOR SYSTEM_TIME AS OF."""
+
+
+def _is_reserved(token: Token) -> bool:
+    return not _is_text(token) and token.text.upper() in RESERVED - _AFTER_AS
+
+
+def _check_reserved(token: Token, text: str) -> NoReturn:
+    """Raises SqlError for a reserved word as a name: sqlglot takes most of them.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#reserved_keywords"""
+    raise SqlError(
+        f"syntax error: {token.text} is a reserved word",
+        hint=f"write `{token.text}` in back-ticks, or take another name",
+        place=place_at(text, token.start, token.end),
+    )
+
+
+def _check_recursive(tokens: Sequence[Token], index: int, text: str) -> None:
+    if index and tokens[index - 1].token_type == TokenType.COMMA:
+        _foreign(tokens[index], text, "write it once, after WITH")
 
 
 def _check_star(tokens: Sequence[Token], index: int, text: str) -> None:

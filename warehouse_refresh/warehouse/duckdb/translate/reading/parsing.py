@@ -228,7 +228,7 @@ def _is_call(tokens: list[Token], index: int) -> bool:
         and tokens[index - 2].token_type == TokenType.HAVING
     ):
         return True  # ANY_VALUE(x HAVING MAX ABS(y))
-    if before is None or before.token_type not in BEFORE_NO_CALL:
+    if before is None or before.token_type not in BEFORE_NO_CALL or _is_select_as(tokens, index):
         return not (word in ("REPLACE", "RENAME") and before is not None and _ends_star(tokens, index - 1))
     return before.token_type == TokenType.VAR and before.text.upper() in WORDS | {"AGGREGATE", "IGNORE", "RESPECT"}
 
@@ -236,6 +236,11 @@ def _is_call(tokens: list[Token], index: int) -> bool:
 def _is_extreme(tokens: list[Token], index: int) -> bool:
     """Whether it is the MAX or MIN of `ANY_VALUE(x HAVING MAX y)`."""
     return tokens[index].text.upper() in ("MAX", "MIN") and tokens[index - 1].token_type == TokenType.HAVING
+
+
+def _is_select_as(tokens: list[Token], index: int) -> bool:
+    """`SELECT AS VALUE f(`"""
+    return tokens[index - 1].text.upper() == "VALUE" and tokens[index - 2].token_type == TokenType.ALIAS
 
 
 def _ends_star(tokens: list[Token], index: int) -> bool:

@@ -26,7 +26,6 @@ _TIME = re.compile(r"(?:DATE|DATETIME|TIMESTAMP)_TRUNC\(([^,()]+),(\w+)\)", re.I
 _DATE = re.compile(r"(?:DATE\((\w+)\)|(\w+))", re.IGNORECASE)
 _RANGE = re.compile(r"RANGE_BUCKET\(([^,()]+),GENERATE_ARRAY\((-?\d+),(-?\d+)(?:,(\d+))?\)\)", re.IGNORECASE)
 
-_BY_HAND = "create it on BigQuery by hand; scripts may read it"
 _INSTEAD = {
     "PROCEDURE": "write what it computes as scripts, one query for each table",
     "SCHEMA": "leave it out: a refresh creates the datasets of res/, and `refresh init` those of db_init/",
@@ -110,15 +109,13 @@ class _Reader:
 
     def _kind(self) -> bool:
         """Whether it is a view."""
-        if self._word() == "TABLE" and self._word(1) == "FUNCTION":
-            self._unsupported("CREATE TABLE FUNCTION in a script", _BY_HAND)
         if self._skip("TABLE") or self._skip("VIEW"):
             return self._tokens[self._at - 1].text.upper() == "VIEW"
         what = f"CREATE {self._word()}"
         if self._word() in ("TEMP", "TEMPORARY"):
             self._unsupported("a temporary table", "write it as a WITH query, or as a script of its own")
         if self._word() in ("MATERIALIZED", "EXTERNAL", "SNAPSHOT", "MODEL"):
-            self._unsupported(f"{what} in a script", _BY_HAND)
+            self._unsupported(f"{what} in a script", "create it on BigQuery by hand; scripts may read it")
         hint = _INSTEAD.get(self._word(), "write one SELECT, or CREATE TABLE … AS or CREATE VIEW … AS with one")
         return self._wrong(f"the script is not a query but a {what}", hint)
 

@@ -73,7 +73,7 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(text: str, reason: s
 @pytest.mark.parametrize(
     ("text", "reason", "hint"),
     [
-        ("SELECT id,\n  SOUNDEX(name) FROM raw.products", "has no SOUNDEX", "BigQuery"),
+        ("SELECT id,\n  TF_IDF(name) FROM raw.products", "has no TF_IDF", "BigQuery"),
         ("SELECT BIGNUMERIC '1'", "has no BIGNUMERIC", "BigQuery"),
         ("SELECT POW(price, 2) FROM raw.products", "has no POW of NUMERIC", "FLOAT64"),
         ("SELECT ST_GEOGPOINT(1, 2) FROM raw.products", "only BigQuery has ST_GEOGPOINT", "FLOAT64"),

@@ -7,7 +7,7 @@ returned as text, since DuckDB takes Python's NaN for NULL.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from warehouse_refresh.warehouse.duckdb.python_functions import PREFIX, documents, patterns
+from warehouse_refresh.warehouse.duckdb.python_functions import PREFIX, documents, fingerprints, patterns, texts
 
 
 def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,7 +25,7 @@ def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-_ALL = {**documents.FUNCTIONS, **patterns.FUNCTIONS}
+_ALL = {**documents.FUNCTIONS, **fingerprints.FUNCTIONS, **patterns.FUNCTIONS, **texts.FUNCTIONS}
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {
     f"{PREFIX}{name}": (_called(name, function), kind) for name, (function, kind) in _ALL.items()
 }

@@ -61,7 +61,9 @@ def in_python(names: str, signature: str) -> list[Definition]:
     template = f"googlesql_<name>({holes})"
     if read.gives in (FLOAT64, array_of(FLOAT64)):
         template = f"CAST({template} AS {duckdb_type(read.gives)})"
-    return [define(name, signature, template.replace("<name>", name.lower())) for name in names.split()]
+    return [
+        define(name, signature, template.replace("<name>", name.lower().replace(".", "_"))) for name in names.split()
+    ]
 
 
 def by_name(*definitions: Definition) -> Definitions:

@@ -8,6 +8,8 @@ ONLY_BIGQUERY = {
     "ST_": "compute with the longitude and latitude as FLOAT64",
     "S2_": "compute with the longitude and latitude as FLOAT64",
     "HLL_COUNT.": "COUNT(DISTINCT …) is exact; a sketch that is stored means something to BigQuery only",
+    "NET.REG_DOMAIN": "take the last parts of NET.HOST with REGEXP_EXTRACT",
+    "NET.PUBLIC_SUFFIX": "take the last part of NET.HOST with REGEXP_EXTRACT",
     "KLL_QUANTILES.": "PERCENTILE_CONT is exact; a sketch that is stored means something to BigQuery only",
     "KEYS.": "encrypt before the rows are loaded, or keep this script out of the embedded engine",
     "AEAD.": "encrypt before the rows are loaded, or keep this script out of the embedded engine",

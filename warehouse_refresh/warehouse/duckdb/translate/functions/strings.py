@@ -14,12 +14,15 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     argument,
     by_name,
     define,
+    in_python,
+    options_of,
     too_long,
 )
 from warehouse_refresh.warehouse.duckdb.translate.literals import integer
+from warehouse_refresh.warehouse.duckdb.translate.nodes import FunctionCall, Literal
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong
-from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.types import INT64, STRING
 
@@ -41,6 +44,18 @@ _PAD = (
     # DuckDB computes constants beforehand, also in the branches that it does not take
 )
 _LPAD, _RPAD = (f"{_PAD}{name}({{a}}, least({{b}}, {MOST_BYTES})::INTEGER, {{c}}) END" for name in ("lpad", "rpad"))
+
+# An address that is surely read alike: spaces, a scheme and //, or neither, a user, a host, a port, a path.
+_ADDRESS = (
+    r"^ *(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@\\\s]*@)?)?"
+    r"([^/?#@:%.\[\]\\\s]+(?:[.][^/?#@:%.\[\]\\\s]+)*)(?::[0-9]+)?(?:[/?#].*)? *$"
+)
+_NO_HOST = "^ *(?:/([^/]|$)|(?:[A-Za-z][A-Za-z0-9+.-]*:)?///)"
+_HOST = (
+    f"CASE WHEN {{a}} = '' OR regexp_matches({{a}}, '{_NO_HOST}') THEN NULL WHEN {{a}} IS NULL OR regexp_matches({{a}},"
+    f" '{_ADDRESS}', 's') THEN regexp_extract({{a}}, '{_ADDRESS}', 1, 's') ELSE"
+    " error('NET.HOST: the embedded engine cannot read this address as BigQuery does') END"
+)
 
 DEFINITIONS: Definitions = by_name(
     define(
@@ -96,6 +111,18 @@ DEFINITIONS: Definitions = by_name(
     define("FROM_HEX", "STRING -> BYTES", "unhex(CASE WHEN length({a}) % 2 = 1 THEN '0' || {a} ELSE {a} END)"),
     define("TO_BASE64", "BYTES -> STRING", "to_base64({a})"),
     define("FROM_BASE64", "STRING -> BYTES", "from_base64({a})"),
+    *in_python("FARM_FINGERPRINT", "STRING -> INT64"),
+    *in_python("FARM_FINGERPRINT", "BYTES -> INT64"),
+    *in_python("SHA512", "STRING -> BYTES"),
+    *in_python("SHA512", "BYTES -> BYTES"),
+    *in_python("SOUNDEX", "STRING -> STRING"),
+    *in_python("NET.IP_FROM_STRING NET.SAFE_IP_FROM_STRING", "STRING -> BYTES"),
+    *in_python("NET.IP_TO_STRING", "BYTES -> STRING"),
+    *in_python("NET.IP_NET_MASK", "INT64 INT64 -> BYTES"),
+    *in_python("NET.IP_TRUNC", "BYTES INT64 -> BYTES"),
+    *in_python("NET.IPV4_FROM_INT64", "INT64 -> BYTES"),
+    *in_python("NET.IPV4_TO_INT64", "BYTES -> INT64"),
+    define("NET.HOST", "STRING -> STRING", _HOST),
     define("MD5", "STRING -> BYTES", "unhex(md5({a}))"),
     define("SHA1", "STRING -> BYTES", "unhex(sha1({a}))"),
     define("SHA256", "STRING -> BYTES", "unhex(sha256({a}))"),
@@ -197,4 +224,43 @@ def concat(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     return concatenated(node, scope, values)
 
 
-FUNCTIONS: Functions = {"CONCAT": concat, "INSTR": instr}
+_FORMS = ("NFC", "NFKC", "NFD", "NFKD")
+
+
+def normalize(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """NORMALIZE(value [, form]), NORMALIZE_AND_CASEFOLD(value [, form])"""
+    name = name_of(node)
+    if not 1 <= len(parts) <= 2:
+        return no_signature(node, scope, name, [argument(part, scope) for part in parts])
+    form = parts[1].name.upper() if len(parts) == 2 else "NFC"
+    if form not in _FORMS or (len(parts) == 2 and not isinstance(parts[1], exp.Column)):
+        wrong(scope.script.text, node, f"{form} is not a form of {name}", f"it is one of {', '.join(_FORMS)}")
+    text = as_type(node, scope, name, argument(parts[0], scope), STRING)
+    return Typed(FunctionCall(f"googlesql_{name.lower()}", (text.node, Literal(form))), STRING)
+
+
+_DISTANCE = (  # DuckDB counts bytes
+    "CASE WHEN strlen({a}) = length({a}) AND strlen({b}) = length({b}) THEN CAST(levenshtein({a}, {b}) AS BIGINT)"
+    " ELSE googlesql_edit_distance({a}, {b}) END"
+)
+
+
+def edit_distance(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """EDIT_DISTANCE(one, other, max_distance => n)"""
+    plain, options = options_of(node, scope, parts, {"max_distance": integer(2**63 - 1)})
+    values = [argument(part, scope) for part in plain]
+    if len(values) != 2:
+        return no_signature(node, scope, "EDIT_DISTANCE", values)
+    one, other = (as_type(node, scope, "EDIT_DISTANCE", value, STRING).node for value in values)
+    distance = sql(f"({_DISTANCE})", a=one, b=other)
+    template = "(CASE WHEN {m} < 0 THEN error('Max distance must be non-negative') ELSE least({d}, {m}) END)"
+    found = unless_null([distance, options["max_distance"].node], lambda n: sql(template, d=n[0], m=n[1]))
+    return Typed(found, INT64)
+
+
+FUNCTIONS: Functions = {
+    "CONCAT": concat,
+    "INSTR": instr,
+    "EDIT_DISTANCE": edit_distance,
+    **dict.fromkeys(("NORMALIZE", "NORMALIZE_AND_CASEFOLD"), normalize),
+}

@@ -14,7 +14,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.duckdb.translate.reading.foreign import check_foreign
 from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_places
-from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX
+from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, name_of
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.pipes import unpiped
@@ -90,9 +90,22 @@ def _as_googlesql_reads(tree: exp.Expr, text: str, kinds: set[TokenType]) -> exp
     if _SAFE_WINDOW.search(text):
         for window in tree.find_all(exp.Window):
             _mark_safe(window)
+    if _NET.search(text):
+        _name_net(tree)
     if not kinds.isdisjoint(_OF_BITS):
         tree = _regrouped(tree)
     return _with_paths_of_json(tree) if TokenType.JSON in kinds else tree
+
+
+_NET = re.compile(r"\bNET\s*\.", re.IGNORECASE)
+
+
+def _name_net(tree: exp.Expr) -> None:
+    """Give the calls of NET.f(…) their whole names."""
+    for net in list(tree.find_all(exp.NetFunc)):
+        call = net.this
+        call.set("this", f"{PREFIX}NET.{name_of(call)}")
+        net.replace(call)
 
 
 def _with_paths_of_json(tree: exp.Expr) -> exp.Expr:

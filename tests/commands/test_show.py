@@ -11,7 +11,7 @@ from warehouse_refresh.commands.main import main
 
 WIDE = """CREATE TABLE raw.all AS
 SELECT 1 AS id, NUMERIC '2.50' AS price, 'a, "b"' AS name, DATE '2026-01-31' AS day, [1, 2] AS list,
-  STRUCT('x' AS s, TIMESTAMP '2026-01-31 09:30:00+00' AS at) AS pair,
+  STRUCT('x' AS s, TIMESTAMP '2026-01-31 09:30:00+00' AS `at`) AS pair,
   JSON '{"k": [null]}' AS doc, b'\\x01' AS bytes, TRUE AS ok
 UNION ALL SELECT 2, NULL, NULL, NULL, [], NULL, NULL, NULL, NULL"""
 

@@ -170,7 +170,7 @@ def _may_be_other(text: str) -> bool:
 
 def check_no_program(text: str, tokens: list[Token]) -> None:
     """Raises OnlyBigQuery for a statement that makes a script a program."""
-    word = tokens[0].text.upper().split()[0]  # BEGIN TRANSACTION is one token
+    word = tokens[0].text.upper().partition(" ")[0]  # BEGIN TRANSACTION is one token
     if word in _PROGRAMS:
         what = "EXECUTE IMMEDIATE" if word == "EXECUTE" else word
         place = place_at(text, tokens[0].start, tokens[0].end)

@@ -72,6 +72,8 @@ def _create(tree: exp.Create, script: Script) -> list[str]:
     if tree.expression is None:
         if schema is None:
             wrong(script.text, tree, "CREATE TABLE needs columns or AS")
+        if not schema.expressions:
+            unsupported(script.text, schema, "table without columns", "list its columns")
         return [f"{word} {table} ({_definitions(schema, script)})"]
     relation = script.compiler.query(tree.expression, Scope(script))
     if schema is None:

@@ -18,6 +18,26 @@ def sha512(value: str | bytes | None) -> bytes | None:
     return hashlib.sha512(value.encode() if isinstance(value, str) else value).digest()
 
 
+def reverse_bytes(data: bytes | None) -> bytes | None:
+    """REVERSE(data)"""
+    return None if data is None else data[::-1]
+
+
+def to_code_points(data: bytes | None) -> list[int] | None:
+    """TO_CODE_POINTS(data)"""
+    return None if data is None else list(data)
+
+
+def code_points_to_bytes(numbers: list[int | None] | None) -> bytes | None:
+    """CODE_POINTS_TO_BYTES(numbers)"""
+    if numbers is None or None in numbers:
+        return None
+    found = [number for number in numbers if number is not None]
+    if odd := next((number for number in found if not 0 <= number < 256), None):
+        raise ValueError(f"Invalid extended ASCII code point {odd}")
+    return bytes(found)
+
+
 def normalize(text: str | None, form: Any) -> str | None:
     """NORMALIZE(text, form)"""
     return None if text is None else unicodedata.normalize(form, text)
@@ -136,6 +156,9 @@ def ipv4_to_int64(address: bytes | None) -> int | None:
 
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {
     "sha512": (sha512, "BLOB"),
+    "reverse_bytes": (reverse_bytes, "BLOB"),
+    "to_code_points": (to_code_points, "BIGINT[]"),
+    "code_points_to_bytes": (code_points_to_bytes, "BLOB"),
     "normalize": (normalize, "VARCHAR"),
     "normalize_and_casefold": (normalize_and_casefold, "VARCHAR"),
     "soundex": (soundex, "VARCHAR"),

@@ -37,7 +37,11 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
         return read(node, scope, value.literal, to, safe=safe)
     for kind in (to, value.type):
         if kind.name in ("BIGNUMERIC", "GEOGRAPHY"):
-            hint = "NUMERIC has 29 digits before the point and 9 after it" if kind.name == "BIGNUMERIC" else ""
+            hint = (
+                "BigQuery runs it; NUMERIC has 29 digits before the point and 9 after it"
+                if kind.name == "BIGNUMERIC"
+                else ""
+            )
             unsupported(scope.script.text, node, kind.name, hint)
     done = cast_value(value, to, safe=safe)
     if done is not None:

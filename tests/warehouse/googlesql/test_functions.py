@@ -1,11 +1,13 @@
 """Functions that are defined by a signature and a template."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
 
 from tests.warehouse.googlesql.engine import Engine, plain
+from warehouse_refresh.warehouse.duckdb.python_functions import register
 from warehouse_refresh.warehouse.duckdb.translate.functions.calls import DEFINITIONS
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Definition
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Column, render
@@ -17,12 +19,21 @@ ALL = {
 }
 
 
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as found:
+        register(found)
+        yield found
+
+
 @pytest.mark.parametrize("definition", ALL.values(), ids=lambda definition: definition.names[0])
-def test_a_function_gives_the_type_that_its_signature_says(definition: Definition) -> None:
+def test_a_function_gives_the_type_that_its_signature_says(
+    connection: duckdb.DuckDBPyConnection, definition: Definition
+) -> None:
     kinds = dict(zip("abcdefgh", definition.signature.takes, strict=False))
     call = render(sql(definition.template, **{name: Column("t", name) for name in kinds}))
     columns = ", ".join([*(f"NULL::{duckdb_type(kind)} AS {name}" for name, kind in kinds.items()), "1 AS z"])
-    [(found,)] = duckdb.execute(f"SELECT typeof({call}) FROM (SELECT {columns}) AS t").fetchall()
+    [(found,)] = connection.execute(f"SELECT typeof({call}) FROM (SELECT {columns}) AS t").fetchall()
     assert plain(found) == plain(duckdb_type(definition.signature.gives))
 
 

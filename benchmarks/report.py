@@ -126,14 +126,12 @@ def _scale(measured: Sequence[Measured]) -> list[str]:
 
 
 def _patches(measured: Sequence[Measured]) -> list[str]:
-    head = _head(
-        "`refresh run`, 1,000 scripts, patches of Prefect", "wall seconds", "processor seconds", "wall to with"
-    )
+    head = _head("`refresh run`, 1,000 scripts, patches of Prefect", "wall seconds", "processor seconds", "wall to all")
     lines = ["### Patches of Prefect", "", *head]
-    with_them = _where(measured, way="with")
+    of_all = _where(measured, way="all")
     for way in _each(measured, "way"):
         runs = _where(measured, way=way)
-        ratio = _median(_ratios(_seconds(runs), _seconds(with_them)))
+        ratio = _median(_ratios(_seconds(runs), _seconds(of_all)))
         lines.append(f"| {way} | {_median(_seconds(runs)):.2f} | {_median(_processor(runs)):.2f} | {ratio:.2f} |")
     return [*lines, ""]
 

@@ -1,4 +1,4 @@
-"""What each change to Prefect in flows/patches/ brings: `refresh run` with and without them."""
+"""What each change to Prefect in flows/patches/ brings: `refresh run` with all of them, without one, without any."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,13 +8,17 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.commands import Command, run
 from benchmarks.projects import LARGE
-from warehouse_refresh.flows.patches import SETTING
+from warehouse_refresh.flows.patches import PATCHES, SETTING
 
-WAYS = {"with": "on", "without": "off"}
+WAYS = {
+    "all": "on",
+    **{f"without {name}": ",".join(other for other in PATCHES if other != name) for name in PATCHES},
+    "none": "off",
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Both ways, then both again."""
+    """All ways, then all again."""
     rounds = range(1, metafunc.config.getoption("rounds") + 1)
     metafunc.parametrize(("number", "way"), [(number, way) for number in rounds for way in WAYS])
 

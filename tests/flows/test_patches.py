@@ -3,43 +3,60 @@
 import sys
 from types import SimpleNamespace
 
+import prefect.results
 import pytest
 from prefect.events import utilities
 from prefect.events.worker import EventsWorker
 
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.flows.flow import refresh_flow
-from warehouse_refresh.flows.patches import SETTING, send_events_in_batches, switched_on, task_events
+from warehouse_refresh.flows.patches import (
+    PATCHES,
+    SETTING,
+    send_events_in_batches,
+    switched_on,
+    table_states,
+    task_events,
+)
+from warehouse_refresh.flows.patches.table_states import built_state
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.pipeline.settings_file import SettingError
 
 
 @pytest.fixture(autouse=True)
 def restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prefect's own worker at the beginning of each test."""
+    """Prefect's own worker at the beginning of each test, and no record that an earlier test has made."""
     monkeypatch.setattr(utilities, "EventsWorker", EventsWorker)
+    table_states._no_result.cache_clear()
 
 
-def test_they_are_on_unless_the_setting_says_otherwise() -> None:
-    assert switched_on({})
-    assert switched_on({SETTING: ""})
-    assert switched_on({SETTING: "on"})
-    assert not switched_on({SETTING: "off"})
+def test_all_are_on_unless_the_setting_says_otherwise() -> None:
+    assert switched_on({}) == switched_on({SETTING: ""}) == switched_on({SETTING: "on"}) == set(PATCHES)
+    assert switched_on({SETTING: "off"}) == set()
+    assert switched_on({SETTING: "table_states"}) == {"table_states"}
 
 
-def test_another_setting_is_refused() -> None:
-    with pytest.raises(SettingError, match="REFRESH_PREFECT_PATCHES is 'of': write on or off"):
+def test_a_setting_that_names_no_patch_is_refused() -> None:
+    with pytest.raises(SettingError, match="REFRESH_PREFECT_PATCHES is 'of': write on, off, or some of"):
         switched_on({SETTING: "of"})
 
 
 @pytest.mark.usefixtures("demonstration", "prefect_api")
-@pytest.mark.parametrize("setting", ["on", "off"])
-def test_a_refresh_works_with_and_without_patches(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("setting", ["off", *PATCHES])
+def test_a_refresh_works_without_some_or_all_patches(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(SETTING, setting)
     assert main(["init"]) == 0
     state = refresh_flow(read_settings())(return_state=True)
     assert (state.is_completed(), state.message) == (True, "8 of 8 tables built")
-    assert (utilities.EventsWorker is EventsWorker) == (setting == "off")  # type: ignore[attr-defined]
+    assert (utilities.EventsWorker is EventsWorker) == (setting != "task_events")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", ["ResultRecord", "ResultRecordMetadata"])
+def test_without_its_names_a_built_table_has_the_stock_state(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert type(built_state("one", is_patched=True)).__name__ == "_TableBuilt"
+    table_states._no_result.cache_clear()
+    monkeypatch.delattr(prefect.results, name)
+    assert type(built_state("one", is_patched=True)) is type(built_state("one", is_patched=False))
 
 
 def test_without_prefects_worker_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from warehouse_refresh.flows.heartbeat import RunCancelled, heartbeats
 from warehouse_refresh.flows.notify import post_failure
 from warehouse_refresh.flows.open_tasks import end_open_tasks
 from warehouse_refresh.flows.patches import send_events_in_batches, switched_on
+from warehouse_refresh.flows.patches.table_states import built_state
 from warehouse_refresh.flows.records import completed_tables, patiently, this_flow_run, wait_until_recorded
 from warehouse_refresh.pipeline.contract import ARTIFACT, names_of
 from warehouse_refresh.pipeline.execution import BuildFailed, Execution, Report, builder, ignore
@@ -148,7 +149,8 @@ def _ended(execution: Execution, settings: RefreshSettings, patience: float) -> 
 def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
     """Run `execution` over `graph` through Prefect's task runner, `workers` tables at once. To be called inside a flow
     whose task runner has as many."""
-    if switched_on():
+    patches = switched_on()
+    if "task_events" in patches:
         send_events_in_batches()
 
     @task(name="build", task_run_name="{table}", cache_policy=NO_CACHE, persist_result=False)
@@ -157,7 +159,7 @@ def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
             built = execution.build(TableName.parse(table))
         except BuildFailed as error:
             return Failed(message=str(error))
-        return Completed(message=f"{built.amount} in {built.seconds:.2f} s")
+        return built_state(f"{built.amount} in {built.seconds:.2f} s", is_patched="table_states" in patches)
 
     def submit(table: TableName, dependencies: list[Future]) -> Future:
         return cast("Future", build.submit(table=str(table), return_state=False, wait_for=dependencies))

@@ -1,7 +1,7 @@
 """What is changed in Prefect to save time, one module for each change.
 
 Each module says which version of Prefect it was read from, and leaves Prefect as it is if a name that it needs is
-missing. REFRESH_PREFECT_PATCHES=off leaves Prefect as it is.
+missing. REFRESH_PREFECT_PATCHES=off switches all of them off.
 """
 
 import os
@@ -10,14 +10,19 @@ from collections.abc import Mapping
 from warehouse_refresh.pipeline.settings_file import SettingError
 
 SETTING = "REFRESH_PREFECT_PATCHES"
+PATCHES = ("task_events", "table_states")
 
 
-def switched_on(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether Prefect is changed: yes, unless the setting is `off`. Raises SettingError."""
+def switched_on(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
+    """The names of the patches that are on: all of them, none (`off`), or those that the setting lists with commas, as
+    the benchmark of each patch does. Raises SettingError."""
     text = environment.get(SETTING) or "on"
-    if text not in ("on", "off"):
-        raise SettingError(f"{SETTING} is {text!r}: write on or off")
-    return text == "on"
+    if text in ("on", "off"):
+        return frozenset(PATCHES if text == "on" else ())
+    names = frozenset(text.split(","))
+    if not names <= set(PATCHES):
+        raise SettingError(f"{SETTING} is {text!r}: write on, off, or some of {','.join(PATCHES)}")
+    return names
 
 
 def send_events_in_batches() -> None:

@@ -103,7 +103,7 @@ REFUSED = {
     "a cycle": (circle, "final.b -> tmp.a -> final.b"),
     "an unknown name in the map": (break_map('[final]\nb = ["tmp.a", "tmp.zz"]\n'), "final.b depends on tmp.zz"),
     "an unknown name in the SQL": (misspell, "did you mean raw.orders?"),
-    "a missing script": (remove_script, "final.b depends on tmp.a, which is neither a script nor a source"),
+    "a missing script": (remove_script, "final.b reads tmp.a, which is neither a script nor a source"),
     "a missing map": (remove_map, "there is no dependency map"),
     "an undeclared dependency": (break_map(""), "final.b reads tmp.a, but dependencies.toml does not list it"),
     "broken TOML": (break_map("[final\n"), "this is not TOML"),

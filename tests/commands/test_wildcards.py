@@ -36,9 +36,9 @@ def answer(capsys: pytest.CaptureFixture[str], sql: str) -> list[dict[str, objec
 def test_an_unknown_wildcard_table_says_how_to_declare_one_of_its_tables(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write({**FILES, "res/raw/clicks": "", "res/tmp/sessions.sql": "SELECT id FROM `raw.klicks_*`"})
+    write({**FILES, "res/raw/clicks": "", "res/tmp/sessions.sql": "SELECT id FROM `raw.visits_*`"})
     assert main(["check"]) == 2
-    assert "add an empty file for one of its tables, such as res/raw/klicks_1" in capsys.readouterr().out
+    assert "add an empty file for one of its tables, such as res/raw/visits_1" in capsys.readouterr().out
 
 
 def test_all_matching_tables_are_read_with_the_columns_of_the_last(

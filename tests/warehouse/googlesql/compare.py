@@ -91,11 +91,11 @@ TOKEN = re.compile(
 
 
 def is_ordered(sql: str) -> bool:
-    """Whether the query ends in an ORDER BY of its own."""
+    """Whether the query ends in an ORDER BY of its own. Of the pipe operators after it, only LIMIT keeps the order."""
     depth, last = 0, ""
     for token in TOKEN.findall(sql):
         depth += (token == "(") - (token == ")")
         if depth == 0 and not token.startswith(("--", "/*")):
             last += f" {token.upper()}"
     tail = last.rpartition(" ORDER BY ")
-    return bool(tail[1]) and " |> SELECT" not in tail[2]
+    return bool(tail[1]) and " |>" not in tail[2].replace(" |> LIMIT", "")

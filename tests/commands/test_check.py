@@ -309,3 +309,57 @@ def test_a_query_that_the_engine_itself_refuses_is_reported_and_never_built(
         printed = "".join(capsys.readouterr())
         assert "res/tmp/a.sql:2:3: the embedded engine cannot run this query as it should" in printed
         assert "nonsense" not in printed
+
+
+SELF_READ = {
+    "res/tmp/history.sql": "SELECT id FROM tmp.history UNION ALL SELECT id FROM raw.orders",
+    "res/final/after.sql": "SELECT nothing FROM tmp.history",
+    "res/dependencies.toml": '[final]\nafter = ["tmp.history"]\nb = ["tmp.a"]\n',
+}
+
+
+def test_a_script_that_reads_itself_stops_no_check_of_others(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({**GOOD, **ERROR, **SELF_READ})
+    assert main(["check", "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert [(problem["file"], problem["reason"]) for problem in found["problems"]] == [
+        ("res/final/b.sql", "there is no column prize"),
+        ("res/tmp/history.sql", "tmp.history reads itself, so what is in it would depend on how often it was built"),
+    ]
+    assert found["not_checked"] == ["final.after", "tmp.history"]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        SELF_READ,
+        {**SELF_READ, "res/tmp/history.sql": "SELECT id FROM {{ ref('orders') }}"},
+        {**SELF_READ, "res/tmp/history.sql": "SELECT prize FROM raw.orders"},
+        {**SELF_READ, "res/tmp/history.sql": "SELECT id FROM raw.orders_of_nobody"},
+    ],
+    ids=["reads itself", "a template", "an unknown column", "an unknown source"],
+)
+def test_a_script_that_is_left_out_may_be_wrong(
+    write: Write, capsys: pytest.CaptureFixture[str], files: dict[str, str]
+) -> None:
+    write({**GOOD, **files})
+    assert main(["init"]) == 0
+    assert main(["build", "final.b+", "tmp.*", "final.after"]) == 2
+    assert main(["build", "--exclude", "tmp.history+"]) == 0
+    assert "2 of 2 tables built" in capsys.readouterr().out
+    assert main(["plan", "--exclude", "path:res/tmp/history.sql", "final.after"]) == 0
+    assert main(["graph", "--exclude", "tmp.history+"]) == 0
+    capsys.readouterr()
+    assert main(["build", "--exclude", "tmp.history"]) == 2
+    said = capsys.readouterr().err
+    assert "final.after reads tmp.history, which does not exist in the warehouse" in said
+    assert "1 problem;" in said
+
+
+def test_what_two_scripts_lack_is_reported_for_the_second_where_the_first_is_left_out(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({**GOOD, "res/final/c.sql": "SELECT * FROM tmp.nowhere", "res/final/d.sql": "SELECT * FROM tmp.nowhere"})
+    assert main(["init"]) == 0
+    assert main(["build", "--exclude", "final.c"]) == 2
+    assert "final.d reads tmp.nowhere, which is neither a script nor a source" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.commands.project.plan import human_bytes, human_dollars
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.project import read_project
 from warehouse_refresh.pipeline.refresh import RefreshPlan
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.pipeline.settings_file import SettingError
@@ -103,9 +103,9 @@ def test_a_refresh_that_cannot_succeed_has_no_plan(write: Write, capsys: pytest.
     assert "there is no column prize" in capsys.readouterr().err
 
 
-def test_the_sum_is_unknown_only_if_every_figure_is() -> None:
+def test_the_sum_is_unknown_only_if_every_figure_is(write: Write) -> None:
     graph = Graph({A: frozenset(), B: frozenset({A})})
-    project = Project(Path(), {}, (), frozenset(), ())
+    project = read_project(write({"res/tmp/a.sql": "SELECT 1 AS x"}))
     assert RefreshPlan(graph, {}, {A: QueryPlan(()), B: QueryPlan(())}, project).bytes_processed is None
     assert RefreshPlan(graph, {}, {A: QueryPlan((), 0), B: QueryPlan((), 3)}, project).bytes_processed == 3
 

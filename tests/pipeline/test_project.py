@@ -103,8 +103,8 @@ CASES = {
     ),
     "a script that reads itself": (
         {"res/tmp/a.sql": "SELECT * FROM `tmp.a`"},
-        "res/tmp/a.sql:1:15: tmp.a reads itself",
-        "cannot read the table that it builds",
+        "res/tmp/a.sql:1:15: tmp.a reads itself, so what is in it would depend on how often it was built",
+        "`--exclude tmp.a` builds the other tables",
     ),
     "a table without its dataset": (
         {"res/tmp/a.sql": "SELECT * FROM orders"},
@@ -299,7 +299,7 @@ def test_a_script_that_reads_itself_is_reported_once_though_the_map_says_so_too(
     own_map = '[final]\nb = ["tmp.a"]\n[tmp]\na = ["tmp.a"]\n'
     write({**GOOD, "res/tmp/a.sql": "SELECT * FROM `tmp.a`", "res/dependencies.toml": own_map})
     [problem] = read_project(Path()).problems
-    assert problem.reason == "tmp.a reads itself"
+    assert problem.reason.startswith("tmp.a reads itself")
 
 
 def test_a_file_that_is_not_utf8_is_told_with_its_place(write: Write) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from warehouse_refresh.pipeline.project.project import Project, tables_outside
-from warehouse_refresh.pipeline.project.scripts import script_tables
+from warehouse_refresh.pipeline.project.scripts import script_files
 from warehouse_refresh.pipeline.raw.db_init import read_created_tables
 from warehouse_refresh.pipeline.sources import with_stored_wildcards
 from warehouse_refresh.warehouse import Warehouse
@@ -17,7 +17,7 @@ def leftovers(warehouse: Warehouse, project: Project) -> list[TableName]:
     Names that differ only by case count as one.
     """
     res = project.folder / project.layout.res
-    built = script_tables(res, project.layout.raw)
+    built = script_files(res, project.layout.raw)
     datasets = {table.dataset for table in built} - {project.layout.raw, OWN_DATASET}
     stored = {table for dataset in sorted(datasets) for table in warehouse.built_tables(dataset)}
     left = _without(stored, [*built, *project.sources])

@@ -15,7 +15,6 @@ from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
 from warehouse_refresh.pipeline.project.scripts import Script
-from warehouse_refresh.pipeline.project.selectors import select
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.sources import stored_sources, with_stored_wildcards
 from warehouse_refresh.warehouse import QueryPlan, Warehouse, connect
@@ -116,7 +115,7 @@ def plan_refresh(
     Raises Refused with all problems, SelectionError, WarehouseError.
     """
     project = project_in(settings, cache)
-    graph = select(project.graph, selectors, project.files)
+    graph = project.chosen(selectors)
     scripts = {table: project.scripts[table] for table in graph.order}
     scripts = with_stored_wildcards(warehouse, scripts, project)
     checked = check_scripts(scripts, stored_sources(warehouse, scripts, project), project.functions)

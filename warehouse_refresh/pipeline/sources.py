@@ -91,7 +91,7 @@ def _datasets(tables: Iterable[TableName]) -> set[str]:
 
 def _without_columns(project: Project, unknown: set[TableName]) -> Iterator[Problem]:
     """A warning for each source whose columns are not known, at the first place that reads it."""
-    left = unknown - _broken(project)
+    left = unknown - _broken(project) - set(project.unreadable)
     for table, readers in readers_of(project.scripts).items():
         if table in left:
             script, read = readers[0]
@@ -103,8 +103,10 @@ def _without_columns(project: Project, unknown: set[TableName]) -> Iterator[Prob
 
 
 def _broken(project: Project) -> set[TableName]:
-    """Tables of a dataset that scripts build, though none builds them: `read_project` reports them."""
-    return {table for table in tables_outside(project.scripts.values()) if table.dataset in _datasets(project.scripts)}
+    """Tables of a dataset that scripts build, though none builds them, nor one that cannot be read: `read_project`
+    reports them."""
+    outside = tables_outside(project.scripts.values()) - set(project.unreadable)
+    return {table for table in outside if table.dataset in _datasets(project.scripts)}
 
 
 def _missing(
@@ -122,6 +124,6 @@ def _missing(
 
 
 def _way_to_create(table: TableName, like: Suggestions, project: Project) -> str:
-    if table in project.scripts:
+    if table in project.scripts or table in project.unreadable:
         return f"build it first: --select +{table}"
     return like.did_you_mean(str(table)) or "`refresh init` creates the tables that db_init/ has scripts for"

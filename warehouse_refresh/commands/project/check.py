@@ -11,7 +11,7 @@ from warehouse_refresh.pipeline.check import Checked, check_project
 from warehouse_refresh.pipeline.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, counted
 from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
-from warehouse_refresh.pipeline.project.scripts import script_tables
+from warehouse_refresh.pipeline.project.scripts import script_files
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.sources import declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.warehouse import connect, project_of
@@ -31,7 +31,7 @@ def run(options: Namespace) -> int:
         print(
             _as_text(
                 checked,
-                len(script_tables(settings.folder / settings.layout.res, settings.layout.raw)),
+                len(script_files(settings.folder / settings.layout.res, settings.layout.raw)),
                 [_own_project(project, settings), left_over(left or ())],
             )
         )

@@ -11,7 +11,6 @@ from itertools import count
 from pathlib import Path
 
 from warehouse_refresh.pipeline.project.project import Project, reads_of
-from warehouse_refresh.pipeline.project.selectors import select
 from warehouse_refresh.warehouse.extras import needs_extra
 from warehouse_refresh.warehouse.names import TableName
 
@@ -38,11 +37,8 @@ class Picture:
 
 def picture_of(project: Project, selectors: Iterable[str] = ()) -> Picture:
     """The picture of the selected tables, in the order of a refresh. Raises Refused, SelectionError."""
-    graph = project.graph
-    edges = {
-        table: sorted(reads_of(project.scripts[table]) | graph.dependencies[table])
-        for table in select(graph, selectors, project.files).order
-    }
+    order, declared = project.chosen(selectors).order, project.declared
+    edges = {table: sorted(reads_of(project.scripts[table]) | declared[table]) for table in order}
     return Picture(edges, project.files)
 
 

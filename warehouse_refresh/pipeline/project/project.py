@@ -16,8 +16,9 @@ from warehouse_refresh.pipeline.project.scripts import (
     Script,
     read_scripts,
     read_source_names,
-    script_tables,
+    script_files,
 )
+from warehouse_refresh.pipeline.project.selectors import left_out, select
 from warehouse_refresh.pipeline.project.variables import Variables, unknown_in
 from warehouse_refresh.pipeline.raw.db_init import read_created_tables
 from warehouse_refresh.pipeline.settings import RefreshSettings
@@ -32,25 +33,42 @@ from warehouse_refresh.warehouse.suggest import Suggestions
 MAP = "dependencies.toml"
 _NOTES = Path(".data/scripts.json")
 _NEITHER = "which is neither a script nor a source"
+_SELF_READ = "{table} reads itself, so what is in it would depend on how often it was built"
+_INSTEAD_OF_SELF_READ = (
+    "compute all rows from the sources at each refresh, or keep the earlier rows in a source, which no script builds; "
+    "`--exclude {table}` builds the other tables"
+)
 
 
 @dataclass(frozen=True)
 class Project:
     """The scripts, the dependencies that the map declares between them, and all that is wrong with either.
 
-    `sources` are the tables that no script builds, as far as files name them. `undeclared` has a problem for each table
-    that a script reads and neither a script nor a file names, in a dataset of which files name other tables. It may
-    exist in the warehouse all the same. `functions` are in an order in which they can be created.
+    `sources` are the tables that no script builds, as far as files name them. `file_problems` are those of single
+    files; `check` compares the files with each other. `unreadable` has the path of each script that could not be read.
+    `functions` are in an order in which they can be created.
     """
 
     folder: Path
     scripts: Mapping[TableName, Script]
     entries: tuple[Entry, ...]
     sources: frozenset[TableName]
-    problems: tuple[Problem, ...]
-    undeclared: tuple[Problem, ...] = ()
+    file_problems: tuple[Problem, ...]
+    check: "_Check"
+    unreadable: Mapping[TableName, Path] = field(default_factory=dict)
     layout: Layout = DEFAULT_LAYOUT
     functions: Mapping[TableName, FunctionScript] = field(default_factory=dict)
+
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """All that is wrong with the files."""
+        return (*self.file_problems, *self.check.problems())
+
+    @cached_property
+    def undeclared(self) -> tuple[Problem, ...]:
+        """A problem for each table that a script reads and neither a script nor a file names, in a dataset of which
+        files name other tables. It may exist in the warehouse all the same."""
+        return tuple(self.check.undeclared())
 
     @property
     def own(self) -> str:
@@ -60,7 +78,8 @@ class Project:
     @property
     def files(self) -> dict[TableName, str]:
         """The path of each table's script, from the project's folder on."""
-        return {table: script.path.relative_to(self.folder).as_posix() for table, script in self.scripts.items()}
+        paths = {table: script.path for table, script in self.scripts.items()} | dict(self.unreadable)
+        return {table: path.relative_to(self.folder).as_posix() for table, path in paths.items()}
 
     @cached_property
     def graph(self) -> Graph:
@@ -68,7 +87,33 @@ class Project:
         errors = errors_in(self.problems)
         if errors:
             raise Refused(errors)
-        return Graph(_edges(self.scripts, self.entries))
+        return Graph(self.declared)
+
+    @property
+    def declared(self) -> dict[TableName, frozenset[TableName]]:
+        """For each script's table, the tables of other scripts that the map puts before it."""
+        return _edges({*self.scripts, *self.unreadable}, self.entries)
+
+    def chosen(self, selectors: Iterable[str]) -> Graph:
+        """The part of the graph that the selectors name: see `select`. A script that they leave out with `not:` may be
+        wrong. Raises Refused, SelectionError."""
+        written = list(selectors)
+        if find_cycles(self.declared):
+            raise Refused(errors_in(self.problems))
+        whole = Graph(self.declared)
+        graph = select(whole, written, self.files)
+        if errors := self._errors_without(left_out(whole, written, self.files)):
+            raise Refused(errors)
+        return graph
+
+    def _errors_without(self, tables: Collection[TableName]) -> list[Problem]:
+        """The errors of the files, but for those of the scripts of some tables."""
+        if not tables:
+            return errors_in(self.problems)
+        scripts = {table: script for table, script in self.scripts.items() if table not in tables}
+        check = replace(self.check, scripts=scripts, unreadable={*self.check.unreadable, *tables})
+        paths = {self.folder / self.files[table] for table in tables}
+        return errors_in([*(one for one in self.file_problems if one.file not in paths), *check.problems()])
 
 
 def sql_cache(folder: Path) -> SqlCache:
@@ -93,15 +138,19 @@ def read_project(
     scripts, problems = files.scripts, files.problems
     entries, map_problems = read_map(res / MAP)
     functions = {one.file_name for one in files.functions.values()}
-    unreadable = script_tables(res, layout.raw) - set(scripts) - functions
+    unreadable = {
+        table: path
+        for table, path in script_files(res, layout.raw).items()
+        if table not in scripts and table not in functions
+    }
     sources = _sources(folder, layout, scripts.values(), entries, {*scripts, *unreadable})
     scripts = with_wildcards(scripts, {*scripts, *unreadable, *sources})
     scripts = {table: _given(script, variables or {}) for table, script in scripts.items()}
     is_map_readable = bool(entries) or not map_problems
-    check = _Check(res / MAP, scripts, entries, sources, unreadable, is_map_readable, variables or {})
-    found = (*problems, *map_problems, *check.problems())
+    check = _Check(res / MAP, scripts, entries, sources, set(unreadable), is_map_readable, variables or {})
+    found = (*problems, *map_problems)
     return Project(
-        folder, scripts, tuple(entries), frozenset(sources), found, tuple(check.undeclared()), layout, files.functions
+        folder, scripts, tuple(entries), frozenset(sources), found, check, unreadable, layout, files.functions
     )
 
 
@@ -199,7 +248,7 @@ def read_cycle_problem(scripts: Mapping[TableName, Script], cycle: list[TableNam
 
 def _edges(scripts: Iterable[TableName], entries: Iterable[Entry]) -> dict[TableName, frozenset[TableName]]:
     built = set(scripts)
-    declared = {entry.table: {declared.table for declared in entry.dependencies} for entry in entries}
+    declared = {entry.table: {it.table for it in entry.dependencies} - {entry.table} for entry in entries}
     return {table: frozenset(declared.get(table, set()) & built) for table in scripts}
 
 
@@ -356,7 +405,7 @@ class _Check:
 
     def _read(self, script: Script, read: Read) -> Iterator[Problem]:
         if read.table == script.table:
-            reason, hint = f"{script.table} reads itself", "a script cannot read the table that it builds"
+            reason, hint = _SELF_READ.format(table=script.table), _INSTEAD_OF_SELF_READ.format(table=script.table)
         elif self._is_left_out(script.table, read.table):
             reason = (
                 f"{script.table} reads {read.table}, but {MAP} does not list it, so {read.table} may not be built first"

@@ -173,9 +173,10 @@ def source_folders(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> list[Path]:
     return [folder for folder in _folders(res) if folder.name == raw or not any(_sql_files_below(folder))]
 
 
-def script_tables(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> set[TableName]:
-    """The tables that the scripts under `res` build, by their file names; the files need not be readable."""
-    return {table for table, _ in _script_files(res, raw)}
+def script_files(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> dict[TableName, Path]:
+    """The scripts under `res` by the tables that they build, as their file names say; the files need not be
+    readable."""
+    return dict(_script_files(res, raw))
 
 
 def read_datasets(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> list[str]:

@@ -48,13 +48,18 @@ def select(graph: Graph, selectors: Iterable[str], files: Mapping[TableName, str
             f"--select {empty[0]!r} selects nothing: name a table or a pattern (tmp.*), or leave --select out"
         )
     words = [word for text in texts for word in text.split()]
-    tables = _Tables(graph, files or {})
-    left_out = tables.named([word.removeprefix(_NOT) for word in words if word.startswith(_NOT)])
+    without = left_out(graph, texts, files)
     wanted = [word for word in words if not word.startswith(_NOT)]
-    chosen = (tables.named(wanted) if wanted else set(graph.dependencies)) - left_out
+    chosen = (_Tables(graph, files or {}).named(wanted) if wanted else set(graph.dependencies)) - without
     if words and not chosen:
         raise SelectionError(f"{' '.join(words)}: nothing is left to build; leave out less")
     return graph.only(chosen) if words else graph
+
+
+def left_out(graph: Graph, selectors: Iterable[str], files: Mapping[TableName, str] | None = None) -> set[TableName]:
+    """The tables that the `selectors` leave out with `not:`. See `select`, also for what is raised."""
+    words = [word for text in selectors for word in text.split() if word.startswith(_NOT)]
+    return _Tables(graph, files or {}).named(word.removeprefix(_NOT) for word in words)
 
 
 def covers(built: Iterable[str], wanted: Iterable[str]) -> bool:

@@ -28,11 +28,11 @@ from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.project.variables import as_json, given_as_json
+from warehouse_refresh.pipeline.project.version import scripts_version
 from warehouse_refresh.pipeline.refresh import Refresh, cancel_on_error, start_refresh
 from warehouse_refresh.pipeline.schedule import ScheduleResult, run_in_parallel
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError
-from warehouse_refresh.pipeline.version import scripts_version
 from warehouse_refresh.warehouse import BuildContext
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName

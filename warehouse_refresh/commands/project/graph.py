@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from warehouse_refresh.commands.selection import selection
-from warehouse_refresh.pipeline.impact import impact_of
+from warehouse_refresh.pipeline.project.impact import impact_of
 from warehouse_refresh.pipeline.project.lineage import ColumnName, Lineage
 from warehouse_refresh.pipeline.project.picture import dataset_mermaid, mermaid, picture_of, svg
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, counted

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.warehouse.googlesql.shapes import Shape, shapes
 from tests.warehouse.googlesql.tables import TABLE_COLUMNS
-from warehouse_refresh.warehouse import offline_planner
+from warehouse_refresh.warehouse import Planner, offline_planner
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.sql.query import parse_query
 
@@ -56,10 +56,10 @@ every column needs a name, and two names that differ only by case are an error.
 KINDS = ("same", "not yet", "only BigQuery", "wrong")
 
 
-def kind_of(shape: Shape) -> tuple[str, str]:
+def kind_of(shape: Shape, planner: Planner) -> tuple[str, str]:
     """What becomes of a shape, by the translation alone (one of KINDS), and why."""
     try:
-        offline_planner().plan(parse_query(shape.sql), TABLE_COLUMNS).confirm()
+        planner.plan(parse_query(shape.sql), TABLE_COLUMNS).confirm()
     except OnlyBigQuery as error:
         return "only BigQuery", str(error)
     except UnsupportedSql as error:
@@ -74,8 +74,9 @@ def page() -> str:
     counts: dict[str, Counter[str]] = {}
     refused: dict[str, list[str]] = {}
     found = shapes()
+    planner = offline_planner()  # one for all: each has a DuckDB of its own
     for shape in found:
-        kind, why = kind_of(shape)
+        kind, why = kind_of(shape, planner)
         counts.setdefault(shape.topic, Counter())[kind] += 1
         if kind in ("not yet", "only BigQuery"):
             refused.setdefault(shape.topic, []).append(f"| `{_cell(shape.text)}` | {kind} | {_cell(why)} |")

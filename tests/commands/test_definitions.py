@@ -46,7 +46,10 @@ def test_tables_and_views_are_ordered_checked_and_built_as_queries_are(
         ("CREATE TABLE a AS SELECT 1 AS x; SELECT 2 AS y", "res/tmp/a.sql:1:34: the script holds 2 statements"),
         ("CREATE VIEW a AS\nSELECT nothing AS x", "res/tmp/a.sql:2:8: there is no column nothing"),
         ("CREATE TABLE a AS", "res/tmp/a.sql:1:1: this creates a table without a query"),
-        ("CREATE TABLE a (x INT64) AS SELECT 1", "a list of columns before AS is not supported"),
+        (
+            "CREATE TABLE a (\n  x DATE) AS SELECT 1",
+            "a.sql:2:3: the column x is DATE, and the query gives INT64",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(

@@ -191,7 +191,7 @@ def field_resource(field: Any) -> dict[str, Any]:
 def declare(project: str, text: str, context: Any) -> None:
     """Remember the columns of a CREATE TABLE that was carried out as it declares them."""
     tree = sqlglot.parse_one(text, dialect="bigquery", error_level=ErrorLevel.IGNORE)
-    if isinstance(tree, exp.Create) and isinstance(tree.this, exp.Schema):
+    if isinstance(tree, exp.Create) and isinstance(tree.this, exp.Schema) and tree.args["kind"] == "TABLE":
         name = tree.this.this
         fields = tuple(declared(column) for column in tree.this.expressions if isinstance(column, exp.ColumnDef))
         table = context.catalog.get_table(project, name.db, name.name)

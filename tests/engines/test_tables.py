@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.engines.conftest import Connect
 from warehouse_refresh.warehouse import Append, BuildContext, Built, TableBuild, Warehouse
 from warehouse_refresh.warehouse.errors import Cancelled, SqlError, TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.definition import parse_definition
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.storage import Storage
@@ -244,6 +246,84 @@ def test_a_second_refresh_waits_for_the_first_and_knows_whose_it_is(connect: Con
         later.result(60)
     assert waited == ["the first"]
     assert order == ["first", "second"]
+
+
+# A list of columns before AS
+
+
+def build_script(warehouse: Warehouse, text: str) -> Built:
+    found = parse_definition(text)
+    query = replace(parse_query(found.query_text, preamble=found.preamble), listed=found.listed)
+    context = BuildContext(f"run of {text}")
+    return warehouse.build(TableBuild(OUT, query, found.is_view, found.storage), context)
+
+
+LISTED = """CREATE OR REPLACE TABLE tmp.out (
+  id FLOAT64 NOT NULL OPTIONS (description = "whose"), -- with a comment
+  at DATETIME,
+  label STRING(5),
+  price NUMERIC(6, 2),
+  tags ARRAY<STRING>,
+  `the part` STRUCT<size FLOAT64>
+) AS
+SELECT n, DATE '2024-01-31', NULL, n, ['x'], STRUCT(n AS size)
+FROM raw.items
+"""
+
+
+def test_a_list_of_columns_gives_names_types_and_not_null(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (n INT64) AS SELECT 1")
+    build(warehouse, OUT, "SELECT 'before' AS was")
+    assert build_script(warehouse, LISTED).rows == 1
+    [row] = warehouse.first_rows(OUT, 2)
+    assert row[0] == row[3] == row[5]["size"] == 1
+    assert (str(row[1]), row[2], row[4]) == ("2024-01-31 00:00:00", None, ["x"])
+    found = warehouse.columns(OUT)
+    assert [column.name for column in found] == ["id", "at", "label", "price", "tags", "the part"]
+    assert [str(column.type) for column in found] == [
+        *("FLOAT64", "DATETIME", "STRING(5)", "NUMERIC(6, 2)", "ARRAY<STRING>", "STRUCT<size FLOAT64>")
+    ]
+    assert [column.required for column in found] == [True, *[False] * 5]
+    build(warehouse, OUT, "SELECT 'after' AS label")
+    assert warehouse.columns(OUT) == columns(label="STRING")
+
+
+def test_a_plan_has_the_listed_columns(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (n INT64)")
+    found = parse_definition(LISTED)
+    planned = warehouse.plan(replace(parse_query(found.query_text), listed=found.listed), {}).columns
+    assert [(column.name, str(column.type), column.required) for column in planned[:3]] == [
+        *(("id", "FLOAT64", True), ("at", "DATETIME", False), ("label", "STRING(5)", False))
+    ]
+
+
+def test_a_view_s_list_gives_names(warehouse: Warehouse) -> None:
+    text = "CREATE VIEW tmp.out (a OPTIONS (description = 'one'), b) AS SELECT 1, 'x'"
+    assert build_script(warehouse, text).rows is None
+    assert rows(warehouse, OUT) == [(1, "x")]
+    assert [column.name for column in warehouse.columns(OUT)] == ["a", "b"]
+    assert build_script(warehouse, "CREATE TABLE tmp.out (c INT64 NOT NULL) AS SELECT 2").rows == 1
+    assert rows(warehouse, OUT) == [(2,)]
+    assert warehouse.columns(OUT)[0].required
+    build_script(warehouse, "CREATE VIEW tmp.out (d) AS SELECT 3")
+    assert rows(warehouse, OUT) == [(3,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("CREATE TABLE tmp.out (a INT64, b INT64) AS SELECT 1", "the list has 2 columns, and the query gives 1"),
+        ("CREATE VIEW tmp.out (a) AS SELECT 1 AS x, 2 AS y", "the list has 1 columns, and the query gives 2"),
+        ("CREATE TABLE tmp.out (a INT64, A INT64) AS SELECT 1 AS x, 2 AS y", "two columns named A"),
+        ("CREATE TABLE tmp.out (a INT64) AS SELECT 1.5 AS x", "the column a is INT64, and the query gives FLOAT64"),
+        ("CREATE TABLE tmp.out (a DATE) AS SELECT '2024-01-31'", "the column a is DATE, and the query gives STRING"),
+    ],
+)
+def test_a_list_that_does_not_fit_its_query_is_refused(warehouse: Warehouse, text: str, reason: str) -> None:
+    found = parse_definition(text)
+    with pytest.raises(SqlError, match=reason) as caught:
+        warehouse.plan(replace(parse_query(found.query_text), listed=found.listed), {})
+    assert caught.value.place is not None
 
 
 # Views

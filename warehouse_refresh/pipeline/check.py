@@ -191,7 +191,7 @@ def _problems(
 def _unstorable(script: Script, columns: Columns) -> Iterator[Problem]:
     """A problem for each column without a name, and for each name that is used twice:
     https://cloud.google.com/bigquery/docs/schemas#column_names"""
-    if not _names_need_check(columns):
+    if script.query.listed or not _names_need_check(columns):
         return
     projections = script.query.tree.selects
     seen: set[str] = set()

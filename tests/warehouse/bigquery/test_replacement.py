@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from tests.emulator.proxy import Proxy, Refusal
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.bigquery.storage import layout_sql
 from warehouse_refresh.warehouse.errors import NotAllowed, Place, SqlError, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.definition import parse_definition
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.storage import Partition, Storage
 
@@ -266,3 +269,66 @@ def test_what_no_build_makes_is_not_taken_for_a_table_that_a_script_has_built(
     client.create_table(bigquery.Table.from_api_repr({"tableReference": reference, "type": "EXTERNAL"}))
     assert warehouse.tables("tmp") == [OUT, TableName("tmp", "outside")]
     assert warehouse.built_tables("tmp") == [OUT]
+
+
+LISTED = """CREATE TEMP FUNCTION more(x INT64) AS (x + 1);
+CREATE OR REPLACE TABLE tmp.out (
+  n INT64 NOT NULL,
+  word STRING
+) AS
+SELECT more(1), 'b'
+"""
+
+
+def listed(text: str) -> TableBuild:
+    found = parse_definition(text)
+    query = replace(parse_query(found.query_text, preamble=found.preamble), listed=found.listed)
+    return TableBuild(OUT, query, storage=found.storage)
+
+
+def test_a_table_with_a_list_of_columns_keeps_what_is_written_about_it(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy
+) -> None:
+    describe(client)
+    warehouse.build(listed(LISTED), BuildContext("second"))
+    assert [tuple(row) for row in warehouse.first_rows(OUT, 5)] == [(2, "b")]
+    found = set_on(client)
+    assert (found["table"], found["labels"], found["n"], found["word"]) == (
+        *("what is out", {"team": "data"}, "the n", "the word"),
+    )
+    [job] = jobs(proxy)
+    first, *lines = job["query"].split("\n")
+    assert first == LISTED.split("\n")[0], "the lines are the script's"
+    assert lines[4].startswith("CREATE OR REPLACE TABLE `")
+    assert lines[4].endswith("(n INT64 NOT NULL, word STRING) AS SELECT more(1), 'b'")
+
+
+def test_a_list_of_columns_does_not_lift_a_protection(
+    warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str, proxy: Proxy
+) -> None:
+    restrict(bigquery_endpoint, bigquery_project)
+    with pytest.raises(WarehouseError, match="the row access policy few, which BigQuery drops"):
+        warehouse.build(listed(LISTED), BuildContext("second"))
+    assert jobs(proxy) == []
+
+
+@pytest.mark.parametrize(
+    ("clauses", "written"),
+    [
+        ("PARTITION BY d", " PARTITION BY `d`"),
+        ("PARTITION BY DATE_TRUNC(d, MONTH)", " PARTITION BY DATE_TRUNC(`d`, MONTH)"),
+        ("PARTITION BY DATE(t)", " PARTITION BY TIMESTAMP_TRUNC(`t`, DAY)"),
+        (
+            "PARTITION BY RANGE_BUCKET(n, GENERATE_ARRAY(0, 9, 3))",
+            " PARTITION BY RANGE_BUCKET(`n`, GENERATE_ARRAY(0, 9, 3))",
+        ),
+        (
+            "PARTITION BY d CLUSTER BY n, t OPTIONS (partition_expiration_days = 3)",
+            " PARTITION BY `d` CLUSTER BY `n`, `t` OPTIONS (partition_expiration_days = 3)",
+        ),
+        ("", ""),
+    ],
+)
+def test_a_list_of_columns_goes_with_partitions_and_clusters(clauses: str, written: str) -> None:
+    found = parse_definition(f"CREATE TABLE tmp.out (d DATE, t TIMESTAMP, n INT64) {clauses} AS SELECT 1, 2, 3")
+    assert layout_sql(found.storage, found.listed) == written

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -17,9 +18,10 @@ from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.errors import Cancelled, SqlError, Transient, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.definition import parse_definition
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
-from warehouse_refresh.warehouse.types import parse_type
+from warehouse_refresh.warehouse.types import Column, parse_type
 
 CONTEXT = BuildContext(run="test")
 ITEMS = TableName("raw", "items")
@@ -133,6 +135,65 @@ def test_a_create_table_as_with_typed_columns_gives_them_their_types(warehouse: 
         ("name", "STRING", False),
     ]
     assert rows(warehouse, ITEMS) == [(1, 2.0, "é"), (2, None, None)]
+
+
+def build_listed(warehouse: DuckDBWarehouse, text: str) -> None:
+    found = parse_definition(text)
+    query = replace(parse_query(found.query_text), listed=found.listed)
+    warehouse.build(TableBuild(PROMISES, query, found.is_view), CONTEXT)
+
+
+def test_a_null_in_a_column_that_is_not_null_leaves_the_old_table(path: Path, warehouse: DuckDBWarehouse) -> None:
+    build_listed(warehouse, "CREATE TABLE tmp.promises (a STRING(1) NOT NULL, b STRING(2)) AS SELECT 'x', 'y'")
+    text = "CREATE TABLE tmp.promises (\n  c STRING(7) NOT NULL) AS SELECT NULLIF('x', 'x')"
+    with pytest.raises(SqlError, match="Required field c cannot be null") as caught:
+        build_listed(warehouse, text)
+    assert caught.value.place is not None
+    assert (caught.value.place.line, caught.value.place.column) == (2, 3)
+    warehouse.close()
+    with DuckDBWarehouse(path) as again:
+        assert again.first_rows(PROMISES, 2) == [("x", "y")]
+        found = [(column.name, str(column.type), column.required) for column in again.columns(PROMISES)]
+        assert found == [("a", "STRING(1)", True), ("b", "STRING(2)", False)]
+
+
+def test_declared_types_go_with_the_table_that_had_them(path: Path, warehouse: DuckDBWarehouse) -> None:
+    build_listed(warehouse, "CREATE TABLE tmp.promises (a STRING(1) NOT NULL) AS SELECT 'x'")
+    build_listed(warehouse, "SELECT 'longer' AS a")
+    warehouse.close()
+    with DuckDBWarehouse(path) as again:
+        assert again.columns(PROMISES) == (Column("a", parse_type("STRING")),)
+
+
+def test_fields_of_a_listed_struct_are_taken_by_their_order(warehouse: DuckDBWarehouse) -> None:
+    listed = "s STRUCT<a FLOAT64, b STRUCT<c FLOAT64>>, t ARRAY<STRUCT<d INT64>>, n ARRAY<DATE>"
+    query = "SELECT STRUCT(1 AS b, STRUCT(2 AS x)), [STRUCT(3)], []"
+    build_listed(warehouse, f"CREATE TABLE tmp.promises ({listed}) AS {query}")
+    assert rows(warehouse, PROMISES) == [({"a": 1.0, "b": {"c": 2.0}}, [{"d": 3}], [])]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "becomes"),
+    [
+        *(("FLOAT64", "x", True), ("NUMERIC", "x", True), ("FLOAT64", "NUMERIC '1'", True), ("STRING(3)", "'a'", True)),
+        *(("DATETIME", "DATE '2020-01-01'", True), ("STRING", "NULL", True), ("ARRAY<DATE>", "[]", True)),
+        *(("ARRAY<INT64>", "NULL", True), ("STRUCT<a FLOAT64>", "STRUCT(x)", True), ("ARRAY<FLOAT64>", "[1]", False)),
+        *(("NUMERIC", "1.5", False), ("DATE", "'2020-01-01'", False), ("STRING", "1", False), ("INT64", "1.0", False)),
+        *(("TIMESTAMP", "DATE '2020-01-01'", False), ("STRUCT<a DATE>", "STRUCT('2020-01-01')", False)),
+        *(("STRUCT<a STRING>", "STRUCT(NULL)", False), ("STRUCT<a ARRAY<FLOAT64>>", "STRUCT([1])", False)),
+        *(("STRUCT<a INT64>", "STRUCT(1, 2)", False), ("STRING", "ERROR('x')", False), ("JSON", "'1'", False)),
+    ],
+)
+def test_a_listed_column_takes_what_google_s_analyzer_lets_it_take(
+    warehouse: DuckDBWarehouse, kind: str, value: str, becomes: bool
+) -> None:
+    found = parse_definition(f"CREATE TABLE tmp.promises (c {kind}) AS SELECT {value} FROM (SELECT 1 AS x)")
+    query = replace(parse_query(found.query_text), listed=found.listed)
+    if becomes:
+        assert str(warehouse.plan(query, {}).columns[0].type) == kind
+    else:
+        with pytest.raises(SqlError, match="the column c is"):
+            warehouse.plan(query, {})
 
 
 def test_a_script_runs_as_a_whole_or_not_at_all(warehouse: DuckDBWarehouse) -> None:
@@ -324,6 +385,7 @@ CHANGER = """
 import sys
 from pathlib import Path
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.sql.definition import parse_definition
 from warehouse_refresh.warehouse.sql.parser import parse_script
 with DuckDBWarehouse(Path(sys.argv[1])) as warehouse:
     warehouse.run_script(parse_script("CREATE OR REPLACE TABLE raw.items (y INT64) AS SELECT 8"))

@@ -1,5 +1,6 @@
 """Scripts that say CREATE TABLE … AS or CREATE VIEW … AS."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_how_a_table_is_stored(clauses: str, storage: Storage, tmp_path: Path) -
     [
         ("CREATE TABLE tmp.x", "this creates a table without a query", 1),
         ("CREATE TABLE tmp.x (id INT64)", "this creates a table without a query", 1),
-        ("CREATE TABLE tmp.x (id INT64) AS SELECT 1 AS id", "a list of columns before AS is not supported", 20),
+        ("CREATE TABLE tmp.x (id) AS SELECT 1 AS id", "a column in a table's list needs a type", 21),
         ("CREATE TABLE AS SELECT 1 AS x", "a name is missing here", 14),
         ("CREATE", "the script is not a query but a CREATE ", 1),
         ("CREATE FUNCTION f() AS (1)", "the script is not a query but a CREATE FUNCTION", 8),
@@ -104,3 +105,43 @@ def test_what_cannot_be_read_is_refused_with_its_place(text: str, reason: str, c
     assert caught.value.place is not None
     assert caught.value.place.column == column
     assert isinstance(caught.value, UnsupportedSql) == ("is not supported" in caught.value.reason)
+
+
+LISTED = """CREATE TABLE tmp.x (
+  id INT64 NOT NULL, -- who
+  `a b` STRUCT<x STRING(3), y ARRAY<INT64>>
+    OPTIONS (description = '''a
+b''')
+)
+CLUSTER BY id AS SELECT 1, NULL"""
+
+
+def test_a_list_of_columns_is_kept_in_one_line_without_comments() -> None:
+    found = parse_definition(LISTED)
+    assert [(column.name, column.kind, column.required, column.place.line) for column in found.listed] == [
+        *(("id", "INT64", True, 2), ("a b", "STRUCT<x STRING(3), y ARRAY<INT64>>", False, 3))
+    ]
+    described = r"OPTIONS ( description = '''a\nb''' )"
+    assert found.listed[1].text == f"`a b` STRUCT < x STRING ( 3 ) , y ARRAY < INT64 > > {described}"
+    assert found.storage.cluster_by == ("id",)
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        ("TABLE tmp.x (a)", "a column in a table's list needs a type"),
+        ("VIEW tmp.x (a INT64)", "a column in a view's list takes no type"),
+        ("TABLE tmp.x ()", "the list of columns is empty"),
+        ("TABLE tmp.x (a INT64 DEFAULT 1)", "DEFAULT 1 of a column is not supported"),
+        ("TABLE tmp.x (a STRING COLLATE 'und:ci')", "COLLATE 'und:ci' of a column is not supported"),
+        ("TABLE tmp.x (a INT64 OPTIONS (rounding_mode = 'ROUND_HALF_EVEN'))", "rounding_mode"),
+        ("TABLE tmp.x (a INT64, PRIMARY KEY (a) NOT ENFORCED)", "a constraint of a table is not supported"),
+        ("TABLE tmp.x (a WRONG)", "this is not a column"),
+        ("TABLE tmp.x (1 INT64)", "this is not a column"),
+        ("TABLE tmp.x (a NUMERIC(50, 2))", "NUMERIC(50, 2): the precision"),
+    ],
+)
+def test_a_list_of_columns_that_cannot_be_is_refused_with_its_place(head: str, reason: str) -> None:
+    with pytest.raises(SqlError, match=re.escape(reason)) as caught:
+        parse_definition(f"CREATE {head} AS SELECT 1")
+    assert caught.value.place is not None

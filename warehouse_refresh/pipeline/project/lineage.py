@@ -65,7 +65,10 @@ class Lineage:
         except RecursionError as error:
             reason = "the SQL is nested too deeply to find out where its columns come from"
             raise Refused([Problem(script.path, None, reason, "give its inner parts names in WITH queries")]) from error
-        return {column.name: column.origins for column in columns}
+        names = [column.name for column in script.query.listed or columns]
+        if len(names) != len(columns):
+            names = [column.name for column in columns]
+        return {name: column.origins for name, column in zip(names, columns, strict=True)}
 
     def table_of(self, node: exp.Table) -> TableName:
         """The table that a script names. The dataset of another project's table begins with that project's name."""

@@ -145,7 +145,7 @@ def _build(table: TableName, text: str, cache: SqlCache | None) -> TableBuild:
             hint=f"write {table}, or move the script to DATASET/NAME.sql",
             place=definition.place,
         )
-    query = parse_query(definition.query_text, cache, definition.preamble)
+    query = replace(parse_query(definition.query_text, cache, definition.preamble), listed=definition.listed)
     return TableBuild(table, query, definition.is_view, definition.storage)
 
 

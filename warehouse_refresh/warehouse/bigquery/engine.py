@@ -12,6 +12,7 @@ from typing import Any, Self, TypedDict
 from google.api_core.exceptions import NotFound
 from google.api_core.retry import Retry
 from google.cloud import bigquery
+from sqlglot import exp
 
 from warehouse_refresh.warehouse import Answer, Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
 from warehouse_refresh.warehouse.bigquery import names, replace
@@ -24,12 +25,22 @@ from warehouse_refresh.warehouse.bigquery.plan import Edit, edited, original_pla
 from warehouse_refresh.warehouse.bigquery.preamble import has_variables, text_of, variable_edits
 from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
-from warehouse_refresh.warehouse.bigquery.storage import check_partition, describe, lay_out, options_sql
+from warehouse_refresh.warehouse.bigquery.storage import (
+    check_partition,
+    describe,
+    kept_layout,
+    lay_out,
+    layout_sql,
+    list_sql,
+    options_sql,
+)
 from warehouse_refresh.warehouse.bigquery.storing.append import Sender, Target
 from warehouse_refresh.warehouse.bigquery.storing.keys import Keys
 from warehouse_refresh.warehouse.bigquery.storing.parameters import Value
 from warehouse_refresh.warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.coercion import AnyValue, as_listed
+from warehouse_refresh.warehouse.sql.literals import NULL
 from warehouse_refresh.warehouse.sql.parser import names_in
 from warehouse_refresh.warehouse.sql.query import Function, Query, Read, Statement
 from warehouse_refresh.warehouse.storage import Storage
@@ -186,6 +197,8 @@ class BigQueryWarehouse:
         found = self._table_or_none(build.table)
         if found is not None and found.table_type == "VIEW":
             return self._build_over_view(build, config, context)
+        if build.query.listed:
+            return self._build_listed(build, config, context, found)
         config.destination = self._reference(build.table.dataset).table(build.table.name)
         config.query_parameters = _parameters(build.query)
         before = self._prepare_replacement(build, config, found)
@@ -196,6 +209,34 @@ class BigQueryWarehouse:
         after = self._table(build.table)
         self._put_back(before, after, build.storage)
         return self._built(job, rows=int(after.num_rows or 0))
+
+    def _build_listed(
+        self, build: TableBuild, config: bigquery.QueryJobConfig, context: BuildContext, found: bigquery.Table | None
+    ) -> Built:
+        """Replace the table by one with the columns that its script lists. Only CREATE TABLE makes a REQUIRED column;
+        it keeps nothing of the old table. Raises WarehouseError if that lifted a protection of it."""
+        storage = build.storage
+        if found is not None:
+            check_partition(build.table, found, storage)
+            if protected := self._protections(build.table, found):
+                raise replace.refusal_of_list(build.table, protected)
+            storage = kept_layout(found, storage)
+        text = text_of(build.query)
+        edits = [self._create_edit(build, storage), *self._variable_edits(build.query, {})]
+        config.query_parameters = _parameters(build.query)
+        with _places_of(text, edits):
+            name = names.build_name(context.run, build.table, build.query.values_text)
+            job = self._jobs.run(name, edited(text, edits), config, context.attempt)
+        after = self._table(build.table)
+        self._put_back(found, after, build.storage)
+        return self._built(job, rows=int(after.num_rows or 0))
+
+    def _create_edit(self, build: TableBuild, storage: Storage) -> Edit:
+        """Writes CREATE TABLE with the listed columns before the query. It takes no line of its own, so that errors
+        keep their lines."""
+        create = f"CREATE OR REPLACE TABLE {self._path(build.table)} {list_sql(build.query.listed)}"
+        start = build.query.start_offset
+        return Edit(start, start, f"{create}{layout_sql(storage, build.query.listed)} AS ")
 
     def _labels(self, table: TableName, context: BuildContext) -> dict[str, str]:
         """The labels of a job that builds the table. Raises WarehouseError if this refresh has lost its lease."""
@@ -212,6 +253,14 @@ class BigQueryWarehouse:
         beside = names.beside(build.table)
         built = self.build(dataclasses.replace(build, table=beside), context)
         self._run(f"DROP VIEW IF EXISTS {self._path(build.table)}")
+        if build.query.listed:
+            create = self._create_edit(build, build.storage).text
+            names_listed = ", ".join(quoted(column.name) for column in build.query.listed)
+            query = f"{create}SELECT {names_listed} FROM {self._path(beside)}"
+            self._jobs.run(f"move-{secrets.token_hex(16)}", query, config)
+            self._put_back(None, self._table(build.table), build.storage)
+            self._run(f"DROP TABLE IF EXISTS {self._path(beside)}")
+            return built
         config.destination = self._reference(build.table.dataset).table(build.table.name)
         config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
         lay_out(config, build.storage)
@@ -239,7 +288,8 @@ class BigQueryWarehouse:
         if self._is_unprotected_table(build.table):
             self.plan(build.query, {})  # what cannot be a view leaves the table
             drop = f"DROP TABLE {path}; "
-        before = f"{drop}CREATE OR REPLACE VIEW {path}{options_sql(build.storage)} AS\n"
+        listed = f" {list_sql(build.query.listed)}" if build.query.listed else ""
+        before = f"{drop}CREATE OR REPLACE VIEW {path}{listed}{options_sql(build.storage)} AS\n"
         text, edits = text_of(build.query), self._variable_edits(build.query, {})
         with _places_of(text, edits, lines_before=1):
             name = names.build_name(context.run, build.table)
@@ -279,7 +329,10 @@ class BigQueryWarehouse:
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         with self._alone(query, stand_ins) as sql:
             job = self._jobs.dry_run(sql, _parameters(query))
-        columns = self._planned[text_of(query), query.values_text] = tuple(map(column_of, job.schema or ()))
+        columns = tuple(map(column_of, job.schema or ()))
+        if query.listed:
+            columns = tuple(as_listed(query.listed, _values(query, columns)))
+        self._planned[text_of(query), query.values_text] = columns
         in_functions = any(read.table in stand_ins for function in query.functions for read in function.names)
         estimate = in_functions or bool(stand_in_edits(query, stand_ins))
         return QueryPlan(columns, job.total_bytes_processed, estimate=estimate)
@@ -441,6 +494,14 @@ class BigQueryWarehouse:
         config.priority = self._settings.priority
         config.maximum_bytes_billed = self._settings.maximum_bytes_billed
         return config
+
+
+def _values(query: Query, columns: Sequence[Column]) -> list[AnyValue]:
+    """The values that the query selects, as far as a dry run tells: it says INT64 for the literal NULL."""
+    selected = [node.unalias() for node in query.tree.selects]
+    literals = [NULL if isinstance(node, exp.Null) else None for node in selected]
+    known = literals if len(literals) == len(columns) else [None] * len(columns)
+    return [AnyValue(column.type, literal) for column, literal in zip(columns, known, strict=True)]
 
 
 def _parameters(query: Query) -> list[Value]:

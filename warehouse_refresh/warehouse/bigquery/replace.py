@@ -46,6 +46,14 @@ def refusal(name: TableName, table: Table, columns: Sequence[Column], protected:
     )
 
 
+def refusal_of_list(name: TableName, protected: Sequence[str]) -> WarehouseError:
+    """The error that says why a protected table cannot be built with a list of columns, and what to do."""
+    return WarehouseError(
+        f"{name} has {', '.join(protected)}, which BigQuery drops when a table is created with a list of columns. Take "
+        "the list out of its script: a refresh then keeps the table's columns and its protection"
+    )
+
+
 def keep_layout(table: Table, config: QueryJobConfig, columns: Sequence[Column]) -> None:
     """Partition and cluster the new table as the old one, if it has the columns for it."""
     names = {column.name for column in columns}

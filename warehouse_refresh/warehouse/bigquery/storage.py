@@ -1,13 +1,16 @@
 """A table's storage options as BigQuery's client and SQL take them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from google.cloud.bigquery import PartitionRange, QueryJobConfig, RangePartitioning, Table, TimePartitioning
 
+from warehouse_refresh.warehouse.bigquery.schema import quoted
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import ListedColumn
 from warehouse_refresh.warehouse.storage import Partition, Storage
 
 _DAY_MILLISECONDS = 86_400_000
@@ -46,6 +49,42 @@ def describe(table: Table, storage: Storage) -> list[str]:
         table.clustering_fields = list(storage.cluster_by)
         changed.append("clustering_fields")
     return changed
+
+
+def kept_layout(table: Table, storage: Storage) -> Storage:
+    """The storage with the partitions and clusters of the table as it is, where the script names none."""
+    if storage.partition is None and (partition := _partition_of(table)) is not None:
+        expiration = table.time_partitioning.expiration_ms if table.time_partitioning is not None else None
+        days = int(expiration) / _DAY_MILLISECONDS if expiration else None
+        storage = replace(storage, partition=partition, partition_expiration_days=days)
+    return storage if storage.cluster_by else replace(storage, cluster_by=tuple(table.clustering_fields or ()))
+
+
+def list_sql(listed: Sequence[ListedColumn]) -> str:
+    """A list of columns, as CREATE TABLE and CREATE VIEW have it."""
+    return f"({', '.join(column.text for column in listed)})"
+
+
+def layout_sql(storage: Storage, listed: Sequence[ListedColumn]) -> str:
+    """How a table with the listed columns is partitioned and clustered, as in CREATE TABLE; "" if it is neither. What
+    else is said about a table is set later."""
+    kinds = {column.name.casefold(): column.kind for column in listed}
+    partition = f" PARTITION BY {_partition_sql(storage.partition, kinds)}" if storage.partition is not None else ""
+    clusters = f" CLUSTER BY {', '.join(map(quoted, storage.cluster_by))}" if storage.cluster_by else ""
+    days = storage.partition_expiration_days
+    return partition + clusters + (f" OPTIONS (partition_expiration_days = {days:g})" if days is not None else "")
+
+
+def _partition_sql(partition: Partition, kinds: Mapping[str, str]) -> str:
+    """`kinds` are the types of the table's columns, by folded name:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#partition_expression"""
+    column = quoted(partition.column) if partition.column else "_PARTITIONTIME"
+    if partition.integers is not None:
+        return f"RANGE_BUCKET({column}, GENERATE_ARRAY({', '.join(map(str, partition.integers))}))"
+    kind = kinds.get(partition.column.casefold(), "TIMESTAMP")
+    if kind == "DATE" and partition.unit == "DAY":
+        return column
+    return f"{kind}_TRUNC({column}, {partition.unit})"
 
 
 def options_sql(storage: Storage) -> str:

@@ -13,6 +13,7 @@ from warehouse_refresh.warehouse.duckdb.translations import Translation
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.errors import UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.coercion import plain
 from warehouse_refresh.warehouse.types import Column
 
 _OF_VALUES = (duckdb.ConversionException, duckdb.InvalidInputException, duckdb.OutOfRangeException)
@@ -77,8 +78,8 @@ class Binder:
         self._tables[table] = columns
 
     def _described(self, column: Column) -> tuple[str, str]:
-        """A column's name and its type as DuckDB writes it."""
-        kind = duckdb_type(column.type)
+        """A column's name and its type as DuckDB writes it. A declared precision is the table's, not the query's."""
+        kind = duckdb_type(plain(column.type))
         if kind not in self._types:
             self._types[kind] = str(self._connection.sql(f"SELECT CAST(NULL AS {kind})").types[0])
         return column.name, self._types[kind]

@@ -2,6 +2,7 @@
 
 import duckdb
 
+from warehouse_refresh.warehouse.duckdb.translate.text import quoted
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type, googlesql_type
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.types import Column, SqlType, parse_type
@@ -39,6 +40,11 @@ def keep_declared(
     cursor.execute(f"DELETE FROM {_TYPES} WHERE dataset = ? AND table_name = ?", [table.dataset, table.name])
     for name, type_ in kept.items():
         cursor.execute(f"INSERT INTO {_TYPES} VALUES (?, ?, ?, ?)", [table.dataset, table.name, name, str(type_)])
+
+
+def definition_sql(column: Column, default: str = "") -> str:
+    """The column in a CREATE TABLE of DuckDB's; `default` is its DEFAULT, as SQL."""
+    return f"{quoted(column.name)} {duckdb_type(column.type)}{default}{' NOT NULL' if column.required else ''}"
 
 
 def type_of_column(description: str, declared: SqlType | None) -> SqlType:

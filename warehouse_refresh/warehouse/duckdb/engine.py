@@ -11,7 +11,13 @@ import tenacity
 
 from warehouse_refresh.warehouse import Answer, Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
 from warehouse_refresh.warehouse.deadline import deadline
-from warehouse_refresh.warehouse.duckdb.declared import Declared, declared_types, keep_declared, type_of_column
+from warehouse_refresh.warehouse.duckdb.declared import (
+    Declared,
+    declared_types,
+    definition_sql,
+    keep_declared,
+    type_of_column,
+)
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
@@ -127,9 +133,16 @@ class DuckDBWarehouse:
     def build(self, build: TableBuild, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
         def replace(cursor: duckdb.DuckDBPyConnection) -> int | None:
             translation = self._translations.of(build.query, lambda read: self._known_columns(cursor, read))
+            is_declared = bool(build.query.listed) and not build.is_view
+            columns = translation.columns if is_declared else translation.stored_columns
             with failures_in(build.query.text):
-                rows = _replaced(cursor, build, translation.stored_sql())
-            self._known[build.table] = translation.stored_columns
+                if is_declared or build.table in self._declared:
+                    rows, self._declared = _replaced_as_declared(
+                        cursor, build, translation.stored_sql(), columns if is_declared else (), self._declared
+                    )
+                else:
+                    rows = _replaced(cursor, build, translation.stored_sql())
+            self._known[build.table] = columns
             return rows
 
         started = time.monotonic()
@@ -238,6 +251,26 @@ def _replaced(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) ->
         created = cursor.execute(create).fetchall()
         cursor.commit()
     return None if build.is_view else int(created[0][0])
+
+
+def _replaced_as_declared(
+    cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str, columns: tuple[Column, ...], known: Declared
+) -> tuple[int | None, Declared]:
+    """Replace the table by one with the `columns` that its script declares; without any, replace one that had such
+    columns. Returns the number of rows, None for a view, and `known` with the types of this table."""
+    declared = dict(known)
+    cursor.begin()
+    if _is_view(cursor, build.table) != build.is_view:
+        word = "TABLE" if build.is_view else "VIEW"
+        cursor.execute(f"DROP {word} IF EXISTS {table_sql(build.table)}")
+    if columns:
+        cursor.execute(f"CREATE OR REPLACE TABLE {table_sql(build.table)} ({', '.join(map(definition_sql, columns))})")
+        [(rows,)] = cursor.execute(f"INSERT INTO {table_sql(build.table)} {sql}").fetchall()
+    else:
+        rows = _replaced(cursor, build, sql)
+    keep_declared(cursor, build.table, columns, declared)
+    cursor.commit()
+    return rows, declared
 
 
 def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, declared: Declared, path: Path) -> None:

@@ -118,14 +118,16 @@ class Translations:
 
 def _key(query: Query) -> str:
     """The cache key: the text with its preamble, what its wildcard tables stand for, the values of its parameters, the
-    texts of the functions that it calls, and the own project if the text names any project, since the tables depend on
-    it."""
+    texts of the functions that it calls, the columns that it lists, and the own project if the text names any project,
+    since the tables depend on it."""
     names_projects = any(read.project for read in query.names)
     text = f"{query.preamble}\n{query.text}" if query.preamble else query.text
     for wildcard, members in query.wildcards:
         text += f"\n{wildcard}: {', '.join(map(str, members))}"
     if query.variables or query.functions:
         text += f"\n{query.values_text}"
+    for column in query.listed:
+        text += f"\n{column.text}"
     return f"{query.own}\n{text}" if names_projects else text
 
 
@@ -155,7 +157,9 @@ def _translate(query: Query, columns: Columns, read: dict[TableName, tuple[Colum
             sql: str | SqlError = render(stored(relation))
         except SqlError as error:
             sql = error
-    return Translation(sql, tuple(Column(column.name, column.type) for column in relation.columns), read)
+    required = [column.required for column in query.listed] or [False] * len(relation.columns)
+    pairs = zip(relation.columns, required, strict=True)
+    return Translation(sql, tuple(Column(column.name, column.type, needed) for column, needed in pairs), read)
 
 
 def note(cache: SqlCache, key: str, made: Translation) -> None:

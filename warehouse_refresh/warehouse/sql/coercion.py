@@ -7,8 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.sql.literals import EMPTY, FAILURE, NULL, LiteralValue, literal_as
-from warehouse_refresh.warehouse.types import FLOAT64, INT64, Column, SqlType, array_of, struct_of
+from warehouse_refresh.warehouse.sql.query import ListedColumn
+from warehouse_refresh.warehouse.types import FLOAT64, INT64, Column, SqlType, array_of, parse_type, struct_of
 
 NUMBERS = {"INT64": 1, "NUMERIC": 2, "FLOAT64": 3}
 """The types of numbers, each with its place among those that it coerces to: the higher ones."""
@@ -93,6 +95,38 @@ def widens(kind: SqlType, to: SqlType) -> bool:
     if kind.name in NUMBERS and to.name in NUMBERS:
         return NUMBERS[kind.name] < NUMBERS[to.name]
     return (kind.name, to.name) == ("DATE", "DATETIME")
+
+
+def as_listed(listed: Sequence[ListedColumn], values: Sequence[Value]) -> list[Column]:
+    """The columns of a table or view whose list names these columns, and whose query selects these values. Raises
+    SqlError for another number of columns, two of one name, and a type that the query's does not coerce to.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#create_table_statement"""
+    if len(listed) != len(values):
+        reason = f"the list has {len(listed)} columns, and the query gives {len(values)}"
+        raise SqlError(reason, hint="write one name for each column of the query", place=listed[0].place)
+    seen: set[str] = set()
+    columns = []
+    for one, value in zip(listed, values, strict=True):
+        if one.name.casefold() in seen:
+            hint = "give one of them another name"
+            raise SqlError(f"the list has two columns named {one.name}", hint=hint, place=one.place)
+        seen.add(one.name.casefold())
+        kind = parse_type(one.kind) if one.kind else value.type
+        is_empty = value.literal is NULL or (value.literal is EMPTY and kind.element is not None)
+        if not is_empty and not becomes(value.type, plain(kind)):
+            reason = f"the column {one.name} is {kind}, and the query gives {value.type}"
+            raise SqlError(reason, hint=f"write CAST(… AS {plain(kind)}) in the query", place=one.place)
+        columns.append(Column(one.name, kind, one.required))
+    return columns
+
+
+def becomes(kind: SqlType, to: SqlType) -> bool:
+    """Whether a table's column of the type `to` takes any value of the type `kind`. Literals go no further here."""
+    if same(kind, to) or widens(kind, to):
+        return True
+    if kind.name != "STRUCT" or to.name != "STRUCT" or len(kind.fields) != len(to.fields):
+        return False
+    return all(becomes(one.type, other.type) for one, other in zip(kind.fields, to.fields, strict=True))
 
 
 def part_types(value: Value, to: SqlType) -> list[SqlType] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from warehouse_refresh.warehouse.errors import Place
 from warehouse_refresh.warehouse.sql.cache import SqlCache
+from warehouse_refresh.warehouse.sql.query import ListedColumn
 from warehouse_refresh.warehouse.storage import PLAIN, Partition, Storage
 
 _MORE = re.compile(r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+(?:CREATE|DECLARE|SET|DROP)\b", re.IGNORECASE | re.DOTALL)
@@ -19,8 +20,8 @@ _MORE = re.compile(r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+(?:CREATE|DECLARE|SET
 @dataclass(frozen=True, slots=True)
 class Definition:
     """A script: the text of its query and that of its preamble, each with blanks in place of the rest of the script;
-    whether it defines a view, how the table is stored, and the name that it gives it (its last parts, and where), empty
-    if it gives none."""
+    whether it defines a view, how the table is stored, the name that it gives it (its last parts, and where), empty
+    if it gives none, and the columns that it lists."""
 
     query_text: str
     preamble: str = ""
@@ -28,6 +29,7 @@ class Definition:
     place: Place | None = None
     is_view: bool = False
     storage: Storage = PLAIN
+    listed: tuple[ListedColumn, ...] = ()
 
 
 def parse_definition(text: str, cache: SqlCache | None = None) -> Definition:
@@ -47,7 +49,7 @@ def parse_definition(text: str, cache: SqlCache | None = None) -> Definition:
 
 def _as_json(found: Definition) -> dict[str, Any]:
     place = astuple(found.place) if found.place else None
-    return {**asdict(found), "place": place}
+    return {**asdict(found), "place": place, "listed": list(map(astuple, found.listed))}
 
 
 def _from_json(noted: dict[str, Any]) -> Definition:
@@ -64,4 +66,9 @@ def _from_json(noted: dict[str, Any]) -> Definition:
         Place(*noted["place"]) if noted["place"] else None,
         noted["is_view"],
         Storage(**{**storage, **lists, "partition": partition}),
+        tuple(_listed_from_json(*one) for one in noted["listed"]),
     )
+
+
+def _listed_from_json(name: str, kind: str, required: bool, text: str, place: list[int]) -> ListedColumn:
+    return ListedColumn(name, kind, required, text, Place(*place))

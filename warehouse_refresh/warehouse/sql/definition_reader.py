@@ -6,6 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-la
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -17,14 +18,19 @@ from sqlglot.tokenizer_core import Token, TokenType
 from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql, place_at
 from warehouse_refresh.warehouse.sql.definition import Definition
 from warehouse_refresh.warehouse.sql.preamble import split
-from warehouse_refresh.warehouse.sql.query import blanked
+from warehouse_refresh.warehouse.sql.query import ListedColumn, blanked
 from warehouse_refresh.warehouse.sql.statements import check_template, statements_of
+from warehouse_refresh.warehouse.sql.type_syntax import column_of
 from warehouse_refresh.warehouse.storage import Partition, Storage
+from warehouse_refresh.warehouse.types import Column
 
 _UNITS = ("HOUR", "DAY", "MONTH", "YEAR")
 _TIME = re.compile(r"(?:DATE|DATETIME|TIMESTAMP)_TRUNC\(([^,()]+),(\w+)\)", re.IGNORECASE)
 _DATE = re.compile(r"(?:DATE\((\w+)\)|(\w+))", re.IGNORECASE)
 _RANGE = re.compile(r"RANGE_BUCKET\(([^,()]+),GENERATE_ARRAY\((-?\d+),(-?\d+)(?:,(\d+))?\)\)", re.IGNORECASE)
+
+_OF_TYPES = {"<": 1, ">": -1}
+"""The brackets of types: by how many each opens or closes."""
 
 _INSTEAD = {
     "PROCEDURE": "write what it computes as scripts, one query for each table",
@@ -91,11 +97,12 @@ class _Reader:
         is_view = self._kind()
         self._skip("IF", "NOT", "EXISTS")
         parts, place = self._name()
-        self._refuse_columns()
+        self._refuse_no_query()
+        listed = tuple(self._listed(is_view=is_view))
         storage = self._storage(self._clauses())
         start = self._tokens[self._at].start if self._at < len(self._tokens) else len(self._text)
         query = blanked(self._text, 0, start)
-        return Definition(query, name=tuple(parts), place=place, is_view=is_view, storage=storage)
+        return Definition(query, name=tuple(parts), place=place, is_view=is_view, storage=storage, listed=listed)
 
     def _word(self, ahead: int = 0) -> str:
         at = self._at + ahead
@@ -135,11 +142,70 @@ class _Reader:
         is_word = bool(re.fullmatch(r"\w+", token.text))
         return is_word and token.text.upper() not in ("AS", "PARTITION", "CLUSTER", "OPTIONS", "DEFAULT")
 
-    def _refuse_columns(self) -> None:
+    def _refuse_no_query(self) -> None:
         if not any(token.text.upper() == "AS" for token in self._tokens[self._at :]):
             self._without_query()
-        if self._word() == "(":
-            self._unsupported("a list of columns before AS", "give the columns their names and types in the query")
+
+    def _listed(self, *, is_view: bool) -> Iterator[ListedColumn]:
+        """The columns in the list before AS; none if there is no list."""
+        if self._word() != "(":
+            return
+        depth, end = 1, self._at + 1
+        while end < len(self._tokens) and depth:
+            depth += {"(": 1, ")": -1}.get(self._tokens[end].text, 0)
+            end += 1
+        tokens = self._tokens[self._at + 1 : end - 1]
+        if not tokens:
+            self._wrong("the list of columns is empty", "name the columns, or leave the list out")
+        self._at = end
+        for part in split(tokens, _OF_TYPES):
+            yield self._column(part, is_view=is_view)
+
+    def _column(self, tokens: list[Token], *, is_view: bool) -> ListedColumn:
+        """A column of a list. What it may have beside its name: a table's its type and NOT NULL, and each one a
+        description."""
+        definition = self._parsed(tokens)
+        kind = definition.args.get("kind") if isinstance(definition, exp.ColumnDef) else None
+        for constraint in definition.args.get("constraints") or ():
+            self._check_constraint(constraint, tokens, is_view=is_view)
+        if not isinstance(definition, exp.ColumnDef | exp.Identifier):
+            self._unsupported("a constraint of a table", "leave it out", tokens)
+        if is_view and kind is not None:
+            self._wrong_at(tokens, "a column in a view's list takes no type", "write the names alone")
+        if not is_view and kind is None:
+            self._wrong_at(tokens, "a column in a table's list needs a type", "write it after the name: id INT64")
+        column = self._typed(definition, tokens) if kind is not None else None
+        place = place_at(self._text, tokens[0].start, tokens[-1].end)
+        kind_text, required = (str(column.type), column.required) if column is not None else ("", False)
+        return ListedColumn(definition.name, kind_text, required, self._one_line(tokens), place)
+
+    def _one_line(self, tokens: list[Token]) -> str:
+        return " ".join(self._written([token]).replace("\n", "\\n") for token in tokens)
+
+    def _parsed(self, tokens: list[Token]) -> exp.Expr:
+        """The column as sqlglot reads it."""
+        definition = None
+        with suppress(SqlglotError, ValueError, AttributeError):
+            table = sqlglot.parse_one(f"CREATE TABLE t ({self._written(tokens)})", dialect="bigquery")
+            [definition] = table.this.expressions
+        if not isinstance(definition, exp.Expr) or not re.match(r"[`A-Za-z_]", self._written(tokens[:1])):
+            hint = "write its name, its type, NOT NULL and OPTIONS (description = …)"
+            self._wrong_at(tokens, "this is not a column", hint)
+        return definition
+
+    def _typed(self, definition: exp.Expr, tokens: list[Token]) -> Column:
+        try:
+            return column_of(definition)
+        except ValueError as error:
+            return self._wrong_at(tokens, str(error), "write a type of GoogleSQL")
+
+    def _check_constraint(self, constraint: exp.Expr, tokens: list[Token], *, is_view: bool) -> None:
+        kind = constraint.args["kind"]
+        options = [option.name.lower() for option in kind.expressions] if isinstance(kind, exp.Properties) else [""]
+        if (isinstance(kind, exp.NotNullColumnConstraint) and not is_view) or set(options) == {"description"}:
+            return
+        what = constraint.sql("bigquery")
+        self._unsupported(f"{what} of a column", "set it on BigQuery by hand, or leave it out", tokens)
 
     def _clauses(self) -> dict[str, list[Token]]:
         """The tokens of each clause before AS."""

@@ -3,7 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/procedural-language
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -42,12 +42,14 @@ def read_preamble(text: str) -> list[Assignment | FunctionText]:
     return [found for tokens in statements_of(text) for found in _read(text, tokens)]
 
 
-def split(tokens: Sequence[Token]) -> Iterator[list[Token]]:
-    """The parts between commas that stand in no bracket."""
+def split(tokens: Sequence[Token], brackets: Mapping[str, int] | None = None) -> Iterator[list[Token]]:
+    """The parts between commas that stand in no bracket; `brackets` has more of them, and by how many each opens or
+    closes."""
     part: list[Token] = []
     depth = 0
+    opening = {"(": 1, "[": 1, ")": -1, "]": -1, **(brackets or {})}
     for token in tokens:
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(token.text, 0)
+        depth += opening.get(token.text, 0)
         if token.text == "," and depth == 0:
             yield part
             part = []

@@ -84,6 +84,18 @@ class Function:
     language: Place | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ListedColumn:
+    """A column in the list that CREATE TABLE or CREATE VIEW has before AS: its name; its type as text, "" in a view's
+    list, which takes the query's; whether it is NOT NULL; its text, in one line; its place."""
+
+    name: str
+    kind: str
+    required: bool
+    text: str
+    place: Place
+
+
 @dataclass(frozen=True)
 class Query:
     """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
@@ -98,6 +110,8 @@ class Query:
 
     `calls` are the calls of functions with a dataset, and `functions` those of them that the project has as files, with
     the functions that these call, each after what it calls. What a function reads is read by its caller.
+
+    `listed` are the columns that CREATE … (a, b) AS lists: the result has their names and types. Empty without a list.
     """
 
     text: str
@@ -109,6 +123,7 @@ class Query:
     variables: tuple[Variable, ...] = ()
     calls: tuple[Call, ...] = ()
     functions: tuple[Function, ...] = ()
+    listed: tuple[ListedColumn, ...] = ()
 
     def within(self, project: str) -> "Query":
         """The same query as one of that project."""
@@ -176,11 +191,15 @@ class Query:
         return tuple(first.values())
 
     @property
+    def start_offset(self) -> int:
+        """How many characters stand before its first word."""
+        before = _BEFORE.match(self.text)
+        return before.end() if before else 0
+
+    @property
     def start(self) -> Place:
         """Where its first word stands."""
-        before = _BEFORE.match(self.text)
-        start = before.end() if before else 0
-        return place_at(self.text, start, start)
+        return place_at(self.text, self.start_offset, self.start_offset)
 
     @property
     def tree(self) -> "exp.Query":

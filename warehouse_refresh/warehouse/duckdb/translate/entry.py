@@ -10,6 +10,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.parameters import 
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
 from warehouse_refresh.warehouse.duckdb.translate.queries.preamble import add_function, declare
 from warehouse_refresh.warehouse.duckdb.translate.queries.statements import listed_columns, translated
+from warehouse_refresh.warehouse.duckdb.translate.queries.storing import as_listed_columns
 from warehouse_refresh.warehouse.duckdb.translate.reading.parsing import parse_by_name
 from warehouse_refresh.warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
 from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql
@@ -47,7 +48,8 @@ def answer(query: Query, columns: Columns) -> Relation:
         add_function(function, script)
     if query.preamble:
         declare(query.preamble, script, names)
-    return compiler.query(tree, Scope(script))
+    relation = compiler.query(tree, Scope(script))
+    return as_listed_columns(relation, query.listed) if query.listed else relation
 
 
 def answer_sql(query: Query, columns: Columns) -> tuple[tuple[Column, ...], str]:

@@ -5,6 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-la
 
 from sqlglot import exp
 
+from warehouse_refresh.warehouse.duckdb.declared import definition_sql
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
 from warehouse_refresh.warehouse.duckdb.translate.nodes import FromItem, FunctionCall, Item, Node, Select, render
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import reread, unique
@@ -13,7 +14,6 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.storing import stored_
 from warehouse_refresh.warehouse.duckdb.translate.scope import Output, Relation, Scope, Script
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, schema_sql, table_sql
-from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.coercion import plain
@@ -107,11 +107,7 @@ def _columns(schema: exp.Schema, script: Script) -> list[Column]:
 
 def _definitions(schema: exp.Schema, script: Script) -> str:
     pairs = zip(schema.expressions, _columns(schema, script), strict=True)
-    return ", ".join(_definition(column, _default(part, column, script)) for part, column in pairs)
-
-
-def _definition(column: Column, default: str) -> str:
-    return f"{quoted(column.name)} {duckdb_type(column.type)}{default}{' NOT NULL' if column.required else ''}"
+    return ", ".join(definition_sql(column, _default(part, column, script)) for part, column in pairs)
 
 
 def _default(part: exp.ColumnDef, column: Column, script: Script) -> str:

@@ -3,18 +3,25 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_nulls
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from warehouse_refresh.warehouse.duckdb.translate.coercion import by_field
+from warehouse_refresh.warehouse.duckdb.translate.coercion import by_field, coerced
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Array, FromItem, Item, Literal, Node, Select, each, let
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.text import COMPILING
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.sql.coercion import as_listed, plain, same
+from warehouse_refresh.warehouse.sql.literals import NULL
+from warehouse_refresh.warehouse.sql.query import ListedColumn
 from warehouse_refresh.warehouse.types import Column, SqlType
 
 if TYPE_CHECKING:  # reading scopes takes sqlglot, which storing rows does not need
-    from warehouse_refresh.warehouse.duckdb.translate.scope import Relation
+    from warehouse_refresh.warehouse.duckdb.translate.scope import Output, Relation
 
 _LENGTH = {"STRING": "length", "BYTES": "octet_length"}
 
@@ -28,6 +35,40 @@ def stored(relation: "Relation") -> Node:
         Item(stored_value(ColumnNode("", column.column), column.type), column.column) for column in relation.columns
     ]
     return Select(tuple(items), FromItem(relation.query, "q$"))
+
+
+def as_listed_columns(relation: "Relation", listed: Sequence[ListedColumn]) -> "Relation":
+    """The query with the columns of the list before AS, as in CREATE TABLE x (a INT64 NOT NULL) AS SELECT …. Raises
+    SqlError for a list that does not fit."""
+    items, outputs = [], []
+    for one, found, column in zip(listed, relation.columns, as_listed(listed, relation.columns), strict=True):
+        value = _stored_as(found, plain(column.type))
+        items.append(Item(_not_null(value, one) if one.required else value, column.name))
+        outputs.append(replace(found, name=column.name, column=column.name, type=column.type, literal=None, parts=()))
+    return replace(relation, query=Select(tuple(items), FromItem(relation.query, "q$")), columns=tuple(outputs))
+
+
+def _stored_as(found: "Output", to: SqlType) -> Node:
+    node = found.of("q$").node
+    if found.literal is NULL or (to.element is not None and not same(found.type, to)):
+        return Array((), duckdb_type(to)) if to.element is not None else sql(f"CAST(NULL AS {duckdb_type(to)})")
+    return _become(node, found.type, to)
+
+
+def _become(node: Node, kind: SqlType, to: SqlType) -> Node:
+    """A value of a type as another that it becomes in a table."""
+    if kind.name == "STRUCT" and not same(kind, to):
+        return by_field(node, kind, to, lambda field, old, new: _become(field, old.type, new.type))
+    return coerced(Typed(node, kind), to).node
+
+
+def _not_null(value: Node, column: ListedColumn) -> Node:
+    COMPILING.where = lambda: column.place
+    try:
+        message = Literal(f"Required field {column.name} cannot be null")
+        return sql("CASE WHEN {x} IS NULL THEN error({message}) ELSE {x} END", x=value, message=message)
+    finally:
+        COMPILING.where = None
 
 
 def _check_names(relation: "Relation") -> None:

@@ -196,6 +196,10 @@ BODIES = [
     Bad(
         P, 415, "unsupported-media-type", body=b"name=x", headers={"content-type": "application/x-www-form-urlencoded"}
     ),
+    Bad(P, 422, "invalid-rows", ((0, "id", "invalid-value"),), body=b"id\nx\n", headers={"content-type": "text/csv"}),
+    Bad(
+        P, 422, "invalid-rows", ((0, "", "not-an-object"),), body=b"1", headers={"content-type": "application/x-ndjson"}
+    ),
     Bad(P, 415, "unsupported-media-type", body=b"[]", headers={"content-type": "text/plain"}),
     Bad(P, 415, "unsupported-media-type", body=b"[]", headers={}),
     Bad(P, 415, "unsupported-media-type", body=b"[]", headers={"content-type": "application/json; charset=latin-1"}),

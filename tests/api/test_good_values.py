@@ -61,9 +61,9 @@ def _check_query(api: Served, rows: list[dict[str, Any]]) -> None:
 
 def _check_body(api: Served, rows: list[dict[str, Any]]) -> None:
     """What is answered, sent again, is answered again."""
-    rows = [_without_json_null(row) for row in rows]
+    rows = [without_json_null(row) for row in rows]
     first = next(MARKERS)
-    sent = [{"marker": marker, **_in_json(row)} for marker, row in enumerate(rows, first)]
+    sent = [{"marker": marker, **in_json(row)} for marker, row in enumerate(rows, first)]
     answer = api.client.post("/everything", json=sent)
     assert answer.status_code == 201, answer.text
     _check(api, first, rows)
@@ -86,7 +86,7 @@ def _texts(good: Good | list[Good]) -> list[str]:
     return [text for _, text in good] if isinstance(good, list) else [good[1]]
 
 
-def _without_json_null(row: dict[str, Any]) -> dict[str, Any]:
+def without_json_null(row: dict[str, Any]) -> dict[str, Any]:
     """In a body null means NULL, not JSON's null."""
     row = {**row, "jsons": [good for good in row.get("jsons", []) if good[0] is not None]}
     return {name: good for name, good in row.items() if name != "json" or good[0] is not None}
@@ -97,7 +97,7 @@ def _without_nan_in_an_array(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "float64s": [good for good in row.get("float64s", []) if not math.isnan(good[0])]}
 
 
-def _in_json(row: dict[str, Any]) -> dict[str, Any]:
+def in_json(row: dict[str, Any]) -> dict[str, Any]:
     """As text, but JSON columns as they are."""
     sent = {}
     for name, good in row.items():

@@ -19,7 +19,7 @@ from tests.api.wire import Answer, answer_to, connection, request, send
 from warehouse_refresh.api.middleware import body_limits, protocol
 from warehouse_refresh.api.middleware.body_limits import BodyLimits
 from warehouse_refresh.api.problems import MAX_ERRORS, ApiProblem
-from warehouse_refresh.api.tables import json_size, request_rows
+from warehouse_refresh.api.tables import json_size, line_rows, request_rows
 from warehouse_refresh.api.tables.json_size import size_within
 from warehouse_refresh.api.tables.request_rows import MANY, READ_AT_ONCE
 from warehouse_refresh.warehouse.suggest import MOST_SOUGHT
@@ -120,21 +120,26 @@ def test_a_size_that_is_not_beyond_a_limit_is_right_or_more(values: list[Any]) -
     assert json_size._read(text, 10**6, 10**6).values >= count(values)
 
 
-LARGE_BODIES = {
-    "too-many-rows": b"[" + b"{}," * (3 * MEGABYTE) + b"{}]",
-    "too-many-values": b'[{"json": [' + b"1," * (4 * MEGABYTE) + b"1]}]",
-}
+LARGE_BODIES = [
+    ("application/json", "too-many-rows", b"[" + b"{}," * (3 * MEGABYTE) + b"{}]", 0),
+    ("application/json", "too-many-values", b'[{"json": [' + b"1," * (4 * MEGABYTE) + b"1]}]", 0),
+    ("application/x-ndjson", "too-many-values", b'{"json": [' + b"1," * (4 * MEGABYTE) + b"1]}", 1),
+    ("application/x-ndjson", "too-many-values", b"{}\n" * (3 * MEGABYTE), 1),
+    ("text/csv", "too-many-values", b'json\n"[' + b"1," * (4 * MEGABYTE) + b'1]"', 4),
+    ("text/csv", "too-many-rows", b"json\n" + b'"1"\n' * (2 * MEGABYTE), 2),
+]  # with the copies of a body that are made, at most
 
 
-@pytest.mark.parametrize(("code", "body"), LARGE_BODIES.items(), ids=LARGE_BODIES)
+@pytest.mark.parametrize(("kind", "code", "body", "copies"), LARGE_BODIES, ids=lambda it: it if type(it) is str else "")
 def test_a_body_with_too_much_in_it_is_refused_before_anything_is_made_of_it(
-    code: str, body: bytes, monkeypatch: pytest.MonkeyPatch
+    kind: str, code: str, body: bytes, copies: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(request_rows, "MAX_VALUES", 50_000)
+    for module in (request_rows, line_rows):
+        monkeypatch.setattr(module, "MAX_VALUES", 50_000)
     with _peak() as peak, pytest.raises(ApiProblem) as refused:
-        request_rows._of_body(body, COLUMNS, True, 10_000)
+        request_rows.BODIES[kind](body, COLUMNS, 10_000)
     assert (refused.value.status, refused.value.code) == (413, code)
-    assert peak() < MEGABYTE
+    assert peak() < copies * len(body) + (4 if copies else 1) * MEGABYTE
 
 
 def test_what_is_let_through_takes_a_known_multiple_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +147,7 @@ def test_what_is_let_through_takes_a_known_multiple_of_memory(monkeypatch: pytes
     for value in ("1", "[]", "{}", '""', '"ab"', '{"a": 1}'):
         body = f'[{{"json": [{",".join([value] * 2_000)}]}}]'.encode()
         with _peak() as peak:
-            request_rows._of_body(body, COLUMNS, True, 10_000)
+            request_rows.BODIES["application/json"](body, COLUMNS, 10_000)
         assert peak() < 5_000 * 400
 
 

@@ -62,6 +62,10 @@ def test_the_examples_are_taken_and_answered_as_described(api: Served, document:
             [row] = answer.json()
             name = methods["post"]["operationId"].removeprefix("append_")
             Draft202012Validator(document["components"]["schemas"][f"row.{name}"]).validate(row)
+            for kind in ("text/csv", "application/x-ndjson"):
+                lines = methods["post"]["requestBody"]["content"][kind]["example"]
+                answer = api.client.post(path, content=lines, headers={"Content-Type": kind})
+                assert answer.status_code == 201, answer.text
 
 
 def test_all_kinds_of_problems_are_described_somewhere(document: dict[str, Any]) -> None:

@@ -3,6 +3,9 @@
 https://spec.openapis.org/oas/v3.1.1.html
 """
 
+import csv
+import io
+import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -25,6 +28,7 @@ APPEND = (
     *("bad-request", "invalid-json", "invalid-key", "unknown-table", "key-in-use", "too-many-rows"),
     *("too-many-values", "unsupported-media-type", "invalid-rows", "key-reused", "outcome-unknown"),
 )
+_LINES: Json = {"type": "string", "description": "CSV with a header, or a JSON object in each line"}
 REQUEST_ID = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
 EXTRA_HEADERS: dict[int, tuple[str, Json, bool]] = {
     401: ("WWW-Authenticate", {"type": "string", "const": "Bearer"}, True),
@@ -125,7 +129,7 @@ def _table(name: str, every_column: tuple[Column, ...], bearer: bool) -> Json:
     rows = {"type": "array", "minItems": 1, "items": row}
     replayed = {"Idempotency-Replayed": _header({"const": "true"}, required=False)}
     stored = {
-        "description": "Stored durably: the row, or the rows if an array was sent",
+        "description": "Stored durably: the row, or the rows if they came in a body",
         "headers": {**REQUEST_ID, **replayed},
         "content": {"application/json": {"schema": {"oneOf": [row, rows]}, "example": _shown(columns)}},
     }
@@ -136,7 +140,11 @@ def _table(name: str, every_column: tuple[Column, ...], bearer: bool) -> Json:
     append["requestBody"] = {
         "description": "Rows to store, all or none, instead of attributes in the query",
         "required": False,
-        "content": {"application/json": {"schema": body_schema(columns), "example": [_shown(columns)]}},
+        "content": {
+            "application/json": {"schema": body_schema(columns), "example": [_shown(columns)]},
+            "application/x-ndjson": {"schema": _LINES, "example": json.dumps(_shown(columns)) + "\n"},
+            "text/csv": {"schema": _LINES, "example": _csv(columns)},
+        },
     }
     described = _json_answer({"$ref": "#/components/schemas/table"})
     faults = ("unknown-table", *WAREHOUSE)
@@ -144,6 +152,15 @@ def _table(name: str, every_column: tuple[Column, ...], bearer: bool) -> Json:
         "post": append,
         "get": _operation(f"describe_{name}", "tables", f"The columns of raw.{name}", described, faults),
     }
+
+
+def _csv(columns: tuple[Column, ...]) -> str:
+    """The example as CSV: its header and one row."""
+    written = io.StringIO(newline="")
+    shown = _shown(columns)
+    values = [it if isinstance(it, str) else json.dumps(it) for it in shown.values()]
+    csv.writer(written).writerows([list(shown), values])
+    return written.getvalue()
 
 
 def _shown(columns: tuple[Column, ...]) -> Json:
@@ -203,7 +220,9 @@ def _problem() -> Json:
         "type": "object",
         "required": ["attribute", "code", "detail"],
         "properties": {
-            "row": {"type": "integer", "minimum": 0, "description": "in an array of rows, counted from 0"},
+            "row": {"type": "integer", "minimum": 0, "description": "which of many rows, counted from 0"},
+            "line": {"type": "integer", "minimum": 1, "description": "of a body of lines"},
+            "column": {"type": "integer", "minimum": 1, "description": "in that line, in characters"},
             **dict.fromkeys(("attribute", "code", "detail"), text),
         },
     }

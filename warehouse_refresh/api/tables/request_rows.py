@@ -12,7 +12,14 @@ from litestar import Request
 
 from warehouse_refresh.api.problems import MAX_ERRORS, ApiProblem
 from warehouse_refresh.api.tables.catalogue import InThread
-from warehouse_refresh.api.tables.json_size import MAX_VALUES, most_values, size_within
+from warehouse_refresh.api.tables.json_size import MAX_VALUES, size_within
+from warehouse_refresh.api.tables.line_rows import (
+    most_line_values,
+    rows_of_csv,
+    rows_of_ndjson,
+    too_many_rows,
+    too_many_values,
+)
 from warehouse_refresh.api.tables.rows import Fault, row_of_query, row_to_json, rows_of_objects
 from warehouse_refresh.warehouse import Row
 from warehouse_refresh.warehouse.types import Column
@@ -21,12 +28,15 @@ from warehouse_refresh.warehouse.values.json_text import InvalidJson, parse_json
 LARGE, MANY = 64 * 1024, 4_000  # bytes, values: a larger request is read in a thread, so that others do not wait
 PLAIN = frozenset({"", "identity", "chunked"})
 READ_AT_ONCE = 2  # in threads: reading takes several times a body's memory, and threads share one processor
+JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 T = TypeVar("T")
+ReadBody = Callable[[bytes, tuple[Column, ...], int], tuple[list[Row], list[Fault]]]
+"""Reads a body for a table's columns and a limit of rows. Returns its rows and what is wrong with them."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRows:
-    """The rows of a request. `many`: they came as an array, and the answer is one too. `large`: a thread works on
+    """The rows of a request. `many`: they came in a body, and the answer is an array. `large`: a thread works on
     them."""
 
     rows: Sequence[Row]
@@ -49,13 +59,11 @@ class Reader:
         if not body:
             large = query.count(b"&") >= MANY
             return await self.work(large, partial(_of_query, query, columns, large))
-        check_json_type(
-            request, "Send rows as application/json in UTF-8, or one row's attributes in the query with no body."
-        )
+        read = BODIES[_type_of(request, tuple(BODIES), _HOW_TO_SEND)]
         if query:
             raise ApiProblem("bad-request", "Give the attributes in the query or rows in the body, not both.")
-        large = len(body) >= LARGE or most_values(body) >= MANY
-        return await self.work(large, partial(_of_body, body, columns, large, self._max_rows))
+        large = len(body) >= LARGE or most_line_values(body) >= MANY
+        return await self.work(large, partial(_of_body, read, body, columns, large, self._max_rows))
 
     async def work(self, large: bool, function: Callable[[], T]) -> T:
         """Call the function, in a thread if `large`, and return its result."""
@@ -93,20 +101,24 @@ def _of_query(query: bytes, columns: tuple[Column, ...], large: bool) -> Request
     return RequestRows([row], many=False, large=large)
 
 
-def _of_body(body: bytes, columns: tuple[Column, ...], large: bool, max_rows: int) -> RequestRows:
-    size = size_within(body, max_rows, MAX_VALUES)
-    if size.elements > max_rows:
-        raise _too_many_rows(max_rows)
-    if size.values > MAX_VALUES:
-        raise ApiProblem("too-many-values", f"more than the {MAX_VALUES:,} values that one request may hold")
-    objects = parsed_json(body)
-    if not isinstance(objects, list) or not objects:
-        _refuse([Fault("not-an-array", 'the body is an array of one or more objects: [{"name": "value"}]')])
-    if len(objects) > max_rows:
-        raise _too_many_rows(max_rows)
-    rows, faults = rows_of_objects(objects, columns)
+def _of_body(read: ReadBody, body: bytes, columns: tuple[Column, ...], large: bool, max_rows: int) -> RequestRows:
+    rows, faults = read(body, columns, max_rows)
     _refuse(faults)
     return RequestRows(rows, many=True, large=large)
+
+
+def _rows_of_json(body: bytes, columns: tuple[Column, ...], max_rows: int) -> tuple[list[Row], list[Fault]]:
+    size = size_within(body, max_rows, MAX_VALUES)
+    if size.elements > max_rows:
+        raise too_many_rows(max_rows)
+    if size.values > MAX_VALUES:
+        raise too_many_values()
+    objects = parsed_json(body)
+    if not isinstance(objects, list) or not objects:
+        return [], [Fault("not-an-array", 'the body is an array of one or more objects: [{"name": "value"}]')]
+    if len(objects) > max_rows:
+        raise too_many_rows(max_rows)
+    return rows_of_objects(objects, columns)
 
 
 def parsed_json(body: bytes) -> Any:
@@ -127,10 +139,6 @@ def _refuse(faults: list[Fault]) -> None:
     raise ApiProblem("invalid-rows", detail, errors=[fault.to_json() for fault in faults[:MAX_ERRORS]])
 
 
-def _too_many_rows(max_rows: int) -> ApiProblem:
-    return ApiProblem("too-many-rows", f"more than the {max_rows} rows that one request may hold")
-
-
 def _check_encoding(request: Request[Any, Any, Any]) -> None:
     given = [*request.headers.getall("content-encoding", []), *request.headers.getall("transfer-encoding", [])]
     if any(encoding.strip().lower() not in PLAIN for encoding in ",".join(given).split(",")):
@@ -140,6 +148,21 @@ def _check_encoding(request: Request[Any, Any, Any]) -> None:
 
 def check_json_type(request: Request[Any, Any, Any], detail: str) -> None:
     """Raise ApiProblem with this detail unless the body is JSON in UTF-8 by its Content-Type."""
+    _type_of(request, (JSON,), detail)
+
+
+def _type_of(request: Request[Any, Any, Any], known: tuple[str, ...], detail: str) -> str:
+    """The Content-Type of a body in UTF-8. Raises ApiProblem with this detail for one that is not `known`."""
     kind, parameters = request.content_type
-    if kind.lower() != "application/json" or parameters.get("charset", "utf-8").lower() != "utf-8":
-        raise ApiProblem("unsupported-media-type", detail, headers={"Accept-Post": "application/json"})
+    is_text = parameters.get("charset", "utf-8").lower() == "utf-8" and parameters.get("header", "present") == "present"
+    if kind.lower() not in known or not is_text:
+        raise ApiProblem("unsupported-media-type", detail, headers={"Accept-Post": ", ".join(known)})
+    return kind.lower()
+
+
+BODIES: dict[str, ReadBody] = {JSON: _rows_of_json, NDJSON: rows_of_ndjson, CSV: rows_of_csv}
+"""How a body of each Content-Type is read."""
+_HOW_TO_SEND = (
+    "Send rows as application/json, application/x-ndjson, or text/csv with a header, in UTF-8, or one row's attributes"
+    " in the query with no body."
+)

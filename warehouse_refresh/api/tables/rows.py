@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from warehouse_refresh.api.problems import MAX_ERRORS
 from warehouse_refresh.warehouse import Row
+from warehouse_refresh.warehouse.errors import Place
 from warehouse_refresh.warehouse.suggest import Suggestions
 from warehouse_refresh.warehouse.types import Column, SqlType, has_values
 from warehouse_refresh.warehouse.values.invalid import InvalidValue, shown
@@ -24,16 +25,19 @@ BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of a request. `row` counts from 0 in an array; `attribute` is "" if the fault is not about one."""
+    """One fault of a request. `row` counts from 0 in an array; `attribute` is "" if the fault is not about one.
+    `place` is where it stands in a body of lines."""
 
     code: str
     detail: str
     attribute: str = ""
     row: int | None = None
+    place: Place | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As the answer shows it."""
-        shown = {"row": self.row, "attribute": self.attribute, "code": self.code, "detail": self.detail}
+        place = {"line": self.place.line, "column": self.place.column} if self.place else {}
+        shown = {"row": self.row, **place, "attribute": self.attribute, "code": self.code, "detail": self.detail}
         return {name: value for name, value in shown.items() if value is not None}
 
 
@@ -53,7 +57,7 @@ def row_of_query(query: bytes, columns: Iterable[Column]) -> tuple[Row, list[Fau
                 return {}, faults
         else:
             given.setdefault(name, []).append(value)
-    row, more = _row(given, columns, _text_value, _suggestions(columns), empty=not query)
+    row, more = _row(given, columns, _text_value, suggestions_of(columns), empty=not query)
     return row, faults + more
 
 
@@ -63,10 +67,10 @@ def rows_of_objects(objects: list[object], columns: Iterable[Column]) -> tuple[l
     Ends at the row with the thousandth fault: no more are answered.
     """
     columns = tuple(columns)
-    suggestions = _suggestions(columns)
+    suggestions = suggestions_of(columns)
     rows, faults = [], []
     for index, item in enumerate(objects):
-        row, more = _row_of_object(item, columns, suggestions)
+        row, more = row_of_object(item, columns, suggestions)
         rows.append(row)
         faults += [Fault(fault.code, fault.detail, fault.attribute, index) for fault in more]
         if len(faults) >= MAX_ERRORS:
@@ -81,12 +85,13 @@ def row_to_json(row: Row, columns: Iterable[Column]) -> dict[str, Any]:
     return {column.name: to_json(row.get(column.name), column.type) for column in shown}
 
 
-def _suggestions(columns: Iterable[Column]) -> Suggestions:
+def suggestions_of(columns: Iterable[Column]) -> Suggestions:
     """Suggestions for one request; `Suggestions` limits the time that they take."""
     return Suggestions([column.name for column in columns])
 
 
-def _row_of_object(item: object, columns: tuple[Column, ...], suggestions: Suggestions) -> tuple[Row, list[Fault]]:
+def row_of_object(item: object, columns: tuple[Column, ...], suggestions: Suggestions) -> tuple[Row, list[Fault]]:
+    """The row that a parsed JSON object means, and what is wrong with it."""
     if not isinstance(item, Object):
         return {}, [Fault("not-an-object", "each row is a JSON object of attributes")]
     row, faults = _row(item, columns, from_json, suggestions, empty=not item)
@@ -108,13 +113,13 @@ def _row(
     known = {column.name: column for column in columns}
     row: dict[str, Any] = {}
     strange = islice((name for name in given if name not in known), MAX_ERRORS)
-    faults = [_unknown(name, suggestions) for name in strange]
+    faults = [unknown_column(name, suggestions) for name in strange]
     for name, column in known.items():
         try:
             if name in given:
-                _take(row, column, _read(given[name], column, read))
+                take(row, column, _read(given[name], column, read))
             elif column.required and not column.default:
-                raise _missing(column)
+                raise missing(column)
         except InvalidValue as refused:
             faults.append(Fault(refused.code, refused.detail, name))
     return row, faults
@@ -126,19 +131,21 @@ def _read(given: Any, column: Column, read: Callable[[Any, SqlType], Any]) -> An
     return read(given, column.type)
 
 
-def _take(row: dict[str, Any], column: Column, value: Any) -> None:
+def take(row: dict[str, Any], column: Column, value: Any) -> None:
     """Put the value into the row. A NULL that the request gives is kept: the column's default does not replace it."""
     if value is None and column.required:
-        raise _missing(column)
+        raise missing(column)
     if value is not None or column.default:
         row[column.name] = value
 
 
-def _missing(column: Column) -> InvalidValue:
+def missing(column: Column) -> InvalidValue:
+    """Why a REQUIRED column that gets no value is refused."""
     return InvalidValue("missing-attribute", f"the column is REQUIRED and needs a {column.type}")
 
 
-def _unknown(name: str, suggestions: Suggestions) -> Fault:
+def unknown_column(name: str, suggestions: Suggestions) -> Fault:
+    """Why a name that no column has is refused."""
     if not name:
         return Fault("empty-name", "an attribute has an empty name")
     hint = suggestions.did_you_mean(name)

@@ -1,6 +1,7 @@
 """JSON text, read without loss: numbers keep their digits, and a name given twice is seen."""
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from io import StringIO
@@ -12,6 +13,8 @@ from warehouse_refresh.warehouse.values.invalid import InvalidValue, shown
 MAX_DEPTH = 500  # BigQuery's limit: https://cloud.google.com/bigquery/quotas#json_type
 MAX_DIGITS = 400
 END = object()
+_BLANKS = re.compile(r"[ \t\r\n]*")
+_AFTER_SIGN = re.compile(r"[ \t\r\n]*[:,]?[ \t\r\n]*")
 
 
 class Number(str):
@@ -31,22 +34,32 @@ class Object(dict[str, Any]):
 
 
 class InvalidJson(InvalidValue):
-    """The text is not JSON."""
+    """The text is not JSON; `column` is where in its last line that was read, if it is known."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, column: int = 1) -> None:
         super().__init__("invalid-json", detail)
+        self.column = column
 
 
 def parse_json(text: str) -> Any:
     """None, bool, str, Number, list or Object. Raises InvalidJson, with line and column."""
     try:
-        return json.loads(
-            text, parse_int=_number_of, parse_float=_number_of, parse_constant=_constant, object_pairs_hook=Object
-        )
+        return _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise InvalidJson(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+        raise InvalidJson(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}", error.colno) from None
     except RecursionError:
         raise InvalidJson("the JSON is nested too deeply") from None
+
+
+def offsets_of(text: str) -> Iterator[tuple[str, int]]:
+    """The names in the text of an object, in order, and where each one's value starts."""
+    at = _BLANKS.match(text, text.index("{") + 1).end()  # type: ignore[union-attr] # it matches everywhere
+    while text[at] != "}":
+        name, at = _DECODER.raw_decode(text, at)
+        at = _AFTER_SIGN.match(text, at).end()  # type: ignore[union-attr] # this was parsed before
+        yield name, at
+        _, at = _DECODER.raw_decode(text, at)
+        at = _AFTER_SIGN.match(text, at).end()  # type: ignore[union-attr]
 
 
 def canonical(value: object) -> str:
@@ -141,3 +154,8 @@ def _first_repeated(pairs: list[tuple[str, Any]]) -> str:
 
 def _constant(name: str) -> NoReturn:
     raise InvalidJson(f"{name} is not JSON; write it as a string")
+
+
+_DECODER = json.JSONDecoder(
+    parse_int=_number_of, parse_float=_number_of, parse_constant=_constant, object_pairs_hook=Object
+)

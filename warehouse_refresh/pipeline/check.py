@@ -5,10 +5,8 @@ tables that no script builds: see pipeline/sources.py.
 """
 
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -87,9 +85,8 @@ def check_scripts(
         plans[table] = query_plan
 
     at_once = sources.planner.plans_at_once
-    with _quick_turns():
-        done = run_in_order(graph, plan) if at_once == 1 else _run_in_threads(graph, plan, at_once)
-        refused_later = _refused_later(plans)
+    done = run_in_order(graph, plan) if at_once == 1 else _run_in_threads(graph, plan, at_once)
+    refused_later = _refused_later(plans)
     skipped = {table for table, future in done.results.items() if isinstance(future.exception(), _Skipped)}
     errors = {table: future.exception() for table, future in done.results.items()} | refused_later
     return Checked(
@@ -137,18 +134,6 @@ def _read_graph(scripts: Mapping[TableName, Script]) -> tuple[Graph, set[TableNa
     cyclic = {table for cycle in find_cycles(edges) for table in cycle}
     kept = {table: frozenset(reads - cyclic) for table, reads in edges.items() if table not in cyclic}
     return Graph(kept), cyclic
-
-
-@contextmanager
-def _quick_turns() -> Iterator[None]:
-    """Let threads take turns sooner than Python's 5 ms: one that has a millisecond of work for each script, as DuckDB's
-    thread has, would wait longer than it works."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(0.0005)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
 
 
 def _run_in_threads(graph: Graph, plan: Callable[[TableName], None], workers: int) -> ScheduleResult[Future[None]]:

@@ -1,9 +1,17 @@
 """What DuckDB would reject is refused before anything runs, in our words."""
 
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from tests.waiting import wait_until
 from warehouse_refresh.warehouse import Planner, offline_planner
 from warehouse_refresh.warehouse.duckdb import translations
+from warehouse_refresh.warehouse.duckdb.binding import process
+from warehouse_refresh.warehouse.duckdb.binding.binder import MANY, Binder
 from warehouse_refresh.warehouse.duckdb.translations import Translation
 from warehouse_refresh.warehouse.errors import Place, TranslationFault
 from warehouse_refresh.warehouse.names import TableName
@@ -66,3 +74,82 @@ def test_a_table_may_have_other_columns_the_next_time(planner: Planner) -> None:
 def test_a_column_of_a_type_without_values_here_is_in_nobodys_way(planner: Planner) -> None:
     table = columns(place="GEOGRAPHY", x="INT64")
     assert planner.plan(parse_query(QUERY), {TABLE: table}).columns == columns(x="INT64")
+
+
+def begun(binder: Binder, count: int, wrong: set[int]) -> list[Callable[[], None]]:
+    """Queries over one table, whose columns change on the way, those of `wrong` with an unknown column."""
+    confirmations = []
+    for number in range(count):
+        column = "x" if number < count / 2 else "y"
+        table = Column(column, parse_type("INT64"))
+        sql = f'SELECT "{"nosuch" if number in wrong else column}" AS "{column}" FROM "warehouse"."raw"."t"'
+        confirmations.append(binder.begin(Translation(sql, (table,), {TABLE: (table,)})))
+    return confirmations
+
+
+def refused(confirmations: list[Callable[[], None]]) -> set[int]:
+    found = set()
+    for number, confirm in enumerate(confirmations):
+        try:
+            confirm()
+        except TranslationFault:
+            found.add(number)
+    return found
+
+
+WRONG = {0, 7, MANY - 1, MANY, 2 * MANY, 3 * MANY - 1}
+DIES_AFTER_FIVE = """
+import sys
+from warehouse_refresh.warehouse.duckdb.binding.empty_tables import EmptyTables
+answered = []
+fault = EmptyTables.fault
+def five_times(tables, task):
+    answered.append(task)
+    return fault(tables, task) if len(answered) < 6 else sys.exit()
+EmptyTables.fault = five_times
+from warehouse_refresh.warehouse.duckdb.binding.process import bind_all
+bind_all()
+"""
+
+
+@pytest.mark.parametrize("code", [process._CODE, "raise SystemExit", DIES_AFTER_FIVE], ids=["whole", "dead", "dying"])
+def test_many_queries_are_bound_in_a_process_of_their_own_whatever_happens_to_it(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_CODE", code)
+    binder = Binder()
+    confirmations = begun(binder, 3 * MANY, WRONG)
+    assert refused(confirmations) == refused(confirmations) == WRONG
+    binder.close()
+
+
+def test_many_queries_are_bound_where_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nosuch/python")
+    binder = Binder()
+    assert refused(begun(binder, 3 * MANY, WRONG)) == WRONG
+    binder.close()
+
+
+def test_a_binder_that_nobody_asks_can_be_closed() -> None:
+    for count in (0, 1, 3 * MANY):
+        binder = Binder()
+        begun(binder, count, set())
+        binder.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="it finds the process in /proc, as Linux has it")
+def test_the_process_ends_when_the_one_that_started_it_is_killed() -> None:
+    starts = (
+        "import os, signal; from warehouse_refresh.warehouse.duckdb.binding.process import BindingProcess;"
+        "one = BindingProcess(); print(one._process.pid, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", starts], capture_output=True, text=True, check=False)
+    wait_until(lambda: not _words_of(int(done.stdout)))
+
+
+def _words_of(process_id: int) -> bytes:
+    """The command line of a process; none of one that has ended."""
+    try:
+        return Path(f"/proc/{process_id}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return b""

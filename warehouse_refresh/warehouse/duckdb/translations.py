@@ -1,7 +1,6 @@
 """Cache the translations of queries, so that a build does not translate again what planning has translated."""
 
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import astuple, dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from warehouse_refresh.warehouse.sql.query import Query
 from warehouse_refresh.warehouse.types import Column, SqlType, array_of, has_values, parse_type, struct_of
 
 if TYPE_CHECKING:
-    from warehouse_refresh.warehouse.duckdb.binding import Binder
+    from warehouse_refresh.warehouse.duckdb.binding.binder import Binder
 
 Columns = Callable[[TableName], tuple[Column, ...]]
 Tables = Mapping[TableName, tuple[Column, ...]]
@@ -49,7 +48,7 @@ class Translations:
     def __init__(self, cache: SqlCache | None = None) -> None:
         self._cache = cache
         self._kept: dict[str, Translation] = {}
-        self._unconfirmed: dict[str, tuple[Translation, Future[None]]] = {}
+        self._unconfirmed: dict[str, tuple[Translation, Callable[[], None]]] = {}
         self._binder: Binder | None = None
 
     def of(self, query: Query, columns: Columns) -> Translation:
@@ -70,7 +69,7 @@ class Translations:
         if kept is None or not _is_made_for(kept.read, columns):
             kept = self._translated(query, key, columns)
             if not isinstance(kept.sql, SqlError):
-                self._unconfirmed[key] = kept, self._bound_by().check(kept)
+                self._unconfirmed[key] = kept, self._bound_by().begin(kept)
         self._kept[key] = kept
         return kept
 
@@ -93,9 +92,9 @@ class Translations:
         key = _key(query)
         if key not in self._unconfirmed:
             return
-        made, bound = self._unconfirmed[key]
+        made, confirm = self._unconfirmed[key]
         try:
-            bound.result()
+            confirm()
         except TranslationFault as fault:
             raise TranslationFault(fault.reason, hint=fault.hint, place=query.start) from fault
         self._unconfirmed.pop(key, None)
@@ -110,7 +109,7 @@ class Translations:
 
     def _bound_by(self) -> "Binder":
         if self._binder is None:
-            from warehouse_refresh.warehouse.duckdb.binding import Binder
+            from warehouse_refresh.warehouse.duckdb.binding.binder import Binder
 
             self._binder = Binder()
         return self._binder

@@ -1,0 +1,1 @@
+"""Binds translated queries over empty tables, so that what DuckDB would reject is refused before anything runs."""

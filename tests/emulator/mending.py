@@ -2,7 +2,7 @@
 
 - Tables know how many rows they have, the types that they were created with (JSON, sizes, REQUIRED), and policy tags.
 - Functions may read tables and call each other.
-- NUMERIC is (38, 9); `STRUCT(x.a)` names its field; SUM of INT64 is INT64.
+- NUMERIC is (38, 9); `STRUCT(x.a)` names its field; SUM of INT64 is INT64; ARRAY_AGG takes IGNORE NULLS with LIMIT.
 - Parameters have their types, whatever they hold: an ARRAY of STRUCTs, BYTES, NULL.
 """
 
@@ -113,12 +113,18 @@ def _type_sql(kind: dict[str, Any]) -> str:
 
 
 def mended(text: str) -> str:
-    """The statement with the fields of `STRUCT(x.a)` named."""
+    """The statement with the fields of `STRUCT(x.a)` named, and with the first elements of an array in place of
+    `ARRAY_AGG(x IGNORE NULLS LIMIT 5)`."""
     tree = sqlglot.parse_one(text, dialect="bigquery", error_level=ErrorLevel.IGNORE)
+    limited = [node for node in tree.find_all(exp.IgnoreNulls) if isinstance(node.this.this, exp.Limit)]
+    for node in limited:
+        limit = node.this.this
+        limit.replace(limit.this)
+        node.replace(exp.func("ARRAY_SLICE", node.copy(), exp.Literal.number(1), limit.expression.copy()))  # as DuckDB
     unnamed = [f for node in tree.find_all(exp.Struct) for f in node.expressions if isinstance(f, exp.Column)]
     for column in unnamed:
         column.replace(exp.PropertyEQ(this=exp.to_identifier(column.name), expression=column.copy()))
-    return tree.sql("bigquery") if unnamed else text
+    return tree.sql("bigquery") if unnamed or limited else text
 
 
 class Field(TableFieldSchema):  # type: ignore[misc]  # not installed here

@@ -1,7 +1,10 @@
-"""The states of a table in a refresh, and the kinds of failure, as Prefect's records, the terminal and the API show
-them."""
+"""The states of a table in a refresh, the kinds of failure and what came of a check, as Prefect's records, the terminal
+and the API show them."""
 
+from dataclasses import dataclass
 from enum import Enum
+
+from warehouse_refresh.warehouse.names import TableName
 
 
 class State(Enum):
@@ -50,3 +53,38 @@ _SENTENCES = {
     Failure.BUG: "A bug in the refresh: its log in Prefect has the rest.",
     Failure.UNKNOWN: "The table was not built; Prefect shows why.",
 }
+
+
+class Verdict(Enum):
+    """What came of a check. A warning has failed, too, and blocks nothing."""
+
+    PASSED = "passed"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What came of a check: `name` says which one, `message` what it found, in words. `broken` of the `rows` that were
+    checked break it (None: it is a check of the whole table). `examples` has up to five of them, as text, and `query`
+    is a query in GoogleSQL that shows all. `tables` are those that it blocks if it has failed; none: the one that is
+    checked."""
+
+    name: str
+    verdict: Verdict
+    message: str
+    broken: int | None = None
+    rows: int | None = None
+    examples: tuple[str, ...] = ()
+    query: str = ""
+    tables: tuple[TableName, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.message}; see them with: {self.command}" if self.query and self.broken else self.message
+
+    @property
+    def command(self) -> str:
+        """The command that shows the rows."""
+        import shlex  # only what has failed needs it
+
+        return f"refresh query {shlex.quote(self.query)}"

@@ -326,6 +326,38 @@ def test_a_list_that_does_not_fit_its_query_is_refused(warehouse: Warehouse, tex
     assert caught.value.place is not None
 
 
+# Names without a dataset
+
+BARE = """DECLARE most INT64 DEFAULT (SELECT MAX(n) FROM items);
+WITH others AS (SELECT 2 AS n)
+SELECT items.n, tag, most
+FROM items JOIN others ON others.n = items.n, items.tags AS tag
+WHERE EXISTS (SELECT 1 FROM raw.items)
+"""
+
+
+def test_a_name_without_a_dataset_is_one_of_the_default_dataset(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (n INT64, tags ARRAY<STRING>)")
+    warehouse.append(ITEMS, [Append([{"n": 1, "tags": ["x"]}, {"n": 2, "tags": ["y"]}])])
+    run(warehouse, "CREATE TABLE raw.others (n INT64)")  # the WITH query of that name wins
+    found = parse_definition(BARE)
+    query = parse_query(found.query_text, preamble=found.preamble).with_default("raw")
+    assert {read.table for read in query.reads} == {ITEMS}
+    warehouse.build(TableBuild(OUT, query), BuildContext("bare"))
+    assert rows(warehouse, OUT) == [(2, "y", 2)]
+    stand_in = {ITEMS: columns(n="INT64", tags="ARRAY<STRING>")}
+    assert [column.name for column in warehouse.plan(query, stand_in).columns] == ["n", "tag", "most"]
+    assert warehouse.fetch(parse_query("SELECT n FROM items ORDER BY n").with_default("raw"), 1).rows[0] == (1,)
+
+
+def test_a_view_reads_a_table_of_the_default_dataset(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.items (n INT64) AS SELECT 1")
+    query = parse_query("SELECT items.n\nFROM items").with_default("raw")
+    warehouse.build(TableBuild(OUT, query, is_view=True), BuildContext("bare"))
+    assert rows(warehouse, OUT) == [(1,)]
+    assert warehouse.view_reads() == {OUT: {ITEMS}}
+
+
 # Views
 
 

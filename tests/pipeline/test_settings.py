@@ -24,6 +24,7 @@ init = "seeds"
 
 [datasets]
 raw = "source"
+default = "source"
 
 [api]
 rate_limit = 7
@@ -40,7 +41,7 @@ def test_the_file_says_it_and_a_variable_wins(write: Write) -> None:
     folder = write({"refresh.toml": FULL, "pyproject.toml": '[project]\nname = "other"'})
     settings = read_settings({})
     assert (settings.warehouse_url, settings.workers, settings.price_per_tib) == ("duckdb:///shop.duckdb", 3, 5.5)
-    assert settings.layout == Layout("models", "seeds", "source")
+    assert settings.layout == Layout("models", "seeds", "source", "source")
     assert project_name(folder, {}) == "shop"
     environment = {"WAREHOUSE_URL": "duckdb:///b", "REFRESH_WORKERS": "4", "REFRESH_PRICE_PER_TIB": "1"}
     settings = read_settings(environment)
@@ -62,6 +63,7 @@ def test_the_file_says_it_and_a_variable_wins(write: Write) -> None:
         ("[folders]\nscripts = '../a'", "refresh.toml: folders.scripts is '../a': write a name"),
         ("[folders]\nscripts = '/a'", "refresh.toml: folders.scripts is '/a': write a name"),
         ("[datasets]\nraw = 3", "refresh.toml: datasets.raw is 3: write a name"),
+        ("[datasets]\ndefault = 'a.b'", "refresh.toml: datasets.default is 'a.b': write a dataset's name"),
         ("workers = ", "refresh.toml is not TOML: "),
         ("workers = \xe9", "refresh.toml is not TOML: "),
     ],

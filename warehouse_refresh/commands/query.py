@@ -26,7 +26,8 @@ def run(options: Namespace) -> int:
     text = sys.stdin.read() if options.sql == "-" else options.sql
     start = None
     try:
-        query = _query(text).within(project_of(settings.warehouse_url)).given(settings.variables)
+        query = _query(text).with_default(settings.layout.default_of(""))
+        query = query.within(project_of(settings.warehouse_url)).given(settings.variables)
         start = query.start
         if query.calls:
             query = query.calling({name: one.function for name, one in project_in(settings).functions.items()})

@@ -11,6 +11,7 @@ init = "db_init"
 
 [datasets]
 raw = "raw"
+default = "raw"                                   # of tables that a script names without a dataset; "*": its own one
 
 [api]                                             # rate_limit is API_RATE_LIMIT, and so on; API_TOKEN is a secret
 rate_limit = 100
@@ -19,6 +20,7 @@ rate_limit = 100
 day = 2026-01-31
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +30,8 @@ from typing import Any
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
 NAME = "refresh.toml"
+OWN = "*"
+"""The default dataset that stands for each script's own."""
 _VARIABLES = {
     "name": "REFRESH_PROJECT",
     "warehouse": "WAREHOUSE_URL",
@@ -36,7 +40,7 @@ _VARIABLES = {
 }
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "folders": ("scripts", "init"),
-    "datasets": ("raw",),
+    "datasets": ("raw", "default"),
     "api": (),
     "variables": (),
 }
@@ -48,12 +52,18 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a project has its scripts and the scripts that create its raw tables, as paths from its folder on, and
-    which dataset rows are posted to."""
+    """Where a project has its scripts and the scripts that create its raw tables, as paths from its folder on, which
+    dataset rows are posted to, and of which dataset tables are that a script names without one: OWN for the script's,
+    "" for none, so that such a name is an error."""
 
     res: str = "res"
     db_init: str = "db_init"
     raw: str = "raw"
+    default: str = ""
+
+    def default_of(self, dataset: str) -> str:
+        """The default dataset of a script of `dataset`."""
+        return dataset if self.default == OWN else self.default
 
 
 DEFAULT_LAYOUT = Layout()
@@ -118,8 +128,15 @@ def _layout(path: Path, folders: Mapping[str, Any], datasets: Mapping[str, Any])
             is_inside = isinstance(value, str) and value and not Path(value).is_absolute() and ".." not in value
             if not is_inside:
                 raise SettingError(f'{path}: {section}.{key} is {value!r}: write a name, such as "{key}"')
+    default = datasets.get("default", DEFAULT_LAYOUT.default)
+    if not re.fullmatch(r"[\w-]*|\*", default):
+        raise SettingError(
+            f'{path}: datasets.default is {default!r}: write a dataset\'s name, such as "raw", or "{OWN}" for each '
+            "script's own"
+        )
     return Layout(
         folders.get("scripts", DEFAULT_LAYOUT.res),
         folders.get("init", DEFAULT_LAYOUT.db_init),
         datasets.get("raw", DEFAULT_LAYOUT.raw),
+        default,
     )

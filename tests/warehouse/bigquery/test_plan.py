@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse_refresh.warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
+from warehouse_refresh.warehouse.bigquery.plan import Edit, dataset_edits, edited, original_place, stand_in_edits
 from warehouse_refresh.warehouse.errors import Place
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
@@ -81,3 +81,12 @@ def test_what_was_not_edited_is_found_where_it_stands(text_and_edits: tuple[str,
 def place(text: str, offset: int) -> Place:
     before = text[:offset]
     return Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+
+
+def test_names_without_a_dataset_are_sent_with_it() -> None:
+    joins = "a JOIN w USING (n) JOIN `b` USING (n) JOIN `c_*` USING (n), raw.d, a.tags"
+    text = f"WITH w AS (SELECT 1 AS n)\nSELECT a.n FROM {joins}"
+    query = parse_query(text).with_default("my_data")
+    assert edited(text, dataset_edits(query, {TableName("my_data", "b"): ()})) == (
+        text.replace("FROM a ", "FROM `my_data`.`a` ").replace("`c_*`", "`my_data`.`c_*`")
+    )

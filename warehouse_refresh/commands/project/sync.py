@@ -16,7 +16,7 @@ def run(options: Namespace) -> int:
     settings = read_settings()
     res = res_folder(settings.folder, settings.layout.res)
     path = res / MAP
-    old, new = sync_map(res, path, project_of(settings.warehouse_url), settings.layout.raw)
+    old, new = sync_map(res, path, project_of(settings.warehouse_url), settings.layout)
     if new == old:
         print(f"{path} agrees with the SQL")
         return 0

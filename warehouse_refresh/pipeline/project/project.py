@@ -134,7 +134,7 @@ def read_project(
     parsed again. `variables` are the values of the scripts' parameters.
     """
     res = res_folder(folder, layout.res)
-    files = read_scripts(res, own, cache, layout.raw)
+    files = read_scripts(res, own, cache, layout)
     scripts, problems = files.scripts, files.problems
     entries, map_problems = read_map(res / MAP)
     functions = {one.file_name for one in files.functions.values()}

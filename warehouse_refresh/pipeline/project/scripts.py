@@ -8,7 +8,7 @@ from warehouse_refresh.pipeline.project.files import is_sql, listed, name_proble
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.own_project import own_project
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, sql_problem
-from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT
+from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
 from warehouse_refresh.warehouse import TableBuild
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.functions import creates_function, parse_function
@@ -58,13 +58,15 @@ class Files:
     problems: list[Problem]
 
 
-def read_scripts(res: Path, project: str = "", cache: SqlCache | None = None, raw: str = DEFAULT_LAYOUT.raw) -> Files:
+def read_scripts(res: Path, project: str = "", cache: SqlCache | None = None, layout: Layout = DEFAULT_LAYOUT) -> Files:
     """All scripts and functions under `res`.
 
-    Each folder is a dataset; a folder in it only groups scripts. The folder of the dataset `raw`, hidden files and
-    files that do not end in `.sql` are left out. `project` is the scripts' own project; if it is "", `own_project`
+    Each folder is a dataset; a folder in it only groups scripts. The folder of the dataset of raw tables, hidden files
+    and files that do not end in `.sql` are left out. `layout` says what that dataset is, and of which dataset tables
+    are that a script names without one. `project` is the scripts' own project; if it is "", `own_project`
     finds it in their texts. Raises Refused for a folder that cannot be read.
     """
+    raw = layout.raw
     scripts: dict[TableName, Script] = {}
     functions: dict[TableName, FunctionScript] = {}
     problems = [*map(_misplaced, _sql_files_elsewhere(res, raw)), *_broken_links(res)]
@@ -83,7 +85,7 @@ def read_scripts(res: Path, project: str = "", cache: SqlCache | None = None, ra
                     problems += _function_twice(function.name, path, functions)
                     functions[function.name] = FunctionScript(path, table, function)
                 else:
-                    scripts[table] = Script(path, _build(table, text, cache))
+                    scripts[table] = Script(path, _build(table, text, cache, layout))
             except SqlError as error:
                 problems.append(sql_problem(path, error))
     if not project:
@@ -135,7 +137,7 @@ def without_cycles(
     return {name: functions[name] for name in order}, problems
 
 
-def _build(table: TableName, text: str, cache: SqlCache | None) -> TableBuild:
+def _build(table: TableName, text: str, cache: SqlCache | None, layout: Layout) -> TableBuild:
     """What the script `text` builds. Raises SqlError, also for a script that gives the table another name."""
     definition = parse_definition(text, cache)
     own = (table.dataset, table.name)[-len(definition.name[-2:]) :]
@@ -145,7 +147,8 @@ def _build(table: TableName, text: str, cache: SqlCache | None) -> TableBuild:
             hint=f"write {table}, or move the script to DATASET/NAME.sql",
             place=definition.place,
         )
-    query = replace(parse_query(definition.query_text, cache, definition.preamble), listed=definition.listed)
+    query = parse_query(definition.query_text, cache, definition.preamble)
+    query = replace(query.with_default(layout.default_of(table.dataset)), listed=definition.listed)
     return TableBuild(table, query, definition.is_view, definition.storage)
 
 

@@ -22,6 +22,7 @@ from warehouse_refresh.pipeline.project.project import (
     with_wildcards,
 )
 from warehouse_refresh.pipeline.project.scripts import Script, read_scripts
+from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
 
@@ -33,17 +34,18 @@ _LONGEST_LINE = 100
 Section = AbstractTable | OutOfOrderTableProxy
 
 
-def sync_map(res: Path, path: Path, own: str = "", raw: str = "raw") -> tuple[str, str]:
+def sync_map(res: Path, path: Path, own: str = "", layout: Layout = DEFAULT_LAYOUT) -> tuple[str, str]:
     """The text of the map at `path` as it is now, and updated from the scripts under `res`.
 
-    `own` is the project of the scripts' own tables, if a setting names it; `raw` is the dataset without scripts.
+    `own` is the project of the scripts' own tables, if a setting names it; `layout` names the dataset without scripts
+    and the default one.
 
     Missing dependencies are added, and those
     that the script does not read are removed. Comments, order and layout of the rest stay, and so do raw tables that a
     script reads. Raises Refused for a script or a map that cannot be read, and for scripts that read each other in a
     cycle.
     """
-    scripts = _readable_scripts(res, own, raw)
+    scripts = _readable_scripts(res, own, layout)
     try:
         old = read_text(path) if path.exists() else ""
         lines = old.replace("\r\n", "\n")
@@ -62,8 +64,8 @@ class _WrongShape(Exception):
     """The map is not made of sections with lists of tables."""
 
 
-def _readable_scripts(res: Path, own: str, raw: str) -> dict[TableName, Script]:
-    files = read_scripts(res, own, raw=raw)
+def _readable_scripts(res: Path, own: str, layout: Layout) -> dict[TableName, Script]:
+    files = read_scripts(res, own, layout=layout)
     scripts = with_wildcards(files.scripts, set(files.scripts))
     problems = errors_in(files.problems)
     for script in scripts.values():

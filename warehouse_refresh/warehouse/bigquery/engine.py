@@ -21,7 +21,7 @@ from warehouse_refresh.warehouse.bigquery.errors import GOOGLE_ERRORS, google_er
 from warehouse_refresh.warehouse.bigquery.functions import call_edits, create_sql, mark, temporary_functions
 from warehouse_refresh.warehouse.bigquery.jobs import Jobs
 from warehouse_refresh.warehouse.bigquery.lease import LABEL, TABLE, Lease
-from warehouse_refresh.warehouse.bigquery.plan import Edit, edited, original_place, stand_in_edits
+from warehouse_refresh.warehouse.bigquery.plan import Edit, dataset_edits, edited, original_place, stand_in_edits
 from warehouse_refresh.warehouse.bigquery.preamble import has_variables, text_of, variable_edits
 from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted, read_as_text
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
@@ -202,7 +202,7 @@ class BigQueryWarehouse:
         config.destination = self._reference(build.table.dataset).table(build.table.name)
         config.query_parameters = _parameters(build.query)
         before = self._prepare_replacement(build, config, found)
-        text, edits = text_of(build.query), self._variable_edits(build.query, {})
+        text, edits = text_of(build.query), self._edits(build.query, {})
         with _places_of(text, edits):
             name = names.build_name(context.run, build.table, build.query.values_text)
             job = self._jobs.run(name, edited(text, edits), config, context.attempt)
@@ -222,7 +222,7 @@ class BigQueryWarehouse:
                 raise replace.refusal_of_list(build.table, protected)
             storage = kept_layout(found, storage)
         text = text_of(build.query)
-        edits = [self._create_edit(build, storage), *self._variable_edits(build.query, {})]
+        edits = [self._create_edit(build, storage), *self._edits(build.query, {})]
         config.query_parameters = _parameters(build.query)
         with _places_of(text, edits):
             name = names.build_name(context.run, build.table, build.query.values_text)
@@ -290,7 +290,7 @@ class BigQueryWarehouse:
             drop = f"DROP TABLE {path}; "
         listed = f" {list_sql(build.query.listed)}" if build.query.listed else ""
         before = f"{drop}CREATE OR REPLACE VIEW {path}{listed}{options_sql(build.storage)} AS\n"
-        text, edits = text_of(build.query), self._variable_edits(build.query, {})
+        text, edits = text_of(build.query), self._edits(build.query, {})
         with _places_of(text, edits, lines_before=1):
             name = names.build_name(context.run, build.table)
             return self._jobs.run(name, before + edited(text, edits), config, context.attempt)
@@ -343,10 +343,16 @@ class BigQueryWarehouse:
         errors in the block get their places in the script."""
         text, new = text_of(query), stand_in_edits(query, stand_ins)
         calls = [edit for edit in call_edits(query.calls, query) if text[edit.start : edit.end].strip()]
-        edits = sorted([*new, *calls, *self._variable_edits(query, stand_ins)], key=lambda edit: edit.start)
+        edits = sorted([*new, *calls, *self._edits(query, stand_ins)], key=lambda edit: edit.start)
         before = temporary_functions(query, stand_ins)
         with _places_of(text, edits, lines_before=before.count("\n")):
             yield before + edited(text, edits)
+
+    def _edits(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> list[Edit]:
+        """What to write in place of the query's variables, and of its tables without a dataset, in the order of the
+        text. Raises SqlError."""
+        edits = [*self._variable_edits(query, stand_ins), *dataset_edits(query, stand_ins)]
+        return sorted(edits, key=lambda edit: edit.start)
 
     def _variable_edits(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> list[Edit]:
         """What to write in place of the query's variables. A column of the same name would win, so the columns of all

@@ -10,7 +10,13 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.bigquery.schema import quoted, type_sql
 from warehouse_refresh.warehouse.errors import Place
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.sql.parser import function_bodies, span_of, tables_in
+from warehouse_refresh.warehouse.sql.parser import (
+    function_bodies,
+    is_without_dataset,
+    query_tree,
+    span_of,
+    tables_in,
+)
 from warehouse_refresh.warehouse.sql.query import Query
 from warehouse_refresh.warehouse.types import Column
 
@@ -27,7 +33,34 @@ class Edit:
 def stand_in_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
     """The edits that replace tables by their stand-ins, in the order of the text."""
     text = "".join(map(max, query.preamble or query.text, query.text))
-    return table_edits(text, [query.tree, *function_bodies(query.preamble)], query, stand_ins)
+    return table_edits(text, _trees(query), query, stand_ins)
+
+
+def dataset_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
+    """The edits that write the dataset before each table that the text names without one, but for those that have
+    stand-ins. A view must name it, whatever a job says of a default dataset."""
+    trees = _trees(query) if query.default else []
+    return [
+        _dataset_edit("".join(map(max, query.preamble or query.text, query.text)), node)
+        for tree in trees
+        for node in tables_in(tree)
+        if is_without_dataset(node) and TableName(node.db, node.name) not in stand_ins
+    ]
+
+
+def named_in_full(text: str, default: str) -> str:
+    """A text of one query with the `default` dataset before each table that it names without one."""
+    nodes = [node for node in tables_in(query_tree(text, default)) if is_without_dataset(node)] if default else []
+    return edited(text, sorted((_dataset_edit(text, node) for node in nodes), key=lambda edit: edit.start))
+
+
+def _dataset_edit(text: str, node: exp.Table) -> Edit:
+    start, last = span_of(text, node)
+    return Edit(start, last + 1, f"{quoted(node.db)}.{quoted(node.name)}")
+
+
+def _trees(query: Query) -> list[exp.Expr]:
+    return [query.tree, *function_bodies(query.preamble, query.default)]
 
 
 def table_edits(

@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from warehouse_refresh.warehouse.bigquery.plan import Edit
+from warehouse_refresh.warehouse.bigquery.plan import Edit, named_in_full
 from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.sql.parser import place_of
 from warehouse_refresh.warehouse.sql.preamble import Assignment, read_preamble
@@ -43,7 +43,7 @@ def has_variables(query: Query) -> bool:
 def variable_edits(query: Query, columns: Iterable[Column]) -> list[Edit]:
     """What to write in place of the variables, in the order of the text. `columns` are those of the tables that the
     query reads. Raises SqlError for a variable that a name of the query, a column or a field of a column has, too."""
-    values = _values(query.preamble) if query.preamble else {}
+    values = _values(query.preamble, query.default) if query.preamble else {}
     if not values:
         return []
     tree = query.tree
@@ -82,13 +82,14 @@ def _is_name_of_itself(node: exp.Identifier) -> bool:
     return is_outermost and len(alias.this.parts) == 1 and alias.this.name.casefold() == node.name.casefold()
 
 
-def _values(preamble: str) -> _Values:
+def _values(preamble: str, default: str) -> _Values:
     found: _Values = {}
     for part in read_preamble(preamble):
         if isinstance(part, Assignment):
             name = part.name.casefold()
             kind = part.kind if part.is_declared else found.get(name, ("", ""))[1]
-            found[name] = (_one_line(part.value, found) or "NULL", " ".join(kind.split()))
+            value = _one_line(named_in_full(part.value, default), found) if part.value else "NULL"
+            found[name] = (value, " ".join(kind.split()))
     return found
 
 

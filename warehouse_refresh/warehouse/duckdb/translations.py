@@ -117,14 +117,16 @@ class Translations:
 
 def _key(query: Query) -> str:
     """The cache key: the text with its preamble, what its wildcard tables stand for, the values of its parameters, the
-    texts of the functions that it calls, the columns that it lists, and the own project if the text names any project,
-    since the tables depend on it."""
+    texts of the functions that it calls, its default dataset, the columns that it lists, and the own project if the
+    text names any project, since the tables depend on it."""
     names_projects = any(read.project for read in query.names)
     text = f"{query.preamble}\n{query.text}" if query.preamble else query.text
     for wildcard, members in query.wildcards:
         text += f"\n{wildcard}: {', '.join(map(str, members))}"
     if query.variables or query.functions:
         text += f"\n{query.values_text}"
+    if query.default:
+        text += f"\ndefault {query.default}"
     for column in query.listed:
         text += f"\n{column.text}"
     return f"{query.own}\n{text}" if names_projects else text

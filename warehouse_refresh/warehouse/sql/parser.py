@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 import sqlglot
 from sqlglot import exp
@@ -26,7 +27,9 @@ from warehouse_refresh.warehouse.sql.syntax_errors import (
 from warehouse_refresh.warehouse.sql.tokens import read_tokens
 
 _BIGQUERY = BigQuery()
+_WITHOUT = "without_dataset"
 _OR_REPLACE = " OR REPLACE"
+Tree = TypeVar("Tree", bound=exp.Expr)
 _PATH_BEFORE = re.compile(r"(?:(?:`[^`\n]*`|[\w-]+)[ \t]*\.[ \t]*)+\Z")
 
 
@@ -95,12 +98,13 @@ def _parameters(text: str) -> Iterator[Parameter]:
             yield Parameter(name.text, place_at(text, token.start, name.end))
 
 
-def function_bodies(preamble: str) -> list[exp.Expr]:
-    """The bodies of a preamble's functions. Raises SqlError."""
+def function_bodies(preamble: str, default: str = "") -> list[exp.Expr]:
+    """The bodies of a preamble's functions, in which names without a dataset get the `default` one. Raises SqlError."""
     parts = read_preamble(preamble) if preamble else []
     found = [part for part in parts if isinstance(part, FunctionText) and part.language is None]
     trees = [tree for part in found for tree in _parse(part.text)]
-    return [tree.expression for tree in trees if isinstance(tree, exp.Create) and isinstance(tree.expression, exp.Expr)]
+    bodies = [tree.expression for tree in trees if isinstance(tree, exp.Create)]
+    return [with_dataset(body, default) for body in bodies if isinstance(body, exp.Expr)]
 
 
 def _preamble_trees(preamble: str) -> list[exp.Expr]:
@@ -163,8 +167,9 @@ def span_of(text: str, table: exp.Table) -> tuple[int, int]:
     return before.start() if before else start, max(int(mark["end"]) for mark in marks)
 
 
-def query_tree(text: str) -> exp.Query:
-    """The syntax tree of a text that must be one query. Raises SqlError."""
+def query_tree(text: str, default: str = "") -> exp.Query:
+    """The syntax tree of a text that must be one query, in which names without a dataset get the `default` one. Raises
+    SqlError."""
     check_template(text)
     check_one_query(text)
     statements = _parse(text)
@@ -184,7 +189,21 @@ def query_tree(text: str) -> exp.Query:
             hint="write one SELECT; the table is made from it",
             place=_place_of_part(text, 0),
         )
+    return with_dataset(tree, default)
+
+
+def with_dataset(tree: Tree, default: str) -> Tree:
+    """The tree, in which tables without a dataset have the `default` one; `is_without_dataset` knows them."""
+    for node in list(tables_in(tree)) if default else ():
+        if not node.db:
+            node.set("db", exp.to_identifier(default))
+            node.meta[_WITHOUT] = True
     return tree
+
+
+def is_without_dataset(node: exp.Table) -> bool:
+    """Whether the text names the table without its dataset, which `with_dataset` has added."""
+    return bool(node.meta.get(_WITHOUT))
 
 
 def _parse(text: str) -> list[exp.Expr]:

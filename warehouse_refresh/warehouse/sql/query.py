@@ -111,6 +111,8 @@ class Query:
     `calls` are the calls of functions with a dataset, and `functions` those of them that the project has as files, with
     the functions that these call, each after what it calls. What a function reads is read by its caller.
 
+    `default` is the dataset of the tables that its text names without one; "" if it names none so.
+
     `listed` are the columns that CREATE … (a, b) AS lists: the result has their names and types. Empty without a list.
     """
 
@@ -124,10 +126,21 @@ class Query:
     calls: tuple[Call, ...] = ()
     functions: tuple[Function, ...] = ()
     listed: tuple[ListedColumn, ...] = ()
+    default: str = ""
 
     def within(self, project: str) -> "Query":
         """The same query as one of that project."""
         return self if self.own == project else replace(self, own=project)
+
+    def with_default(self, dataset: str) -> "Query":
+        """The same query, where a name without a dataset is one of this dataset; with "" it stays without."""
+        if not dataset or all(read.table.dataset for read in self.names):
+            return self
+        first: dict[tuple[str, TableName], Read] = {}
+        for read in self.names:
+            table = TableName(read.table.dataset or dataset, read.table.name)
+            first.setdefault((read.project, table), replace(read, table=table))
+        return replace(self, names=tuple(first.values()), default=dataset)
 
     def given(self, values: Mapping[str, Variable]) -> "Query":
         """The same query with the values of its parameters, found by their folded names."""
@@ -182,7 +195,7 @@ class Query:
             if not read.table.dataset:
                 raise SqlError(
                     f"{read.table.name} is neither a WITH query nor a table with its dataset",
-                    hint=f"write `dataset.{read.table.name}`",
+                    hint=f"write `dataset.{read.table.name}`, or name the dataset in refresh.toml: [datasets] default",
                     place=read.place,
                 )
             if self.is_own(read.project):
@@ -206,7 +219,7 @@ class Query:
         """The syntax tree, parsed anew: the trees of a thousand scripts would take 100 MB."""
         from warehouse_refresh.warehouse.sql.parser import query_tree
 
-        return query_tree(self.text)
+        return query_tree(self.text, self.default)
 
 
 def _with_called(function: Function, known: Mapping[TableName, Function], own: str) -> dict[TableName, Function]:

@@ -42,7 +42,7 @@ def answer(query: Query, columns: Columns) -> Relation:
     [tree] = [tree for tree in parse_by_name(query.text, names, query.own) if not isinstance(tree, exp.Semicolon)]
     compiler = Compiler()
     script = Script(compiler, query.text, columns, query.own)
-    script.wildcards = dict(query.wildcards)
+    script.wildcards, script.default = dict(query.wildcards), query.default
     script.parameters = {variable.name.casefold(): given(variable) for variable in query.variables}
     for function in query.functions:
         add_function(function, script)

@@ -137,6 +137,8 @@ class Script:
         self.functions: dict[str, Function] = {}
         self.with_queries: dict[str, n.Node] = {}
         self.wildcards: dict[TableName, tuple[TableName, ...]] = {}
+        self.default = ""
+        """The dataset of tables that are named without one."""
 
     def alias(self) -> str:
         """A name that nothing else in the translated text has."""

@@ -86,7 +86,7 @@ def add_function(file: FunctionFile, script: Script) -> None:
 def _in_file(script: Script, file: FunctionFile) -> Script:
     """The script as the body of a function sees it: without the variables around the call."""
     found = copy(script)
-    found.text, found.variables, found.parameters = file.sql, {}, {}
+    found.text, found.variables, found.parameters, found.default = file.sql, {}, {}, ""
     return found
 
 

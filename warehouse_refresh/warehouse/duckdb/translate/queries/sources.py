@@ -153,21 +153,17 @@ def table(node: exp.Table, scope: Scope) -> Node:
     """A table, a WITH query, or a path into an array of an earlier item."""
     _check_name(node, scope)
     alias = node.alias or node.name
-    if not node.db:
-        known = scope.queries.get(node.name.casefold())
-        if known is None:
-            wrong(
-                scope.script.text,
-                node,
-                f"{node.name} is neither a WITH query nor a table with its dataset",
-                f"write `dataset.{node.name}`",
-            )
+    known = scope.queries.get(node.name.casefold()) if not node.db else None
+    if known is not None:
         return _pivoted(node, scope, known, alias)
-    first = node.catalog or node.db
-    if scope.has_range(first):
+    dataset = node.db or scope.script.default
+    if not dataset:
+        reason = f"{node.name} is neither a WITH query nor a table with its dataset"
+        wrong(scope.script.text, node, reason, f"write `dataset.{node.name}`")
+    if node.db and scope.has_range(node.catalog or node.db):
         value = scope.resolve(node, [*([node.catalog] if node.catalog else []), node.db, node.name])
         return unnested(node, scope, value, node.alias or node.name, None)
-    name = TableName(node.db, node.name)
+    name = TableName(dataset, node.name)
     if name.name.endswith("*"):
         return _pivoted(node, scope, wildcard(node, name, scope.script), node.alias)
     columns = _columns_of(name, node, scope.script)

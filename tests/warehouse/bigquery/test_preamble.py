@@ -34,7 +34,7 @@ def sent(text: str) -> str:
         ("DECLARE a, b INT64 DEFAULT 2; SELECT a * b AS x", "SELECT CAST((2) AS INT64) * CAST((2) AS INT64) AS x"),
         (
             "DECLARE a INT64 DEFAULT 1; DECLARE b DEFAULT a + t.a; SET a = 3; SELECT b, t.c FROM t.t",
-            "SELECT (CAST((1) AS INT64) + t . a), t.c FROM t.t",
+            "SELECT (CAST((1) AS INT64) + t . a) AS `b`, t.c FROM t.t",
         ),
         ("DECLARE a, b INT64; SET (a, b) = (1, F(2, 3)); SELECT b AS x", "SELECT CAST((F ( 2 , 3 )) AS INT64) AS x"),
         ("DECLARE a ARRAY<STRUCT<x INT64>>; SELECT a AS y", "SELECT CAST((NULL) AS ARRAY<STRUCT<x INT64>>) AS y"),

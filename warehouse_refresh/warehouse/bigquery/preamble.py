@@ -12,6 +12,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from warehouse_refresh.warehouse.bigquery.plan import Edit, named_in_full
+from warehouse_refresh.warehouse.bigquery.schema import quoted
 from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.sql.parser import place_of
 from warehouse_refresh.warehouse.sql.preamble import Assignment, read_preamble
@@ -69,7 +70,10 @@ def _edit(query: Query, node: exp.Identifier, values: _Values) -> Edit:
     if not isinstance(column, exp.Column) or column.parts[0] is not node or "start" not in node.meta:
         reason = f"the variable {node.name} has the name of a column or of another part of the query"
         raise SqlError(reason, hint="rename the variable", place=place_of(query.text, node))
-    return Edit(int(node.meta["start"]), int(node.meta["end"]) + 1, _cast(*values[node.name.casefold()]))
+    value = _cast(*values[node.name.casefold()])
+    if isinstance(column.parent, exp.Select) and column.arg_key == "expressions" and len(column.parts) == 1:
+        value += f" AS {quoted(node.name)}"  # the column has the variable's name
+    return Edit(int(node.meta["start"]), int(node.meta["end"]) + 1, value)
 
 
 def _is_name_of_itself(node: exp.Identifier) -> bool:

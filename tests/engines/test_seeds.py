@@ -1,15 +1,20 @@
 """Files with rows, loaded by `initialise`, on every engine."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.raw.db_init import Filled, NotConfirmed, initialise
 from warehouse_refresh.pipeline.raw.seeds import read_seed
 from warehouse_refresh.warehouse import Append, Warehouse
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 X = TableName("raw", "x")
 
@@ -19,6 +24,12 @@ def fill(warehouse: Warehouse, folder: Path, content: str, confirm: Any = None) 
     path.write_text(content)
     seeds = [read_seed(X, path)]
     return initialise(warehouse, folder / "db_init", ["raw"], seeds=seeds, confirm_replacing=confirm)
+
+
+def fill_from_parquet(warehouse: Warehouse, folder: Path, query: str) -> Filled:
+    path = folder / "x.parquet"
+    duckdb.connect().execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+    return initialise(warehouse, folder / "db_init", ["raw"], seeds=[read_seed(X, path)])
 
 
 def rows(warehouse: Warehouse) -> list[tuple[Any, ...]]:
@@ -76,6 +87,10 @@ class Posting:
         self._warehouse.append(X, [Append([{"id": 7}])])
         return self._warehouse.append(table, appends)
 
+    def load(self, table: TableName, file: ParquetFile) -> None:
+        self._warehouse.load(table, file)
+        self._warehouse.append(X, [Append([{"id": 7}])])
+
 
 def test_a_row_that_is_posted_while_a_file_is_loaded_is_not_lost(warehouse: Warehouse, tmp_path: Path) -> None:
     fill(warehouse, tmp_path, "id\n1\n")
@@ -83,6 +98,59 @@ def test_a_row_that_is_posted_while_a_file_is_loaded_is_not_lost(warehouse: Ware
     assert fill(posting, tmp_path, "id\n2\n") == Filled([], [], [X])
     assert rows(warehouse) == [(1,), (7,)]
     assert fill(warehouse, tmp_path, "id\n2\n") == Filled([], [], [X]), "not loaded by another start either"
+
+
+VALUES = """SELECT 1::UTINYINT AS id, 2.5 AS price, 1.5::FLOAT AS ratio, true AS ok, 'a' AS name, 'b'::BLOB AS code,
+    DATE '2026-01-31' AS day, TIME '09:30:00.5' AS time, TIMESTAMP '2026-01-31 09:30:00.000001' AS local,
+    TIMESTAMPTZ '2026-01-31 09:30:00+01:00' AS moment, ['x', 'y'] AS tags, {n: 1, tags: [2]} AS part
+    UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL"""
+
+
+def test_a_parquet_file_s_values_are_stored_as_they_are(warehouse: Warehouse, tmp_path: Path) -> None:
+    assert fill_from_parquet(warehouse, tmp_path, VALUES) == Filled([X], [], [])
+    kinds = ["INT64", "NUMERIC", "FLOAT64", "BOOL", "STRING", "BYTES", "DATE", "TIME", "DATETIME", "TIMESTAMP"]
+    columns = warehouse.columns(X)
+    assert [str(column.type) for column in columns] == [
+        *kinds,
+        "ARRAY<STRING>",
+        "STRUCT<n INT64, tags ARRAY<INT64>>",
+    ]
+    full, empty = sorted(warehouse.first_rows(X, 9), key=lambda row: row[0] is None)
+    moments = (datetime(2026, 1, 31, 9, 30, 0, 1), datetime(2026, 1, 31, 8, 30, tzinfo=UTC))  # noqa: DTZ001 (a DATETIME)
+    assert full == (
+        *(1, Decimal("2.5"), 1.5, True, "a", b"b", date(2026, 1, 31), time(9, 30, 0, 500_000)),
+        *(*moments, ["x", "y"], {"n": 1, "tags": [2]}),
+    )
+    assert [value for value in empty if value is not None] == [[]]
+
+
+def test_a_parquet_file_is_loaded_and_again_once_it_has_changed(warehouse: Warehouse, tmp_path: Path) -> None:
+    many = "SELECT i AS id FROM range(30_000) t(i)"
+    assert fill_from_parquet(warehouse, tmp_path, many) == Filled([X], [], [])
+    assert warehouse.row_count(X) == 30_000
+    assert fill_from_parquet(warehouse, tmp_path, many) == Filled([], [X], [])
+    assert fill_from_parquet(warehouse, tmp_path, "SELECT 3 AS id") == Filled([X], [], [])
+    assert rows(warehouse) == [(3,)]
+    assert fill_from_parquet(warehouse, tmp_path, "SELECT 3 AS id WHERE false") == Filled([X], [], [])
+    assert rows(warehouse) == []
+
+
+def test_a_row_that_is_posted_while_a_parquet_file_is_loaded_is_not_lost(warehouse: Warehouse, tmp_path: Path) -> None:
+    fill_from_parquet(warehouse, tmp_path, "SELECT 1 AS id")
+    posting: Any = Posting(warehouse)
+    assert fill_from_parquet(posting, tmp_path, "SELECT 2 AS id") == Filled([], [], [X])
+    assert rows(warehouse) == [(1,), (7,)]
+
+
+def test_a_parquet_file_that_changes_while_it_is_loaded_changes_nothing(warehouse: Warehouse, tmp_path: Path) -> None:
+    fill_from_parquet(warehouse, tmp_path, "SELECT 1 AS id")
+    path = tmp_path / "x.parquet"
+    duckdb.connect().execute(f"COPY (SELECT 2 AS id) TO '{path}' (FORMAT parquet)")
+    seed = read_seed(X, path)
+    duckdb.connect().execute(f"COPY (SELECT 3 AS id) TO '{path}' (FORMAT parquet)")
+    with pytest.raises(Refused, match="has changed while it was loaded"):
+        initialise(warehouse, tmp_path / "db_init", ["raw"], seeds=[seed])
+    assert rows(warehouse) == [(1,)]
 
 
 def test_a_table_that_was_there_before_is_left_alone(warehouse: Warehouse, tmp_path: Path) -> None:

@@ -104,7 +104,20 @@ def test_settings_give_a_column_its_type(tmp_path: Path) -> None:
         ('a\n"x\n', "", "csv", "x.csv:2:1: this is not CSV"),
         ("a,a b\n", "", "csv", "x.csv:1:1: 'a b' cannot be a column's name"),
         ("a,A\n", "", "csv", "x.csv:1:1: two columns are named A"),
-        ("a\n\nx\n", '[columns]\na = { type = "INT64" }', "csv", "x.csv:3:1: a: 'x' is not INT64"),
+        ("b,a\n\n1,x\n", '[columns]\na = { type = "INT64" }', "csv", "x.csv:3:3: a: 'x' is not INT64"),
+        ("a\n1\n\n2\n", "", "csv", "x.csv:3:1: a blank line may be NULL, or no row"),
+        ("\n", "", "csv", "x.csv:1:1: '' cannot be a column's name"),
+        ("_PARTITION_x\n1\n", "", "csv", "x.csv:1:1: BigQuery keeps names like _PARTITION_x for itself"),
+        ('a,b\n1,x"y\n', "", "csv", "x.csv:2:4: this is not CSV: a value with a quote in it stands in quotes"),
+        ("a,b\n1,2,3\n", "", "csv", "x.csv:2:5: the line has 3 values, and the first line 2 names"),
+        ("{}\n", "", "ndjson", "x.ndjson:1:1: there are no columns"),
+        ('{"a": 1, "a": 2}\n', "", "ndjson", "x.ndjson:1:1: the line names a twice"),
+        (
+            '{"b": 1,  "a": "x"}\n',
+            '[columns]\na = { type = "INT64" }',
+            "ndjson",
+            "x.ndjson:1:16: a: 'x' is not INT64",
+        ),
         ("a,b\n,1\n", '[columns]\na = { mode = "REQUIRED" }', "csv", "x.csv:2:1: a: the column is REQUIRED"),
         ("a\n", '[columns]\nb = { type = "INT64" }', "csv", "x.toml: the file has no column b"),
         (
@@ -118,7 +131,7 @@ def test_settings_give_a_column_its_type(tmp_path: Path) -> None:
         ("a\n", "[column]", "csv", "x.csv: x.toml: there is no setting column; did you mean columns?"),
         ("a\n", "[columns", "csv", "x.csv: x.toml: "),
         ("{}\n[1]\n", "", "ndjson", "x.ndjson:2:1: this line is no object"),
-        ("{\n", "", "ndjson", "x.ndjson:1:1: this is not JSON"),
+        ("{\n", "", "ndjson", "x.ndjson:1:2: this is not JSON"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(

@@ -7,7 +7,7 @@ from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.scripts import read_datasets, source_folders
 from warehouse_refresh.pipeline.raw.db_init import Rows, initialise
-from warehouse_refresh.pipeline.raw.seeds import read_seed, seed_files
+from warehouse_refresh.pipeline.raw.seeds import read_seeds
 from warehouse_refresh.pipeline.refresh import waiting_turn
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import connect, project_of
@@ -18,7 +18,7 @@ def run(options: Namespace) -> int:
     settings = read_settings()
     res = res_folder(settings.folder, settings.layout.res)
     datasets = read_datasets(res, settings.layout.raw)
-    seeds = [read_seed(table, path) for table, path in seed_files(source_folders(res, settings.layout.raw)).items()]
+    seeds = read_seeds(source_folders(res, settings.layout.raw))
     confirm = (_agreed if options.yes else _ask) if options.replace else None
     with (
         connect(settings.warehouse_url) as warehouse,

@@ -55,8 +55,8 @@ def _add_seeds(project: Project, columns: dict[TableName, tuple[Column, ...]], c
         seed_files,
     )
 
-    problems: list[Problem] = []
-    for table, path in seed_files(source_folders(project.folder / project.layout.res, project.layout.raw)).items():
+    files, problems = seed_files(source_folders(project.folder / project.layout.res, project.layout.raw))
+    for table, path in files.items():
         try:
             columns.setdefault(table, seed_columns(table, path, cache))
         except Refused as refused:

@@ -21,6 +21,7 @@ from warehouse_refresh.warehouse.types import Column
 
 if TYPE_CHECKING:
     from warehouse_refresh.warehouse.sql.cache import SqlCache
+    from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 DEFAULT_URL = "duckdb:///.data/warehouse.duckdb"
 _PROJECT = "?project="
@@ -182,6 +183,10 @@ class Warehouse(Planner, Protocol):
 
         DuckDB stores a call in one transaction. On BigQuery more than 8 MB of rows are several jobs, each stored whole
         or not at all; if a later one fails the error is OutcomeUnknown."""
+
+    def load(self, table: TableName, file: "ParquetFile") -> None:
+        """Give the table, which is empty and has the file's columns, the file's rows: all or none. On BigQuery this is
+        a load job, which costs nothing."""
 
     def __enter__(self) -> Self:
         """The warehouse itself, closed at the end of the `with` block."""

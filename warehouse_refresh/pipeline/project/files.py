@@ -15,8 +15,7 @@ _DATASET = re.compile(r"[A-Za-z0-9_]{1,1024}")
 
 def read_text(path: Path) -> str:
     """The text of a file that people write. Raises SqlError if it cannot be read or is not UTF-8."""
-    if not path.is_file():  # reading a pipe would wait for ever
-        raise SqlError(f"this is {_kind(path)}, not a file", hint="replace it with a file, or delete it")
+    check_is_file(path)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -32,6 +31,12 @@ def read_text(path: Path) -> str:
             hint="save it as UTF-8",
             place=Place(before.count(b"\n") + 1, column),
         ) from error
+
+
+def check_is_file(path: Path) -> None:
+    """Raise SqlError for a folder, for a link that leads nowhere, and for a pipe: reading it would wait for ever."""
+    if not path.is_file():
+        raise SqlError(f"this is {_kind(path)}, not a file", hint="replace it with a file, or delete it")
 
 
 def res_folder(folder: Path, name: str = "res") -> Path:

@@ -1,7 +1,7 @@
 """Load seeds into the warehouse. The table `_warehouse.loads` remembers which file each table was loaded from."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from warehouse_refresh.pipeline.raw.seeds import Seed
@@ -37,26 +37,39 @@ def load(warehouse: Warehouse, seed: Seed, expected: int | None) -> bool:
     """Replace the table by the seed's rows: readers see the old rows or the new ones. With `expected`, the table must
     have so many rows just before; if somebody has posted others meanwhile, it stays, and the answer is False.
 
-    On DuckDB the look and the replacement are one transaction, on BigQuery two jobs. Raises WarehouseError.
+    On DuckDB the look and the replacement are one transaction, on BigQuery two jobs. Raises WarehouseError, and Refused
+    for a file that has changed since it was read.
     """
     staged = TableName(OWN_DATASET, f"seed_{seed.table.dataset}_{seed.table.name}")
     columns = _definitions(seed.columns)
     _run(warehouse, f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
-    _run(warehouse, f"CREATE OR REPLACE TABLE {_path(staged)} ({columns})")
-    for rows in _batches(seed.rows):
-        warehouse.append(staged, [Append(rows)])
     is_plain = not any(column.required or column.type.parameters for column in seed.columns)
     name = _path(seed.table) if is_plain else f"{_path(seed.table)} ({columns})"  # what a query's result has not
     try:
+        _stage(warehouse, seed, staged)
         _run(warehouse, f"{_look(seed.table, expected)}CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_path(staged)}")
     except WarehouseError as error:
         if _POSTED not in str(error):
             raise
         return False
     finally:
-        _run(warehouse, f"DROP TABLE {_path(staged)}")
+        warehouse.drop(staged)
     _note(warehouse, seed)
     return True
+
+
+def _stage(warehouse: Warehouse, seed: Seed, staged: TableName) -> None:
+    """Create the table with the seed's rows. A Parquet file's values have been held against the columns' limits, which
+    its table therefore does not have: BigQuery loads no column that may be NULL into one that is REQUIRED."""
+    if seed.parquet is None:
+        _run(warehouse, f"CREATE OR REPLACE TABLE {_path(staged)} ({_definitions(seed.columns)})")
+        for rows in _batches(seed.rows):
+            warehouse.append(staged, [Append(rows)])
+        return
+    plain = [replace(column, required=False, type=replace(column.type, parameters=())) for column in seed.columns]
+    _run(warehouse, f"CREATE OR REPLACE TABLE {_path(staged)} ({_definitions(plain)})")
+    warehouse.load(staged, replace(seed.parquet, columns=tuple(plain)))
+    seed.check_unchanged()
 
 
 def _look(table: TableName, expected: int | None) -> str:
@@ -73,7 +86,7 @@ def _note(warehouse: Warehouse, seed: Seed) -> None:
         "dataset": seed.table.dataset,
         "table_name": seed.table.name,
         "digest": seed.digest,
-        "row_count": len(seed.rows),
+        "row_count": seed.row_count,
         "number": warehouse.row_count(LOADS),
     }
     warehouse.append(LOADS, [Append([row])])

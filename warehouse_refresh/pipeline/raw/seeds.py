@@ -1,24 +1,23 @@
-"""Files with rows beside the names of sources: `res/raw/orders.csv` or `orders.ndjson` fills the table `raw.orders`.
+"""Files with rows beside the names of sources: `res/raw/orders.csv` (or `.ndjson`, `.parquet`) fills `raw.orders`.
 
 The columns' types are those of `orders.toml` beside it, else the first of GoogleSQL's that takes all values:
 
     [columns]
     id = { type = "INT64", mode = "REQUIRED" }
 
-An empty value of a CSV file is NULL. Values are read as strictly as those that are posted to the API.
+An empty value of a CSV file is NULL. Values are read as strictly as those that are posted to the API. A Parquet file
+has types itself: settings say what else a column may be without a change of its values.
 """
 
-import csv
 import hashlib
-import io
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from warehouse_refresh.pipeline.project.files import listed, read_text
+from warehouse_refresh.pipeline.project.files import check_is_file, listed, name_problem, read_text
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, sql_problem
 from warehouse_refresh.warehouse import Row
 from warehouse_refresh.warehouse.errors import Place, SqlError
@@ -26,70 +25,195 @@ from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import Column, SqlType, parse_type
+from warehouse_refresh.warehouse.values.csv_text import CsvText, InvalidCsv, Line, Record, lines_of
 from warehouse_refresh.warehouse.values.invalid import InvalidValue
-from warehouse_refresh.warehouse.values.json_text import InvalidJson, Object, parse_json
+from warehouse_refresh.warehouse.values.json_text import InvalidJson, Object, offsets_of, parse_json
 from warehouse_refresh.warehouse.values.reading import from_json, from_text
 
-ENDINGS = (".csv", ".ndjson")
+if TYPE_CHECKING:  # it imports DuckDB, which knowing that there is no Parquet file does not need
+    from warehouse_refresh.warehouse.values.parquet import ParquetColumn, ParquetFile
+
+ENDINGS = (".csv", ".ndjson", ".parquet")
 MOST_PROBLEMS = 20
 _GUESSES = tuple(map(SqlType, ("INT64", "NUMERIC", "FLOAT64", "BOOL", "DATE", "DATETIME", "TIMESTAMP")))
 _AS_TEXT = ("DATE", "DATETIME", "TIMESTAMP")
 _STRING = SqlType("STRING")
 _NAME = re.compile(r"[A-Za-z_]\w{0,299}", re.ASCII)
+# https://cloud.google.com/bigquery/docs/schemas#column_names
+_RESERVED = re.compile("_TABLE_|_FILE_|_PARTITION|_ROW_TIMESTAMP|__ROOT__|_COLIDENTIFIER|_CHANGE_", re.IGNORECASE)
 _SPACED = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?)(?: ?(UTC|Z|[+-]\d\d(?::?\d\d)?))?")
 
 
 @dataclass(frozen=True)
 class Seed:
-    """A source with its rows: the file, its columns, and a hash of the file and its settings."""
+    """A source with its rows: the file, its columns, and a hash of the file and its settings. A Parquet file's rows are
+    not read yet: `parquet` says how."""
 
     table: TableName
     path: Path
     columns: tuple[Column, ...]
     rows: Sequence[Row]
     digest: str
+    parquet: "ParquetFile | None" = None
+
+    @property
+    def row_count(self) -> int:
+        """How many rows the file has."""
+        return len(self.rows) if self.parquet is None else self.parquet.row_count
+
+    def check_unchanged(self) -> None:
+        """Raise Refused if a Parquet file is no longer what was read. Others were read at once."""
+        if self.parquet is not None and _digest(_hash(self.path), self.columns) != self.digest:
+            reason = "the file has changed while it was loaded"
+            raise Refused([Problem(self.path, None, reason, "run this again, once it is whole")])
 
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """A row as the file has it, and its line: texts in a CSV file, JSON values in an NDJSON file."""
+    """A row as the file has it: texts in a CSV file, JSON values in an NDJSON file; `origin` is where it stands."""
 
-    line: int
+    origin: Record | Line
     values: Mapping[str, Any]
 
 
-def seed_files(folders: Iterable[Path]) -> dict[TableName, Path]:
-    """The files with rows in these folders of sources. An empty file has none: it only names a source."""
-    paths = [path for folder in folders for path in listed(folder) if path.suffix.lower() in ENDINGS]
-    return {TableName(path.parent.name, path.stem): path for path in paths if path.is_file() and path.stat().st_size}
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A file's text."""
+
+    path: Path
+    text: str
+    is_csv: bool
+    csv: CsvText
+
+    def place(self, record: _Record, names: Sequence[str], name: str) -> Place:
+        """Where the record's value of this column stands."""
+        if isinstance(record.origin, Record):
+            return self.csv.place(record.origin, names.index(name))
+        offsets = dict(offsets_of(record.origin.text))
+        return Place(record.origin.number, offsets.get(name, 0) + 1)
+
+
+def seed_files(folders: Iterable[Path]) -> tuple[dict[TableName, Path], list[Problem]]:
+    """The files with rows in these folders of sources, and what is wrong with their names. An empty file has no rows:
+    it only names a source."""
+    found: dict[TableName, Path] = {}
+    problems: list[Problem] = []
+    for path in (path for folder in folders for path in listed(folder) if path.suffix.lower() in ENDINGS):
+        if path.is_file() and not path.stat().st_size:
+            continue
+        table = TableName(path.parent.name, path.stem)
+        other = next((other for known, other in found.items() if str(known).casefold() == str(table).casefold()), None)
+        if wrong := name_problem(table, path):
+            problems.append(wrong)
+        elif other is not None:
+            problems.append(Problem(path, None, f"{other.name} fills {table}, too", "delete one of them"))
+        else:
+            found[table] = path
+    return found, problems
 
 
 def read_seed(table: TableName, path: Path) -> Seed:
     """Read a file. Raises Refused with up to MOST_PROBLEMS of its problems."""
+    settings = path.with_suffix(".toml")
+    is_parquet = path.suffix.lower() == ".parquet"
     try:
-        text = read_text(path)
-        settings = path.with_suffix(".toml")
+        check_is_file(path)
+        text = "" if is_parquet else read_text(path)
         declared = _declared(settings) if settings.exists() else {}
     except SqlError as error:
         raise Refused([sql_problem(path, error)]) from error
-    problems: list[Problem] = []
+    if is_parquet:
+        return _read_parquet(table, path, declared)
     is_csv = path.suffix.lower() == ".csv"
-    names, records = _csv(path, text, problems) if is_csv else _ndjson(path, text, problems)
-    problems += _wrong_names(settings, declared, names)
+    separator = next((each for each in ",;\t" if each in text.partition("\n")[0]), ",")
+    return _read_rows(table, _Text(path, text, is_csv, CsvText(text, separator)), declared)
+
+
+def _read_rows(table: TableName, file: _Text, declared: Mapping[str, Column]) -> Seed:
+    problems: list[Problem] = []
+    names, records = _csv(file, problems) if file.is_csv else _ndjson(file, problems)
+    problems += _wrong_names(file.path, declared, names)
+    if not names and not problems:
+        problems.append(Problem(file.path, Place(1), "there are no columns", "name them, or empty the file"))
+    _refuse(problems)
+    columns = tuple(declared.get(name) or Column(name, _guess(name, records, is_csv=file.is_csv)) for name in names)
+    rows = [_row(file, record, names, columns, problems) for record in records]
+    _refuse(problems)
+    return Seed(table, file.path, columns, rows, _digest(file.text, columns))
+
+
+def _read_parquet(table: TableName, path: Path, declared: Mapping[str, Column]) -> Seed:
+    from warehouse_refresh.warehouse.values.parquet import InvalidParquet, bad_values, parquet_columns, read_columns
+
+    try:
+        before = _hash(path)
+        own = parquet_columns(path)
+        names = [column.name for column in own]
+        _refuse([*_bad_names(path, names), *_wrong_names(path, declared, names)])
+        pairs = _typed(path, own, declared)
+        bad = bad_values(path, pairs, MOST_PROBLEMS)
+        _refuse([Problem(path, None, f"row {it.row}: {it.column}: {it.detail}") for it in bad])
+        file = read_columns(path, pairs)
+    except InvalidParquet as error:
+        raise Refused([Problem(path, None, error.reason, error.hint)]) from error
+    seed = Seed(table, path, file.columns, (), _digest(before, file.columns), file)
+    seed.check_unchanged()
+    return seed
+
+
+def _typed(
+    path: Path, own: Sequence["ParquetColumn"], declared: Mapping[str, Column]
+) -> list[tuple["ParquetColumn", Column]]:
+    """Each column of the file with the table's. Raises Refused."""
+    from warehouse_refresh.warehouse.values.parquet import InvalidParquet
+
+    pairs: list[tuple[ParquetColumn, Column]] = []
+    problems: list[Problem] = []
+    for column in own:
+        wanted = declared.get(column.name)
+        try:
+            if wanted is not None:
+                column.check(wanted.type)
+            pairs.append((column, wanted or Column(column.name, column.inferred())))
+        except InvalidParquet as error:
+            problems.append(Problem(path, None, error.reason, error.hint))
+    problems += [problem for _, column in pairs for problem in _bad_fields(path, column)]
+    _refuse(problems)
+    return pairs
+
+
+def _bad_fields(path: Path, column: Column) -> Iterator[Problem]:
+    """What is wrong with the names of the fields of a STRUCT, or of an ARRAY of them."""
+    fields = (column.type.element or column.type).fields
+    yield from _bad_names(path, [field.name for field in fields], f" in {column.name}")
+    for field in fields:
+        yield from _bad_fields(path, field)
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
     if problems:
-        raise Refused(problems[:MOST_PROBLEMS])
-    columns = tuple(declared.get(name) or Column(name, _guess(name, records, is_csv=is_csv)) for name in names)
-    rows = [_row(path, record, columns, problems, is_csv=is_csv) for record in records]
+        raise Refused(list(problems[:MOST_PROBLEMS]))
+
+
+def read_seeds(folders: Iterable[Path]) -> list[Seed]:
+    """Read all files with rows in these folders of sources. Raises Refused with the problems of all of them."""
+    files, problems = seed_files(folders)
+    seeds = []
+    for table, path in files.items():
+        try:
+            seeds.append(read_seed(table, path))
+        except Refused as refused:
+            problems += refused.problems
     if problems:
-        raise Refused(problems[:MOST_PROBLEMS])
-    return Seed(table, path, columns, rows, _digest(text, columns))
+        raise Refused(problems)
+    return seeds
 
 
 def seed_columns(table: TableName, path: Path, cache: SqlCache | None = None) -> tuple[Column, ...]:
     """The columns of a file with rows; a file that the `cache` knows is not read again. Raises Refused."""
     settings = path.with_suffix(".toml")
-    contents = [each.read_bytes() for each in (path, settings) if each.is_file()]
-    key = hashlib.sha256(b"\0".join(contents)).hexdigest()
+    hashes = [path.suffix, *(_hash(each) for each in (path, settings) if each.is_file())]
+    key = hashlib.sha256("\0".join(hashes).encode()).hexdigest()
     noted = cache.recall("seed", key) if cache else None
     if noted is not None:
         return tuple(Column(name, parse_type(kind), required) for name, kind, required in noted)
@@ -97,6 +221,16 @@ def seed_columns(table: TableName, path: Path, cache: SqlCache | None = None) ->
     if cache:
         cache.note("seed", key, [[column.name, str(column.type), column.required] for column in columns])
     return columns
+
+
+def _hash(path: Path) -> str:
+    """A hash of the file's bytes. Raises Refused if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        reason = f"the file cannot be read: {error.strerror}"
+        raise Refused([Problem(path, None, reason, "see its permissions")]) from error
 
 
 def _declared(path: Path) -> dict[str, Column]:
@@ -125,61 +259,77 @@ def _only_keys(found: Mapping[str, Any], known: Sequence[str]) -> None:
             raise ValueError(f"there is no setting {key}; {did_you_mean(key, known) or ', '.join(known)}")
 
 
-def _wrong_names(settings: Path, declared: Mapping[str, Column], names: Sequence[str]) -> Iterator[Problem]:
+def _wrong_names(path: Path, declared: Mapping[str, Column], names: Sequence[str]) -> Iterator[Problem]:
     for name in declared:
         if name not in names:
-            yield Problem(settings, None, f"the file has no column {name}", did_you_mean(name, names))
+            yield Problem(path.with_suffix(".toml"), None, f"the file has no column {name}", did_you_mean(name, names))
 
 
-def _csv(path: Path, text: str, problems: list[Problem]) -> tuple[list[str], list[_Record]]:
-    first = text.partition("\n")[0]
-    separator = next((each for each in ",;\t" if each in first), ",")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+def _csv(file: _Text, problems: list[Problem]) -> tuple[list[str], list[_Record]]:
     records: list[_Record] = []
+    names: list[str] = []
     try:
-        names = next(reader, [])
-        problems += _bad_names(path, names)
-        for values in reader:
-            if len(values) == len(names):
-                records.append(_Record(reader.line_num, dict(zip(names, values, strict=True))))
-            elif values:
-                reason = f"the line has {len(values)} values, and the first line {len(names)} names"
-                problems.append(Problem(path, Place(reader.line_num), reason, "quote values that hold a separator"))
-    except csv.Error as error:
-        problems.append(Problem(path, Place(reader.line_num), f"this is not CSV: {error}", "quotes end before a comma"))
-        names = []
+        for number, record in enumerate(file.csv.records()):
+            if number == 0:
+                names = record.values
+                problems += _bad_names(file.path, names)
+            elif len(record.values) != len(names):
+                problems += _of_width(file, record, len(names))
+            elif not record.blank:
+                records.append(_Record(record, dict(zip(names, record.values, strict=True))))
+            elif len(names) == 1:
+                hint = 'write "" for NULL, or delete the line'
+                problems.append(Problem(file.path, Place(record.line), "a blank line may be NULL, or no row", hint))
+            if len(problems) >= MOST_PROBLEMS:
+                break
+    except InvalidCsv as error:
+        hint = "quote the value, and write each quote in it twice"
+        problems.append(Problem(file.path, error.place, f"this is not CSV: {error}", hint))
     return names, records
 
 
-def _ndjson(path: Path, text: str, problems: list[Problem]) -> tuple[list[str], list[_Record]]:
+def _of_width(file: _Text, record: Record, width: int) -> Iterator[Problem]:
+    if record.blank:
+        return
+    count = file.csv.count(record)
+    reason = f"the line has {count} values, and the first line {width} names"
+    place = file.csv.place(record, min(width, count - 1))
+    yield Problem(file.path, place, reason, "quote values that hold a separator")
+
+
+def _ndjson(file: _Text, problems: list[Problem]) -> tuple[list[str], list[_Record]]:
     records = []
     names: dict[str, None] = {}
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
+    for line in lines_of(file.text):
+        place, hint = Place(line.number), "write one object in each line"
         try:
-            value = parse_json(line)
-        except (InvalidJson, InvalidValue) as error:
-            problems.append(Problem(path, Place(number), f"this is not JSON: {error}", "write one object in each line"))
+            value = parse_json(line.text)
+        except InvalidJson as error:
+            problems.append(Problem(file.path, Place(line.number, error.column), f"this is not JSON: {error}", hint))
             continue
-        if isinstance(value, Object):
-            names.update(dict.fromkeys(value))
-            records.append(_Record(number, value))
+        if not isinstance(value, Object):
+            problems.append(Problem(file.path, place, "this line is no object", 'write {"name": value, …}'))
+        elif value.repeated:
+            problems.append(Problem(file.path, place, f"the line names {value.repeated} twice", hint))
         else:
-            problems.append(Problem(path, Place(number), "this line is no object", 'write {"name": value, …}'))
-    problems += _bad_names(path, list(names))
+            names.update(dict.fromkeys(value))
+            records.append(_Record(line, value))
+    problems += _bad_names(file.path, list(names))
     return list(names), records
 
 
-def _bad_names(path: Path, names: Sequence[str]) -> Iterator[Problem]:
+def _bad_names(path: Path, names: Sequence[str], where: str = "") -> Iterator[Problem]:
     """https://cloud.google.com/bigquery/docs/schemas#column_names"""
+    place = None if path.suffix.lower() == ".parquet" else Place(1)
     folded: set[str] = set()
     for name in names:
         if not _NAME.fullmatch(name):
             hint = "write letters, digits and _, and begin with a letter"
-            yield Problem(path, Place(1), f"{name!r} cannot be a column's name", hint)
+            yield Problem(path, place, f"{name!r} cannot be a column's name{where}", hint)
+        elif _RESERVED.match(name):
+            yield Problem(path, place, f"BigQuery keeps names like {name} for itself{where}", "rename the column")
         elif name.casefold() in folded:
-            yield Problem(path, Place(1), f"two columns are named {name}", "rename one of them")
+            yield Problem(path, place, f"two columns are named {name}{where}", "rename one of them")
         folded.add(name.casefold())
 
 
@@ -208,16 +358,17 @@ def _value(value: Any, kind: SqlType, *, is_csv: bool) -> Any:
     return from_text(_iso(value, kind), kind) if is_csv else from_json(_iso(value, kind), kind)
 
 
-def _row(path: Path, record: _Record, columns: Sequence[Column], problems: list[Problem], *, is_csv: bool) -> Row:
+def _row(file: _Text, record: _Record, names: Sequence[str], columns: Sequence[Column], problems: list[Problem]) -> Row:
     row: dict[str, Any] = {}
     for column in columns:
         value = record.values.get(column.name)
         try:
-            is_null = value is None or (is_csv and value == "")
-            row[column.name] = _null(column) if is_null else _value(value, column.type, is_csv=is_csv)
+            is_null = value is None or (file.is_csv and value == "")
+            row[column.name] = _null(column) if is_null else _value(value, column.type, is_csv=file.is_csv)
         except InvalidValue as error:
             if len(problems) < MOST_PROBLEMS:
-                problems.append(Problem(path, Place(record.line), f"{column.name}: {error}"))
+                place = file.place(record, names, column.name)
+                problems.append(Problem(file.path, place, f"{column.name}: {error}"))
     return row
 
 

@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
-from typing import Any, Self, TypedDict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from google.api_core.exceptions import NotFound
 from google.api_core.retry import Retry
@@ -23,7 +25,7 @@ from warehouse_refresh.warehouse.bigquery.jobs import Jobs
 from warehouse_refresh.warehouse.bigquery.lease import LABEL, TABLE, Lease
 from warehouse_refresh.warehouse.bigquery.plan import Edit, dataset_edits, edited, original_place, stand_in_edits
 from warehouse_refresh.warehouse.bigquery.preamble import has_variables, text_of, variable_edits
-from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted, read_as_text
+from warehouse_refresh.warehouse.bigquery.schema import column_of, load_config, quoted, read_as_text
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse_refresh.warehouse.bigquery.storage import (
     check_partition,
@@ -45,6 +47,9 @@ from warehouse_refresh.warehouse.sql.parser import names_in
 from warehouse_refresh.warehouse.sql.query import Function, Query, Read, Statement
 from warehouse_refresh.warehouse.storage import Storage
 from warehouse_refresh.warehouse.types import Column
+
+if TYPE_CHECKING:
+    from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 logger = logging.getLogger(__name__)
 
@@ -325,6 +330,16 @@ class BigQueryWarehouse:
             tuple(map(column_of, found.schema)),
         )
         return self._sender.send(target, appends)
+
+    def load(self, table: TableName, file: "ParquetFile") -> None:
+        """The file is written anew first: its types are then those that BigQuery reads as the table's."""
+        from warehouse_refresh.warehouse.values.parquet import write_plain  # imports DuckDB
+
+        config = load_config(file.columns, names.labels({"table": str(table)}))
+        with TemporaryDirectory(prefix="refresh-") as folder:
+            plain = Path(folder) / "rows.parquet"
+            write_plain(file, plain)
+            self._jobs.load(plain, self._reference(table.dataset).table(table.name), config)
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         with self._alone(query, stand_ins) as sql:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, cast
 
 from google.api_core.exceptions import Conflict, NotFound
@@ -30,6 +31,7 @@ from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Wait
 from warehouse_refresh.warehouse.bigquery.storing.parameters import Value
 from warehouse_refresh.warehouse.errors import Cancelled, OutcomeUnknown, Transient, WarehouseError
 
+Job = bigquery.QueryJob | bigquery.LoadJob
 _TRIES = 3  # jobs that one call sends: another one after a passing fault
 _IDS = 100  # ids that one call looks at: it skips those of jobs that failed in earlier calls
 
@@ -96,6 +98,16 @@ class Jobs:
                 sql, job_config=config, retry=self.retry, timeout=self._waits.request, job_retry=None
             )
 
+    def load(self, file: Path, table: bigquery.TableReference, config: bigquery.LoadJobConfig) -> None:
+        """Send the file, and wait until it is loaded. Raises the job's error as WarehouseError, Cancelled, or
+        OutcomeUnknown."""
+        self.check_not_cancelled()
+        with self._under_way_as(f"load-{secrets.token_hex(16)}") as job_id:
+            job = self._send_file(job_id, file, table, config)
+            self._wait(job)
+        if job.error_result:
+            raise job_error(job.error_result)
+
     def cancel(self) -> None:
         """Cancel every job that is under way, and wait briefly until they have ended. Later calls raise Cancelled."""
         self._cancelled.set()
@@ -153,6 +165,26 @@ class Jobs:
         except GOOGLE_ERRORS as error:
             return self._find_after_error(job_id, error)
 
+    def _send_file(
+        self, job_id: str, file: Path, table: bigquery.TableReference, config: bigquery.LoadJobConfig
+    ) -> Job:
+        """Start the job with this id, or find it if a try whose answer was lost has started it."""
+        try:
+            with file.open("rb") as content:
+                return self.client.load_table_from_file(
+                    content,
+                    table,
+                    job_id=job_id,
+                    location=self._settings.location,
+                    job_config=config,
+                    timeout=self._waits.request,
+                )
+        except Conflict:
+            with self._or_unknown(job_id):
+                return self._get(job_id, self._retry_after_409)
+        except GOOGLE_ERRORS as error:
+            return self._find_after_error(job_id, error)
+
     def _find_after_error(self, job_id: str, error: Exception) -> bigquery.QueryJob:
         """The job, if it was started although sending it ended in an error: BigQuery may have carried out a try whose
         answer was lost. After a refusal that is unlikely, so it is looked for only once."""
@@ -166,7 +198,7 @@ class Jobs:
             self._stop(job_id)
             raise OutcomeUnknown(f"the connection to BigQuery broke while the job {job_id} was being sent") from unknown
 
-    def _wait(self, job: bigquery.QueryJob) -> None:
+    def _wait(self, job: Job) -> None:
         """Wait until the job has succeeded or failed. Raises Cancelled if `cancel()` was called meanwhile."""
         pause = self._waits.poll
         while job.state != "DONE":

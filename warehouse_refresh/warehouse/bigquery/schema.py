@@ -3,9 +3,10 @@
 https://cloud.google.com/bigquery/docs/reference/rest/v2/tables#TableFieldSchema
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from google.cloud.bigquery import SchemaField
+from google.cloud.bigquery import LoadJobConfig, ParquetOptions, SchemaField, SourceFormat, WriteDisposition
 
 from warehouse_refresh.warehouse.types import Column, SqlType, array_of, struct_of
 
@@ -19,6 +20,25 @@ def column_of(field: SchemaField) -> Column:
     of_column = array_of(kind) if field.mode == "REPEATED" else kind
     required, default = field.mode == "REQUIRED", field.default_value_expression or ""
     return Column(field.name, of_column, required, field.description or "", default)
+
+
+def field_of(column: Column) -> SchemaField:
+    """The field of a schema for a Column without lengths and precisions."""
+    kind = column.type.element or column.type
+    return SchemaField(column.name, kind.name, mode=column.mode, fields=tuple(map(field_of, kind.fields)))
+
+
+def load_config(columns: Iterable[Column], labels: Mapping[str, str]) -> LoadJobConfig:
+    """The settings of a job that loads a Parquet file into a table with these columns, in place of its rows."""
+    config = LoadJobConfig(
+        source_format=SourceFormat.PARQUET,
+        write_disposition=WriteDisposition.WRITE_TRUNCATE,
+        schema=list(map(field_of, columns)),
+        labels=dict(labels),
+    )
+    config.parquet_options = ParquetOptions()
+    config.parquet_options.enable_list_inference = True  # else a list is a struct with a field `list`
+    return config
 
 
 def _parameters(field: SchemaField) -> tuple[int, ...]:

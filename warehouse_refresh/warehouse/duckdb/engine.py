@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
 import tenacity
@@ -23,7 +23,7 @@ from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
-from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, schema_sql, table_sql, unmarked
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql, unmarked
 from warehouse_refresh.warehouse.duckdb.translations import Translations
 from warehouse_refresh.warehouse.duckdb.views import view_reads
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
@@ -31,6 +31,9 @@ from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
 from warehouse_refresh.warehouse.types import Column
+
+if TYPE_CHECKING:
+    from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 T = TypeVar("T")
 _RESERVED_DATASETS = frozenset({"information_schema", "pg_catalog", OWN_DATASET})
@@ -157,6 +160,10 @@ class DuckDBWarehouse:
         return self._in_transaction(
             lambda cursor: append_rows(cursor, table, self._known_columns(cursor, table), appends)
         )
+
+    def load(self, table: TableName, file: "ParquetFile") -> None:
+        names = ", ".join(quoted(column.name) for column in file.columns)
+        self._in_transaction(lambda cursor: cursor.execute(f"INSERT INTO {table_sql(table)} ({names}) {file.sql}"))
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         def columns(read: TableName) -> tuple[Column, ...]:

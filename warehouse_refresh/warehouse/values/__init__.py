@@ -1,1 +1,1 @@
-"""Values that people write, as text, CSV or JSON: read strictly, by the type of their column."""
+"""Values that people write, as text, CSV, JSON or Parquet: read strictly, by the type of their column."""

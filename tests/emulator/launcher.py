@@ -39,7 +39,7 @@ from sqlglot.errors import ErrorLevel
 
 from tests.emulator import etags
 from tests.emulator.dispositions import OtherColumns, write
-from tests.emulator.mending import declare, mend_sql, mend_tables, mended, named_alike, rows_of, typed
+from tests.emulator.mending import declare, lay_out, mend_sql, mend_tables, mended, named_alike, rows_of, typed
 from tests.emulator.transactions import Aborted, is_transaction, run_transaction
 
 MINIMUM_BILLED = 10 * 2**20  # for each table that a query reads: https://cloud.google.com/bigquery/pricing
@@ -188,6 +188,8 @@ async def run(job: Job, text: str, context: Any) -> None:
     text = mended(named_alike(text, parameters))
     if target:
         await write(job.job_id, text, parameters, target, settings["writeDisposition"], context)
+        if settings["writeDisposition"] == "WRITE_TRUNCATE":
+            lay_out(job.project, settings, context)
     else:
         await routes.execute_query_job(job.project, job.job_id, text, parameters, context)
     declare(job.project, text, context)

@@ -165,16 +165,59 @@ async def sums_as_int64(job_id: str, key: tuple[str, str, str], context: Any) ->
 
 
 def mend_tables(context: Any) -> None:
-    """A table's resource has its rows, its columns' sizes and their policy tags, and a view's its query."""
-    as_before = tables._table_to_rest
+    """A table's resource has its rows, its columns' sizes and their policy tags, a view's query, and how it is stored.
+    A clone is a table: https://cloud.google.com/bigquery/docs/reference/rest/v2/tables"""
+    resource_before, item_before, meta_before = (
+        tables._table_to_rest,
+        tables._table_to_list_item,
+        tables._rest_to_table_meta,
+    )
     tables._parse_schema_fields = parsed_fields
 
     def resource(table: Any) -> dict[str, Any]:
         fields = [field_resource(field) for field in table.schema_.fields]
         view = {"view": {"query": table.view_query}} if table.view_query else {}
-        return {**as_before(table), "numRows": str(rows_of(table, context)), "schema": {"fields": fields}, **view}
+        kind = {"type": "TABLE"} if table.table_type == "CLONE" else {}
+        own = {"numRows": str(rows_of(table, context)), "schema": {"fields": fields}, **kept_of(table)}
+        return {**resource_before(table), **own, **view, **kind}
 
-    tables._table_to_rest = resource
+    def item(table: Any) -> dict[str, Any]:
+        return {**item_before(table), **({"type": "TABLE"} if table.table_type == "CLONE" else {})}
+
+    def meta(project: str, dataset: str, body: dict[str, Any], clock: Any, existing: Any = None) -> Any:
+        table = meta_before(project, dataset, body, clock, existing)
+        keep((project, dataset, table.table_id), body, anew=existing is None)
+        return table
+
+    tables._table_to_rest, tables._table_to_list_item, tables._rest_to_table_meta = resource, item, meta
+
+
+KEPT: dict[tuple[str, str, str], dict[str, Any]] = {}
+"""By table, the parts of its resource that the emulator forgets."""
+_FORGOTTEN = ("expirationTime", "requirePartitionFilter", "rangePartitioning")
+
+
+def keep(key: tuple[str, str, str], body: dict[str, Any], *, anew: bool) -> None:
+    """Keep what a request, or the settings of a job, say of a table."""
+    said = {name: body[name] for name in _FORGOTTEN if name in body}
+    KEPT[key] = said if anew else {**KEPT.get(key, {}), **said}
+
+
+def kept_of(table: Any) -> dict[str, Any]:
+    """What was kept of a table."""
+    return KEPT.get((table.project_id, table.dataset_id, table.table_id), {})
+
+
+def lay_out(project: str, settings: dict[str, Any], context: Any) -> None:
+    """Partition and cluster the destination of a query as its job says."""
+    target = settings["destinationTable"]
+    table = context.catalog.get_table(project, target["datasetId"], target["tableId"])
+    said = {
+        "time_partitioning": tables._rest_to_time_partitioning(settings.get("timePartitioning"), None),
+        "clustering": tables._rest_to_clustering(settings.get("clustering"), None),
+    }
+    keep((project, target["datasetId"], target["tableId"]), settings, anew=False)
+    context.catalog.update_table(table.model_copy(update=said))
 
 
 def rows_of(table: Any, context: Any) -> int:

@@ -402,6 +402,40 @@ def test_a_table_that_fails_as_it_runs_leaves_the_view_in_its_place(warehouse: W
     assert rows(warehouse, OUT) == [(1,)]
 
 
+# What is said about tables
+
+
+def test_a_required_column_holds_no_null(warehouse: Warehouse) -> None:
+    storage = Storage(required=("x",))
+    for sql in (
+        "-- rows\nSELECT x, 'a' AS s FROM UNNEST([1, 2]) AS x ORDER BY x;\n",
+        "DECLARE y INT64 DEFAULT 1;\nWITH a AS (SELECT 1 AS x)\nSELECT y + x AS x, [1] AS s FROM a",
+    ):
+        built = warehouse.build(_script(sql, storage), BuildContext(f"run of {sql}"))
+        assert built.rows == warehouse.row_count(OUT)
+        assert [column.name for column in warehouse.columns(OUT)] == ["x", "s"]
+    before = rows(warehouse, OUT)
+    with pytest.raises(SqlError, match="x is REQUIRED, and the query gives NULL for it"):
+        warehouse.build(_script("SELECT x, 1 AS s\nFROM UNNEST([1, NULL]) AS x", storage), BuildContext("third"))
+    assert rows(warehouse, OUT) == before
+
+
+def _script(text: str, storage: Storage) -> TableBuild:
+    definition = parse_definition(text)
+    return TableBuild(OUT, parse_query(definition.query_text, None, definition.preamble), storage=storage)
+
+
+@pytest.mark.parametrize("is_view", [False, True])
+def test_columns_keep_their_descriptions_over_builds(warehouse: Warehouse, is_view: bool) -> None:
+    storage = Storage(description="it's what is out", column_descriptions=(("x", "the 'x'"),))
+    for number in range(3):
+        build = TableBuild(OUT, parse_query(f"SELECT {number} AS x, 'a' AS s"), is_view=is_view, storage=storage)
+        warehouse.build(build, BuildContext(f"run {number}"))
+        assert [column.description for column in warehouse.columns(OUT)] == ["the 'x'", ""]
+    warehouse.build(replace(build, is_view=not is_view), BuildContext("other"))
+    assert [column.description for column in warehouse.columns(OUT)] == ["the 'x'", ""]
+
+
 # What nobody builds any more
 
 

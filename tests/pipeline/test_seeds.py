@@ -97,6 +97,13 @@ def test_settings_give_a_column_its_type(tmp_path: Path) -> None:
     assert [row["tags"] for row in found.rows] == [["a"], []]
 
 
+def test_a_column_that_is_only_described_gets_the_type_of_its_values(tmp_path: Path) -> None:
+    settings = "[columns]\na = ''\nb = { type = 'DATE', mode = 'REQUIRED' }\nc = { type = 'STRING', mode = 'REPEATED' }"
+    found = seed(tmp_path, 'a,b,c\n1,2026-01-31,"[""x""]"\n', settings)
+    assert types(found) == {"a": "INT64", "b": "DATE", "c": "ARRAY<STRING>"}
+    assert [column.mode for column in found.columns] == ["NULLABLE", "REQUIRED", "REPEATED"]
+
+
 @pytest.mark.parametrize(
     ("content", "settings", "ending", "problem"),
     [
@@ -119,17 +126,17 @@ def test_settings_give_a_column_its_type(tmp_path: Path) -> None:
             "x.ndjson:1:16: a: 'x' is not INT64",
         ),
         ("a,b\n,1\n", '[columns]\na = { mode = "REQUIRED" }', "csv", "x.csv:2:1: a: the column is REQUIRED"),
-        ("a\n", '[columns]\nb = { type = "INT64" }', "csv", "x.toml: the file has no column b"),
+        ("a\n", '[columns]\nb = { type = "INT64" }', "csv", "x.toml:2:1: the file has no column b"),
         (
             "a\n",
             '[columns]\na = { typ = "INT64" }',
             "csv",
-            "x.csv: x.toml: there is no setting typ; did you mean type?",
+            "x.toml:2:7: there is no setting typ in columns.a",
         ),
-        ("a\n", '[columns]\na = { type = "INT65" }', "csv", "x.csv: x.toml: "),
-        ("a\n", '[columns]\na = "INT64"', "csv", "x.csv: x.toml: the settings of a are no table"),
-        ("a\n", "[column]", "csv", "x.csv: x.toml: there is no setting column; did you mean columns?"),
-        ("a\n", "[columns", "csv", "x.csv: x.toml: "),
+        ("a\n", '[columns]\na = { type = "INT65" }', "csv", "x.toml:2:7: 'INT65' is not a GoogleSQL type"),
+        ("a\n", "[columns]\na = 1", "csv", "x.toml:2:1: a is 1"),
+        ("a\n", "[column]", "csv", "x.toml:1:2: there is no setting column"),
+        ("a\n", "[columns", "csv", "x.toml:1:1: this is not TOML"),
         ("{}\n[1]\n", "", "ndjson", "x.ndjson:2:1: this line is no object"),
         ("{\n", "", "ndjson", "x.ndjson:1:2: this is not JSON"),
     ],

@@ -165,6 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument("folder", metavar="FOLDER", help="where; its name is the project's name")
     sync = add("sync", "write the dependency map from the SQL", _PROJECT)
     sync.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the map would change")
+    add("schema", "print the JSON schema of the settings files beside scripts, for editors", _PROJECT)
     graph = add("graph", "show what is built from what, as Mermaid", _PROJECT)
     graph.set_defaults(is_report=True)
     _add_selection(graph)

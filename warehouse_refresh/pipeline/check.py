@@ -16,11 +16,12 @@ from warehouse_refresh.pipeline.project.project import Project, reads_of
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse_refresh.pipeline.sources import Sources
+from warehouse_refresh.pipeline.tables.contract import contract_problems
 from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.errors import ForeignSource, Place, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
-from warehouse_refresh.warehouse.types import Column
+from warehouse_refresh.warehouse.types import Column, with_required
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -64,8 +65,8 @@ def check_scripts(
     is built.
 
     A script is skipped if it reads a table of `sources.unknown` or a variable that does not exist, calls a function
-    that is wrong, reads a script that is wrong or skipped, or is part of a cycle. Raises WarehouseError for any error
-    but wrong SQL.
+    that is wrong, reads a script that is wrong or skipped, or is part of a cycle. What the settings files say of
+    columns is held against the plans. Raises WarehouseError for any error but wrong SQL.
     """
     graph, cyclic = _read_graph(scripts)
     plans: dict[TableName, QueryPlan] = {}
@@ -82,16 +83,18 @@ def check_scripts(
         query_plan = sources.planner.plan(scripts[table].query, columns)
         if problems := list(_unstorable(scripts[table], query_plan.columns)):
             raise _Refused(problems)
-        plans[table] = query_plan
+        required = scripts[table].build.storage.required
+        plans[table] = replace(query_plan, columns=with_required(query_plan.columns, required))
 
     at_once = sources.planner.plans_at_once
     done = run_in_order(graph, plan) if at_once == 1 else _run_in_threads(graph, plan, at_once)
     refused_later = _refused_later(plans)
+    broken = [problem for table, plan in plans.items() for problem in contract_problems(scripts[table], plan.columns)]
     skipped = {table for table, future in done.results.items() if isinstance(future.exception(), _Skipped)}
     errors = {table: future.exception() for table, future in done.results.items()} | refused_later
     return Checked(
         {table: plans[table] for table in graph.order if table in plans},
-        [*sources.problems, *faults.values(), *_problems(scripts, errors, sources.unsupported)],
+        [*sources.problems, *faults.values(), *broken, *_problems(scripts, errors, sources.unsupported)],
         sorted({*skipped, *done.not_run, *cyclic}),
     )
 

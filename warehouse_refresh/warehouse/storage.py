@@ -1,5 +1,5 @@
-"""How a table is stored: what a script's CREATE TABLE says beside its query. BigQuery applies it; DuckDB has no use for
-it, and its answers are the same without."""
+"""How a table is stored: what a script's CREATE TABLE and the settings file beside it say. BigQuery applies all of it;
+DuckDB the descriptions and `required`, and its answers are the same without the rest."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,19 @@ class Partition:
     unit: str = "DAY"
     integers: tuple[int, int, int] | None = None
 
+    def __str__(self) -> str:
+        column = self.column or "the time of storing"
+        return f"{column} in ranges {self.integers}" if self.integers else f"{column} ({self.unit})"
+
 
 @dataclass(frozen=True, slots=True)
 class Storage:
     """A table's or view's options:
-    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#table_option_list"""
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#table_option_list
+
+    `column_descriptions` and `policy_tags` have pairs of a column and its text. A build fails if a column of `required`
+    has a NULL. A table expires `expires_after_days` after it was built last.
+    """
 
     partition: Partition | None = None
     cluster_by: tuple[str, ...] = ()
@@ -26,6 +34,10 @@ class Storage:
     labels: tuple[tuple[str, str], ...] = ()
     partition_expiration_days: float | None = None
     require_partition_filter: bool = False
+    expires_after_days: float | None = None
+    column_descriptions: tuple[tuple[str, str], ...] = ()
+    required: tuple[str, ...] = ()
+    policy_tags: tuple[tuple[str, str], ...] = ()
 
 
 PLAIN = Storage()

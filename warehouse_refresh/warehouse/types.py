@@ -3,7 +3,8 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal
 
 SCALARS = frozenset(
@@ -50,6 +51,13 @@ class Column:
         if self.type.element is not None:
             return "REPEATED"
         return "REQUIRED" if self.required else "NULLABLE"
+
+
+def with_required(columns: tuple[Column, ...], required: Collection[str]) -> tuple[Column, ...]:
+    """The columns, those of `required` without NULLs."""
+    if not required:
+        return columns
+    return tuple(replace(column, required=True) if column.name in required else column for column in columns)
 
 
 INT64, FLOAT64, NUMERIC, BOOL = SqlType("INT64"), SqlType("FLOAT64"), SqlType("NUMERIC"), SqlType("BOOL")

@@ -231,19 +231,6 @@ def test_what_a_script_says_wins_over_what_people_have_set(
     assert table.clustering_fields == ["n"]
 
 
-def test_a_table_that_is_partitioned_in_another_way_is_not_replaced(
-    warehouse: BigQueryWarehouse, client: bigquery.Client, bigquery_project: str, proxy: Proxy
-) -> None:
-    table = bigquery.Table(f"{bigquery_project}.tmp.days", [bigquery.SchemaField("day", "DATE")])
-    table.time_partitioning = bigquery.TimePartitioning(type_="DAY", field="day")
-    client.create_table(table)
-    with pytest.raises(WarehouseError, match=r"partitioned by day \(DAY\), and its script says day \(MONTH\)"):
-        warehouse.build(
-            TableBuild(TableName("tmp", "days"), parse_query(DAYS), storage=MONTHLY), BuildContext("second")
-        )
-    assert jobs(proxy) == []
-
-
 def test_a_protected_table_does_not_become_a_view(
     warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str, proxy: Proxy
 ) -> None:

@@ -44,7 +44,7 @@ def read_map(path: Path) -> tuple[list[Entry], list[Problem]]:
     except SqlError as error:
         return [], [sql_problem(path, error)]
     except tomllib.TOMLDecodeError as error:
-        return [], [_syntax_problem(path, text, error)]
+        return [], [toml_problem(path, text, error, _SHAPE)]
     except RecursionError:
         return [], [Problem(path, None, "lists are nested too deeply in the map", _SHAPE)]
     return _Reader(path, text).read(document)
@@ -98,8 +98,9 @@ class _Reader:
         self._problems.append(Problem(self._path, place, reason, hint))
 
 
-def _syntax_problem(path: Path, text: str, error: tomllib.TOMLDecodeError) -> Problem:
+def toml_problem(path: Path, text: str, error: tomllib.TOMLDecodeError, hint: str) -> Problem:
+    """The problem of a file that is not TOML."""
     found = _POSITION.search(str(error))
     line, column = (found.group(1), found.group(2)) if found else (None, None)
     place = Place(int(line), int(column)) if line and column else Place(text.rstrip().count("\n") + 1)
-    return Problem(path, place, f"this is not TOML: {_POSITION.sub('', str(error))}", _SHAPE)
+    return Problem(path, place, f"this is not TOML: {_POSITION.sub('', str(error))}", hint)

@@ -14,6 +14,7 @@ from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severi
 from warehouse_refresh.pipeline.project.scripts import (
     FunctionScript,
     Script,
+    dataset_folders,
     read_scripts,
     read_source_names,
     script_files,
@@ -23,11 +24,13 @@ from warehouse_refresh.pipeline.project.variables import Variables, unknown_in
 from warehouse_refresh.pipeline.raw.db_init import read_created_tables
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
+from warehouse_refresh.pipeline.tables.files import SettingsFile, joined_storage, read_files, settings_paths
 from warehouse_refresh.warehouse import project_of
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache, open_cache
 from warehouse_refresh.warehouse.sql.query import Read
+from warehouse_refresh.warehouse.storage import Storage
 from warehouse_refresh.warehouse.suggest import Suggestions
 
 MAP = "dependencies.toml"
@@ -46,7 +49,8 @@ class Project:
 
     `sources` are the tables that no script builds, as far as files name them. `file_problems` are those of single
     files; `check` compares the files with each other. `unreadable` has the path of each script that could not be read.
-    `functions` are in an order in which they can be created.
+    `functions` are in an order in which they can be created. `raw_settings` are the settings files of sources; those of
+    scripts are with the scripts.
     """
 
     folder: Path
@@ -58,6 +62,7 @@ class Project:
     unreadable: Mapping[TableName, Path] = field(default_factory=dict)
     layout: Layout = DEFAULT_LAYOUT
     functions: Mapping[TableName, FunctionScript] = field(default_factory=dict)
+    raw_settings: Mapping[TableName, SettingsFile] = field(default_factory=dict)
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
@@ -112,8 +117,13 @@ class Project:
             return errors_in(self.problems)
         scripts = {table: script for table, script in self.scripts.items() if table not in tables}
         check = replace(self.check, scripts=scripts, unreadable={*self.check.unreadable, *tables})
-        paths = {self.folder / self.files[table] for table in tables}
+        paths = {path for table in tables for path in _own_files(self.folder / self.files[table])}
         return errors_in([*(one for one in self.file_problems if one.file not in paths), *check.problems()])
+
+
+def _own_files(script: Path) -> tuple[Path, Path]:
+    """A script and its settings file."""
+    return script, script.with_suffix(".toml")
 
 
 def sql_cache(folder: Path) -> SqlCache:
@@ -146,11 +156,23 @@ def read_project(
     sources = _sources(folder, layout, scripts.values(), entries, {*scripts, *unreadable})
     scripts = with_wildcards(scripts, {*scripts, *unreadable, *sources})
     scripts = {table: _given(script, variables or {}) for table, script in scripts.items()}
+    settings, settings_problems = _settings(folder, layout, {*scripts, *unreadable}, scripts.values(), cache)
+    for table in settings.keys() & scripts.keys():
+        scripts[table], differing = _with_settings(scripts[table], settings[table])
+        settings_problems += differing
     is_map_readable = bool(entries) or not map_problems
     check = _Check(res / MAP, scripts, entries, sources, set(unreadable), is_map_readable, variables or {})
-    found = (*problems, *map_problems)
     return Project(
-        folder, scripts, tuple(entries), frozenset(sources), found, check, unreadable, layout, files.functions
+        folder,
+        scripts,
+        tuple(entries),
+        frozenset(sources),
+        (*problems, *map_problems, *settings_problems),
+        check,
+        unreadable,
+        layout,
+        files.functions,
+        {table: file for table, file in settings.items() if table not in scripts},
     )
 
 
@@ -178,6 +200,43 @@ def _sources(
     if wanted - sources - built:
         sources |= read_created_tables(folder / layout.db_init)
     return sources - built
+
+
+def _settings(
+    folder: Path, layout: Layout, built: set[TableName], scripts: Collection[Script], cache: SqlCache | None
+) -> tuple[dict[TableName, SettingsFile], list[Problem]]:
+    """What the settings files say about the tables that scripts build and about the sources. A settings file does not
+    make its table a source: some other file must name it, or a script read it."""
+    res = folder / layout.res
+    paths = list(settings_paths(dataset_folders(res)))
+    tables = {table for table, _ in paths}
+    known = set(built)
+    if not tables <= known:
+        known |= read_source_names(res, layout.raw, settings=False)
+        known |= {table for script in scripts for table in reads_of(script)}
+    if not tables <= known:
+        known |= read_created_tables(folder / layout.db_init)
+    return read_files(paths, known, cache) if paths else ({}, [])
+
+
+def _with_settings(script: Script, file: SettingsFile) -> tuple[Script, list[Problem]]:
+    """The script with its settings, and what they say otherwise than the script."""
+    storage, problems = joined_storage(script.build.storage, file)
+    if listed := {column.name for column in script.query.listed if column.required}:
+        storage = replace(storage, required=tuple(name for name in storage.required if name not in listed))
+    if script.query.listed and not script.build.is_view:
+        problems += _not_listed(storage, file)
+    return replace(script, build=replace(script.build, storage=storage), settings=file), problems
+
+
+def _not_listed(storage: Storage, file: SettingsFile) -> Iterator[Problem]:
+    """What belongs into the list of columns that a script's CREATE TABLE has, or cannot be beside one."""
+    for name in storage.required:
+        reason = f"{name} is REQUIRED here, and may be NULL in the list of the script's CREATE TABLE"
+        yield file.problem(("columns", name, "mode"), reason, "write NOT NULL there")
+    if storage.policy_tags:
+        reason = "a table whose CREATE TABLE lists its columns cannot have policy tags"
+        yield file.problem(("storage", "policy_tags"), reason, "take the list out of the script")
 
 
 def with_wildcards(scripts: Mapping[TableName, Script], known: Collection[TableName]) -> dict[TableName, Script]:

@@ -9,6 +9,7 @@ from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.own_project import own_project
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, sql_problem
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
+from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.warehouse import TableBuild
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.functions import creates_function, parse_function
@@ -23,10 +24,11 @@ FUNCTIONS = "functions"
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A SQL file, and the table that it builds."""
+    """A SQL file, and the table that it builds; `settings` is the file beside it, if there is one."""
 
     path: Path
     build: TableBuild
+    settings: SettingsFile | None = None
 
     @property
     def table(self) -> TableName:
@@ -159,21 +161,23 @@ def _within(project: str, script: Script, functions: Mapping[TableName, Function
     return replace(script, build=replace(script.build, query=query))
 
 
-def read_source_names(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> set[TableName]:
+def read_source_names(res: Path, raw: str = DEFAULT_LAYOUT.raw, *, settings: bool = True) -> set[TableName]:
     """The tables that files under `res` declare as sources: in a folder without scripts, one for each file, whatever
-    its ending and its content; in a folder with scripts, one for each file without an ending."""
+    its ending and its content; in a folder with scripts, one for each file without an ending. Without `settings`, those
+    of which there is a settings file only are left out."""
     found = set()
-    for folder in _folders(res):
+    for folder in dataset_folders(res):
         paths = listed(folder)
         others = paths if folder.name == raw else [path for path in paths if not is_sql(path)]
         named = [path for path in others if len(others) == len(paths) or not path.suffix]
-        found |= {TableName(folder.name, path.stem) for path in named if path.is_file()}
+        files = [path for path in named if path.is_file() and (settings or path.suffix != ".toml")]
+        found |= {TableName(folder.name, path.stem) for path in files}
     return found
 
 
 def source_folders(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> list[Path]:
     """The folders of the datasets without scripts: `raw`, and those that hold no script."""
-    return [folder for folder in _folders(res) if folder.name == raw or not any(_sql_files_below(folder))]
+    return [folder for folder in dataset_folders(res) if folder.name == raw or not any(_sql_files_below(folder))]
 
 
 def script_files(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> dict[TableName, Path]:
@@ -184,11 +188,11 @@ def script_files(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> dict[TableName, Pa
 
 def read_datasets(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> list[str]:
     """The datasets: `raw`, and one for each folder under `res`."""
-    return sorted({raw, *(path.name for path in _folders(res))})
+    return sorted({raw, *(path.name for path in dataset_folders(res))})
 
 
 def _script_files(res: Path, raw: str) -> Iterator[tuple[TableName, Path]]:
-    for folder in _folders(res):
+    for folder in dataset_folders(res):
         if folder.name != raw:
             yield from ((TableName(folder.name, path.stem), path) for path in _sql_files_below(folder))
 
@@ -225,5 +229,6 @@ def _misplaced(path: Path) -> Problem:
     )
 
 
-def _folders(res: Path) -> list[Path]:
+def dataset_folders(res: Path) -> list[Path]:
+    """The folders of all datasets."""
     return [path for path in listed(res) if path.is_dir()]

@@ -34,6 +34,12 @@ def places_of(text: str) -> dict[Path, Place]:
     return _Walker(text).walk()
 
 
+def place_in(text: str, keys: Path) -> Place:
+    """The place of a key or an array item, or else of what is around it; the first line for a text that has neither."""
+    places = places_of(text)
+    return next((places[keys[:end]] for end in range(len(keys), 0, -1) if keys[:end] in places), Place(1))
+
+
 class _Walker:
     """Reads the tokens once, from left to right; `_tokens[_at]` is the next token."""
 

@@ -5,13 +5,14 @@ The columns' types are those of `orders.toml` beside it, else the first of Googl
     [columns]
     id = { type = "INT64", mode = "REQUIRED" }
 
+It is the table's settings file, which may say more: see pipeline/tables/settings.py.
+
 An empty value of a CSV file is NULL. Values are read as strictly as those that are posted to the API. A Parquet file
 has types itself: settings say what else a column may be without a change of its values.
 """
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse_refresh.pipeline.project.files import check_is_file, listed, name_problem, read_text
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, sql_problem
+from warehouse_refresh.pipeline.project.toml_places import place_in
+from warehouse_refresh.pipeline.tables.contract import wanted_type
+from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.warehouse import Row
 from warehouse_refresh.warehouse.errors import Place, SqlError
 from warehouse_refresh.warehouse.names import TableName
@@ -234,35 +238,28 @@ def _hash(path: Path) -> str:
 
 
 def _declared(path: Path) -> dict[str, Column]:
-    """The columns that the settings give a type. Raises SqlError."""
-    try:
-        document = tomllib.loads(read_text(path))
-        _only_keys(document, ("columns",))
-        return {name: _column(name, settings) for name, settings in document.get("columns", {}).items()}
-    except ValueError as error:
-        raise SqlError(f"{path.name}: {error}", hint='write id = { type = "INT64" } under [columns]') from error
+    """The columns that the table's settings give a type or a mode; a mode alone is that of a STRING. Raises Refused."""
+    from warehouse_refresh.pipeline.tables.reading import read_settings  # imports msgspec
+    from warehouse_refresh.pipeline.tables.settings import TableSettings
 
-
-def _column(name: str, settings: Any) -> Column:
-    if not isinstance(settings, dict):
-        raise ValueError(f"the settings of {name} are no table")  # noqa: TRY004 (a fault of the file)
-    _only_keys(settings, ("type", "mode"))
-    mode = settings.get("mode", "NULLABLE")
-    if mode not in ("NULLABLE", "REQUIRED"):
-        raise ValueError(f"the mode of {name} is {mode!r}: write NULLABLE or REQUIRED")
-    return Column(name, parse_type(str(settings.get("type", "STRING"))), required=mode == "REQUIRED")
-
-
-def _only_keys(found: Mapping[str, Any], known: Sequence[str]) -> None:
-    for key in found:
-        if key not in known:
-            raise ValueError(f"there is no setting {key}; {did_you_mean(key, known) or ', '.join(known)}")
+    file = SettingsFile(path, read_settings(path, TableSettings))
+    found: dict[str, Column] = {}
+    for name in file.says.columns:
+        said = file.says.column(name)
+        try:
+            kind = wanted_type(said.type or ("STRING" if said.mode else ""), said.mode)
+        except ValueError as error:
+            raise Refused([file.problem(("columns", name, "type"), str(error), "write a type of GoogleSQL")]) from error
+        if kind is not None:
+            found[name] = Column(name, kind, required=said.mode == "REQUIRED")
+    return found
 
 
 def _wrong_names(path: Path, declared: Mapping[str, Column], names: Sequence[str]) -> Iterator[Problem]:
-    for name in declared:
-        if name not in names:
-            yield Problem(path.with_suffix(".toml"), None, f"the file has no column {name}", did_you_mean(name, names))
+    file = path.with_suffix(".toml")
+    for name in declared.keys() - set(names):
+        place = place_in(read_text(file), ("columns", name))
+        yield Problem(file, place, f"the file has no column {name}", did_you_mean(name, names))
 
 
 def _csv(file: _Text, problems: list[Problem]) -> tuple[list[str], list[_Record]]:

@@ -25,16 +25,21 @@ from warehouse_refresh.warehouse.bigquery.jobs import Jobs
 from warehouse_refresh.warehouse.bigquery.lease import LABEL, TABLE, Lease
 from warehouse_refresh.warehouse.bigquery.plan import Edit, dataset_edits, edited, original_place, stand_in_edits
 from warehouse_refresh.warehouse.bigquery.preamble import has_variables, text_of, variable_edits
-from warehouse_refresh.warehouse.bigquery.schema import column_of, load_config, quoted, read_as_text
+from warehouse_refresh.warehouse.bigquery.schema import column_of, field_of, load_config, quoted, read_as_text
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse_refresh.warehouse.bigquery.storage import (
-    check_partition,
+    cluster_before,
     describe,
+    describe_columns,
+    has_other_partitions,
     kept_layout,
     lay_out,
     layout_sql,
     list_sql,
     options_sql,
+    partition_of,
+    required_edits,
+    said_schema,
 )
 from warehouse_refresh.warehouse.bigquery.storing.append import Sender, Target
 from warehouse_refresh.warehouse.bigquery.storing.keys import Keys
@@ -200,15 +205,16 @@ class BigQueryWarehouse:
         if build.is_view:
             return self._built(self._build_view(build, config, context), rows=None)
         found = self._table_or_none(build.table)
-        if found is not None and found.table_type == "VIEW":
-            return self._build_over_view(build, config, context)
+        if found is not None and (found.table_type == "VIEW" or has_other_partitions(found, build.storage)):
+            return self._build_beside(build, found, context)
         if build.query.listed:
             return self._build_listed(build, config, context, found)
         config.destination = self._reference(build.table.dataset).table(build.table.name)
         config.query_parameters = _parameters(build.query)
         before = self._prepare_replacement(build, config, found)
-        text, edits = text_of(build.query), self._edits(build.query, {})
-        with _places_of(text, edits):
+        text = text_of(build.query)
+        edits = sorted([*self._edits(build.query, {}), *required_edits(build)], key=lambda edit: (edit.start, edit.end))
+        with _places_of(text, edits), self._filled(build, found):
             name = names.build_name(context.run, build.table, build.query.values_text)
             job = self._jobs.run(name, edited(text, edits), config, context.attempt)
         after = self._table(build.table)
@@ -222,9 +228,9 @@ class BigQueryWarehouse:
         it keeps nothing of the old table. Raises WarehouseError if that lifted a protection of it."""
         storage = build.storage
         if found is not None:
-            check_partition(build.table, found, storage)
             if protected := self._protections(build.table, found):
                 raise replace.refusal_of_list(build.table, protected)
+            self._change(found, cluster_before(found, storage))
             storage = kept_layout(found, storage)
         text = text_of(build.query)
         edits = [self._create_edit(build, storage), *self._edits(build.query, {})]
@@ -251,28 +257,42 @@ class BigQueryWarehouse:
             labels[LABEL] = self._lease.token
         return labels
 
-    def _build_over_view(self, build: TableBuild, config: bigquery.QueryJobConfig, context: BuildContext) -> Built:
-        """Put a table in the place of a view. BigQuery does not replace one by the other: the table is built beside it,
-        and readers find neither while it is moved. A query that fails leaves the view."""
+    def _build_beside(self, build: TableBuild, old: bigquery.Table, context: BuildContext) -> Built:
+        """Put a table in the place of a view, or of a table that is partitioned in another way. BigQuery replaces
+        neither: the table is built beside it, and readers find none while one takes the place of the other. That is
+        one job, so it ends although this process dies. A query that fails leaves what is there."""
+        if protected := self._protections(build.table, old):
+            raise WarehouseError(
+                f"{build.table} has {', '.join(protected)}, which a new table would not have, and BigQuery needs a new "
+                f"one for other partitions: by {build.storage.partition}, after {partition_of(old)}. Drop the table by "
+                "hand, or leave its partitions"
+            )
         self.create_own_dataset()
         beside = names.beside(build.table)
+        self._drop_with_other_partitions(beside, build.storage)
         built = self.build(dataclasses.replace(build, table=beside), context)
-        self._run(f"DROP VIEW IF EXISTS {self._path(build.table)}")
-        if build.query.listed:
-            create = self._create_edit(build, build.storage).text
-            names_listed = ", ".join(quoted(column.name) for column in build.query.listed)
-            query = f"{create}SELECT {names_listed} FROM {self._path(beside)}"
-            self._jobs.run(f"move-{secrets.token_hex(16)}", query, config)
-            self._put_back(None, self._table(build.table), build.storage)
-            self._run(f"DROP TABLE IF EXISTS {self._path(beside)}")
-            return built
-        config.destination = self._reference(build.table.dataset).table(build.table.name)
-        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
-        lay_out(config, build.storage)
-        self._jobs.run(f"move-{secrets.token_hex(16)}", f"SELECT * FROM {self._path(beside)}", config)
-        self._put_back(None, self._table(build.table), build.storage)
-        self._run(f"DROP TABLE IF EXISTS {self._path(beside)}")
+        new, path = self._path(beside), self._path(build.table)
+        self._run(f"DROP {old.table_type} IF EXISTS {path}; CREATE TABLE {path} CLONE {new}; DROP TABLE {new}")
+        self._put_back(old if old.table_type == "TABLE" else None, self._table(build.table), build.storage)
         return built
+
+    def _drop_with_other_partitions(self, table: TableName, storage: Storage) -> None:
+        """Drop what an earlier run has left."""
+        found = self._table_or_none(table)
+        if found is not None and has_other_partitions(found, storage):
+            self.drop(table)
+
+    @contextmanager
+    def _filled(self, build: TableBuild, found: bigquery.Table | None) -> Iterator[None]:
+        """Drop the table that `_prepare_replacement` has made if the job in the block fails."""
+        try:
+            yield
+        except WarehouseError:
+            if found is None and build.storage.policy_tags:
+                with suppress(*GOOGLE_ERRORS):
+                    reference = self._reference(build.table.dataset).table(build.table.name)
+                    self._client.delete_table(reference, not_found_ok=True, **self._patience)
+            raise
 
     def _run(self, statement: str) -> None:
         self._jobs.run(f"script-{secrets.token_hex(16)}", statement, self._config({}))
@@ -298,7 +318,10 @@ class BigQueryWarehouse:
         text, edits = text_of(build.query), self._edits(build.query, {})
         with _places_of(text, edits, lines_before=1):
             name = names.build_name(context.run, build.table)
-            return self._jobs.run(name, before + edited(text, edits), config, context.attempt)
+            job = self._jobs.run(name, before + edited(text, edits), config, context.attempt)
+        if build.storage.column_descriptions:
+            self._put_back(None, self._table(build.table), build.storage)
+        return job
 
     def _is_unprotected_table(self, name: TableName) -> bool:
         """Whether a table has this name. Raises WarehouseError for one that only some people may see."""
@@ -453,11 +476,17 @@ class BigQueryWarehouse:
         """
         name, query = build.table, build.query
         config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
-        if table is None:
+        if table is None and not build.storage.policy_tags:
             lay_out(config, build.storage)
             return None
-        check_partition(name, table, build.storage)
         columns = self._planned.get((text_of(query), query.values_text)) or self.plan(query, {}).columns
+        if table is None:
+            self._create(build, config, columns)
+            return None
+        changed = cluster_before(table, build.storage)
+        if replace.keeps_columns(table, columns):
+            changed += describe_columns(table, build.storage)  # policy tags are there before the rows
+        table = self._change(table, changed)
         protected = [] if replace.keeps_columns(table, columns) else self._protections(name, table)
         if replace.keeps_columns(table, columns) or (protected and replace.has_columns(table, columns)):
             config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
@@ -467,6 +496,21 @@ class BigQueryWarehouse:
         replace.keep_layout(table, config, columns)
         lay_out(config, build.storage)
         return table
+
+    def _change(self, table: bigquery.Table, changed: Sequence[str]) -> bigquery.Table:
+        """Store the properties of a table that have changed."""
+        if not changed:
+            return table
+        with google_errors():
+            return self._client.update_table(table, changed, **self._patience)
+
+    def _create(self, build: TableBuild, config: bigquery.QueryJobConfig, columns: Sequence[Column]) -> None:
+        """Create the table without rows, so that its columns have their policy tags before they have values."""
+        table = bigquery.Table(config.destination, said_schema(map(field_of, columns), build.storage))
+        lay_out(table, build.storage)
+        with google_errors():
+            self._client.create_table(table, **self._patience)
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
 
     def _protections(self, name: TableName, table: bigquery.Table) -> list[str]:
         try:

@@ -15,7 +15,7 @@ from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.types import Column
 
-_OF_THE_TABLE = ("description", "friendly_name", "labels")
+_OF_THE_TABLE = ("description", "friendly_name")
 
 
 def keeps_columns(table: Table, columns: Sequence[Column]) -> bool:
@@ -76,6 +76,9 @@ def put_back(before: Table, after: Table) -> list[str]:
         if getattr(before, name) and not getattr(after, name):
             setattr(after, name, getattr(before, name))
             changed.append(name)
+    if labels := {**before.labels, **after.labels}:
+        changed += ["labels"] if labels != after.labels else []
+        after.labels = labels
     return changed
 
 

@@ -1,23 +1,33 @@
 """A table's storage options as BigQuery's client and SQL take them."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from google.cloud.bigquery import PartitionRange, QueryJobConfig, RangePartitioning, Table, TimePartitioning
+from google.cloud.bigquery import (
+    PartitionRange,
+    QueryJobConfig,
+    RangePartitioning,
+    SchemaField,
+    Table,
+    TimePartitioning,
+)
 
+from warehouse_refresh.warehouse import TableBuild
+from warehouse_refresh.warehouse.bigquery.plan import Edit
 from warehouse_refresh.warehouse.bigquery.schema import quoted
-from warehouse_refresh.warehouse.errors import WarehouseError
-from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import ListedColumn
+from warehouse_refresh.warehouse.sql.statements import statements_of
 from warehouse_refresh.warehouse.storage import Partition, Storage
 
 _DAY_MILLISECONDS = 86_400_000
 
 
-def lay_out(config: QueryJobConfig, storage: Storage) -> None:
-    """Have the job partition and cluster its table."""
+def lay_out(config: QueryJobConfig | Table, storage: Storage) -> None:
+    """Partition and cluster the table, or that of the job."""
     partition = storage.partition
     if partition is not None and partition.integers is not None:
         config.range_partitioning = _ranges(partition.column, partition.integers)
@@ -27,33 +37,95 @@ def lay_out(config: QueryJobConfig, storage: Storage) -> None:
         config.clustering_fields = list(storage.cluster_by)
 
 
-def check_partition(name: TableName, table: Table, storage: Storage) -> None:
-    """Raise WarehouseError if the table is partitioned in another way: BigQuery does not replace it then.
-    https://cloud.google.com/bigquery/docs/creating-partitioned-tables"""
-    if storage.partition is None or _partition_of(table) == storage.partition:
-        return
-    raise WarehouseError(
-        f"{name} is partitioned by {_shown(_partition_of(table))}, and its script says {_shown(storage.partition)}: "
-        "BigQuery does not change that. Drop the table, and build it again"
-    )
+def has_other_partitions(table: Table, storage: Storage) -> bool:
+    """Whether the table is partitioned in another way than wanted. BigQuery replaces it in no way then, neither by a
+    job nor by CREATE OR REPLACE TABLE: "Cannot replace a table with a different partitioning spec"."""
+    return storage.partition is not None and partition_of(table) != storage.partition
+
+
+def cluster_before(table: Table, storage: Storage) -> list[str]:
+    """Cluster the table as wanted before its rows are replaced: a job cannot change that, and clusters what it writes
+    as the table says. Returns the properties that changed: none if the table has not all of the columns yet.
+    https://cloud.google.com/bigquery/docs/manage-clustered-tables#modifying-cluster-spec"""
+    wanted = list(storage.cluster_by)
+    if not wanted or table.clustering_fields == wanted or not {field.name for field in table.schema}.issuperset(wanted):
+        return []
+    table.clustering_fields = wanted
+    return ["clustering_fields"]
 
 
 def describe(table: Table, storage: Storage) -> list[str]:
-    """Give the table the descriptions, labels and limits that its script says. Returns the properties that changed."""
+    """Give the table the descriptions, labels and limits that its script and its settings say. Returns the properties
+    that changed."""
     changed = []
-    for name, value in _properties(storage).items():
+    for name, value in {**_properties(storage), "labels": {**table.labels, **dict(storage.labels)}}.items():
         if value and getattr(table, name) != value:
             setattr(table, name, value)
             changed.append(name)
     if storage.cluster_by and table.clustering_fields != list(storage.cluster_by):
         table.clustering_fields = list(storage.cluster_by)
         changed.append("clustering_fields")
-    return changed
+    if storage.expires_after_days is not None:
+        table.expires = datetime.now(UTC) + timedelta(days=storage.expires_after_days)
+        changed.append("expires")
+    return [*changed, *_expire_partitions(table, storage), *describe_columns(table, storage)]
+
+
+def describe_columns(table: Table, storage: Storage) -> list[str]:
+    """Give the table's columns their descriptions and policy tags. Returns the properties that changed."""
+    schema = said_schema(table.schema, storage)
+    if schema == table.schema:
+        return []
+    table.schema = schema
+    return ["schema"]
+
+
+def said_schema(fields: Iterable[SchemaField], storage: Storage) -> list[SchemaField]:
+    """The fields with their descriptions and policy tags."""
+    descriptions, tags = dict(storage.column_descriptions), dict(storage.policy_tags)
+    found = []
+    for field in fields:
+        resource = dict(field.to_api_repr())  # a field hands out its own
+        if field.name in descriptions:
+            resource["description"] = descriptions[field.name]
+        if field.name in tags:
+            resource["policyTags"] = {"names": [tags[field.name]]}
+        found.append(SchemaField.from_api_repr(resource))
+    return found
+
+
+def _expire_partitions(table: Table, storage: Storage) -> list[str]:
+    if storage.partition_expiration_days is None or table.time_partitioning is None:
+        return []
+    wanted = int(storage.partition_expiration_days * _DAY_MILLISECONDS)
+    if table.time_partitioning.expiration_ms == wanted:
+        return []
+    partitioning = table.time_partitioning
+    partitioning.expiration_ms = wanted
+    table.time_partitioning = partitioning
+    return ["time_partitioning"]
+
+
+def required_edits(build: TableBuild) -> list[Edit]:
+    """The edits that make the query fail where it gives NULL for a column that is REQUIRED: the result of a query job
+    has no such columns, and a table's mode cannot be set later.
+    https://cloud.google.com/bigquery/docs/managing-table-schemas#change_a_columns_mode"""
+    if not build.storage.required:
+        return []
+    text = build.query.text
+    start = next(re.finditer(r"\S", text)).start()
+    end = next(tokens for tokens in reversed(statements_of(text)) if tokens)[-1].end + 1
+    values = ", ".join(
+        f"IFNULL({quoted(name)}, ERROR({json.dumps(f'{name} is REQUIRED, and the query gives NULL for it')}))"
+        f" AS {quoted(name)}"
+        for name in build.storage.required
+    )
+    return [Edit(start, start, f"SELECT * REPLACE ({values}) FROM ("), Edit(end, end, ")")]
 
 
 def kept_layout(table: Table, storage: Storage) -> Storage:
     """The storage with the partitions and clusters of the table as it is, where the script names none."""
-    if storage.partition is None and (partition := _partition_of(table)) is not None:
+    if storage.partition is None and (partition := partition_of(table)) is not None:
         expiration = table.time_partitioning.expiration_ms if table.time_partitioning is not None else None
         days = int(expiration) / _DAY_MILLISECONDS if expiration else None
         storage = replace(storage, partition=partition, partition_expiration_days=days)
@@ -123,7 +195,8 @@ def _times(partition: Partition, days: float | None) -> TimePartitioning:
     return TimePartitioning(type_=partition.unit, field=partition.column or None, expiration_ms=expiration)
 
 
-def _partition_of(table: Table) -> Partition | None:
+def partition_of(table: Table) -> Partition | None:
+    """How the table is partitioned."""
     if table.time_partitioning is not None:
         return Partition(table.time_partitioning.field or "", table.time_partitioning.type_)
     if table.range_partitioning is not None:
@@ -131,10 +204,3 @@ def _partition_of(table: Table) -> Partition | None:
         integers = (int(found.start), int(found.end), int(found.interval))
         return Partition(table.range_partitioning.field, integers=integers)
     return None
-
-
-def _shown(partition: Partition | None) -> str:
-    if partition is None:
-        return "nothing"
-    column = partition.column or "the time of storing"
-    return f"{column} in ranges {partition.integers}" if partition.integers else f"{column} ({partition.unit})"

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -23,14 +24,21 @@ from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
-from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql, unmarked
+from warehouse_refresh.warehouse.duckdb.translate.text import (
+    CATALOGUE,
+    quoted,
+    schema_sql,
+    string_sql,
+    table_sql,
+    unmarked,
+)
 from warehouse_refresh.warehouse.duckdb.translations import Translations
 from warehouse_refresh.warehouse.duckdb.views import view_reads
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
-from warehouse_refresh.warehouse.types import Column
+from warehouse_refresh.warehouse.types import Column, with_required
 
 if TYPE_CHECKING:
     from warehouse_refresh.warehouse.values.parquet import ParquetFile
@@ -81,7 +89,7 @@ class DuckDBWarehouse:
         self._known.clear()
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
-        return self._retried(lambda cursor: _columns(cursor, table, self._declared))
+        return self._retried(lambda cursor: _with_comments(cursor, table, _columns(cursor, table, self._declared)))
 
     def row_count(self, table: TableName) -> int:
         def counted(cursor: duckdb.DuckDBPyConnection) -> int:
@@ -134,7 +142,7 @@ class DuckDBWarehouse:
         self._known.clear()
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
-        def replace(cursor: duckdb.DuckDBPyConnection) -> int | None:
+        def create(cursor: duckdb.DuckDBPyConnection) -> int | None:
             translation = self._translations.of(build.query, lambda read: self._known_columns(cursor, read))
             is_declared = bool(build.query.listed) and not build.is_view
             columns = translation.columns if is_declared else translation.stored_columns
@@ -145,11 +153,11 @@ class DuckDBWarehouse:
                     )
                 else:
                     rows = _replaced(cursor, build, translation.stored_sql())
-            self._known[build.table] = columns
+            self._known[build.table] = with_required(columns, build.storage.required)
             return rows
 
         started = time.monotonic()
-        rows = self._retried(replace)
+        rows = self._retried(create)
         return Built(rows=rows, seconds=time.monotonic() - started)
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
@@ -246,17 +254,44 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _replaced(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> int | None:
     """Replace the table or view at once. Returns the number of rows, None for a view."""
-    word, other = ("VIEW", "TABLE") if build.is_view else ("TABLE", "VIEW")
-    create = f"CREATE OR REPLACE {word} {table_sql(build.table)} AS {unmarked(sql) if build.is_view else sql}"
+    other = "TABLE" if build.is_view else "VIEW"
     try:
-        created = cursor.execute(create).fetchall()
+        with _together(cursor) if any(_said_sql(build)) else nullcontext():
+            return _created(cursor, build, sql)
     except duckdb.CatalogException as error:
         if f"is of type {other.capitalize()}" not in str(error):
             raise
-        cursor.begin()  # a DROP and a CREATE are seen together or not at all
+    with _together(cursor):
         cursor.execute(f"DROP {other} {table_sql(build.table)}")
-        created = cursor.execute(create).fetchall()
-        cursor.commit()
+        return _created(cursor, build, sql)
+
+
+@contextmanager
+def _together(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """A transaction: what is done in the block is seen together or not at all."""
+    cursor.begin()
+    try:
+        yield
+    except duckdb.CatalogException:
+        cursor.rollback()
+        raise
+    cursor.commit()
+
+
+def _created(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> int | None:
+    """Create the table or view with what its settings say of it. Returns the number of rows, None for a view."""
+    word = "VIEW" if build.is_view else "TABLE"
+    create = f"CREATE OR REPLACE {word} {table_sql(build.table)} AS {unmarked(sql) if build.is_view else sql}"
+    created = cursor.execute(create).fetchall()
+    try:
+        for statement in _said_sql(build):
+            cursor.execute(statement)
+    except duckdb.ConstraintException as error:
+        column = next((name for name in build.storage.required if str(error).endswith(f".{name}")), "a column")
+        raise SqlError(
+            f"{column} is REQUIRED, and the query gives NULL for it",
+            hint="leave these rows out, or take the mode out of the table's settings",
+        ) from error
     return None if build.is_view else int(created[0][0])
 
 
@@ -273,11 +308,29 @@ def _replaced_as_declared(
     if columns:
         cursor.execute(f"CREATE OR REPLACE TABLE {table_sql(build.table)} ({', '.join(map(definition_sql, columns))})")
         [(rows,)] = cursor.execute(f"INSERT INTO {table_sql(build.table)} {sql}").fetchall()
+        for statement in comments_sql(build):
+            cursor.execute(statement)
     else:
-        rows = _replaced(cursor, build, sql)
+        rows = _created(cursor, build, sql)
     keep_declared(cursor, build.table, columns, declared)
     cursor.commit()
     return rows, declared
+
+
+def _said_sql(build: TableBuild) -> Iterator[str]:
+    """The statements that give a new table or view what its settings say of it."""
+    for column in build.storage.required:
+        yield f"ALTER TABLE {table_sql(build.table)} ALTER COLUMN {quoted(column)} SET NOT NULL"
+    yield from comments_sql(build)
+
+
+def comments_sql(build: TableBuild) -> Iterator[str]:
+    """The statements that describe a table or view and its columns."""
+    name, word = table_sql(build.table), "VIEW" if build.is_view else "TABLE"
+    if build.storage.description:
+        yield f"COMMENT ON {word} {name} IS {string_sql(build.storage.description)}"
+    for column, description in build.storage.column_descriptions:
+        yield f"COMMENT ON COLUMN {name}.{quoted(column)} IS {string_sql(description)}"
 
 
 def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, declared: Declared, path: Path) -> None:
@@ -313,6 +366,19 @@ def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName, declared: Decl
         )
         for name, type_, nullable, _, default, *_ in _described(cursor, table)
     )
+
+
+def _with_comments(
+    cursor: duckdb.DuckDBPyConnection, table: TableName, columns: tuple[Column, ...]
+) -> tuple[Column, ...]:
+    """The table's columns with their descriptions. To look these up goes through the whole catalogue, so it is done for
+    those who show columns."""
+    query = "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = ? AND schema_name = ?"
+    found = cursor.execute(
+        f"{query} AND table_name = ? AND comment IS NOT NULL", [CATALOGUE, table.dataset, table.name]
+    ).fetchall()
+    comments = dict(found)
+    return tuple(replace(column, description=comments.get(column.name, "")) for column in columns) if found else columns
 
 
 def _described(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[tuple[Any, ...]]:

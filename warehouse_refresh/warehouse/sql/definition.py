@@ -58,14 +58,15 @@ def _from_json(noted: dict[str, Any]) -> Definition:
     if partition is not None:
         integers = partition["integers"]
         partition = Partition(partition["column"], partition["unit"], tuple(integers) if integers else None)
-    lists = {"cluster_by": tuple(storage["cluster_by"]), "labels": tuple(map(tuple, storage["labels"]))}
+    names = {key: tuple(storage[key]) for key in ("cluster_by", "required")}
+    pairs = {key: tuple(map(tuple, storage[key])) for key in ("labels", "column_descriptions", "policy_tags")}
     return Definition(
         noted["query_text"],
         noted["preamble"],
         tuple(noted["name"]),
         Place(*noted["place"]) if noted["place"] else None,
         noted["is_view"],
-        Storage(**{**storage, **lists, "partition": partition}),
+        Storage(**{**storage, **names, **pairs, "partition": partition}),
         tuple(_listed_from_json(*one) for one in noted["listed"]),
     )
 

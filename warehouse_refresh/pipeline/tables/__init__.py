@@ -1,0 +1,1 @@
+"""What files say about a table beside its query: its description, columns, storage and checks."""

@@ -1,0 +1,129 @@
+"""Hold what a table's settings say against the columns that its query gives, before anything is built."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from warehouse_refresh.pipeline.project.problems import Problem
+from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.pipeline.tables.files import SettingsFile
+from warehouse_refresh.warehouse.storage import PLAIN, Partition, Storage
+from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.types import Column, SqlType, array_of, parse_type
+
+_TIMES = {"DATE": ("DAY", "MONTH", "YEAR"), "TIMESTAMP": ("HOUR", "DAY", "MONTH", "YEAR")}
+_TIMES["DATETIME"] = _TIMES["TIMESTAMP"]
+# https://cloud.google.com/bigquery/docs/clustered-tables#cluster_column_types
+_CLUSTERED = ("STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "DATETIME", "TIMESTAMP", "GEOGRAPHY", "RANGE")
+
+Keys = tuple[str | int, ...]
+
+
+def contract_problems(script: Script, columns: Sequence[Column]) -> Iterator[Problem]:
+    """What is wrong between a script's settings and the columns that its query gives."""
+    if script.settings is None and script.build.storage == PLAIN:
+        return
+    planned = {column.name: column for column in columns}
+    if script.settings is not None:
+        yield from declared_problems(script.settings, planned, f"the query of {script.table}")
+    found = _of_views(script.build.storage) if script.build.is_view else _of_storage(script.build.storage, planned)
+    for keys, reason, hint in found:
+        if script.settings is not None and _says(script.settings, keys):
+            yield script.settings.problem(keys, reason, hint)
+        else:
+            yield Problem(script.path, script.query.start, reason, hint)
+
+
+def _says(file: SettingsFile, keys: Keys) -> bool:
+    """Whether the file says this option, and not the script's CREATE statement."""
+    return keys[0] == "columns" or bool(getattr(file.says.storage, str(keys[1])))
+
+
+def declared_problems(file: SettingsFile, planned: Mapping[str, Column], who: str) -> Iterator[Problem]:
+    """Where the columns that a settings file names differ from those that there are; `who` gives these."""
+    for name in file.says.columns:
+        said = file.says.column(name)
+        keys: Keys = ("columns", name)
+        if name not in planned:
+            hint = did_you_mean(name, planned) or f"its columns: {', '.join(planned)}"
+            yield file.problem(keys, f"{who} has no column {name}", hint)
+            continue
+        try:
+            wanted = wanted_type(said.type, said.mode)
+        except ValueError as error:
+            yield file.problem((*keys, "type"), str(error), "write a type of GoogleSQL, such as INT64 or ARRAY<STRING>")
+            continue
+        found = planned[name].type
+        if wanted is not None and str(wanted).casefold() != str(found).casefold():
+            reason = f"{name} is {wanted} here, and {who} has {found}"
+            yield file.problem((*keys, "type"), reason, f"CAST it in the query, or write {found} here")
+        elif (said.mode == "REPEATED") != (found.element is not None) and said.mode is not None:
+            is_array = f"{name} is {found}, which is {'an' if found.element else 'no'} array"
+            hint = f'write mode = "{"REPEATED" if found.element else "NULLABLE"}", or leave the mode out'
+            yield file.problem((*keys, "mode"), f"{is_array}, and its mode is {said.mode} here", hint)
+
+
+def wanted_type(text: str, mode: str | None) -> SqlType | None:
+    """The type that a column's settings say, None if they say none. `STRING` with the mode REPEATED is an array of it.
+    Raises ValueError for a text that is no type."""
+    if not text:
+        return None
+    kind = parse_type(text.upper() if text.isalnum() else text)
+    return array_of(kind) if mode == "REPEATED" and kind.element is None else kind
+
+
+def _of_views(storage: Storage) -> Iterator[tuple[Keys, str, str]]:
+    """The options that a view cannot have."""
+    hint = "delete it, or make the view a table"
+    for name in ("partition_by", "cluster_by", "require_partition_filter", "expires_after_days", "policy_tags"):
+        if getattr(storage, "partition" if name == "partition_by" else name):
+            yield ("storage", name), f"a view holds no rows, so it has no {name}", hint
+    for name in storage.required:
+        yield ("columns", name, "mode"), f"a view holds no rows, so {name} cannot be REQUIRED in it", hint
+
+
+def _of_storage(storage: Storage, planned: Mapping[str, Column]) -> Iterator[tuple[Keys, str, str]]:
+    """What BigQuery would refuse about partitions, clusters and policy tags."""
+    if storage.partition is not None and storage.partition.column:
+        yield from _of_partition(storage.partition, planned)
+    for index, name in enumerate(storage.cluster_by):
+        yield from _of_cluster(("storage", "cluster_by", index), name, planned)
+    for name, _ in storage.policy_tags:
+        if name not in planned:
+            yield ("storage", "policy_tags", name), f"policy_tags names {name}, {_NOT_THERE}", _like(name, planned)
+
+
+_NOT_THERE = "which the query does not give"
+
+
+def _of_partition(partition: Partition, planned: Mapping[str, Column]) -> Iterator[tuple[Keys, str, str]]:
+    """https://cloud.google.com/bigquery/docs/partitioned-tables"""
+    keys = ("storage", "partition_by")
+    column = planned.get(partition.column)
+    if column is None:
+        yield keys, f"partition_by names {partition.column}, {_NOT_THERE}", _like(partition.column, planned)
+        return
+    kind = column.type.name
+    if partition.integers is not None:
+        if kind != "INT64":
+            yield keys, f"{column.name} is {column.type}, and ranges of integers need INT64", "name another column"
+    elif kind == "INT64":
+        hint = f'write partition_by = {{ column = "{column.name}", start = 0, end = 1000, step = 10 }}'
+        yield keys, f"{column.name} is INT64, and its partitions are ranges of integers", hint
+    elif kind not in _TIMES:
+        hint = "name a column of DATE, DATETIME, TIMESTAMP or INT64"
+        yield keys, f"{column.name} is {column.type}, and BigQuery has no partitions by that", hint
+    elif partition.unit not in _TIMES[kind]:
+        hint = f"write one of {', '.join(_TIMES[kind])}"
+        yield keys, f"{column.name} is a DATE, and has no partitions by {partition.unit}", hint
+
+
+def _of_cluster(keys: Keys, name: str, planned: Mapping[str, Column]) -> Iterator[tuple[Keys, str, str]]:
+    column = planned.get(name)
+    if column is None:
+        yield keys, f"cluster_by names {name}, {_NOT_THERE}", _like(name, planned)
+    elif column.type.name not in _CLUSTERED:
+        hint = f"name a column of {', '.join(_CLUSTERED[:-1])} or {_CLUSTERED[-1]}"
+        yield keys, f"{name} is {column.type}, and BigQuery cannot cluster by that", hint
+
+
+def _like(name: str, planned: Mapping[str, Column]) -> str:
+    return did_you_mean(name, planned) or f"its columns: {', '.join(planned)}"

@@ -1,0 +1,136 @@
+"""The settings of a table: the keys of `res/tmp/variants.toml`, beside `variants.sql`, and of `res/raw/orders.toml`.
+
+docs/tables.md explains each key, and `refresh schema` prints them as a JSON schema for editors.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from warehouse_refresh.pipeline.checks.declared import Checks
+from warehouse_refresh.warehouse.storage import Partition, Storage
+
+_MOST_PARTITIONS = 10_000  # https://cloud.google.com/bigquery/quotas#partitioned_tables
+_INGESTION = ("_PARTITIONTIME", "_PARTITIONDATE")
+_POLICY_TAG = r"^projects/[^/]+/locations/[^/]+/taxonomies/[^/]+/policyTags/[^/]+$"
+
+Text = Annotated[str, Meta(description="what it means, for people")]
+Tag = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$", description="letters, digits, _, . and -")]
+Days = Annotated[float, Meta(gt=0)]
+PolicyTag = Annotated[
+    str, Meta(pattern=_POLICY_TAG, description="projects/PROJECT/locations/PLACE/taxonomies/NUMBER/policyTags/NUMBER")
+]
+Mode = Literal["NULLABLE", "REQUIRED", "REPEATED"]
+Unit = Literal["HOUR", "DAY", "MONTH", "YEAR"]
+
+
+class ColumnSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """A column: what it means, and what the query must give for it. "" and None: nothing is said."""
+
+    description: Text = ""
+    type: Annotated[str, Meta(description="the type of GoogleSQL that the query gives, such as INT64")] = ""
+    mode: Annotated[Mode | None, Meta(description="REQUIRED: a build with a NULL in it fails")] = None
+
+
+class PartitionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Partitions by a column: of a unit of time, or of ranges of integers from `start` up to `end`, `step` wide."""
+
+    column: Annotated[str, Meta(description="a column of the query, or _PARTITIONTIME: the time of building")]
+    type: Annotated[Unit | None, Meta(description="how much time is in a partition; else a DAY")] = None
+    start: int | None = None
+    end: int | None = None
+    step: Annotated[int, Meta(ge=1)] | None = None
+    expires_after_days: Annotated[Days | None, Meta(description="BigQuery deletes older partitions")] = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for keys that do not go together."""
+        said = [self.start, self.end, self.step]
+        if said == [None, None, None]:
+            return
+        if self.start is None or self.end is None or self.step is None:
+            raise ValueError("ranges of integers need start, end and step: such as start = 0, end = 1000, step = 10")
+        if self.type is not None or self.expires_after_days is not None:
+            raise ValueError("ranges of integers have neither type nor expires_after_days: delete these keys")
+        if self.end <= self.start:
+            raise ValueError("the ranges end before they start: write a larger end")
+        ranges = -((self.start - self.end) // self.step)
+        if ranges > _MOST_PARTITIONS:
+            raise ValueError(f"{ranges:,} ranges are more than BigQuery's {_MOST_PARTITIONS:,}: write a larger step")
+
+
+class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How BigQuery stores the table."""
+
+    partition_by: Annotated[str | PartitionSettings | None, Meta(description="a column, or more than that")] = None
+    cluster_by: Annotated[tuple[str, ...], Meta(description="up to four columns")] = ()
+    require_partition_filter: Annotated[bool, Meta(description="refuse queries that read all partitions")] = False
+    expires_after_days: Annotated[Days | None, Meta(description="so long after its last build")] = None
+    labels: Annotated[dict[str, str], Meta(description="for the bill and for searching")] = {}
+    policy_tags: Annotated[dict[str, PolicyTag], Meta(description="who may see a column, by its name")] = {}
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what BigQuery would refuse, whatever the columns."""
+        if len(self.cluster_by) > 4:
+            raise ValueError("cluster_by has more than four columns: BigQuery takes four, so leave some out")
+        if len(set(self.cluster_by)) < len(self.cluster_by):
+            raise ValueError("cluster_by names a column twice: delete one of them")
+        if self.require_partition_filter and self.partition_by is None:
+            raise ValueError("require_partition_filter needs partitions: write partition_by, or delete it")
+        if wrong := next((label for pair in self.labels.items() for label in pair if not _is_label(label)), None):
+            raise ValueError(
+                f"labels cannot hold {wrong!r}: write small letters, digits, _ and -, up to 63 of them, and begin the"
+                " name with a letter"
+            )
+
+
+class TableSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All that a table's file says."""
+
+    description: Text = ""
+    owner: Annotated[str, Meta(description="whom to ask when it fails")] = ""
+    tags: Annotated[tuple[Tag, ...], Meta(description="names to select tables by: tag:daily")] = ()
+    columns: Annotated[dict[str, str | ColumnSettings], Meta(description="descriptions, or more than that")] = {}
+    storage: StorageSettings = StorageSettings()
+    checks: Checks = Checks()
+
+    def column(self, name: str) -> ColumnSettings:
+        """What is said about a column; may be nothing."""
+        said = self.columns.get(name, "")
+        return ColumnSettings(said) if isinstance(said, str) else said
+
+
+def _is_label(text: str) -> bool:
+    is_plain = all(character.isalnum() or character in "_-" for character in text)
+    return len(text) <= 63 and is_plain and text == text.lower()
+
+
+def storage_of(says: TableSettings) -> Storage:
+    """How the table is stored, as the warehouse takes it."""
+    storage = says.storage
+    columns = {name: says.column(name) for name in says.columns}
+    return Storage(
+        partition=_partition(storage.partition_by),
+        cluster_by=storage.cluster_by,
+        description=says.description,
+        labels=tuple(storage.labels.items()),
+        partition_expiration_days=_expiration(storage.partition_by),
+        require_partition_filter=storage.require_partition_filter,
+        expires_after_days=storage.expires_after_days,
+        column_descriptions=tuple((name, column.description) for name, column in columns.items() if column.description),
+        required=tuple(name for name, column in columns.items() if column.mode == "REQUIRED"),
+        policy_tags=tuple(storage.policy_tags.items()),
+    )
+
+
+def _partition(said: str | PartitionSettings | None) -> Partition | None:
+    if said is None:
+        return None
+    settings = PartitionSettings(said) if isinstance(said, str) else said
+    column = "" if settings.column.upper() in _INGESTION else settings.column
+    if settings.start is not None and settings.end is not None and settings.step is not None:
+        return Partition(column, integers=(settings.start, settings.end, settings.step))
+    return Partition(column, settings.type or "DAY")
+
+
+def _expiration(said: str | PartitionSettings | None) -> float | None:
+    return said.expires_after_days if isinstance(said, PartitionSettings) else None

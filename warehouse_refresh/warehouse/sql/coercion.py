@@ -65,13 +65,43 @@ def plain(type_: SqlType) -> SqlType:
 
 
 def coerces(value: Value, to: SqlType) -> bool:
-    """Whether GoogleSQL turns the value into that type by itself."""
-    if _coerces_as_literal(value, to):
+    """Whether GoogleSQL turns the value into that type by itself. Of an array that is written out each element must
+    be a literal that coerces: `[1]` can be an ARRAY<FLOAT64>, `[x]` cannot."""
+    if takes_any_type(value) or same(value.type, to) or (value.literal is EMPTY and to.element is not None):
         return True
-    if value.parts and value.type.name == "STRUCT" and to.name == "STRUCT":
+    if value.parts and value.type.name == to.name:
         kinds = part_types(value, to)
-        return kinds is not None and all(map(coerces, value.parts, kinds))
+        if to.element is not None and not _is_literal(value):
+            return False
+        rule = _coerces_as_element if to.element is not None else _coerces_as_field
+        return kinds is not None and all(map(rule, value.parts, kinds))
+    if value.literal is not None and literal_as(value.literal, to) is not None:
+        return True
     return widens(value.type, to)
+
+
+def _is_literal(value: Value) -> bool:
+    """Whether the value is a literal, or written out of literals."""
+    return value.literal is not None or (bool(value.parts) and all(map(_is_literal, value.parts)))
+
+
+def _coerces_as_field(value: Value, to: SqlType) -> bool:
+    """Whether a field of a struct that is written out coerces: an array within it does not."""
+    is_array = value.type.element is not None and not takes_any_type(value)
+    return (same(value.type, to) or value.literal is EMPTY) if is_array else coerces(value, to)
+
+
+def _coerces_as_element(value: Value, to: SqlType) -> bool:
+    """Whether an element of an array that is written out coerces: a literal, of which NULL is an INT64 if nothing says
+    otherwise."""
+    if same(value.type, to):
+        return True
+    if value.literal is NULL:
+        return widens(value.type, to)
+    if value.parts and value.type.name == to.name == "STRUCT":
+        kinds = part_types(value, to)
+        return kinds is not None and all(map(_coerces_as_element, value.parts, kinds))
+    return value.literal is not None and literal_as(value.literal, to) is not None
 
 
 def takes_any_type(value: Value) -> bool:
@@ -79,21 +109,14 @@ def takes_any_type(value: Value) -> bool:
     return value.literal is NULL or value.literal is FAILURE
 
 
-def _coerces_as_literal(value: Value, to: SqlType) -> bool:
-    """Whether the value coerces although others of its type may not. Of an array that is written out each element
-    must: `[1]` can be an ARRAY<FLOAT64>, `[x]` cannot."""
-    if takes_any_type(value) or same(value.type, to) or (value.literal is EMPTY and to.element is not None):
-        return True
-    if value.parts and value.type.name == to.name:
-        kinds = part_types(value, to)
-        return kinds is not None and all(map(_coerces_as_literal, value.parts, kinds))
-    return value.literal is not None and literal_as(value.literal, to) is not None
-
-
 def widens(kind: SqlType, to: SqlType) -> bool:
-    """Whether any value of the type coerces: INT64 to NUMERIC to FLOAT64, and DATE to DATETIME."""
+    """Whether any value of the type coerces: INT64 to NUMERIC to FLOAT64, DATE to DATETIME, and a STRUCT field by
+    field."""
     if kind.name in NUMBERS and to.name in NUMBERS:
         return NUMBERS[kind.name] < NUMBERS[to.name]
+    if kind.name == to.name == "STRUCT" and len(kind.fields) == len(to.fields):
+        pairs = [(one.type, other.type) for one, other in zip(kind.fields, to.fields, strict=True)]
+        return all(same(one, other) or widens(one, other) for one, other in pairs)
     return (kind.name, to.name) == ("DATE", "DATETIME")
 
 
@@ -144,12 +167,14 @@ def supertype(values: Iterable[Value]) -> SqlType | None:
     kinds = _types_of(values)
     if len(kinds) == 1:
         return _named(kinds[0], values[0].type)
+    if kinds[0].name == "STRUCT":
+        return _structs(values)
     for kind in kinds:
         if all(coerces(value, kind) for value in values):
             return _named(kind, values[0].type)
     if {kind.name for kind in kinds} == {"INT64", "NUMERIC", "FLOAT64"}:
         return FLOAT64
-    return _structs(values)
+    return None
 
 
 def _types_of(values: list[Value]) -> list[SqlType]:
@@ -186,11 +211,22 @@ def _structs(values: list[Value]) -> SqlType | None:
         return None
     columns = []
     for index, field in enumerate(values[0].type.fields):
-        kind = supertype(
-            value.parts[index] if value.parts else AnyValue(value.type.fields[index].type) for value in values
+        kind = _of_fields(
+            [value.parts[index] if value.parts else AnyValue(value.type.fields[index].type) for value in values]
         )
         if kind is None:
             return None
         columns.append(Column(field.name, kind))
     found = struct_of(*columns)
     return found if all(coerces(value, found) for value in values) else None
+
+
+def _of_fields(values: list[Value]) -> SqlType | None:
+    """The common type of a field of several structs. Among literals alone NULL is an INT64, unless all the others
+    coerce to the first one's type."""
+    if all(value.literal is not None for value in values):
+        first = values[0].type
+        if all(coerces(value, first) for value in values):
+            return first
+        values = [AnyValue(INT64, 0) if value.literal is NULL else value for value in values]
+    return supertype(values)

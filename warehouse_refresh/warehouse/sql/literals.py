@@ -10,20 +10,23 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Context, Decimal, InvalidOperation
 from enum import Enum
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from warehouse_refresh.warehouse.types import SqlType
 
 
 class Untyped(Enum):
     """What the literal NULL, the empty array and ERROR(…) have as their value: they take whatever type they are needed
-    as."""
+    as. CONSTANT is that of literals which stay what they are: TRUE, FALSE, b'…'."""
 
     NULL = "NULL"
     EMPTY = "[]"
     FAILURE = "ERROR(…)"
+    CONSTANT = "TRUE"
 
 
-NULL, EMPTY, FAILURE = Untyped.NULL, Untyped.EMPTY, Untyped.FAILURE
+NULL, EMPTY, FAILURE, CONSTANT = Untyped.NULL, Untyped.EMPTY, Untyped.FAILURE, Untyped.CONSTANT
 
 
 class FloatLiteral(float):
@@ -125,7 +128,9 @@ def read_timestamp(text: str) -> Moment | None:
     matched = _CLOCK.match(text)
     found = read_datetime(f"{matched[1]}{matched[2] or ''}") if matched else None
     zone = _zone_after(matched[3], has_time=bool(matched[2])) if matched else None
-    return Moment(found, zone) if found is not None and zone is not None else None
+    if found is None or zone is None or (isinstance(zone, str) and not is_zone(zone)):
+        return None
+    return Moment(found, zone)
 
 
 def _zone_after(text: str, *, has_time: bool) -> int | str | None:
@@ -151,6 +156,20 @@ def read_zone(text: str) -> int | str | None:
     if text == "UTC":
         return 0
     return text if re.fullmatch(ZONE_NAME, text) else None
+
+
+def is_zone(name: str) -> bool:
+    """Whether there is a zone of that name. On a machine without a list of zones any name may be one."""
+    return _is_listed(name) or not _is_listed("Europe/Paris")
+
+
+@lru_cache(1000)
+def _is_listed(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 READERS: Mapping[str, Callable[[str], Constant | None]] = {

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import TypeVar
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.parser import Parser
+from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import Place, SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
@@ -209,7 +211,7 @@ def is_without_dataset(node: exp.Table) -> bool:
 def _parse(text: str) -> list[exp.Expr]:
     try:
         check_text(text)
-        trees = _BIGQUERY.parser().parse(read_tokens(text), text)
+        trees = _trees(text)
     except ParseError as error:
         raise syntax_error(text, error) from error
     except TokenError as error:
@@ -218,7 +220,55 @@ def _parse(text: str) -> list[exp.Expr]:
         raise too_deep(_place_of_part(text, 0)) from error
     except FAULTS_OF_PARSER as error:
         raise unreadable(_place_of_part(text, 0)) from error
-    return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+    found = [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+    return [with_tables(tree, text) for tree in found]
+
+
+def _trees(text: str) -> list[exp.Expr | None]:
+    """What sqlglot reads; its own functions as calls like any other, where it fails for the number of arguments."""
+    tokens = read_tokens(text)
+    if "[" in text and _PATTERNS.search(text):  # sqlglot compiles RE2's patterns with Python's re, which may warn
+        _hide_calls(tokens, _PATTERNS)
+    try:
+        return list(_BIGQUERY.parser().parse(tokens, text))
+    except FAULTS_OF_PARSER:
+        tokens = read_tokens(text)
+        _hide_calls(tokens, re.compile("."))
+        return list(_BIGQUERY.parser().parse(tokens, text))
+
+
+_PATTERNS = re.compile("REGEXP_", re.IGNORECASE)
+
+
+def _hide_calls(tokens: list[Token], names: re.Pattern[str]) -> None:
+    """Give the calls of sqlglot's own functions with such names others."""
+    for token, after in pairwise(tokens):
+        is_call = after.token_type == TokenType.L_PAREN and token.text.upper() in Parser.FUNCTIONS
+        if is_call and names.match(token.text):
+            token.text = f"{token.text}$"
+
+
+_ONE_NAME = re.compile(r"`([^`.\n]+)\.[^`\n]+`")
+
+
+def with_tables(tree: exp.Expr, text: str) -> exp.Expr:
+    """The tree with the table that `` FROM `d.t` AS d, `d.u` `` names second: sqlglot takes it for an array of d."""
+    datasets = set(_ONE_NAME.findall(text))
+    if not any(re.search(rf"(?<![\w.`-]){re.escape(name)}(?![\w.`-])", text) for name in datasets):
+        return tree  # no alias is named like a dataset
+    for node in list(tree.find_all(exp.Unnest)):
+        path = node.expressions[0]
+        place = path.this.meta if isinstance(path, exp.Column) and isinstance(path.this, exp.Identifier) else {}
+        written = text[place["start"] : place["end"] + 1] if place.get("end") is not None else ""
+        if written.startswith("`") and "." in written:
+            alias = node.args.get("alias")
+            names = {"this": path.this, "db": path.args.get("table"), "catalog": path.args.get("db")}
+            if alias is not None:
+                names["alias"] = exp.TableAlias(this=alias.columns[0])
+            table = exp.Table(**names)
+            table.meta["quoted_table"] = True
+            node.replace(table)
+    return tree
 
 
 def _parts(text: str) -> Iterator[tuple[int, int]]:
@@ -281,9 +331,15 @@ def _with_queries(node: exp.Expr) -> Iterator[exp.Expr]:
 
 
 def _is_path(node: exp.Table) -> bool:
-    """`p.images` after `FROM tmp.products AS p`: https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables"""
-    first = node.catalog or node.db
+    """`p.images` after `FROM tmp.products AS p`, which is one name and no path where back-ticks are around all of it:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables"""
+    first = "" if is_one_name(node) else node.catalog or node.db
     return bool(first) and any(_same_name(first, name) for name in _range_variables(node))
+
+
+def is_one_name(node: exp.Table) -> bool:
+    """Whether the table's dataset and name stand in the same back-ticks."""
+    return bool(node.meta.get("quoted_table"))
 
 
 def _range_variables(node: exp.Table) -> Iterator[str]:

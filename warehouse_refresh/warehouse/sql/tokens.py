@@ -135,12 +135,20 @@ def _in_parentheses(tokens: list[Token], mark: Token) -> list[Token]:
     return [*words("(", mark), *tokens, *words(")", mark)]
 
 
+def _hidden_call(name: str, mark: Token) -> list[Token]:
+    """The start of a call that no text can have: names have no $."""
+    return [
+        Token(TokenType.VAR, f"{name}$", mark.line, mark.col, mark.start, mark.end, []),
+        *words("(", mark),
+    ]
+
+
 def _opens(token: Token) -> bool:
     return token.token_type == TokenType.L_PAREN
 
 
 def _with_calls(tokens: list[Token]) -> list[Token]:
-    """`WITH(a AS 1, a + 1)` as a call with one STRUCT, which sqlglot reads: `WITH_VALUES(STRUCT(1 AS a, a + 1))`.
+    """`WITH(a AS 1, a + 1)` as a call with one STRUCT, which sqlglot reads: `WITH$(STRUCT(1 AS a, a + 1))`.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#with_expression"""
     found: list[Token] = []
     index = 0
@@ -152,7 +160,7 @@ def _with_calls(tokens: list[Token]) -> list[Token]:
             continue
         end = closing(tokens, index + 1)
         *named, body = commas(_with_calls(tokens[index + 2 : end]))
-        found += words("WITH_VALUES ( STRUCT (", token)
+        found += [*_hidden_call("WITH", token), *words("STRUCT (", token)]
         for part in named:
             found += [*_in_parentheses(part[2:], token), *words("AS", token), *part[:1], *words(",", token)]
         found += [*_in_parentheses(body, token), *words(") )", token)]
@@ -225,7 +233,7 @@ _CASTS = frozenset({"CAST", "SAFE_CAST"})
 
 
 def _with_formats(tokens: list[Token]) -> list[Token]:
-    """`CAST(x AS type FORMAT f AT TIME ZONE z)` as a call: `CAST_FORMAT(CAST(x AS type), f, z)`. sqlglot reads some of
+    """`CAST(x AS type FORMAT f AT TIME ZONE z)` as a call: `CAST$(CAST(x AS type), f, z)`. sqlglot reads some of
     these formats as functions of other dialects, and takes literals only.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements"""
     found: list[Token] = []
@@ -240,7 +248,7 @@ def _with_formats(tokens: list[Token]) -> list[Token]:
         cast, *rest = _parted(_with_formats(tokens[index + 2 : end]))
         call = [token, *tokens[index + 1 : index + 2], *cast, *tokens[end : end + 1]]
         if rest:
-            call = [*words("CAST_FORMAT (", token), *call]
+            call = [*_hidden_call("CAST", token), *call]
             for part in rest:
                 call += [*words(",", token), *part]
             call += words(")", token)

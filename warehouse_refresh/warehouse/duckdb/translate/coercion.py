@@ -39,6 +39,8 @@ def coerced(value: Typed, to: SqlType) -> Typed:
 
 
 def _widened(value: Typed, to: SqlType) -> Node:
+    if to.name == "STRUCT":
+        return by_field(value.node, value.type, to, lambda x, old, new: coerced(Typed(x, old.type), new.type).node)
     if value.type.name == "NUMERIC":  # by way of its digits: DuckDB's own way is off by a bit
         return sql("CAST(CAST({x} AS VARCHAR) AS DOUBLE)", x=value.node)
     return sql(f"CAST({{x}} AS {duckdb_type(to)})", x=value.node)

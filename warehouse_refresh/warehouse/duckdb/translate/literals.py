@@ -7,7 +7,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import from_local
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
-from warehouse_refresh.warehouse.sql.literals import NULL, Constant, FloatLiteral, Moment
+from warehouse_refresh.warehouse.sql.literals import CONSTANT, NULL, Constant, FloatLiteral, Moment
 from warehouse_refresh.warehouse.types import BOOL, FLOAT64, INT64, STRING, SqlType
 
 
@@ -53,7 +53,7 @@ def string(value: str) -> Typed:
 
 def truth(value: bool) -> Typed:
     """TRUE or FALSE."""
-    return Typed(Literal(value), BOOL)
+    return Typed(Literal(value), BOOL, CONSTANT)
 
 
 def null(type_: SqlType) -> Typed:

@@ -417,8 +417,8 @@ class Select(Node):
     group: tuple[Node, ...] = ()
     qualify: Node | None = None
     order: tuple[SortKey, ...] = ()
-    limit: int | None = None
-    offset: int | None = None
+    limit: Node | None = None
+    offset: Node | None = None
     distinct: bool = False
 
     def write(self, out: Writer) -> None:
@@ -433,9 +433,8 @@ class Select(Node):
         if self.order:
             out.texts.append(" ORDER BY ")
             out.listed(self.order)
-        for word, number in ((" LIMIT", self.limit), (" OFFSET", self.offset)):
-            if number is not None:
-                out.texts.append(f"{word} {number}")
+        _write_clause(out, " LIMIT ", self.limit)
+        _write_clause(out, " OFFSET ", self.offset)
 
 
 def _write_clause(out: Writer, word: str, clause: Node | None) -> None:

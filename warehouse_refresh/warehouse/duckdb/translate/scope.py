@@ -148,6 +148,9 @@ class Script:
 class Scope:
     """The names that an expression sees: those of its own FROM, then those around it."""
 
+    is_safe = False
+    """Whether they are those of a call with SAFE."""
+
     def __init__(
         self, script: Script, parent: "Scope | None" = None, queries: Mapping[str, Relation] | None = None
     ) -> None:

@@ -17,7 +17,8 @@ _MINUTES = r"CAST('0' || regexp_extract({z}, '[+-](\d{{1,2}}:|\d{{2}})(\d+)$', 2
 CHECKED = (
     f"CASE WHEN regexp_full_match({{z}}, {_OFFSET}) THEN CASE WHEN {_HOURS} * 60 + {_MINUTES} > 840 OR {_MINUTES} > 59"
     " THEN error('Invalid time zone: ' || {z}) ELSE {z} END"
-    f" WHEN NOT regexp_full_match({{z}}, '{NAME}') THEN error('Invalid time zone: ' || {{z}}) ELSE {{z}} END"
+    f" WHEN NOT regexp_full_match({{z}}, '{NAME}') OR TRY_CAST('2000-01-01 00:00:00 ' || {{z}} AS TIMESTAMPTZ) IS NULL"
+    " THEN error('Invalid time zone: ' || {z}) ELSE {z} END"
 )
 """A zone that only the data say."""
 SHIFT = (

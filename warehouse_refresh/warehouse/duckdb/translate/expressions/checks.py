@@ -25,6 +25,8 @@ _MAY_TAKE = {
     "GREATEST": ("ARRAY", "JSON"),
     "LEAST": ("ARRAY", "JSON"),
     "TIME": ("DATE",),
+    **dict.fromkeys(("BIT_AND", "BIT_OR", "BIT_XOR"), ("BYTES",)),
+    **dict.fromkeys(("MAX", "MIN"), ("JSON",)),
 }
 """Types that a function of GoogleSQL takes and that are missing here."""
 
@@ -34,6 +36,8 @@ def no_signature(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed
     if any(value.type.name in _MAY_TAKE.get(what, ()) for value in values):
         found = ", ".join(str(value.type) for value in values)
         unsupported(scope.script.text, node, f"{what} of {found}")
+    if not values:
+        wrong(scope.script.text, node, f"{what} needs arguments")
     kinds = ", ".join("NULL" if value.is_null else str(value.type) for value in values)
     wrong(scope.script.text, node, f"{what} does not take {kinds}", "convert with CAST")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce, coerced
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature, only
 from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
@@ -31,8 +31,8 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wro
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import field_names
-from warehouse_refresh.warehouse.sql.coercion import AnyValue, coerces, is_groupable, supertype, takes_any_type
-from warehouse_refresh.warehouse.sql.literals import EMPTY, NULL
+from warehouse_refresh.warehouse.sql.coercion import coerces, is_groupable, supertype, takes_any_type
+from warehouse_refresh.warehouse.sql.literals import EMPTY
 from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, STRING, SqlType, array_of
 
 UNORDERED = {"ARRAY", "STRUCT", "JSON", "GEOGRAPHY"}
@@ -224,27 +224,29 @@ def in_array(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
     source = scope.compile(node.args["unnest"].expressions[0])
     if source.type.element is None:
         wrong(scope.script.text, node, f"UNNEST takes an array, not {'NULL' if source.is_null else source.type}")
-    elements = source.parts or (AnyValue(source.type.element, NULL if source.literal is EMPTY else None),)
-    kind = supertype([value, *elements])
+    kind = _kind_in(value, source)
     if kind is None:
         return no_signature(node, scope, "IN UNNEST", [value, Typed(source.node, source.type.element)])
     if kind.name in ("JSON", "GEOGRAPHY"):
         unsupported(scope.script.text, node, f"{value.type} IN UNNEST({source.type})")
     found = as_type(node, scope, "IN UNNEST", value, kind)
-    source = _elements_as(source, kind)
+    source = coerced(source, array_of(kind))
     if kind.name in ("STRUCT", "ARRAY"):
         return in_elements(node, scope, found, source)
     nan = "NOT isnan({x}) AND " if kind.name == "FLOAT64" else ""
     return Typed(sql(IN_ARRAY % nan, a=source.node, x=found.node), BOOL)
 
 
-def _elements_as(array: Typed, kind: SqlType) -> Typed:
-    """The array with its elements as a type that each of them coerces to."""
-    found = coerce(array, array_of(kind))
-    if found is not None:
-        return found
-    element = array.type.element or kind
-    return Typed(each(array.node, lambda item: coerced(Typed(item, element), kind).node), array_of(kind))
+def _kind_in(value: Typed, array: Typed) -> SqlType | None:
+    """The type to compare in, of x IN UNNEST(array): the elements of an array that is not written out stay what they
+    are."""
+    element = array.type.element
+    if element is None or array.literal is EMPTY:
+        return value.type
+    if array.parts:
+        kind = supertype([value, *array.parts])
+        return kind if kind is not None and coerces(array, array_of(kind)) else None
+    return element if coerces(value, element) else None
 
 
 _IN_ELEMENTS = (

@@ -12,7 +12,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.sql.literals import FloatLiteral
+from warehouse_refresh.warehouse.sql.literals import CONSTANT, FloatLiteral
 from warehouse_refresh.warehouse.types import BOOL, BYTES, INT64
 
 
@@ -23,7 +23,7 @@ def null(node: exp.Expr, scope: Scope) -> Typed:  # noqa: ARG001
 
 def boolean(node: exp.Expr, scope: Scope) -> Typed:  # noqa: ARG001
     """TRUE, FALSE"""
-    return Typed(Literal(bool(node.this)), BOOL)
+    return Typed(Literal(bool(node.this)), BOOL, CONSTANT)
 
 
 def literal(node: exp.Expr, scope: Scope) -> Typed:
@@ -87,4 +87,4 @@ def byte_string(node: exp.Expr, scope: Scope) -> Typed:
         if code is None and escape[3] not in _CHARACTERS:
             wrong(scope.script.text, node, f"illegal escape sequence {escape[0]}")
         data += bytes([code % 256]) if code is not None else _CHARACTERS[escape[3]].encode()
-    return Typed(Literal(data + matched[2][position:].encode()), BYTES)
+    return Typed(Literal(data + matched[2][position:].encode()), BYTES, CONSTANT)

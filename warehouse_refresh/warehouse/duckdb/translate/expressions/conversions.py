@@ -68,8 +68,12 @@ def _is_typed(node: exp.Expr, scope: Scope) -> bool:
 
 def _is_constructor(node: exp.Expr, scope: Scope) -> bool:
     """ARRAY<INT64>[1] and not CAST([1] AS ARRAY<INT64>), which sqlglot reads alike: its elements only coerce."""
-    before = [token.text for token in tokens_before(scope.script.text, node.this) if token.text not in ("(", "[")]
-    return before[-1:] == [">"]
+    before = [token.text.upper() for token in tokens_before(scope.script.text, node.this)]
+    return next((word for word in reversed(before) if word not in _WITHOUT_PLACE), "") == ">"
+
+
+_WITHOUT_PLACE = {"(", ")", "[", "]", ",", "-", "NULL", "TRUE", "FALSE", "STRUCT"}
+"""What may stand before the first part of a value that the parser gives a place."""
 
 
 def _constructed(node: exp.Expr, scope: Scope, to: SqlType) -> Typed:

@@ -518,11 +518,16 @@ def _check_sortable(node: exp.Expr, scope: Scope, call: Call, value: Typed) -> N
 
 def approximate_count(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     """APPROX_COUNT_DISTINCT: the exact count is within any promise."""
+    if call.star:
+        wrong(scope.script.text, node, "* is an argument of COUNT only", "name a column")
     call.distinct = True
     return count(node, scope, call)
 
 
 def grouping_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    """GROUPING where nothing is grouped; otherwise see `GroupedScope`."""
+    if call.safe:
+        wrong(scope.script.text, node, "SAFE does not stand before GROUPING")
     return Typed(sql("grouping({x})::BIGINT", x=one(node, scope, call).node), INT64)
 
 

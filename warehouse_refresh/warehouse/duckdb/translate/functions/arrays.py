@@ -17,7 +17,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     Functions,
     argument,
 )
-from warehouse_refresh.warehouse.duckdb.translate.literals import integer
+from warehouse_refresh.warehouse.duckdb.translate.literals import integer, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -32,6 +32,8 @@ def the_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr], *, count: int
     values = [argument(part, scope) for part in parts]
     if len(values) != count:
         wrong(scope.script.text, node, f"wrong number of arguments for {name_of(node)}")
+    if values[0].is_null:
+        values[0] = null(array_of(INT64))
     if values[0].type.element is None:
         no_signature(node, scope, name_of(node), values)
     return values

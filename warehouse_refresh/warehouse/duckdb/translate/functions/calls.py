@@ -50,7 +50,7 @@ FUNCTIONS: Functions = {
     **numbers.FUNCTIONS,
     **regexps.FUNCTIONS,
     **strings.FUNCTIONS,
-    "WITH_VALUES": conditions.with_values,
+    "WITH$": conditions.with_values,
 }
 """The functions whose types or SQL take more than a signature."""
 
@@ -88,7 +88,7 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
             "functions that somebody made",
             "write what it computes",
         )
-    known = [*FUNCTIONS, *DEFINITIONS, *GOOGLESQL_FUNCTIONS]
+    known = [known for known in [*FUNCTIONS, *DEFINITIONS, *GOOGLESQL_FUNCTIONS] if not known.endswith("$")]
     return wrong(scope.script.text, node, f"there is no function {name}", did_you_mean(name, known))
 
 
@@ -123,6 +123,8 @@ def _without_literals(node: exp.Expr, arguments: "_Arguments", error: SqlError) 
 class _Arguments(Scope):
     """What a function sees that is called with SAFE: its arguments, computed before it; without literals also those
     that a function would look at before it runs."""
+
+    is_safe = True
 
     def __init__(self, caller: Scope, *, with_literals: bool = True) -> None:
         super().__init__(caller.script, caller)

@@ -48,7 +48,7 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import supertype
-from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, INTERVAL, TIMESTAMP, SqlType, array_of
+from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, INTERVAL, TIME, TIMESTAMP, SqlType, array_of
 
 # INTERVAL
 
@@ -165,6 +165,15 @@ def checked(kind: SqlType, value: Node) -> Node:
     return sql(f"(CASE WHEN {{x}} < {low} OR {{x}} > {high} THEN error('date out of range') ELSE {{x}} END)", x=value)
 
 
+_IN_A_DAY = {
+    "HOUR": 24,
+    "MINUTE": 24 * 60,
+    "SECOND": 24 * 60 * 60,
+    "MILLISECOND": 24 * 60 * 60 * 1000,
+    "MICROSECOND": 24 * 60 * 60 * 1_000_000,
+}
+
+
 def shifted(node: exp.Expr, scope: Scope, value: Typed, count: Node, part: str) -> Typed:
     """A date or time that many units later. Raises SqlError for a unit that it does not have."""
     if value.type == DATE and part in CLOCK_UNITS:
@@ -177,6 +186,8 @@ def shifted(node: exp.Expr, scope: Scope, value: Typed, count: Node, part: str) 
         return Typed(checked(DATE, moved), DATE)
     if kind == TIMESTAMP and part == "DAY":
         step = sql("to_hours({n} * 24)", n=count)
+    elif kind == TIME:  # the clock goes round
+        step = interval_of(node, scope, sql(f"({{n}} % {_IN_A_DAY[part]})", n=count), part)
     else:
         step = interval_of(node, scope, count, part)
     template = "CAST(({x} + {s}) AS DATE)" if kind == DATE else "({x} + {s})"

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
+from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -16,7 +17,7 @@ from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import CHECKED, UTC, from_local, local, offset
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import supertype
-from warehouse_refresh.warehouse.sql.literals import read_zone
+from warehouse_refresh.warehouse.sql.literals import is_zone, read_zone
 from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, INTERVAL, STRING, TIMESTAMP, SqlType
 
 INSTANTS = ("DATE", "DATETIME", "TIMESTAMP", "TIME")
@@ -74,7 +75,10 @@ def zone_of(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Node:
     zone = read_zone(text.literal)
     if zone is None:
         wrong(scope.script.text, node, f"invalid time zone: {text.literal}", "write Europe/Paris, UTC or +05:30")
-    return offset(zone) if isinstance(zone, int) else Literal(zone)
+    if isinstance(zone, int):
+        return offset(zone)
+    # Without SAFE it fails as it runs, unless the other argument is NULL; DuckDB does not try unknown zones.
+    return null(STRING).node if scope.is_safe and not is_zone(zone) else Literal(zone)
 
 
 def trunc_date(day: Node, unit: str) -> Node:

@@ -27,10 +27,11 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.json.documents impor
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import UTC, from_local, local
+from warehouse_refresh.warehouse.sql.coercion import coerces
 from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, JSON, STRING, TIME, TIMESTAMP, SqlType
 
 _FLOOR = "CASE WHEN epoch_us({{a}}) >= 0 THEN epoch_us({{a}}) // {0} ELSE -((-epoch_us({{a}}) + {0} - 1) // {0}) END"
@@ -54,8 +55,9 @@ def constructor(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     if len(values) in (3, 6):
         return _from_numbers(node, scope, name, values)
-    if len(values) == 2 and name == "DATETIME" and values[0].type == DATE and values[1].type == TIME:
-        return Typed(sql("({d} + {t})", d=values[0].node, t=values[1].node), DATETIME)
+    if len(values) == 2 and name == "DATETIME" and values[1].type == TIME:
+        day = as_type(node, scope, name, values[0], DATE)
+        return Typed(sql("({d} + {t})", d=day.node, t=values[1].node), DATETIME)
     if len(values) == 2:
         return _in_zone(node, scope, name, values)
     if len(values) != 1:
@@ -64,6 +66,8 @@ def constructor(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 
 
 def _from_one(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Typed:
+    if value.type == STRING and name == "DATE" and not coerces(value, DATE):  # it is read as a TIMESTAMP
+        value = _timestamp_of(node, scope, name, value)
     if isinstance(value.literal, str) and name == "TIME":  # a text coerces to what TIME takes, not to a TIME
         value = as_type(node, scope, name, value, TIMESTAMP)
     if isinstance(value.literal, str) or value.is_null:
@@ -71,9 +75,13 @@ def _from_one(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Typed:
     takes = ("TIME", "DATETIME", "TIMESTAMP") if name == "TIME" else ("DATE", "DATETIME", "TIMESTAMP", "STRING")
     if value.type.name not in takes:
         return no_signature(node, scope, name, [value])
-    if value.type == STRING and name in ("DATE", "DATETIME"):
-        unsupported(scope.script.text, node, f"{name} of a STRING", f"write CAST(… AS {name})")
     return _cast(node, scope, value, SqlType(name))
+
+
+def _timestamp_of(node: exp.Expr, scope: Scope, name: str, text: Typed) -> Typed:
+    if isinstance(bare(node.expressions[0]), exp.Literal):  # with SAFE too its mistakes are errors
+        return as_type(node, scope, name, text, TIMESTAMP)
+    return _cast(node, scope, text, TIMESTAMP)
 
 
 _CLOCK = (
@@ -135,6 +143,8 @@ def _part(clock: Node, kind: SqlType) -> Typed:
 def string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """STRING(timestamp [, zone]), STRING(date), STRING(json) and the like"""
     values = [argument(part, scope) for part in parts]
+    if len(values) == 1 and values[0].is_null:
+        return null(STRING)
     if len(values) == 1 and values[0].type == JSON:
         return json_scalar("STRING", values[0])
     if len(values) == 1 and values[0].type.name in INSTANTS:

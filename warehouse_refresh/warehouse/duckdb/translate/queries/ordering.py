@@ -8,12 +8,13 @@ from operator import add, mul, sub
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import only
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, SortKey
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, only
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node, SortKey, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.types import INT64
 
 
 def ordering(node: exp.Expr | None, scope: Scope, outputs: Sequence[Typed] | None) -> list[SortKey]:
@@ -57,9 +58,9 @@ def _order_value(node: exp.Expr, scope: Scope, outputs: Sequence[Typed] | None) 
     return scope.compile_whole(node) if outputs else scope.compile(node)
 
 
-def limits(node: exp.Expr, scope: Scope) -> tuple[int | None, int | None]:
+def limits(node: exp.Expr, scope: Scope) -> tuple[Node | None, Node | None]:
     """LIMIT and OFFSET, None for what is not there."""
-    found: dict[str, int] = {}
+    found: dict[str, Node] = {}
     for name in ("limit", "offset"):
         clause = node.args.get(name)
         if clause is None:
@@ -68,12 +69,31 @@ def limits(node: exp.Expr, scope: Scope) -> tuple[int | None, int | None]:
             wrong(scope.script.text, clause, "OFFSET stands after LIMIT", "write LIMIT 10 OFFSET 5")
         if not isinstance(clause, exp.Limit | exp.Offset):
             unsupported(scope.script.text, node, type(clause).__name__.upper(), "write LIMIT")
-        found[name] = row_count(clause.expression, scope, name.upper())
+        found[name] = _rows(clause.expression, scope, name.upper())
     return found.get("limit"), found.get("offset")
 
 
+_COUNTED = (
+    "(CASE WHEN {n} IS NULL THEN error('Limit requires non-null count and offset')"
+    " WHEN {n} < 0 THEN error('Limit requires non-negative count and offset') ELSE {n} END)"
+)
+
+
+def _rows(node: exp.Expr, scope: Scope, clause: str) -> Node:
+    """The number of LIMIT or OFFSET: an expression without names of columns."""
+    if node.find(exp.Query):
+        wrong(scope.script.text, node, f"{clause} takes a constant, and no query")
+    number = _constant(node, scope)
+    if number is not None:
+        return Literal(row_count(node, scope, clause))
+    value = as_type(node, scope, clause, scope.apart().compile(node), INT64)
+    if value.is_null:
+        wrong(scope.script.text, node, f"{clause} cannot be NULL")
+    return let(value.node, lambda count: sql(_COUNTED, n=count))
+
+
 def row_count(node: exp.Expr, scope: Scope, clause: str) -> int:
-    """The number of LIMIT or OFFSET: a literal, or computed from literals."""
+    """The number of a LIMIT: a literal, or computed from literals."""
     found = _constant(node, scope)
     if found is None:
         unsupported(scope.script.text, node, f"{clause} that is not a number", "write a number")
@@ -88,7 +108,7 @@ def _constant(node: exp.Expr, scope: Scope) -> int | None:
     if isinstance(node, exp.Add | exp.Sub | exp.Mul):
         one, other = _constant(node.this, scope), _constant(node.expression, scope)
         return None if one is None or other is None else _COMPUTED[type(node)](one, other)
-    value = scope.compile(node).literal
+    value = scope.apart().compile(node).literal
     return value if isinstance(value, int) else None
 
 

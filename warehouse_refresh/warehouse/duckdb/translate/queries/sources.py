@@ -54,7 +54,7 @@ from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.coercion import plain, supertype
-from warehouse_refresh.warehouse.sql.parser import is_metadata, span_of
+from warehouse_refresh.warehouse.sql.parser import is_metadata, is_one_name, span_of
 from warehouse_refresh.warehouse.sql.pipes import HERE
 from warehouse_refresh.warehouse.types import INT64
 from warehouse_refresh.warehouse.types import Column as TableColumn
@@ -160,9 +160,9 @@ def table(node: exp.Table, scope: Scope) -> Node:
     if not dataset:
         reason = f"{node.name} is neither a WITH query nor a table with its dataset"
         wrong(scope.script.text, node, reason, f"write `dataset.{node.name}`")
-    if node.db and scope.has_range(node.catalog or node.db):
-        value = scope.resolve(node, [*([node.catalog] if node.catalog else []), node.db, node.name])
-        return unnested(node, scope, value, node.alias or node.name, None)
+    first = node.catalog or node.db
+    if node.db and scope.has_range(first) and not is_one_name(node):
+        return unnested(node, scope, _array_of_item(node, scope, first), node.alias or node.name, None)
     name = TableName(dataset, node.name)
     if name.name.endswith("*"):
         return _pivoted(node, scope, wildcard(node, name, scope.script), node.alias)
@@ -173,11 +173,21 @@ def table(node: exp.Table, scope: Scope) -> Node:
     return found
 
 
+def _array_of_item(node: exp.Table, scope: Scope, first: str) -> Typed:
+    """`o.lines` after `FROM tmp.orders AS o`. Such an alias comes before a dataset of the same name."""
+    try:
+        return scope.resolve(node, [*([node.catalog] if node.catalog else []), node.db, node.name])
+    except SqlError as error:
+        written = f"`{_full_name(node, node.name)}`"
+        hint = f"if this is a table, write {written}: {first} is the alias of another item of FROM"
+        raise SqlError(error.reason, hint=hint, place=error.place) from error
+
+
 def _is_weak(node: exp.Table) -> bool:
     """Whether a column `age` comes before the table that `` FROM `tmp.age` `` names: published scripts that BigQuery
     runs need it. For `FROM tmp.age`, and with an alias, the name is the table's row:
     https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#range_variables"""
-    return not node.alias and bool(node.meta.get("quoted_table"))
+    return not node.alias and is_one_name(node)
 
 
 def _columns_of(name: TableName, node: exp.Table, script: Script) -> tuple[TableColumn, ...]:
@@ -199,7 +209,7 @@ def _check_name(node: exp.Table, scope: Scope) -> None:
         _refuse_function(node, scope)
     if is_metadata(node):
         foreign_source(scope.script.text, node, _full_name(node, node.name), _KEEP)
-    if node.catalog and scope.has_range(node.catalog):
+    if node.catalog and scope.has_range(node.catalog) and not is_one_name(node):
         return
     check_project(node, node.catalog, scope.script)
 
@@ -362,7 +372,8 @@ _AFTER_JOIN = re.compile(r"\bJOIN\s*\Z", re.IGNORECASE)
 def _nested(node: exp.Expr, scope: Scope) -> Node:
     """`t JOIN u JOIN w ON … ON …`: the joins that come before t's own condition, which see u and w only."""
     for inner in [node.this, *(join.this for join in node.this.find_all(exp.Join))]:
-        if isinstance(inner, exp.Unnest) or (isinstance(inner, exp.Table) and scope.has_range(inner.db)):
+        is_path = isinstance(inner, exp.Table) and scope.has_range(inner.db) and not is_one_name(inner)
+        if isinstance(inner, exp.Unnest) or is_path:
             unsupported(scope.script.text, node, "nested join with an array")
     for join in node.this.find_all(exp.Join):
         if not _has_condition(join):

@@ -17,7 +17,9 @@ from warehouse_refresh.warehouse.types import BOOL, array_of
 
 def scalar(node: exp.Expr, scope: Scope) -> Typed:
     """(SELECT …) as a value: NULL without a row, an error with two."""
-    bare = node.this if isinstance(node, exp.Subquery) and not node.args.get("with_") else node
+    if not isinstance(node, exp.Subquery):
+        wrong(scope.script.text, node, "a query that is a value must stand in parentheses", "write ((SELECT …))")
+    bare = node.this if not node.args.get("with_") else node
     relation = scope.compiler.query(bare, scope)
     return Typed(sql("({q})", q=relation.query), _only_column(node, scope, relation).type)
 

@@ -17,6 +17,7 @@ from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_pl
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, name_of
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import with_tables
 from warehouse_refresh.warehouse.sql.pipes import unpiped
 from warehouse_refresh.warehouse.sql.syntax_errors import FAULTS_OF_PARSER, syntax_error, unreadable
 from warehouse_refresh.warehouse.sql.tokens import named_tokens, paths_before_brackets, without_last_commas
@@ -82,6 +83,7 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
     except FAULTS_OF_PARSER as error:
         raise unreadable(place_at(text, tokens[0].start, tokens[0].end)) from error
     kinds = {token.token_type for token in tokens}
+    trees = [with_tables(tree, text) for tree in trees]
     return [_as_googlesql_reads(tree, text, kinds) for tree in trees]
 
 

@@ -79,4 +79,4 @@ _CONVERTERS: dict[tuple[str, str], Converter] = {
     **{("STRING", kind): dates.from_text for kind in INSTANTS},
 }
 
-FUNCTIONS: Functions = {"CAST_FORMAT": cast_format}
+FUNCTIONS: Functions = {"CAST$": cast_format}

@@ -19,7 +19,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_t
 from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import ISO_OF_INTERVAL
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument, options_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.formats import FLOAT_TEXT
-from warehouse_refresh.warehouse.duckdb.translate.literals import string, truth
+from warehouse_refresh.warehouse.duckdb.translate.literals import null, string, truth
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, Field, Literal, Node, each, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -162,9 +162,16 @@ _TYPE = (
 def json_type(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """JSON_TYPE(json): object, array, string, number, boolean or null"""
     values = [argument(part, scope) for part in parts]
-    if len(values) != 1 or values[0].type != JSON:
+    if len(values) != 1:
         return no_signature(node, scope, "JSON_TYPE", values)
-    return Typed(sql(_TYPE, x=values[0].node), STRING)
+    return Typed(sql(_TYPE, x=_json(node, scope, values[0])), STRING)
+
+
+def _json(node: exp.Expr, scope: Scope, value: Typed) -> Node:
+    """A JSON, or NULL: a text that is one is none."""
+    if value.type != JSON and not value.is_null:
+        no_signature(node, scope, name_of(node), [value])
+    return value.node if value.type == JSON else null(JSON).node
 
 
 _TEXT = "json_extract_string({x}, '$')"
@@ -199,9 +206,9 @@ def json_scalar(name: str, value: Typed) -> Typed:
 def scalar_of(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """BOOL(json), INT64(json), FLOAT64(json)"""
     values = [argument(part, scope) for part in parts]
-    if len(values) != 1 or values[0].type != JSON:
+    if len(values) != 1:
         return no_signature(node, scope, name_of(node), values)
-    return json_scalar(name_of(node), values[0])
+    return json_scalar(name_of(node), Typed(_json(node, scope, values[0]), JSON))
 
 
 _CLOCK = f"strftime({{x}}, '%Y-%m-%dT%H:%M:%S') || {FRACTION}"

@@ -388,3 +388,13 @@ def test_query_parameters_are_found_once_each_and_system_variables_are_none() ->
     text = " " * len(preamble) + "SELECT @Day, @n AS `@x`, '@y' -- @z\nFROM t.t WHERE a = @@time_zone LIMIT @N"
     found = parse_query(text, preamble=preamble).parameters
     assert [(one.name, one.place) for one in found] == [("day", Place(1, 24, 4)), ("n", Place(1, 42, 2))]
+
+
+def test_an_alias_named_like_a_dataset_does_not_hide_its_tables_in_back_ticks() -> None:
+    names = names_in("SELECT d.id FROM `d.a` AS d, `d.b` AS b CROSS JOIN `p.d.c` JOIN d.lines")
+    assert [str(read.table) for read in names] == ["d.a", "d.b", "d.c"]
+
+
+@pytest.mark.parametrize("call", ["REGEXP_EXTRACT(s)", "REGEXP_EXTRACT(s, '[[:alpha:]]')", "DATE_ADD(d)", "TIME_SUB()"])
+def test_calls_that_the_parser_cannot_build_are_read_all_the_same(call: str) -> None:
+    assert [str(read.table) for read in names_in(f"SELECT {call} FROM tmp.a")] == ["tmp.a"]

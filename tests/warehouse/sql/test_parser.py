@@ -208,7 +208,7 @@ def test_a_table_of_another_project_is_not_ours() -> None:
 def test_a_table_without_its_dataset_is_refused_with_its_place() -> None:
     error = refusal("SELECT *\nFROM products")
     assert error.place == Place(2, 6, 8)
-    assert error.hint == "write `dataset.products`"
+    assert error.hint.startswith("write `dataset.products`")
 
 
 @pytest.mark.parametrize(
@@ -391,10 +391,9 @@ def test_query_parameters_are_found_once_each_and_system_variables_are_none() ->
 
 
 def test_an_alias_named_like_a_dataset_does_not_hide_its_tables_in_back_ticks() -> None:
-    names = names_in("SELECT d.id FROM `d.a` AS d, `d.b` AS b CROSS JOIN `p.d.c` JOIN d.lines")
-    assert [str(read.table) for read in names] == ["d.a", "d.b", "d.c"]
+    assert reads("SELECT d.id FROM `d.a` AS d, `d.b` AS b JOIN d.lines") == ["d.a", "d.b"]
 
 
 @pytest.mark.parametrize("call", ["REGEXP_EXTRACT(s)", "REGEXP_EXTRACT(s, '[[:alpha:]]')", "DATE_ADD(d)", "TIME_SUB()"])
 def test_calls_that_the_parser_cannot_build_are_read_all_the_same(call: str) -> None:
-    assert [str(read.table) for read in names_in(f"SELECT {call} FROM tmp.a")] == ["tmp.a"]
+    assert reads(f"SELECT {call} FROM tmp.a") == ["tmp.a"]

@@ -1,4 +1,4 @@
-"""docs/check.md shows what the commands print."""
+"""docs/check.md and docs/checks.md show what the commands print."""
 
 import os
 import re
@@ -6,14 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 
-DOCUMENT = (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
+DOCUMENTS = {name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("check.md", "checks.md")}
 
 
-def test_the_examples_print_what_is_shown(demonstration: Path) -> None:
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_the_examples_print_what_is_shown(demonstration: Path, name: str) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for block in re.findall(r"^```console\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL):
+    for block in re.findall(r"^```console\n(.*?)^```$", DOCUMENTS[name], re.MULTILINE | re.DOTALL):
         for example in re.split(r"^(?=\$ )", block, flags=re.MULTILINE)[1:]:
             command, _, shown = example.removeprefix("$ ").partition("\n")
             done = subprocess.run(
@@ -22,6 +25,7 @@ def test_the_examples_print_what_is_shown(demonstration: Path) -> None:
             assert (command, done.stdout + done.stderr) == (command, shown)
 
 
-def test_every_link_leads_to_a_file() -> None:
-    for link in re.findall(r"\]\(([^)]+)\)", DOCUMENT):
+@pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS)
+def test_every_link_leads_to_a_file(document: str) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", document):
         assert link.startswith("https://") or (ROOT / "docs" / link).exists(), link

@@ -105,6 +105,20 @@ def test_a_check_runs_once_when_the_last_table_that_it_reads_is_built() -> None:
     assert [result.name for result in checker.check(OTHERS)] == ["b", "c"]
 
 
+def test_a_check_of_a_table_that_was_not_built_reads_it_as_it_is_published() -> None:
+    read: list[object] = []
+
+    def fetch(_query: Query, built: object) -> Answer:
+        read.append(built)
+        return Answer((), [])
+
+    checker = Checker([unit("a", ITEMS, OTHERS), unit("b", THIRD)], fetch, lambda _table: None)
+    assert checker.check(ITEMS) == []
+    assert [result.name for result in checker.check_rest()] == ["a"]
+    assert read == [{ITEMS}]
+    assert checker.check_rest() == checker.check(OTHERS) == []
+
+
 def test_a_check_whose_query_fails_has_failed() -> None:
     def fetch(_query: Query, _built: object) -> Answer:
         raise SqlError("Division by zero")

@@ -16,7 +16,8 @@ def run(options: Namespace) -> int:
     settings = settings_of(options)
     with start_refresh(settings, selection(options), "`refresh build`", print) as refresh:
         graph = refresh.plan.graph
-        build = builder(refresh.plan.scripts, refresh.warehouse, BuildContext(run=uuid.uuid4().hex))
+        context = BuildContext(run=uuid.uuid4().hex)
+        build = builder(refresh.plan.scripts, refresh.warehouse, context, refresh.blocked)
         with shown(graph) as report:
             execution = Execution(graph, build, report)
             run_here(graph, execution, 1 if options.in_order else settings.workers)

@@ -129,7 +129,7 @@ def _run_started(started: Started, settings: RefreshSettings, workers: int) -> P
 def _run(refresh: Refresh, workers: int, report: Report = ignore) -> Execution:
     flow_run, graph = this_flow_run(), refresh.plan.graph
     context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
-    build = builder(refresh.plan.scripts, refresh.warehouse, context)
+    build = builder(refresh.plan.scripts, refresh.warehouse, context, refresh.blocked)
     execution = Execution(graph, build, report)
     run_graph(graph, execution, workers)
     return execution

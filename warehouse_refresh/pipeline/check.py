@@ -5,14 +5,14 @@ tables that no script builds: see pipeline/sources.py.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, and_others, sql_problem
-from warehouse_refresh.pipeline.project.project import Project, reads_of
+from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse_refresh.pipeline.sources import Sources
@@ -52,10 +52,19 @@ class _Skipped(Exception):
 
 
 def check_project(project: Project, sources: Sources) -> Checked:
-    """Check the project's files, its map and its SQL."""
+    """Check the project's files, its map, its SQL and the checks of its tables."""
     checked = check_scripts(project.scripts, sources, project.functions)
-    problems = {*project.problems, *checked.problems}
+    problems = {*project.problems, *checked.problems, *_wrong_checks(project, sources, checked)}
     return Checked(checked.plans, sorted(problems, key=lambda problem: problem.position), checked.skipped)
+
+
+def _wrong_checks(project: Project, sources: Sources, checked: Checked) -> Iterable[Problem]:
+    if not project.has_checks:
+        return ()
+    from warehouse_refresh.pipeline.checks.planning import plan_checks, tables_of  # imports msgspec
+
+    tables = {*checked.plans, *tables_outside(project.scripts.values()), *project.raw_settings}
+    return plan_checks(project, tables_of(sources, checked.plans), Graph({}), tables).problems
 
 
 def check_scripts(

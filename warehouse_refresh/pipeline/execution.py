@@ -126,12 +126,18 @@ def _failure(error: Exception) -> Failure:
 
 
 def builder(
-    scripts: Mapping[TableName, Script], warehouse: Warehouse, context: BuildContext
+    scripts: Mapping[TableName, Script],
+    warehouse: Warehouse,
+    context: BuildContext,
+    blocked: Mapping[TableName, str] | None = None,
 ) -> Callable[[TableName], Built]:
     """A function that builds a table by its script. It raises BuildFailed for wrong SQL and for values that cannot be
-    computed, with file and line, and WarehouseError for anything else."""
+    computed, with file and line, and for a table that is `blocked`, with the reason; WarehouseError for anything
+    else."""
 
     def build(table: TableName) -> Built:
+        if blocked and table in blocked:
+            raise BuildFailed(blocked[table])
         script = scripts[table]
         try:
             warehouse.create_functions(script.query.functions)

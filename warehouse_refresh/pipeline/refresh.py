@@ -5,33 +5,41 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.check import check_scripts
+from warehouse_refresh.pipeline.outcomes import Verdict
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
-from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
+from warehouse_refresh.pipeline.project.project import Project, project_in, reads_of, sql_cache, tables_outside
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.settings import RefreshSettings
-from warehouse_refresh.pipeline.sources import stored_sources, with_stored_wildcards
+from warehouse_refresh.pipeline.sources import Sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.warehouse import QueryPlan, Warehouse, connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function
 
+if TYPE_CHECKING:
+    from warehouse_refresh.pipeline.checks.run import Unit
+
 
 @dataclass(frozen=True)
 class RefreshPlan:
     """A refresh of the project that passed all checks: the graph of its tables, their scripts, and each query's columns
-    and bytes."""
+    and bytes. `units` are the checks of its tables and of the sources that they read, and `notes` say which cannot
+    be run."""
 
     graph: Graph
     scripts: Mapping[TableName, Script]
     queries: Mapping[TableName, QueryPlan]
     project: Project
+    units: "Sequence[Unit]" = ()
+    notes: Sequence[str] = ()
 
     @property
     def bytes_processed(self) -> int | None:
@@ -47,10 +55,12 @@ class RefreshPlan:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """A refresh that holds the lock: its plan, and the warehouse that it fills."""
+    """A refresh that holds the lock: its plan, the warehouse that it fills, and the tables that it does not build since
+    a check of a source that they read has failed, each with the reason."""
 
     plan: RefreshPlan
     warehouse: Warehouse
+    blocked: Mapping[TableName, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -78,7 +88,27 @@ def start_refresh(
         names = [*plan.graph.dependencies, *(function.name for function in functions)]
         warehouse.create_datasets(sorted({name.dataset for name in names}))
         warehouse.create_functions(list(free_of_tables(functions)))
-        yield Refresh(plan, warehouse)
+        yield Refresh(plan, warehouse, _blocked(plan, warehouse, settings.workers, say))
+
+
+def _blocked(plan: RefreshPlan, warehouse: Warehouse, workers: int, say: Callable[[str], None]) -> dict[TableName, str]:
+    """Run the checks of the sources. Returns the tables that read a source of which one fails, each with the reason.
+    Says what fails."""
+    for note in plan.notes:
+        say(note)
+    units = [unit for unit in plan.units if not unit.needs]
+    if not units:
+        return {}
+    from warehouse_refresh.pipeline.checks.run import run_now
+
+    blocked: dict[TableName, str] = {}
+    for result in run_now(units, warehouse, workers):
+        if result.verdict is not Verdict.PASSED:
+            say(f"{result.verdict.value}: {result}")
+        if result.verdict is Verdict.FAILED:
+            readers = [table for table, script in plan.scripts.items() if reads_of(script) & set(result.tables)]
+            blocked |= dict.fromkeys(readers, f"a check failed: {result.message}")
+    return blocked
 
 
 def free_of_tables(functions: Iterable[Function]) -> Iterator[Function]:
@@ -118,10 +148,24 @@ def plan_refresh(
     graph = project.chosen(selectors)
     scripts = {table: project.scripts[table] for table in graph.order}
     scripts = with_stored_wildcards(warehouse, scripts, project)
-    checked = check_scripts(scripts, stored_sources(warehouse, scripts, project), project.functions)
+    sources = stored_sources(warehouse, scripts, project)
+    checked = check_scripts(scripts, sources, project.functions)
     if checked.problems:
         raise Refused(checked.problems)
-    return RefreshPlan(graph, scripts, checked.plans, project)
+    plan = RefreshPlan(graph, scripts, checked.plans, project)
+    return _with_checks(plan, sources, cache) if project.has_checks else plan
+
+
+def _with_checks(plan: RefreshPlan, sources: Sources, cache: SqlCache | None) -> RefreshPlan:
+    """The plan with the checks of the tables that are built and of the sources that they read. Raises Refused."""
+    from warehouse_refresh.pipeline.checks.planning import plan_checks, tables_of  # imports msgspec
+
+    read = tables_outside(plan.scripts.values()) - plan.project.scripts.keys()
+    tables = {*plan.scripts, *read}
+    checks = plan_checks(plan.project, tables_of(sources, plan.queries), plan.graph, tables, cache)
+    if checks.problems:
+        raise Refused(checks.problems)
+    return replace(plan, units=checks.units, notes=checks.notes)
 
 
 def _holder(who: str) -> str:

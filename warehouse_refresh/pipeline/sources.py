@@ -1,6 +1,6 @@
 """The tables that scripts read and no script builds: their columns, from db_init/ or from the warehouse."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity
@@ -19,7 +19,8 @@ class Sources:
 
     `columns` has the columns of tables that the planner cannot look up itself. A script that reads a table of `unknown`
     cannot be planned. `problems` are the problems of the sources. `unsupported` is the severity of SQL that only
-    BigQuery can run.
+    BigQuery can run. `look_up` finds the columns of any table of the warehouse, if there is one; it raises
+    TableNotFound.
     """
 
     planner: Planner
@@ -27,6 +28,7 @@ class Sources:
     unknown: Collection[TableName] = ()
     problems: Collection[Problem] = ()
     unsupported: Severity = Severity.ERROR
+    look_up: Callable[[TableName], tuple[Column, ...]] | None = None
 
 
 def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources:
@@ -69,7 +71,8 @@ def stored_sources(warehouse: Warehouse, scripts: Mapping[TableName, Script], pr
     wanted = tables_outside(scripts.values())
     existing = {table for dataset in sorted(_datasets(wanted)) for table in warehouse.tables(dataset)}
     missing = wanted - existing
-    return Sources(warehouse, unknown=missing, problems=list(_missing(scripts, missing, existing, project)))
+    problems = list(_missing(scripts, missing, existing, project))
+    return Sources(warehouse, unknown=missing, problems=problems, look_up=warehouse.columns)
 
 
 def with_stored_wildcards(

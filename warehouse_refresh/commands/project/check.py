@@ -3,14 +3,17 @@
 import json
 from argparse import Namespace
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.check import Checked, check_project
 from warehouse_refresh.pipeline.leftovers import left_over, leftovers
-from warehouse_refresh.pipeline.project.problems import Problem, Severity, counted
-from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
+from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.problems import Problem, Severity, counted, errors_in
+from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache, tables_outside
 from warehouse_refresh.pipeline.project.scripts import script_files
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.sources import declared_sources, stored_sources, with_stored_wildcards
@@ -20,41 +23,68 @@ from warehouse_refresh.warehouse.sql.cache import SqlCache
 
 
 def run(options: Namespace) -> int:
-    """Print every problem, and answer the exit code: 0 clean, 1 warnings with --strict, 2 errors."""
+    """Print every problem, and answer the exit code: 0 clean, 1 warnings with --strict, 2 errors, 3 failed checks."""
     settings = settings_of(options)
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
-        checked, left = _check_live(project, settings, cache) if options.live else (_check(project, cache), None)
+        live = _check_live(project, settings, cache) if options.live else _Live(_check(project, cache))
     if options.json:
-        print(json.dumps(_as_json(checked, project, left), indent=2))
+        print(json.dumps(_as_json(live, project), indent=2))
     else:
-        print(
-            _as_text(
-                checked,
-                len(script_files(settings.folder / settings.layout.res, settings.layout.raw)),
-                [_own_project(project, settings), left_over(left or ())],
-            )
-        )
-    return _exit_code(checked.problems, strict=options.strict)
+        scripts = len(script_files(settings.folder / settings.layout.res, settings.layout.raw))
+        notes = [_own_project(project, settings), left_over(live.left or ()), *_of_tables(live)]
+        print(_as_text(live.checked, scripts, notes))
+    return _exit_code(live, strict=options.strict)
+
+
+@dataclass(frozen=True)
+class _Live:
+    """What is wrong; and with --live, what is left over in the warehouse, and what the checks of its tables found."""
+
+    checked: Checked
+    left: list[TableName] | None = None
+    results: list[CheckResult] | None = None
+    not_run: tuple[str, ...] = ()
 
 
 def _check(project: Project, cache: SqlCache) -> Checked:
     return check_project(project, declared_sources(project, cache))
 
 
-def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) -> tuple[Checked, list[TableName]]:
-    """What is wrong, and what is left over in the warehouse."""
+def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) -> _Live:
     with connect(settings.warehouse_url, cache) as warehouse:
         project = replace(project, scripts=with_stored_wildcards(warehouse, project.scripts, project))
-        checked = check_project(project, stored_sources(warehouse, project.scripts, project))
-        return checked, leftovers(warehouse, project)
+        sources = stored_sources(warehouse, project.scripts, project)
+        checked = check_project(project, sources)
+        left = leftovers(warehouse, project)
+        if errors_in(checked.problems) or not project.has_checks:
+            return _Live(checked, left)
+        from warehouse_refresh.pipeline.checks.planning import plan_checks, tables_of
+        from warehouse_refresh.pipeline.checks.run import run_now
+
+        tables = {*project.scripts, *project.raw_settings, *tables_outside(project.scripts.values())}
+        planned = plan_checks(project, tables_of(sources, {}), Graph({}), tables)
+        return _Live(checked, left, run_now(planned.units, warehouse, settings.workers), planned.notes)
 
 
-def _exit_code(problems: list[Problem], *, strict: bool) -> int:
-    severities = {problem.severity for problem in problems}
+def _of_tables(live: _Live) -> Iterator[str]:
+    """What the checks of the tables found: a line for each that did not pass, then how many there are."""
+    yield "\n".join(live.not_run)
+    if live.results:
+        wrong = [result for result in live.results if result.verdict is not Verdict.PASSED]
+        yield "\n".join(f"{result.verdict.value}: {result}" for result in wrong)
+        count = Counter(result.verdict for result in live.results)
+        yield f"checks of tables: {', '.join(f'{count[it]} {it.value}' for it in Verdict if count[it])}"
+
+
+def _exit_code(live: _Live, *, strict: bool) -> int:
+    severities = {problem.severity for problem in live.checked.problems}
+    verdicts = {result.verdict for result in live.results or ()}
     if Severity.ERROR in severities:
         return 2
-    return 1 if severities and strict else 0
+    if Verdict.FAILED in verdicts:
+        return 3
+    return 1 if (severities or Verdict.WARNING in verdicts) and strict else 0
 
 
 def _own_project(project: Project, settings: RefreshSettings) -> str:
@@ -75,12 +105,26 @@ def _as_text(checked: Checked, scripts: int, notes: list[str]) -> str:
     return "\n\n".join([*lines, f"{counted(scripts, 'script')} checked: {found or 'nothing is wrong'}"])
 
 
-def _as_json(checked: Checked, project: Project, left: list[TableName] | None) -> dict[str, Any]:
+def _as_json(live: _Live, project: Project) -> dict[str, Any]:
     return {
-        "problems": [_problem_as_json(problem) for problem in checked.problems],
-        "not_checked": list(map(str, checked.skipped)),
+        "problems": [_problem_as_json(problem) for problem in live.checked.problems],
+        "not_checked": list(map(str, live.checked.skipped)),
         "project": project.own or None,
-        "left_over": list(map(str, left)) if left is not None else None,
+        "left_over": list(map(str, live.left)) if live.left is not None else None,
+        "checks": [_result_as_json(result) for result in live.results] if live.results is not None else None,
+    }
+
+
+def _result_as_json(result: CheckResult) -> dict[str, Any]:
+    return {
+        "name": result.name,
+        "tables": list(map(str, result.tables)),
+        "verdict": result.verdict.value,
+        "message": result.message,
+        "broken": result.broken,
+        "rows": result.rows,
+        "examples": list(result.examples),
+        "query": result.query,
     }
 
 

@@ -41,6 +41,17 @@ def _as_text(plan: RefreshPlan, price: float) -> Iterator[str]:
     steps = counted(len(plan.graph.levels), "step")
     yield f"{counted(len(plan.queries), 'table')} in {steps}, up to {widest} at once"
     yield from _sums(plan, price)
+    yield from _checks(plan, price)
+
+
+def _checks(plan: RefreshPlan, price: float) -> Iterator[str]:
+    """How many queries answer the checks of the tables, and what they read."""
+    if plan.units:
+        known = [unit.bytes_processed for unit in plan.units if unit.bytes_processed is not None]
+        reads = f", which read {_amount(sum(known), price, estimate=plan.is_estimate)}" if known else ""
+        queries = "1 query" if len(plan.units) == 1 else f"{len(plan.units)} queries"
+        yield f"checks of tables: {queries}{reads}"
+    yield from plan.notes
 
 
 def _table_lines(plan: RefreshPlan, table: TableName, price: float) -> Iterator[str]:

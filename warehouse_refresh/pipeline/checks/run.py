@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
-from warehouse_refresh.warehouse import Answer
+from warehouse_refresh.warehouse import Answer, Warehouse
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import Query
@@ -20,7 +21,8 @@ PublishedRows = Callable[[TableName], int | None]
 class Unit:
     """Checks that one query answers. `needs` are the tables that it reads and this refresh builds: it runs once the
     last of them is built. `about` are the tables that it checks. `read` makes results of the answer; it gets the number
-    of rows of the published table, if the checks ask for it (`counts`)."""
+    of rows of the published table, if the checks ask for it (`counts`). `bytes_processed` is what the query would
+    read; None where the engine has no such figure."""
 
     name: str
     query: Query
@@ -28,6 +30,7 @@ class Unit:
     needs: frozenset[TableName]
     read: Callable[[Answer, int | None], Sequence[CheckResult]]
     counts: bool = False
+    bytes_processed: int | None = None
 
 
 class Checker:
@@ -38,6 +41,7 @@ class Checker:
         self._fetch, self._published_rows = fetch, published_rows
         self._lock = threading.Lock()
         self._built = set[TableName]()
+        self._left = list(self.units)
 
     def is_checked(self, table: TableName) -> bool:
         """Whether a check reads the table."""
@@ -48,14 +52,45 @@ class Checker:
         table. Raises WarehouseError; wrong SQL is a failed check."""
         with self._lock:
             self._built.add(table)
-            due = [unit for unit in self.units if table in unit.needs and unit.needs <= self._built]
-        return [result for unit in due for result in run_unit(unit, self._fetch, self._published_rows)]
+            due = self._take(lambda unit: table in unit.needs and unit.needs <= self._built)
+        return self._run(due)
+
+    def check_rest(self) -> list[CheckResult]:
+        """The results of the checks that read a table that could not be built, and one that is: they read the first as
+        it is published. To be called when nothing more is built. Raises WarehouseError."""
+        with self._lock:
+            due = self._take(lambda unit: not unit.needs.isdisjoint(self._built))
+        return self._run(due)
+
+    def _take(self, is_due: Callable[[Unit], bool]) -> list[Unit]:
+        """The units that are due, which are left no more. To be called with the lock."""
+        due = [unit for unit in self._left if is_due(unit)]
+        self._left = [unit for unit in self._left if not any(unit is one for one in due)]
+        return due
+
+    def _run(self, units: Iterable[Unit]) -> list[CheckResult]:
+        return [result for unit in units for result in run_unit(unit, self._fetch, self._published_rows, self._built)]
 
 
-def run_unit(unit: Unit, fetch: Fetch, published_rows: PublishedRows) -> Sequence[CheckResult]:
-    """The results of the checks of a unit. Raises WarehouseError; wrong SQL is a failed check."""
+def run_now(units: Sequence[Unit], warehouse: Warehouse, at_once: int) -> list[CheckResult]:
+    """The results of units over the tables as they are published, up to so many at once. Raises WarehouseError."""
+
+    def run(unit: Unit) -> Sequence[CheckResult]:
+        return run_unit(unit, lambda query, _: warehouse.fetch(query, None), lambda _: None, ())
+
+    if len(units) < 2:
+        return [result for unit in units for result in run(unit)]
+    with ThreadPoolExecutor(at_once, thread_name_prefix="check") as pool:
+        return [result for results in pool.map(run, units) for result in results]
+
+
+def run_unit(
+    unit: Unit, fetch: Fetch, published_rows: PublishedRows, built: Collection[TableName]
+) -> Sequence[CheckResult]:
+    """The results of the checks of a unit; `built` are the tables that the refresh has built so far. Raises
+    WarehouseError; wrong SQL is a failed check."""
     try:
-        answer = fetch(unit.query, unit.needs)
+        answer = fetch(unit.query, unit.needs.intersection(built))
     except SqlError as error:
         message = f"{unit.name} cannot be answered: {error.reason}"
         return [CheckResult(unit.name, Verdict.FAILED, message, tables=unit.about)]

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.project.dependency_map import Declared, Entry, read_map
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity, and_others, errors_in, sql_problem
 from warehouse_refresh.pipeline.project.scripts import (
+    CHECKS,
     FunctionScript,
     Script,
     dataset_folders,
@@ -33,6 +35,9 @@ from warehouse_refresh.warehouse.sql.query import Read
 from warehouse_refresh.warehouse.storage import Storage
 from warehouse_refresh.warehouse.suggest import Suggestions
 
+if TYPE_CHECKING:
+    from warehouse_refresh.pipeline.checks.own import OwnCheck
+
 MAP = "dependencies.toml"
 _NOTES = Path(".data/scripts.json")
 _NEITHER = "which is neither a script nor a source"
@@ -50,7 +55,7 @@ class Project:
     `sources` are the tables that no script builds, as far as files name them. `file_problems` are those of single
     files; `check` compares the files with each other. `unreadable` has the path of each script that could not be read.
     `functions` are in an order in which they can be created. `raw_settings` are the settings files of sources; those of
-    scripts are with the scripts.
+    scripts are with the scripts. `own_checks` are those in res/checks/.
     """
 
     folder: Path
@@ -63,11 +68,17 @@ class Project:
     layout: Layout = DEFAULT_LAYOUT
     functions: Mapping[TableName, FunctionScript] = field(default_factory=dict)
     raw_settings: Mapping[TableName, SettingsFile] = field(default_factory=dict)
+    own_checks: "Mapping[TableName, OwnCheck]" = field(default_factory=dict)
 
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
         """All that is wrong with the files."""
         return (*self.file_problems, *self.check.problems())
+
+    @property
+    def has_checks(self) -> bool:
+        """Whether a file may say what must be true of a table."""
+        return bool(self.own_checks or self.raw_settings) or any(script.settings for script in self.scripts.values())
 
     @cached_property
     def undeclared(self) -> tuple[Problem, ...]:
@@ -153,7 +164,10 @@ def read_project(
         for table, path in script_files(res, layout.raw).items()
         if table not in scripts and table not in functions
     }
-    sources = _sources(folder, layout, scripts.values(), entries, {*scripts, *unreadable})
+    own_project = next((script.query.own for script in scripts.values()), own)
+    checks, check_problems = _own_checks(res, own_project, layout, files.functions, cache, variables or {})
+    readers = [*scripts.values(), *(one.script for one in checks.values())]
+    sources = _sources(folder, layout, readers, entries, {*scripts, *unreadable})
     scripts = with_wildcards(scripts, {*scripts, *unreadable, *sources})
     scripts = {table: _given(script, variables or {}) for table, script in scripts.items()}
     settings, settings_problems = _settings(folder, layout, {*scripts, *unreadable}, scripts.values(), cache)
@@ -161,19 +175,47 @@ def read_project(
         scripts[table], differing = _with_settings(scripts[table], settings[table])
         settings_problems += differing
     is_map_readable = bool(entries) or not map_problems
-    check = _Check(res / MAP, scripts, entries, sources, set(unreadable), is_map_readable, variables or {})
+    check = _Check(
+        res / MAP,
+        scripts,
+        entries,
+        sources,
+        set(unreadable),
+        is_map_readable,
+        variables or {},
+        {table: one.script for table, one in checks.items()},
+    )
     return Project(
         folder,
         scripts,
         tuple(entries),
         frozenset(sources),
-        (*problems, *map_problems, *settings_problems),
+        (*problems, *map_problems, *settings_problems, *check_problems),
         check,
         unreadable,
         layout,
         files.functions,
         {table: file for table, file in settings.items() if table not in scripts},
+        checks,
     )
+
+
+def _own_checks(
+    res: Path,
+    own: str,
+    layout: Layout,
+    functions: Mapping[TableName, FunctionScript],
+    cache: SqlCache | None,
+    variables: Variables,
+) -> "tuple[dict[TableName, OwnCheck], list[Problem]]":
+    """The checks in res/checks/, with the values of their parameters, and what is wrong with their files."""
+    if not (res / CHECKS).is_dir():
+        return {}, []
+    from warehouse_refresh.pipeline.checks.own import read_own_checks  # imports msgspec
+
+    default = layout.default_of(CHECKS)
+    found, problems = read_own_checks(res / CHECKS, own, default if default != CHECKS else "", functions, cache)
+    return {table: replace(one, script=_given(one.script, variables)) for table, one in found.items()}, problems
 
 
 def project_in(settings: RefreshSettings, cache: SqlCache | None = None) -> Project:
@@ -322,6 +364,7 @@ class _Check:
     unreadable: set[TableName]
     is_map_readable: bool
     variables: Variables
+    own_checks: Mapping[TableName, Script] = field(default_factory=dict)
 
     @cached_property
     def declared_cycles(self) -> list[list[TableName]]:
@@ -341,7 +384,7 @@ class _Check:
 
     @cached_property
     def readers(self) -> dict[TableName, list[tuple[Script, Read]]]:
-        return readers_of(self.scripts)
+        return readers_of({**self.scripts, **self.own_checks})
 
     @cached_property
     def built(self) -> set[TableName]:
@@ -382,6 +425,8 @@ class _Check:
         yield from self._unknown()
         for script in self.scripts.values():
             yield from self._script(script)
+        for check in self.own_checks.values():
+            yield from self._values(check)
 
     def _entry(self, entry: Entry) -> Iterator[Problem]:
         if entry.table not in self.built:
@@ -455,12 +500,15 @@ class _Check:
             return
         for read in reads:
             yield from self._read(script, read)
-        for unknown in unknown_in(script.query, self.variables):
-            yield sql_problem(script.path, unknown)
+        yield from self._values(script)
         if script.build.is_view and script.query.parameters:
             first = script.query.parameters[0]
             reason = f"the view {script.table} reads the variable @{first.name}, and a view cannot have variables"
             yield Problem(script.path, first.place, reason, "make it a table, or write the value")
+
+    def _values(self, script: Script) -> Iterator[Problem]:
+        for unknown in unknown_in(script.query, self.variables):
+            yield sql_problem(script.path, unknown)
 
     def _read(self, script: Script, read: Read) -> Iterator[Problem]:
         if read.table == script.table:

@@ -20,6 +20,8 @@ from warehouse_refresh.warehouse.sql.query import Function, Query, parse_query
 
 FUNCTIONS = "functions"
 """The folder whose functions may be of any dataset."""
+CHECKS = "checks"
+"""The folder of queries for rows that are wrong. It is no dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,4 +233,4 @@ def _misplaced(path: Path) -> Problem:
 
 def dataset_folders(res: Path) -> list[Path]:
     """The folders of all datasets."""
-    return [path for path in listed(res) if path.is_dir()]
+    return [path for path in listed(res) if path.is_dir() and path.name != CHECKS]

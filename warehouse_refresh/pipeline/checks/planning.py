@@ -1,0 +1,243 @@
+"""From the checks in settings files and in `res/checks/` to the units that a refresh runs, and what is wrong with them.
+
+A reference adds no dependency. If the other table is built in the same refresh, but not before this one, that check
+runs by itself once both are built.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+from warehouse_refresh.pipeline.checks.declared import Declared, References, RowCount
+from warehouse_refresh.pipeline.checks.faults import Fault, faults_of, faults_of_references
+from warehouse_refresh.pipeline.checks.own import OwnCheck, counting, read_own_answer
+from warehouse_refresh.pipeline.checks.queries import Subject, query_text
+from warehouse_refresh.pipeline.checks.results import read_answer
+from warehouse_refresh.pipeline.checks.run import Unit
+from warehouse_refresh.pipeline.outcomes import CheckResult
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.problems import Problem, Severity, sql_problem
+from warehouse_refresh.pipeline.project.project import Project, reads_of
+from warehouse_refresh.pipeline.sources import Sources
+from warehouse_refresh.pipeline.tables.files import SettingsFile
+from warehouse_refresh.warehouse import Answer, Planner, QueryPlan
+from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, UnsupportedSql
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
+from warehouse_refresh.warehouse.sql.query import Query, parse_query
+from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.types import Column
+
+Columns = tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables' columns: `planned` has those that scripts will give them, or that files declare. `look_up` has those
+    of the warehouse (it raises TableNotFound); there is none without a warehouse. `unsupported` is the severity of SQL
+    that only BigQuery can run."""
+
+    planner: Planner
+    planned: Mapping[TableName, Columns]
+    look_up: Callable[[TableName], Columns] | None = None
+    unsupported: Severity = Severity.ERROR
+    _found: dict[TableName, Columns | None] = field(default_factory=dict)
+
+    def columns_of(self, table: TableName) -> Columns | None:
+        """The table's columns; None if they are not known, or there is no such table."""
+        if table not in self._found:
+            self._found[table] = self.planned.get(table) or self._looked_up(table)
+        return self._found[table]
+
+    def _looked_up(self, table: TableName) -> Columns | None:
+        try:
+            return self.look_up(table) if self.look_up else None
+        except TableNotFound:
+            return None
+
+    def stand_ins(self, tables: Collection[TableName]) -> dict[TableName, Columns]:
+        """What a plan of a query over these tables needs."""
+        return {table: self.planned[table] for table in tables if table in self.planned}
+
+
+def tables_of(sources: Sources, plans: Mapping[TableName, QueryPlan]) -> Tables:
+    """The tables as scripts and files make them, and else as the warehouse has them, if there is one."""
+    planned = {**sources.columns, **{table: plan.columns for table, plan in plans.items()}}
+    return Tables(sources.planner, planned, sources.look_up, sources.unsupported)
+
+
+@dataclass(frozen=True)
+class PlannedChecks:
+    """The units to run, what is wrong with the checks, and a line for each check that cannot be run now."""
+
+    units: tuple[Unit, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def plan_checks(
+    project: Project, tables: Tables, built: Graph, checked: Collection[TableName], cache: SqlCache | None = None
+) -> PlannedChecks:
+    """The checks of the tables `checked`, and the own checks that read one of these and other tables that are there.
+    `built` are the tables that the refresh builds; a check of them waits for them. Queries that the `cache` knows are
+    not parsed again."""
+    found = _Found(project, tables, built, cache)
+    settings = _settings_of(project)
+    for table in sorted(checked):
+        file = settings.get(table)
+        columns = tables.columns_of(table)
+        if file is not None and columns is not None and any(file.says.checks.listed()):
+            found.add_table(table, file, columns)
+    for own in project.own_checks.values():
+        if reads_of(own.script) & set(checked):
+            found.add_own(own)
+    return PlannedChecks(tuple(found.units), tuple(found.problems), tuple(found.notes))
+
+
+def _settings_of(project: Project) -> dict[TableName, SettingsFile]:
+    of_scripts = {table: script.settings for table, script in project.scripts.items() if script.settings is not None}
+    return {**project.raw_settings, **of_scripts}
+
+
+@dataclass
+class _Found:
+    """Collects what `plan_checks` answers."""
+
+    project: Project
+    tables: Tables
+    built: Graph
+    cache: SqlCache | None = None
+    units: list[Unit] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def filtered(self) -> dict[TableName, str]:
+        """The columns by which tables are partitioned that refuse a query without a filter."""
+        builds = [script.build for script in self.project.scripts.values()]
+        strict = [build for build in builds if build.storage.require_partition_filter]
+        return {build.table: build.storage.partition.column for build in strict if build.storage.partition}
+
+    def add_table(self, table: TableName, file: SettingsFile, columns: Columns) -> None:
+        """Add the checks of a table that are right."""
+        checks = file.says.checks
+        is_source = table not in self.project.scripts
+        faults = list(faults_of(table, checks, columns, is_source=is_source))
+        wrong = {path[:3] for path, _, _ in faults}
+        right = [declared for declared in checks.listed() if declared.path not in wrong]
+        for declared in list(right):
+            found = list(self._faults_of_reference(declared, table, columns))
+            faults += found
+            if found or not self._is_there(declared, table):
+                right.remove(declared)
+        self.problems += [file.problem(path, reason, hint) for path, reason, hint in faults]
+        subject = Subject(table, columns, checks.where or "", self.filtered)
+        self._add_units(subject, right, file)
+
+    def _faults_of_reference(self, declared: Declared, table: TableName, columns: Columns) -> Iterator[Fault]:
+        if not isinstance(declared.check, References):
+            return
+        other, _ = declared.check.target
+        known = {*self.project.scripts, *self.project.unreadable, *self.project.sources}
+        if other not in known and self.tables.columns_of(other) is None:
+            hint = did_you_mean(str(other), map(str, known)) or "name a table that a script builds, or a source"
+            yield declared.path, f"{table} refers to {other}, which is neither a script nor a source", hint
+        if table not in self.project.scripts and other in self.project.scripts:
+            hint = "write a query in res/checks/ instead"
+            yield declared.path, f"{table} is checked before {other} is built, and cannot refer to it", hint
+        own = next(column for column in columns if column.name.casefold() == declared.columns[0].casefold())
+        yield from faults_of_references(declared, table, own, self.tables.columns_of)
+
+    def _is_there(self, declared: Declared, table: TableName) -> bool:
+        """Whether the table is there to which a check refers; if not, a note says that it is not run."""
+        if not isinstance(declared.check, References) or self.tables.columns_of(declared.check.target[0]) is not None:
+            return True
+        other = declared.check.target[0]
+        self.notes.append(f"not checked: references {declared.columns[0]} of {table}, since {other} is not there yet")
+        return False
+
+    def _add_units(self, subject: Subject, checks: Sequence[Declared], file: SettingsFile) -> None:
+        """One unit for all checks that can run as soon as the table is built, and one for each later reference."""
+        upstream = {*self.built.upstream(subject.table)} if subject.table in self.built.dependencies else set()
+        later = [declared for declared in checks if self._others(subject, declared) - upstream]
+        at_once = [declared for declared in checks if declared not in later]
+        for group in ([at_once] if at_once else []) + [[declared] for declared in later]:
+            query = self._query(query_text(subject, group))
+            plan = self._plan(query, subject, group, file)
+            if plan is None:
+                return
+            needs = {table for declared in group for table in self._others(subject, declared)}
+            needs |= {subject.table} & self.built.dependencies.keys()
+            counts = any(isinstance(it.check, RowCount) and it.check.change_at_most is not None for it in group)
+            read = partial(_read, subject, group)
+            self.units.append(
+                Unit(str(subject.table), query, (subject.table,), frozenset(needs), read, counts, plan.bytes_processed)
+            )
+
+    def _others(self, subject: Subject, declared: Declared) -> set[TableName]:
+        """The other tables that the check reads and this refresh builds."""
+        if not isinstance(declared.check, References):
+            return set()
+        return {declared.check.target[0]} & self.built.dependencies.keys() - {subject.table}
+
+    def _plan(self, query: Query, subject: Subject, group: Sequence[Declared], file: SettingsFile) -> QueryPlan | None:
+        """The plan of the query of some checks; None, with a problem, if it is wrong: then the condition is, since all
+        else has been looked at."""
+        reads = {subject.table, *(it.check.target[0] for it in group if isinstance(it.check, References))}
+        try:
+            return self._confirmed(query, self.tables.stand_ins(reads))
+        except SqlError as error:
+            severity = self.tables.unsupported if isinstance(error, UnsupportedSql) else Severity.ERROR
+            keys = ("checks", "where") if subject.where else ("checks",)
+            what = "the condition" if subject.where else "these checks"
+            self.problems.append(file.problem(keys, f"{what} cannot be used: {error.reason}", error.hint, severity))
+            return None
+
+    def _query(self, text: str) -> Query:
+        functions = {name: one.function for name, one in self.project.functions.items()}
+        return (
+            parse_query(text, self.cache)
+            .within(self.project.own)
+            .given(self.project.check.variables)
+            .calling(functions)
+        )
+
+    def add_own(self, own: OwnCheck) -> None:
+        """Add a check in a file, if it is right and all tables that it reads are there."""
+        query, reads = own.script.query, reads_of(own.script)
+        if len(query.variables) < len(query.parameters):
+            return  # `read_project` reports it
+        missing = sorted(table for table in reads if self.tables.columns_of(table) is None)
+        if missing:
+            self.notes.append(f"not checked: {own.name}, since {', '.join(map(str, missing))} is not there yet")
+            return
+        stand_ins = self.tables.stand_ins(reads)
+        try:
+            columns = self._confirmed(query, stand_ins).columns
+            counted = counting(query, columns)
+            plan = self._confirmed(counted, stand_ins)
+        except SqlError as error:
+            severity = self.tables.unsupported if isinstance(error, UnsupportedSql) else Severity.ERROR
+            self.problems.append(sql_problem(own.script.path, error, severity))
+            return
+        needs = reads & self.built.dependencies.keys()
+        about = tuple(sorted(needs or reads))
+        path = own.script.path.relative_to(self.project.folder).as_posix()
+        read = partial(_read_own, own, path, about, columns)
+        self.units.append(Unit(own.name, counted, about, frozenset(needs), read, bytes_processed=plan.bytes_processed))
+
+    def _confirmed(self, query: Query, stand_ins: Mapping[TableName, Columns]) -> QueryPlan:
+        """The plan of a query that the engine takes. Raises SqlError."""
+        plan = self.tables.planner.plan(query, stand_ins)
+        plan.confirm()
+        return plan
+
+
+def _read(subject: Subject, checks: Sequence[Declared], answer: Answer, published: int | None) -> list[CheckResult]:
+    return [replace(it, tables=(subject.table,)) for it in read_answer(subject, checks, answer, published)]
+
+
+def _read_own(
+    own: OwnCheck, path: str, about: tuple[TableName, ...], columns: Columns, answer: Answer, _published: int | None
+) -> list[CheckResult]:
+    return [read_own_answer(own, path, about, columns, answer)]

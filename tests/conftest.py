@@ -30,6 +30,9 @@ else:
     _MAKER = 0
 SHARED = Path(os.environ["REFRESH_TESTS_SHARED"])
 
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each process that the tests start compiles Prefect anew
+    os.environ["PYTHONPYCACHEPREFIX"] = str(SHARED / "bytecode")
+
 for name in list(os.environ):
     if name.startswith(("PREFECT_", "REFRESH_PR", "REFRESH_W", "WAREHOUSE_", "API_", "GOOGLE_", "BIGQUERY_")):
         del os.environ[name]
@@ -138,7 +141,7 @@ def _start_server() -> str:
     ).stdout
     (SHARED / "prefect.pid").write_text(pid)
     url = f"http://127.0.0.1:{port}/api"
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + 600
     while not _answers(f"{url}/health"):
         if time.monotonic() > deadline:
             pytest.fail(f"the Prefect server did not start:\n{log.read_text()}")

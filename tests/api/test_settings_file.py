@@ -59,7 +59,7 @@ def test_the_api_ends_with_2_and_says_which_setting_is_wrong(write: Write, text:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         env=_environment(),
     )
     assert done.returncode == 2

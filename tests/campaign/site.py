@@ -167,7 +167,7 @@ class Site:
                 os.kill(process, number)
 
 
-def wait_until_answers(url: str, patience: float = 180.0) -> None:
+def wait_until_answers(url: str, patience: float = 600.0) -> None:
     """Wait until somebody answers 200 at `url`. Raises TimeoutError."""
     deadline = time.monotonic() + patience
     while not answers(url):

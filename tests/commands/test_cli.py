@@ -36,7 +36,7 @@ def refresh(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -186,7 +186,7 @@ def test_a_mistake_is_reported_without_waiting_for_prefect(write: Write, command
         "import sys; from warehouse_refresh.commands.main import main;"
         f"print(main(['{command}']), 'prefect' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
     assert done.stdout.splitlines()[-1] == "2 False"
 
 
@@ -289,7 +289,7 @@ def test_a_run_in_a_terminal_stops_when_it_is_cancelled_in_prefect(write: Write,
         [run] = wait_for(lambda: httpx.post(f"{prefect_server}/flow_runs/filter", json=running).json())
         cancelling = {"state": {"type": "CANCELLING"}}
         httpx.post(f"{prefect_server}/flow_runs/{run['id']}/set_state", json=cancelling).raise_for_status()
-        printed, complaints = process.communicate(timeout=120)
+        printed, complaints = process.communicate(timeout=600)
     assert (process.returncode, complaints) == (1, "")
     assert printed.endswith("the run was cancelled in Prefect\n")
     ended = httpx.get(f"{prefect_server}/flow_runs/{run['id']}").json()["state"]

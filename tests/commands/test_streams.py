@@ -35,7 +35,7 @@ def ended(redirected: str, *arguments: str, **more: str) -> subprocess.Completed
         env=environment(**more),
         capture_output=True,
         encoding="latin-1",
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

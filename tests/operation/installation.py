@@ -26,7 +26,7 @@ from tests.conftest import ROOT, free_port
 from warehouse_refresh.pipeline.contract import ARTIFACT, SETTING, Names
 
 NAMES = Names("shop")
-PATIENCE = 180.0
+PATIENCE = 600.0
 T = TypeVar("T")
 
 
@@ -37,6 +37,17 @@ def wait_for(look: Callable[[], T | None], patience: float = PATIENCE) -> T:
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.1)
     return seen
+
+
+def ended(api: str, answer: httpx.Response) -> Any:
+    """What the API says of the run that it answered with, once that has ended, which may take longer than it waits."""
+
+    def look() -> Any:
+        run = httpx.get(f"{api}/run/{answer.json()['id']}", timeout=600).json()
+        return run if run["ended"] else None
+
+    assert answer.status_code in (200, 202), answer.text
+    return wait_for(look)
 
 
 class Installation:

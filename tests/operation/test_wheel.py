@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import ROOT, free_port
-from tests.operation.installation import wait_for
+from tests.operation.installation import ended, wait_for
 
 PAGE = (ROOT / "docs/own-project.md").read_text()
 BLOCK = re.compile(r"```(console|csv|sql)\n(.*?)```", re.DOTALL)
@@ -65,7 +65,7 @@ class Shell:
             yield
         finally:
             serve.send_signal(signal.SIGINT)
-            serve.wait(timeout=120)
+            serve.wait(timeout=600)
 
 
 @pytest.fixture
@@ -104,8 +104,9 @@ def test_the_page_does_what_it_shows_from_the_wheel_alone(shell: Shell) -> None:
         [target] = re.findall(r"'http://127.0.0.1:8000(/.*)'", stored)
         assert httpx.post(f"{shell.api}{target}", timeout=60).status_code == 201
         header, value = re.findall(r"-H '(\w+): (\S+)'", started)[0]
-        answer = httpx.post(f"{shell.api}/run", headers={header: value}, timeout=90)
-        assert answer.json()["state"] == "Completed", (answer.text, (shell.folder / "serve.log").read_text())
+        answer = httpx.post(f"{shell.api}/run", headers={header: value}, timeout=600)
+        run = ended(shell.api, answer)
+        assert run["state"] == "Completed", (run, (shell.folder / "serve.log").read_text())
     assert shell.run("refresh show tmp.revenue --csv").stdout.splitlines()[1:] == ["1,24.99,2", "2,61.5,2"]
 
 

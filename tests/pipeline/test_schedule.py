@@ -70,7 +70,7 @@ def test_in_order_one_table_ends_before_the_next_starts() -> None:
 
 def test_siblings_overlap() -> None:
     """Both wait for each other in the middle of their work: one after the other would never end."""
-    meeting = threading.Barrier(2, timeout=30)
+    meeting = threading.Barrier(2, timeout=600)
     graph = Graph({table("a"): frozenset(), table("b"): frozenset()})
     with ThreadPoolExecutor(2) as pool:
         schedule = run_in_parallel(graph, lambda _name, _: pool.submit(meeting.wait), returned)

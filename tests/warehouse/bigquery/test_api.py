@@ -55,7 +55,7 @@ def api_over(url: str, folder: Path) -> Iterator[httpx.Client]:
             yield client
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=600)
 
 
 def wait_for(client: httpx.Client, process: "subprocess.Popen[bytes]") -> None:

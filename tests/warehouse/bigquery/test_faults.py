@@ -27,7 +27,7 @@ RUNS_OF_A_TEST = 10
 
 def carried_out(endpoint: str, project: str) -> list[dict[str, Any]]:
     """The jobs that the emulator has run."""
-    with urllib.request.urlopen(f"{endpoint}/emulator/jobs?project={project}", timeout=10) as answer:
+    with urllib.request.urlopen(f"{endpoint}/emulator/jobs?project={project}", timeout=600) as answer:
         return [job for job in json.load(answer) if job["carriedOut"]]
 
 

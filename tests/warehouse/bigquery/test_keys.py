@@ -52,7 +52,7 @@ def transactions(proxy: Proxy) -> list[str]:
 def slow_down(endpoint: str, project: str, seconds: float) -> None:
     """Let each job of the project take so long."""
     url = f"{endpoint}/emulator/pace?project={project}&seconds={seconds}"
-    urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=10).close()
+    urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=600).close()
 
 
 def test_many_requests_with_keys_of_their_own_are_a_few_jobs(

@@ -68,12 +68,12 @@ def restrict(endpoint: str, project: str) -> None:
     request = urllib.request.Request(
         f"{endpoint}/bigquery/v2/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=600).close()
 
 
 def policies(endpoint: str, project: str) -> list[str]:
     url = f"{endpoint}/bigquery/v2/projects/{project}/datasets/tmp/tables/out/rowAccessPolicies"
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=600) as answer:
         found = json.load(answer)["rowAccessPolicies"]
     return [policy["rowAccessPolicyReference"]["policyId"] for policy in found]
 

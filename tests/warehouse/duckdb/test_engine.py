@@ -323,7 +323,7 @@ def test_the_same_key_from_many_threads_stores_one_row(items: DuckDBWarehouse) -
     together = threading.Barrier(16)
 
     def post(number: int) -> Outcome:
-        together.wait(timeout=30)
+        together.wait(timeout=600)
         return store(items, {"id": number}, key="k", fingerprint="f")
 
     with ThreadPoolExecutor(16) as pool:

@@ -117,7 +117,7 @@ def test_a_file_held_by_a_foreign_process_is_waited_for(path: Path) -> None:
         wait_until(lambda: is_waited_for(path))
         assert not waiting.done()
         foreign.tell()
-        assert waiting.result(timeout=30) == 42
+        assert waiting.result(timeout=600) == 42
 
 
 def test_the_wait_is_bounded_and_ends_in_a_clear_passing_error(path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_killed_holder_frees_the_file(path: Path) -> None:
         waiting = pool.submit(answer, file)
         wait_until(lambda: is_waited_for(path))
         foreign.kill()
-        assert waiting.result(timeout=30) == 42
+        assert waiting.result(timeout=600) == 42
 
 
 def test_a_process_killed_in_its_turn_does_not_keep_the_others_out(path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_process_killed_in_its_turn_does_not_keep_the_others_out(path: Path) -
         with pytest.raises(StillWaits):
             waiting.result(timeout=0.1)
         other.kill()
-        assert waiting.result(timeout=30) == 42
+        assert waiting.result(timeout=600) == 42
 
 
 def test_an_idle_file_is_closed_so_that_a_foreign_process_can_open_it(path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_busy_file_is_given_to_who_waits_as_soon_as_nothing_runs_on_it(path: P
             assert foreign.hear() == "opened it"
         assert not late.done()
         other.kill()
-        assert late.result(timeout=30) == 42
+        assert late.result(timeout=600) == 42
 
 
 def test_a_long_query_of_this_process_is_not_taken_for_another_process(path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_long_query_of_this_process_is_not_taken_for_another_process(path: Pat
             with pytest.raises(StillWaits):
                 late.result(timeout=0.5)
             other.kill()
-        assert late.result(timeout=30) == 42
+        assert late.result(timeout=600) == 42
 
 
 def test_threads_share_the_file(path: Path) -> None:
@@ -201,7 +201,7 @@ def test_threads_share_the_file(path: Path) -> None:
 
     def work() -> None:
         with file.cursor() as cursor:
-            everybody.wait(timeout=30)
+            everybody.wait(timeout=600)
             assert cursor.execute("SELECT 1").fetchall() == [(1,)]
 
     with opened(path) as file, ThreadPoolExecutor(8) as pool:
@@ -252,16 +252,16 @@ def test_an_interrupt_stops_what_runs_and_what_is_about_to(path: Path) -> None:
 
     def count() -> None:
         with file.cursor() as cursor:
-            about_to.wait(timeout=30)
+            about_to.wait(timeout=600)
             cursor.execute("SELECT count(*) FROM range(100_000_000_000) WHERE random() > 2").fetchall()
 
     with opened(path) as file, ThreadPoolExecutor() as pool:
         work = [pool.submit(count), pool.submit(count)]
-        about_to.wait(timeout=30)
+        about_to.wait(timeout=600)
         file.interrupt()
         for each in work:
             with pytest.raises(duckdb.InterruptException):
-                each.result(timeout=30)
+                each.result(timeout=600)
         with pytest.raises(Cancelled):
             answer(file)
 
@@ -274,7 +274,7 @@ def test_an_interrupt_ends_the_wait_for_the_file(path: Path) -> None:
         file.interrupt()
         for each in waiting:
             with pytest.raises(Cancelled):
-                each.result(timeout=30)
+                each.result(timeout=600)
 
 
 def test_close_frees_the_file_at_once_and_leaves_no_thread(path: Path) -> None:
@@ -298,7 +298,7 @@ def test_close_while_the_file_is_waited_for_leaves_nothing_open(path: Path) -> N
         wait_until(lambda: is_waited_for(path))
         file.close()
         with pytest.raises(Cancelled):
-            waiting.result(timeout=30)
+            waiting.result(timeout=600)
         assert not is_waited_for(path)
 
 

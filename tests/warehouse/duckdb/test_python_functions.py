@@ -90,7 +90,7 @@ def test_an_error_has_its_place_and_says_nothing_of_python(warehouse: DuckDBWare
 
 
 def test_a_process_that_planned_with_them_ends_quietly() -> None:
-    ended = subprocess.run([sys.executable, "-c", PLANNER], capture_output=True, text=True, timeout=120, check=True)
+    ended = subprocess.run([sys.executable, "-c", PLANNER], capture_output=True, text=True, timeout=600, check=True)
     assert (ended.stdout, ended.stderr) == ("JSON\n", "")
 
 
@@ -108,5 +108,5 @@ with DuckDBWarehouse(Path({str(tmp_path / "w.duckdb")!r})) as warehouse:
     warehouse.build(TableBuild(TableName("tmp", "x"), parse_query({sql!r})), BuildContext(run="test"))
 print("numpy" in sys.modules, "re2" in sys.modules)
 """
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=True)
     assert ended.stdout == "False False\n"

@@ -363,3 +363,20 @@ def test_what_two_scripts_lack_is_reported_for_the_second_where_the_first_is_lef
     assert main(["init"]) == 0
     assert main(["build", "--exclude", "final.c"]) == 2
     assert "final.d reads tmp.nowhere, which is neither a script nor a source" in capsys.readouterr().err
+
+
+def test_what_only_bigquery_describes_is_said_once_with_a_workaround(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = "SELECT table_name FROM raw.INFORMATION_SCHEMA.TABLES"
+    names = {"res/tmp/names.sql": tables, "res/tmp/again.sql": tables, "res/tmp/after.sql": "SELECT * FROM tmp.names"}
+    write({**GOOD, **names, "res/dependencies.toml": '[final]\nb = ["tmp.a"]\n[tmp]\nafter = ["tmp.names"]\n'})
+    assert main(["init"]) == 0
+    for command, code in ((["check"], 0), (["check", "--live"], 2), (["plan"], 2), (["build"], 2)):
+        capsys.readouterr()
+        assert main(command) == code
+        said = "".join(capsys.readouterr())
+        assert said.count("only BigQuery has raw.INFORMATION_SCHEMA.TABLES (so does 1 other script)") == 1
+        assert said.count("INFORMATION_SCHEMA") == 2, "and the line"
+        assert "keep what the scripts need of it in a raw table, or leave the script out" in said
+    assert main(["build", "--exclude", "tmp.names+", "tmp.again"]) == 0

@@ -208,13 +208,16 @@ def _check_name(node: exp.Table, scope: Scope) -> None:
     if not isinstance(node.this, exp.Identifier):
         _refuse_function(node, scope)
     if is_metadata(node):
-        foreign_source(scope.script.text, node, _full_name(node, node.name), _KEEP)
+        foreign_source(scope.script.text, node, _full_name(node, node.name), _OF_BIGQUERY)
     if node.catalog and scope.has_range(node.catalog) and not is_one_name(node):
         return
     check_project(node, node.catalog, scope.script)
 
 
 _KEEP = "keep what the scripts need of it in a raw table"
+_OF_BIGQUERY = (
+    f"it describes what BigQuery holds and does: {_KEEP}, or leave the script out where you use DuckDB (--exclude)"
+)
 _FAMILIES = ("", "ML", "AI")
 """What stands before the names of BigQuery's own table functions: https://cloud.google.com/bigquery/docs/table-functions"""
 

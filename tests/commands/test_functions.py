@@ -105,3 +105,19 @@ def test_a_function_that_nobody_has_read_before_is_read_once(write: Write) -> No
     assert main(["init"]) == main(["build"]) == main(["build"]) == 0
     with connect(DEFAULT_URL) as warehouse:
         assert warehouse.first_rows(A, 10) == [(4, 1)]
+
+
+def test_a_function_that_no_selected_script_calls_stops_no_refresh(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    javascript = 'CREATE FUNCTION tmp.js(s STRING) RETURNS STRING LANGUAGE js AS "return s"'
+    write({"res/functions/js.sql": javascript, "res/tmp/a.sql": "SELECT 1 AS x", "res/dependencies.toml": ""})
+    assert main(["build"]) == 0
+    write({"res/tmp/b.sql": "SELECT tmp.js('a') AS x", "res/tmp/wrong.sql": "CREATE FUNCTION tmp.wrong() AS (nothing)"})
+    capsys.readouterr()
+    assert main(["build"]) == 2
+    said = capsys.readouterr().err
+    assert "only BigQuery has functions in another language" in said
+    assert "there is no column nothing" in said
+    assert main(["build", "--exclude", "tmp.b"]) == 0
+    assert main(["check"]) == 2

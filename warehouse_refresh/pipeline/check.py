@@ -79,7 +79,12 @@ def check_scripts(
     """
     graph, cyclic = _read_graph(scripts)
     plans: dict[TableName, QueryPlan] = {}
-    faults = function_faults(functions or {}, sources)
+    called = {function.name for script in scripts.values() for function in script.query.functions}
+    faults = {
+        name: fault
+        for name, (fault, is_wrong) in function_faults(functions or {}, sources).items()
+        if is_wrong or name in called or sources.unsupported is Severity.WARNING
+    }
 
     def plan(table: TableName) -> None:
         reads = {read.table for read in scripts[table].query.reads}
@@ -108,10 +113,14 @@ def check_scripts(
     )
 
 
-def function_faults(functions: Mapping[TableName, FunctionScript], sources: Sources) -> dict[TableName, Problem]:
-    """The problem of each function that is wrong by itself. A function that reads tables, or takes an argument of any
-    type, is checked where it is called. One that calls a function that is wrong is not checked."""
-    faults: dict[TableName, Problem] = {}
+def function_faults(
+    functions: Mapping[TableName, FunctionScript], sources: Sources
+) -> dict[TableName, tuple[Problem, bool]]:
+    """The problem of each function that is wrong by itself, and whether it is wrong on BigQuery, too.
+
+    A function that reads tables, or takes an argument of any type, is checked where it is called. One that calls a
+    function that is wrong is not checked."""
+    faults: dict[TableName, tuple[Problem, bool]] = {}
     files = {name: one.function for name, one in functions.items()}
     for name, one in functions.items():
         arguments = ", ".join(f"CAST(NULL AS {kind})" for kind in one.function.arguments)
@@ -122,7 +131,8 @@ def function_faults(functions: Mapping[TableName, FunctionScript], sources: Sour
         try:
             sources.planner.plan(query, {})
         except SqlError as error:
-            faults[name] = _function_problem(one, error, sources.unsupported)
+            is_wrong = not isinstance(error, UnsupportedSql)
+            faults[name] = _function_problem(one, error, sources.unsupported), is_wrong
     return faults
 
 

@@ -16,7 +16,7 @@ from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.project import Project, project_in, reads_of, sql_cache, tables_outside
-from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.sources import Sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.warehouse import QueryPlan, Warehouse, connect
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class RefreshPlan:
     """A refresh of the project that passed all checks: the graph of its tables, their scripts, and each query's columns
     and bytes. `units` are the checks of its tables and of the sources that they read, and `notes` say which cannot
-    be run."""
+    be run. `functions` are those to create: all, or those that a part of the scripts calls."""
 
     graph: Graph
     scripts: Mapping[TableName, Script]
@@ -40,6 +40,7 @@ class RefreshPlan:
     project: Project
     units: "Sequence[Unit]" = ()
     notes: Sequence[str] = ()
+    functions: Mapping[TableName, FunctionScript] = field(default_factory=dict)
 
     @property
     def bytes_processed(self) -> int | None:
@@ -84,7 +85,7 @@ def start_refresh(
     ):
         with cache:
             plan = plan_refresh(settings, selectors, warehouse, cache)
-        functions = [one.function for one in plan.project.functions.values()]
+        functions = [one.function for one in plan.functions.values()]
         names = [*plan.graph.dependencies, *(function.name for function in functions)]
         warehouse.create_datasets(sorted({name.dataset for name in names}))
         warehouse.create_functions(list(free_of_tables(functions)))
@@ -149,10 +150,11 @@ def plan_refresh(
     scripts = {table: project.scripts[table] for table in graph.order}
     scripts = with_stored_wildcards(warehouse, scripts, project)
     sources = stored_sources(warehouse, scripts, project)
-    checked = check_scripts(scripts, sources, project.functions)
+    functions = project.functions if len(scripts) == len(project.scripts) else _called_by(scripts, project.functions)
+    checked = check_scripts(scripts, sources, functions)
     if checked.problems:
         raise Refused(checked.problems)
-    plan = RefreshPlan(graph, scripts, checked.plans, project)
+    plan = RefreshPlan(graph, scripts, checked.plans, project, functions=functions)
     return _with_checks(plan, sources, cache) if project.has_checks else plan
 
 
@@ -166,6 +168,14 @@ def _with_checks(plan: RefreshPlan, sources: Sources, cache: SqlCache | None) ->
     if checks.problems:
         raise Refused(checks.problems)
     return replace(plan, units=checks.units, notes=checks.notes)
+
+
+def _called_by(
+    scripts: Mapping[TableName, Script], functions: Mapping[TableName, FunctionScript]
+) -> dict[TableName, FunctionScript]:
+    """The functions that the scripts call, in the order of `functions`."""
+    called = {function.name for script in scripts.values() for function in script.query.functions}
+    return {name: one for name, one in functions.items() if name in called}
 
 
 def _holder(who: str) -> str:

@@ -1,5 +1,6 @@
 """`refresh new FOLDER`: a small project that runs at once."""
 
+import shlex
 from argparse import Namespace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -19,7 +20,8 @@ def run(options: Namespace) -> int:
         raise Refused([Problem(folder, None, "this folder is not empty", "name a new folder")])
     name = project_name(folder, {})
     _write(files("warehouse_refresh.commands.project") / "template", folder, name)
-    print(f"created {folder}: a project named {name}\n\n  cd {folder}\n  refresh init\n  refresh build")
+    print(f"created {folder}: a project named {name}")
+    print(f"\n  cd {shlex.quote(options.folder)}\n  refresh init\n  refresh build")
     return 0
 
 

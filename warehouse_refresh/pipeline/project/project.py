@@ -431,7 +431,7 @@ class _Check:
     def _entry(self, entry: Entry) -> Iterator[Problem]:
         if entry.table not in self.built:
             hint = self._named_otherwise(entry.table) or self.scripts_like.did_you_mean(str(entry.table))
-            missing = f"write res/{entry.table.dataset}/{entry.table.name}.sql or delete the line"
+            missing = f"write {self.map_path.parent}/{entry.table.dataset}/{entry.table.name}.sql or delete the line"
             yield Problem(self.map_path, entry.place, f"no script builds {entry.table}", hint or missing)
         for declared in entry.dependencies:
             yield from self._declared(entry, declared)
@@ -462,7 +462,7 @@ class _Check:
             if table not in self.known and table.dataset in self.built_datasets:
                 like = self.tables_like.did_you_mean(str(table))
                 yield read_problem(
-                    readers, _NEITHER, like or f"write its script, or, if it is a source, {_declare(table)}"
+                    readers, _NEITHER, like or f"write its script, or, if it is a source, {self._declare(table)}"
                 )
 
     def undeclared(self) -> Iterator[Problem]:
@@ -471,7 +471,13 @@ class _Check:
         for table, readers in self.readers.items():
             if table not in self.known and table.dataset in self.known_datasets - self.built_datasets:
                 like = self.tables_like.did_you_mean(str(table))
-                yield read_problem(readers, _NEITHER, like or f"if it is a source, {_declare(table)}")
+                yield read_problem(readers, _NEITHER, like or f"if it is a source, {self._declare(table)}")
+
+    def _declare(self, table: TableName) -> str:
+        folder = self.map_path.parent / table.dataset
+        if table.name.endswith("*"):
+            return f"add an empty file for one of its tables, such as {folder / table.name[:-1]}1"
+        return f"add an empty file {folder / table.name}"
 
     def _named_otherwise(self, table: TableName) -> str:
         found = self.scripts_folded.get(table.folded())
@@ -535,12 +541,6 @@ class _Check:
         names = ", ".join(f'"{name}"' for name in [*declared, *missing])
         line = f"{_toml_key(table.name)} = [{names}]"
         return f"under [{_toml_key(table.dataset)}] in {self.map_path} write: {line} (or run `refresh sync`)"
-
-
-def _declare(table: TableName) -> str:
-    if table.name.endswith("*"):
-        return f"add an empty file for one of its tables, such as res/{table.dataset}/{table.name[:-1]}1"
-    return f"add an empty file res/{table.dataset}/{table.name}"
 
 
 def _toml_key(name: str) -> str:

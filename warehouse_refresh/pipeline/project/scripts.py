@@ -73,7 +73,7 @@ def read_scripts(res: Path, project: str = "", cache: SqlCache | None = None, la
     raw = layout.raw
     scripts: dict[TableName, Script] = {}
     functions: dict[TableName, FunctionScript] = {}
-    problems = [*map(_misplaced, _sql_files_elsewhere(res, raw)), *_broken_links(res)]
+    problems = [*(_misplaced(path, res) for path in _sql_files_elsewhere(res, raw)), *_broken_links(res)]
     seen: dict[TableName, Path] = {}
     for table, path in _script_files(res, raw):
         other = seen.setdefault(table.folded(), path)
@@ -221,12 +221,12 @@ def _broken_links(res: Path) -> Iterator[Problem]:
             yield Problem(path, None, "this link leads nowhere", "fix it, or delete it")
 
 
-def _misplaced(path: Path) -> Problem:
+def _misplaced(path: Path, res: Path) -> Problem:
     return Problem(
         path,
         None,
         "this script builds no table: it does not stand in the folder of a dataset that scripts build",
-        "move it to res/DATASET/NAME.sql, or out of res/",
+        f"move it to {res}/DATASET/NAME.sql, or out of {res}/",
         Severity.WARNING,
     )
 

@@ -178,3 +178,26 @@ def test_the_project_is_no_part_of_the_files_name(tmp_path: Path) -> None:
     with connect(f"duckdb:///{tmp_path}/b.duckdb?project=my-shop") as warehouse:
         warehouse.create_datasets(["tmp"])
     assert (tmp_path / "b.duckdb").exists()
+
+
+def test_the_project_in_which_scripts_create_their_tables_is_their_own(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where none of them reads a dataset of res/, or where they read one of another project."""
+    write(
+        {
+            "db_init/a.sql": "CREATE TABLE shop.a (id INT64) AS SELECT 1",
+            "res/tmp/b.sql": "CREATE OR REPLACE VIEW `my-shop`.`tmp`.`b` AS SELECT id FROM `my-shop`.`shop`.`a`",
+            "res/tmp/c.sql": "CREATE TABLE `my-shop.tmp.c` AS SELECT id FROM `my-shop.tmp.b`",
+        }
+    )
+    for command in (["sync"], ["init"], ["check", "--strict"], ["build"]):
+        assert main(command) == 0, capsys.readouterr()
+    write({"res/tmp/d.sql": "SELECT id FROM `others.tmp.b`"})
+    capsys.readouterr()
+    assert main(["check", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["project"] == "my-shop"
+    assert [problem["reason"] for problem in found["problems"]] == [
+        "only BigQuery has others.tmp.b, a table of another project"
+    ]

@@ -11,11 +11,17 @@ _SETTING = "WAREHOUSE_URL=duckdb:///path/to/file?project=PROJECT"
 _LEAVE_OUT = "leave the project out: db_init/ creates tables in the scripts' own project"
 
 
-def own_project(queries: Mapping[Path, Query], datasets: Collection[str]) -> tuple[str, list[Problem]]:
-    """The project that the queries of these files write before one of the `datasets`; "" if none does.
+def own_project(
+    queries: Mapping[Path, Query], datasets: Collection[str], created_in: Iterable[str] = ()
+) -> tuple[str, list[Problem]]:
+    """The project that the scripts create their tables in, as `created_in` says ("" where a script does not name one),
+    or else that their queries write before one of the `datasets`; "" if none does.
 
     If they write several projects, it is not clear which tables are the scripts' own: that is a problem.
     """
+    creating = set(created_in) - {""}
+    if len(creating) == 1:
+        return creating.pop(), []
     first: dict[str, tuple[Path, Read]] = {}
     for path, query in queries.items():
         for read in query.names:

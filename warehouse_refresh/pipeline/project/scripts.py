@@ -15,7 +15,7 @@ from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.functions import creates_function, parse_function
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
-from warehouse_refresh.warehouse.sql.definition import parse_definition
+from warehouse_refresh.warehouse.sql.definition import Definition, parse_definition
 from warehouse_refresh.warehouse.sql.query import Function, Query, parse_query
 
 FUNCTIONS = "functions"
@@ -74,6 +74,7 @@ def read_scripts(res: Path, project: str = "", cache: SqlCache | None = None, la
     scripts: dict[TableName, Script] = {}
     functions: dict[TableName, FunctionScript] = {}
     problems = [*(_misplaced(path, res) for path in _sql_files_elsewhere(res, raw)), *_broken_links(res)]
+    created_in: dict[Path, str] = {}
     seen: dict[TableName, Path] = {}
     for table, path in _script_files(res, raw):
         other = seen.setdefault(table.folded(), path)
@@ -89,12 +90,14 @@ def read_scripts(res: Path, project: str = "", cache: SqlCache | None = None, la
                     problems += _function_twice(function.name, path, functions)
                     functions[function.name] = FunctionScript(path, table, function)
                 else:
-                    scripts[table] = Script(path, _build(table, text, cache, layout))
+                    definition = parse_definition(text, cache)
+                    scripts[table] = Script(path, _build(table, definition, cache, layout))
+                    created_in[path] = definition.project
             except SqlError as error:
                 problems.append(sql_problem(path, error))
     if not project:
         queries = {script.path: script.query for script in scripts.values()}
-        project, found = own_project(queries, read_datasets(res, raw))
+        project, found = own_project(queries, read_datasets(res, raw), created_in.values())
         problems += found
     functions, found = without_cycles(functions, project)
     within = {table: _within(project, script, functions) for table, script in scripts.items()}
@@ -141,9 +144,8 @@ def without_cycles(
     return {name: functions[name] for name in order}, problems
 
 
-def _build(table: TableName, text: str, cache: SqlCache | None, layout: Layout) -> TableBuild:
-    """What the script `text` builds. Raises SqlError, also for a script that gives the table another name."""
-    definition = parse_definition(text, cache)
+def _build(table: TableName, definition: Definition, cache: SqlCache | None, layout: Layout) -> TableBuild:
+    """What the script builds. Raises SqlError, also for a script that gives the table another name."""
     own = (table.dataset, table.name)[-len(definition.name[-2:]) :]
     if definition.name and definition.name[-2:] != own:
         raise SqlError(

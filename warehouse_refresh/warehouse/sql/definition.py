@@ -31,6 +31,11 @@ class Definition:
     storage: Storage = PLAIN
     listed: tuple[ListedColumn, ...] = ()
 
+    @property
+    def project(self) -> str:
+        """The project in the name that it gives the table; "" if it names none."""
+        return self.name[-3] if len(self.name) > 2 else ""
+
 
 def parse_definition(text: str, cache: SqlCache | None = None) -> Definition:
     """Read a script; a text that the `cache` knows is not parsed again. Raises SqlError."""

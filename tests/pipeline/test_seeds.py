@@ -199,3 +199,43 @@ def test_lengths_and_required_columns_are_kept_when_a_file_is_loaded_again(write
             ("INT64", "REQUIRED"),
             ("STRING(2)", "NULLABLE"),
         ]
+
+
+def test_odd_files_are_told_and_none_is_passed_over(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {"res/tmp/a.sql": "SELECT 1 AS a", "res/dependencies.toml": "", "res/raw/twice.csv": "a\n1\n"}
+    folder = write(files) / "res/raw"
+    (folder / "twice.ndjson").write_text('{"a": 1}')
+    (folder / "Twice.CSV").write_text("a\n1\n")
+    (folder / "a.b.csv").write_text("a\n1\n")
+    (folder / "folder.csv").mkdir()
+    (folder / "gone.parquet").symlink_to("nothing")
+    (folder / "nul.csv").write_text('a\n"x\0"\n')
+    (folder / "utf16.csv").write_bytes("a\n1\n".encode("utf-16"))
+    (folder / "empty.csv").touch()
+    (folder / "link.csv").symlink_to(folder / "header.csv")
+    (folder / "header.csv").write_text("a\n")
+    for command in ("check", "init"):
+        assert main([command]) == 2
+        said = "".join(capsys.readouterr())
+        for problem in (
+            "raw/twice.csv: Twice.CSV fills raw.twice, too",
+            "raw/twice.ndjson: Twice.CSV fills raw.twice, too",
+            "raw/a.b.csv: '.' cannot be in a table's name",
+            "raw/folder.csv: this is a folder, not a file",
+            "raw/gone.parquet: this is a link that leads nowhere, not a file",
+            "raw/nul.csv:2:1: a: a STRING cannot hold the character NUL",
+            "raw/utf16.csv:1:1: the file is not UTF-8: byte 0xff",
+        ):
+            assert problem in said
+        assert said.count("error: ") == 7, said
+    for path in folder.iterdir():
+        if path.name not in ("empty.csv", "link.csv", "header.csv"):
+            path.rmdir() if path.is_dir() else path.unlink()
+    assert main(["init"]) == 0
+    assert capsys.readouterr().out == "created raw.header\ncreated raw.link\n"
+
+
+def test_a_wide_file_and_a_long_value_are_read(tmp_path: Path) -> None:
+    wide = seed(tmp_path, ",".join(f"c{number}" for number in range(2_000)) + "\n" + ",".join(["1"] * 2_000) + "\n")
+    assert (len(wide.columns), wide.rows[0]["c1999"]) == (2_000, 1)
+    assert seed(tmp_path, f"a,b\n{'x' * 200_000},1\n").rows[0]["a"] == "x" * 200_000

@@ -13,6 +13,7 @@ from warehouse_refresh.commands.main import main
 from warehouse_refresh.warehouse import Append, BuildContext, Outcome, TableBuild, connect
 from warehouse_refresh.warehouse.deadline import waiting_until
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.duckdb.faults import faults_of
 from warehouse_refresh.warehouse.errors import OutcomeUnknown, Transient, Unavailable, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import parse_script
@@ -33,6 +34,7 @@ WITHIN_A_BOUND = """
 import resource, signal, sys
 from pathlib import Path
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.duckdb.faults import faults_of
 from warehouse_refresh.warehouse import Append
 from warehouse_refresh.warehouse.names import TableName
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -58,6 +60,7 @@ AS_NOBODY = """
 import os, sys
 from pathlib import Path
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.duckdb.faults import faults_of
 from warehouse_refresh.warehouse import Append
 from warehouse_refresh.warehouse.names import TableName
 if os.geteuid() == 0:
@@ -314,3 +317,11 @@ def test_a_url_that_names_no_file_is_told_with_what_to_write(url: str, message: 
     with pytest.raises(WarehouseError, match=message) as caught:
         connect(url)
     assert f"WAREHOUSE_URL is {url!r}" in str(caught.value)
+
+
+def test_a_signal_during_a_statement_is_an_interrupt_and_no_bug(tmp_path: Path) -> None:
+    """DuckDB's client raises this at some moments of a statement, and KeyboardInterrupt at others."""
+    with pytest.raises(KeyboardInterrupt), faults_of(tmp_path):
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="another"), faults_of(tmp_path):
+        raise RuntimeError("another one")

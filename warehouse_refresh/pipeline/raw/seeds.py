@@ -13,10 +13,11 @@ has types itself: settings say what else a column may be without a change of its
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from warehouse_refresh.pipeline.project.files import check_is_file, listed, name_problem, read_text
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, sql_problem
@@ -41,7 +42,7 @@ ENDINGS = (".csv", ".ndjson", ".parquet")
 MOST_PROBLEMS = 20
 _GUESSES = tuple(map(SqlType, ("INT64", "NUMERIC", "FLOAT64", "BOOL", "DATE", "DATETIME", "TIMESTAMP")))
 _AS_TEXT = ("DATE", "DATETIME", "TIMESTAMP")
-_STRING = SqlType("STRING")
+_STRING, _JSON = SqlType("STRING"), SqlType("JSON")
 _NAME = re.compile(r"[A-Za-z_]\w{0,299}", re.ASCII)
 # https://cloud.google.com/bigquery/docs/schemas#column_names
 _RESERVED = re.compile("_TABLE_|_FILE_|_PARTITION|_ROW_TIMESTAMP|__ROOT__|_COLIDENTIFIER|_CHANGE_", re.IGNORECASE)
@@ -72,29 +73,43 @@ class Seed:
             raise Refused([Problem(self.path, None, reason, "run this again, once it is whole")])
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
-    """A row as the file has it: texts in a CSV file, JSON values in an NDJSON file; `origin` is where it stands."""
+class Rows(Sequence[Row]):
+    """Rows that are held as columns: a dict for each of a million rows takes a gigabyte."""
 
-    origin: Record | Line
-    values: Mapping[str, Any]
+    def __init__(self, columns: Mapping[str, Sequence[Any]], count: int) -> None:
+        self._columns, self._count = columns, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        if isinstance(index, slice):
+            return [self[each] for each in range(*index.indices(self._count))]
+        return {name: values[index] for name, values in self._columns.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A file's text."""
+    """A file's text: the names of its columns, their values (texts in CSV, JSON values in NDJSON), and where each row
+    stands."""
 
     path: Path
-    text: str
     is_csv: bool
     csv: CsvText
+    names: list[str]
+    values: Sequence[Sequence[Any]]
+    rows: Sequence[Record | Line]
 
-    def place(self, record: _Record, names: Sequence[str], name: str) -> Place:
-        """Where the record's value of this column stands."""
-        if isinstance(record.origin, Record):
-            return self.csv.place(record.origin, names.index(name))
-        offsets = dict(offsets_of(record.origin.text))
-        return Place(record.origin.number, offsets.get(name, 0) + 1)
+    def place(self, row: int, name: str) -> Place:
+        """Where the row's value of this column stands."""
+        found = self.rows[row]
+        if isinstance(found, Record):
+            return self.csv.place(found, self.names.index(name))
+        return Place(found.number, dict(offsets_of(found.text)).get(name, 0) + 1)
 
 
 def seed_files(folders: Iterable[Path]) -> tuple[dict[TableName, Path], list[Problem]]:
@@ -128,22 +143,16 @@ def read_seed(table: TableName, path: Path) -> Seed:
         raise Refused([sql_problem(path, error)]) from error
     if is_parquet:
         return _read_parquet(table, path, declared)
-    is_csv = path.suffix.lower() == ".csv"
-    separator = next((each for each in ",;\t" if each in text.partition("\n")[0]), ",")
-    return _read_rows(table, _Text(path, text, is_csv, CsvText(text, separator)), declared)
-
-
-def _read_rows(table: TableName, file: _Text, declared: Mapping[str, Column]) -> Seed:
-    problems: list[Problem] = []
-    names, records = _csv(file, problems) if file.is_csv else _ndjson(file, problems)
-    problems += _wrong_names(file.path, declared, names)
-    if not names and not problems:
-        problems.append(Problem(file.path, Place(1), "there are no columns", "name them, or empty the file"))
+    file, problems = _csv(path, text) if path.suffix.lower() == ".csv" else _ndjson(path, text)
+    problems += _wrong_names(path, declared, file.names)
+    if not file.names and not problems:
+        problems.append(Problem(path, Place(1), "there are no columns", "name them, or empty the file"))
     _refuse(problems)
-    columns = tuple(declared.get(name) or Column(name, _guess(name, records, is_csv=file.is_csv)) for name in names)
-    rows = [_row(file, record, names, columns, problems) for record in records]
-    _refuse(problems)
-    return Seed(table, file.path, columns, rows, _digest(file.text, columns))
+    found = [_typed_column(file, index, declared.get(name), problems) for index, name in enumerate(file.names)]
+    _refuse(sorted(problems, key=lambda problem: problem.place.line if problem.place else 0))
+    columns = tuple(column for column, _ in found)
+    rows = Rows({column.name: values for column, values in found}, len(file.rows))
+    return Seed(table, path, columns, rows, _digest(text, columns))
 
 
 def _read_parquet(table: TableName, path: Path, declared: Mapping[str, Column]) -> Seed:
@@ -257,62 +266,65 @@ def _declared(path: Path) -> dict[str, Column]:
 
 def _wrong_names(path: Path, declared: Mapping[str, Column], names: Sequence[str]) -> Iterator[Problem]:
     file = path.with_suffix(".toml")
-    for name in declared.keys() - set(names):
+    for name in sorted(declared.keys() - set(names)):
         place = place_in(read_text(file), ("columns", name))
         yield Problem(file, place, f"the file has no column {name}", did_you_mean(name, names))
 
 
-def _csv(file: _Text, problems: list[Problem]) -> tuple[list[str], list[_Record]]:
-    records: list[_Record] = []
+def _csv(path: Path, text: str) -> tuple[_Text, list[Problem]]:
+    separator = next((each for each in ",;\t" if each in text.partition("\n")[0]), ",")
+    csv = CsvText(text, separator)
     names: list[str] = []
+    rows, values, problems = [], [], list[Problem]()
     try:
-        for number, record in enumerate(file.csv.records()):
+        for number, record in enumerate(csv.records()):
             if number == 0:
                 names = record.values
-                problems += _bad_names(file.path, names)
-            elif len(record.values) != len(names):
-                problems += _of_width(file, record, len(names))
-            elif not record.blank:
-                records.append(_Record(record, dict(zip(names, record.values, strict=True))))
-            elif len(names) == 1:
-                hint = 'write "" for NULL, or delete the line'
-                problems.append(Problem(file.path, Place(record.line), "a blank line may be NULL, or no row", hint))
+                problems += _bad_names(path, names)
+            elif not record.blank and len(record.values) == len(names):
+                rows.append(Record(record.line, record.start, []))
+                values.append(record.values)
+            elif not record.blank or len(names) == 1:
+                problems.append(_bad_line(path, csv, record, len(names)))
             if len(problems) >= MOST_PROBLEMS:
                 break
     except InvalidCsv as error:
         hint = "quote the value, and write each quote in it twice"
-        problems.append(Problem(file.path, error.place, f"this is not CSV: {error}", hint))
-    return names, records
+        problems.append(Problem(path, error.place, f"this is not CSV: {error}", hint))
+    by_column = list(zip(*values, strict=True)) or [()] * len(names)
+    return _Text(path, True, csv, names, by_column, rows), problems
 
 
-def _of_width(file: _Text, record: Record, width: int) -> Iterator[Problem]:
+def _bad_line(path: Path, csv: CsvText, record: Record, width: int) -> Problem:
     if record.blank:
-        return
-    count = file.csv.count(record)
+        hint = 'write "" for NULL, or delete the line'
+        return Problem(path, Place(record.line), "a blank line may be NULL, or no row", hint)
+    count = csv.count(record)
     reason = f"the line has {count} values, and the first line {width} names"
-    place = file.csv.place(record, min(width, count - 1))
-    yield Problem(file.path, place, reason, "quote values that hold a separator")
+    return Problem(path, csv.place(record, min(width, count - 1)), reason, "quote values that hold a separator")
 
 
-def _ndjson(file: _Text, problems: list[Problem]) -> tuple[list[str], list[_Record]]:
-    records = []
+def _ndjson(path: Path, text: str) -> tuple[_Text, list[Problem]]:
+    rows, values, problems = [], [], list[Problem]()
     names: dict[str, None] = {}
-    for line in lines_of(file.text):
+    for line in lines_of(text):
         place, hint = Place(line.number), "write one object in each line"
         try:
             value = parse_json(line.text)
         except InvalidJson as error:
-            problems.append(Problem(file.path, Place(line.number, error.column), f"this is not JSON: {error}", hint))
+            problems.append(Problem(path, Place(line.number, error.column), f"this is not JSON: {error}", hint))
             continue
         if not isinstance(value, Object):
-            problems.append(Problem(file.path, place, "this line is no object", 'write {"name": value, …}'))
+            problems.append(Problem(path, place, "this line is no object", 'write {"name": value, …}'))
         elif value.repeated:
-            problems.append(Problem(file.path, place, f"the line names {value.repeated} twice", hint))
+            problems.append(Problem(path, place, f"the line names {value.repeated} twice", hint))
         else:
             names.update(dict.fromkeys(value))
-            records.append(_Record(line, value))
-    problems += _bad_names(file.path, list(names))
-    return list(names), records
+            rows.append(line)
+            values.append(value)
+    problems += _bad_names(path, list(names))
+    by_column = [[value.get(name) for value in values] for name in names]
+    return _Text(path, False, CsvText(""), list(names), by_column, rows), problems
 
 
 def _bad_names(path: Path, names: Sequence[str], where: str = "") -> Iterator[Problem]:
@@ -330,43 +342,55 @@ def _bad_names(path: Path, names: Sequence[str], where: str = "") -> Iterator[Pr
         folded.add(name.casefold())
 
 
-def _guess(name: str, records: Sequence[_Record], *, is_csv: bool) -> SqlType:
-    """The first type that takes all values of the column."""
-    values = [value for record in records if (value := record.values.get(name)) is not None and value != ""]
-    if not values:
-        return _STRING
-    if not is_csv and any(isinstance(value, list | dict) for value in values):
-        return SqlType("JSON")
-    return next((kind for kind in _GUESSES if all(_takes(kind, value, is_csv=is_csv) for value in values)), _STRING)
-
-
-def _takes(kind: SqlType, value: Any, *, is_csv: bool) -> bool:
-    if not is_csv and type(value) is str and kind.name not in _AS_TEXT:  # in JSON "1" is a text
-        return False
-    try:
-        _value(value, kind, is_csv=is_csv)
-    except InvalidValue:
-        return False
-    return True
-
-
-def _value(value: Any, kind: SqlType, *, is_csv: bool) -> Any:
-    """The value for a column of that type. Raises InvalidValue."""
-    return from_text(_iso(value, kind), kind) if is_csv else from_json(_iso(value, kind), kind)
-
-
-def _row(file: _Text, record: _Record, names: Sequence[str], columns: Sequence[Column], problems: list[Problem]) -> Row:
-    row: dict[str, Any] = {}
-    for column in columns:
-        value = record.values.get(column.name)
+def _typed_column(
+    file: _Text, index: int, declared: Column | None, problems: list[Problem]
+) -> tuple[Column, Sequence[Any]]:
+    """The column and its values: of the declared type, else of the first type that takes all values."""
+    name, values = file.names[index], file.values[index]
+    if declared is None:
+        for kind in _guesses(values, is_csv=file.is_csv):
+            column = Column(name, kind)
+            with suppress(InvalidValue):
+                return column, list(map(_reader(column, is_csv=file.is_csv), values))
+        declared = Column(name, _STRING)
+    read = _reader(declared, is_csv=file.is_csv)
+    found, bad = list[Any](), 0
+    for row, value in enumerate(values):
         try:
-            is_null = value is None or (file.is_csv and value == "")
-            row[column.name] = _null(column) if is_null else _value(value, column.type, is_csv=file.is_csv)
+            found.append(read(value))
         except InvalidValue as error:
-            if len(problems) < MOST_PROBLEMS:
-                place = file.place(record, names, column.name)
-                problems.append(Problem(file.path, place, f"{column.name}: {error}"))
-    return row
+            problems.append(Problem(file.path, file.place(row, name), f"{name}: {error}"))
+            bad += 1
+        if bad >= MOST_PROBLEMS:
+            break
+    return declared, found
+
+
+def _guesses(values: Sequence[Any], *, is_csv: bool) -> Sequence[SqlType]:
+    """The types that a column of such values may have, the best one first."""
+    some = next((value for value in values if value is not None and value != ""), None)
+    if some is None:
+        return ()
+    if is_csv:
+        return _GUESSES
+    if any(isinstance(value, list | dict) for value in values):
+        return (_JSON,)
+    if any(type(value) is str and value for value in values):  # in JSON "1" is a text
+        return [kind for kind in _GUESSES if kind.name in _AS_TEXT]
+    return _GUESSES
+
+
+def _reader(column: Column, *, is_csv: bool) -> Callable[[Any], Any]:
+    """Reads a value of the file for the column; raises InvalidValue."""
+    kind, read = column.type, from_text if is_csv else from_json
+    is_written_otherwise = kind.name in ("BOOL", "DATETIME", "TIMESTAMP")
+
+    def value_of(value: Any) -> Any:
+        if value is None or (is_csv and value == ""):
+            return _null(column)
+        return read(_iso(value, kind) if is_written_otherwise else value, kind)
+
+    return value_of
 
 
 def _null(column: Column) -> Any:

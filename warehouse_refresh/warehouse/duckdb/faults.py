@@ -37,6 +37,10 @@ def faults_of(path: Path) -> Iterator[None]:
         if is_conflict or is_missing(error):
             raise
         raise meaning(error, path) from error
+    except RuntimeError as error:  # what DuckDB's client makes of a signal that comes at some moments of a statement
+        if str(error) != "Query interrupted":
+            raise
+        raise KeyboardInterrupt from error
 
 
 def meaning(error: duckdb.Error, path: Path) -> WarehouseError:

@@ -12,6 +12,8 @@ from warehouse_refresh.warehouse.values.invalid import InvalidValue, shown
 
 MAX_DEPTH = 500  # BigQuery's limit: https://cloud.google.com/bigquery/quotas#json_type
 MAX_DIGITS = 400
+HALF = re.compile("[\ud800-\udfff]")
+"""Half of a surrogate pair, which is no character."""
 END = object()
 _BLANKS = re.compile(r"[ \t\r\n]*")
 _AFTER_SIGN = re.compile(r"[ \t\r\n]*[:,]?[ \t\r\n]*")
@@ -113,7 +115,7 @@ def _leaf(value: object) -> str:
 def _text(text: str) -> str:
     if "\0" in text:
         raise InvalidValue("nul", "a JSON text cannot hold the character NUL")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and HALF.search(text):
         raise InvalidValue("not-utf8", "half of a surrogate pair is not a character")
     return json.dumps(text, ensure_ascii=False)
 

@@ -20,7 +20,15 @@ import msgspec
 from warehouse_refresh.warehouse.types import SqlType
 from warehouse_refresh.warehouse.values.geography import check_geography
 from warehouse_refresh.warehouse.values.invalid import InvalidValue, shown
-from warehouse_refresh.warehouse.values.json_text import MAX_DIGITS, Number, Object, canonical, parse_json, same_number
+from warehouse_refresh.warehouse.values.json_text import (
+    HALF,
+    MAX_DIGITS,
+    Number,
+    Object,
+    canonical,
+    parse_json,
+    same_number,
+)
 
 T = TypeVar("T")
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -161,7 +169,7 @@ def _bool(text: str, _: SqlType) -> bool:
 def _string(text: str, kind: SqlType) -> str:
     if "\0" in text:
         raise InvalidValue("nul", "a STRING cannot hold the character NUL")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if not text.isascii() and HALF.search(text):
         raise InvalidValue("not-utf8", "half of a surrogate pair is not a character")
     if kind.parameters and len(text) > kind.parameters[0]:
         raise InvalidValue("too-long", f"{len(text)} characters do not fit in {kind}")

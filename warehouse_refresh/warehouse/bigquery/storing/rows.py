@@ -96,7 +96,7 @@ def _problem_of_moment(value: datetime, kind: SqlType) -> str:
 
 
 def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_json(text: str) -> bool:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +23,15 @@ from warehouse_refresh.pipeline.checks.declared import (
     RowCount,
     Unique,
 )
+from warehouse_refresh.pipeline.checks.own import OwnCheck, OwnSettings, counting, read_own_answer
 from warehouse_refresh.pipeline.checks.queries import Subject, query_text
 from warehouse_refresh.pipeline.checks.results import read_answer
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.problems import Severity
-from warehouse_refresh.warehouse import Append, Warehouse
+from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.warehouse import Append, TableBuild, Warehouse
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.definition import parse_definition
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
 
@@ -259,3 +263,30 @@ def test_a_table_is_fresh_if_its_latest_moment_is(warehouse: Warehouse) -> None:
     assert late.endswith(", 23 hours ago: it may be at most 22h old")
     fill(warehouse, [{"i": 1}])
     assert found(warehouse, Checks(fresh=Fresh(column="ts", within="1w"))) == ["failed: raw.items has no ts at all"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT i, s, ts FROM raw.items WHERE s IS NOT NULL ORDER BY i LIMIT 7",
+        "-- wrong\nWITH wrong AS (SELECT * FROM raw.items)\nSELECT i, s, ts FROM wrong WHERE s IS NOT NULL -- rows",
+        "DECLARE letter STRING DEFAULT '';\nSELECT i, s, ts FROM raw.items WHERE s > letter",
+    ],
+)
+def test_an_own_check_counts_the_rows_that_its_query_returns(warehouse: Warehouse, text: str) -> None:
+    fill(warehouse, ALL)
+    definition = parse_definition(text)
+    query = parse_query(definition.query_text, preamble=definition.preamble)
+    columns = warehouse.plan(query, {}).columns
+    [(broken, rows)] = warehouse.fetch(counting(query, columns), 2).rows
+    assert broken == 3
+    assert Counter(row["s"] for row in rows) == Counter(["a", "a", 'quo"ted'])
+
+
+def test_an_own_check_that_finds_nothing_has_passed(warehouse: Warehouse) -> None:
+    fill(warehouse, ALL)
+    query = parse_query("SELECT i FROM raw.items WHERE i > 2")
+    columns = warehouse.plan(query, {}).columns
+    own = OwnCheck(Script(Path("few.sql"), TableBuild(TableName("checks", "few"), query)), OwnSettings())
+    result = read_own_answer(own, "res/checks/few.sql", (ITEMS,), columns, warehouse.fetch(counting(query, columns), 2))
+    assert (result.verdict, result.message) == (Verdict.PASSED, "res/checks/few.sql finds 0 rows")

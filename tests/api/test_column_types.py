@@ -1,6 +1,7 @@
 """Columns with limits, with default values, and of types that only the engine has: what the API does with each."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,7 +18,8 @@ from warehouse_refresh.warehouse.sql.parser import parse_script
 LIMITED = TableName("raw", "limited")
 TABLES = """
 CREATE TABLE raw.limited (
-  name STRING(5) NOT NULL, code BYTES(4), price NUMERIC(10, 2), whole NUMERIC(3), tags ARRAY<STRING(2)>,
+  name STRING(5) NOT NULL, code BYTES(4), price NUMERIC(10, 2), whole NUMERIC(3), big BIGNUMERIC(60, 30),
+  tags ARRAY<STRING(2)>,
   size STRUCT<width INT64 NOT NULL, unit STRING(3)>, parts ARRAY<STRUCT<sku INT64 NOT NULL>>
 );
 CREATE TABLE raw.with_defaults (
@@ -92,7 +94,14 @@ def test_a_value_beyond_its_columns_limits_is_refused(
 
 
 def test_values_within_their_limits_are_stored(typed: Served) -> None:
-    row = {"name": "äöü€😀", "code": "YWJjZA==", "price": "12345678.90", "whole": "123", "tags": ["ab"]}
+    row = {
+        "name": "äöü€😀",
+        "code": "YWJjZA==",
+        "price": "12345678.90",
+        "whole": "123",
+        "big": "0.000000000000000000000000000001",
+        "tags": ["ab"],
+    }
     nested = {"size": {"width": 1, "unit": "mm"}, "parts": [{"sku": 1}]}
     answer = typed.client.post("/limited", json=[{**row, **nested}])
     assert answer.status_code == 201, answer.text
@@ -113,6 +122,7 @@ def test_the_types_are_shown_as_they_were_declared(typed: Served) -> None:
         {"name": "abcdef"},
         {"name": "a", "code": b"abcde"},
         {"name": "a", "tags": ["abc"]},
+        {"name": "a", "big": Decimal("1e30")},
         {"name": "a", "size": {"width": None, "unit": "mm"}},
         {"name": "a", "parts": [{"sku": None}]},
     ],

@@ -30,7 +30,7 @@ def test_rows_for_people_are_a_table(capsys: pytest.CaptureFixture[str]) -> None
     printed = capsys.readouterr().out
     assert "final.b" in printed
     assert "cost" in printed
-    assert main(["query", "SELECT NUMERIC '0' AS zero, NUMERIC '100' AS whole, NUMERIC '2.50' AS part"]) == 0
+    assert main(["query", "SELECT NUMERIC '0' AS zero, NUMERIC '100' AS whole, BIGNUMERIC '2.50' AS part"]) == 0
     assert " 0    │ 100   │ 2.5 " in capsys.readouterr().out
     assert main(["query", "SELECT n FROM UNNEST(GENERATE_ARRAY(1, 30)) AS n ORDER BY n DESC"]) == 0
     printed = capsys.readouterr().out

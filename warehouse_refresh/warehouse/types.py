@@ -61,6 +61,7 @@ def with_required(columns: tuple[Column, ...], required: Collection[str]) -> tup
 
 
 INT64, FLOAT64, NUMERIC, BOOL = SqlType("INT64"), SqlType("FLOAT64"), SqlType("NUMERIC"), SqlType("BOOL")
+BIGNUMERIC = SqlType("BIGNUMERIC")
 STRING, BYTES, JSON, INTERVAL = SqlType("STRING"), SqlType("BYTES"), SqlType("JSON"), SqlType("INTERVAL")
 DATE, TIME, DATETIME, TIMESTAMP = SqlType("DATE"), SqlType("TIME"), SqlType("DATETIME"), SqlType("TIMESTAMP")
 

@@ -11,9 +11,9 @@ from warehouse_refresh.warehouse.duckdb.types import duckdb_type, googlesql_type
 from warehouse_refresh.warehouse.types import Column, SqlType, array_of, parse_type, struct_of
 
 SCALARS = ["INT64", "FLOAT64", "NUMERIC", "BOOL", "STRING", "BYTES", "DATE", "TIME", "DATETIME", "TIMESTAMP", "JSON"]
-scalars = st.sampled_from([*SCALARS, "INTERVAL", "STRING(5)", "BYTES(3)", "NUMERIC(10)", "NUMERIC(10, 2)"]).map(
-    parse_type
-)
+scalars = st.sampled_from(
+    [*SCALARS, "INTERVAL", "STRING(5)", "BYTES(3)", "NUMERIC(10)", "NUMERIC(10, 2)", "BIGNUMERIC"]
+).map(parse_type)
 
 
 def structs(types: st.SearchStrategy[SqlType]) -> st.SearchStrategy[SqlType]:

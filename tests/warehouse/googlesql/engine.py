@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Context, Decimal
 from typing import Any
 
 import duckdb
@@ -14,6 +15,7 @@ from warehouse_refresh.warehouse.duckdb.translate.entry import answer
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse.duckdb.values import units_of
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
@@ -90,6 +92,8 @@ def parameter(kind: SqlType, value: Any) -> Any:
         return [parameter(kind.element, item) for item in value]
     if kind.name == "STRUCT":
         return {field.name: parameter(field.type, item) for field, item in zip(kind.fields, value, strict=True)}
+    if kind.name == "BIGNUMERIC":
+        return units_of(value)
     return value.text if isinstance(value, Json) else value
 
 
@@ -104,6 +108,8 @@ def value_of(kind: SqlType, value: Any) -> Any:
         return tuple(value_of(field.type, item) for field, item in zip(kind.fields, items, strict=True))
     if kind.name == "INTERVAL":
         return Interval(*map(int, value)) if value[0] is not None else None
+    if kind.name == "BIGNUMERIC":
+        return value if isinstance(value, Decimal) else Decimal(value).scaleb(-38, Context(prec=100))
     if kind.name == "JSON":
         return Json(value)
     if kind.name == "TIMESTAMP" and isinstance(value, datetime):

@@ -14,6 +14,7 @@ VARIABLES = {
     "i": (2, "2"),
     "f": (0.1, "0.1"),
     "n": ({"type": "NUMERIC", "value": "0.1"}, "NUMERIC '0.1'"),
+    "g": ({"type": "BIGNUMERIC", "value": "0.00000000000000000000000000000000000001"}, "BIGNUMERIC '1e-38'"),
     "s": ("2024-03-01", "'2024-03-01'"),
     "w": ("a_%'\\", r'''"a_%'\\"'''),
     "b": (True, "TRUE"),
@@ -40,7 +41,7 @@ QUERIES = [
     "SELECT IF(@b, @i, @f) AS x, COALESCE(NULL, @n) AS y, @f + @n AS z, @i + @n AS u, @i / @i AS v, -@i AS w",
     "SELECT STRUCT(@i AS i, @s AS s) AS x, [@i, 3] AS y, [@f, 1] AS z, TO_JSON_STRING(@l) AS t",
     "WITH q AS (SELECT @i AS i) SELECT i + @i AS x, @i AS z, COUNT(*) AS n FROM q GROUP BY i",
-    *(f"SELECT @{name} < {other} AS y FROM (SELECT 1 AS x)" for name in "difns" for other in OPERANDS),
+    *(f"SELECT @{name} < {other} AS y FROM (SELECT 1 AS x)" for name in "difgns" for other in OPERANDS),
     *(f"SELECT COALESCE(@{name}, {other}) AS y FROM (SELECT 1 AS x)" for name in "difns" for other in OPERANDS),
     *(f"SELECT COALESCE({other}, @{name}) AS y FROM (SELECT 1 AS x)" for name in "difns" for other in OPERANDS),
 ]

@@ -83,6 +83,7 @@ def test_types_come_back_as_googlesql_has_them(warehouse: DuckDBWarehouse) -> No
         "SELECT CURRENT_TIMESTAMP() AS ts, [1] AS i, [NUMERIC '1', 2] AS n, [STRUCT(1 AS a, ['x'] AS b)] AS st",
         "SELECT STRUCT(1, 'x') AS unnamed, STRUCT(1 AS a, 2 AS A) AS twice, STRUCT(STRUCT(b'x' AS `b c`) AS s) AS deep",
         "SELECT CAST('x' AS STRING(7)) AS s, CAST(1 AS NUMERIC(10, 2)) AS n, NULL AS nothing, [] AS none",
+        "SELECT BIGNUMERIC '1' AS g, [STRUCT(BIGNUMERIC '1' AS x)] AS h, CAST(1 AS BIGNUMERIC(60, 30)) AS i",
     ],
 )
 def test_a_table_that_was_built_is_known_as_it_is_described(warehouse: DuckDBWarehouse, text: str) -> None:
@@ -107,6 +108,33 @@ def test_a_script_makes_tables_of_declared_types(warehouse: DuckDBWarehouse) -> 
     assert str(warehouse.columns(TableName("raw", "a"))[1].type) == "NUMERIC(10, 2)"
     assert warehouse.columns(TableName("raw", "a"))[0].required
     assert warehouse.row_count(TableName("raw", "b")) == 3
+
+
+def test_a_bignumeric_keeps_all_of_its_digits(warehouse: DuckDBWarehouse) -> None:
+    warehouse.run_script(
+        parse_script(
+            "CREATE TABLE raw.a (id INT64, big BIGNUMERIC, part BIGNUMERIC(40, 20));"
+            "INSERT INTO raw.a (id, big, part) VALUES (1, 1.5, 1.5), (2, BIGNUMERIC '1e-38', NULL), (3, NULL, 7)"
+        )
+    )
+    assert [str(column.type) for column in warehouse.columns(TableName("raw", "a"))] == [
+        *("INT64", "BIGNUMERIC", "BIGNUMERIC(40, 20)"),
+    ]
+    rows = build(warehouse, "SELECT id, big / 3 AS third, part, [STRUCT(big AS b)] AS nested FROM raw.a ORDER BY id")
+    assert rows == [
+        (1, Decimal("0.5"), Decimal("1.5"), [{"b": Decimal("1.5")}]),
+        (2, Decimal(0), None, [{"b": Decimal("1e-38")}]),
+        (3, None, Decimal(7), [{"b": None}]),
+    ]
+    assert str(warehouse.columns(TABLE)[3].type) == "ARRAY<STRUCT<b BIGNUMERIC>>"
+    answer = warehouse.fetch(parse_query("SELECT SUM(third) AS s FROM tmp.t"), None)
+    assert list(answer.rows) == [(Decimal("0.5"),)]
+
+
+def test_a_bignumeric_with_more_digits_than_declared_is_not_stored(warehouse: DuckDBWarehouse) -> None:
+    warehouse.run_script(parse_script("CREATE TABLE raw.a (part BIGNUMERIC(40, 20))"))
+    with pytest.raises(SqlError, match="has precision 40 and scale 20"):
+        warehouse.run_script(parse_script("INSERT INTO raw.a VALUES (BIGNUMERIC '1e20')"))
 
 
 def test_a_table_is_dropped_if_it_is_there(warehouse: DuckDBWarehouse) -> None:

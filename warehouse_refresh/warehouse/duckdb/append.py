@@ -1,6 +1,6 @@
 """Storing rows in a DuckDB table, at most once for each key."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -11,6 +11,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import render
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits, stored_value
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, table_sql
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse.duckdb.values import units_of
 from warehouse_refresh.warehouse.errors import InvalidRow
 from warehouse_refresh.warehouse.idempotency import DAYS_KEPT, outcome_of
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
@@ -136,11 +137,12 @@ def _stored(column: Column, value: Any) -> Any:
     """The value for DuckDB's client: text where it would guess a narrower type, [] for a NULL array."""
     if column.type.element is not None:
         return [_stored(Column("", column.type.element), item) for item in value or ()]
-    if value is not None and column.type.name in ("NUMERIC", "BIGNUMERIC"):
-        return str(value)
-    if value is not None and column.type.name == "INTERVAL":
-        return _interval(value)
-    return value
+    if value is None:
+        return None
+    if column.type.name == "STRUCT":
+        return {field.name: _stored(field, value.get(field.name)) for field in column.type.fields}
+    write = _WRITERS.get(column.type.name)
+    return write(value) if write is not None else value
 
 
 def _interval(text: str) -> str:
@@ -149,3 +151,6 @@ def _interval(text: str) -> str:
     sign = "-" if months.startswith("-") else ""
     years, months = months.removeprefix("-").split("-")
     return f"{sign}{years} years {sign}{months} months {days} days {clock}"
+
+
+_WRITERS: Mapping[str, Callable[[Any], str]] = {"NUMERIC": str, "BIGNUMERIC": units_of, "INTERVAL": _interval}

@@ -33,6 +33,7 @@ from warehouse_refresh.warehouse.duckdb.translate.text import (
     unmarked,
 )
 from warehouse_refresh.warehouse.duckdb.translations import Translations
+from warehouse_refresh.warehouse.duckdb.values import rows_of
 from warehouse_refresh.warehouse.duckdb.views import view_reads
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
@@ -101,8 +102,8 @@ class DuckDBWarehouse:
 
     def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
         def read(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-            _described(cursor, table)
-            return cursor.execute(f"SELECT * FROM {table_sql(table)} LIMIT {int(limit)}").fetchall()
+            columns = _columns(cursor, table, self._declared)
+            return rows_of(columns, cursor.execute(f"SELECT * FROM {table_sql(table)} LIMIT {int(limit)}").fetchall())
 
         return self._retried(read)
 
@@ -113,7 +114,8 @@ class DuckDBWarehouse:
             columns, sql = answer_sql(query, lambda table: self._known_columns(cursor, table))
             with failures_in(query.text):
                 result = cursor.execute(sql)
-                return Answer(columns, result.fetchall() if limit is None else result.fetchmany(limit))
+                rows = result.fetchall() if limit is None else result.fetchmany(limit)
+            return Answer(columns, rows_of(columns, rows))
 
         return self._retried(read)
 

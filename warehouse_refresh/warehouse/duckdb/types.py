@@ -10,6 +10,7 @@ _DUCKDB_OF = {
     "INT64": "BIGINT",
     "FLOAT64": "DOUBLE",
     "NUMERIC": "DECIMAL(38,9)",
+    "BIGNUMERIC": "BIGNUM",  # in units of 1e-38
     "BOOL": "BOOLEAN",
     "STRING": "VARCHAR",
     "BYTES": "BLOB",
@@ -70,6 +71,9 @@ def googlesql_type(description: str) -> SqlType:
 
     try:
         tree = exp.DataType.build(description, dialect="duckdb")
+        for part in tree.find_all(exp.DataType):
+            if part.this == exp.DataType.Type.BIGNUM:
+                part.set("this", exp.DataType.Type.BIGDECIMAL)
         return _without_default_scale(parse_type(tree.sql("bigquery")))
     except (ParseError, ValueError):
         return SqlType(description)

@@ -12,7 +12,7 @@ from warehouse_refresh.warehouse.sql.literals import EMPTY, FAILURE, NULL, Liter
 from warehouse_refresh.warehouse.sql.query import ListedColumn
 from warehouse_refresh.warehouse.types import FLOAT64, INT64, Column, SqlType, array_of, parse_type, struct_of
 
-NUMBERS = {"INT64": 1, "NUMERIC": 2, "FLOAT64": 3}
+NUMBERS = {"INT64": 1, "NUMERIC": 2, "BIGNUMERIC": 3, "FLOAT64": 4}
 """The types of numbers, each with its place among those that it coerces to: the higher ones."""
 
 
@@ -110,8 +110,8 @@ def takes_any_type(value: Value) -> bool:
 
 
 def widens(kind: SqlType, to: SqlType) -> bool:
-    """Whether any value of the type coerces: INT64 to NUMERIC to FLOAT64, DATE to DATETIME, and a STRUCT field by
-    field."""
+    """Whether any value of the type coerces: INT64 to NUMERIC to BIGNUMERIC to FLOAT64, DATE to DATETIME, and a
+    STRUCT field by field."""
     if kind.name in NUMBERS and to.name in NUMBERS:
         return NUMBERS[kind.name] < NUMBERS[to.name]
     if kind.name == to.name == "STRUCT" and len(kind.fields) == len(to.fields):

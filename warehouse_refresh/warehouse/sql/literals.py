@@ -55,7 +55,14 @@ class Moment:
     zone: int | str
 
 
-Constant = str | int | float | bytes | date | time | datetime | Decimal | Moment
+@dataclass(frozen=True, slots=True)
+class BigNumeric:
+    """A BIGNUMERIC: how many units of its last digit it has."""
+
+    units: int
+
+
+Constant = str | int | float | bytes | date | time | datetime | Decimal | BigNumeric | Moment
 """A literal as a value of its type."""
 
 _WIDE = Context(prec=400)
@@ -89,6 +96,36 @@ def read_numeric(text: str | float) -> Decimal | None:
     except (InvalidOperation, ValueError, OverflowError):
         return None
     return digits.copy_sign(-1 if value < 0 else 1) if digits < Decimal("1e29") else None
+
+
+NUMERIC_SCALE, BIGNUMERIC_SCALE = 9, 38
+"""How many digits after the point these types hold."""
+LEAST_BIGNUMERIC, MOST_BIGNUMERIC = -(2**255), 2**255 - 1
+"""In units of the last digit: https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#decimal_types"""
+
+
+def read_bignumeric(text: str | float) -> int | None:
+    """A BIGNUMERIC in units of its last digit, rounded half away from zero; None if out of range, or if the text is no
+    number."""
+    exponent = re.search(r"[eE]([+-]?\d+)\s*\Z", text) if isinstance(text, str) else None
+    if exponent and int(exponent[1]) < -BIGNUMERIC_SCALE:  # see _SMALL
+        return 0
+    try:
+        value = Decimal(text.strip() if isinstance(text, str) else text)
+        if value and value.adjusted() > BIGNUMERIC_SCALE:
+            return None
+        size = (int(value.copy_abs().scaleb(BIGNUMERIC_SCALE + 1, _WIDE)) + 5) // 10 if value else 0
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
+    units = -size if value < 0 else size
+    return units if LEAST_BIGNUMERIC <= units <= MOST_BIGNUMERIC else None
+
+
+def text_of_units(units: int) -> str:
+    """A BIGNUMERIC in units of its last digit as text, without zeros at its end."""
+    whole, fraction = divmod(abs(units), 10**BIGNUMERIC_SCALE)
+    digits = f"{fraction:0{BIGNUMERIC_SCALE}d}".rstrip("0")
+    return f"{'-' if units < 0 else ''}{whole}{'.' if digits else ''}{digits}"
 
 
 def read_date(text: str) -> date | None:
@@ -192,6 +229,9 @@ def literal_as(literal: LiteralValue, to: SqlType) -> Constant | None:
     if isinstance(literal, int | float) and to.name == "NUMERIC":
         written = literal.text if isinstance(literal, FloatLiteral) else literal
         return read_numeric(written) if math.isfinite(literal) else None
+    if isinstance(literal, int | float) and to.name == "BIGNUMERIC":
+        units = read_bignumeric(literal.text if isinstance(literal, FloatLiteral) else literal)
+        return BigNumeric(units) if units is not None else None
     if isinstance(literal, int) and to.name == "FLOAT64":
         return float(literal)
     return None

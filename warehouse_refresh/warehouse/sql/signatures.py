@@ -38,13 +38,27 @@ def chosen(values: Sequence[Value], signatures: Sequence[Signature]) -> int | No
     return min(costs)[1] if costs else None
 
 
-def _cost(values: Sequence[Value], signature: Signature) -> int | None:
+Cost = tuple[int, int, int, int]
+"""How many values are coerced and how far: those that are no literals, and after them the literals."""
+
+
+def _cost(values: Sequence[Value], signature: Signature) -> Cost | None:
     """How far the values are from what the signature takes; None if it does not take them."""
     if not signature.needs <= len(values) <= len(signature.takes):
         return None
     pairs = list(zip(values, signature.takes, strict=False))
+    first = signature.takes[0].name if signature.takes else ""
+    if first in ("NUMERIC", "BIGNUMERIC") and not any(value.type.name == first for value in values):
+        return None  # of literals alone these functions are not chosen
     if not all(coerces(value, kind) for value, kind in pairs):
         return None
-    return sum(
-        0 if takes_any_type(value) or same(value.type, kind) else 1 + (kind.name != "FLOAT64") for value, kind in pairs
+    coerced = [(value, kind) for value, kind in pairs if not takes_any_type(value) and not same(value.type, kind)]
+    others, literals = (
+        [_FAR.get(kind.name, 2) for value, kind in coerced if (value.literal is not None) is is_literal]
+        for is_literal in (False, True)
     )
+    return len(others), sum(others), len(literals), sum(literals)
+
+
+_FAR = {"FLOAT64": 1, "BIGNUMERIC": 3}
+"""How far a type is from those that coerce to it; 2 for any other."""

@@ -7,7 +7,20 @@ returned as text, since DuckDB takes Python's NaN for NULL.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from warehouse_refresh.warehouse.duckdb.python_functions import PREFIX, documents, fingerprints, patterns, texts
+from warehouse_refresh.warehouse.duckdb.python_functions import (
+    PREFIX,
+    decimals,
+    documents,
+    fingerprints,
+    patterns,
+    texts,
+)
+
+
+def _shown(name: str) -> str:
+    """The function or operator of GoogleSQL that calls the function."""
+    part = name.removeprefix("big").removeprefix("numeric_")
+    return decimals.CALLED_BY.get(part, part.upper())
 
 
 def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,14 +31,14 @@ def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*values)
         except RecursionError as error:
             reason = "the embedded engine has no room for a document of so many levels"
-            raise ValueError(f"in {name.upper()}: {reason}") from error
+            raise ValueError(f"in {_shown(name)}: {reason}") from error
         except ValueError as error:
-            raise ValueError(f"in {name.upper()}: {error}") from error
+            raise ValueError(f"in {_shown(name)}: {error}") from error
 
     return called
 
 
-_ALL = {**documents.FUNCTIONS, **fingerprints.FUNCTIONS, **patterns.FUNCTIONS, **texts.FUNCTIONS}
+_ALL = {**decimals.FUNCTIONS, **documents.FUNCTIONS, **fingerprints.FUNCTIONS, **patterns.FUNCTIONS, **texts.FUNCTIONS}
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {
     f"{PREFIX}{name}": (_called(name, function), kind) for name, (function, kind) in _ALL.items()
 }

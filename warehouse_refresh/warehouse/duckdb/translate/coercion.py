@@ -8,7 +8,7 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type, field_names, identical
 from warehouse_refresh.warehouse.sql.coercion import coerces, part_types, same
-from warehouse_refresh.warehouse.sql.literals import FAILURE, literal_as
+from warehouse_refresh.warehouse.sql.literals import BIGNUMERIC_SCALE, FAILURE, NUMERIC_SCALE, literal_as
 from warehouse_refresh.warehouse.types import Column, SqlType
 
 
@@ -41,9 +41,25 @@ def coerced(value: Typed, to: SqlType) -> Typed:
 def _widened(value: Typed, to: SqlType) -> Node:
     if to.name == "STRUCT":
         return by_field(value.node, value.type, to, lambda x, old, new: coerced(Typed(x, old.type), new.type).node)
+    if "BIGNUMERIC" in (value.type.name, to.name):
+        return _big_widened(value, to)
     if value.type.name == "NUMERIC":  # by way of its digits: DuckDB's own way is off by a bit
         return sql("CAST(CAST({x} AS VARCHAR) AS DOUBLE)", x=value.node)
     return sql(f"CAST({{x}} AS {duckdb_type(to)})", x=value.node)
+
+
+BIG_OF_INT64 = f"CAST(CAST({{x}} AS VARCHAR) || '{'0' * BIGNUMERIC_SCALE}' AS BIGNUM)"
+BIG_OF_NUMERIC = (
+    "CAST(replace(CAST(CAST({x} AS DECIMAL(38,9)) AS VARCHAR), '.', '') ||"
+    f" '{'0' * (BIGNUMERIC_SCALE - NUMERIC_SCALE)}' AS BIGNUM)"
+)
+FLOAT_OF_BIG = "googlesql_bignumeric_to_float64({x})"
+
+
+def _big_widened(value: Typed, to: SqlType) -> Node:
+    if to.name != "BIGNUMERIC":
+        return sql(FLOAT_OF_BIG, x=value.node)
+    return sql(BIG_OF_NUMERIC if value.type.name == "NUMERIC" else BIG_OF_INT64, x=value.node)
 
 
 def relabelled(node: Node, kind: SqlType, to: SqlType) -> Node:

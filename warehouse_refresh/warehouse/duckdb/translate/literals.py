@@ -7,7 +7,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import from_local
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
-from warehouse_refresh.warehouse.sql.literals import CONSTANT, NULL, Constant, FloatLiteral, Moment
+from warehouse_refresh.warehouse.sql.literals import CONSTANT, NULL, BigNumeric, Constant, FloatLiteral, Moment
 from warehouse_refresh.warehouse.types import BOOL, FLOAT64, INT64, STRING, SqlType
 
 
@@ -23,6 +23,8 @@ def constant(value: Constant) -> Node:
         return Literal(value.isoformat(), "TIME")
     if isinstance(value, Decimal):
         return Literal(f"{value:f}", "DECIMAL(38,9)")
+    if isinstance(value, BigNumeric):
+        return Literal(str(value.units), "BIGNUM")
     if isinstance(value, str | bytes):
         return Literal(value)
     return Literal(value, "BIGINT" if isinstance(value, int) else "DOUBLE")

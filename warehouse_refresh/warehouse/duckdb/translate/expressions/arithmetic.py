@@ -18,7 +18,8 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.sql.coercion import NUMBERS, supertype
-from warehouse_refresh.warehouse.types import BYTES, FLOAT64, INT64, NUMERIC, STRING
+from warehouse_refresh.warehouse.sql.literals import LEAST_BIGNUMERIC, MOST_BIGNUMERIC
+from warehouse_refresh.warehouse.types import BIGNUMERIC, BYTES, FLOAT64, INT64, NUMERIC, STRING
 
 
 def negative(node: exp.Expr, scope: Scope) -> Typed:
@@ -33,8 +34,18 @@ def negative(node: exp.Expr, scope: Scope) -> Typed:
         return no_signature(node, scope, "-", [value])
     if value.type == INT64:
         return Typed(sql("(0::BIGINT - {x})", x=value.node), INT64)
+    if value.type == BIGNUMERIC:
+        return Typed(sql(within_bignumeric("-{x}", "-"), x=value.node), BIGNUMERIC)
     flipped = -value.literal if isinstance(value.literal, float) else None
     return Typed(sql("(-{x})", x=value.node), value.type, flipped)
+
+
+def within_bignumeric(template: str, what: str) -> str:
+    """The template of a BIGNUMERIC, as an error where it is out of range."""
+    return (
+        f"list_transform([{template}], lambda s_: CASE WHEN s_ NOT BETWEEN '{LEAST_BIGNUMERIC}'::BIGNUM AND"
+        f" '{MOST_BIGNUMERIC}'::BIGNUM THEN error('BIGNUMERIC overflow: {what}') ELSE s_ END)[1]"
+    )
 
 
 N_MUL = (
@@ -96,6 +107,13 @@ _NUMERIC = {
     "/": N_DIV,
 }
 
+B_OPERATORS = {
+    "+": within_bignumeric("{a} + {b}", "+"),
+    "-": within_bignumeric("{a} - {b}", "-"),
+    "*": "googlesql_bignumeric_multiply({a}, {b})",
+    "/": "googlesql_bignumeric_divide({a}, {b})",
+}
+
 _FLOAT64 = {"/": f"({F_DIV})", **{sign: f"({F_SAFE % (sign, sign, sign)})" for sign in "+-*"}}
 
 
@@ -111,7 +129,8 @@ def arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed
     a, b = (as_type(node, scope, f"operator {sign}", value, kind).node for value in (one, other))
     if kind == INT64:
         return Typed(sql(f"({{a}} {sign} {{b}})", a=a, b=b), INT64)
-    return Typed(sql((_NUMERIC if kind == NUMERIC else _FLOAT64)[sign], a=a, b=b), kind)
+    templates = {NUMERIC: _NUMERIC, BIGNUMERIC: B_OPERATORS, FLOAT64: _FLOAT64}
+    return Typed(sql(templates[kind][sign], a=a, b=b), kind)
 
 
 SIGNS: dict[type[exp.Expr], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/"}

@@ -3,7 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
 """
 
-from warehouse_refresh.warehouse.duckdb.translate.coercion import by_field, coerce
+from warehouse_refresh.warehouse.duckdb.translate.coercion import BIG_OF_INT64, BIG_OF_NUMERIC, by_field, coerce
 from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import INTERVAL_OF_STRING, STRING_OF_INTERVAL
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Node, each, let
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits, within_limits
@@ -13,7 +13,7 @@ from warehouse_refresh.warehouse.duckdb.translate.zones import BARE_OFFSET, BASE
 from warehouse_refresh.warehouse.errors import UnsupportedSql
 from warehouse_refresh.warehouse.sql.coercion import plain, takes_any_type
 from warehouse_refresh.warehouse.sql.literals import EMPTY, FloatLiteral
-from warehouse_refresh.warehouse.types import NUMERIC, STRING, SqlType
+from warehouse_refresh.warehouse.types import BIGNUMERIC, NUMERIC, STRING, SqlType
 
 
 def _bad(kind: str) -> str:
@@ -121,6 +121,8 @@ EXACT = (
     " DECIMAL(38,9)) ELSE CAST(printf('%.9f', {x}) AS DECIMAL(38,9)) END"
 )
 
+_OF_BIG = ("INT64", "NUMERIC", "FLOAT64", "STRING")
+
 CASTS = {
     ("INT64", "FLOAT64"): "CAST({x} AS DOUBLE)",
     ("INT64", "NUMERIC"): "CAST({x} AS DECIMAL(38,9))",
@@ -132,6 +134,11 @@ CASTS = {
     ("NUMERIC", "INT64"): "CAST({x} AS BIGINT)",
     ("NUMERIC", "FLOAT64"): "CAST(CAST({x} AS VARCHAR) AS DOUBLE)",
     ("NUMERIC", "STRING"): STRING_OF_NUMERIC,
+    ("INT64", "BIGNUMERIC"): BIG_OF_INT64,
+    ("NUMERIC", "BIGNUMERIC"): BIG_OF_NUMERIC,
+    ("FLOAT64", "BIGNUMERIC"): "googlesql_bignumeric_of_float64({x})",
+    ("STRING", "BIGNUMERIC"): "googlesql_bignumeric_of_string({x})",
+    **{("BIGNUMERIC", to): f"googlesql_bignumeric_to_{to.lower()}({{x}})" for to in _OF_BIG},
     ("BOOL", "INT64"): "CAST({x} AS BIGINT)",
     ("BOOL", "STRING"): "CAST({x} AS VARCHAR)",
     ("STRING", "INT64"): _INT64_OF_STRING,
@@ -183,7 +190,7 @@ def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None
         takes_any_type(value)
         or value.literal is EMPTY
         or value.parts
-        or (simple == NUMERIC and isinstance(value.literal, FloatLiteral))
+        or (simple in (NUMERIC, BIGNUMERIC) and isinstance(value.literal, FloatLiteral))
     )
     found = coerce(value, simple) if is_written else None
     if found is None:

@@ -27,6 +27,7 @@ _MAY_TAKE = {
     "TIME": ("DATE",),
     **dict.fromkeys(("BIT_AND", "BIT_OR", "BIT_XOR"), ("BYTES",)),
     **dict.fromkeys(("MAX", "MIN"), ("JSON",)),
+    "GENERATE_ARRAY": ("BIGNUMERIC",),
 }
 """Types that a function of GoogleSQL takes and that are missing here."""
 

@@ -3,6 +3,8 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
 """
 
+from decimal import Decimal
+
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
@@ -12,11 +14,9 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_lim
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
-from warehouse_refresh.warehouse.sql.literals import READERS, read_numeric
+from warehouse_refresh.warehouse.sql.literals import READERS, BigNumeric, read_bignumeric, read_numeric, text_of_units
 from warehouse_refresh.warehouse.sql.type_syntax import type_of
-from warehouse_refresh.warehouse.types import NUMERIC, STRING, SqlType
-
-_DATES = [SqlType(name) for name in READERS]
+from warehouse_refresh.warehouse.types import BIGNUMERIC, NUMERIC, STRING, SqlType
 
 
 def cast(node: exp.Expr, scope: Scope) -> Typed:
@@ -32,17 +32,12 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
         return _constructed(node, scope, to)
     value = scope.compile(node.this)
     safe = isinstance(node, exp.TryCast)
-    if isinstance(value.literal, str) and value.type == STRING and (to == NUMERIC or to in _DATES):
-        read = _numeric_literal if to == NUMERIC else _date_literal
+    if isinstance(value.literal, str) and value.type == STRING and to in _READERS:
+        read = _READERS[to]
         return read(node, scope, value.literal, to, safe=safe)
     for kind in (to, value.type):
-        if kind.name in ("BIGNUMERIC", "GEOGRAPHY"):
-            hint = (
-                "BigQuery runs it; NUMERIC has 29 digits before the point and 9 after it"
-                if kind.name == "BIGNUMERIC"
-                else ""
-            )
-            unsupported(scope.script.text, node, kind.name, hint)
+        if kind.name == "GEOGRAPHY":
+            unsupported(scope.script.text, node, kind.name)
     done = cast_value(value, to, safe=safe)
     if done is not None:
         return Typed(done.node, done.type)
@@ -52,18 +47,28 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
 
 def _numeric_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:
     """A NUMERIC that stands in the text."""
-    if len(text.strip().partition(".")[2].partition("e")[0]) > 9 and _is_typed(node, scope):
-        wrong(scope.script.text, node, f"invalid NUMERIC literal {text!r}: more than nine digits after the point")
     found = read_numeric(text)
     if found is None and not safe:
         wrong(scope.script.text, node, f"invalid NUMERIC {text!r}")
+    if found is not None and _is_typed(node, scope) and found != Decimal(text.strip()):
+        wrong(scope.script.text, node, f"invalid NUMERIC literal {text!r}: more than nine digits after the point")
     return Typed(constant(found) if found is not None else null(to).node, to)
+
+
+def _bignumeric_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:
+    """A BIGNUMERIC that stands in the text."""
+    found = read_bignumeric(text)
+    if found is None and not safe:
+        wrong(scope.script.text, node, f"invalid BIGNUMERIC {text!r}")
+    if found is not None and _is_typed(node, scope) and Decimal(text_of_units(found)) != Decimal(text.strip()):
+        wrong(scope.script.text, node, f"invalid BIGNUMERIC literal {text!r}: more than 38 digits after the point")
+    return Typed(constant(BigNumeric(found)) if found is not None else null(to).node, to)
 
 
 def _is_typed(node: exp.Expr, scope: Scope) -> bool:
     """NUMERIC '1' and not CAST('1' AS NUMERIC), which sqlglot reads alike."""
     before = tokens_before(scope.script.text, node.this)
-    return bool(before) and before[-1].text.upper() in ("NUMERIC", "DECIMAL")
+    return bool(before) and before[-1].text.upper() in ("NUMERIC", "DECIMAL", "BIGNUMERIC", "BIGDECIMAL")
 
 
 def _is_constructor(node: exp.Expr, scope: Scope) -> bool:
@@ -95,3 +100,11 @@ def _date_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe:
     if found is None and not safe:
         wrong(scope.script.text, node, f"{text!r} is not a {to}")
     return Typed(constant(found) if found is not None else null(to).node, to)
+
+
+_READERS = {
+    NUMERIC: _numeric_literal,
+    BIGNUMERIC: _bignumeric_literal,
+    **{SqlType(name): _date_literal for name in READERS},
+}
+"""What reads a text that is cast, by the type."""

@@ -14,6 +14,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse.duckdb.values import units_of
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, place_at
 from warehouse_refresh.warehouse.sql.coercion import plain
 from warehouse_refresh.warehouse.sql.literals import Moment
@@ -68,4 +69,6 @@ def _node(value: Any, kind: SqlType) -> Node:
     if kind.name == "TIMESTAMP":
         return constant(Moment(value.astimezone(UTC).replace(tzinfo=None), 0))
     duckdb_type(kind)  # raises UnsupportedSql
+    if kind.name == "BIGNUMERIC":
+        return Literal(units_of(value), "BIGNUM")
     return constant(value)

@@ -14,6 +14,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import 
     N_DIV,
     SUM_OF_LARGE,
     UNSCALED,
+    within_bignumeric,
 )
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import PARTS, put_together, quotient
@@ -36,6 +37,7 @@ from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import is_groupable, same
 from warehouse_refresh.warehouse.types import (
+    BIGNUMERIC,
     BOOL,
     BYTES,
     FLOAT64,
@@ -204,7 +206,12 @@ _AVG = (  # the mean of an infinity and numbers depends on the order in which Go
 def sum_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     if _of_intervals(call):
         return Typed(put_together(_interval_sums(node, scope, call)), INTERVAL)
-    value = one(node, scope, call, INT64, NUMERIC, FLOAT64)
+    value = one(node, scope, call, INT64, NUMERIC, BIGNUMERIC, FLOAT64)
+    if value.type == BIGNUMERIC:
+        template = within_bignumeric("{x}", "SUM")
+        return Typed(
+            sql(f"TRY({template})" if call.safe else template, x=call.over_rows("sum", value.node)), BIGNUMERIC
+        )
     if value.type == NUMERIC and not call.distinct:
         return _of_large(call, value.node, SUM_OF_LARGE)
     if value.type == NUMERIC and call.safe:
@@ -235,8 +242,12 @@ def avg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     if _of_intervals(call):
         count = sql("nullif({x}, 0)", x=call.over_rows("count", call.values[0].node))
         return Typed(quotient(_interval_sums(node, scope, call), count), INTERVAL)
-    value = one(node, scope, call, NUMERIC, INT64, FLOAT64)
+    value = one(node, scope, call, NUMERIC, BIGNUMERIC, INT64, FLOAT64)
     rows = call.over_rows("count", value.node)
+    if value.type == BIGNUMERIC:
+        return Typed(
+            sql("googlesql_bignumeric_mean({x}, {n})", x=call.over_rows("sum", value.node), n=rows), BIGNUMERIC
+        )
     if value.type == NUMERIC:
         return _mean_of_numeric(node, scope, call, value.node, rows)
     found = call.over_rows("avg", value.node)
@@ -422,6 +433,8 @@ def statistic(node: exp.Expr, scope: Scope, call: Call) -> Typed:
         wrong(scope.script.text, node, f"wrong number of arguments for {call.name}")
     if NUMERIC in [value.type for value in call.values] and FLOAT64 not in [value.type for value in call.values]:
         return _exact_statistic(node, scope, call)
+    if BIGNUMERIC in [value.type for value in call.values]:
+        unsupported(scope.script.text, node, f"{call.name} of BIGNUMERIC", "convert with CAST(… AS FLOAT64)")
     values = [as_type(node, scope, call.name, value, FLOAT64).node for value in call.values]
     found = call.over_rows(STATISTICS[call.name], *values)
     zeros = call.over_rows("sum", Chain("+", tuple([sql("({v} * 0e0)", v=value) for value in values])))

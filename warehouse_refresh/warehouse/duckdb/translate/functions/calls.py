@@ -36,6 +36,7 @@ from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_valu
 from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.sql.literals import FAILURE, Untyped
 from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.types import BIGNUMERIC, NUMERIC
 
 FUNCTIONS: Functions = {
     **arrays.FUNCTIONS,
@@ -99,6 +100,8 @@ def safe(node: exp.Expr, scope: Scope) -> Typed:
     arguments = _Arguments(scope)
     try:
         value = scope.compiler.expression(node.this, arguments)
+        if name_of(node.this) in ("EXP", "POW", "POWER") and value.type in (NUMERIC, BIGNUMERIC):
+            unsupported(scope.script.text, node, f"SAFE.{name_of(node.this)} of {value.type}", "test its arguments")
     except UnsupportedSql:
         raise
     except SqlError as error:  # maybe for the value of a literal, which is NULL as it runs

@@ -9,7 +9,16 @@ from typing import NoReturn
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import F_DIV, F_SAFE, N_DIV, N_MUL, UNSCALED
+from warehouse_refresh.warehouse.duckdb.translate.coercion import BIG_OF_INT64
+from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import (
+    B_OPERATORS,
+    F_DIV,
+    F_SAFE,
+    N_DIV,
+    N_MUL,
+    UNSCALED,
+    within_bignumeric,
+)
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import NUMERIC_OF_DIGITS
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.expressions.comparisons import compared
@@ -20,8 +29,9 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     by_name,
     by_signature,
     define,
+    in_python,
 )
-from warehouse_refresh.warehouse.duckdb.translate.literals import null
+from warehouse_refresh.warehouse.duckdb.translate.literals import integer, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, FunctionCall, Literal, Node, let_all
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -29,7 +39,7 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.sql.coercion import NUMBERS, supertype
 from warehouse_refresh.warehouse.sql.literals import FAILURE
-from warehouse_refresh.warehouse.types import FLOAT64, INT64, INTERVAL, NUMERIC, STRING
+from warehouse_refresh.warehouse.types import BIGNUMERIC, FLOAT64, INT64, INTERVAL, NUMERIC, STRING
 
 _FINITE = (
     "CASE WHEN isfinite({0}) OR NOT isfinite({{a}}) OR {{a}} IS NULL THEN {0} ELSE error('Floating point error in"
@@ -156,6 +166,39 @@ DEFINITIONS: Definitions = by_name(
     define("SAFE_NEGATE", "FLOAT64 -> FLOAT64", "-{a}"),
     define("SAFE_DIVIDE", "FLOAT64 FLOAT64 -> FLOAT64", f"TRY({F_DIV})"),
     define("BIT_COUNT", "INT64 -> INT64", "bit_count({a})::BIGINT"),
+    define(
+        "ABS",
+        "BIGNUMERIC -> BIGNUMERIC",
+        within_bignumeric("CASE WHEN {a} < '0'::BIGNUM THEN -{a} ELSE {a} END", "ABS"),
+    ),
+    define("SIGN", "BIGNUMERIC -> BIGNUMERIC", BIG_OF_INT64.replace("{x}", "sign({a})")),
+    *in_python("PARSE_BIGNUMERIC", "STRING -> BIGNUMERIC"),
+    *(
+        define(name, signature, f"googlesql_bignumeric_{name.lower()}({holes})")
+        for names, signature, holes in (
+            ("CEIL FLOOR SQRT CBRT EXP LN LOG10", "BIGNUMERIC -> BIGNUMERIC", "{a}"),
+            ("DIV MOD POW LOG", "BIGNUMERIC BIGNUMERIC -> BIGNUMERIC", "{a}, {b}"),
+        )
+        for name in names.split()
+    ),
+    *(
+        define(name, signature, f"googlesql_numeric_{name.lower()}({holes})")
+        for names, signature, holes in (
+            ("SQRT CBRT EXP LN LOG10", "NUMERIC -> NUMERIC", "{a}"),
+            ("POW LOG", "NUMERIC NUMERIC -> NUMERIC", "{a}, {b}"),
+        )
+        for name in names.split()
+    ),
+    *(define("LOG", f"{kind} -> {kind}", f"googlesql_{kind.lower()}_ln({{a}})") for kind in ("NUMERIC", "BIGNUMERIC")),
+    *(
+        define("POWER", f"{kind} {kind} -> {kind}", f"googlesql_{kind.lower()}_pow({{a}}, {{b}})")
+        for kind in ("NUMERIC", "BIGNUMERIC")
+    ),
+    define("CEILING", "BIGNUMERIC -> BIGNUMERIC", "googlesql_bignumeric_ceil({a})"),
+    define("PI_NUMERIC", "-> NUMERIC", "'3.141592654'::DECIMAL(38,9)"),
+    define("PI_BIGNUMERIC", "-> BIGNUMERIC", "'314159265358979323846264338327950288420'::BIGNUM"),
+    define("SAFE_NEGATE", "NUMERIC -> NUMERIC", "-{a}"),
+    define("SAFE_NEGATE", "BIGNUMERIC -> BIGNUMERIC", f"TRY({within_bignumeric('-{a}', '-')})"),
 )
 """The functions of numbers, by name."""
 
@@ -164,30 +207,41 @@ def rounded(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ROUND(x [, digits]), TRUNC(x [, digits])"""
     values = [argument(part, scope) for part in parts]
     name = name_of(node)
+    if len(values) == 1 and values[0].type == BIGNUMERIC:
+        return _in_python(name, [*values, integer(0)])
     if len(values) == 1:
         return by_signature(node, scope, name, DEFINITIONS[name], values)
     if len(values) != 2 or values[0].type.name not in NUMBERS or values[1].type != INT64:
-        if len(values) == 3 and name == "ROUND" and values[0].type == NUMERIC:
+        if len(values) == 3 and name == "ROUND" and values[0].type in (NUMERIC, BIGNUMERIC):
             return _rounded_by_mode(node, scope, values)
         return no_signature(node, scope, name, values)
     digits = values[1].literal
-    if not isinstance(digits, int) or not -20 <= digits <= 20:
-        unsupported(scope.script.text, node, f"{name} to digits that are not a literal from -20 to 20")
-    if values[0].type == NUMERIC:
-        return numeric_rounded(values[0], name, digits)
+    if values[0].type in (NUMERIC, BIGNUMERIC):
+        if values[0].type == NUMERIC and isinstance(digits, int) and -20 <= digits <= 20:
+            return numeric_rounded(values[0], name, digits)
+        return _in_python(name, values)
     value = as_type(node, scope, name, values[0], FLOAT64)
+    if not isinstance(digits, int) or not -20 <= digits <= 20:
+        return _in_python(name, [value, values[1]])
     return Typed(sql(f"({float_rounded(name.lower(), digits)})", a=value.node), FLOAT64)
 
 
+def _in_python(name: str, values: list[Typed]) -> Typed:
+    """ROUND or TRUNC by a function in Python."""
+    kind = values[0].type
+    call = FunctionCall(f"googlesql_{kind.name.lower()}_{name.lower()}", tuple([value.node for value in values]))
+    return Typed(sql("CAST({x} AS DOUBLE)", x=call) if kind == FLOAT64 else call, kind)
+
+
 def _rounded_by_mode(node: exp.Expr, scope: Scope, values: list[Typed]) -> Typed:
-    """ROUND(x, digits, mode) of NUMERIC"""
+    """ROUND(x, digits, mode) of NUMERIC and BIGNUMERIC"""
     digits, mode = values[1].literal, values[2]
     if mode.is_null:
-        return null(NUMERIC)
+        return null(values[0].type)
     if mode.literal not in ("ROUND_HALF_EVEN", "ROUND_HALF_AWAY_FROM_ZERO"):
         wrong(scope.script.text, node, "the mode of ROUND is 'ROUND_HALF_EVEN' or 'ROUND_HALF_AWAY_FROM_ZERO'")
-    if not isinstance(digits, int) or not -20 <= digits <= 20:
-        unsupported(scope.script.text, node, "ROUND to digits that are not a literal from -20 to 20")
+    if not isinstance(digits, int) or not -20 <= digits <= 20 or values[0].type == BIGNUMERIC:
+        return _in_python("ROUND", values)
     if mode.literal == "ROUND_HALF_AWAY_FROM_ZERO" or digits >= 9:
         return numeric_rounded(values[0], "ROUND", digits)
     units = [f"'{Decimal(size).scaleb(-digits):f}'::DECIMAL(38,9)" for size in (1, 2)]
@@ -239,13 +293,22 @@ _SAFE_NUMERIC = {
 }
 
 
+_SAFE_BIGNUMERIC = {
+    "SAFE_DIVIDE": f"TRY({B_OPERATORS['/']})",
+    "SAFE_MULTIPLY": f"TRY({B_OPERATORS['*']})",
+    "SAFE_ADD": f"TRY({B_OPERATORS['+']})",
+    "SAFE_SUBTRACT": f"TRY({B_OPERATORS['-']})",
+}
+
+
 def safe_operator(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """An operator that gives NULL where it would fail."""
     values = [argument(part, scope) for part in parts]
     name = name_of(node)
-    if len(values) == 2 and supertype(values) == NUMERIC:
+    if len(values) == 2 and supertype(values) in (NUMERIC, BIGNUMERIC):
         kind, (a, b) = common(node, scope, name, values)
-        return Typed(sql(_SAFE_NUMERIC[name], a=a.node, b=b.node), kind)
+        templates = _SAFE_NUMERIC if kind == NUMERIC else _SAFE_BIGNUMERIC
+        return Typed(sql(templates[name], a=a.node, b=b.node), kind)
     return by_signature(node, scope, name, DEFINITIONS[name], values)
 
 
@@ -315,15 +378,6 @@ def uuid(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     return Typed(sql("CAST(uuid() AS VARCHAR)"), STRING)
 
 
-def transcendental(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
-    """Of FLOAT64; of NUMERIC they have answers of their own, exact to nine digits."""
-    values = [argument(part, scope) for part in parts]
-    name = name_of(node)
-    if any(value.type == NUMERIC for value in values):
-        unsupported(scope.script.text, node, f"{name} of NUMERIC", "convert with CAST(… AS FLOAT64)")
-    return by_signature(node, scope, name, DEFINITIONS[name], values)
-
-
 FUNCTIONS: Functions = {
     "ROUND": rounded,
     "TRUNC": rounded,
@@ -337,5 +391,4 @@ FUNCTIONS: Functions = {
     "NULLIFZERO": zeros,
     "ERROR": error,
     "GENERATE_UUID": uuid,
-    **dict.fromkeys(("SQRT", "EXP", "LN", "LOG", "LOG10", "POW", "POWER"), transcendental),
 }

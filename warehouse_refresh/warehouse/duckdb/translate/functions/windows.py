@@ -194,7 +194,7 @@ def _range_key(node: exp.Expr, scope: Scope, order: Sequence[SortKey]) -> SqlTyp
     if kind.name not in ("INT64", "NUMERIC", "BIGNUMERIC", "FLOAT64"):
         hint = "sort by a number such as UNIX_DATE(day) or UNIX_SECONDS(ts)"
         wrong(scope.script.text, keys[0], f"a RANGE frame with a number does not sort by {kind}", hint)
-    if len(order) != 1:
+    if len(order) != 1 or kind.name == "BIGNUMERIC":
         unsupported(scope.script.text, node, f"RANGE with a number over {'a constant' if not order else kind}")
     return kind
 

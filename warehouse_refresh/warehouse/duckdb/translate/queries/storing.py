@@ -16,7 +16,7 @@ from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.sql.coercion import as_listed, plain, same
-from warehouse_refresh.warehouse.sql.literals import NULL
+from warehouse_refresh.warehouse.sql.literals import BIGNUMERIC_SCALE, NULL
 from warehouse_refresh.warehouse.sql.query import ListedColumn
 from warehouse_refresh.warehouse.types import Column, SqlType
 
@@ -120,22 +120,37 @@ def within_limits(node: Node, type_: SqlType) -> Node:
             f"CASE WHEN {length} > {most} THEN error({{message}} || {length}) ELSE {{x}} END", x=node, message=message
         )
     precision, scale = (*type_.parameters, 0)[:2]
+    if type_.name == "BIGNUMERIC":
+        return _within_big_limits(node, precision, scale)
     rounded = f"CAST(CAST({{x}} AS {duckdb_type(type_)}) AS DECIMAL(38,9))"
     if (precision, scale) == (38, 9):
         return sql(rounded, x=node)
     above = (
         10 ** (precision - scale + 9) - 10 ** (9 - scale) // 2
     )  # in units of 1e-9: what is rounded to it is too large
-    last = _with_point(10**precision - 1, scale)
-    reason = (
-        f"{SqlType(type_.name, (precision, scale))} has precision {precision} and scale {scale}"
-        f" but got a value that is not in range of [-{last}, {last}]"
-    )
+    reason = _out_of_limits(type_.name, precision, scale)
     return sql(
         f"CASE WHEN abs({{x}}) >= '{_with_point(above, 9)}'::DECIMAL(38,9) THEN error({{message}}) ELSE {rounded} END",
         x=node,
         message=Literal(reason),
     )
+
+
+def _out_of_limits(name: str, precision: int, scale: int) -> str:
+    last = _with_point(10**precision - 1, scale)
+    return (
+        f"{SqlType(name, (precision, scale))} has precision {precision} and scale {scale}"
+        f" but got a value that is not in range of [-{last}, {last}]"
+    )
+
+
+def _within_big_limits(node: Node, precision: int, scale: int) -> Node:
+    most = (10**precision - 1) * 10 ** (BIGNUMERIC_SCALE - scale)
+    template = (
+        f"list_transform([googlesql_bignumeric_round({{x}}, {scale})], lambda r_: CASE WHEN r_ NOT BETWEEN"
+        f" '-{most}'::BIGNUM AND '{most}'::BIGNUM THEN error({{message}}) ELSE r_ END)[1]"
+    )
+    return sql(template, x=node, message=Literal(_out_of_limits("BIGNUMERIC", precision, scale)))
 
 
 def _with_point(digits: int, scale: int) -> str:

@@ -65,6 +65,8 @@ def _converter(node: exp.Expr, scope: Scope, kind: SqlType, to: SqlType, *, has_
     """What converts between the types. Raises SqlError where a cast takes no format, or no time zone."""
     if has_zone and TIMESTAMP not in (kind, to):
         wrong(scope.script.text, node, f"AT TIME ZONE is not allowed in a cast from {kind} to {to}")
+    if (kind.name, to) == ("BIGNUMERIC", STRING):
+        unsupported(scope.script.text, node, "CAST(BIGNUMERIC AS STRING FORMAT …)", "use FORMAT('%.2f', x)")
     found = _CONVERTERS.get((kind.name, to.name))
     if found is None:
         wrong(scope.script.text, node, f"FORMAT is not allowed in a cast from {kind} to {to}")
@@ -75,7 +77,7 @@ _CONVERTERS: dict[tuple[str, str], Converter] = {
     ("BYTES", "STRING"): binary.to_text,
     ("STRING", "BYTES"): binary.from_text,
     **{(kind, "STRING"): dates.to_text for kind in INSTANTS},
-    **{(kind, "STRING"): numbers.to_text for kind in NUMBERS},
+    **{(kind, "STRING"): numbers.to_text for kind in NUMBERS if kind != "BIGNUMERIC"},
     **{("STRING", kind): dates.from_text for kind in INSTANTS},
 }
 

@@ -221,7 +221,8 @@ _EXACT = "{x} = trunc({x}) AND abs({x}) <= 9007199254740992"
 TEXTS = {
     "INT64": "CAST({x} AS VARCHAR)",
     "FLOAT64": f"CASE {_ODD_FLOAT} ELSE {FLOAT_TEXT} END",
-    "NUMERIC": STRING_OF_NUMERIC,
+    "NUMERIC": "googlesql_numeric_to_json({x}, false)",
+    "BIGNUMERIC": "googlesql_bignumeric_to_json({x}, false)",
     "BOOL": "CAST({x} AS VARCHAR)",
     "STRING": "CAST(to_json({x}) AS VARCHAR)",
     "BYTES": "'\"' || to_base64({x}) || '\"'",
@@ -235,11 +236,14 @@ TEXTS = {
 # By TO_JSON with stringify_wide_numbers.
 _WIDE_TEXTS = TEXTS | {
     "INT64": _WIDE,
+    "NUMERIC": "googlesql_numeric_to_json({x}, true)",
+    "BIGNUMERIC": "googlesql_bignumeric_to_json({x}, true)",
 }
 # By TO_JSON_STRING, which quotes numbers that a double cannot hold.
 _STRICT_TEXTS = _WIDE_TEXTS | {
     "FLOAT64": f"CASE {_ODD_FLOAT} ELSE {STRING_OF_FLOAT64} END",
     "NUMERIC": f"CASE WHEN {_EXACT} THEN {STRING_OF_NUMERIC} ELSE '\"' || {STRING_OF_NUMERIC} || '\"' END",
+    "BIGNUMERIC": "googlesql_bignumeric_to_json({x}, NULL)",
     "JSON": "googlesql_to_json_string({x})",
 }
 
@@ -299,8 +303,6 @@ def to_json(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     narrow = sql("CAST({x} AS JSON)", x=json_text(value.node, value.type, TEXTS))
     if wide.node == Literal(False):
         return Typed(narrow, JSON)
-    if "NUMERIC" in str(value.type):
-        unsupported(scope.script.text, node, "TO_JSON of NUMERIC with stringify_wide_numbers")
     text = sql("CAST({x} AS JSON)", x=json_text(value.node, value.type, _WIDE_TEXTS))
     return Typed(sql("(CASE {w} WHEN true THEN {x} WHEN false THEN {y} END)", w=wide.node, x=text, y=narrow), JSON)
 

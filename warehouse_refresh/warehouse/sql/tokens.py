@@ -229,6 +229,48 @@ def _with_subjects(tokens: list[Token]) -> list[Token]:
     return found
 
 
+def _with_extremes(tokens: list[Token]) -> list[Token]:
+    """`f(x HAVING MAX y > 1)` with COALESCE around `y > 1`, since sqlglot takes a column or a call there. It reads no
+    HAVING in STRING_AGG unless that has another name."""
+    found: list[Token] = []
+    calls: list[Token | None] = []  # what stands before each open parenthesis; None before a query's
+    index = 0
+    while index < len(tokens):
+        token = tokens[index]
+        if _opens(token):
+            is_query = tokens[min(index + 1, len(tokens) - 1)].token_type in _STARTS_OF_QUERIES
+            calls.append(tokens[index - 1] if index and not is_query else None)
+        elif token.token_type == TokenType.R_PAREN:
+            calls[-1:] = []
+        found.append(token)
+        index += 1
+        call = calls[-1] if calls else None
+        if call is None or token.token_type != TokenType.HAVING or tokens[index].text.upper() not in ("MAX", "MIN"):
+            continue
+        if call.text.upper() == "STRING_AGG":
+            call.text += "$"
+        end = _argument_end(tokens, index + 1)
+        if end > index + 2:
+            mark = tokens[index]
+            found += [mark, *words("COALESCE (", mark), *tokens[index + 1 : end], *words(")", mark)]
+            index = end
+    return found
+
+
+_STARTS_OF_QUERIES = frozenset({TokenType.SELECT, TokenType.WITH, TokenType.FROM})
+
+
+def _argument_end(tokens: Sequence[Token], start: int) -> int:
+    """Where an argument of a call ends: before ORDER BY, LIMIT, or the parenthesis that closes the call."""
+    depth = 0
+    for index in range(start, len(tokens)):
+        kind = tokens[index].token_type
+        if depth == 0 and kind in (TokenType.ORDER_BY, TokenType.LIMIT, TokenType.R_PAREN):
+            return index
+        depth += (kind == TokenType.L_PAREN) - (kind == TokenType.R_PAREN)
+    return len(tokens)
+
+
 _CASTS = frozenset({"CAST", "SAFE_CAST"})
 
 
@@ -289,6 +331,7 @@ _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     (TokenType.WITH, TokenType.L_PAREN): _with_calls,
     (TokenType.PIVOT, TokenType.L_PAREN): _with_subjects,
     **{(kind, TokenType.FORMAT): _with_formats for kind in _ENDS_OF_TYPES},
+    (TokenType.HAVING, TokenType.VAR): _with_extremes,
     (TokenType.L_PAREN, TokenType.MODEL): _with_arguments,
     (TokenType.L_PAREN, TokenType.TABLE): _with_arguments,
     (TokenType.COMMA, TokenType.TABLE): _with_arguments,

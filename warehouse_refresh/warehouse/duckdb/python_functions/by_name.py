@@ -12,6 +12,7 @@ from warehouse_refresh.warehouse.duckdb.python_functions import (
     decimals,
     documents,
     fingerprints,
+    formats,
     patterns,
     texts,
 )
@@ -38,7 +39,14 @@ def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return called
 
 
-_ALL = {**decimals.FUNCTIONS, **documents.FUNCTIONS, **fingerprints.FUNCTIONS, **patterns.FUNCTIONS, **texts.FUNCTIONS}
+_ALL = {
+    **decimals.FUNCTIONS,
+    **documents.FUNCTIONS,
+    **fingerprints.FUNCTIONS,
+    **formats.FUNCTIONS,
+    **patterns.FUNCTIONS,
+    **texts.FUNCTIONS,
+}
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {
     f"{PREFIX}{name}": (_called(name, function), kind) for name, (function, kind) in _ALL.items()
 }

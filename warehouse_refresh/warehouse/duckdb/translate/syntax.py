@@ -15,9 +15,9 @@ _BIGQUERY = BigQuery()
 
 
 def name_of(node: exp.Expr) -> str:
-    """The name of a call, in capitals."""
+    """The name of a call, in capitals. `warehouse.sql.tokens` puts `$` after some."""
     name = str(node.this) if isinstance(node, exp.Anonymous) else ""
-    return name.removeprefix(PREFIX).upper()
+    return name.removeprefix(PREFIX).removesuffix("$").upper()
 
 
 def bare(node: exp.Expr) -> exp.Expr:

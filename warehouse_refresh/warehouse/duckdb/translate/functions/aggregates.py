@@ -11,7 +11,6 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import (
     MEAN_OF_LARGE,
-    N_DIV,
     SUM_OF_LARGE,
     UNSCALED,
     within_bignumeric,
@@ -27,7 +26,17 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.statistics import 
     WHOLE,
 )
 from warehouse_refresh.warehouse.duckdb.translate.literals import string
-from warehouse_refresh.warehouse.duckdb.translate.nodes import AggregateCall, Chain, Literal, Node, Over, SortKey, Star
+from warehouse_refresh.warehouse.duckdb.translate.nodes import (
+    AggregateCall,
+    Chain,
+    FunctionCall,
+    Literal,
+    Node,
+    Over,
+    SortKey,
+    Star,
+    Struct,
+)
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import aggregates_in, windows_in
 from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import order_keys, ordering, row_count
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
@@ -69,11 +78,35 @@ class Call:
     over: Over | None = None
     safe: bool = False
 
-    def over_rows(self, name: str, *arguments: Node, where: Node | None = None) -> AggregateCall:
+    def over_rows(self, name: str, *arguments: Node, where: Node | None = None) -> Node:
         """DuckDB's aggregate of this name over the call's rows, of these only those for which `where` holds."""
+        if self.having is not None:
+            return self._over_extreme_rows(name, arguments, where)
         tests = tuple([test for test in (self.where, where) if test is not None])
         both = Chain("AND", tests) if tests else None
         return AggregateCall(name, arguments, self.distinct, order=tuple(self.order), where=both, over=self.over)
+
+    def _over_extreme_rows(self, name: str, arguments: tuple[Node, ...], where: Node | None) -> Node:
+        """The aggregate over the rows of HAVING MAX or MIN, which are collected first."""
+        side, by = self.having or ("", self.values[0])
+        value = Literal(True) if isinstance(arguments[0], Star) else arguments[0]
+        row = Struct((("y", by.node), ("v", value), ("w", where or Literal(True))))
+        rows = AggregateCall("list", (row,), order=tuple(self.order), where=sql("{y} IS NOT NULL", y=by.node))
+        found = sql(_EXTREME_FLOAT % side if by.type == FLOAT64 else _EXTREME % side, rows=rows)
+        if self.distinct:
+            found = sql("list_distinct({x})", x=found)
+        if name == "list":
+            return sql("CASE WHEN len({x}) > 0 THEN {x} END", x=found)
+        return FunctionCall("list_aggregate", (found, Literal(name), *arguments[1:]))
+
+
+_EXTREME = (
+    "list_transform([coalesce({rows}, [])], lambda r_: list_transform([list_%s(list_transform(r_, lambda e_: e_.y))],"
+    " lambda m_: list_transform(list_filter(r_, lambda e_: e_.y = m_ AND e_.w), lambda e_: e_.v))[1])[1]"
+)
+_EXTREME_FLOAT = _EXTREME.replace(  # NaN is the largest and the smallest, and equal to nothing
+    "AND e_.w", "AND e_.w AND NOT list_contains(list_transform(r_, lambda i_: isnan(i_.y)), true)"
+)
 
 
 def taken_apart(node: exp.Expr, scope: Scope, where: Node | None, over: Over | None, *, safe: bool) -> Call:
@@ -123,8 +156,8 @@ def aggregate(node: exp.Expr, scope: Scope, *, where: Node | None = None, over: 
     call = taken_apart(node, scope, where, over, safe=safe)
     if call.having is not None and where is not None:
         unsupported(scope.script.text, node, "HAVING in an aggregate of PIVOT")
-    if call.having is not None and call.name not in ("ANY_VALUE", "MAX", "MIN"):
-        unsupported(scope.script.text, node, f"HAVING {call.having[0].upper()} in {call.name}")
+    if call.having is not None:
+        _check_having(node, scope, call, call.having[1])
     if (call.order or call.limit is not None) and call.name not in ("ARRAY_AGG", "STRING_AGG", "ARRAY_CONCAT_AGG"):
         wrong(scope.script.text, node, f"{call.name} does not take ORDER BY or LIMIT")
     if call.nulls and call.name not in ("ARRAY_AGG", "APPROX_QUANTILES"):
@@ -146,13 +179,26 @@ def _check_parts(node: exp.Expr, scope: Scope, over: Over | None) -> None:
         wrong(scope.script.text, node, reason, "compute the window function in a subquery first")
 
 
+_WITHOUT_HAVING = ("CORR", "COVAR_POP", "COVAR_SAMP", "GROUPING")
+
+
+def _check_having(node: exp.Expr, scope: Scope, call: Call, by: Typed) -> None:
+    """Raises SqlError, UnsupportedSql for what HAVING MAX or MIN does not take."""
+    if by.type.element is not None or by.type.name in ("STRUCT", "GEOGRAPHY"):
+        wrong(scope.script.text, node, f"HAVING MAX and MIN do not take {by.type}")
+    if by.type.name == "JSON" or call.name in _WITHOUT_HAVING or call.name.startswith("APPROX_"):
+        unsupported(scope.script.text, node, f"HAVING MAX or MIN of {by.type} in {call.name}")
+    if call.distinct and call.name == "ARRAY_AGG" and call.nulls != "IGNORE":
+        unsupported(scope.script.text, node, "ARRAY_AGG(DISTINCT … HAVING …)", "add IGNORE NULLS")
+
+
 def _check_window(node: exp.Expr, scope: Scope, call: Call, over: Over) -> None:
     """Raises SqlError, UnsupportedSql for what an aggregate over a window does not take."""
     if call.limit is not None:
         wrong(scope.script.text, node, f"{call.name} … OVER does not take LIMIT")
     if call.distinct and (over.order or over.frame):
         wrong(scope.script.text, node, f"{call.name}(DISTINCT …) OVER takes neither ORDER BY nor a frame")
-    if (call.distinct or call.order) and call.name not in ("COUNT", "SUM"):
+    if (call.order and call.name not in ("COUNT", "SUM")) or (call.distinct and call.name.endswith("_AGG")):
         unsupported(scope.script.text, node, f"DISTINCT or ORDER BY in {call.name} … OVER")
 
 
@@ -184,8 +230,6 @@ def count(node: exp.Expr, scope: Scope, call: Call) -> Typed:
 
 def count_if(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call, BOOL)
-    if call.distinct:
-        unsupported(scope.script.text, node, "COUNTIF DISTINCT")
     return Typed(call.over_rows("count", sql("CASE WHEN {x} THEN 1 END", x=value.node)), INT64)
 
 
@@ -214,14 +258,22 @@ def sum_(node: exp.Expr, scope: Scope, call: Call) -> Typed:
         )
     if value.type == NUMERIC and not call.distinct:
         return _of_large(call, value.node, SUM_OF_LARGE)
-    if value.type == NUMERIC and call.safe:
-        unsupported(scope.script.text, node, "SAFE.SUM of DISTINCT NUMERIC")
+    if value.type == NUMERIC:
+        template = f"TRY({_NUMERIC_OF_UNITS})" if call.safe else _NUMERIC_OF_UNITS
+        return Typed(sql(template, x=call.over_rows("sum", sql(_UNITS, x=value.node))), NUMERIC)
     total, template = call.over_rows("sum", value.node), f"CAST({{x}} AS {duckdb_type(value.type)})"
     small = {}
     if value.type == FLOAT64:
         template, small = _SUM, {"s": call.over_rows("sum", sql(_SMALL, x=value.node))}
     return Typed(sql(f"TRY({template})" if call.safe else f"({template})", x=total, **small), value.type)
 
+
+# Of distinct ones, as whole numbers of any size.
+_UNITS = "CAST(replace(CAST({x} AS VARCHAR), '.', '') AS BIGNUM)"
+_NUMERIC_OF_UNITS = (
+    "CAST(regexp_replace(regexp_replace(CAST({x} AS VARCHAR), '^(-?)([0-9]{{1,9}})$', '\\1000000000\\2'),"
+    " '([0-9]{{9}})$', '.\\1') AS DECIMAL(38,9))"
+)
 
 # A sum of NUMERIC may pass the range on its way. DuckDB's sum fails then, so numbers from 1e20 on are added apart.
 _IS_LARGE = "{x} NOT BETWEEN '-1e20'::DECIMAL(38,9) AND '1e20'::DECIMAL(38,9)"
@@ -249,21 +301,18 @@ def avg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
             sql("googlesql_bignumeric_mean({x}, {n})", x=call.over_rows("sum", value.node), n=rows), BIGNUMERIC
         )
     if value.type == NUMERIC:
-        return _mean_of_numeric(node, scope, call, value.node, rows)
+        return _mean_of_numeric(call, value.node, rows)
     found = call.over_rows("avg", value.node)
     if value.type == FLOAT64:
         return Typed(sql(_AVG, x=found, s=call.over_rows("avg", sql(_SMALL, x=value.node)), n=rows), FLOAT64)
     return Typed(found, FLOAT64)
 
 
-def _mean_of_numeric(node: exp.Expr, scope: Scope, call: Call, value: Node, rows: Node) -> Typed:
+def _mean_of_numeric(call: Call, value: Node, rows: Node) -> Typed:
     if not call.distinct:
         return _of_large(call, value, MEAN_OF_LARGE, n=rows)
-    if call.safe:
-        unsupported(scope.script.text, node, "SAFE.AVG of DISTINCT NUMERIC")
-    total = sql("CAST({x} AS DECIMAL(38,9))", x=call.over_rows("sum", value))
-    count = sql("CAST(nullif({x}, 0) AS DECIMAL(38,9))", x=rows)
-    return Typed(sql(f"({N_DIV})", a=total, b=count), NUMERIC)
+    mean = sql("googlesql_bignumeric_mean({x}, {n})", x=call.over_rows("sum", sql(_UNITS, x=value)), n=rows)
+    return Typed(sql(_NUMERIC_OF_UNITS, x=mean), NUMERIC)
 
 
 def _of_intervals(call: Call) -> bool:
@@ -283,8 +332,6 @@ def _interval_sums(node: exp.Expr, scope: Scope, call: Call) -> list[Node]:
 
 def extreme(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call)
-    if call.having is not None:
-        unsupported(scope.script.text, node, f"{call.name} with HAVING")
     if value.type.name in ("STRUCT", "JSON", "GEOGRAPHY"):
         return no_signature(node, scope, call.name, call.values)
     if value.type.element is not None:
@@ -304,9 +351,11 @@ def any_value(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     side, by = call.having
     if by.type.element is not None or by.type.name in ("STRUCT", "JSON"):
         return no_signature(node, scope, f"HAVING {side.upper()}", [by])
+    if by.type == FLOAT64 and (call.over is not None or call.where is not None):
+        unsupported(scope.script.text, node, f"{call.name} by FLOAT64 over a window or in PIVOT")
     if by.type == FLOAT64:
-        unsupported(scope.script.text, node, f"HAVING {side.upper()} of FLOAT64")
-    return Typed(call.over_rows(f"arg_{side}_null", value.node, by.node), value.type)
+        return Typed(sql("({x})[1]", x=call.over_rows("list", value.node)), value.type)
+    return Typed(replace(call, having=None).over_rows(f"arg_{side}_null", value.node, by.node), value.type)
 
 
 def by_extreme(node: exp.Expr, scope: Scope, call: Call) -> Typed:
@@ -362,8 +411,8 @@ def _check_order(node: exp.Expr, scope: Scope, call: Call, value: Typed) -> None
 
 def _is_sorted_later(call: Call, value: Typed) -> bool:
     """Whether the distinct values are sorted after they are collected: of what is volatile, which is all that may fail,
-    DuckDB does not see that the values and the key are the same."""
-    return call.distinct and bool(call.order) and is_volatile(value.node)
+    DuckDB does not see that the values and the key are the same. Those of HAVING are collected in any order."""
+    return call.distinct and bool(call.order) and (call.having is not None or is_volatile(value.node))
 
 
 def string_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
@@ -371,7 +420,7 @@ def string_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
         wrong(scope.script.text, node, "STRING_AGG takes one or two arguments")
     value = call.values[0]
     if value.type == BYTES:
-        unsupported(scope.script.text, node, "STRING_AGG of BYTES")
+        return _bytes_agg(node, scope, call)
     value = as_type(node, scope, "STRING_AGG", value, STRING)
     separator = call.values[1] if len(call.values) == 2 else string(",")
     if not isinstance(separator.literal, str):
@@ -381,6 +430,20 @@ def string_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
         return Typed(call.over_rows("string_agg", value.node, separator.node), STRING)
     items = _limited(_items(call, value, without_nulls=True), call.limit)
     return Typed(sql("array_to_string({x}, {s})", x=items, s=separator.node), STRING)
+
+
+def _bytes_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    """STRING_AGG of BYTES: by way of hexadecimal digits, which join alike."""
+    value = call.values[0]
+    separator = as_type(node, scope, "STRING_AGG", call.values[1], BYTES) if len(call.values) == 2 else None
+    if separator is not None and (not isinstance(separator.node, Literal) or separator.is_null):
+        unsupported(scope.script.text, node, "STRING_AGG with a separator that is not a literal")
+    _check_order(node, scope, call, value)
+    items = _limited(_items(call, value, without_nulls=True), call.limit)
+    template = "from_hex(array_to_string(list_transform({x}, lambda b_: hex(b_)), {s}))"
+    written = separator.node.value if separator is not None and isinstance(separator.node, Literal) else b","
+    digits = written.hex().upper() if isinstance(written, bytes) else ""
+    return Typed(sql(template, x=items, s=Literal(digits)), BYTES)
 
 
 def array_concat_agg(node: exp.Expr, scope: Scope, call: Call) -> Typed:

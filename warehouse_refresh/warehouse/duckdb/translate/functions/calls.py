@@ -105,6 +105,8 @@ def safe(node: exp.Expr, scope: Scope) -> Typed:
     except UnsupportedSql:
         raise
     except SqlError as error:  # maybe for the value of a literal, which is NULL as it runs
+        if name_of(node.this) == "FORMAT":
+            raise
         arguments = _Arguments(scope, with_literals=False)
         value = _without_literals(node.this, arguments, error)
         if not arguments.are_computed:

@@ -276,7 +276,11 @@ def _array_text(array: Node, element: SqlType, texts: Mapping[str, str]) -> Node
 
 def _struct_text(struct: Node, kind: SqlType, texts: Mapping[str, str]) -> Node:
     pieces: list[Node] = []
+    seen: set[str] = set()
     for name, field in zip(field_names(kind), kind.fields, strict=True):
+        if texts is not _STRICT_TEXTS and field.name in seen:  # the first member of a name counts
+            continue
+        seen.add(field.name)
         label = json.dumps(field.name, ensure_ascii=False)
         pieces.append(Literal(f"{',' if pieces else '{'}{label}:"))
         pieces.append(json_text(Field(struct, name), field.type, texts))
@@ -299,7 +303,7 @@ def to_json(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return no_signature(node, scope, "TO_JSON", values)
     value, wide = checked_for_json(node, scope, values[0]), options["stringify_wide_numbers"]
     if value.type == JSON:
-        return value
+        return Typed(sql("coalesce({x}, 'null'::JSON)", x=value.node), JSON)
     narrow = sql("CAST({x} AS JSON)", x=json_text(value.node, value.type, TEXTS))
     if wide.node == Literal(False):
         return Typed(narrow, JSON)

@@ -33,7 +33,7 @@ from warehouse_refresh.warehouse.duckdb.translate.text import (
     unmarked,
 )
 from warehouse_refresh.warehouse.duckdb.translations import Translations
-from warehouse_refresh.warehouse.duckdb.values import rows_of
+from warehouse_refresh.warehouse.duckdb.values import of_decimals, rows_of
 from warehouse_refresh.warehouse.duckdb.views import view_reads
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
@@ -173,7 +173,9 @@ class DuckDBWarehouse:
 
     def load(self, table: TableName, file: "ParquetFile") -> None:
         names = ", ".join(quoted(column.name) for column in file.columns)
-        self._in_transaction(lambda cursor: cursor.execute(f"INSERT INTO {table_sql(table)} ({names}) {file.sql}"))
+        values = ", ".join(of_decimals(quoted(column.name), column.type) for column in file.columns)
+        insert = f"INSERT INTO {table_sql(table)} ({names}) SELECT {values} FROM ({file.sql})"
+        self._in_transaction(lambda cursor: cursor.execute(insert))
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         def columns(read: TableName) -> tuple[Column, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Context, Decimal
 from typing import Any
 
+from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse_refresh.warehouse.sql.literals import BIGNUMERIC_SCALE
 from warehouse_refresh.warehouse.types import Column, SqlType
 
@@ -13,6 +14,22 @@ _WIDE = Context(prec=100)
 def units_of(value: Decimal | int) -> str:
     """A BIGNUMERIC as DuckDB holds it: in units of its last digit."""
     return str(int(Decimal(value).scaleb(BIGNUMERIC_SCALE, _WIDE)))
+
+
+def of_decimals(value: str, type_: SqlType) -> str:
+    """DuckDB's SQL of a value of which each BIGNUMERIC is still a DECIMAL."""
+    if not _holds_bignumeric(type_):
+        return value
+    if type_.element is not None:
+        return f"list_transform({value}, lambda e: {of_decimals('e', type_.element)})"
+    if type_.name == "STRUCT":
+        fields = [
+            f"{quoted(field.name)} := {of_decimals(f'struct_extract({value}, {string_sql(field.name)})', field.type)}"
+            for field in type_.fields
+        ]
+        return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({', '.join(fields)}) END"
+    whole, fraction = (f"split_part(CAST({value} AS VARCHAR), '.', {part})" for part in (1, 2))
+    return f"CAST({whole} || rpad({fraction}, {BIGNUMERIC_SCALE}, '0') AS BIGNUM)"
 
 
 def rows_of(columns: Sequence[Column], rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -214,7 +214,8 @@ def _value(x: str, kind: Any, type_: SqlType) -> str:
     if type_.element is not None:
         inner = kind.children[0][1]
         each = x if _is_plain(inner) else f"list_transform({x}, lambda e: {_value('e', inner, type_.element)})"
-        return f"CAST(coalesce({each}, []) AS {duckdb_type(type_)})"
+        array = f"coalesce({each}, [])"  # a BIGNUMERIC stays a DECIMAL here
+        return array if "BIGNUMERIC" in str(type_) else f"CAST({array} AS {duckdb_type(type_)})"
     if type_.name == "STRUCT":
         fields = zip(kind.children, type_.fields, strict=True)
         parts = [

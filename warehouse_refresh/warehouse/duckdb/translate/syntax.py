@@ -15,9 +15,9 @@ _BIGQUERY = BigQuery()
 
 
 def name_of(node: exp.Expr) -> str:
-    """The name of a call, in capitals. `warehouse.sql.tokens` puts `$` after some."""
+    """The name of a call, in capitals. `warehouse.sql.tokens` puts `$` after that of a STRING_AGG with HAVING."""
     name = str(node.this) if isinstance(node, exp.Anonymous) else ""
-    return name.removeprefix(PREFIX).removesuffix("$").upper()
+    return name.removeprefix(PREFIX).upper().replace("STRING_AGG$", "STRING_AGG")
 
 
 def bare(node: exp.Expr) -> exp.Expr:

@@ -14,8 +14,7 @@ from warehouse_refresh.warehouse.duckdb.python_functions import register
 from warehouse_refresh.warehouse.duckdb.translate.entry import answer
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql
-from warehouse_refresh.warehouse.duckdb.types import duckdb_type
-from warehouse_refresh.warehouse.duckdb.values import units_of
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type, units_of
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query

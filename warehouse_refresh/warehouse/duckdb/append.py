@@ -10,8 +10,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import Column as ColumnN
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits, stored_value
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, table_sql
-from warehouse_refresh.warehouse.duckdb.types import duckdb_type
-from warehouse_refresh.warehouse.duckdb.values import units_of
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type, units_of
 from warehouse_refresh.warehouse.errors import InvalidRow
 from warehouse_refresh.warehouse.idempotency import DAYS_KEPT, outcome_of
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName

@@ -33,7 +33,7 @@ from warehouse_refresh.warehouse.duckdb.translate.text import (
     unmarked,
 )
 from warehouse_refresh.warehouse.duckdb.translations import Translations
-from warehouse_refresh.warehouse.duckdb.values import of_decimals, rows_of
+from warehouse_refresh.warehouse.duckdb.types import of_decimals, rows_of
 from warehouse_refresh.warehouse.duckdb.views import view_reads
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName

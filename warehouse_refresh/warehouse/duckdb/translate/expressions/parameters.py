@@ -13,8 +13,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import Array, Literal, N
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.duckdb.types import duckdb_type
-from warehouse_refresh.warehouse.duckdb.values import units_of
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type, units_of
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, place_at
 from warehouse_refresh.warehouse.sql.coercion import plain
 from warehouse_refresh.warehouse.sql.literals import Moment

@@ -37,7 +37,7 @@ stop: ## end what was started in the background
 	@if [ -x $(BIN)/refresh ]; then $(BIN)/refresh stop; else echo "nothing to stop"; fi
 
 test: $(READY) ## run the tests
-	@$(BIN)/pytest -q -n 2 -m "not slow"
+	@$(BIN)/pytest -q -n 3 -m "not slow" # more than the cores: the longest tests wait for other processes
 
 test-slow: $(READY) ## run the sweeps that take minutes
 	@$(BIN)/pytest -q -n 2 -m slow
@@ -61,7 +61,7 @@ bench-scale: $(READY) ## measure it with 5,000 scripts, and with 10 million rows
 bench-patches: $(READY) ## measure what each change to Prefect brings
 	@$(BIN)/python -m benchmarks.run --only patches
 
-format: $(READY) ## let ruff mend what it can
+format: $(READY) ## let ruff correct what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

@@ -76,10 +76,10 @@ def test_a_failing_script_ends_with_exit_code_1_and_the_rest_is_built(write: Wri
 
 
 def break_map(text: str) -> Callable[[Path], None]:
-    def mend(folder: Path) -> None:
+    def write(folder: Path) -> None:
         (folder / "res/dependencies.toml").write_text(text)
 
-    return mend
+    return write
 
 
 def remove_script(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`refresh doctor`: every line says what is there or what mends it."""
+"""`refresh doctor`: every line says what is there or what puts it right."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ def no_server() -> Iterator[str]:
         yield url
 
 
-def test_a_finding_is_a_line_with_what_mends_it_below() -> None:
+def test_a_finding_is_a_line_with_what_puts_it_right_below() -> None:
     assert str(fine("settings", "all of them")) == "ok       settings           all of them"
     assert str(wrong("worker", "none is online", "refresh worker")).splitlines() == [
         "missing  worker             none is online",

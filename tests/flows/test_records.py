@@ -54,7 +54,7 @@ def test_the_servers_time_is_the_servers_and_not_this_machines(deployment: Deplo
     assert state is not None
     assert abs(server_time(deployment.prefect) - state.timestamp) < timedelta(minutes=2)
     server = HTTPServer(("127.0.0.1", 0), FastClock)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         url = f"http://127.0.0.1:{server.server_port}/api"

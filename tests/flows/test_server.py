@@ -34,7 +34,7 @@ def api_that_answers(status: int, body: bytes = b"true") -> Iterator[str]:
             """Say nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/api"
         server.shutdown()
@@ -120,7 +120,7 @@ def test_a_server_that_is_slow_is_waited_for(
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         with configured(f"http://127.0.0.1:{server.server_port}/api"):
             start()

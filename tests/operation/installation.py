@@ -191,7 +191,7 @@ def _answers(url: str) -> bool:
 @contextmanager
 def _webhook(messages: list[dict[str, Any]]) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Webhook, messages))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/secret"
     server.shutdown()

@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 
 from tests.pipeline.graphs import graphs, table
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.project.selectors import SELECTOR, SelectionError, covers, select
+from warehouse_refresh.pipeline.project.selectors import SELECTOR, Named, SelectionError, covers, select
 from warehouse_refresh.warehouse.names import TableName
 
 A, B, C, D = table("a"), table("b"), table("c"), TableName("final", "d")
 FILES = {name: f"res/{name.dataset}/{name.name}.sql" for name in (A, B, C, D)}
+NAMED = Named(FILES, {A: ("daily", "money"), C: ("daily",), D: ("weekly",)})
 CHAIN = Graph({A: frozenset(), B: frozenset({A}), C: frozenset({B}), D: frozenset({B})})
 
 
@@ -40,6 +41,10 @@ CHAIN = Graph({A: frozenset(), B: frozenset({A}), C: frozenset({B}), D: frozense
         (["path:./res/tmp/"], [A, B, C]),
         (["path:res/*/[ab].sql"], [A, B]),
         (["path:res/final+", "1+tmp.c"], [B, C, D]),
+        (["tag:daily"], [A, C]),
+        (["tag:*ly", "not:tag:money"], [C, D]),
+        (["+tag:weekly"], [A, B, D]),
+        (["tag:daily,tmp.c+"], [C]),
         (["not:tmp.c"], [A, B, D]),
         (["not:+tmp.b"], [C, D]),
         (["tmp.*", "not:tmp.b not:path:res/tmp/c.sql"], [A]),
@@ -47,7 +52,7 @@ CHAIN = Graph({A: frozenset(), B: frozenset({A}), C: frozenset({B}), D: frozense
     ],
 )
 def test_a_selector_names_tables(selectors: list[str], tables: list[TableName]) -> None:
-    assert sorted(select(CHAIN, selectors, FILES).dependencies) == sorted(tables)
+    assert sorted(select(CHAIN, selectors, NAMED).dependencies) == sorted(tables)
 
 
 def test_what_is_left_out_in_between_still_sets_the_order() -> None:
@@ -60,6 +65,8 @@ def test_what_is_left_out_in_between_still_sets_the_order() -> None:
         ("tmp.a,tmp.b", "--select tmp.a,tmp.b: no table is in all of its parts"),
         ("tmp.a,", "no script builds tmp.a,"),
         ("path:res/temp", "no script builds path:res/temp; did you mean path:res/tmp"),
+        ("tag:dayly", "no table has the tag of tag:dayly; did you mean tag:daily?"),
+        ("tag:zzz", "there are tag:daily, tag:money, tag:weekly"),
         ("not:tmp.*", "tmp.a not:tmp.*: nothing is left to build; leave out less"),
         ("not:tmp.bb", "no script builds tmp.bb"),
         ("tmp.bb", "no script builds tmp.bb; did you mean tmp.b?"),
@@ -72,7 +79,7 @@ def test_what_is_left_out_in_between_still_sets_the_order() -> None:
 )
 def test_a_selector_that_selects_nothing_is_an_error(selector: str, message: str) -> None:
     with pytest.raises(SelectionError) as error:
-        select(CHAIN, ["tmp.a", selector], FILES)
+        select(CHAIN, ["tmp.a", selector], NAMED)
     assert message in str(error.value)
 
 
@@ -107,6 +114,8 @@ def test_whatever_selects_something_has_the_form_of_a_selector(graph: Graph, dat
         ",",
         "not:",
         "path:",
+        "tag:",
+        "tag:a/b",
         "not:not:tmp.a",
         "tmp.a\0",
     ],
@@ -116,7 +125,18 @@ def test_what_is_no_selector_is_seen_without_a_graph(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["tmp.v*", "*", "+*.products", "tmp.item-prices", "été.prix+", "tmp.[ab]", "tmp.?", "2+a.b+10,path:res/x-*"]
+    "text",
+    [
+        "tmp.v*",
+        "*",
+        "+*.products",
+        "tmp.item-prices",
+        "été.prix+",
+        "tmp.[ab]",
+        "tmp.?",
+        "2+a.b+10,path:res/x-*",
+        "not:+tag:a_b",
+    ],
 )
 def test_what_selects_tables_in_some_graph_is_a_selector(text: str) -> None:
     assert SELECTOR.fullmatch(text)

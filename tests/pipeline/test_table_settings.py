@@ -327,3 +327,44 @@ def test_a_file_that_has_changed_is_read_anew(write: Write) -> None:
         (folder / "res/tmp/a.toml").write_text(f"description = '{text}'")
         with sql_cache(folder) as cache:
             assert read_project(Path(folder), cache=cache).scripts[A].build.storage.description == text
+
+
+def test_a_plan_shows_how_tables_are_stored(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({**PROJECT, "res/tmp/a.toml": ALL})
+    assert main(["init"]) == 0
+    capsys.readouterr()
+    assert main(["plan"]) == 0
+    stored = [
+        "partitions by at (MONTH)",
+        "a partition expires after 400 days",
+        "clusters by id, price",
+        "queries must name partitions",
+        "expires 30 days after its last build",
+        "labels team=shop",
+        "policy tags on price",
+        "no NULL in price",
+    ]
+    ignored = "ignored, since only BigQuery has it: partition_by, cluster_by, labels, partition_expiration_days,"
+    printed = capsys.readouterr().out
+    assert f"    storage: {'; '.join(stored)}\n    {ignored}" in printed
+    assert printed.count("storage: ") == 1, "nothing is said of final.b"
+    assert main(["plan", "--json"]) == 0
+    [a, b] = json.loads(capsys.readouterr().out)["tables"]
+    assert (a["storage"], b["storage"], b["storage_changes"]) == (stored, [], [])
+    assert a["storage_changes"][0].startswith(ignored)
+
+
+def test_tags_select_tables_and_an_owner_is_named_where_a_table_fails(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing = "SELECT ERROR('no') AS x"
+    write({**PROJECT, "res/tmp/a.toml": ALL, "res/tmp/c.sql": failing, "res/tmp/c.toml": 'owner = "c@example.com"'})
+    assert main(["init"]) == 0
+    assert main(["build", "tag:daily"]) == 0
+    assert "1 of 1 tables built" in capsys.readouterr().out
+    assert main(["build", "--exclude", "tag:daily"]) == 1
+    _, _, summary = capsys.readouterr().out.partition("tables built\n")
+    assert "owner: c@example.com" in summary
+    assert "shop@example.com" not in summary
+    assert main(["build", "tag:dayly"]) == 2
+    assert "did you mean tag:daily?" in capsys.readouterr().err

@@ -19,6 +19,6 @@ def run(options: Namespace) -> int:
         context = BuildContext(run=uuid.uuid4().hex)
         build = builder(refresh.plan.scripts, refresh.warehouse, context, refresh.blocked)
         with shown(graph) as report:
-            execution = Execution(graph, build, report)
+            execution = Execution(graph, build, report, refresh.plan.owners)
             run_here(graph, execution, 1 if options.in_order else settings.workers)
     return finish(execution)

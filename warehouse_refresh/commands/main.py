@@ -212,8 +212,8 @@ class _Version(argparse.Action):
 
 
 _FORMS = (
-    "tmp.variants, tmp.v*, path:res/tmp; +tmp.variants (and what it is built from), tmp.variants+ (and what is built"
-    " from it), 2+tmp.variants (up to two steps back); a,b (what both name); @FILE (the names in a file)"
+    "tmp.variants, tmp.v*, path:res/tmp, tag:daily; +tmp.variants (and what it is built from), tmp.variants+ (and what"
+    " is built from it), 2+tmp.variants (up to two steps back); a,b (what both name); @FILE (the names in a file)"
 )
 
 

@@ -76,7 +76,7 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
 
         Args:
             select: Only these tables, one on a line: tmp.variants, +tmp.variants (and what it is built from),
-                tmp.variants+ (and what is built from it), tmp.* (a whole dataset), path:res/tmp (a folder),
+                tmp.variants+ (and what is built from it), tmp.* (a whole dataset), path:res/tmp (a folder), tag:daily,
                 not:tmp.variants (all but this one). All tables if there is none.
             in_order: Build one table after the other, not several at once.
             variables: Other values for variables of refresh.toml, by name: {"day": "2026-01-31"}.
@@ -130,7 +130,7 @@ def _run(refresh: Refresh, workers: int, report: Report = ignore) -> Execution:
     flow_run, graph = this_flow_run(), refresh.plan.graph
     context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
     build = builder(refresh.plan.scripts, refresh.warehouse, context, refresh.blocked)
-    execution = Execution(graph, build, report)
+    execution = Execution(graph, build, report, refresh.plan.owners)
     run_graph(graph, execution, workers)
     return execution
 

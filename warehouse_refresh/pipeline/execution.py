@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from warehouse_refresh.pipeline.outcomes import Failure, State
 from warehouse_refresh.pipeline.project.graph import Graph
@@ -51,11 +51,18 @@ class BuildFailed(Exception):
 class Execution:
     """Builds tables of a graph, one for each call of `build`, and keeps the state of every table in `runs`.
 
-    Safe to use from several threads. `report` is called at each change of state, in the thread that made the change.
+    `owners` are named where their tables fail. Safe to use from several threads. `report` is called at each change of
+    state, in the thread that made the change.
     """
 
-    def __init__(self, graph: Graph, build: Callable[[TableName], Built], report: Report = ignore) -> None:
-        self.graph, self._build, self._report = graph, build, report
+    def __init__(
+        self,
+        graph: Graph,
+        build: Callable[[TableName], Built],
+        report: Report = ignore,
+        owners: Mapping[TableName, str] | None = None,
+    ) -> None:
+        self.graph, self._build, self._report, self._owners = graph, build, report, owners or {}
         self._lock = threading.Lock()
         self.runs = {table: TableRun(table, State.WAITING) for table in graph.order}
 
@@ -105,6 +112,9 @@ class Execution:
         return "\n".join(lines)
 
     def _set(self, run: TableRun) -> None:
+        owner = self._owners.get(run.table)
+        if owner and run.state is State.FAILED:
+            run = replace(run, reason=f"{run.reason}\n  owner: {owner}")
         with self._lock:
             self.runs[run.table] = run
             self._report(run)

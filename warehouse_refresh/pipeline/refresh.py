@@ -49,6 +49,11 @@ class RefreshPlan:
         return sum(known) if known else None
 
     @property
+    def owners(self) -> dict[TableName, str]:
+        """Whom to ask about each table, where its settings say it."""
+        return {table: one.settings.says.owner for table, one in self.scripts.items() if one.settings}
+
+    @property
     def is_estimate(self) -> bool:
         """Whether a query reads a table that does not exist yet, so that the bytes are a lower bound."""
         return any(query.estimate for query in self.queries.values())

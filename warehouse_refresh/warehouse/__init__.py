@@ -177,6 +177,10 @@ class Warehouse(Planner, Protocol):
         """Replace the table atomically: readers see the old table or the new one. Raises SqlError; the old table is
         unchanged then."""
 
+    def storage_changes(self, build: TableBuild) -> list[str]:
+        """What building the table would change about how it is stored now, and what of `build.storage` this engine
+        ignores, each as a line for people."""
+
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         """Store rows durably, one outcome per Append. Raises TableNotFound; InvalidRow, and then this call has stored
         nothing; OutcomeUnknown if a part or all of it may be stored.

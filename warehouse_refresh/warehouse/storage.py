@@ -41,3 +41,19 @@ class Storage:
 
 
 PLAIN = Storage()
+
+
+def storage_words(storage: Storage) -> list[str]:
+    """How a table is stored, for people, each option in a few words; descriptions are left out."""
+    days = storage.partition_expiration_days
+    said = {
+        f"partitions by {storage.partition}": storage.partition,
+        f"a partition expires after {days or 0:g} days": days,
+        f"clusters by {', '.join(storage.cluster_by)}": storage.cluster_by,
+        "queries must name partitions": storage.require_partition_filter,
+        f"expires {storage.expires_after_days or 0:g} days after its last build": storage.expires_after_days,
+        f"labels {', '.join(f'{name}={value}' for name, value in storage.labels)}": storage.labels,
+        f"policy tags on {', '.join(name for name, _ in storage.policy_tags)}": storage.policy_tags,
+        f"no NULL in {', '.join(storage.required)}": storage.required,
+    }
+    return [words for words, value in said.items() if value]

@@ -192,6 +192,36 @@ def test_ranges_of_integers_are_kept_and_changed(warehouse: BigQueryWarehouse, p
     assert len(jobs(proxy)) == 2
 
 
+def test_clusters_by_a_new_column_take_a_new_table(warehouse: BigQueryWarehouse, proxy: Proxy) -> None:
+    build(warehouse, Storage(cluster_by=("n",)), "first")
+    proxy.recorded.clear()
+    build(warehouse, Storage(cluster_by=("more",)), "second", f"{QUERY}, 2 AS more")
+    assert len(jobs(proxy)) == 2
+    proxy.recorded.clear()
+    build(warehouse, Storage(cluster_by=("more",)), "third", f"{QUERY}, 2 AS more")
+    assert [job["writeDisposition"] for job in jobs(proxy)] == ["WRITE_TRUNCATE_DATA"]
+
+
+def test_a_plan_says_what_changes(warehouse: BigQueryWarehouse, proxy: Proxy) -> None:
+    def said(storage: Storage, *, is_view: bool = False) -> list[str]:
+        return warehouse.storage_changes(TableBuild(DAYS, parse_query(QUERY), is_view, storage))
+
+    assert said(ALL) == []
+    build(warehouse, ALL, "first")
+    proxy.recorded.clear()
+    assert said(ALL) == said(Storage()) == said(ALL, is_view=True) == []
+    assert said(dataclasses.replace(ALL, description="x", cluster_by=("word",), partition_expiration_days=1)) == [
+        "changes: its description",
+        "changes: its clusters, for rows that are written from then on",
+        "changes: when its partitions expire",
+    ]
+    [said_of_partitions] = said(dataclasses.replace(ALL, partition=Partition("day")))
+    assert said_of_partitions.startswith(
+        "changes: partitions: day (MONTH) becomes day (DAY); it is built beside the old"
+    )
+    assert changes(proxy) == []
+
+
 def test_a_query_that_fails_leaves_a_table_with_other_partitions(warehouse: BigQueryWarehouse) -> None:
     build(warehouse, Storage(Partition("day")), "first")
     with pytest.raises(WarehouseError):

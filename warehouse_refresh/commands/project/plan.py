@@ -2,7 +2,7 @@
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from warehouse_refresh.commands.selection import selection
@@ -14,6 +14,7 @@ from warehouse_refresh.pipeline.refresh import RefreshPlan, plan_refresh
 from warehouse_refresh.pipeline.settings import TIB, cost
 from warehouse_refresh.warehouse import connect
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.storage import storage_words
 
 
 def run(options: Namespace) -> int:
@@ -22,20 +23,26 @@ def run(options: Namespace) -> int:
     with sql_cache(settings.folder) as cache, connect(settings.warehouse_url, cache) as warehouse:
         plan = plan_refresh(settings, selection(options), warehouse, cache)
         left = leftovers(warehouse, plan.project)
+        storage = {table: warehouse.storage_changes(script.build) for table, script in plan.scripts.items()}
     price = settings.price_per_tib
     if options.json:
-        print(json.dumps({**_as_json(plan, price), "left_over": list(map(str, left))}, indent=2))
+        print(json.dumps({**_as_json(plan, price, storage), "left_over": list(map(str, left))}, indent=2))
     else:
-        print("\n".join(filter(None, ["\n".join(_as_text(plan, price)), left_over(left)])))
+        print("\n".join(filter(None, ["\n".join(_as_text(plan, price, storage)), left_over(left)])))
     return 0
 
 
-def _as_text(plan: RefreshPlan, price: float) -> Iterator[str]:
+Changes = Mapping[TableName, Sequence[str]]
+"""By table, what `Warehouse.storage_changes` says."""
+
+
+def _as_text(plan: RefreshPlan, price: float, storage: Changes) -> Iterator[str]:
     """The tables by step, then the sums. A table need not wait for the others of the step before it."""
     for number, tables in enumerate(plan.graph.levels, start=1):
         yield f"step {number}: {counted(len(tables), 'table')}{' at once' if len(tables) > 1 else ''}"
         for table in tables:
             yield from _table_lines(plan, table, price)
+            yield from _storage_lines(plan, table, storage[table])
         yield ""
     widest = max(map(len, plan.graph.levels), default=0)
     steps = counted(len(plan.graph.levels), "step")
@@ -61,6 +68,13 @@ def _table_lines(plan: RefreshPlan, table: TableName, price: float) -> Iterator[
     yield f"    columns: {', '.join(f'{column.name} {column.type}' for column in query.columns)}"
     if query.bytes_processed is not None:
         yield f"    reads: {_amount(query.bytes_processed, price, estimate=query.estimate)}"
+
+
+def _storage_lines(plan: RefreshPlan, table: TableName, changes: Sequence[str]) -> Iterator[str]:
+    words = storage_words(plan.scripts[table].build.storage)
+    if words:
+        yield f"    storage: {'; '.join(words)}"
+    yield from (f"    {change}" for change in changes)
 
 
 def _sums(plan: RefreshPlan, price: float) -> Iterator[str]:
@@ -91,10 +105,10 @@ def human_dollars(amount: float) -> str:
     return f"${amount:,.2f}" if amount >= 0.01 else "< $0.01"
 
 
-def _as_json(plan: RefreshPlan, price: float) -> dict[str, Any]:
+def _as_json(plan: RefreshPlan, price: float, storage: Changes) -> dict[str, Any]:
     return {
         "tables": [
-            {"table": str(table), "step": number, **_table_as_json(plan, table, price)}
+            {"table": str(table), "step": number, **_table_as_json(plan, table, price, storage[table])}
             for number, tables in enumerate(plan.graph.levels, start=1)
             for table in tables
         ],
@@ -102,11 +116,13 @@ def _as_json(plan: RefreshPlan, price: float) -> dict[str, Any]:
     }
 
 
-def _table_as_json(plan: RefreshPlan, table: TableName, price: float) -> dict[str, Any]:
+def _table_as_json(plan: RefreshPlan, table: TableName, price: float, changes: Sequence[str]) -> dict[str, Any]:
     query = plan.queries[table]
     return {
         "after": [str(dependency) for dependency in sorted(plan.graph.dependencies[table])],
         "columns": [{"name": column.name, "type": str(column.type)} for column in query.columns],
+        "storage": storage_words(plan.scripts[table].build.storage),
+        "storage_changes": list(changes),
         **_amount_as_json(query.bytes_processed, price, estimate=query.estimate),
     }
 

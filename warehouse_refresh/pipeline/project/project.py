@@ -21,7 +21,7 @@ from warehouse_refresh.pipeline.project.scripts import (
     read_source_names,
     script_files,
 )
-from warehouse_refresh.pipeline.project.selectors import left_out, select
+from warehouse_refresh.pipeline.project.selectors import Named, left_out, select
 from warehouse_refresh.pipeline.project.variables import Variables, unknown_in
 from warehouse_refresh.pipeline.raw.db_init import read_created_tables
 from warehouse_refresh.pipeline.settings import RefreshSettings
@@ -97,6 +97,12 @@ class Project:
         paths = {table: script.path for table, script in self.scripts.items()} | dict(self.unreadable)
         return {table: path.relative_to(self.folder).as_posix() for table, path in paths.items()}
 
+    @property
+    def named(self) -> Named:
+        """What selectors name tables by."""
+        found = {table: script.settings.says.tags for table, script in self.scripts.items() if script.settings}
+        return Named(self.files, found)
+
     @cached_property
     def graph(self) -> Graph:
         """The graph of all scripts. Only for a project without errors: raises Refused."""
@@ -117,8 +123,8 @@ class Project:
         if find_cycles(self.declared):
             raise Refused(errors_in(self.problems))
         whole = Graph(self.declared)
-        graph = select(whole, written, self.files)
-        if errors := self._errors_without(left_out(whole, written, self.files)):
+        graph = select(whole, written, self.named)
+        if errors := self._errors_without(left_out(whole, written, self.named)):
             raise Refused(errors)
         return graph
 

@@ -2,6 +2,7 @@
 
 tmp.variants       a table; `*`, `?`, `[ab]` and `[!ab]` stand for characters: tmp.v*
 path:res/tmp       the scripts in this folder, or that match this path
+tag:daily          the tables whose settings have this tag; `*` and so on as above
 +tmp.variants      also all tables that it is built from; 2+tmp.variants goes two steps back
 tmp.variants+      also all tables that are built from it; tmp.variants+1 goes one step forward
 tmp.*,+final.a     only the tables that both parts name
@@ -9,7 +10,8 @@ not:tmp.variants   not these tables, whatever else is selected
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from warehouse_refresh.pipeline.project.graph import Graph
@@ -17,14 +19,15 @@ from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
 FORMS = (
-    "tmp.variants, tmp.v*, path:res/tmp, with + or 2+ before, with + or +2 after; several parts with commas for the "
-    "tables that all of them name; not: before it leaves tables out"
+    "tmp.variants, tmp.v*, path:res/tmp, tag:daily, with + or 2+ before, with + or +2 after; several parts with commas "
+    "for the tables that all of them name; not: before it leaves tables out"
 )
 # Of ASCII only letters, digits and _-.*?[]! may stand in a name, and / in a path, too. The regular expressions are
 # JavaScript's too.
 _OTHERS = r'\u0000-\u0020"-)+,:->@\\^`{-\u007f'
 _ANY, _PLAIN, _PATH = f"[^{_OTHERS}/]", rf"[^{_OTHERS}/.*?\[]", f"path:[^{_OTHERS}]+"
-_PART = rf"(?:([0-9]{{0,3}})\+)?({_PATH}|{_PLAIN}+\.{_ANY}+|{_PLAIN}*[*?\[]{_ANY}*)(?:\+([0-9]{{0,3}}))?"
+_TAG = f"tag:{_ANY}+"
+_PART = rf"(?:([0-9]{{0,3}})\+)?({_PATH}|{_TAG}|{_PLAIN}+\.{_ANY}+|{_PLAIN}*[*?\[]{_ANY}*)(?:\+([0-9]{{0,3}}))?"
 _NOT = "not:"
 PART = re.compile(_PART)
 SELECTOR = re.compile(rf"(?:{_NOT})?{_PART}(?:,{_PART})*")
@@ -35,10 +38,19 @@ class SelectionError(Exception):
     """A selector that selects nothing."""
 
 
-def select(graph: Graph, selectors: Iterable[str], files: Mapping[TableName, str] | None = None) -> Graph:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What selectors can name tables by, beside their names: the path of each one's script, as `path:` names it, and
+    their tags."""
+
+    files: Mapping[TableName, str] = field(default_factory=dict)
+    tags: Mapping[TableName, Collection[str]] = field(default_factory=dict)
+
+
+def select(graph: Graph, selectors: Iterable[str], named: Named = Named()) -> Graph:
     """The part of `graph` that the `selectors` name together; all of it if there are none, or only such with `not:`.
 
-    `files` has the path of each table's script, as `path:` names it. One string may hold several selectors, separated
+    One string may hold several selectors, separated
     by blanks. An empty string is an error, since it usually comes from a variable that is not set. Raises
     SelectionError.
     """
@@ -48,18 +60,18 @@ def select(graph: Graph, selectors: Iterable[str], files: Mapping[TableName, str
             f"--select {empty[0]!r} selects nothing: name a table or a pattern (tmp.*), or leave --select out"
         )
     words = [word for text in texts for word in text.split()]
-    without = left_out(graph, texts, files)
+    without = left_out(graph, texts, named)
     wanted = [word for word in words if not word.startswith(_NOT)]
-    chosen = (_Tables(graph, files or {}).named(wanted) if wanted else set(graph.dependencies)) - without
+    chosen = (_Tables(graph, named).named(wanted) if wanted else set(graph.dependencies)) - without
     if words and not chosen:
         raise SelectionError(f"{' '.join(words)}: nothing is left to build; leave out less")
     return graph.only(chosen) if words else graph
 
 
-def left_out(graph: Graph, selectors: Iterable[str], files: Mapping[TableName, str] | None = None) -> set[TableName]:
+def left_out(graph: Graph, selectors: Iterable[str], named: Named = Named()) -> set[TableName]:
     """The tables that the `selectors` leave out with `not:`. See `select`, also for what is raised."""
     words = [word for text in selectors for word in text.split() if word.startswith(_NOT)]
-    return _Tables(graph, files or {}).named(word.removeprefix(_NOT) for word in words)
+    return _Tables(graph, named).named(word.removeprefix(_NOT) for word in words)
 
 
 def covers(built: Iterable[str], wanted: Iterable[str]) -> bool:
@@ -78,8 +90,8 @@ def _taken_apart(selectors: Iterable[str]) -> tuple[set[str], set[str]]:
 class _Tables:
     """The tables that selectors can name."""
 
-    def __init__(self, graph: Graph, files: Mapping[TableName, str]) -> None:
-        self._graph, self._files = graph, files
+    def __init__(self, graph: Graph, named: Named) -> None:
+        self._graph, self._files, self._tags = graph, named.files, named.tags
 
     def named(self, selectors: Iterable[str]) -> set[TableName]:
         """The tables that at least one of the selectors names. Raises SelectionError if one of them names none."""
@@ -105,12 +117,18 @@ class _Tables:
         return chosen.union(*upstream, *downstream)
 
     def _matches(self, table: TableName, pattern: str) -> bool:
+        if pattern.startswith("tag:"):
+            return any(fnmatchcase(tag, pattern.removeprefix("tag:")) for tag in self._tags.get(table, ()))
         if not pattern.startswith("path:"):
             return fnmatchcase(str(table), pattern)
         path, file = pattern.removeprefix("path:").removeprefix("./").rstrip("/"), self._files.get(table, "")
         return file.startswith(f"{path}/") or fnmatchcase(file, path)
 
     def _nothing(self, pattern: str) -> str:
+        if "tag:" in pattern:
+            tags = sorted({f"tag:{tag}" for tags in self._tags.values() for tag in tags})
+            hint = did_you_mean(pattern.strip("+"), tags) or f"there are {', '.join(tags) or 'no tags'}"
+            return f"no table has the tag of {pattern}; {hint}"
         names = [f"path:{file}" for file in self._files.values()] if pattern.startswith("path:") else None
         known = names if names is not None else map(str, self._graph.dependencies)
         hint = did_you_mean(pattern.strip("+"), known) or "`refresh graph` shows all tables"

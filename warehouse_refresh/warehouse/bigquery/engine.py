@@ -28,14 +28,15 @@ from warehouse_refresh.warehouse.bigquery.preamble import has_variables, text_of
 from warehouse_refresh.warehouse.bigquery.schema import column_of, field_of, load_config, quoted, read_as_text
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse_refresh.warehouse.bigquery.storage import (
+    changes_of,
     cluster_before,
     describe,
     describe_columns,
-    has_other_partitions,
     kept_layout,
     lay_out,
     layout_sql,
     list_sql,
+    needs_new_table,
     options_sql,
     partition_of,
     required_edits,
@@ -50,7 +51,7 @@ from warehouse_refresh.warehouse.sql.coercion import AnyValue, as_listed
 from warehouse_refresh.warehouse.sql.literals import NULL
 from warehouse_refresh.warehouse.sql.parser import names_in
 from warehouse_refresh.warehouse.sql.query import Function, Query, Read, Statement
-from warehouse_refresh.warehouse.storage import Storage
+from warehouse_refresh.warehouse.storage import PLAIN, Storage
 from warehouse_refresh.warehouse.types import Column
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ class BigQueryWarehouse:
         if build.is_view:
             return self._built(self._build_view(build, config, context), rows=None)
         found = self._table_or_none(build.table)
-        if found is not None and (found.table_type == "VIEW" or has_other_partitions(found, build.storage)):
+        if found is not None and (found.table_type == "VIEW" or needs_new_table(found, build.storage)):
             return self._build_beside(build, found, context)
         if build.query.listed:
             return self._build_listed(build, config, context, found)
@@ -264,22 +265,22 @@ class BigQueryWarehouse:
         if protected := self._protections(build.table, old):
             raise WarehouseError(
                 f"{build.table} has {', '.join(protected)}, which a new table would not have, and BigQuery needs a new "
-                f"one for other partitions: by {build.storage.partition}, after {partition_of(old)}. Drop the table by "
-                "hand, or leave its partitions"
+                f"one for other partitions, or for clusters by new columns: by {build.storage.partition}, after "
+                f"{partition_of(old)}. Drop the table by hand, or leave its partitions and clusters"
             )
         self.create_own_dataset()
         beside = names.beside(build.table)
-        self._drop_with_other_partitions(beside, build.storage)
+        self._drop_other(beside, build.storage)
         built = self.build(dataclasses.replace(build, table=beside), context)
         new, path = self._path(beside), self._path(build.table)
         self._run(f"DROP {old.table_type} IF EXISTS {path}; CREATE TABLE {path} CLONE {new}; DROP TABLE {new}")
         self._put_back(old if old.table_type == "TABLE" else None, self._table(build.table), build.storage)
         return built
 
-    def _drop_with_other_partitions(self, table: TableName, storage: Storage) -> None:
+    def _drop_other(self, table: TableName, storage: Storage) -> None:
         """Drop what an earlier run has left."""
         found = self._table_or_none(table)
-        if found is not None and has_other_partitions(found, storage):
+        if found is not None and needs_new_table(found, storage):
             self.drop(table)
 
     @contextmanager
@@ -344,6 +345,12 @@ class BigQueryWarehouse:
             cache_hit=job.cache_hit,
             job_link=names.job_link(self._settings.project, self._settings.location, job.job_id),
         )
+
+    def storage_changes(self, build: TableBuild) -> list[str]:
+        found = self._table_or_none(build.table) if build.storage != PLAIN else None
+        if found is None or (found.table_type == "VIEW") != build.is_view:
+            return []
+        return [f"changes: {change}" for change in changes_of(found, build.storage)]
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         found = self._table(table)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,10 +38,36 @@ def lay_out(config: QueryJobConfig | Table, storage: Storage) -> None:
         config.clustering_fields = list(storage.cluster_by)
 
 
-def has_other_partitions(table: Table, storage: Storage) -> bool:
-    """Whether the table is partitioned in another way than wanted. BigQuery replaces it in no way then, neither by a
-    job nor by CREATE OR REPLACE TABLE: "Cannot replace a table with a different partitioning spec"."""
-    return storage.partition is not None and partition_of(table) != storage.partition
+def needs_new_table(table: Table, storage: Storage) -> bool:
+    """Whether the table is partitioned in another way than wanted, or is to be clustered by columns that it does not
+    have yet. BigQuery replaces it in no way then, neither by a job nor by CREATE OR REPLACE TABLE: "Cannot replace a
+    table with a different partitioning spec"."""
+    if storage.partition is not None and partition_of(table) != storage.partition:
+        return True
+    return not {field.name for field in table.schema}.issuperset(storage.cluster_by)
+
+
+def changes_of(table: Table, storage: Storage) -> list[str]:
+    """What a build changes about a table, or view, that is there."""
+    if table.table_type == "TABLE" and needs_new_table(table, storage):
+        way = "it is built beside the old table and takes its place, and readers find none for about a second"
+        old, new = partition_of(table), storage.partition
+        what = f"partitions: {old or 'none'} becomes {new}" if new not in (None, old) else "clusters by new columns"
+        return [f"{what}; {way}"]
+    after = Table.from_api_repr(deepcopy(table.to_api_repr()))
+    return [_WORDS[name] for name in describe(after, storage) if name in _WORDS]
+
+
+_WORDS = {
+    "description": "its description",
+    "friendly_name": "its friendly name",
+    "labels": "its labels",
+    "require_partition_filter": "queries must name partitions",
+    "clustering_fields": "its clusters, for rows that are written from then on",
+    "time_partitioning": "when its partitions expire",
+    "schema": "descriptions or policy tags of its columns",
+}
+"""By a property of the client's."""
 
 
 def cluster_before(table: Table, storage: Storage) -> list[str]:

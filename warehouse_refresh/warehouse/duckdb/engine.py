@@ -39,12 +39,18 @@ from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transien
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
+from warehouse_refresh.warehouse.storage import PLAIN
 from warehouse_refresh.warehouse.types import Column, with_required
 
 if TYPE_CHECKING:
     from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 T = TypeVar("T")
+_OF_BIGQUERY = (
+    *("partition", "cluster_by", "friendly_name", "labels", "partition_expiration_days", "require_partition_filter"),
+    *("expires_after_days", "policy_tags"),
+)
+"""The options of `Storage` that mean nothing here."""
 _RESERVED_DATASETS = frozenset({"information_schema", "pg_catalog", OWN_DATASET})
 
 
@@ -161,6 +167,11 @@ class DuckDBWarehouse:
         started = time.monotonic()
         rows = self._retried(create)
         return Built(rows=rows, seconds=time.monotonic() - started)
+
+    def storage_changes(self, build: TableBuild) -> list[str]:
+        ignored = [name for name in _OF_BIGQUERY if getattr(build.storage, name) != getattr(PLAIN, name)]
+        names = ", ".join("partition_by" if name == "partition" else name for name in ignored)
+        return [f"ignored, since only BigQuery has it: {names}"] if ignored else []
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         from warehouse_refresh.warehouse.duckdb.append import (

@@ -80,7 +80,7 @@ def test_json_says_the_same(write: Write, capsys: pytest.CaptureFixture[str]) ->
     write({**GOOD, **ERROR, "res/final/c.sql": "SELECT * FROM `final.b`"})
     main(["check", "--json"])
     printed = json.loads(capsys.readouterr().out)
-    assert list(printed) == ["problems", "not_checked", "project", "left_over"]
+    assert list(printed) == ["problems", "not_checked", "project", "left_over", "checks"]
     assert printed["not_checked"] == ["final.c"]
     assert printed["problems"][0] == {
         "file": "res/final/b.sql",

@@ -154,6 +154,7 @@ class DuckDBWarehouse:
             translation = self._translations.of(build.query, lambda read: self._known_columns(cursor, read))
             is_declared = bool(build.query.listed) and not build.is_view
             columns = translation.columns if is_declared else translation.stored_columns
+            columns = with_required(columns, build.storage.required)
             with failures_in(build.query.text):
                 if is_declared or build.table in self._declared:
                     rows, self._declared = _replaced_as_declared(
@@ -161,7 +162,7 @@ class DuckDBWarehouse:
                     )
                 else:
                     rows = _replaced(cursor, build, translation.stored_sql())
-            self._known[build.table] = with_required(columns, build.storage.required)
+            self._known[build.table] = columns
             return rows
 
         started = time.monotonic()

@@ -30,6 +30,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import (
     INSTANTS,
     MICROSECONDS,
     MONTHS,
+    of_kind,
     unit_of,
     units_between,
     units_of,
@@ -200,22 +201,16 @@ def add(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if len(parts) != 2 or not isinstance(parts[1], exp.Interval):
         wrong(scope.script.text, node, f"{name} takes a value and an INTERVAL", f"write {name}(x, INTERVAL 1 DAY)")
     kind = name.partition("_")[0]
-    value = _first(node, scope, argument(parts[0], scope), kind)
+    given = argument(parts[0], scope)
+    value = of_kind(node, scope, given, kind)
     unit = parts[1].args.get("unit")
     if unit is None or isinstance(unit, exp.IntervalSpan):
         unsupported(scope.script.text, node, f"{name} with this INTERVAL")
     part = unit_of(unit, scope)
-    if value.type == DATE and part in CLOCK_UNITS and kind == "DATE":
+    if given.type == DATE and part in CLOCK_UNITS:
         wrong(scope.script.text, node, f"{name} of a DATE does not take {part}", "use DATETIME_ADD")
     count = count_of(parts[1], scope)
     return shifted(node, scope, value, sql("(-{n})", n=count) if name.endswith("SUB") else count, part)
-
-
-def _first(node: exp.Expr, scope: Scope, value: Typed, kind: str) -> Typed:
-    """The first argument: of the function's own type, or DATE_ of a DATETIME or TIMESTAMP."""
-    if kind == "DATE" and value.type.name in ("DATETIME", "TIMESTAMP"):
-        return value
-    return as_type(node, scope, name_of(node), value, SqlType(kind))
 
 
 # + and -

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import checked
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import zone_of
+from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import of_kind, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, Literal, Node, let
@@ -89,9 +89,11 @@ def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     kind = SqlType(name.partition("_")[2])
     values, zone = _values(node, scope, parts, kind)
     value = values[1]
-    if kind == DATE and value.type in (DATETIME, TIMESTAMP):
+    if len(values) == 2:
+        value = of_kind(node, scope, value, kind.name)
         kind = value.type
-    value = as_type(node, scope, name, value, kind)
+    else:
+        value = as_type(node, scope, name, value, kind)
     if values[0].is_null:
         return null(STRING)
     pieces = _format(node, scope, values[0])

@@ -97,17 +97,26 @@ def _as_day(value: Typed) -> Node:
     return value.node if value.type == DATE else sql("CAST({x} AS DATE)", x=value.node)
 
 
+def of_kind(node: exp.Expr, scope: Scope, value: Typed, kind: str) -> Typed:
+    """The argument of a function that begins with DATE_, DATETIME_ or TIMESTAMP_: each takes a DATETIME and a TIMESTAMP
+    as it is, and the last two take a DATE as a DATETIME. Other values must be of the function's own `kind`."""
+    if kind != "TIME" and value.type in (DATETIME, TIMESTAMP):
+        return value
+    if kind == "TIMESTAMP" and value.type == DATE:
+        kind = "DATETIME"
+    return as_type(node, scope, name_of(node), value, SqlType(kind))
+
+
 def trunc(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """DATE_TRUNC(x, unit), TIMESTAMP_TRUNC(x, unit [, zone])"""
     name = name_of(node)
     if len(parts) not in (2, 3):
         wrong(scope.script.text, node, f"{name} takes a value and a date part")
     kind = name.partition("_")[0]
-    value = argument(parts[0], scope)
-    if not (value.type.name in ("DATETIME", "TIMESTAMP") and kind in ("DATE", "DATETIME", "TIMESTAMP")):
-        value = as_type(node, scope, name, value, SqlType(kind))
+    given = argument(parts[0], scope)
+    value = of_kind(node, scope, given, kind)
     part = unit_of(parts[1], scope)
-    kind = value.type.name
+    kind = "DATE" if given.type == DATE else value.type.name
     allowed = {"DATE": DATE_UNITS, "TIME": CLOCK_UNITS}.get(kind, DATE_UNITS | CLOCK_UNITS)
     if part not in allowed:
         wrong(scope.script.text, node, f"{name} of {kind} does not take {part}")
@@ -173,9 +182,11 @@ def diff(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         wrong(scope.script.text, node, f"{name} takes two values and a date part")
     kind = name.partition("_")[0]
     values = [argument(part, scope) for part in parts[:2]]
-    if kind == "DATE":
-        common = supertype(values)
-        kind = common.name if common is not None and common.name in ("DATETIME", "TIMESTAMP") else "DATE"
+    common = supertype(values)
+    if kind != "TIME" and common is not None and common in (DATETIME, TIMESTAMP):
+        kind = common.name
+    elif kind == "TIMESTAMP" and common == DATE:
+        kind = "DATETIME"
     a, b = (as_type(node, scope, name, value, SqlType(kind)).node for value in values)
     part = unit_of(parts[2], scope)
     if part not in units_of(kind):

@@ -21,6 +21,7 @@ MAY_IMPORT = {
         "pipeline.project.selectors",
         "pipeline.settings_file",
         "pipeline.project.variables",
+        "pipeline.tables.files",
         "warehouse",
     },
 }

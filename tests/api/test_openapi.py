@@ -1,13 +1,14 @@
 """The OpenAPI document says what there is; test_schemathesis.py holds the answers against it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 
 from tests.api.bad_requests import ALL
-from tests.api.conftest import Served
+from tests.api.conftest import Served, api_over, raw_tables
 from warehouse_refresh.api.health import HANDLERS as HEALTH
 from warehouse_refresh.api.openapi.routes import HANDLERS as PAGES
 from warehouse_refresh.api.paths import RESERVED
@@ -42,6 +43,23 @@ def test_columns_are_parameters_with_types_and_examples(document: dict[str, Any]
     assert parameters["int64s"]["schema"]["type"] == "array"
     body = document["paths"]["/strict_products"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["items"]["required"] == ["id", "name"]
+
+
+def test_settings_of_raw_tables_describe_them(folder: Path) -> None:
+    (folder / "res/raw").mkdir(parents=True)
+    (folder / "res/raw/products.toml").write_text(
+        'description = "What is sold."\n[columns]\nname = "how it is called"\n'
+    )
+    (folder / "res/raw/everything.toml").write_text("descripton = 'wrong'")
+    with api_over(raw_tables(folder / "w.duckdb")) as api:
+        loaded = api.client.get("/schema/openapi.json").json()
+        columns = {column["name"]: column["description"] for column in api.client.get("/products").json()["columns"]}
+    operations = loaded["paths"]["/products"]
+    assert operations["post"]["description"] == operations["get"]["description"] == "What is sold."
+    parameters = {it.get("name"): it for it in operations["post"]["parameters"]}
+    assert parameters["name"]["description"] == "STRING. how it is called"
+    assert (columns["name"], columns["id"]) == ("how it is called", "")
+    assert "description" not in loaded["paths"]["/everything"]["post"]
 
 
 def test_every_answer_names_the_id_and_every_error_is_a_problem(document: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import copy_context
+from pathlib import Path
 from typing import Any
 
 from litestar import Litestar
@@ -31,6 +32,8 @@ from warehouse_refresh.api.tables import routes as tables
 from warehouse_refresh.api.tables.batcher import Batcher
 from warehouse_refresh.api.tables.catalogue import Catalogue
 from warehouse_refresh.api.tables.request_rows import Reader
+from warehouse_refresh.pipeline.settings_file import read_settings_file
+from warehouse_refresh.pipeline.tables.files import raw_settings
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.errors import WarehouseError
 
@@ -59,7 +62,8 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
         return await asyncio.get_running_loop().run_in_executor(executor, context.run, function, *arguments)
 
     prefect = Prefect()
-    catalogue = Catalogue(warehouse, in_thread, settings.schema_seconds, settings.raw)
+    said = raw_settings(Path(read_settings_file(Path()).layout.res) / settings.raw)
+    catalogue = Catalogue(warehouse, in_thread, settings.schema_seconds, settings.raw, said)
     batcher = Batcher(warehouse, in_thread)
 
     runs = RunQueue(prefect, settings.deployment)

@@ -39,10 +39,14 @@ EXTRA_HEADERS: dict[int, tuple[str, Json, bool]] = {
 }
 
 
-def document(tables: Mapping[str, tuple[Column, ...]], settings: ApiSettings) -> Json:
-    """The document for these raw tables under these settings."""
+def document(
+    tables: Mapping[str, tuple[Column, ...]], settings: ApiSettings, said: Mapping[str, str] | None = None
+) -> Json:
+    """The document for these raw tables under these settings. `said` has what tables are, by their names."""
     bearer = bool(settings.token.get_secret_value())
-    paths = {table_path(name): _table(name, columns, bearer) for name, columns in tables.items()}
+    paths = {
+        table_path(name): _table(name, columns, bearer, (said or {}).get(name, "")) for name, columns in tables.items()
+    }
     schemas = {f"row.{name}": answer_schema(columns) for name, columns in tables.items()}
     return {
         "openapi": "3.1.1",
@@ -123,7 +127,7 @@ def _own_paths(bearer: bool) -> Json:
     }
 
 
-def _table(name: str, every_column: tuple[Column, ...], bearer: bool) -> Json:
+def _table(name: str, every_column: tuple[Column, ...], bearer: bool, description: str) -> Json:
     columns = tuple(column for column in every_column if has_values(column.type))
     row = {"$ref": f"#/components/schemas/row.{name}"}
     rows = {"type": "array", "minItems": 1, "items": row}
@@ -148,10 +152,9 @@ def _table(name: str, every_column: tuple[Column, ...], bearer: bool) -> Json:
     }
     described = _json_answer({"$ref": "#/components/schemas/table"})
     faults = ("unknown-table", *WAREHOUSE)
-    return {
-        "post": append,
-        "get": _operation(f"describe_{name}", "tables", f"The columns of raw.{name}", described, faults),
-    }
+    describe = _operation(f"describe_{name}", "tables", f"The columns of raw.{name}", described, faults)
+    of_table = {"description": description} if description else {}
+    return {"post": {**append, **of_table}, "get": {**describe, **of_table}}
 
 
 def _csv(columns: tuple[Column, ...]) -> str:

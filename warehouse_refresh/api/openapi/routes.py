@@ -37,7 +37,8 @@ async def openapi(
 ) -> Response[dict[str, Any]]:
     """The OpenAPI document, made from the raw tables as they are now."""
     tables = {name: (await catalogue.table(name))[1] for name in await catalogue.names()}
-    return Response(document(tables, settings), media_type="application/json")
+    said = {name: text for name in tables if (text := catalogue.description(name))}
+    return Response(document(tables, settings, said), media_type="application/json")
 
 
 HANDLERS: list[ControllerRouterHandler] = [

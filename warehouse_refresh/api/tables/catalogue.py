@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from warehouse_refresh.api.problems import ApiProblem
+from warehouse_refresh.pipeline.tables.files import SettingsFile, described
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.errors import TableNotFound, Transient
 from warehouse_refresh.warehouse.names import TableName
@@ -63,10 +64,18 @@ class Cache(Generic[K, V]):
 
 
 class Catalogue:
-    """Looks tables up by the name that a request gives. Only tables of the dataset `raw` (whatever its name) count."""
+    """Looks tables up by the name that a request gives. Only tables of the dataset `raw` (whatever its name) count.
+    `said` are their settings, by their names."""
 
-    def __init__(self, warehouse: Warehouse, in_thread: InThread, seconds: float, raw: str) -> None:
-        self._raw = raw
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        in_thread: InThread,
+        seconds: float,
+        raw: str,
+        said: Mapping[str, SettingsFile] | None = None,
+    ) -> None:
+        self._raw, self._said = raw, said or {}
         self._tables: Cache[str, dict[str, TableName]] = Cache(self._load_tables, seconds)
         self._columns: Cache[TableName, tuple[Column, ...]] = Cache(self._load_columns, seconds)
         self._warehouse, self._in_thread = warehouse, in_thread
@@ -96,7 +105,11 @@ class Catalogue:
 
     async def _load_columns(self, table: TableName) -> tuple[Column, ...]:
         columns: tuple[Column, ...] = await self._in_thread(self._warehouse.columns, table)
-        return columns
+        return described(columns, self._said.get(table.name))
+
+    def description(self, name: str) -> str:
+        """What the settings of the raw table say that it is; "" if they say nothing."""
+        return self._said[name].says.description if name in self._said else ""
 
 
 def unknown_table(name: str, known: dict[str, TableName], raw: str) -> ApiProblem:

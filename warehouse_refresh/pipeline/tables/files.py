@@ -1,5 +1,6 @@
 """The settings files of a project: which table each is for, and what it says."""
 
+import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,6 +13,9 @@ from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.storage import PLAIN, Storage
 from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.types import Column
+
+logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from warehouse_refresh.pipeline.tables.settings import TableSettings
@@ -58,6 +62,24 @@ def read_files(
             except Refused as refused:
                 problems += refused.problems
     return found, problems
+
+
+def raw_settings(folder: Path) -> dict[str, SettingsFile]:
+    """What the settings files in the folder of a raw dataset say, by the tables' names. A file that is wrong is left
+    out, with a warning in the log: `refresh check` has its problems."""
+    paths = list(settings_paths([folder])) if folder.is_dir() else []
+    files, problems = read_files(paths, {table for table, _ in paths}, None)
+    for problem in problems:
+        logger.warning("the settings in %s are left out: %s", problem.file, problem)
+    return {table.name: file for table, file in files.items()}
+
+
+def described(columns: tuple[Column, ...], file: SettingsFile | None) -> tuple[Column, ...]:
+    """The columns with the descriptions of a settings file, where it has them."""
+    if file is None:
+        return columns
+    said = {name: file.says.column(name).description for name in file.says.columns}
+    return tuple(replace(column, description=said.get(column.name) or column.description) for column in columns)
 
 
 def joined_storage(written: Storage, file: SettingsFile) -> tuple[Storage, list[Problem]]:

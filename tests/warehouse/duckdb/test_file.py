@@ -76,7 +76,7 @@ def prepare_nothing(_connection: duckdb.DuckDBPyConnection) -> None:
 
 
 @contextmanager
-def opened(path: Path, patience: float = 30.0) -> Iterator[DuckDBFile]:
+def opened(path: Path, patience: float = 600.0) -> Iterator[DuckDBFile]:
     file = DuckDBFile(path, prepare_nothing, patience)
     try:
         yield file

@@ -133,7 +133,7 @@ def test_a_value_that_would_change_is_refused(tmp_path: Path, value: str, settin
     [
         ('1 AS "a b"', "", "x.parquet: 'a b' cannot be a column's name"),
         ("1 AS _table_suffix", "", "x.parquet: BigQuery keeps names like _table_suffix for itself"),
-        ("1 AS a", 'b = { type = "INT64" }', "x.toml: the file has no column b"),
+        ("1 AS a", 'b = { type = "INT64" }', "x.toml:2:1: the file has no column b"),
         ("NULL::INTEGER AS a", 'a = { type = "INT64", mode = "REQUIRED" }', "row 1: a: the column is REQUIRED"),
     ],
 )

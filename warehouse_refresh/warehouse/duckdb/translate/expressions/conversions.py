@@ -22,10 +22,7 @@ from warehouse_refresh.warehouse.types import BIGNUMERIC, NUMERIC, STRING, SqlTy
 def cast(node: exp.Expr, scope: Scope) -> Typed:
     """CAST(x AS type), SAFE_CAST(x AS type), and typed literals such as DATE '2024-01-31'"""
     only(node, scope, "this", "to", "safe", "_type")
-    try:
-        to = type_of(node.args["to"])
-    except ValueError as error:
-        wrong(scope.script.text, node, str(error))
+    to = _type_in(node, scope)
     if to.element is not None and to.element.element is not None:
         wrong(scope.script.text, node, "an array cannot hold arrays", "put each in a STRUCT")
     if isinstance(node.this, exp.Array | exp.Tuple | exp.Struct) and _is_constructor(node, scope):
@@ -43,6 +40,16 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
         return Typed(done.node, done.type)
     reason = f"invalid cast from {value.type} to {to}"
     return wrong(scope.script.text, node, reason, "convert it with a function")
+
+
+def _type_in(node: exp.Expr, scope: Scope) -> SqlType:
+    """The type to cast to. Raises SqlError, UnsupportedSql."""
+    try:
+        return type_of(node.args["to"])
+    except ValueError as error:
+        if "RANGE<" in str(error):
+            unsupported(scope.script.text, node, "type RANGE", "keep the start and the end in columns of their own")
+        wrong(scope.script.text, node, str(error))
 
 
 def _numeric_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:

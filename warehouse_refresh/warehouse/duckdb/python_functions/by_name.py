@@ -9,6 +9,7 @@ from typing import Any
 
 from warehouse_refresh.warehouse.duckdb.python_functions import (
     PREFIX,
+    binary,
     decimals,
     documents,
     fingerprints,
@@ -20,7 +21,7 @@ from warehouse_refresh.warehouse.duckdb.python_functions import (
 
 def _shown(name: str) -> str:
     """The function or operator of GoogleSQL that calls the function."""
-    part = name.removeprefix("big").removeprefix("numeric_")
+    part = name.removeprefix("bytes_").removeprefix("big").removeprefix("numeric_")
     return decimals.CALLED_BY.get(part, part.upper())
 
 
@@ -40,6 +41,7 @@ def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _ALL = {
+    **binary.FUNCTIONS,
     **decimals.FUNCTIONS,
     **documents.FUNCTIONS,
     **fingerprints.FUNCTIONS,

@@ -14,7 +14,7 @@ Text = TypeVar("Text", str, bytes)
 
 
 @lru_cache(1000)
-def _compiled(pattern: str | bytes) -> Any:
+def compiled(pattern: str | bytes) -> Any:
     """The pattern, for the bytes of a text. Raises ValueError."""
     options = re2.Options()
     options.log_errors = False
@@ -28,7 +28,7 @@ def _compiled(pattern: str | bytes) -> Any:
 
 def _extracting(pattern: str | bytes) -> Any:
     """A pattern with one group at most. Raises ValueError."""
-    found = _compiled(pattern)
+    found = compiled(pattern)
     if found.groups > 1:
         raise ValueError(
             "Regular expressions passed into extraction functions must not have more than 1 capturing group"
@@ -111,7 +111,7 @@ def regexp_contains(text: Text | None, pattern: Text | None) -> bool | None:
     """REGEXP_CONTAINS(text, pattern)"""
     if text is None or pattern is None:
         return None
-    return _compiled(pattern).search(_data(text)) is not None
+    return compiled(pattern).search(_data(text)) is not None
 
 
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {

@@ -8,16 +8,17 @@ from functools import reduce
 
 from sqlglot import exp
 
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import to_string
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.expressions.constants import integer_literal
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import date_arithmetic
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, Literal, Node, let_all
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, FunctionCall, Literal, Node, let_all
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.sql.coercion import NUMBERS, supertype
+from warehouse_refresh.warehouse.sql.coercion import NUMBERS, coerces, supertype
 from warehouse_refresh.warehouse.sql.literals import LEAST_BIGNUMERIC, MOST_BIGNUMERIC
 from warehouse_refresh.warehouse.types import BIGNUMERIC, BYTES, FLOAT64, INT64, NUMERIC, STRING
 
@@ -162,7 +163,8 @@ def concatenated(node: exp.Expr, scope: Scope, values: Sequence[Typed]) -> Typed
         if kind.element is None:
             return no_signature(node, scope, "||", values)
         return Typed(let_all([value.node for value in arrays], _joined_arrays), kind)
-    if all(value.type == BYTES for value in values):
+    if any(value.type == BYTES for value in values) and all(coerces(value, BYTES) for value in values):
+        values = [coerced(value, BYTES) for value in values]
         return Typed(Chain("||", tuple([value.node for value in values])), BYTES)
     texts = [to_string(value) for value in values if value.type != BYTES]
     found = [text.node for text in texts if text is not None]
@@ -184,9 +186,18 @@ _BITWISE: dict[type[exp.Expr], str] = {
 }
 
 
+_OF_BYTES: dict[type[exp.Expr], str] = {
+    exp.BitwiseXor: "googlesql_bytes_xor",
+    exp.BitwiseAnd: "googlesql_bytes_and",
+    exp.BitwiseOr: "googlesql_bytes_or",
+}
+
+
 def bitwise(node: exp.Expr, scope: Scope) -> Typed:
     """x & y, x | y, x ^ y"""
     values = [scope.compile(node.this), scope.compile(node.expression)]
+    if all(value.type == BYTES for value in values):
+        return Typed(FunctionCall(_OF_BYTES[type(node)], tuple([value.node for value in values])), BYTES)
     if any(value.type != INT64 or value.is_null for value in values):
         return no_signature(node, scope, "bitwise operator", values)
     return Typed(sql(_BITWISE[type(node)], a=values[0].node, b=values[1].node), INT64)
@@ -197,6 +208,8 @@ def bitwise_not(node: exp.Expr, scope: Scope) -> Typed:
     value = scope.compile(node.this)
     if value.is_null:
         wrong(scope.script.text, node, "operands of ~ cannot be literal NULL")
+    if value.type == BYTES:
+        return Typed(FunctionCall("googlesql_bytes_not", (value.node,)), BYTES)
     if value.type != INT64:
         return no_signature(node, scope, "~", [value])
     return Typed(sql("(-1::BIGINT - {x})", x=value.node), INT64)
@@ -224,7 +237,10 @@ SHIFTS = {
 def shift(node: exp.Expr, scope: Scope) -> Typed:
     """x << n, x >> n"""
     values = [scope.compile(node.this), scope.compile(node.expression)]
+    sign = "<<" if isinstance(node, exp.BitwiseLeftShift) else ">>"
+    if values[0].type == BYTES and values[1].type == INT64:
+        name = f"googlesql_bytes_shift_{'left' if sign == '<<' else 'right'}"
+        return Typed(FunctionCall(name, tuple([value.node for value in values])), BYTES)
     if any(value.type != INT64 for value in values):
         return no_signature(node, scope, "shift", values)
-    sign = "<<" if isinstance(node, exp.BitwiseLeftShift) else ">>"
     return Typed(sql(SHIFTS[sign], a=values[0].node, b=values[1].node), INT64)

@@ -21,7 +21,6 @@ def only(node: exp.Expr, scope: Scope, *known: str) -> None:
 
 
 _MAY_TAKE = {
-    "INSTR": ("BYTES",),
     "GREATEST": ("ARRAY", "JSON"),
     "LEAST": ("ARRAY", "JSON"),
     "TIME": ("DATE",),

@@ -318,7 +318,8 @@ def like(node: exp.Expr, scope: Scope) -> Typed:
 
 def _like(node: exp.Expr, scope: Scope, value: Typed, pattern: Typed) -> Node:
     if BYTES in (value.type, pattern.type) and all(coerces(side, BYTES) for side in (value, pattern)):
-        unsupported(scope.script.text, node, "LIKE for BYTES")
+        sides = [coerced(side, BYTES).node for side in (value, pattern)]
+        return FunctionCall("googlesql_bytes_like", tuple(sides))
     texts: Sequence[Typed] = [as_type(node, scope, "LIKE", side, STRING) for side in (value, pattern)]
     if isinstance(pattern.literal, str) and (len(pattern.literal) - len(pattern.literal.rstrip("\\"))) % 2:
         wrong(scope.script.text, node, "a LIKE pattern cannot end with a single backslash")

@@ -18,7 +18,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     argument,
 )
 from warehouse_refresh.warehouse.duckdb.translate.literals import integer, null
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal
+from warehouse_refresh.warehouse.duckdb.translate.nodes import FunctionCall, Literal
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
@@ -70,7 +70,8 @@ def array_to_string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Type
     """ARRAY_TO_STRING(a, delimiter [, text for NULL])"""
     values = the_array(node, scope, parts, count=3 if len(parts) == 3 else 2)
     if values[0].type.element == BYTES:
-        unsupported(scope.script.text, node, "ARRAY_TO_STRING of BYTES")
+        texts = [values[0], *(as_type(node, scope, "ARRAY_TO_STRING", value, BYTES) for value in values[1:])]
+        return Typed(FunctionCall("googlesql_bytes_array_to_bytes", tuple([text.node for text in texts])), BYTES)
     items = as_type(node, scope, "ARRAY_TO_STRING", values[0], array_of(STRING)).node
     delimiter, *null = (as_type(node, scope, "ARRAY_TO_STRING", value, STRING).node for value in values[1:])
     if null:

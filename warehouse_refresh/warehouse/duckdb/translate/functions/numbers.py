@@ -166,6 +166,7 @@ DEFINITIONS: Definitions = by_name(
     define("SAFE_NEGATE", "FLOAT64 -> FLOAT64", "-{a}"),
     define("SAFE_DIVIDE", "FLOAT64 FLOAT64 -> FLOAT64", f"TRY({F_DIV})"),
     define("BIT_COUNT", "INT64 -> INT64", "bit_count({a})::BIGINT"),
+    define("BIT_COUNT", "BYTES -> INT64", "googlesql_bytes_bit_count({a})"),
     define(
         "ABS",
         "BIGNUMERIC -> BIGNUMERIC",

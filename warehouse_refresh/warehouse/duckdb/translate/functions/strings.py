@@ -24,7 +24,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.types import INT64, STRING
+from warehouse_refresh.warehouse.types import BYTES, INT64, STRING
 
 # GoogleSQL maps a few letters to several, which DuckDB does not: ß is known, any other fails.
 _ODD = "".join(char for char in map(chr, range(0x80, 0x20000)) if len(char.upper()) > 1 and char != "ß")
@@ -56,6 +56,30 @@ _HOST = (
     f" '{_ADDRESS}', 's') THEN regexp_extract({{a}}, '{_ADDRESS}', 1, 's') ELSE"
     " error('NET.HOST: the embedded engine cannot read this address as BigQuery does') END"
 )
+
+_TAKING_NUMBERS, _TRIMS, _TESTS = (
+    ("LEFT", "RIGHT", "REPEAT"),
+    ("TRIM", "LTRIM", "RTRIM"),
+    ("STARTS_WITH", "ENDS_WITH"),
+)
+_OF_BYTES = (
+    ("SUBSTR SUBSTRING", "BYTES INT64 -> BYTES", "googlesql_bytes_substr({a}, {b})"),
+    ("SUBSTR SUBSTRING", "BYTES INT64 INT64 -> BYTES", "googlesql_bytes_substr({a}, {b}, {c})"),
+    ("LPAD", "BYTES INT64 -> BYTES", "googlesql_bytes_lpad({a}, {b})"),
+    ("LPAD", "BYTES INT64 BYTES -> BYTES", "googlesql_bytes_lpad({a}, {b}, {c})"),
+    ("RPAD", "BYTES INT64 -> BYTES", "googlesql_bytes_rpad({a}, {b})"),
+    ("RPAD", "BYTES INT64 BYTES -> BYTES", "googlesql_bytes_rpad({a}, {b}, {c})"),
+    ("REPLACE", "BYTES BYTES BYTES -> BYTES", "googlesql_bytes_replace({a}, {b}, {c})"),
+    ("TRANSLATE", "BYTES BYTES BYTES -> BYTES", "googlesql_bytes_translate({a}, {b}, {c})"),
+    ("SPLIT", "BYTES BYTES -> ARRAY<BYTES>", "googlesql_bytes_split({a}, {b})"),
+    ("SAFE_CONVERT_BYTES_TO_STRING", "BYTES -> STRING", "googlesql_bytes_to_text({a})"),
+    ("STRPOS", "BYTES BYTES -> INT64", "googlesql_bytes_strpos({a}, {b})"),
+    *[(name, "BYTES INT64 -> BYTES", f"googlesql_bytes_{name.lower()}({{a}}, {{b}})") for name in _TAKING_NUMBERS],
+    *[(name, "BYTES BYTES -> BYTES", f"googlesql_bytes_{name.lower()}({{a}}, {{b}})") for name in _TRIMS],
+    *[(name, "BYTES BYTES -> BOOL", f"googlesql_bytes_{name.lower()}({{a}}, {{b}})") for name in _TESTS],
+    *[(name, "BYTES -> BYTES", f"googlesql_bytes_{name.lower()}({{a}})") for name in ("UPPER", "LOWER")],
+)
+"""Functions of BYTES in Python: names, signatures, templates."""
 
 DEFINITIONS: Definitions = by_name(
     define(
@@ -126,6 +150,7 @@ DEFINITIONS: Definitions = by_name(
     *in_python("NET.IPV4_FROM_INT64", "INT64 -> BYTES"),
     *in_python("NET.IPV4_TO_INT64", "BYTES -> INT64"),
     define("NET.HOST", "STRING -> STRING", _HOST),
+    *[define(names, signature, template) for names, signature, template in _OF_BYTES],
     define("MD5", "STRING -> BYTES", "unhex(md5({a}))"),
     define("SHA1", "STRING -> BYTES", "unhex(sha1({a}))"),
     define("SHA256", "STRING -> BYTES", "unhex(sha256({a}))"),
@@ -212,9 +237,10 @@ def instr(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if not 2 <= len(values) <= 4:
         wrong(scope.script.text, node, "INSTR takes two to four arguments")
     values += [integer(1)] * (4 - len(values))
-    kinds = (STRING, STRING, INT64, INT64)
+    is_binary = any(value.type == BYTES for value in values[:2])
+    kinds = (BYTES if is_binary else STRING, BYTES if is_binary else STRING, INT64, INT64)
     a, b, c, d = (as_type(node, scope, "INSTR", *pair).node for pair in zip(values, kinds, strict=True))
-    return Typed(sql(_INSTR, a=a, b=b, c=c, d=d), INT64)
+    return Typed(sql("googlesql_bytes_instr({a}, {b}, {c}, {d})" if is_binary else _INSTR, a=a, b=b, c=c, d=d), INT64)
 
 
 def concat(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:

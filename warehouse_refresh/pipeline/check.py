@@ -97,8 +97,9 @@ def check_scripts(
         query_plan = sources.planner.plan(scripts[table].query, columns)
         if problems := list(_unstorable(scripts[table], query_plan.columns)):
             raise _Refused(problems)
-        required = scripts[table].build.storage.required
-        plans[table] = replace(query_plan, columns=with_required(query_plan.columns, required))
+        if required := scripts[table].build.storage.required:
+            query_plan = replace(query_plan, columns=with_required(query_plan.columns, required))
+        plans[table] = query_plan
 
     at_once = sources.planner.plans_at_once
     done = run_in_order(graph, plan) if at_once == 1 else _run_in_threads(graph, plan, at_once)

@@ -39,7 +39,9 @@ def _says(file: SettingsFile, keys: Keys) -> bool:
 
 def declared_problems(file: SettingsFile, planned: Mapping[str, Column], who: str) -> Iterator[Problem]:
     """Where the columns that a settings file names differ from those that there are; `who` gives these."""
-    for name in file.says.columns:
+    for name, text in file.says.columns.items():
+        if isinstance(text, str) and name in planned:
+            continue  # only a description
         said = file.says.column(name)
         keys: Keys = ("columns", name)
         if name not in planned:

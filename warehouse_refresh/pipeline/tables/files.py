@@ -88,6 +88,8 @@ def joined_storage(written: Storage, file: SettingsFile) -> tuple[Storage, list[
     from warehouse_refresh.pipeline.tables.settings import storage_of
 
     said = storage_of(file.says)
+    if written == PLAIN:
+        return said, []
     problems: list[Problem] = []
     changes = {}
     for field in fields(Storage):

@@ -3,6 +3,7 @@
 docs/tables.md explains each key, and `refresh schema` prints them as a JSON schema for editors.
 """
 
+from itertools import chain
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -24,7 +25,7 @@ Mode = Literal["NULLABLE", "REQUIRED", "REPEATED"]
 Unit = Literal["HOUR", "DAY", "MONTH", "YEAR"]
 
 
-class ColumnSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class ColumnSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A column: what it means, and what the query must give for it. "" and None: nothing is said."""
 
     description: Text = ""
@@ -32,7 +33,7 @@ class ColumnSettings(Struct, frozen=True, forbid_unknown_fields=True):
     mode: Annotated[Mode | None, Meta(description="REQUIRED: a build with a NULL in it fails")] = None
 
 
-class PartitionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class PartitionSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Partitions by a column: of a unit of time, or of ranges of integers from `start` up to `end`, `step` wide."""
 
     column: Annotated[str, Meta(description="a column of the query, or _PARTITIONTIME: the time of building")]
@@ -58,7 +59,7 @@ class PartitionSettings(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"{ranges:,} ranges are more than BigQuery's {_MOST_PARTITIONS:,}: write a larger step")
 
 
-class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """How BigQuery stores the table."""
 
     partition_by: Annotated[str | PartitionSettings | None, Meta(description="a column, or more than that")] = None
@@ -76,14 +77,14 @@ class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("cluster_by names a column twice: delete one of them")
         if self.require_partition_filter and self.partition_by is None:
             raise ValueError("require_partition_filter needs partitions: write partition_by, or delete it")
-        if wrong := next((label for pair in self.labels.items() for label in pair if not _is_label(label)), None):
+        if self.labels and (wrong := next(filter(_is_no_label, chain(*self.labels.items())), None)):
             raise ValueError(
                 f"labels cannot hold {wrong!r}: write small letters, digits, _ and -, up to 63 of them, and begin the"
                 " name with a letter"
             )
 
 
-class TableSettings(Struct, frozen=True, forbid_unknown_fields=True):
+class TableSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """All that a table's file says."""
 
     description: Text = ""
@@ -99,15 +100,15 @@ class TableSettings(Struct, frozen=True, forbid_unknown_fields=True):
         return ColumnSettings(said) if isinstance(said, str) else said
 
 
-def _is_label(text: str) -> bool:
-    is_plain = all(character.isalnum() or character in "_-" for character in text)
-    return len(text) <= 63 and is_plain and text == text.lower()
+def _is_no_label(text: str) -> bool:
+    is_plain = text.replace("_", "a").replace("-", "a").isalnum() or not text
+    return len(text) > 63 or not is_plain or text != text.lower()
 
 
 def storage_of(says: TableSettings) -> Storage:
     """How the table is stored, as the warehouse takes it."""
     storage = says.storage
-    columns = {name: says.column(name) for name in says.columns}
+    described = {name: said if isinstance(said, str) else said.description for name, said in says.columns.items()}
     return Storage(
         partition=_partition(storage.partition_by),
         cluster_by=storage.cluster_by,
@@ -116,10 +117,14 @@ def storage_of(says: TableSettings) -> Storage:
         partition_expiration_days=_expiration(storage.partition_by),
         require_partition_filter=storage.require_partition_filter,
         expires_after_days=storage.expires_after_days,
-        column_descriptions=tuple((name, column.description) for name, column in columns.items() if column.description),
-        required=tuple(name for name, column in columns.items() if column.mode == "REQUIRED"),
+        column_descriptions=tuple((name, text) for name, text in described.items() if text),
+        required=tuple(name for name, said in says.columns.items() if _is_required(said)),
         policy_tags=tuple(storage.policy_tags.items()),
     )
+
+
+def _is_required(said: str | ColumnSettings) -> bool:
+    return not isinstance(said, str) and said.mode == "REQUIRED"
 
 
 def _partition(said: str | PartitionSettings | None) -> Partition | None:

@@ -20,6 +20,7 @@ from warehouse_refresh.pipeline.tables.contract import contract_problems
 from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.errors import ForeignSource, Place, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.types import Column, with_required
 
@@ -51,20 +52,21 @@ class _Skipped(Exception):
     """A script that reads a table whose columns are not known."""
 
 
-def check_project(project: Project, sources: Sources) -> Checked:
-    """Check the project's files, its map, its SQL and the checks of its tables."""
+def check_project(project: Project, sources: Sources, cache: SqlCache | None = None) -> Checked:
+    """Check the project's files, its map, its SQL and the checks of its tables. Queries of checks that the `cache`
+    knows are not parsed again."""
     checked = check_scripts(project.scripts, sources, project.functions)
-    problems = {*project.problems, *checked.problems, *_wrong_checks(project, sources, checked)}
+    problems = {*project.problems, *checked.problems, *_wrong_checks(project, sources, checked, cache)}
     return Checked(checked.plans, sorted(problems, key=lambda problem: problem.position), checked.skipped)
 
 
-def _wrong_checks(project: Project, sources: Sources, checked: Checked) -> Iterable[Problem]:
+def _wrong_checks(project: Project, sources: Sources, checked: Checked, cache: SqlCache | None) -> Iterable[Problem]:
     if not project.has_checks:
         return ()
     from warehouse_refresh.pipeline.checks.planning import plan_checks, tables_of  # imports msgspec
 
     tables = {*checked.plans, *tables_outside(project.scripts.values()), *project.raw_settings}
-    return plan_checks(project, tables_of(sources, checked.plans), Graph({}), tables).problems
+    return plan_checks(project, tables_of(sources, checked.plans), Graph({}), tables, cache).problems
 
 
 def check_scripts(

@@ -48,14 +48,14 @@ class _Live:
 
 
 def _check(project: Project, cache: SqlCache) -> Checked:
-    return check_project(project, declared_sources(project, cache))
+    return check_project(project, declared_sources(project, cache), cache)
 
 
 def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) -> _Live:
     with connect(settings.warehouse_url, cache) as warehouse:
         project = replace(project, scripts=with_stored_wildcards(warehouse, project.scripts, project))
         sources = stored_sources(warehouse, project.scripts, project)
-        checked = check_project(project, sources)
+        checked = check_project(project, sources, cache)
         left = leftovers(warehouse, project)
         if errors_in(checked.problems) or not project.has_checks:
             return _Live(checked, left)
@@ -63,7 +63,7 @@ def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) ->
         from warehouse_refresh.pipeline.checks.run import run_now
 
         tables = {*project.scripts, *project.raw_settings, *tables_outside(project.scripts.values())}
-        planned = plan_checks(project, tables_of(sources, {}), Graph({}), tables)
+        planned = plan_checks(project, tables_of(sources, {}), Graph({}), tables, cache)
         return _Live(checked, left, run_now(planned.units, warehouse, settings.workers), planned.notes)
 
 

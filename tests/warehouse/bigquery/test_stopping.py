@@ -76,7 +76,7 @@ def test_stopping_the_process_cancels_its_jobs(
         stderr=subprocess.STDOUT,
         text=True,
     )
-    wanted, deadline = (1 if "--in-order" in command else 2), time.monotonic() + 120
+    wanted, deadline = (1 if "--in-order" in command else 2), time.monotonic() + 600
     while len(jobs(bigquery_endpoint, bigquery_project)) < wanted:
         assert process.poll() is None
         assert time.monotonic() < deadline

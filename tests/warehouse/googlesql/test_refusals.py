@@ -43,6 +43,16 @@ def marked(text: str, error: SqlError) -> str:
 
 
 @pytest.mark.parametrize(
+    "frame",
+    ["ROWS 1", "ROWS BETWEEN 1 AND 2", "ROWS UNBOUNDED", "RANGE BETWEEN 1 PRECEDING AND UNBOUNDED", "ROWS FOLLOWING"],
+)
+def test_a_frame_whose_bound_has_no_direction_is_refused_with_its_place(frame: str) -> None:
+    error = told(f"SELECT SUM(id) OVER (ORDER BY id {frame}) AS s FROM raw.products")
+    assert "each bound of a frame needs a direction" in str(error)
+    assert error.place is not None
+
+
+@pytest.mark.parametrize(
     ("text", "reason", "hint", "mark"),
     [
         ("SELECT\n  nmae\nFROM raw.products", "no column nmae", "name", "nmae"),

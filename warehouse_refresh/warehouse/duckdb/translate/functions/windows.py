@@ -151,6 +151,8 @@ def frame_sql(node: exp.Expr, scope: Scope, order: Sequence[SortKey]) -> str:
     if spec.args.get("start") is None:
         wrong(scope.script.text, node, "syntax error: a frame needs its bounds", "write ROWS 1 PRECEDING")
     sides = _side(spec, "start"), _side(spec, "end") if spec.args.get("end") else "CURRENT ROW"
+    if not set(sides) <= set(_SIDES):
+        wrong(scope.script.text, spec, "syntax error: each bound of a frame needs a direction", "write 1 PRECEDING")
     if sides[0] == "UNBOUNDED FOLLOWING" or sides[1] == "UNBOUNDED PRECEDING" or _place(sides[0]) > _place(sides[1]):
         wrong(scope.script.text, spec, f"a frame cannot go from {sides[0]} to {sides[1]}", "write its start first")
     key = INT64

@@ -421,6 +421,8 @@ STATES: dict[str, State[None]] = {
     "tmp.e": Pending(),
     "tmp.f": Crashed(message=SECRET),
     "tmp.g": Cancelled(message=SECRET),
+    "tmp.h": Completed(name="Staged", message="3 rows in 0.12 s"),
+    "tmp.i": Failed(name="Blocked", message=SECRET),
 }
 
 
@@ -434,14 +436,29 @@ def test_a_run_without_an_artifact_shows_its_task_runs(api: Served, deployment: 
     states = {"tmp.a": ("built", 25, None), "tmp.b": ("failed", None, "unknown"), "tmp.c": ("building", None, None)}
     states |= {"tmp.d": ("not run", None, "not-run"), "tmp.e": ("waiting", None, None)}
     states |= {"tmp.f": ("failed", None, "lost"), "tmp.g": ("failed", None, "cancelled")}
+    states |= {"tmp.h": ("staged", 3, None), "tmp.i": ("blocked", None, "check-failed")}
     answer = api.client.get(f"/run/{run['id']}")
     assert _states(answer.json()) == states
     assert not _leaks(answer.text)
     deployment.move(run["id"], Crashed(message=SECRET))
-    lost = dict.fromkeys(["tmp.c", "tmp.e"], ("failed", None, "lost"))
+    lost = dict.fromkeys(["tmp.c", "tmp.e"], ("failed", None, "lost")) | {"tmp.h": ("failed", 3, "lost")}
     answer = api.client.get(f"/run/{run['id']}")
     assert _states(answer.json()) == {**states, **lost}
     assert not _leaks(answer.text)
+
+
+def test_tables_of_a_run_without_an_artifact_are_built_once_they_are_published(
+    api: Served, deployment: Deployment
+) -> None:
+    run = ask(api)
+    tasks: dict[str, State[None]] = {"tmp.a": Completed(name="Staged", message="3 rows in 0.12 s")}
+    for name, state in {**tasks, "publish": Completed()}.items():
+        task = {"name": name, "flow_run_id": run["id"], "task_key": name, "dynamic_key": "0"}
+        with_state = {**task, "state": to_state_create(state).model_dump(mode="json")}
+        deployment.prefect.request("POST", "/task_runs/", json=with_state).raise_for_status()
+    deployment.move(run["id"], Running())
+    deployment.move(run["id"], Crashed(message=SECRET))
+    assert _states(api.client.get(f"/run/{run['id']}").json()) == {"tmp.a": ("built", 3, None)}
 
 
 def _states(shown: dict[str, Any]) -> dict[str, tuple[Any, ...]]:

@@ -179,7 +179,7 @@ def _building(history: History) -> Iterator[tuple[float, float, str]]:
     tasks: dict[str, list[tuple[float, float]]] = defaultdict(list)
     again = {run.facts["id"] for run in history.note("run") if run.facts["attempts"] > 1}
     for task in history.note("task"):
-        if task.facts["state"] == "Completed" and task.facts["run"] not in again:
+        if task.facts["state"] in ("Completed", "Staged") and task.facts["run"] not in again:
             tasks[f"run {task.facts['run']}"].append((task.facts["begin"], task.facts["end"]))
     for command in history.span("command"):
         if command.facts.get("built") and command.facts["words"].startswith("build"):  # the others have tasks

@@ -32,6 +32,7 @@ def test_a_table_has_its_state_rows_bytes_cost_seconds_and_job() -> None:
         "bytes": 10,
         "cost": 0.006104,
         "seconds": 0.5,
+        "checks": None,
         "job": "https://job",
         "failure": None,
         "error": None,

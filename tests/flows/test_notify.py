@@ -26,10 +26,12 @@ def test_the_message_has_the_failed_tables_and_the_address() -> None:
         {"table": "tmp.a", "state": "built", "error": None},
         {"table": "tmp.b", "state": "failed", "error": "wrong"},
         {"table": "tmp.c", "state": "not run", "error": "waits for tmp.b"},
+        {"table": "tmp.d", "state": "blocked", "error": "3 rows"},
     ]
     told = message(RUN, Failed(message="1 of 3 tables built"), "http://prefect/run", rows)
     assert told["text"] == "refresh eager-toad: Failed\n1 of 3 tables built\nhttp://prefect/run"
     assert told["failed"] == [{"table": "tmp.b", "reason": "wrong"}]
+    assert told["blocked"] == [{"table": "tmp.d", "reason": "3 rows"}]
     assert told["not_run"] == [{"table": "tmp.c", "reason": "waits for tmp.b"}]
     assert told["run"] == {"id": str(RUN.id), "name": "eager-toad", "state": "Failed", "url": "http://prefect/run"}
 

@@ -53,10 +53,12 @@ def test_a_refresh_works_without_some_or_all_patches(setting: str, monkeypatch: 
 
 @pytest.mark.parametrize("name", ["ResultRecord", "ResultRecordMetadata"])
 def test_without_its_names_a_built_table_has_the_stock_state(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert type(built_state("one", is_patched=True)).__name__ == "_TableBuilt"
+    assert type(built_state("one", "Completed", is_patched=True)).__name__ == "_TableBuilt"
     table_states._no_result.cache_clear()
     monkeypatch.delattr(prefect.results, name)
-    assert type(built_state("one", is_patched=True)) is type(built_state("one", is_patched=False))
+    assert type(built_state("one", "Completed", is_patched=True)) is type(
+        built_state("one", "Completed", is_patched=False)
+    )
 
 
 def test_without_prefects_worker_nothing_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,10 +31,13 @@ from tests.conftest import Write
 from tests.operation.installation import wait_for
 from tests.pipeline.graphs import graphs
 from tests.pipeline.test_schedule import Recorder
+from tests.pipeline.works import OnlyBuilt
 from warehouse_refresh.flows.flow import Started, refresh_flow, run_graph
 from warehouse_refresh.flows.recorded import address_of, run_recorded
 from warehouse_refresh.flows.records import this_flow_run, wait_until_recorded
-from warehouse_refresh.pipeline.execution import Execution, ignore
+from warehouse_refresh.pipeline.contract import PUBLISH
+from warehouse_refresh.pipeline.execution import Builder, Execution, ignore
+from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.outcomes import State as TableState
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import read_datasets
@@ -81,7 +84,7 @@ def run_with_recorder(graph: Graph, build: Recorder, workers: int) -> Execution:
         build(name)
         return Built(rows=0, seconds=0.0)
 
-    execution = Execution(graph, built)
+    execution = Execution(graph, OnlyBuilt(built))
     run_graph(graph, execution, workers)
     return execution
 
@@ -105,25 +108,33 @@ def flow_run_id(state: State[Any]) -> UUID:
 
 
 def task_runs(state: State[Any], count: int) -> dict[str, TaskRun]:
-    """The task runs of the flow run by name, when the server has recorded `count` of them in their last state."""
+    """The task runs of the flow run's tables by name, when the server has recorded `count` in their last state."""
     with get_client(sync_client=True) as client:
         only = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id(state)]))
         while True:
             found = client.read_task_runs(flow_run_filter=only)
-            done = [run for run in found if run.state and (run.state.is_final() or run.state.name == "NotReady")]
+            done = [
+                run
+                for run in found
+                if run.name != PUBLISH and run.state and (run.state.is_final() or run.state.name == "NotReady")
+            ]
             if len(done) >= count:
                 return {run.name: run for run in done}
 
 
 def artifact_rows(state: State[Any]) -> dict[str, dict[str, Any]]:
+    return {row["table"]: row for row in artifact_of(state, "refresh")}
+
+
+def artifact_of(state: State[Any], key: str) -> list[dict[str, Any]]:
     with get_client(sync_client=True) as client:
         [artifact] = client.read_artifacts(
             artifact_filter=ArtifactFilter(
-                key=ArtifactFilterKey(any_=["refresh"]), flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id(state)])
+                key=ArtifactFilterKey(any_=[key]), flow_run_id=ArtifactFilterFlowRunId(any_=[flow_run_id(state)])
             )
         )
     assert isinstance(artifact.data, str)
-    return {row["table"]: row for row in json.loads(artifact.data)}
+    return list(json.loads(artifact.data))
 
 
 def rows_of(table: TableName) -> list[tuple[Any, ...]]:
@@ -188,13 +199,13 @@ def test_each_of_many_quick_tables_is_on_record_with_the_time_it_took() -> None:
     graph = Graph({table: frozenset(tables[:number][-1:]) for number, table in enumerate(tables)})
 
     def build_all() -> State[Any]:
-        run_graph(graph, Execution(graph, lambda _: Built(rows=1, seconds=0.0)), workers=8)
+        run_graph(graph, Execution(graph, OnlyBuilt(lambda _: Built(rows=1, seconds=0.0))), workers=8)
         wait_until_recorded(this_flow_run(), len(tables))
         return Completed()
 
     runner: Any = ThreadPoolTaskRunner(max_workers=8)
     runs = task_runs(flow(name="many", task_runner=runner)(build_all)(return_state=True), len(tables))
-    assert {found.state_name for found in runs.values()} == {"Completed"}
+    assert {found.state_name for found in runs.values()} == {"Staged"}
     for found in runs.values():
         assert found.start_time is not None
         assert found.end_time is not None
@@ -206,7 +217,11 @@ def test_a_refresh_that_has_returned_has_every_task_run_on_record() -> None:
     state = run()
     with get_client(sync_client=True) as client:
         found = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id(state)])))
-    assert [task_run.state_name for task_run in found] == ["Completed"] * 8
+    assert {task_run.name for task_run in found if task_run.state_name != "Staged"} == {PUBLISH}
+    [publishing] = [task_run.state for task_run in found if task_run.name == PUBLISH]
+    assert publishing is not None
+    assert (publishing.is_completed(), str(publishing.message).partition(" in ")[0]) == (True, "8 tables")
+    assert len(found) == 9
 
 
 def test_the_log_tells_of_the_run_and_of_failed_tables_only(filled: Path) -> None:
@@ -254,7 +269,7 @@ def test_a_failed_script_leaves_its_old_table_and_is_told_with_what_was_not_run(
     assert "failed: tmp.variants: res/tmp/variants.sql" in message
     assert "not run: final.products: waits for tmp.variants" in message
     runs = task_runs(state, 8)
-    assert {name: run.state_name for name, run in runs.items() if run.state_name != "Completed"} == {
+    assert {name: run.state_name for name, run in runs.items() if run.state_name != "Staged"} == {
         "tmp.variants": "Failed",
         "final.products": "NotReady",
     }
@@ -263,6 +278,33 @@ def test_a_failed_script_leaves_its_old_table_and_is_told_with_what_was_not_run(
     assert (rows["final.products"]["state"], rows["tmp.products"]["state"]) == ("not run", "built")
     assert rows_of(FINAL) == before
     assert len(rows_of(TableName("tmp", "variants"))) == 60
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_failed_check_blocks_its_table_and_is_told_with_the_rows_that_break_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = run()
+    assert before.is_completed()
+    broken = CheckResult("unique sku", Verdict.FAILED, "2 of 60 rows", 2, 60, ("'A'", "'B'"), "SELECT 1")
+    few = CheckResult("row_count", Verdict.WARNING, "few rows")
+
+    def check(_work: Builder, table: TableName) -> list[CheckResult]:
+        return {"variants": [few, broken], "products": [few]}.get(table.name, [])
+
+    monkeypatch.setattr(Builder, "check", check)
+    state = run()
+    assert state.is_failed()
+    assert "blocked: tmp.variants: 2 of 60 rows" in str(state.message)
+    runs = task_runs(state, 8)
+    found = {name: run.state_name for name, run in runs.items()}
+    assert (found["tmp.variants"], found["final.products"], found["tmp.products"]) == ("Blocked", "NotReady", "Staged")
+    rows = artifact_rows(state)
+    assert rows["tmp.variants"]["state"] == "blocked"
+    assert rows["tmp.variants"]["checks"] == "1 warning, 1 failed"
+    [first, *others] = artifact_of(state, "refresh-checks")
+    assert (first["table"], first["result"], first["examples"]) == ("tmp.variants", "failed", "'A'\n'B'")
+    assert [row["result"] for row in others] == ["warning", "warning"]
 
 
 def test_a_retried_run_builds_only_what_did_not_complete(filled: Path) -> None:

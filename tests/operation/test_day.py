@@ -6,7 +6,7 @@ import re
 import shutil
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from tests.warehouse.bigquery.test_stopping import jobs
 from warehouse_refresh.flows.stale_runs import automations
 from warehouse_refresh.pipeline.contract import SILENT
 from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.names import TableName
 
 OPEN = {"Pending", "Running"}
@@ -51,6 +52,14 @@ def installed(tmp_path: Path) -> Iterator[Installation]:
 def rows(installed: Installation, table: str) -> list[tuple[object, ...]]:
     with connect(f"duckdb:///{installed.folder}/.data/warehouse.duckdb") as warehouse:
         return warehouse.first_rows(TableName.parse(table), 10)
+
+
+def names_in(installed: Installation, dataset: str) -> set[str]:
+    """What stands in a schema of the file, under whatever name."""
+    file = DuckDBFile(installed.folder / ".data/warehouse.duckdb", lambda _connection: None)
+    with closing(file), file.cursor() as cursor:
+        query = "SELECT table_name FROM duckdb_tables() WHERE schema_name = ?"
+        return {name for (name,) in cursor.execute(query, [dataset]).fetchall()}
 
 
 def test_an_operators_day(installed: Installation) -> None:
@@ -88,9 +97,11 @@ def _a_failed_run_is_told_and_its_retry_builds_the_rest(installed: Installation)
 
 
 def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> None:
-    installed.write({"res/tmp/second.sql": ENDLESS})
-    run = _id_in(installed.run("prefect", "deployment", "run", NAMES.deployment, "-p", 'select=["tmp.second+"]'))
+    installed.write({"res/tmp/second.sql": ENDLESS, "res/tmp/quick.sql": QUICK})
+    select = 'select=["tmp.second+", "tmp.quick"]'
+    run = _id_in(installed.run("prefect", "deployment", "run", NAMES.deployment, "-p", select))
     installed.until_building(run, "tmp.second")
+    wait_for(lambda: installed.task_states(run).get("tmp.quick") == "Staged")
     installed.client.set_flow_run_state(run, Cancelling())
     cancelled = installed.ended(run)
     assert cancelled.state is not None
@@ -98,6 +109,8 @@ def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> Non
     assert "tmp.first" not in installed.task_states(run), "it was not selected"
     wait_for(lambda: not OPEN & set(installed.task_states(run).values()))
     assert rows(installed, "tmp.second") == [(1, 7)], "the old table stands, whole"
+    assert names_in(installed, "tmp") == {"first", "second"}, "what was staged is gone"
+    (installed.folder / "res/tmp/quick.sql").unlink()
 
 
 def _a_killed_process_leaves_its_place_to_the_next_run(installed: Installation) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.contract import project_name
+from warehouse_refresh.pipeline.outcomes import Publishing
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.pipeline.settings_file import Layout, SettingError
 from warehouse_refresh.warehouse import connect
@@ -16,6 +17,7 @@ FULL = """\
 name = "shop"
 warehouse = "duckdb:///shop.duckdb"
 workers = 3
+publish = "all"
 price_per_tib = 5.5
 
 [folders]
@@ -34,6 +36,7 @@ rate_limit = 7
 def test_a_project_without_the_file_has_the_defaults(folder: Path) -> None:
     settings = read_settings({})
     assert (settings.workers, settings.price_per_tib, settings.layout) == (8, 6.25, Layout())
+    assert settings.publishing is Publishing.TOGETHER
     assert project_name(folder, {}) == folder.name
 
 
@@ -42,6 +45,8 @@ def test_the_file_says_it_and_a_variable_wins(write: Write) -> None:
     settings = read_settings({})
     assert (settings.warehouse_url, settings.workers, settings.price_per_tib) == ("duckdb:///shop.duckdb", 3, 5.5)
     assert settings.layout == Layout("models", "seeds", "source", "source")
+    assert settings.publishing is Publishing.ALL
+    assert read_settings({"REFRESH_PUBLISH": "each"}).publishing is Publishing.EACH
     assert project_name(folder, {}) == "shop"
     environment = {"WAREHOUSE_URL": "duckdb:///b", "REFRESH_WORKERS": "4", "REFRESH_PRICE_PER_TIB": "1"}
     settings = read_settings(environment)
@@ -56,6 +61,7 @@ def test_the_file_says_it_and_a_variable_wins(write: Write) -> None:
         ("workers = 'three'", "refresh.toml: workers is 'three': write a number"),
         ("workers = true", "refresh.toml: workers is True: write a number"),
         ("workers = 0", "REFRESH_WORKERS is '0'"),
+        ("publish = 'later'", "REFRESH_PUBLISH is 'later': write together or all or each"),
         ("warehouse = 3", "refresh.toml: warehouse is 3: write text in quotes"),
         ("name = ''", "refresh.toml: name is '': write text in quotes"),
         ("folders = 'res'", "refresh.toml: folders is a section: write [folders]"),

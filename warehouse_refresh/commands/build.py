@@ -6,7 +6,7 @@ from argparse import Namespace
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import finish, shown
 from warehouse_refresh.commands.variables import settings_of
-from warehouse_refresh.pipeline.execution import Execution, builder, run_here
+from warehouse_refresh.pipeline.execution import Execution, run_here
 from warehouse_refresh.pipeline.refresh import start_refresh
 from warehouse_refresh.warehouse import BuildContext
 
@@ -16,9 +16,8 @@ def run(options: Namespace) -> int:
     settings = settings_of(options)
     with start_refresh(settings, selection(options), "`refresh build`", print) as refresh:
         graph = refresh.plan.graph
-        context = BuildContext(run=uuid.uuid4().hex)
-        build = builder(refresh.plan.scripts, refresh.warehouse, context, refresh.blocked)
+        work = refresh.work(BuildContext(run=uuid.uuid4().hex))
         with shown(graph) as report:
-            execution = Execution(graph, build, report, refresh.plan.owners)
+            execution = Execution(graph, work, report, settings.publishing, refresh.plan.owners)
             run_here(graph, execution, 1 if options.in_order else settings.workers)
     return finish(execution)

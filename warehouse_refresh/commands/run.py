@@ -5,10 +5,12 @@ from argparse import Namespace
 
 from warehouse_refresh.commands.imports import kept
 from warehouse_refresh.commands.selection import selection
-from warehouse_refresh.commands.terminal.output import show_rows, shown
+from warehouse_refresh.commands.terminal.output import exit_code, show_rows, shown
 from warehouse_refresh.commands.variables import settings_of
+from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.project.variables import as_json
 from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.warehouse.names import TableName
 
 
 def run(options: Namespace) -> int:
@@ -25,11 +27,17 @@ def run(options: Namespace) -> int:
             from warehouse_refresh.flows.recorded import address_of, check_server, run_recorded
 
         check_server()
+        runs: dict[TableName, TableRun] = {}
         with shown(started.plan.graph) as report:
-            flow = refresh_flow(settings, Started(started, report))
+
+            def noted(run: TableRun) -> None:
+                runs[run.table] = run
+                report(run)
+
+            flow = refresh_flow(settings, Started(started, noted))
             state = run_recorded(flow, selectors, in_order=options.in_order, variables=as_json(settings.variables))
         print(f"in Prefect: {address_of(state)}")
         print(state.message)
         if state.is_completed():
             show_rows(started.warehouse, started.plan.graph.order[-1])
-    return 0 if state.is_completed() else 1
+    return exit_code(runs.values(), succeeded=state.is_completed())

@@ -15,21 +15,22 @@ from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from warehouse_refresh.flows.artifacts import GRAPH_KEY, facts, graph_markdown, table_rows
+from warehouse_refresh.flows.artifacts import GRAPH_KEY, check_rows, facts, graph_markdown, table_rows
 from warehouse_refresh.flows.heartbeat import RunCancelled, heartbeats
 from warehouse_refresh.flows.notify import post_failure
 from warehouse_refresh.flows.open_tasks import end_open_tasks
 from warehouse_refresh.flows.patches import send_events_in_batches, switched_on
 from warehouse_refresh.flows.patches.table_states import built_state
-from warehouse_refresh.flows.records import completed_tables, patiently, this_flow_run, wait_until_recorded
-from warehouse_refresh.pipeline.contract import ARTIFACT, names_of
-from warehouse_refresh.pipeline.execution import BuildFailed, Execution, Report, builder, ignore
+from warehouse_refresh.flows.records import patiently, this_flow_run, wait_until_recorded
+from warehouse_refresh.pipeline.contract import ARTIFACT, BLOCKED, CHECKS_ARTIFACT, PUBLISH, STAGED, names_of
+from warehouse_refresh.pipeline.execution import Blocked, BuildFailed, Execution, Report, ignore, still_good
+from warehouse_refresh.pipeline.outcomes import State
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.project.variables import as_json, given_as_json
 from warehouse_refresh.pipeline.project.version import scripts_version
-from warehouse_refresh.pipeline.refresh import Refresh, cancel_on_error, start_refresh
+from warehouse_refresh.pipeline.refresh import Refresh, cleared_on_error, start_refresh
 from warehouse_refresh.pipeline.schedule import ScheduleResult, run_in_parallel
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError
@@ -115,23 +116,27 @@ def keep_values(settings: RefreshSettings) -> None:
 
 def _start_and_run(settings: RefreshSettings, select: list[str], workers: int) -> PrefectState[Any]:
     who = f"the run {this_flow_run().name}"
-    with start_refresh(settings, select, who, get_run_logger().info) as refresh:
-        execution = _run(refresh, workers)
+    with start_refresh(settings, select, who, get_run_logger().info, str(this_flow_run().id)) as refresh:
+        execution = _run(refresh, settings, workers)
     return _ended(execution, settings, RETURN_OF_THE_SERVER)
 
 
 def _run_started(started: Started, settings: RefreshSettings, workers: int) -> PrefectState[Any]:
     # The jobs are cancelled here, not only around the flow: Prefect lets no exception out before its tasks have ended.
-    with cancel_on_error(started.refresh.warehouse):
-        return _ended(_run(started.refresh, workers, started.report), settings, patience=0)
+    with cleared_on_error(started.refresh):
+        return _ended(_run(started.refresh, settings, workers, started.report), settings, patience=0)
 
 
-def _run(refresh: Refresh, workers: int, report: Report = ignore) -> Execution:
-    flow_run, graph = this_flow_run(), refresh.plan.graph
+def _run(refresh: Refresh, settings: RefreshSettings, workers: int, report: Report = ignore) -> Execution:
+    flow_run, plan = this_flow_run(), refresh.plan
     context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
-    build = builder(refresh.plan.scripts, refresh.warehouse, context, refresh.blocked)
-    execution = Execution(graph, build, report, refresh.plan.owners)
-    run_graph(graph, execution, workers)
+    before = refresh.warehouse.staged(context) if context.attempt > 1 else {}
+    good = still_good(plan.graph, plan.scripts, before)
+    published = {table for table, found in good.items() if found.is_published}
+    execution = Execution(plan.graph, refresh.work(context, good), report, settings.publishing, plan.owners)
+    execution.built_before(sorted(published))
+    run_graph(plan.graph.only(plan.graph.dependencies.keys() - published), execution, workers)
+    execution.discard(for_retry=True)
     return execution
 
 
@@ -147,8 +152,8 @@ def _ended(execution: Execution, settings: RefreshSettings, patience: float) -> 
 
 
 def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
-    """Run `execution` over `graph` through Prefect's task runner, `workers` tables at once. To be called inside a flow
-    whose task runner has as many."""
+    """Run `execution` over `graph` through Prefect's task runner, `workers` tables at once, and publish what is healthy
+    in a task run of its own. To be called inside a flow whose task runner has as many."""
     patches = switched_on()
     if "task_events" in patches:
         send_events_in_batches()
@@ -156,20 +161,35 @@ def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
     @task(name="build", task_run_name="{table}", cache_policy=NO_CACHE, persist_result=False)
     def build(table: str) -> PrefectState[Any]:
         try:
-            built = execution.build(TableName.parse(table))
+            run = execution.build(TableName.parse(table))
         except BuildFailed as error:
-            return Failed(message=str(error))
-        return built_state(f"{built.amount} in {built.seconds:.2f} s", is_patched="table_states" in patches)
+            return Failed(message=str(error), name=BLOCKED if isinstance(error, Blocked) else "Failed")
+        name = STAGED if run.state is State.STAGED else "Completed"
+        return built_state(run.amount, name, is_patched="table_states" in patches)
 
     def submit(table: TableName, dependencies: list[Future]) -> Future:
         return cast("Future", build.submit(table=str(table), return_state=False, wait_for=dependencies))
 
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)  # a table that is built has its state for that
-    done = completed_tables(this_flow_run()) & set(graph.dependencies)
-    execution.built_before(sorted(done))
-    schedule = run_in_parallel(graph.only(set(graph.dependencies) - done), submit, _completed, workers)
+    schedule = run_in_parallel(graph, submit, _completed, workers)
     execution.not_run(schedule.not_run)
     _show_not_run(schedule, submit)
+    if execution.in_state(State.STAGED):
+        _publish(execution)
+
+
+def _publish(execution: Execution) -> None:
+    @task(name=PUBLISH, task_run_name=PUBLISH, cache_policy=NO_CACHE, persist_result=False)
+    def publish() -> PrefectState[Any]:
+        try:
+            published = execution.publish()
+        except BuildFailed as error:
+            return Failed(message=str(error))
+        count = len(execution.in_state(State.BUILT, State.BUILT_BEFORE))
+        message = f"{count} tables in {published.seconds:.2f} s" if published else "nothing: no table is healthy"
+        return Completed(message=message)
+
+    publish(return_state=True)
 
 
 def _show_not_run(schedule: ScheduleResult[Future], submit: Any) -> None:
@@ -191,6 +211,8 @@ def _labels(flow_run: FlowRun) -> dict[str, str]:
 def _record(execution: Execution, settings: RefreshSettings) -> None:
     rows = table_rows(execution.runs.values(), settings.price_per_tib)
     create_table_artifact(key=ARTIFACT, table=rows, description=execution.summary())
+    if checks := check_rows(execution.runs.values()):
+        create_table_artifact(key=CHECKS_ARTIFACT, table=checks, description="what must be true of the tables")
     shown = facts(this_flow_run(), scripts_version(settings.folder, res=settings.layout.res))
     create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(execution.graph, execution.runs, shown))
-    wait_until_recorded(this_flow_run(), len(execution.runs))
+    wait_until_recorded(this_flow_run(), len(execution.runs) + (execution.published is not None))

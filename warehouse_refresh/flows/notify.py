@@ -34,13 +34,14 @@ def post_failure(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "PrefectSta
 
 
 def message(run: "FlowRun", state: "PrefectState[Any]", address: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """The message: `text` for people, and the failed tables and those not run, each with its reason."""
-    failed, not_run = (_with_reason(rows, wanted) for wanted in (State.FAILED, State.NOT_RUN))
+    """The message: `text` for people, and the tables that failed, were blocked or not run, each with its reason."""
+    failed, blocked, not_run = (_with_reason(rows, state) for state in (State.FAILED, State.BLOCKED, State.NOT_RUN))
     return {
         "text": "\n".join([f"refresh {run.name}: {state.name}", state.message or "", address]).replace("\n\n", "\n"),
         "run": {"id": str(run.id), "name": run.name, "state": state.name, "url": address},
         "message": state.message,
         "failed": failed,
+        "blocked": blocked,
         "not_run": not_run,
     }
 

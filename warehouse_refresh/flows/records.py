@@ -10,23 +10,16 @@ from uuid import UUID
 import httpx
 import tenacity
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterId,
-    TaskRunFilter,
-    TaskRunFilterState,
-    TaskRunFilterStateType,
-)
-from prefect.client.schemas.objects import FlowRun, StateType, TaskRun
+from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.context import FlowRunContext
 
-from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.pipeline.contract import BLOCKED, STAGED
 
 Run = TypeVar("Run", FlowRun, TaskRun)
 
 PAGE = 200  # the most that Prefect's API returns at once
 _NEARLY_RIGHT = timedelta(seconds=5)
-_LAST_STATES = ["Completed", "Failed", "Crashed", "Cancelled", "NotReady"]
+_LAST_STATES = ["Completed", STAGED, "Failed", BLOCKED, "Crashed", "Cancelled", "NotReady"]
 _PATIENCE_SECONDS = 30
 
 
@@ -64,24 +57,6 @@ def server_time(client: SyncPrefectClient) -> datetime:
     return here if abs(said - here) < _NEARLY_RIGHT else said
 
 
-def completed_tables(flow_run: FlowRun) -> set[TableName]:
-    """The tables that earlier attempts of this flow run have built; none in its first attempt.
-
-    This reads Prefect's records, not results in files, since the next attempt may run on another machine.
-    """
-    if flow_run.run_count <= 1:
-        return set()
-    with get_client(sync_client=True) as client:
-        task_runs = read_all(
-            client.read_task_runs,
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id])),
-            task_run_filter=TaskRunFilter(
-                state=TaskRunFilterState(type=TaskRunFilterStateType(any_=[StateType.COMPLETED]))
-            ),
-        )
-    return {TableName.parse(task_run.name) for task_run in task_runs}
-
-
 def patiently(record: Callable[[], None], patience: float) -> None:
     """Call `record`; again, while Prefect's server is away, for up to `patience` seconds. Raises what it raises."""
     for attempt in tenacity.Retrying(
@@ -94,7 +69,7 @@ def patiently(record: Callable[[], None], patience: float) -> None:
             record()
 
 
-def wait_until_recorded(flow_run: FlowRun, tables: int) -> None:
+def wait_until_recorded(flow_run: FlowRun, count: int) -> None:
     """Wait until the server has that many task runs of this flow run in their last state. Raises TimeoutError.
 
     The server takes task runs from a stream of events, and stores those of up to a second together. A run that has
@@ -107,7 +82,7 @@ def wait_until_recorded(flow_run: FlowRun, tables: int) -> None:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     wait = 0.02
     with get_client(sync_client=True) as client:
-        while client.request("POST", "/task_runs/count", json=wanted).json() < tables:
+        while client.request("POST", "/task_runs/count", json=wanted).json() < count:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"Prefect's server has not stored all task runs after {_PATIENCE_SECONDS} s")
             time.sleep(wait)

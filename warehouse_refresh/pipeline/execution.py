@@ -1,17 +1,19 @@
-"""Building the tables of a refresh, and the state of each table."""
+"""Building, checking and publishing the tables of a refresh, and the state of each table."""
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
-from warehouse_refresh.pipeline.outcomes import Failure, State
+from warehouse_refresh.pipeline.outcomes import CheckResult, Failure, Publishing, State, Verdict
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Problem
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
-from warehouse_refresh.warehouse import BuildContext, Built, Warehouse
+from warehouse_refresh.warehouse import BuildContext, Built, Published, Staged, Warehouse
 from warehouse_refresh.warehouse.errors import (
     Cancelled,
     NotAllowed,
@@ -23,18 +25,40 @@ from warehouse_refresh.warehouse.errors import (
 )
 from warehouse_refresh.warehouse.names import TableName
 
+if TYPE_CHECKING:
+    from warehouse_refresh.pipeline.checks.run import Checker
+
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class TableRun:
-    """The state of a table: `built` once it is built, `failure` and `reason` if it failed or was not run."""
+    """The state of a table: `built` once it is built, `failure` and `reason` if it was not built or not published, and
+    the results of its `checks`."""
 
     table: TableName
     state: State
     built: Built | None = None
     reason: str = ""
     failure: Failure | None = None
+    checks: tuple[CheckResult, ...] = ()
+
+    @property
+    def amount(self) -> str:
+        """`1,234 rows in 0.05 s`, or that an earlier attempt of the run has built it."""
+        return f"{self.built.amount} in {self.built.seconds:.2f} s" if self.built else "built before"
+
+    @property
+    def checks_text(self) -> str:
+        """`2 passed, 1 warning`; "" without checks."""
+        verdicts = [check.verdict for check in self.checks]
+        counts = [(verdicts.count(verdict), verdict.value) for verdict in Verdict]
+        return ", ".join(f"{count} {word}" for count, word in counts if count)
+
+    @property
+    def warnings(self) -> list[CheckResult]:
+        """The checks that failed and block nothing."""
+        return [check for check in self.checks if check.verdict is Verdict.WARNING]
 
 
 Report = Callable[[TableRun], None]
@@ -45,12 +69,48 @@ def ignore(_run: TableRun) -> None:
 
 
 class BuildFailed(Exception):
-    """A table was not built. The message says why; do not show a stack trace."""
+    """A table was not built, or not published. The message says why; do not show a stack trace."""
+
+
+class Blocked(BuildFailed):
+    """A table was built, and a check keeps it from being published."""
+
+
+class Work(Protocol):
+    """What an Execution does with tables. All methods but `discard` may raise BuildFailed and WarehouseError. `blocked`
+    are tables that are not to be built, each with the reason."""
+
+    @property
+    def blocked(self) -> Mapping[TableName, str]: ...
+
+    def is_checked(self, table: TableName) -> bool:
+        """Whether the table has checks."""
+
+    def build(self, table: TableName) -> Built:
+        """Build a table and publish it at once."""
+
+    def stage(self, table: TableName, staged: Collection[TableName]) -> Built | None:
+        """Build a table beside the published one, from the tables of `staged` as they were staged. None if an earlier
+        attempt of the same run has done it."""
+
+    def check(self, table: TableName) -> Sequence[CheckResult]:
+        """The results of the checks that can be run now that this table is staged."""
+
+    def check_rest(self) -> Sequence[CheckResult]:
+        """The results of the checks that were left because a table that they read was not built."""
+
+    def publish(self, tables: Sequence[TableName]) -> Published:
+        """Publish staged tables together; each comes after those that it is built from."""
+
+    def discard(self, keep: Collection[TableName]) -> None:
+        """Drop what is staged, but for the tables of `keep`."""
 
 
 class Execution:
-    """Builds tables of a graph, one for each call of `build`, and keeps the state of every table in `runs`.
+    """Builds tables of a graph, one for each call of `build`, and publishes what is healthy; `runs` has the state of
+    every table.
 
+    A table is healthy if it and all tables of the graph that it is built from were built and passed their checks.
     `owners` are named where their tables fail. Safe to use from several threads. `report` is called at each change of
     state, in the thread that made the change.
     """
@@ -58,19 +118,23 @@ class Execution:
     def __init__(
         self,
         graph: Graph,
-        build: Callable[[TableName], Built],
+        work: Work,
         report: Report = ignore,
+        publishing: Publishing = Publishing.TOGETHER,
         owners: Mapping[TableName, str] | None = None,
     ) -> None:
-        self.graph, self._build, self._report, self._owners = graph, build, report, owners or {}
+        self.graph, self._work, self._report, self._publishing = graph, work, report, publishing
+        self._owners = owners or {}
         self._lock = threading.Lock()
+        self._staged = set[TableName]()
         self.runs = {table: TableRun(table, State.WAITING) for table in graph.order}
+        self.published: Published | None = None
 
-    def build(self, table: TableName) -> Built:
-        """Build one table. Raises BuildFailed with the reason. Any other exception is a bug."""
+    def build(self, table: TableName) -> TableRun:
+        """Build and check one table. Raises BuildFailed with the reason. Any other exception is a bug."""
         self._set(TableRun(table, State.BUILDING))
         try:
-            built = self._build(table)
+            run = self._built(table)
         except (BuildFailed, WarehouseError) as error:
             self._set(TableRun(table, State.FAILED, reason=str(error), failure=_failure(error)))
             raise BuildFailed(str(error)) from error
@@ -79,11 +143,110 @@ class Execution:
             self._set(TableRun(table, State.FAILED, reason=reason, failure=Failure.BUG))
             logger.exception("building %s failed unexpectedly", table)
             raise
-        self._set(TableRun(table, State.BUILT, built))
-        return built
+        self._set(run)
+        if run.state is State.BLOCKED:
+            raise Blocked(run.reason)
+        return run
+
+    def _built(self, table: TableName) -> TableRun:
+        if table in self._work.blocked:
+            return TableRun(table, State.BLOCKED, None, self._work.blocked[table], Failure.CHECK)
+        at_once = self._publishing is Publishing.EACH
+        if at_once and not self._work.is_checked(table):
+            return TableRun(table, State.BUILT, self._work.build(table))
+        with self._lock:
+            staged = frozenset(self._staged)
+        built = self._work.stage(table, staged)
+        checks = tuple(self._work.check(table))
+        failed = self._failed(table, checks)
+        if failed:  # not their queries: the rows are in no table that these read
+            reason = "; ".join(check.message for check in failed)
+            return TableRun(table, State.BLOCKED, built, reason, Failure.CHECK, checks)
+        if at_once:
+            self._work.publish([table])
+            return TableRun(table, State.BUILT, built, checks=checks)
+        return TableRun(table, State.STAGED, built, checks=checks)
+
+    def _failed(self, table: TableName, checks: Iterable[CheckResult]) -> list[CheckResult]:
+        """The checks that block the table. Those that are about other tables, too, or only, block these."""
+        failed = [check for check in checks if check.verdict is Verdict.FAILED]
+        for check in failed:
+            for other in check.tables:
+                if other != table and other in self._staged:
+                    self._block(other, check.message, Failure.CHECK)
+        return [check for check in failed if not check.tables or table in check.tables]
+
+    def publish(self) -> Published | None:
+        """Run the checks that are left and publish what is healthy, after all tables have been built; None if there is
+        nothing to publish. Raises BuildFailed if nothing could be published."""
+        try:
+            self._check_rest()
+        except WarehouseError as error:
+            self._not_published([run.table for run in self.in_state(State.STAGED)], str(error), Failure.NOT_PUBLISHED)
+            raise BuildFailed(str(error)) from error
+        tables = self._healthy()
+        if not tables:
+            return None
+        try:
+            self.published = self._work.publish(tables)
+        except WarehouseError as error:
+            self._not_published(tables, str(error), Failure.NOT_PUBLISHED)
+            raise BuildFailed(str(error)) from error
+        except Exception as error:
+            self._not_published(tables, f"{type(error).__name__}: {error} (a bug: please report it)", Failure.BUG)
+            logger.exception("publishing failed unexpectedly")
+            raise
+        for table in tables:
+            run = self.runs[table]
+            self._set(replace(run, state=State.BUILT if run.built else State.BUILT_BEFORE))
+        return self.published
+
+    def _check_rest(self) -> None:
+        for check in self._work.check_rest():
+            for table in check.tables:
+                run = self.runs[table]
+                self.runs[table] = replace(run, checks=(*run.checks, check))
+                if check.verdict is Verdict.FAILED and run.state is State.STAGED:
+                    self._block(table, check.message, Failure.CHECK)
+
+    def _not_published(self, tables: Iterable[TableName], why: str, failure: Failure) -> None:
+        for table in tables:
+            reason = f"it was built, and could not be published: {why}"
+            self._set(replace(self.runs[table], state=State.FAILED, reason=reason, failure=failure))
+
+    def _healthy(self) -> list[TableName]:
+        """The tables to publish, in order. Blocks the other staged tables."""
+        for run in self.in_state(State.STAGED):
+            if bad := [one for one in sorted(self.graph.dependencies[run.table]) if self._is_bad(one)]:
+                self._block(run.table, f"built from {', '.join(map(str, bad))}", Failure.CHECK)
+        bad = [table for table in self.graph.order if self._is_bad(table)]
+        staged = [run.table for run in self.in_state(State.STAGED)]
+        if not (bad and self._publishing is Publishing.ALL):
+            return staged
+        for table in staged:
+            self._block(
+                table,
+                f"{bad[0]} {self.runs[bad[0]].state.value}, and REFRESH_PUBLISH=all publishes all or none",
+                Failure.NOT_PUBLISHED,
+            )
+        return []
+
+    def _is_bad(self, table: TableName) -> bool:
+        return self.runs[table].state in (State.FAILED, State.BLOCKED, State.NOT_RUN)
+
+    def _block(self, table: TableName, reason: str, failure: Failure) -> None:
+        self._set(replace(self.runs[table], state=State.BLOCKED, reason=reason, failure=failure))
+
+    def discard(self, *, for_retry: bool = False) -> None:
+        """Drop what was staged and not published; with `for_retry`, keep what another attempt of this run can use."""
+        runs = self.runs.values() if for_retry else ()
+        try:
+            self._work.discard([run.table for run in runs if run.failure is Failure.NOT_PUBLISHED])
+        except WarehouseError as error:  # the next refresh does it
+            logger.warning("tables that were not published could not be dropped: %s", error)
 
     def built_before(self, tables: Iterable[TableName]) -> None:
-        """Set the state of `tables` that an earlier attempt of this run built."""
+        """Set the state of `tables` that an earlier attempt of this run has published."""
         for table in tables:
             self._set(TableRun(table, State.BUILT_BEFORE))
 
@@ -99,25 +262,36 @@ class Execution:
 
     @property
     def succeeded(self) -> bool:
-        """Whether every table has been built."""
+        """Whether every table has been built and published."""
         return len(self.in_state(State.BUILT, State.BUILT_BEFORE)) == len(self.runs)
 
     def summary(self) -> str:
-        """One message: how many tables were built, then each failed table with its reason, and each one not run."""
+        """One message: how many tables were built and published, then what kept each other one from it, then the
+        warnings."""
         count = len(self.in_state(State.BUILT))
         before = len(self.in_state(State.BUILT_BEFORE))
         lines = [f"{count} of {len(self.runs)} tables built" + (f", {before} built before" if before else "")]
-        lines += [f"failed: {run.table}: {run.reason}" for run in self.in_state(State.FAILED)]
-        lines += [f"not run: {run.table}: {run.reason}" for run in self.in_state(State.NOT_RUN)]
+        if self.published is not None and self.published.window:
+            lines.append(f"readers could find new tables beside old ones for {self.published.window:.2f} s")
+        for state in (State.FAILED, State.BLOCKED, State.NOT_RUN):
+            lines += [f"{state.value}: {run.table}: {run.reason}" for run in self.in_state(state)]
+        lines += [f"warning: {run.table}: {check}" for run in self.runs.values() for check in run.warnings]
         return "\n".join(lines)
 
     def _set(self, run: TableRun) -> None:
         owner = self._owners.get(run.table)
-        if owner and run.state is State.FAILED:
+        if owner and run.state in (State.FAILED, State.BLOCKED):
             run = replace(run, reason=f"{run.reason}\n  owner: {owner}")
         with self._lock:
             self.runs[run.table] = run
+            (self._staged.add if run.state is State.STAGED else self._staged.discard)(run.table)
             self._report(run)
+
+
+def only_checks_failed(runs: Iterable[TableRun]) -> bool:
+    """Whether some of the tables were not published, and nothing but checks is the reason."""
+    states = {run.state for run in runs}
+    return State.BLOCKED in states and states <= {State.BUILT, State.BUILT_BEFORE, State.BLOCKED, State.NOT_RUN}
 
 
 _FAILURES: dict[type[Exception], Failure] = {
@@ -135,41 +309,90 @@ def _failure(error: Exception) -> Failure:
     return next((failure for kind, failure in _FAILURES.items() if isinstance(error, kind)), Failure.WAREHOUSE)
 
 
-def builder(
-    scripts: Mapping[TableName, Script],
-    warehouse: Warehouse,
-    context: BuildContext,
-    blocked: Mapping[TableName, str] | None = None,
-) -> Callable[[TableName], Built]:
-    """A function that builds a table by its script. It raises BuildFailed for wrong SQL and for values that cannot be
-    computed, with file and line, and for a table that is `blocked`, with the reason; WarehouseError for anything
-    else."""
+@dataclass(frozen=True)
+class Builder:
+    """Builds tables by their scripts, within the run of `context`. It raises BuildFailed for wrong SQL and for values
+    that cannot be computed, with file and line, and WarehouseError for anything else.
 
-    def build(table: TableName) -> Built:
-        if blocked and table in blocked:
-            raise BuildFailed(blocked[table])
-        script = scripts[table]
+    `kept` are the tables that an earlier attempt of this run has staged and that need not be staged again. `checker`
+    runs the checks, if there are any. `blocked` has the tables that a check of a source blocks, each with the reason.
+    """
+
+    scripts: Mapping[TableName, Script]
+    warehouse: Warehouse
+    context: BuildContext
+    kept: Collection[TableName] = ()
+    checker: "Checker | None" = None
+    blocked: Mapping[TableName, str] = field(default_factory=dict)
+
+    def is_checked(self, table: TableName) -> bool:
+        return self.checker is not None and self.checker.is_checked(table)
+
+    def build(self, table: TableName) -> Built:
+        with self._placed(table) as script:
+            return self.warehouse.build(script.build, self.context)
+
+    def stage(self, table: TableName, staged: Collection[TableName]) -> Built | None:
+        if table in self.kept:
+            return None
+        with self._placed(table) as script:
+            return self.warehouse.stage(script.build, staged, self.context)
+
+    def check(self, table: TableName) -> Sequence[CheckResult]:
+        return self.checker.check(table) if self.checker is not None else ()
+
+    def check_rest(self) -> Sequence[CheckResult]:
+        return self.checker.check_rest() if self.checker is not None else ()
+
+    def publish(self, tables: Sequence[TableName]) -> Published:
+        return self.warehouse.publish([self.scripts[table].build for table in tables], self.context)
+
+    def discard(self, keep: Collection[TableName]) -> None:
+        self.warehouse.discard(self.context, keep)
+
+    @contextmanager
+    def _placed(self, table: TableName) -> Iterator[Script]:
+        """The table's script, whose functions exist. Errors of its SQL in the block get its file and line."""
+        script = self.scripts[table]
         try:
-            warehouse.create_functions(script.query.functions)
-            return warehouse.build(script.build, context)
+            self.warehouse.create_functions(script.query.functions)
+            yield script
         except SqlError as error:
             place = error.place or script.build.query.start
             problem = Problem(script.path, place, error.reason, error.hint)
             raise BuildFailed(str(problem).removeprefix("error: ")) from error
 
-    return build
+
+def still_good(
+    graph: Graph, scripts: Mapping[TableName, Script], staged: Mapping[TableName, Staged]
+) -> dict[TableName, Staged]:
+    """What earlier attempts of a run have `staged`, or published, and need not be built again: the table's script is
+    the same, and so is all that it is built from. A staged view is not among it, since it reads staged tables by
+    names that they may not have any more."""
+    good: dict[TableName, Staged] = {}
+    for table in graph.order:
+        found, build = staged.get(table), scripts[table].build
+        if found is None or found.fingerprint != build.fingerprint or not graph.dependencies[table] <= good.keys():
+            continue
+        if found.is_published or not build.is_view:
+            good[table] = found
+    return good
 
 
 def run_here(graph: Graph, execution: Execution, workers: int) -> None:
-    """Run `execution` over `graph` in this process: one table after the other, or over a pool of threads."""
+    """Run `execution` over `graph` in this process, one table after the other or over a pool of threads, and publish
+    what is healthy."""
     done = run_in_order(graph, execution.build) if workers == 1 else _run_in_threads(graph, execution, workers)
     execution.not_run(done.not_run)
+    with suppress(BuildFailed):  # the tables' states say it
+        execution.publish()
+    execution.discard()
 
 
-def _run_in_threads(graph: Graph, execution: Execution, workers: int) -> ScheduleResult[Future[Built]]:
+def _run_in_threads(graph: Graph, execution: Execution, workers: int) -> ScheduleResult[Future[TableRun]]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="build")
 
-    def submit(table: TableName, _dependencies: list[Future[Built]]) -> Future[Built]:
+    def submit(table: TableName, _dependencies: list[Future[TableRun]]) -> Future[TableRun]:
         return pool.submit(execution.build, table)
 
     try:

@@ -8,14 +8,25 @@ from warehouse_refresh.warehouse.names import TableName
 
 
 class State(Enum):
-    """The state of a table in a refresh."""
+    """The state of a table in a refresh. The values stand in records of old runs."""
 
     WAITING = "waiting"
     BUILDING = "building"
-    BUILT = "built"
-    BUILT_BEFORE = "built before"  # by an earlier attempt of the same run
+    STAGED = "staged"  # built beside the published table, and its checks passed
+    BUILT = "built"  # and published
+    BUILT_BEFORE = "built before"  # and published, by an earlier attempt of the same run
     FAILED = "failed"
+    BLOCKED = "blocked"  # staged, and not published
     NOT_RUN = "not run"
+
+
+class Publishing(Enum):
+    """When readers see the tables of a refresh: what is healthy, together, at its end; all tables or none; or each
+    table as soon as it is built and has passed its checks."""
+
+    TOGETHER = "together"
+    ALL = "all"
+    EACH = "each"
 
 
 class Failure(Enum):
@@ -30,6 +41,8 @@ class Failure(Enum):
     UNAVAILABLE = "warehouse-unavailable"
     WAREHOUSE = "warehouse-failed"
     CANCELLED = "cancelled"
+    CHECK = "check-failed"
+    NOT_PUBLISHED = "not-published"
     NOT_RUN = "not-run"
     LOST = "lost"
     BUG = "bug"
@@ -48,6 +61,8 @@ _SENTENCES = {
     Failure.UNAVAILABLE: "The warehouse could not be used at that time.",
     Failure.WAREHOUSE: "The warehouse could not build the table.",
     Failure.CANCELLED: "Somebody stopped the refresh.",
+    Failure.CHECK: "The table was built, and not published: a check of it, or of a table it is built from, failed.",
+    Failure.NOT_PUBLISHED: "The table was built, and could not be published; readers find the old one.",
     Failure.NOT_RUN: "A table that it is built from was not built.",
     Failure.LOST: "The refresh's process ended before the table was built.",
     Failure.BUG: "A bug in the refresh: its log in Prefect has the rest.",

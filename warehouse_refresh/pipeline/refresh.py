@@ -6,11 +6,12 @@
 import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.check import check_scripts
+from warehouse_refresh.pipeline.execution import Builder
 from warehouse_refresh.pipeline.outcomes import Verdict
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph
@@ -19,13 +20,14 @@ from warehouse_refresh.pipeline.project.project import Project, project_in, read
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.sources import Sources, stored_sources, with_stored_wildcards
-from warehouse_refresh.warehouse import QueryPlan, Warehouse, connect
+from warehouse_refresh.warehouse import BuildContext, QueryPlan, Staged, Warehouse, connect
+from warehouse_refresh.warehouse.errors import TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function
 
 if TYPE_CHECKING:
-    from warehouse_refresh.pipeline.checks.run import Unit
+    from warehouse_refresh.pipeline.checks.run import Checker, Unit
 
 
 @dataclass(frozen=True)
@@ -61,24 +63,46 @@ class RefreshPlan:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """A refresh that holds the lock: its plan, the warehouse that it fills, and the tables that it does not build since
-    a check of a source that they read has failed, each with the reason."""
+    """A refresh that holds the lock: its plan, the warehouse that it fills and its URL, and the tables that it does not
+    build since a check of a source that they read has failed, each with the reason."""
 
     plan: RefreshPlan
     warehouse: Warehouse
+    url: str
     blocked: Mapping[TableName, str] = field(default_factory=dict)
+
+    def work(self, context: BuildContext, good: Mapping[TableName, Staged] | None = None) -> Builder:
+        """What builds the tables in the run of `context`; `good` is what it has from earlier attempts."""
+        published = {table for table, found in (good or {}).items() if found.is_published}
+        units = [replace(unit, needs=unit.needs - published) for unit in self.plan.units if unit.needs - published]
+        kept = (good or {}).keys() - published
+        checker = _checker(units, self.warehouse, context) if units else None
+        return Builder(self.plan.scripts, self.warehouse, context, kept, checker, self.blocked)
+
+
+def _checker(units: Sequence["Unit"], warehouse: Warehouse, context: BuildContext) -> "Checker":
+    from warehouse_refresh.pipeline.checks.run import Checker  # imports what a project without checks has no use for
+
+    def published_rows(table: TableName) -> int | None:
+        try:
+            return warehouse.row_count(table)
+        except TableNotFound:
+            return None
+
+    return Checker(units, lambda query, tables: warehouse.fetch(query, None, tables, context), published_rows)
 
 
 @contextmanager
 def start_refresh(
-    settings: RefreshSettings, selectors: Iterable[str], who: str, say: Callable[[str], None]
+    settings: RefreshSettings, selectors: Iterable[str], who: str, say: Callable[[str], None], run: str = ""
 ) -> Iterator[Refresh]:
-    """Wait for the refresh lock, plan the refresh of the selected tables and create their datasets. The block holds the
-    lock, so that no other refresh of this warehouse runs.
+    """Wait for the refresh lock, clear up after refreshes that died, plan the refresh of the selected tables and create
+    their datasets. The block holds the lock, so that no other refresh of this warehouse runs.
 
     `who` names this refresh, such as "`refresh run`": a refresh that has to wait for this one shows it. If this one has
-    to wait, `say` gets a message first. An exception in the block cancels the warehouse's work. Raises what
-    `plan_refresh` raises; no table has changed then.
+    to wait, `say` gets a message first. `run` is the run's id, if earlier attempts of it may have staged tables. An
+    exception in the block cancels the warehouse's work, and drops what is staged. Raises what `plan_refresh` raises; no
+    table has changed then.
     """
     # Before anything else: a command in the wrong folder creates no warehouse.
     res_folder(settings.folder, settings.layout.res)
@@ -88,13 +112,17 @@ def start_refresh(
         waiting_turn(warehouse, who, say),
         cancel_on_error(warehouse),  # inside the lock: the work is cancelled before the next refresh gets the lock
     ):
+        warehouse.recover(run, say)
         with cache:
             plan = plan_refresh(settings, selectors, warehouse, cache)
         functions = [one.function for one in plan.functions.values()]
         names = [*plan.graph.dependencies, *(function.name for function in functions)]
         warehouse.create_datasets(sorted({name.dataset for name in names}))
         warehouse.create_functions(list(free_of_tables(functions)))
-        yield Refresh(plan, warehouse, _blocked(plan, warehouse, settings.workers, say))
+        blocked = _blocked(plan, warehouse, settings.workers, say)
+        refresh = Refresh(plan, warehouse, settings.warehouse_url, blocked)
+        with cleared_on_error(refresh):
+            yield refresh
 
 
 def _blocked(plan: RefreshPlan, warehouse: Warehouse, workers: int, say: Callable[[str], None]) -> dict[TableName, str]:
@@ -143,6 +171,19 @@ def cancel_on_error(warehouse: Warehouse) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def cleared_on_error(refresh: Refresh) -> Iterator[None]:
+    """When an exception, Ctrl-C included, ends the block, cancel the warehouse's work and drop what is staged. The
+    refresh holds the lock."""
+    try:
+        with cancel_on_error(refresh.warehouse):
+            yield
+    except BaseException:
+        with suppress(WarehouseError), connect(refresh.url) as again:  # if it fails, the next refresh does it
+            again.recover("", lambda _line: None)
+        raise
+
+
 def plan_refresh(
     settings: RefreshSettings, selectors: Iterable[str], warehouse: Warehouse, cache: SqlCache | None = None
 ) -> RefreshPlan:
@@ -151,7 +192,7 @@ def plan_refresh(
     Raises Refused with all problems, SelectionError, WarehouseError.
     """
     project = project_in(settings, cache)
-    graph = project.chosen(selectors)
+    graph = with_views_between(project.chosen(selectors), project)
     scripts = {table: project.scripts[table] for table in graph.order}
     scripts = with_stored_wildcards(warehouse, scripts, project)
     sources = stored_sources(warehouse, scripts, project)
@@ -173,6 +214,24 @@ def _with_checks(plan: RefreshPlan, sources: Sources, cache: SqlCache | None) ->
     if checks.problems:
         raise Refused(checks.problems)
     return replace(plan, units=checks.units, notes=checks.notes)
+
+
+def with_views_between(graph: Graph, project: Project) -> Graph:
+    """The graph of chosen tables, with the views through which one of them reads another one: a view that is left out
+    would show the other one as it was before this refresh."""
+    views = {script.table for script in project.scripts.values() if script.build.is_view} - graph.dependencies.keys()
+    if not views:
+        return graph
+    whole = Graph(project.declared)
+    left = [table for table in whole.order if table in views]
+    above, below = set(graph.dependencies), set(graph.dependencies)
+    for view in left:
+        if not above.isdisjoint(whole.dependencies[view]):
+            above.add(view)
+    for view in reversed(left):
+        if not below.isdisjoint(whole.dependents[view]):
+            below.add(view)
+    return whole.only({*graph.dependencies, *(above & below & views)})
 
 
 def _called_by(

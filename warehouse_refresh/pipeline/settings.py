@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from warehouse_refresh.pipeline.outcomes import Publishing
 from warehouse_refresh.pipeline.project.variables import Variables, read_variables
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, NAME, Layout, SettingError, read_settings_file
 from warehouse_refresh.warehouse import DEFAULT_URL
@@ -18,20 +19,21 @@ TIB = 2**40
 
 @dataclass(frozen=True, slots=True)
 class RefreshSettings:
-    """Where the project is, which warehouse it fills, how many tables are built at once, what BigQuery charges for
-    a TiB that a query reads, in USD, and the values of the scripts' variables."""
+    """Where the project is, which warehouse it fills, how many tables are built at once, when they are published, what
+    BigQuery charges for a TiB that a query reads, in USD, and the values of the scripts' variables."""
 
     folder: Path
     layout: Layout = DEFAULT_LAYOUT
     warehouse_url: str = DEFAULT_URL
     workers: int = 8
+    publishing: Publishing = Publishing.TOGETHER
     price_per_tib: float = 6.25
     variables: Variables = field(default_factory=dict)
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSettings:
-    """Read WAREHOUSE_URL, REFRESH_WORKERS and REFRESH_PRICE_PER_TIB, from the environment or else from refresh.toml,
-    and the variables from refresh.toml; `folder` is the working folder. Raises SettingError."""
+    """Read WAREHOUSE_URL, REFRESH_WORKERS, REFRESH_PUBLISH and REFRESH_PRICE_PER_TIB, from the environment or else from
+    refresh.toml, and the variables from refresh.toml; `folder` is the working folder. Raises SettingError."""
     file = read_settings_file(Path())
 
     def value(name: str, default: str) -> str:
@@ -42,6 +44,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSetting
         layout=file.layout,
         warehouse_url=value("WAREHOUSE_URL", DEFAULT_URL),
         workers=_workers(value("REFRESH_WORKERS", "8")),
+        publishing=_publishing(value("REFRESH_PUBLISH", "together")),
         price_per_tib=_price(value("REFRESH_PRICE_PER_TIB", "6.25")),
         variables=read_variables(file.variables, NAME),
     )
@@ -57,6 +60,14 @@ def _workers(text: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1000):
         raise SettingError(f"REFRESH_WORKERS is {text!r}: write a whole number from 1 to 1000")
     return int(text)
+
+
+def _publishing(text: str) -> Publishing:
+    try:
+        return Publishing(text)
+    except ValueError:
+        ways = " or ".join(way.value for way in Publishing)
+        raise SettingError(f"REFRESH_PUBLISH is {text!r}: write {ways}") from None
 
 
 def _price(text: str) -> float:

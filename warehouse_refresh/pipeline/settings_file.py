@@ -3,6 +3,7 @@
 name = "shop"                                     # REFRESH_PROJECT
 warehouse = "bigquery://my-project?location=EU"   # WAREHOUSE_URL
 workers = 8                                       # REFRESH_WORKERS
+publish = "together"                              # REFRESH_PUBLISH
 price_per_tib = 6.25                              # REFRESH_PRICE_PER_TIB
 
 [folders]
@@ -36,6 +37,7 @@ _VARIABLES = {
     "name": "REFRESH_PROJECT",
     "warehouse": "WAREHOUSE_URL",
     "workers": "REFRESH_WORKERS",
+    "publish": "REFRESH_PUBLISH",
     "price_per_tib": "REFRESH_PRICE_PER_TIB",
 }
 _SECTIONS: Mapping[str, tuple[str, ...]] = {

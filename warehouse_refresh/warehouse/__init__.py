@@ -4,10 +4,11 @@ Knows nothing of Prefect, HTTP or res/. An engine is imported when its URL is co
 second to import.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import SplitResult, urlsplit
@@ -41,6 +42,15 @@ class TableBuild:
     query: Query
     is_view: bool = False
     storage: Storage = PLAIN
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that differ where the query, its variables or functions, or the table's options differ."""
+        query = self.query
+        listed = [column.text for column in query.listed]
+        names = (query.own, query.default, query.wildcards)
+        texts = (names, query.preamble, query.text, query.values_text, listed)
+        return sha256(repr((self.is_view, self.storage, texts)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,24 @@ class BuildContext:
     run: str
     attempt: int = 1
     labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A table that a run has built beside the published one: the fingerprint of its `TableBuild`, and whether the run
+    has published it since."""
+
+    fingerprint: str
+    is_published: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Tables that were published together. `window` is for how many seconds readers could find some of them new and
+    others old: 0 on DuckDB."""
+
+    seconds: float
+    window: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +181,12 @@ class Warehouse(Planner, Protocol):
     def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
         """Up to `limit` rows, in no promised order, for people to look at. Raises TableNotFound."""
 
-    def fetch(self, query: Query, limit: int | None) -> Answer:
-        """Up to `limit` rows of the query's answer, all without one, in the query's order. Raises SqlError."""
+    def fetch(
+        self, query: Query, limit: int | None, staged: Collection[TableName] = (), context: BuildContext | None = None
+    ) -> Answer:
+        """Up to `limit` rows of the query's answer, all without one, in the query's order. Those of the
+        tables of `staged` that the run of `context` has staged, and not published since, are read so; all others as
+        they are published. Raises SqlError."""
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
         """Create the datasets that do not exist yet."""
@@ -180,6 +212,29 @@ class Warehouse(Planner, Protocol):
     def storage_changes(self, build: TableBuild) -> list[str]:
         """What building the table would change about how it is stored now, and what of `build.storage` this engine
         ignores, each as a line for people."""
+
+    def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
+        """Build the table beside the published one, for `publish`; readers see no change, and no method that lists
+        tables shows it. The query reads the tables of `staged` as `fetch` does. A view is staged as a view. What this
+        run has staged of this table before is replaced. Raises SqlError."""
+
+    def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
+        """Let readers see these tables, which this run has staged, in place of the old ones; `builds` are in the order
+        of their dependencies.
+
+        DuckDB does this in one transaction. On BigQuery the run's intent is recorded first: if the process dies in the
+        middle, the next `recover` completes the rest. Raises WarehouseError; on DuckDB nothing is published then."""
+
+    def staged(self, context: BuildContext) -> Mapping[TableName, Staged]:
+        """What earlier attempts of this run have staged, and what they have published."""
+
+    def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
+        """Drop what this run has staged and not published, but for the tables of `keep`."""
+
+    def recover(self, keep: str, say: Callable[[str], None]) -> None:
+        """Clear up after refreshes that died: complete each publication that was cut off, and drop all that was staged,
+        but for what the run `keep` has staged. To be called by whoever holds the refresh lock. `say` gets a line for
+        each publication that was completed."""
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         """Store rows durably, one outcome per Append. Raises TableNotFound; InvalidRow, and then this call has stored

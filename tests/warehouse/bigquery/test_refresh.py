@@ -8,7 +8,7 @@ import pytest
 
 from tests.emulator.proxy import Proxy, Recorded
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.pipeline.execution import builder
+from warehouse_refresh.pipeline.execution import Builder
 from warehouse_refresh.pipeline.refresh import plan_refresh
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.warehouse import BuildContext, Warehouse, connect
@@ -99,7 +99,7 @@ def test_a_refresh_reads_no_rows(proxy: Proxy, bigquery_project: str, monkeypatc
     with connect(f"bigquery://{bigquery_project}?endpoint={proxy.url}") as warehouse:
         plan = plan_refresh(RefreshSettings(Path()), [], warehouse)
         warehouse.create_datasets(["tmp", "final"])
-        build = builder(plan.scripts, warehouse, BuildContext("run"))
+        build = Builder(plan.scripts, warehouse, BuildContext("run")).build
         proxy.recorded.clear()
         for table in plan.graph.order:
             build(table)

@@ -254,6 +254,7 @@ def _run() -> Json:
             "error": {**text, "description": "the same as a sentence; Prefect has the details"},
             **dict.fromkeys(("rows", "bytes"), number),
             "seconds": {"type": ["number", "null"]},
+            "checks": {**text, "description": "how many of its checks passed or failed", "examples": ["2 passed"]},
         },
     }
     return {

@@ -9,25 +9,32 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from warehouse_refresh.api.runs.prefect_client import Prefect
-from warehouse_refresh.pipeline.contract import ARTIFACT
+from warehouse_refresh.pipeline.contract import ARTIFACT, BLOCKED, PUBLISH, STAGED
 from warehouse_refresh.pipeline.outcomes import Failure, State
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun, TaskRun
 
-COPIED = ("table", "rows", "bytes", "seconds")
+COPIED = ("table", "rows", "bytes", "seconds", "checks")
 TASK_STATES = {
     "Completed": State.BUILT,
+    STAGED: State.STAGED,
     "Failed": State.FAILED,
+    BLOCKED: State.BLOCKED,
     "Crashed": State.FAILED,
     "Cancelled": State.FAILED,
     "NotReady": State.NOT_RUN,
     "Running": State.BUILDING,
     "Cancelling": State.BUILDING,
 }
-FAILURES = {"Crashed": Failure.LOST, "Cancelled": Failure.CANCELLED, "NotReady": Failure.NOT_RUN}
-UNDER_WAY = (State.WAITING, State.BUILDING)
+FAILURES = {
+    "Crashed": Failure.LOST,
+    "Cancelled": Failure.CANCELLED,
+    BLOCKED: Failure.CHECK,
+    "NotReady": Failure.NOT_RUN,
+}
+UNDER_WAY = (State.WAITING, State.BUILDING, State.STAGED)
 Json = dict[str, Any]
 ROWS = re.compile(r"([0-9]+) rows?\b")
 PAGE = 200
@@ -60,7 +67,9 @@ async def tables_of(prefect: Prefect, run: "FlowRun") -> list[Json]:
         tables = await _from_artifact(client, run.id)
         if tables is None:
             has_ended = run.state is not None and run.state.is_final()
-            tables = [_of_task(task, has_ended) for task in await _tasks(client, run.id)]
+            tasks = await _tasks(client, run.id)
+            is_published = any(task.name == PUBLISH and _name_of_state(task) == "Completed" for task in tasks)
+            tables = [_of_task(task, has_ended, is_published) for task in tasks if "." in task.name]
     return sorted(tables, key=lambda table: str(table["table"]))
 
 
@@ -74,7 +83,8 @@ def _message(run: "FlowRun", tables: list[Json]) -> str | None:
         return "The run was cancelled."
     if not tables and run.state.is_failed():
         return "Nothing was built; Prefect shows why."
-    return "; ".join([_count(tables), *_names(tables, State.FAILED), *_names(tables, State.NOT_RUN)])
+    kept_back = (State.FAILED, State.BLOCKED, State.NOT_RUN)
+    return "; ".join([_count(tables), *(names for state in kept_back for names in _names(tables, state))])
 
 
 def _count(tables: list[Json]) -> str:
@@ -118,22 +128,29 @@ async def _tasks(client: "PrefectClient", run: UUID) -> "list[TaskRun]":
     only_this = filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=[run]))
     while len(page := await client.read_task_runs(flow_run_filter=only_this, limit=PAGE, offset=len(tasks))) == PAGE:
         tasks += page
-    return [task for task in tasks + page if "." in task.name]
+    return tasks + page
 
 
-def _of_task(task: "TaskRun", has_ended: bool) -> Json:
-    """The JSON of a task run's table. A task that had not ended when its run ended is reported as lost."""
-    name, message = (task.state.name or "", task.state.message or "") if task.state else ("", "")
+def _name_of_state(task: "TaskRun") -> str:
+    return (task.state.name or "") if task.state else ""
+
+
+def _of_task(task: "TaskRun", has_ended: bool, is_published: bool) -> Json:
+    """The JSON of a task run's table. A table that was not published when its run ended is reported as lost."""
+    name, message = _name_of_state(task), (task.state.message or "") if task.state else ""
     state = TASK_STATES.get(name, State.WAITING)
-    failure = FAILURES.get(name, Failure.UNKNOWN) if state in (State.FAILED, State.NOT_RUN) else None
+    if is_published and state is State.STAGED:
+        state = State.BUILT
+    failure = FAILURES.get(name, Failure.UNKNOWN) if state in (State.FAILED, State.BLOCKED, State.NOT_RUN) else None
     if has_ended and state in UNDER_WAY:
         state, failure = State.FAILED, Failure.LOST
-    rows = ROWS.match(message) if state is State.BUILT else None
+    rows = ROWS.match(message) if name in ("Completed", STAGED) else None
     return {
         "table": task.name,
         "state": state.value,
         "rows": int(rows[1]) if rows else None,
         "bytes": None,
+        "checks": None,
         "seconds": round(task.total_run_time.total_seconds(), 3) if task.start_time else None,
         **_shown(failure),
     }

@@ -8,13 +8,15 @@ from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import State
 from warehouse_refresh.warehouse.names import TableName
 
-DONE = {State.BUILT, State.BUILT_BEFORE, State.FAILED, State.NOT_RUN}
+DONE = {State.STAGED, State.BUILT, State.BUILT_BEFORE, State.FAILED, State.BLOCKED, State.NOT_RUN}
 _SIGNS = {
     State.WAITING: "·",
     State.BUILDING: "▸",
+    State.STAGED: "✓",
     State.BUILT: "✓",
     State.BUILT_BEFORE: "✓",
     State.FAILED: "✗",
+    State.BLOCKED: "✗",
     State.NOT_RUN: "–",
 }
 
@@ -26,12 +28,28 @@ def width_of(tables: Iterable[TableName]) -> int:
 
 def line_of(run: TableRun, width: int, seconds: float = 0.0) -> str:
     """The line of a table, its name filled up to `width`; `seconds` is for how long it has been under way."""
-    line = f"{_SIGNS[run.state]} {run.table!s:<{width}}  {run.state.value:<8}"
-    if run.built is not None:
+    word = State.BUILT if run.state is State.STAGED else run.state
+    line = f"{_SIGNS[run.state]} {run.table!s:<{width}}  {word.value:<8}"
+    if run.built is not None and not run.reason:
         return f"{line}  {run.built.amount:>17}  {run.built.seconds:8.2f} s"
     if run.state is State.BUILDING:
         return f"{line}  {seconds:26.1f} s"
     return f"{line}  {run.reason}" if run.reason else line
+
+
+class News:
+    """Tells which states of a table deserve a line: one that is done, and later only what is not as it seemed then."""
+
+    def __init__(self) -> None:
+        self._staged = set[TableName]()
+
+    def is_new(self, run: TableRun) -> bool:
+        """Whether to print a line for this state."""
+        if run.state is State.STAGED:
+            self._staged.add(run.table)
+        elif run.state in (State.BUILT, State.BUILT_BEFORE) and run.table in self._staged:
+            return False  # it is published now: its line is there
+        return run.state in DONE
 
 
 class Lines:
@@ -40,6 +58,7 @@ class Lines:
     def __init__(self, tables: Iterable[TableName]) -> None:
         self._width = width_of(tables)
         self._closed = False
+        self._news = News()
 
     def __enter__(self) -> Self:
         return self
@@ -51,5 +70,5 @@ class Lines:
 
     def __call__(self, run: TableRun) -> None:
         """Print the state of a table, if it is done."""
-        if run.state in DONE and not self._closed:
+        if self._news.is_new(run) and not self._closed:
             print(line_of(run, self._width), flush=True)

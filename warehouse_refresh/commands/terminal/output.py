@@ -3,12 +3,12 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.commands.terminal.lines import Lines
-from warehouse_refresh.pipeline.execution import Execution, Report, TableRun
+from warehouse_refresh.pipeline.execution import Execution, Report, TableRun, only_checks_failed
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.errors import WarehouseError
@@ -54,9 +54,14 @@ def _view(graph: Graph) -> "View | Lines":
 
 
 def finish(execution: Execution) -> int:
-    """Print the summary. Returns the exit code: 0 if every table was built, else 1."""
+    """Print the summary. Returns the exit code: see `exit_code`."""
     print(execution.summary())
-    return 0 if execution.succeeded else 1
+    return exit_code(execution.runs.values(), succeeded=execution.succeeded)
+
+
+def exit_code(runs: Iterable[TableRun], *, succeeded: bool) -> int:
+    """0 if every table was built and published, 3 if nothing but checks kept some from it, else 1."""
+    return 0 if succeeded else 3 if only_checks_failed(runs) else 1
 
 
 def show_rows(warehouse: Warehouse, table: TableName) -> None:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from warehouse_refresh.commands.terminal.lines import DONE, line_of, width_of
+from warehouse_refresh.commands.terminal.lines import DONE, News, line_of, width_of
 from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import State
 from warehouse_refresh.warehouse.names import TableName
@@ -20,9 +20,11 @@ from warehouse_refresh.warehouse.values.reading import numeric_text
 _STYLES = {
     State.WAITING: "dim",
     State.BUILDING: "cyan",
+    State.STAGED: "green",
     State.BUILT: "green",
     State.BUILT_BEFORE: "dim green",
     State.FAILED: "bold red",
+    State.BLOCKED: "bold red",
     State.NOT_RUN: "yellow",
 }
 _MOST_LINES = 12
@@ -37,6 +39,7 @@ class View:
         self._pending = {table: TableRun(table, State.WAITING) for table in tables}
         self._since: dict[TableName, float] = {}
         self._closed = False
+        self._news = News()
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
@@ -58,9 +61,10 @@ class View:
         if self._closed:
             return
         if run.state in DONE:
-            self._pending.pop(run.table, None)
-            self._progress.advance(self._task)
-            self._console.print(self._line(run), highlight=False, soft_wrap=True)
+            if self._pending.pop(run.table, None):
+                self._progress.advance(self._task)
+            if self._news.is_new(run):
+                self._console.print(self._line(run), highlight=False, soft_wrap=True)
         else:
             self._pending[run.table] = run
             self._since[run.table] = time.monotonic()

@@ -19,12 +19,12 @@ class _TableBuilt(State[None]):
         """None, and without a look for it."""
 
 
-def built_state(message: str, *, is_patched: bool) -> State[Any]:
-    """The last state of a task run that has built its table."""
+def built_state(message: str, name: str, *, is_patched: bool) -> State[Any]:
+    """The last state, with this name, of a task run that has built its table."""
     record = _no_result() if is_patched else None
     if record is None:
-        return Completed(message=message)
-    return _TableBuilt(type=StateType.COMPLETED, name="Completed", message=message, data=record)
+        return Completed(message=message, name=name)
+    return _TableBuilt(type=StateType.COMPLETED, name=name, message=message, data=record)
 
 
 @cache

@@ -4,7 +4,7 @@ import dataclasses
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,17 @@ from google.api_core.retry import Retry
 from google.cloud import bigquery
 from sqlglot import exp
 
-from warehouse_refresh.warehouse import Answer, Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
+from warehouse_refresh.warehouse import (
+    Answer,
+    Append,
+    BuildContext,
+    Built,
+    Outcome,
+    Published,
+    QueryPlan,
+    Staged,
+    TableBuild,
+)
 from warehouse_refresh.warehouse.bigquery import names, replace
 from warehouse_refresh.warehouse.bigquery.client import open_client, row_access_policies
 from warehouse_refresh.warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
@@ -137,7 +147,11 @@ class BigQueryWarehouse:
         with google_errors():
             return [row.values() for row in self._client.list_rows(found, max_results=limit, **self._patience)]
 
-    def fetch(self, query: Query, limit: int | None) -> Answer:
+    def fetch(
+        self, query: Query, limit: int | None, staged: Collection[TableName] = (), context: BuildContext | None = None
+    ) -> Answer:
+        if staged or context:
+            raise NotImplementedError
         config = self._config({})
         config.query_parameters = _parameters(query)
         with self._alone(query, {}) as sql:
@@ -351,6 +365,21 @@ class BigQueryWarehouse:
         if found is None or (found.table_type == "VIEW") != build.is_view:
             return []
         return [f"changes: {change}" for change in changes_of(found, build.storage)]
+
+    def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
+        raise NotImplementedError
+
+    def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
+        raise NotImplementedError
+
+    def staged(self, context: BuildContext) -> Mapping[TableName, Staged]:
+        raise NotImplementedError
+
+    def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
+        raise NotImplementedError
+
+    def recover(self, keep: str, say: Callable[[str], None]) -> None:
+        raise NotImplementedError
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         found = self._table(table)

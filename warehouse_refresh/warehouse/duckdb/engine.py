@@ -1,7 +1,7 @@
 """The warehouse in a DuckDB file."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,20 +10,34 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import duckdb
 import tenacity
 
-from warehouse_refresh.warehouse import Answer, Append, BuildContext, Built, Outcome, QueryPlan, TableBuild
-from warehouse_refresh.warehouse.deadline import deadline
-from warehouse_refresh.warehouse.duckdb.declared import (
-    Declared,
-    declared_types,
-    definition_sql,
-    keep_declared,
-    type_of_column,
+from warehouse_refresh.warehouse import (
+    Answer,
+    Append,
+    BuildContext,
+    Built,
+    Outcome,
+    Published,
+    QueryPlan,
+    Staged,
+    TableBuild,
 )
+from warehouse_refresh.warehouse.deadline import deadline
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
+from warehouse_refresh.warehouse.duckdb.tables import staging
+from warehouse_refresh.warehouse.duckdb.tables.declared import (
+    Declared,
+    declared_types,
+    definition_sql,
+    keep_declared,
+    renamed,
+    type_of_column,
+)
+from warehouse_refresh.warehouse.duckdb.tables.staging import Beside, beside, over
+from warehouse_refresh.warehouse.duckdb.tables.views import view_reads
 from warehouse_refresh.warehouse.duckdb.translate.text import (
     CATALOGUE,
     quoted,
@@ -34,7 +48,6 @@ from warehouse_refresh.warehouse.duckdb.translate.text import (
 )
 from warehouse_refresh.warehouse.duckdb.translations import Translations
 from warehouse_refresh.warehouse.duckdb.types import of_decimals, rows_of
-from warehouse_refresh.warehouse.duckdb.views import view_reads
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
@@ -67,6 +80,7 @@ class DuckDBWarehouse:
         self._translations = Translations(cache)
         self._known: dict[TableName, tuple[Column, ...]] = {}
         self._declared: Declared = {}
+        self._areas: dict[str, dict[TableName, Beside]] = {}
 
     def tables(self, dataset: str) -> list[TableName]:
         with self._cursor() as cursor:
@@ -75,7 +89,7 @@ class DuckDBWarehouse:
                 " SELECT view_name FROM duckdb_views() WHERE database_name = $1 AND schema_name = $2",
                 [CATALOGUE, dataset],
             ).fetchall()
-        return sorted(TableName(dataset, name) for (name,) in names)
+        return sorted(TableName(dataset, name) for (name,) in names if not name.startswith(staging.MARK))
 
     def built_tables(self, dataset: str) -> list[TableName]:
         return self.tables(dataset)
@@ -113,13 +127,16 @@ class DuckDBWarehouse:
 
         return self._retried(read)
 
-    def fetch(self, query: Query, limit: int | None) -> Answer:
+    def fetch(
+        self, query: Query, limit: int | None, staged: Collection[TableName] = (), context: BuildContext | None = None
+    ) -> Answer:
         from warehouse_refresh.warehouse.duckdb.translate.entry import answer_sql
 
         def read(cursor: duckdb.DuckDBPyConnection) -> Answer:
-            columns, sql = answer_sql(query, lambda table: self._known_columns(cursor, table))
+            places = self._places(cursor, query, staged, context) if context else {}
+            columns, sql = answer_sql(query, lambda table: self._columns_as_staged(cursor, table, places))
             with failures_in(query.text):
-                result = cursor.execute(sql)
+                result = cursor.execute(over(sql, places))
                 rows = result.fetchall() if limit is None else result.fetchmany(limit)
             return Answer(columns, rows_of(columns, rows))
 
@@ -150,29 +167,138 @@ class DuckDBWarehouse:
         self._known.clear()
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
+        started = time.monotonic()
+        rows = self._retried(lambda cursor: self._built_over(cursor, build, {}))
+        return Built(rows=rows, seconds=time.monotonic() - started)
+
+    def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
+        place = beside(build, context)
+
         def create(cursor: duckdb.DuckDBPyConnection) -> int | None:
-            translation = self._translations.of(build.query, lambda read: self._known_columns(cursor, read))
-            is_declared = bool(build.query.listed) and not build.is_view
-            columns = translation.columns if is_declared else translation.stored_columns
-            columns = with_required(columns, build.storage.required)
-            with failures_in(build.query.text):
-                if is_declared or build.table in self._declared:
-                    rows, self._declared = _replaced_as_declared(
-                        cursor, build, translation.stored_sql(), columns if is_declared else (), self._declared
-                    )
-                else:
-                    rows = _replaced(cursor, build, translation.stored_sql())
-            self._known[build.table] = columns
-            return rows
+            places = self._places(cursor, build.query, staged, context)
+            return self._built_over(cursor, replace(build, table=place.name), places)
 
         started = time.monotonic()
         rows = self._retried(create)
+        before = self._areas[place.run].get(build.table, place)
+        self._areas[place.run][build.table] = place
+        if before.name != place.name:
+            self._drop_staged([before])
         return Built(rows=rows, seconds=time.monotonic() - started)
 
     def storage_changes(self, build: TableBuild) -> list[str]:
         ignored = [name for name in _OF_BIGQUERY if getattr(build.storage, name) != getattr(PLAIN, name)]
         names = ", ".join("partition_by" if name == "partition" else name for name in ignored)
         return [f"ignored, since only BigQuery has it: {names}"] if ignored else []
+
+    def _built_over(
+        self, cursor: duckdb.DuckDBPyConnection, build: TableBuild, places: Mapping[TableName, Beside]
+    ) -> int | None:
+        """Replace the table or view, which reads the tables of `places` there. Returns the number of rows, None for a
+        view."""
+        translation = self._translations.of(build.query, lambda read: self._columns_as_staged(cursor, read, places))
+        sql = over(translation.stored_sql(), places)
+        is_declared = bool(build.query.listed) and not build.is_view
+        columns = translation.columns if is_declared else translation.stored_columns
+        columns = with_required(columns, build.storage.required)
+        with failures_in(build.query.text):
+            if is_declared or build.table in self._declared:
+                listed = columns if is_declared else ()
+                rows, declared = _replaced_as_declared(cursor, build, sql, listed, self._declared)
+                self._note_declared(declared, [build.table])
+            else:
+                rows = _replaced(cursor, build, sql)
+        self._known[build.table] = columns
+        return rows
+
+    def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
+        def publish(cursor: duckdb.DuckDBPyConnection) -> Declared:
+            area = self._area(cursor, context)
+            places = [_staged_place(area, build, context) for build in builds]
+            views = {build.table: self._view_sql(cursor, build, area) for build in builds if build.is_view}
+            cursor.execute("; ".join(staging.publish_sql(places, staging.stored_views(cursor), views)))
+            staging.keep_record(cursor, context.run, places)
+            return renamed(cursor, {place.name: place.table for place in places}, self._declared)
+
+        started = time.monotonic()
+        declared = self._in_transaction(publish)
+        for build in builds:
+            place = self._areas[staging.run_hash(context.run)].pop(build.table)
+            if (columns := self._known.pop(place.name, None)) is not None:
+                self._known[build.table] = columns
+            else:
+                self._known.pop(build.table, None)
+            self._note_declared(declared, [place.name, place.table])
+        return Published(time.monotonic() - started)
+
+    def staged(self, context: BuildContext) -> Mapping[TableName, Staged]:
+        with self._cursor() as cursor:
+            area = self._area(cursor, context)
+            published = staging.published_by(cursor, context.run)
+        return published | {table: Staged(place.fingerprint) for table, place in area.items()}
+
+    def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
+        with self._cursor() as cursor:
+            area = self._area(cursor, context)
+        left = [place for place in area.values() if place.table not in keep]
+        self._drop_staged(left)
+        for place in left:
+            del area[place.table]
+
+    def recover(self, keep: str, say: Callable[[str], None]) -> None:  # noqa: ARG002 (a publication is one transaction)
+        if not self._path.exists():
+            return
+        kept = staging.run_hash(keep)
+        with self._cursor() as cursor:
+            left = [place for place in staging.all_staged(cursor) if place.run != kept]
+        self._drop_staged(left)
+
+    def _note_declared(self, declared: Declared, tables: Iterable[TableName]) -> None:
+        """Take over what is `declared` of these tables. Other threads may do so for other ones at the same time."""
+        for table in tables:
+            if types := declared.get(table):
+                self._declared[table] = types
+            else:
+                self._declared.pop(table, None)
+
+    def _drop_staged(self, places: Sequence[Beside]) -> None:
+        def drop(cursor: duckdb.DuckDBPyConnection) -> Declared:
+            cursor.execute("; ".join(place.drop_sql for place in places))
+            declared = dict(self._declared)
+            for place in places:
+                keep_declared(cursor, place.name, (), declared)
+            return declared
+
+        if places:
+            self._note_declared(self._in_transaction(drop), [place.name for place in places])
+
+    def _area(self, cursor: duckdb.DuckDBPyConnection, context: BuildContext) -> dict[TableName, Beside]:
+        """What the run has staged, by table."""
+        run = staging.run_hash(context.run)
+        if run not in self._areas:
+            found = {place.table: place for place in staging.all_staged(cursor) if place.run == run}
+            self._areas.setdefault(run, found)
+        return self._areas[run]
+
+    def _places(
+        self, cursor: duckdb.DuckDBPyConnection, query: Query, staged: Collection[TableName], context: BuildContext
+    ) -> dict[TableName, Beside]:
+        """Where the query finds those of the tables that it reads that are among the `staged` ones."""
+        area = self._area(cursor, context)
+        return {read.table: area[read.table] for read in query.reads if read.table in staged and read.table in area}
+
+    def _columns_as_staged(
+        self, cursor: duckdb.DuckDBPyConnection, table: TableName, places: Mapping[TableName, Beside]
+    ) -> tuple[Column, ...]:
+        return self._known_columns(cursor, places[table].name if table in places else table)
+
+    def _view_sql(
+        self, cursor: duckdb.DuckDBPyConnection, build: TableBuild, area: Mapping[TableName, Beside]
+    ) -> list[str]:
+        """The statements that create a view over the published tables, translated for the columns that they get from
+        `area`."""
+        found = self._translations.of(build.query, lambda read: self._columns_as_staged(cursor, read, area))
+        return [f"CREATE VIEW {table_sql(build.table)} AS {unmarked(found.stored_sql())}", *comments_sql(build)]
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         from warehouse_refresh.warehouse.duckdb.append import (
@@ -347,6 +473,13 @@ def comments_sql(build: TableBuild) -> Iterator[str]:
         yield f"COMMENT ON {word} {name} IS {string_sql(build.storage.description)}"
     for column, description in build.storage.column_descriptions:
         yield f"COMMENT ON COLUMN {name}.{quoted(column)} IS {string_sql(description)}"
+
+
+def _staged_place(area: Mapping[TableName, Beside], build: TableBuild, context: BuildContext) -> Beside:
+    place = beside(build, context)
+    if area.get(build.table) != place:
+        raise WarehouseError(f"{build.table} cannot be published: this run has not staged it")
+    return place
 
 
 def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, declared: Declared, path: Path) -> None:

@@ -75,9 +75,11 @@ class DuckDBFile:
             self._leave(cursor, spare=usable)
 
     def interrupt(self) -> None:
-        """Interrupt the statements on all cursors, and hand out no more cursors."""
+        """Interrupt the statements on all cursors, hand out no more cursors, and close the file when the last one is
+        returned."""
         with self._changed:
             self._closed = self._interrupted = True
+            self._release_if_done()
             self._changed.notify_all()
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-la
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.declared import definition_sql
+from warehouse_refresh.warehouse.duckdb.tables.declared import definition_sql
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
 from warehouse_refresh.warehouse.duckdb.translate.nodes import FromItem, FunctionCall, Item, Node, Select, render
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import reread, unique

@@ -1,5 +1,7 @@
 """Keep the column types that scripts declare: DuckDB does not store a STRING's length or NOT NULL inside a STRUCT."""
 
+from collections.abc import Mapping
+
 import duckdb
 
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted
@@ -32,7 +34,9 @@ def keep_declared(
     kept = {column.name: column.type for column in columns if _says_more(column.type)}
     if not kept and table not in declared:
         return
-    declared[table] = kept
+    declared.pop(table, None)
+    if kept:
+        declared[table] = kept
     cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
     cursor.execute(
         f"CREATE TABLE IF NOT EXISTS {_TYPES} (dataset VARCHAR, table_name VARCHAR, column_name VARCHAR, type VARCHAR)"
@@ -40,6 +44,22 @@ def keep_declared(
     cursor.execute(f"DELETE FROM {_TYPES} WHERE dataset = ? AND table_name = ?", [table.dataset, table.name])
     for name, type_ in kept.items():
         cursor.execute(f"INSERT INTO {_TYPES} VALUES (?, ?, ?, ?)", [table.dataset, table.name, name, str(type_)])
+
+
+def renamed(cursor: duckdb.DuckDBPyConnection, names: Mapping[TableName, TableName], declared: Declared) -> Declared:
+    """What is `declared` after tables have got new `names`, by their old ones, and replaced those that had these.
+    Stored within the cursor's transaction."""
+    found = dict(declared)
+    for old, new in names.items():
+        if old in found or new in found:
+            query = f"DELETE FROM {_TYPES} WHERE dataset = ? AND table_name = ?"
+            cursor.execute(query, [new.dataset, new.name])
+            query = f"UPDATE {_TYPES} SET dataset = ?, table_name = ? WHERE dataset = ? AND table_name = ?"
+            cursor.execute(query, [new.dataset, new.name, old.dataset, old.name])
+            found.pop(new, None)
+            if old in found:
+                found[new] = found.pop(old)
+    return found
 
 
 def definition_sql(column: Column, default: str = "") -> str:

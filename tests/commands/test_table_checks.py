@@ -88,9 +88,9 @@ def test_a_source_that_fails_a_check_blocks_what_is_built_from_it(
     write({**SHOP, **checks('unique = ["id"]')})
     main(["init"])
     code, out = run(capsys, "build")
-    assert code == 1
+    assert code == 3
     assert "failed: 2 of 3 rows of raw.orders have the same id as another row: 2, …; see them with: refresh" in out
-    assert "failed: tmp.orders: a check failed: 2 of 3 rows of raw.orders have the same id" in out
+    assert "blocked: tmp.orders: a check failed: 2 of 3 rows of raw.orders have the same id" in out
     assert "not run: final.sums: waits for tmp.orders" in out
     assert "1 of 3 tables built" in out
     command = next(line for line in out.splitlines() if line.startswith("failed: 2 of")).partition("see them with: ")[2]
@@ -120,15 +120,17 @@ def test_an_own_check_of_sources_blocks_the_tables_that_read_them(
     write({**SHOP, "res/checks/items.sql": sql, "res/checks/items.toml": 'description = "Every item exists."'})
     main(["init"])
     code, out = run(capsys, "build")
-    assert code == 1
+    assert code == 3
     assert 'res/checks/items.sql (Every item exists) finds 1 row: id 2, item "x"; see them with: refresh query' in out
-    assert out.count(": a check failed: res/checks/items.sql") == 2  # both scripts read one of its tables
+    assert (
+        out.count("blocked: tmp.") == out.count(": a check failed: res/checks/items.sql") == 2
+    )  # both scripts read one of its tables
     write({"res/checks/items.toml": "at_most = 1"})
     assert main(["build"]) == 0
 
 
 def test_live_runs_all_checks_of_the_tables_as_they_are(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    write(
+    folder = write(
         {
             **SHOP,
             **checks('not_null = [{ column = "price", severity = "warning" }]'),
@@ -138,7 +140,11 @@ def test_live_runs_all_checks_of_the_tables_as_they_are(write: Write, capsys: py
         }
     )
     main(["init"])
+    settings = folder / "res/tmp/orders.toml"
+    text = settings.read_text()
+    settings.unlink()
     assert main(["build"]) == 0
+    settings.write_text(text)
     code, found = live(capsys)
     assert code == 3
     assert {name: check["verdict"] for name, check in found.items()} == {
@@ -157,6 +163,37 @@ def test_without_checks_live_says_so(write: Write, capsys: pytest.CaptureFixture
     main(["init"])
     code, out = run(capsys, "check", "--live", "--json")
     assert (code, json.loads(out)["checks"]) == (0, None)
+
+
+def test_a_built_table_that_fails_a_check_is_not_published(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write(SHOP)
+    main(["init"])
+    assert main(["build"]) == 0
+    write(
+        {
+            "res/tmp/orders.sql": "SELECT id, item, price, 1 AS extra FROM `raw.orders`\n",
+            "res/tmp/orders.toml": '[checks]\nunique = ["id"]\nrow_count = { change_at_most = 0.1 }\n',
+        }
+    )
+    code, out = run(capsys, "build")
+    assert code == 3
+    assert "blocked: tmp.orders: 2 of 3 rows of tmp.orders have the same id as another row: 2, …" in out
+    assert "not run: final.sums: waits for tmp.orders" in out
+    assert (run(capsys, "show", "tmp.orders")[1].count("extra"), "2 of 3 tables built" not in out) == (0, True)
+    assert "1 of 3 tables built" in out
+    (folder / "res/tmp/orders.toml").write_text('[checks]\nnot_null = [{ column = "price", at_most = 1 }]\n')
+    assert main(["build"]) == 0
+
+
+def test_a_reference_to_a_table_that_is_built_later_blocks_only_the_one_that_refers(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({**SHOP, "res/tmp/orders.toml": '[checks]\nreferences = { item = "tmp.items.id" }\n'})
+    main(["init"])
+    code, out = run(capsys, "build")
+    assert (code, "1 of 3 tables built" in out) == (3, True)
+    assert "blocked: tmp.orders: 1 of 3 rows of tmp.orders has an item that is no tmp.items.id" in out
+    assert "tmp.items:" not in out
 
 
 def test_a_check_of_a_table_that_is_not_there_yet_is_not_run(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

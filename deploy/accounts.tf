@@ -48,6 +48,12 @@ resource "google_bigquery_dataset_iam_member" "own" {
   member     = each.value
 }
 
+resource "google_bigquery_dataset_iam_member" "refresh_staged" {
+  dataset_id = google_bigquery_dataset.staged.dataset_id
+  role       = "roles/bigquery.dataEditor"
+  member     = google_service_account.refresh.member
+}
+
 # Running queries is a role on the project; it gives no access to data.
 resource "google_project_iam_member" "jobs" {
   for_each = {
@@ -60,7 +66,7 @@ resource "google_project_iam_member" "jobs" {
   depends_on = [google_project_service.needed]
 }
 
-# A build with other columns than its table's first asks whether the table has row access policies, which would be lost.
+# Publishing a table first asks whether the old one has row access policies, which would be lost.
 resource "google_project_iam_custom_role" "row_policies" {
   role_id     = "seeRowPolicies"
   title       = "See row access policies"

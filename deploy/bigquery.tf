@@ -27,6 +27,16 @@ resource "google_bigquery_dataset" "own" {
   depends_on                 = [google_project_service.needed]
 }
 
+# Where a refresh builds tables, until it publishes them. What a refresh that died has left goes after a week.
+resource "google_bigquery_dataset" "staged" {
+  dataset_id                  = "_warehouse_staged"
+  location                    = var.location
+  description                 = "Tables that a refresh has built and not published yet."
+  default_table_expiration_ms = 604800000
+  delete_contents_on_destroy  = true
+  depends_on                  = [google_project_service.needed]
+}
+
 # People who look at the data: they read every dataset, and pay for their queries with this project.
 
 locals {

@@ -27,8 +27,8 @@ variable "datasets" {
   default     = ["tmp", "final"]
 
   validation {
-    condition     = !contains(var.datasets, "raw") && !contains(var.datasets, "_warehouse")
-    error_message = "raw and _warehouse are always created, and are not filled by refreshes."
+    condition     = length(setintersection(var.datasets, ["raw", "_warehouse", "_warehouse_staged"])) == 0
+    error_message = "raw, _warehouse and _warehouse_staged are always created, and are not filled by scripts."
   }
 }
 

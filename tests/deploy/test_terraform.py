@@ -111,6 +111,7 @@ def test_each_account_has_no_more_than_it_needs() -> None:
         "api_raw": {"roles/bigquery.dataEditor"},
         "refresh_raw": {"roles/bigquery.dataViewer"},
         "refresh_built": {"roles/bigquery.dataEditor"},
+        "refresh_staged": {"roles/bigquery.dataEditor"},
         "viewers": {"roles/bigquery.dataViewer"},
     }
     on_project = {body["role"].strip('"') for kind, _, body in resources() if kind == "google_project_iam_member"}

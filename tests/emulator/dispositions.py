@@ -1,4 +1,5 @@
-"""What a query job does with its destination; runs in the emulator's own virtual environment.
+"""What a query job does with its destination, and CREATE OR REPLACE TABLE … CLONE; runs in the emulator's own virtual
+environment.
 
 From BigQuery's reference of JobConfigurationQuery.writeDisposition, and of the audit log's WriteDisposition:
 https://cloud.google.com/bigquery/docs/reference/rest/v2/Job#JobConfigurationQuery
@@ -9,14 +10,19 @@ descriptions: here it preserves none of them. WRITE_TRUNCATE_DATA keeps the tabl
 result with other columns is an error. Columns are matched by their names.
 """
 
+import re
 from typing import Any
 
 from bqemulator.api.routes import jobs as routes
+from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 
 from tests.emulator.mending import sums_as_int64
 
 _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
+
+
+_CLONE = re.compile(r"CREATE OR REPLACE TABLE `(.+?)`\.`(.+?)`\.`(.+?)` CLONE `(.+?)`\.`(.+?)`\.`(.+?)`")
 
 
 class OtherColumns(Exception):
@@ -33,6 +39,29 @@ async def write(
         await _replace_rows(job_id, text, parameters, key, table, context)
         return
     await _create(job_id, text, parameters, key, context)
+    _drop_policies(key, context)
+
+
+def replaced_by_clone(text: str, context: Any) -> bool:
+    """Put a clone in the place of a table, if that is what the statement says. The clone has the columns and the layout
+    of its source, and nothing of the old table:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#create_table_clone"""
+    found = _CLONE.fullmatch(text)
+    key, source = (found.groups()[:3], found.groups()[3:]) if found else (None, None)
+    old = context.catalog.get_table(*key) if key else None
+    if key is None or source is None or old is None:
+        return False
+    new = context.catalog.get_table(*source)
+    for layout in ("time_partitioning", "range_partitioning", "clustering"):
+        if getattr(old, layout) != getattr(new, layout):
+            raise InvalidQueryError(f"Cannot replace a table with a different {layout} spec. Instead, DROP the table")
+    context.engine.execute(f"CREATE OR REPLACE TABLE {quoted_table_ref(*key)} AS FROM {quoted_table_ref(*source)}")
+    context.catalog.update_table(old.model_copy(update={"schema_": new.schema_, "labels": {}, "description": None}))
+    _drop_policies(key, context)
+    return True
+
+
+def _drop_policies(key: tuple[str, ...], context: Any) -> None:
     policies = [policy.policy_id for policy in context.row_access.list_for_table(*key)]
     for policy in policies:
         context.row_access.delete(project_id=key[0], dataset_id=key[1], table_id=key[2], policy_id=policy)
@@ -40,7 +69,8 @@ async def write(
 
 async def _create(job_id: str, text: str, parameters: Any, key: tuple[str, str, str], context: Any) -> None:
     path = "`{}`.`{}`.`{}`".format(*key)
-    statement = f"CREATE OR REPLACE TABLE {path} AS\n{text}\n"
+    functions, semicolon, query = text.rpartition(";\n") if text.startswith("CREATE TEMP FUNCTION") else ("", "", text)
+    statement = f"{functions}{semicolon}CREATE OR REPLACE TABLE {path} AS\n{query}\n"
     await routes.execute_query_job(key[0], job_id, statement, parameters, context)
     await sums_as_int64(job_id, key, context)
 

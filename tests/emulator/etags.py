@@ -1,12 +1,14 @@
 """Conditional requests: a table is changed only if it is as `If-Match` says, which the emulator does not look at.
 
-It gives each version of a table an etag of its own, as the service does. Runs in the emulator's virtual environment.
+A view is deleted as a table is. Each version of a table has an etag of its own, as the service gives it. Runs in the
+emulator's virtual environment.
 """
 
 from typing import Any
 
 from bqemulator.api.routes import tables
-from fastapi import APIRouter, Request
+from bqemulator.storage.sql_identifiers import quoted_table_ref
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 router = APIRouter()
@@ -22,3 +24,14 @@ async def patch(project: str, dataset: str, table: str, request: Request) -> Any
         error = {"code": 412, "message": message, "errors": [{"reason": "conditionNotMet", "message": message}]}
         return JSONResponse({"error": error}, status_code=412)
     return await tables.patch_table(project, dataset, table, request, context)
+
+
+@router.delete("/bigquery/v2/projects/{project}/datasets/{dataset}/tables/{table}")
+async def delete(project: str, dataset: str, table: str, request: Request) -> Any:
+    context = request.app.state.context
+    found = context.catalog.get_table(project, dataset, table)
+    if found is None or found.table_type != "VIEW":
+        return await tables.delete_table(project, dataset, table, context)
+    context.engine.execute(f"DROP VIEW IF EXISTS {quoted_table_ref(project, dataset, table)}")
+    context.catalog.delete_table(project, dataset, table)
+    return Response(status_code=204)

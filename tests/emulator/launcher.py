@@ -38,7 +38,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from tests.emulator import etags
-from tests.emulator.dispositions import OtherColumns, write
+from tests.emulator.dispositions import OtherColumns, replaced_by_clone, write
 from tests.emulator.mending import declare, lay_out, mend_sql, mend_tables, mended, named_alike, rows_of, typed
 from tests.emulator.transactions import Aborted, is_transaction, run_transaction
 
@@ -185,6 +185,8 @@ async def run(job: Job, text: str, context: Any) -> None:
         return
     await asyncio.sleep(seconds)
     target, parameters = settings.get("destinationTable"), settings.get("queryParameters") or []
+    if replaced_by_clone(text, context):
+        return
     text = mended(named_alike(text, parameters))
     if target:
         await write(job.job_id, text, parameters, target, settings["writeDisposition"], context)

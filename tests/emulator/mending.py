@@ -182,7 +182,8 @@ def mend_tables(context: Any) -> None:
         return {**resource_before(table), **own, **view, **kind}
 
     def item(table: Any) -> dict[str, Any]:
-        return {**item_before(table), **({"type": "TABLE"} if table.table_type == "CLONE" else {})}
+        kind = {"type": "TABLE"} if table.table_type == "CLONE" else {}
+        return {**item_before(table), "labels": dict(table.labels), **kind}
 
     def meta(project: str, dataset: str, body: dict[str, Any], clock: Any, existing: Any = None) -> Any:
         table = meta_before(project, dataset, body, clock, existing)

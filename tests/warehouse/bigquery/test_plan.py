@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse_refresh.warehouse.bigquery.plan import Edit, dataset_edits, edited, original_place, stand_in_edits
+from warehouse_refresh.warehouse.bigquery.plan import (
+    Edit,
+    dataset_edits,
+    edited,
+    original_place,
+    query_edits,
+    stand_ins_in,
+)
 from warehouse_refresh.warehouse.errors import Place
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
@@ -16,7 +23,7 @@ NOTHING = "(SELECT CAST(NULL AS STRUCT<`b` INT64, `c` ARRAY<STRING>>) AS `x y`, 
 
 
 def sent(text: str) -> str:
-    return edited(text, stand_in_edits(parse_query(text), {A: COLUMNS}))
+    return edited(text, query_edits(parse_query(text), stand_ins_in({A: COLUMNS})))
 
 
 @pytest.mark.parametrize("name", ["tmp.a", "`tmp.a`", "`tmp`.`a`", "tmp.`a`"])
@@ -31,9 +38,9 @@ def test_a_stand_in_takes_the_tables_place_and_name(name: str) -> None:
 )
 def test_a_stand_in_takes_the_place_of_a_name_with_the_own_project_and_of_no_other(name: str) -> None:
     query = parse_query(f"SELECT `n`, a.n FROM {name}, x WHERE a.n > 0").within("my-project")
-    edits = stand_in_edits(query, {A: COLUMNS})
+    edits = query_edits(query, stand_ins_in({A: COLUMNS}))
     assert edited(query.text, edits) == f"SELECT `n`, a.n FROM {NOTHING} AS `a`, x WHERE a.n > 0"
-    assert stand_in_edits(query.within("other-project"), {A: COLUMNS}) == []
+    assert query_edits(query.within("other-project"), stand_ins_in({A: COLUMNS})) == []
 
 
 def test_every_mention_is_replaced_and_nothing_else() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from warehouse_refresh.warehouse import BuildContext, TableBuild, connect
-from warehouse_refresh.warehouse.bigquery.plan import edited, original_place, stand_in_edits
+from warehouse_refresh.warehouse.bigquery.plan import edited, original_place, query_edits, stand_ins_in
 from warehouse_refresh.warehouse.bigquery.preamble import text_of, variable_edits
 from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
@@ -79,7 +79,7 @@ def test_a_function_in_javascript_stands_before_the_query_as_it_is() -> None:
 def test_places_lead_to_the_script() -> None:
     found = query("DECLARE a INT64 DEFAULT 1;\nSELECT a, b FROM tmp.t")
     edits = sorted(
-        [*variable_edits(found, []), *stand_in_edits(found, {TableName("tmp", "t"): (Column("x", INT64),)})],
+        [*variable_edits(found, []), *query_edits(found, stand_ins_in({TableName("tmp", "t"): (Column("x", INT64),)}))],
         key=lambda edit: edit.start,
     )
     new = edited(text_of(found), edits)

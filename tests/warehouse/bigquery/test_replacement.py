@@ -13,7 +13,7 @@ from google.cloud import bigquery
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal
-from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse import BuildContext, Built, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
 from warehouse_refresh.warehouse.bigquery.storage import layout_sql
@@ -29,9 +29,22 @@ FIRST = "SELECT 1 AS n, 'a' AS word, STRUCT(1 AS x) AS pair"
 OTHER = "SELECT 2 AS n, STRUCT(2 AS x, 3 AS y) AS pair, 4 AS more"
 
 
-@pytest.fixture
-def warehouse(proxy: Proxy, bigquery_project: str) -> Iterator[BigQueryWarehouse]:
-    with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
+class InTwoSteps(BigQueryWarehouse):
+    """Builds each table beside the old one, and publishes it."""
+
+    def build(self, build: TableBuild, context: BuildContext) -> Built:
+        built = self.stage(build, (), context)
+        self.publish([build], context)
+        return built
+
+
+IN_ONE_STEP = pytest.mark.parametrize("warehouse", [BigQueryWarehouse], indirect=True)
+"""For tests of the jobs that a build sends."""
+
+
+@pytest.fixture(params=[BigQueryWarehouse, InTwoSteps])
+def warehouse(proxy: Proxy, bigquery_project: str, request: pytest.FixtureRequest) -> Iterator[BigQueryWarehouse]:
+    with request.param(BigQuerySettings(bigquery_project, endpoint=proxy.url), QUICK) as opened:
         opened.create_datasets(["tmp"])
         opened.build(TableBuild(OUT, parse_query(FIRST)), BuildContext("first"))
         proxy.recorded.clear()

@@ -4,8 +4,11 @@ import dataclasses
 import logging
 import secrets
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict
 from google.api_core.exceptions import NotFound
 from google.api_core.retry import Retry
 from google.cloud import bigquery
+from google.cloud.bigquery.table import TableListItem
 from sqlglot import exp
 
 from warehouse_refresh.warehouse import (
@@ -27,16 +31,24 @@ from warehouse_refresh.warehouse import (
     Staged,
     TableBuild,
 )
-from warehouse_refresh.warehouse.bigquery import names, replace
+from warehouse_refresh.warehouse.bigquery import names, replace, staging
 from warehouse_refresh.warehouse.bigquery.client import open_client, row_access_policies
 from warehouse_refresh.warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
 from warehouse_refresh.warehouse.bigquery.functions import call_edits, create_sql, mark, temporary_functions
 from warehouse_refresh.warehouse.bigquery.jobs import Jobs
 from warehouse_refresh.warehouse.bigquery.lease import LABEL, TABLE, Lease
-from warehouse_refresh.warehouse.bigquery.plan import Edit, dataset_edits, edited, original_place, stand_in_edits
+from warehouse_refresh.warehouse.bigquery.plan import (
+    Edit,
+    dataset_edits,
+    edited,
+    original_place,
+    query_edits,
+    stand_ins_in,
+)
 from warehouse_refresh.warehouse.bigquery.preamble import has_variables, text_of, variable_edits
 from warehouse_refresh.warehouse.bigquery.schema import column_of, field_of, load_config, quoted, read_as_text
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
+from warehouse_refresh.warehouse.bigquery.staging import STAGING_DATASET, Beside, Record, beside
 from warehouse_refresh.warehouse.bigquery.storage import (
     changes_of,
     cluster_before,
@@ -55,12 +67,20 @@ from warehouse_refresh.warehouse.bigquery.storage import (
 from warehouse_refresh.warehouse.bigquery.storing.append import Sender, Target
 from warehouse_refresh.warehouse.bigquery.storing.keys import Keys
 from warehouse_refresh.warehouse.bigquery.storing.parameters import Value
-from warehouse_refresh.warehouse.errors import NotAllowed, SqlError, TableNotFound, WarehouseError
+from warehouse_refresh.warehouse.errors import (
+    Cancelled,
+    NotAllowed,
+    SqlError,
+    TableNotFound,
+    Transient,
+    Unavailable,
+    WarehouseError,
+)
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.coercion import AnyValue, as_listed
 from warehouse_refresh.warehouse.sql.literals import NULL
 from warehouse_refresh.warehouse.sql.parser import names_in
-from warehouse_refresh.warehouse.sql.query import Function, Query, Read, Statement
+from warehouse_refresh.warehouse.sql.query import Function, Query, Read, Statement, parse_query
 from warehouse_refresh.warehouse.storage import PLAIN, Storage
 from warehouse_refresh.warehouse.types import Column
 
@@ -68,6 +88,8 @@ if TYPE_CHECKING:
     from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 logger = logging.getLogger(__name__)
+_AT_ONCE = 16
+"""How many tables are published, or dropped, at the same time."""
 
 
 class Patience(TypedDict):
@@ -92,6 +114,8 @@ class BigQueryWarehouse:
         self._opening = threading.Lock()
         self._creating = threading.Lock()
         self._created = set[str]()  # the texts of functions that are as they should be
+        self._has_staging_dataset = False
+        self._areas: dict[str, dict[TableName, Beside]] = {}  # what each run has staged, by the hash of the run
         # By the query's text and the values of its parameters; a refresh plans before it builds.
         self._planned: dict[tuple[str, str], tuple[Column, ...]] = {}
 
@@ -104,9 +128,10 @@ class BigQueryWarehouse:
     def view_reads(self) -> Mapping[TableName, frozenset[TableName]]:
         """A request for each dataset and each view. What this account may not see is left out."""
         with google_errors():
-            datasets = [item.dataset_id for item in self._client.list_datasets(**self._patience)]
+            items = self._client.list_datasets(**self._patience)
+            datasets = [item.dataset_id for item in items if item.dataset_id not in (OWN_DATASET, STAGING_DATASET)]
         found: dict[TableName, frozenset[TableName]] = {}
-        for dataset in datasets:
+        for dataset in {*datasets} - {OWN_DATASET, STAGING_DATASET}:
             with suppress(NotAllowed):
                 views = [table for table, kind in self._kinds(dataset) if kind.endswith("VIEW")]
                 found |= {view: self._read_by_view(view) for view in views}
@@ -150,27 +175,27 @@ class BigQueryWarehouse:
     def fetch(
         self, query: Query, limit: int | None, staged: Collection[TableName] = (), context: BuildContext | None = None
     ) -> Answer:
-        if staged or context:
-            raise NotImplementedError
         config = self._config({})
         config.query_parameters = _parameters(query)
-        with self._alone(query, {}) as sql:
+        places = self._places(query, staged, context) if context else {}
+        with self._alone(query, {}, places) as sql:
             job = self._jobs.run(f"query-{secrets.token_hex(16)}", sql, config)
         found = self._jobs.result(job, limit)
         columns = tuple(map(column_of, found.schema))
         return Answer(columns, [row.values() for row in found])
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
-        """Also create the dataset of this tool's own tables. An account that may not create it gets NotAllowed from the
-        first call that needs it."""
+        """Also create the datasets of this tool's own tables. An account that may not create one gets NotAllowed from
+        the first call that needs it."""
         datasets = list(datasets)
-        if OWN_DATASET in map(str.casefold, datasets):
-            raise WarehouseError(f"the dataset {OWN_DATASET} is this tool's own: give yours another name")
+        for own in {OWN_DATASET, STAGING_DATASET}.intersection(map(str.casefold, datasets)):
+            raise WarehouseError(f"the dataset {own} is this tool's own: give yours another name")
         for dataset in datasets:
             with google_errors():
                 self._create_dataset(dataset)
         with suppress(NotAllowed):
             self.create_own_dataset()
+            self._create_staging_dataset()
 
     def create_own_dataset(self) -> None:
         """Create the dataset of this project's own tables, if it does not exist yet."""
@@ -218,7 +243,8 @@ class BigQueryWarehouse:
     def build(self, build: TableBuild, context: BuildContext) -> Built:
         config = self._config(self._labels(build.table, context))
         if build.is_view:
-            return self._built(self._build_view(build, config, context), rows=None)
+            name = names.build_name(context.run, build.table)
+            return self._built(self._build_view(build, config, name, context.attempt), rows=None)
         found = self._table_or_none(build.table)
         if found is not None and (found.table_type == "VIEW" or needs_new_table(found, build.storage)):
             return self._build_beside(build, found, context)
@@ -277,11 +303,7 @@ class BigQueryWarehouse:
         neither: the table is built beside it, and readers find none while one takes the place of the other. That is
         one job, so it ends although this process dies. A query that fails leaves what is there."""
         if protected := self._protections(build.table, old):
-            raise WarehouseError(
-                f"{build.table} has {', '.join(protected)}, which a new table would not have, and BigQuery needs a new "
-                f"one for other partitions, or for clusters by new columns: by {build.storage.partition}, after "
-                f"{partition_of(old)}. Drop the table by hand, or leave its partitions and clusters"
-            )
+            raise _refusal_of_partitions(build, old, protected)
         self.create_own_dataset()
         beside = names.beside(build.table)
         self._drop_other(beside, build.storage)
@@ -319,7 +341,7 @@ class BigQueryWarehouse:
             return None
 
     def _build_view(
-        self, build: TableBuild, config: bigquery.QueryJobConfig, context: BuildContext
+        self, build: TableBuild, config: bigquery.QueryJobConfig, name: str, attempt: int = 1
     ) -> bigquery.QueryJob:
         """Replace the view. If a table has its name, readers find neither for a moment: BigQuery replaces no table by a
         view."""
@@ -332,8 +354,7 @@ class BigQueryWarehouse:
         before = f"{drop}CREATE OR REPLACE VIEW {path}{listed}{options_sql(build.storage)} AS\n"
         text, edits = text_of(build.query), self._edits(build.query, {})
         with _places_of(text, edits, lines_before=1):
-            name = names.build_name(context.run, build.table)
-            job = self._jobs.run(name, before + edited(text, edits), config, context.attempt)
+            job = self._jobs.run(name, before + edited(text, edits), config, attempt)
         if build.storage.column_descriptions:
             self._put_back(None, self._table(build.table), build.storage)
         return job
@@ -367,19 +388,306 @@ class BigQueryWarehouse:
         return [f"changes: {change}" for change in changes_of(found, build.storage)]
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
-        raise NotImplementedError
+        place = beside(build, context)
+        area, places = self._area(context), self._places(build.query, staged, context)
+        self._create_staging_dataset()
+        if build.is_view:
+            job, rows = self._stage_view(build, place, places, context), None
+        else:
+            job = self._stage_table(build, place, places, context)
+            rows = int(self._table(place.name).num_rows or 0)
+        before = area.get(build.table, place)
+        area[build.table] = place
+        if before != place:
+            self._drop_staged([before])
+        return self._built(job, rows)
+
+    def _stage_view(
+        self, build: TableBuild, place: Beside, places: Mapping[TableName, Beside], context: BuildContext
+    ) -> bigquery.QueryJob:
+        before, edits = self._staged_edits(build.query, places)
+        if before:
+            raise SqlError(
+                f"the view {build.table} calls a function that reads a table of this refresh: BigQuery's views cannot"
+                " call it before that table is published",
+                hint='write the function\'s query into the view, or set publish = "each"',
+            )
+        self._is_unprotected_table(build.table)  # raises for one that a view may not replace
+        create = f"CREATE OR REPLACE VIEW {self._path(place.name)} AS\n"
+        text = text_of(build.query)
+        with _places_of(text, edits, lines_before=1):
+            return self._run_staging(build, place, create + edited(text, edits), self._config({}), context)
+
+    def _stage_table(
+        self, build: TableBuild, place: Beside, places: Mapping[TableName, Beside], context: BuildContext
+    ) -> bigquery.QueryJob:
+        """Build the table with the columns, partitions and policy tags that it will have. Raises WarehouseError if
+        publishing it would lift a protection of the old one."""
+        query, config, text = build.query, self._config({}), text_of(build.query)
+        before, edits = self._staged_edits(query, places)
+        config.query_parameters = _parameters(query)
+        old = self._table_or_none(build.table)
+        old = old if old is not None and old.table_type == "TABLE" else None
+        columns: Sequence[Column] = ()
+        if old is not None or build.storage.policy_tags:
+            columns = self._staged_result(query, before + edited(text, edits))
+        if old is not None:
+            self._check_protections(build, old, columns)
+            old = None if needs_new_table(old, build.storage) else old
+        if query.listed:
+            layout = kept_layout(old, build.storage) if old is not None else build.storage
+            edits += [self._create_edit(dataclasses.replace(build, table=place.name), layout)]
+        else:
+            self._lay_out_staged(build, place, old, columns, config)
+            edits += required_edits(build)
+        edits.sort(key=lambda edit: (edit.start, edit.end))
+        with _places_of(text, edits, lines_before=before.count("\n")):
+            return self._run_staging(build, place, before + edited(text, edits), config, context)
+
+    def _staged_edits(self, query: Query, places: Mapping[TableName, Beside]) -> tuple[str, list[Edit]]:
+        """The edits with which the query reads staged tables, in the order of the text; and what to write before it, if
+        a function that it calls has to read one, too."""
+        instead = self._paths(places)
+        edits = [*query_edits(query, instead), *self._edits(query, self._staged_columns(query, places), instead)]
+        before = ""
+        if any(read.table in places for function in query.functions for read in function.names):
+            text = text_of(query)
+            edits += [edit for edit in call_edits(query.calls, query) if text[edit.start : edit.end].strip()]
+            before = temporary_functions(query, instead)
+        return before, sorted(edits, key=lambda edit: edit.start)
+
+    def _staged_result(self, query: Query, sql: str) -> tuple[Column, ...]:
+        """The columns of the query's result."""
+        planned = self._planned.get((text_of(query), query.values_text))
+        if planned is None:
+            planned = tuple(map(column_of, self._jobs.dry_run(sql, _parameters(query)).schema or ()))
+        return planned
+
+    def _check_protections(self, build: TableBuild, old: bigquery.Table, columns: Sequence[Column]) -> None:
+        """Raise WarehouseError if the table cannot be published without lifting a protection of the old one."""
+        other_partitions = needs_new_table(old, build.storage)
+        if replace.keeps_columns(old, columns) and not other_partitions and not build.query.listed:
+            return
+        protected = self._protections(build.table, old)
+        if protected and other_partitions:
+            raise _refusal_of_partitions(build, old, protected)
+        if protected and build.query.listed:
+            raise replace.refusal_of_list(build.table, protected)
+        if protected and not replace.has_columns(old, columns):
+            raise replace.refusal(build.table, old, columns, protected)
+
+    def _lay_out_staged(
+        self,
+        build: TableBuild,
+        place: Beside,
+        old: bigquery.Table | None,
+        columns: Sequence[Column],
+        config: bigquery.QueryJobConfig,
+    ) -> None:
+        """Set how the job writes the staged table. One with policy tags is created first: its columns have them before
+        they have values."""
+        config.destination = self._reference(STAGING_DATASET).table(place.name.name)
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
+        keeps = old is not None and replace.keeps_columns(old, columns)
+        fields = old.schema if old is not None and keeps else map(field_of, columns)
+        schema = said_schema(fields, build.storage)
+        if not any(replace.tagged(schema)):
+            if old is not None:
+                replace.keep_layout(old, config, columns)
+            lay_out(config, build.storage)
+            return
+        table = bigquery.Table(config.destination, schema)
+        lay_out(table, kept_layout(old, build.storage) if old is not None else build.storage)
+        with google_errors():
+            self._client.delete_table(config.destination, not_found_ok=True, **self._patience)
+            self._client.create_table(table, **self._patience)
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
+
+    def _run_staging(
+        self, build: TableBuild, place: Beside, sql: str, config: bigquery.QueryJobConfig, context: BuildContext
+    ) -> bigquery.QueryJob:
+        """Run the job that stages a table, or find that of this run. If its table is gone, another one makes it."""
+        config.labels = names.labels(self._labels(build.table, context))
+        name = names.build_name(context.run, build.table, f"staged {place.fingerprint} {build.query.values_text}")
+        job = self._jobs.run(name, sql, config, context.attempt)
+        if self._table_or_none(place.name) is None:
+            job = self._jobs.run(f"{name}-{secrets.token_hex(8)}", sql, config)
+        return job
 
     def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
-        raise NotImplementedError
+        area = self._area(context)
+        items = [(build, staging.place_for(area, build, context)) for build in builds]
+        if not items:
+            return Published(0.0)
+        started = time.monotonic()
+        record = self._write_record([place for _, place in items], context)
+        ends = self._publish_all(items, context)
+        self._close_record(record)
+        for build, _ in items:
+            del area[build.table]
+        self._drop_staged([place for _, place in items])
+        return Published(time.monotonic() - started, (max(ends) - min(ends)).total_seconds())
+
+    def _publish_all(self, items: Sequence[tuple[TableBuild, Beside]], context: BuildContext) -> list[datetime]:
+        """Publish the tables at once, then the views in their order. Returns when each job ended."""
+        tables = [item for item in items if not item[0].is_view]
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="publish") as pool:
+            jobs = list(pool.map(lambda item: self._publish_table(item[0], item[1], context), tables))
+        for build, place in items:
+            if build.is_view:
+                config = self._config(self._labels(build.table, context))
+                jobs.append(
+                    self._build_view(build, config, names.publish_name(place.run, build.table, place.fingerprint))
+                )
+        return [job.ended for job in jobs]
+
+    def _publish_table(self, build: TableBuild, place: Beside, context: BuildContext) -> bigquery.QueryJob:
+        """Put the staged table in place of the old one. A protected table keeps its protections: it gets the rows by a
+        query, which costs as much as reading them."""
+        found, new = self._table_or_none(build.table), self._table(place.name)
+        path, beside = self._path(build.table), self._path(place.name)
+        config = self._config(self._labels(build.table, context))
+        old = found if found is not None and found.table_type == "TABLE" else None
+        goes = found is not None and (old is None or _cannot_become(old, new))
+        if old is not None and not goes and old.clustering_fields != new.clustering_fields:
+            old.clustering_fields = new.clustering_fields
+            old = self._change(old, ["clustering_fields"])
+        if old is not None and self._may_be_protected(build.table, old, new):
+            old = self._change(old, describe_columns(old, build.storage))
+            config.destination = old.reference
+            config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
+            sql = f"SELECT * FROM {beside}"
+        else:
+            drop = f"DROP {found.table_type} IF EXISTS {path}; " if found is not None and goes else ""
+            sql = f"{drop}CREATE OR REPLACE TABLE {path} CLONE {beside}"
+        job = self._jobs.run(names.publish_name(place.run, build.table, place.fingerprint), sql, config)
+        self._put_back(old, self._table(build.table), build.storage)
+        return job
+
+    def _may_be_protected(self, name: TableName, old: bigquery.Table, new: bigquery.Table) -> bool:
+        """Whether the table has protections, or may have some that this account may not see."""
+        try:
+            return bool(self._protections(name, old))
+        except NotAllowed:
+            if not replace.has_columns(old, tuple(map(column_of, new.schema))):
+                raise
+            return True
+
+    def _write_record(self, places: Sequence[Beside], context: BuildContext) -> Record:
+        """Record what is going to be published."""
+        record = staging.record_of(places)
+        config = self._config({"run": context.run})
+        config.destination = self._reference(STAGING_DATASET).table(record.name.name)
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
+        self._jobs.run(f"record-{secrets.token_hex(16)}", staging.record_sql(places), config)
+        return record
+
+    def _close_record(self, record: Record) -> None:
+        table = self._table(record.name)
+        table.labels = {**table.labels, staging.DONE: "true"}
+        self._change(table, ["labels"])
+
+    def _recorded(self, record: Record) -> list[Beside]:
+        with google_errors():
+            rows = self._client.list_rows(self._table(record.name), **self._patience)
+            return staging.places_of(record.run, [row.values() for row in rows])
 
     def staged(self, context: BuildContext) -> Mapping[TableName, Staged]:
-        raise NotImplementedError
+        run = staging.run_hash(context.run)
+        done = [one for one in staging.records_in(self._staging_items()) if one.run == run and one.is_done]
+        published = {place.table: place for record in done for place in self._recorded(record)}
+        return {table: Staged(place.fingerprint, is_published=True) for table, place in published.items()} | {
+            table: Staged(place.fingerprint) for table, place in self._area(context).items()
+        }
 
     def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
-        raise NotImplementedError
+        area = self._area(context)
+        left = [place for table, place in area.items() if table not in keep]
+        self._drop_staged(left)
+        for place in left:
+            del area[place.table]
 
     def recover(self, keep: str, say: Callable[[str], None]) -> None:
-        raise NotImplementedError
+        items = self._staging_items()
+        staged = list(staging.staged_in(items))
+        for record in staging.records_in(items):
+            if not record.is_done:
+                self._complete(record, {place.name for place in staged}, say)
+        kept = staging.run_hash(keep)
+        self._drop_staged([place for place in staged if place.run != kept])
+
+    def _complete(self, record: Record, staged: Collection[TableName], say: Callable[[str], None]) -> None:
+        """Complete a publication that was cut off."""
+        places = [place for place in self._recorded(record) if place.name in staged]
+        context = BuildContext(record.run)
+        names_of = ", ".join(str(place.table) for place in places) or "tables"
+        try:
+            self._publish_all([(self._build_of(place), place) for place in places], context)
+        except (Transient, Unavailable, Cancelled):
+            raise
+        except WarehouseError as error:
+            say(f"a refresh died while it published {names_of}; what was left could not be published: {error}")
+        else:
+            say(f"a refresh died while it published {names_of}: all of them are published now")
+        self._close_record(record)
+
+    def _build_of(self, place: Beside) -> TableBuild:
+        """A staged table as one to publish. The text of a view reads published tables in place of staged ones."""
+        text = "SELECT 1"
+        if place.is_view:
+            text = self._table(place.name).view_query or text
+            for other in staging.staged_in(self._staging_items()):
+                text = text.replace(self._path(other.name), self._path(other.table))
+        return TableBuild(place.table, parse_query(text).within(self._settings.project), place.is_view)
+
+    def _area(self, context: BuildContext) -> dict[TableName, Beside]:
+        """What the run has staged, by table."""
+        run = staging.run_hash(context.run)
+        if run not in self._areas:
+            found = {place.table: place for place in staging.staged_in(self._staging_items()) if place.run == run}
+            self._areas.setdefault(run, found)
+        return self._areas[run]
+
+    def _places(self, query: Query, staged: Collection[TableName], context: BuildContext) -> dict[TableName, Beside]:
+        """Where the query finds those of the tables that it reads that are among the `staged` ones."""
+        area = self._area(context)
+        for wildcard, members in query.wildcards:
+            if inside := sorted(area.keys() & {*members} & {*staged}):
+                raise SqlError(
+                    f"{wildcard} stands for {inside[0]}, which this refresh builds: BigQuery finds it there only once"
+                    " it is published",
+                    hint='name the tables instead, or set publish = "each"',
+                )
+        return {read.table: area[read.table] for read in query.reads if read.table in staged and read.table in area}
+
+    def _staging_items(self) -> list[TableListItem]:
+        with google_errors():
+            try:
+                return list(self._client.list_tables(self._reference(STAGING_DATASET), **self._patience))
+            except NotFound:
+                return []
+
+    def _drop_staged(self, places: Sequence[Beside]) -> None:
+        def drop(place: Beside) -> None:
+            reference = self._reference(STAGING_DATASET).table(place.name.name)
+            with google_errors():
+                self._client.delete_table(reference, not_found_ok=True, **self._patience)
+
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drop") as pool:
+            list(pool.map(drop, places))
+
+    def _create_staging_dataset(self) -> None:
+        """Create the dataset of staged tables, if it does not exist yet."""
+        with self._creating, google_errors():
+            if not self._has_staging_dataset:
+                self._create_dataset(STAGING_DATASET)
+                self._has_staging_dataset = True
+
+    def _close_to_readers(self, dataset: bigquery.Dataset) -> None:
+        """Take the dataset from those who read all datasets of the project: staged tables have no row access
+        policies."""
+        dataset.access_entries = [entry for entry in dataset.access_entries if entry.entity_id != "projectReaders"]
+        self._client.update_dataset(dataset, ["access_entries"], **self._patience)
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         found = self._table(table)
@@ -408,24 +716,41 @@ class BigQueryWarehouse:
             columns = tuple(as_listed(query.listed, _values(query, columns)))
         self._planned[text_of(query), query.values_text] = columns
         in_functions = any(read.table in stand_ins for function in query.functions for read in function.names)
-        estimate = in_functions or bool(stand_in_edits(query, stand_ins))
+        estimate = in_functions or bool(query_edits(query, stand_ins_in(stand_ins)))
         return QueryPlan(columns, job.total_bytes_processed, estimate=estimate)
 
     @contextmanager
-    def _alone(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> Iterator[str]:
-        """The query as SQL that needs neither the tables that have stand-ins nor the project's functions. BigQuery's
-        errors in the block get their places in the script."""
-        text, new = text_of(query), stand_in_edits(query, stand_ins)
+    def _alone(
+        self,
+        query: Query,
+        stand_ins: Mapping[TableName, tuple[Column, ...]],
+        places: Mapping[TableName, Beside] | None = None,
+    ) -> Iterator[str]:
+        """The query as SQL that needs neither the tables that have stand-ins nor the project's functions, and reads
+        staged tables in their `places`. BigQuery's errors in the block get their places in the script."""
+        instead = {**stand_ins_in(stand_ins), **self._paths(places or {})}
+        text, new = text_of(query), query_edits(query, instead)
         calls = [edit for edit in call_edits(query.calls, query) if text[edit.start : edit.end].strip()]
-        edits = sorted([*new, *calls, *self._edits(query, stand_ins)], key=lambda edit: edit.start)
-        before = temporary_functions(query, stand_ins)
+        others = self._edits(query, {**stand_ins, **self._staged_columns(query, places or {})}, instead)
+        edits = sorted([*new, *calls, *others], key=lambda edit: edit.start)
+        before = temporary_functions(query, instead)
         with _places_of(text, edits, lines_before=before.count("\n")):
             yield before + edited(text, edits)
 
-    def _edits(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> list[Edit]:
-        """What to write in place of the query's variables, and of its tables without a dataset, in the order of the
-        text. Raises SqlError."""
-        edits = [*self._variable_edits(query, stand_ins), *dataset_edits(query, stand_ins)]
+    def _paths(self, places: Mapping[TableName, Beside]) -> dict[TableName, str]:
+        """The staged tables' paths in SQL."""
+        return {table: self._path(place.name) for table, place in places.items()}
+
+    def _staged_columns(self, query: Query, places: Mapping[TableName, Beside]) -> dict[TableName, tuple[Column, ...]]:
+        """The columns of staged tables, as far as a query with variables needs them."""
+        return {table: self.columns(place.name) for table, place in places.items()} if has_variables(query) else {}
+
+    def _edits(
+        self, query: Query, known: Mapping[TableName, tuple[Column, ...]], instead: Collection[TableName] = ()
+    ) -> list[Edit]:
+        """What to write in place of the query's variables, and of its tables without a dataset but for those of
+        `instead`, in the order of the text. `known` are columns of tables that it reads. Raises SqlError."""
+        edits = [*self._variable_edits(query, known), *dataset_edits(query, instead)]
         return sorted(edits, key=lambda edit: edit.start)
 
     def _variable_edits(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> list[Edit]:
@@ -579,10 +904,14 @@ class BigQueryWarehouse:
     def _create_dataset(self, name: str) -> None:
         wanted = bigquery.Dataset(self._reference(name))
         wanted.location = self._settings.location
+        if name == STAGING_DATASET:
+            wanted.default_table_expiration_ms = staging.KEPT_DAYS * 24 * 3_600_000
         try:
             found = self._client.get_dataset(wanted.reference, **self._patience)
         except NotFound:
             found = self._client.create_dataset(wanted, exists_ok=True, **self._patience)
+            if name == STAGING_DATASET:
+                self._close_to_readers(found)
         if found.location.casefold() != wanted.location.casefold():
             raise WarehouseError(
                 f"the dataset {name} is in {found.location} and WAREHOUSE_URL says location={wanted.location}: all "
@@ -603,6 +932,20 @@ def _values(query: Query, columns: Sequence[Column]) -> list[AnyValue]:
     literals = [NULL if isinstance(node, exp.Null) else None for node in selected]
     known = literals if len(literals) == len(columns) else [None] * len(columns)
     return [AnyValue(column.type, literal) for column, literal in zip(columns, known, strict=True)]
+
+
+def _cannot_become(old: bigquery.Table, new: bigquery.Table) -> bool:
+    """Whether BigQuery does not replace the one by the other: see `needs_new_table`."""
+    columns = {field.name for field in old.schema}
+    return partition_of(old) != partition_of(new) or not columns.issuperset(new.clustering_fields or ())
+
+
+def _refusal_of_partitions(build: TableBuild, old: bigquery.Table, protected: Sequence[str]) -> WarehouseError:
+    return WarehouseError(
+        f"{build.table} has {', '.join(protected)}, which a new table would not have, and BigQuery needs a new one for"
+        f" other partitions, or for clusters by new columns: by {build.storage.partition}, after {partition_of(old)}."
+        " Drop the table by hand, or leave its partitions and clusters"
+    )
 
 
 def _parameters(query: Query) -> list[Value]:

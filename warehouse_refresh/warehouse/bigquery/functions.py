@@ -5,19 +5,18 @@ https://cloud.google.com/bigquery/docs/user-defined-functions
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
-from warehouse_refresh.warehouse.bigquery.plan import Edit, edited, table_edits
+from warehouse_refresh.warehouse.bigquery.plan import Edit, Instead, edited, table_edits
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import function_bodies
 from warehouse_refresh.warehouse.sql.query import Call, Function, Query
-from warehouse_refresh.warehouse.types import Column
 
 
-def temporary_functions(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> str:
-    """What to write before the query so that it needs no function of the project: a CREATE TEMP FUNCTION for each, over
-    the stand-ins of the tables that it reads."""
-    return "".join(f"{_temporary(function, query, stand_ins)};\n" for function in query.functions)
+def temporary_functions(query: Query, instead: Instead) -> str:
+    """What to write before the query so that it needs no function of the project: a CREATE TEMP FUNCTION for each,
+    which reads other tables instead of those of the project."""
+    return "".join(f"{_temporary(function, query, instead)};\n" for function in query.functions)
 
 
 def call_edits(calls: Iterable[Call], query: Query) -> list[Edit]:
@@ -45,10 +44,10 @@ def mark(function: Function) -> str:
     return f"/* refresh {hashlib.sha256(function.text.encode()).hexdigest()[:16]} */ "
 
 
-def _temporary(function: Function, query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> str:
+def _temporary(function: Function, query: Query, instead: Instead) -> str:
     header = Edit(*function.head, f"CREATE TEMP FUNCTION {_temporary_name(function.name)}")
     trees = [] if function.language else function_bodies(function.sql)
-    tables = table_edits(function.sql, trees, query, stand_ins)
+    tables = table_edits(function.sql, trees, query, instead)
     edits = sorted([header, *tables, *call_edits(function.calls, query)], key=lambda edit: edit.start)
     return edited(function.sql, edits).strip().rstrip(";")
 

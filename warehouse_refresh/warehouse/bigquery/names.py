@@ -14,6 +14,11 @@ def build_name(run: str, table: TableName, values: str = "") -> str:
     return f"refresh-{_slug(run)}-{_slug(str(table))}-{_digest(*parts)}"
 
 
+def publish_name(run: str, table: TableName, fingerprint: str) -> str:
+    """The name of the jobs that publish what this run, here a hash of its id, has staged of the table."""
+    return f"publish-{run}-{_slug(str(table))}-{_digest(run, str(table), fingerprint)}"
+
+
 def keys_table(table: TableName) -> str:
     """The table in `OWN_DATASET` that holds the keys with which rows were sent to `table`."""
     return f"append_keys_{_slug(str(table)).replace('-', '_')}_{_digest(str(table))}"

@@ -1,8 +1,9 @@
-"""Write stand-ins into a query's text for tables that do not exist yet, so that BigQuery can dry-run it.
+"""Write other tables into a query's text: stand-ins for tables that do not exist yet, so that BigQuery can dry-run it,
+and the places of tables that are staged.
 
 The lines of the text stay the same, so a place in BigQuery's error can be found in the script."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -30,21 +31,30 @@ class Edit:
     text: str
 
 
-def stand_in_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
-    """The edits that replace tables by their stand-ins, in the order of the text."""
+Instead = Mapping[TableName, str]
+"""By table, what to write in its place in FROM: a path or a subquery in brackets, in one line."""
+
+
+def stand_ins_in(tables: Mapping[TableName, Sequence[Column]]) -> Instead:
+    """Queries without rows, which have the columns of these tables."""
+    return {table: f"({_no_rows(columns)})" for table, columns in tables.items()}
+
+
+def query_edits(query: Query, instead: Instead) -> list[Edit]:
+    """The edits that replace tables of a query, in the order of the text."""
     text = "".join(map(max, query.preamble or query.text, query.text))
-    return table_edits(text, _trees(query), query, stand_ins)
+    return table_edits(text, _trees(query), query, instead)
 
 
-def dataset_edits(query: Query, stand_ins: Mapping[TableName, Sequence[Column]]) -> list[Edit]:
-    """The edits that write the dataset before each table that the text names without one, but for those that have
-    stand-ins. A view must name it, whatever a job says of a default dataset."""
+def dataset_edits(query: Query, instead: Collection[TableName]) -> list[Edit]:
+    """The edits that write the dataset before each table that the text names without one, but for those of `instead`.
+    A view must name it, whatever a job says of a default dataset."""
     trees = _trees(query) if query.default else []
     return [
         _dataset_edit("".join(map(max, query.preamble or query.text, query.text)), node)
         for tree in trees
         for node in tables_in(tree)
-        if is_without_dataset(node) and TableName(node.db, node.name) not in stand_ins
+        if is_without_dataset(node) and TableName(node.db, node.name) not in instead
     ]
 
 
@@ -63,17 +73,15 @@ def _trees(query: Query) -> list[exp.Expr]:
     return [query.tree, *function_bodies(query.preamble, query.default)]
 
 
-def table_edits(
-    text: str, trees: Iterable[exp.Expr], query: Query, stand_ins: Mapping[TableName, Sequence[Column]]
-) -> list[Edit]:
-    """The edits that replace tables in the trees of a text by their stand-ins, in the order of the text."""
+def table_edits(text: str, trees: Iterable[exp.Expr], query: Query, instead: Instead) -> list[Edit]:
+    """The edits that replace tables in the trees of a text, in the order of the text."""
     edits = []
     for node in [node for tree in trees for node in tables_in(tree)]:
-        columns = stand_ins.get(TableName(node.db, node.name)) if query.is_own(node.catalog) else None
-        if columns is not None:
+        other = instead.get(TableName(node.db, node.name)) if query.is_own(node.catalog) else None
+        if other is not None:
             start, last = span_of(text, node)
             alias = "" if node.alias else f" AS {quoted(node.name)}"
-            edits.append(Edit(start, last + 1, f"({_no_rows(columns)}){alias}"))
+            edits.append(Edit(start, last + 1, f"{other}{alias}"))
     return sorted(edits, key=lambda edit: edit.start)
 
 

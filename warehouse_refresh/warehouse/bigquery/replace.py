@@ -30,8 +30,8 @@ def has_columns(table: Table, columns: Sequence[Column]) -> bool:
 
 def protections(table: Table, row_policies: Sequence[str]) -> list[str]:
     """The restrictions on who may see the table, in words: `the row access policy x`, `policy tags on the column y`."""
-    tagged = [f"policy tags on the column {path}" for path in _tagged(table.schema)]
-    return [*(f"the row access policy {name}" for name in row_policies), *tagged]
+    columns = [f"policy tags on the column {path}" for path in tagged(table.schema)]
+    return [*(f"the row access policy {name}" for name in row_policies), *columns]
 
 
 def refusal(name: TableName, table: Table, columns: Sequence[Column], protected: Sequence[str]) -> WarehouseError:
@@ -86,12 +86,13 @@ def _shapes(columns: Iterator[Column] | Sequence[Column]) -> list[tuple[str, str
     return [(column.name, str(column.type), column.mode) for column in columns]
 
 
-def _tagged(fields: Sequence[SchemaField], prefix: str = "") -> Iterator[str]:
+def tagged(fields: Sequence[SchemaField], prefix: str = "") -> Iterator[str]:
+    """The columns and fields that have policy tags, with the path to each."""
     for field in fields:
         resource = field.to_api_repr()
         if resource.get("policyTags", {}).get("names") or resource.get("dataPolicies"):
             yield prefix + field.name
-        yield from _tagged(field.fields, f"{prefix}{field.name}.")
+        yield from tagged(field.fields, f"{prefix}{field.name}.")
 
 
 def _described(field: SchemaField, before: Sequence[SchemaField]) -> SchemaField:

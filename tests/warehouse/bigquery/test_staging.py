@@ -1,0 +1,224 @@
+"""Tables that are staged on BigQuery: a publication that is cut off is completed, what cannot be tried is refused."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.emulator.fixtures import QUICK
+from tests.emulator.proxy import Fault, Proxy, Refusal
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.bigquery.staging import STAGING_DATASET as STAGED
+from warehouse_refresh.warehouse.errors import Cancelled, SqlError, WarehouseError
+from warehouse_refresh.warehouse.functions import parse_function
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
+
+ITEMS, A, B, C, VIEW = (TableName("raw", "items"), *(TableName("tmp", name) for name in ("a", "b", "c", "view")))
+RUN = BuildContext("the run")
+BUILDS = [
+    TableBuild(A, parse_query("SELECT 11 AS x")),
+    TableBuild(B, parse_query("SELECT x + 1 AS x FROM tmp.a")),
+    TableBuild(VIEW, parse_query("SELECT a.x, b.x AS y FROM tmp.a CROSS JOIN `tmp`.b"), is_view=True),
+    TableBuild(C, parse_query("SELECT y FROM tmp.view")),
+]
+OLD = {A: [(1,)], B: [(2,)], VIEW: [(1, 2)], C: [(2,)]}
+NEW = {A: [(11,)], B: [(12,)], VIEW: [(11, 12)], C: [(12,)]}
+
+
+IMPATIENT = replace(QUICK, total=0.3, cancel=0.1)
+"""Waits of a process that is killed: nothing that it asks for any more is answered."""
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def settings(proxy: Proxy, bigquery_project: str) -> BigQuerySettings:
+    return BigQuerySettings(bigquery_project, endpoint=proxy.url)
+
+
+@pytest.fixture
+def warehouse(settings: BigQuerySettings) -> Iterator[BigQueryWarehouse]:
+    """A warehouse whose tables have the rows in OLD."""
+    with BigQueryWarehouse(settings, QUICK) as opened:
+        opened.create_datasets(["raw", "tmp"])
+        opened.run_script(parse_script("CREATE TABLE raw.items (x INT64) AS SELECT 1 AS x"))
+        first = [TableBuild(A, parse_query("SELECT 1 AS x")), *BUILDS[1:]]
+        for build in first:
+            opened.build(build, BuildContext("an earlier run"))
+        yield opened
+
+
+def stage(warehouse: BigQueryWarehouse, *builds: TableBuild) -> None:
+    for number, build in enumerate(builds):
+        warehouse.stage(build, {before.table for before in builds[:number]}, RUN)
+
+
+def rows(warehouse: BigQueryWarehouse) -> dict[TableName, list[tuple[Any, ...]]]:
+    """The rows of all tables, views by their queries."""
+    return {
+        build.table: list(warehouse.fetch(parse_query(f"SELECT * FROM `{build.table}`"), 9).rows) for build in BUILDS
+    }
+
+
+def left_in_staging(warehouse: BigQueryWarehouse) -> list[str]:
+    return [table.name for table in warehouse.tables(STAGED) if not table.name.startswith("publication_")]
+
+
+def jobs(proxy: Proxy) -> list[dict[str, Any]]:
+    """The queries that were sent, dry runs left out."""
+    sent = [request.body.get("configuration", {}) for request in proxy.recorded]
+    return [settings["query"] for settings in sent if "query" in settings and not settings.get("dryRun")]
+
+
+def test_a_publication_costs_nothing_and_sends_one_job_for_each_table(
+    warehouse: BigQueryWarehouse, proxy: Proxy
+) -> None:
+    stage(warehouse, *BUILDS)
+    proxy.recorded.clear()
+    warehouse.publish(BUILDS, RUN)
+    words = sorted(" ".join(job["query"].split()[:4]) for job in jobs(proxy))
+    assert [text for text in words if text.startswith("CREATE OR REPLACE TABLE")] == ["CREATE OR REPLACE TABLE"] * 3
+    assert len(words) == 5  # the record, three clones, a view
+    assert rows(warehouse) == NEW
+    assert left_in_staging(warehouse) == []
+
+
+STEPS = 24
+"""More than the requests that one publication makes."""
+
+
+@pytest.mark.parametrize(
+    "step", [step if step % 4 == 2 else pytest.param(step, marks=pytest.mark.slow) for step in range(STEPS)]
+)
+def test_a_publication_that_is_cut_off_is_completed_or_never_begun(
+    step: int, warehouse: BigQueryWarehouse, settings: BigQuerySettings, proxy: Proxy
+) -> None:
+    """The process is killed before its request number `step`: from then on, none of its requests gets through."""
+    stage(warehouse, *BUILDS)
+    warehouse = BigQueryWarehouse(settings, IMPATIENT)
+    sent: list[str] = []
+
+    def decide(_method: str, path: str) -> Refusal | None:
+        sent.append(path)
+        return Refusal(400, "invalid", "killed") if len(sent) > step else None
+
+    proxy.decide = decide
+    with suppress(WarehouseError), warehouse:
+        warehouse.publish(BUILDS, RUN)
+        assert len(sent) <= step
+    proxy.decide = lambda _method, _path: None
+    said: list[str] = []
+    with BigQueryWarehouse(settings, QUICK) as other:
+        other.recover("", said.append)
+        found = rows(other)
+        assert found in (OLD, NEW)
+        assert left_in_staging(other) == []
+        other.recover("", said.append)
+        assert len(said) <= 1
+        assert rows(other) == found
+
+
+def test_a_completed_view_reads_published_tables(
+    warehouse: BigQueryWarehouse, settings: BigQuerySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage(warehouse, *BUILDS)
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr(warehouse, "_publish_all", killed)
+    with pytest.raises(Killed):
+        warehouse.publish(BUILDS, RUN)
+    assert rows(warehouse) == OLD
+    said: list[str] = []
+    with BigQueryWarehouse(settings, QUICK) as other:
+        other.recover("", said.append)
+        assert said == [
+            "a refresh died while it published tmp.a, tmp.b, tmp.view, tmp.c: all of them are published now"
+        ]
+        assert rows(other) == NEW
+        assert STAGED not in str(other.view_reads())
+        assert other.view_reads()[VIEW] == {A, B}
+
+
+@pytest.mark.parametrize("fault", [Fault.CUT_AFTER, Fault.BROKEN_AFTER, Fault.REPEATED])
+def test_a_lost_answer_is_no_second_job(fault: Fault, warehouse: BigQueryWarehouse, proxy: Proxy) -> None:
+    once: set[str] = set()
+
+    def decide(method: str, path: str) -> Fault | None:
+        key = f"{method} {path}"
+        if method == "POST" and path.endswith("/jobs?prettyPrint=false") and key not in once:
+            once.add(key)
+            return fault
+        return None
+
+    proxy.decide = decide
+    stage(warehouse, *BUILDS)
+    warehouse.publish(BUILDS, RUN)
+    proxy.decide = lambda _method, _path: None
+    assert rows(warehouse) == NEW
+
+
+def test_a_cancelled_run_publishes_nothing_more(warehouse: BigQueryWarehouse, settings: BigQuerySettings) -> None:
+    stage(warehouse, *BUILDS)
+    warehouse.cancel()
+    with pytest.raises(Cancelled):
+        warehouse.publish(BUILDS, RUN)
+    with BigQueryWarehouse(settings, QUICK) as other:
+        other.recover("", pytest.fail)
+        assert rows(other) == OLD
+        assert left_in_staging(other) == []
+
+
+# Functions and wildcards
+
+SCALE = parse_function("CREATE FUNCTION tmp.scaled(n INT64) AS (n * (SELECT MAX(x) FROM tmp.a));", "tmp")
+
+
+def test_a_function_reads_staged_tables(warehouse: BigQueryWarehouse) -> None:
+    warehouse.create_functions([SCALE])
+    query = parse_query("SELECT tmp.scaled(2) AS y").calling({SCALE.name: SCALE})
+    build = TableBuild(C, query)
+    stage(warehouse, BUILDS[0], build)
+    warehouse.publish([build], RUN)
+    assert list(warehouse.first_rows(C, 9)) == [(22,)]
+
+
+def test_a_view_over_such_a_function_is_refused(warehouse: BigQueryWarehouse) -> None:
+    query = parse_query("SELECT tmp.scaled(2) AS y").calling({SCALE.name: SCALE})
+    with pytest.raises(SqlError, match=r"tmp\.view calls a function that reads a table of this refresh"):
+        stage(warehouse, BUILDS[0], TableBuild(VIEW, query, is_view=True))
+    assert rows(warehouse) == OLD
+
+
+def test_a_wildcard_over_staged_tables_is_refused(warehouse: BigQueryWarehouse) -> None:
+    query = parse_query("SELECT x FROM `tmp.a*`").matched({A})
+    with pytest.raises(SqlError, match=r"tmp\.a\* stands for tmp\.a, which this refresh builds"):
+        stage(warehouse, BUILDS[0], TableBuild(C, query))
+
+
+# The dataset
+
+
+def test_staged_tables_expire_and_are_not_for_every_reader_of_the_project(
+    warehouse: BigQueryWarehouse, proxy: Proxy
+) -> None:
+    stage(warehouse, BUILDS[0])
+    [created] = [it.body for it in proxy.recorded if it.body.get("datasetReference", {}).get("datasetId") == STAGED]
+    assert created["defaultTableExpirationMs"] == str(7 * 24 * 3600 * 1000)
+    [change] = [it.body for it in proxy.recorded if it.method == "PATCH" and f"/{STAGED}?" in it.path]
+    assert "projectReaders" not in json.dumps(change["access"])
+
+
+def test_a_project_may_not_use_the_name_of_the_staging_dataset(warehouse: BigQueryWarehouse) -> None:
+    with pytest.raises(WarehouseError, match="is this tool's own"):
+        warehouse.create_datasets([STAGED])

@@ -1,0 +1,114 @@
+"""Tables that a refresh has built and not published yet. They stand in a dataset of this tool's own, under names that
+say which run staged which table; publishing makes clones of them, which costs nothing and is atomic for each table.
+
+Before the first clone, a run records what it is going to publish, in a table of the same dataset. A record without the
+label `done` is a publication that was cut off.
+https://cloud.google.com/bigquery/docs/table-clones-intro
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from google.cloud.bigquery.table import TableListItem
+
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+
+STAGING_DATASET = f"{OWN_DATASET}_staged"
+KEPT_DAYS = 7
+"""For so many days a run that failed can be retried without building again what it had staged."""
+DONE = "done"
+_NAME = re.compile(r"([0-9a-f]{12})_([0-9a-f]{16})_(\d+)_(.+)")
+_RECORD = re.compile(r"publication_([0-9a-f]{12})_[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A staged table or view: what it will be, the run that staged it, by a hash of its id, and the fingerprint."""
+
+    table: TableName
+    run: str
+    fingerprint: str
+    is_view: bool = False
+
+    @property
+    def name(self) -> TableName:
+        """What it is called until it is published."""
+        dataset = self.table.dataset
+        return TableName(STAGING_DATASET, f"{self.run}_{self.fingerprint}_{len(dataset)}_{dataset}_{self.table.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A table that records what a run publishes, and whether it has."""
+
+    name: TableName
+    run: str
+    is_done: bool
+
+
+def beside(build: TableBuild, context: BuildContext) -> Beside:
+    """Where the run of `context` stages this table."""
+    return Beside(build.table, run_hash(context.run), build.fingerprint, build.is_view)
+
+
+def run_hash(run: str) -> str:
+    """A run's id in the names of the tables that it stages."""
+    return sha256(run.encode()).hexdigest()[:12]
+
+
+def staged_in(items: Iterable[TableListItem]) -> Iterator[Beside]:
+    """The staged tables among the tables of the dataset."""
+    for item in items:
+        if found := _NAME.fullmatch(item.table_id):
+            run, fingerprint, length, names = found.groups()
+            dataset, table = names[: int(length)], names[int(length) + 1 :]
+            yield Beside(TableName(dataset, table), run, fingerprint, item.table_type == "VIEW")
+
+
+def records_in(items: Iterable[TableListItem]) -> Iterator[Record]:
+    """The records of publications among the tables of the dataset."""
+    for item in items:
+        if found := _RECORD.fullmatch(item.table_id):
+            yield Record(TableName(STAGING_DATASET, item.table_id), found[1], DONE in item.labels)
+
+
+def record_of(places: Iterable[Beside]) -> Record:
+    """The record of a publication of these tables, which one run has staged."""
+    places = list(places)
+    names = sha256("\n".join(place.name.name for place in places).encode()).hexdigest()[:12]
+    return Record(TableName(STAGING_DATASET, f"publication_{places[0].run}_{names}"), places[0].run, is_done=False)
+
+
+def record_sql(places: Iterable[Beside]) -> str:
+    """The query whose result is the content of a record."""
+    rows = ",".join(
+        f"({number},{_text(place.table.dataset)},{_text(place.table.name)},{_text(place.fingerprint)},{place.is_view})"
+        for number, place in enumerate(places)
+    )
+    kind = "STRUCT<number INT64, dataset STRING, name STRING, fingerprint STRING, is_view BOOL>"
+    return f"SELECT * FROM UNNEST(ARRAY<{kind}>[{rows}])"
+
+
+def places_of(run: str, rows: Iterable[tuple[int, str, str, str, bool]]) -> list[Beside]:
+    """The tables of a record, in the order of their dependencies, from its rows in any order."""
+    return [
+        Beside(TableName(dataset, name), run, fingerprint, is_view)
+        for _, dataset, name, fingerprint, is_view in sorted(rows)
+    ]
+
+
+def place_for(area: Mapping[TableName, Beside], build: TableBuild, context: BuildContext) -> Beside:
+    """Where the table is staged. Raises WarehouseError if it is not."""
+    place = beside(build, context)
+    if area.get(build.table) != place:
+        raise WarehouseError(f"{build.table} cannot be published: this run has not staged it")
+    return place
+
+
+def _text(name: str) -> str:
+    return json.dumps(name)

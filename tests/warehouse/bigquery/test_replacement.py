@@ -184,6 +184,7 @@ def test_policies_that_may_not_be_seen_are_not_risked(warehouse: BigQueryWarehou
     warehouse.build(TableBuild(OUT, parse_query(FIRST)), BuildContext("third"))
 
 
+@IN_ONE_STEP
 def test_a_table_stays_partitioned_and_clustered(
     warehouse: BigQueryWarehouse, client: bigquery.Client, bigquery_project: str, proxy: Proxy
 ) -> None:
@@ -195,6 +196,7 @@ def test_a_table_stays_partitioned_and_clustered(
     assert jobs(proxy)[-1]["clustering"] == {"fields": ["b"]}
 
 
+@IN_ONE_STEP
 def test_what_was_planned_is_not_asked_again(warehouse: BigQueryWarehouse, proxy: Proxy) -> None:
     query = parse_query(FIRST)
     warehouse.plan(query, {})
@@ -215,6 +217,7 @@ MONTHLY = Storage(
 DAYS = "SELECT DATE '2026-01-01' AS day, 1 AS n"
 
 
+@IN_ONE_STEP
 def test_a_table_is_stored_as_its_script_says(
     warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy
 ) -> None:
@@ -286,6 +289,7 @@ def listed(text: str) -> TableBuild:
     return TableBuild(OUT, query, storage=found.storage)
 
 
+@IN_ONE_STEP
 def test_a_table_with_a_list_of_columns_keeps_what_is_written_about_it(
     warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy
 ) -> None:

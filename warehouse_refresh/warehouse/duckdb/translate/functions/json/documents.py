@@ -212,7 +212,10 @@ def scalar_of(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 
 
 _CLOCK = f"strftime({{x}}, '%Y-%m-%dT%H:%M:%S') || {FRACTION}"
-_WIDE = "CASE WHEN abs({x}) > 9007199254740992 THEN '\"' || CAST({x} AS VARCHAR) || '\"' ELSE CAST({x} AS VARCHAR) END"
+_WIDE = (
+    "CASE WHEN {x} BETWEEN -9007199254740992 AND 9007199254740992 THEN CAST({x} AS VARCHAR)"
+    " ELSE '\"' || CAST({x} AS VARCHAR) || '\"' END"
+)
 _ODD_FLOAT = (
     "WHEN isnan({x}) THEN '\"NaN\"' WHEN isinf({x}) THEN CASE WHEN {x} > 0 THEN '\"Infinity\"' ELSE '\"-Infinity\"' END"
 )

@@ -123,3 +123,16 @@ def test_the_columns_of_a_query_are_named_and_typed_as_googlesql_does() -> None:
 def test_two_columns_of_one_name_are_both_told() -> None:
     found = columns_of("SELECT id, ID FROM raw.products")
     assert [column.name for column in found] == ["id", "ID"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT range FROM (SELECT 1 AS `range`)",
+        "SELECT partition.id FROM raw.products AS `partition`",
+        "SELECT * EXCEPT (cube) FROM (SELECT 1 AS a, 2 AS `cube`)",
+        "SELECT id FROM raw.products JOIN tmp.variants USING (exists)",
+    ],
+)
+def test_a_reserved_word_is_no_name_in_any_place(text: str) -> None:
+    assert "is a word of SQL" in told(text).reason

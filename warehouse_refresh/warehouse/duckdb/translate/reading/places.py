@@ -177,6 +177,23 @@ def _check_end(tokens: Sequence[Token], index: int, text: str) -> None:
         _not_a_name(tokens[index], text)
 
 
+_ENDS = {
+    *(TokenType.COMMA, TokenType.R_PAREN, TokenType.DOT, TokenType.EQ, TokenType.SEMICOLON, TokenType.FROM),
+    *(TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY),
+}
+"""What stands after a name, and after no word of SQL that something must follow."""
+
+
+def _check_unfinished(tokens: Sequence[Token], index: int, text: str) -> None:
+    """A word of SQL that something must follow as a name: `SELECT range FROM`, `USING (natural)`."""
+    after, before = _after(tokens, index), tokens[index - 1].token_type if index else None
+    if (after.token_type if after is not None else None) in _ENDS and before not in (
+        TokenType.DOT,
+        TokenType.PARAMETER,
+    ):
+        _not_a_name(tokens[index], text)
+
+
 _LINE = re.compile(r"[\r\n]")
 
 
@@ -201,6 +218,11 @@ _CHECKS: Mapping[TokenType, Callable[[Sequence[Token], int, str], None]] = {
     **dict.fromkeys(
         (TokenType.BOOLEAN, TokenType.BIGINT, TokenType.TEXT, TokenType.BINARY, TokenType.DOUBLE), _check_type
     ),
+    **dict.fromkeys(
+        (TokenType.COLLATE, TokenType.ENUM, TokenType.EXISTS, TokenType.IS, TokenType.NATURAL, TokenType.PARTITION),
+        _check_unfinished,
+    ),
+    **dict.fromkeys((TokenType.RANGE, TokenType.SOME, TokenType.CUBE, TokenType.ROLLUP), _check_unfinished),
     TokenType.USING: _check_using,
     TokenType.PLUS: _check_plus,
     TokenType.INTERVAL: _check_interval,

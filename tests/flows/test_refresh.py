@@ -34,7 +34,7 @@ from tests.pipeline.test_schedule import Recorder
 from tests.pipeline.works import OnlyBuilt
 from warehouse_refresh.flows.flow import Started, refresh_flow, run_graph
 from warehouse_refresh.flows.recorded import address_of, run_recorded
-from warehouse_refresh.flows.records import this_flow_run, wait_until_recorded
+from warehouse_refresh.flows.records import read_all, this_flow_run, wait_until_recorded
 from warehouse_refresh.pipeline.contract import PUBLISH
 from warehouse_refresh.pipeline.execution import Builder, Execution, ignore
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
@@ -112,7 +112,7 @@ def task_runs(state: State[Any], count: int) -> dict[str, TaskRun]:
     with get_client(sync_client=True) as client:
         only = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id(state)]))
         while True:
-            found = client.read_task_runs(flow_run_filter=only)
+            found = read_all(client.read_task_runs, flow_run_filter=only)
             done = [
                 run
                 for run in found

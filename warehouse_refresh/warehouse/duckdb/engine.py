@@ -130,11 +130,11 @@ class DuckDBWarehouse:
     def fetch(
         self, query: Query, limit: int | None, staged: Collection[TableName] = (), context: BuildContext | None = None
     ) -> Answer:
-        from warehouse_refresh.warehouse.duckdb.translate.entry import answer_sql
-
         def read(cursor: duckdb.DuckDBPyConnection) -> Answer:
             places = self._places(cursor, query, staged, context) if context else {}
-            columns, sql = answer_sql(query, lambda table: self._columns_as_staged(cursor, table, places))
+            columns, sql = self._translations.answer(
+                query, lambda table: self._columns_as_staged(cursor, table, places)
+            )
             with failures_in(query.text):
                 result = cursor.execute(over(sql, places))
                 rows = result.fetchall() if limit is None else result.fetchmany(limit)

@@ -48,6 +48,7 @@ class Translations:
     def __init__(self, cache: SqlCache | None = None) -> None:
         self._cache = cache
         self._kept: dict[str, Translation] = {}
+        self._answers: dict[str, Translation] = {}
         self._unconfirmed: dict[str, tuple[Translation, Callable[[], None]]] = {}
         self._binder: Binder | None = None
 
@@ -57,6 +58,18 @@ class Translations:
         made = self._begun(query, columns)
         self._confirm(query)
         return made
+
+    def answer(self, query: Query, columns: Columns) -> tuple[tuple[Column, ...], str]:
+        """The columns of the query's answer, and the DuckDB query that gives it. Raises SqlError, and what `columns`
+        raises."""
+        key = f"answer\n{_key(query)}"
+        made = self._answers.get(key) or (recall(self._cache, key) if self._cache else None)
+        if made is None or not _is_made_for(made.read, columns):
+            made = _translate_answer(query, columns)
+            if self._cache:
+                note(self._cache, key, made)
+        self._answers[key] = made
+        return made.columns, made.stored_sql()
 
     def plan(self, query: Query, columns: Columns) -> QueryPlan:
         """What the query would do; DuckDB looks at it while others are planned. Raises SqlError, and what `columns`
@@ -161,6 +174,19 @@ def _translate(query: Query, columns: Columns, read: dict[TableName, tuple[Colum
     required = [column.required for column in query.listed] or [False] * len(relation.columns)
     pairs = zip(relation.columns, required, strict=True)
     return Translation(sql, tuple(Column(column.name, column.type, needed) for column, needed in pairs), read)
+
+
+def _translate_answer(query: Query, columns: Columns) -> Translation:
+    """The translation of a query whose result is not stored."""
+    from warehouse_refresh.warehouse.duckdb.translate.entry import answer_sql
+
+    read: dict[TableName, tuple[Column, ...]] = {}
+
+    def noted(table: TableName) -> tuple[Column, ...]:
+        return read.setdefault(table, columns(table))
+
+    found, sql = answer_sql(query, noted)
+    return Translation(sql, found, read)
 
 
 def note(cache: SqlCache, key: str, made: Translation) -> None:

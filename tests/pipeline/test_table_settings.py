@@ -99,7 +99,7 @@ WRONG = [
     (
         '[columns]\nid = { type = "STRING" }',
         "2:8: id is STRING here, and the query of tmp.a has INT64",
-        "CAST it in the query, or write INT64 here",
+        "CAST it where it is made, or write INT64 here",
     ),
     ('[columns]\ntags = { type = "STRING" }', "2:10: tags is STRING here, and the query of tmp.a has ARRAY<", "CAST"),
     ('[columns]\nidd = "x"', "2:1: the query of tmp.a has no column idd", "did you mean id?"),
@@ -238,6 +238,22 @@ def test_a_file_belongs_to_a_script_or_a_source_wherever_that_is_named(write: Wr
     said = project.scripts[A].settings if kind == "script" else project.raw_settings[TableName("raw", "orders")]
     assert said is not None
     assert said.says.description == "x"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ('[columns]\nidd = "x"', "2:1: raw.orders has no column idd"),
+        ('[columns]\nid = { type = "STRING" }', "2:8: id is STRING here, and raw.orders has INT64"),
+        ('[storage]\ncluster_by = ["id"]', "1:2: no script builds raw.orders, so that its storage is set where"),
+    ],
+)
+def test_settings_of_a_raw_table_are_held_against_its_columns(
+    write: Write, capsys: pytest.CaptureFixture[str], said: str, reason: str
+) -> None:
+    write({**PROJECT, "res/raw/orders.toml": said})
+    assert main(["check"]) == 2
+    assert f"error: res/raw/orders.toml:{reason}" in capsys.readouterr().out
 
 
 def test_what_a_script_and_its_file_both_say_must_agree(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

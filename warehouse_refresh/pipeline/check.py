@@ -16,7 +16,7 @@ from warehouse_refresh.pipeline.project.project import Project, reads_of, tables
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse_refresh.pipeline.sources import Sources
-from warehouse_refresh.pipeline.tables.contract import contract_problems
+from warehouse_refresh.pipeline.tables.contract import contract_problems, raw_problems
 from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.errors import ForeignSource, Place, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
@@ -56,7 +56,8 @@ def check_project(project: Project, sources: Sources, cache: SqlCache | None = N
     """Check the project's files, its map, its SQL and the checks of its tables. Queries of checks that the `cache`
     knows are not parsed again."""
     checked = check_scripts(project.scripts, sources, project.functions)
-    problems = {*project.problems, *checked.problems, *_wrong_checks(project, sources, checked, cache)}
+    raw = raw_problems(project.raw_settings, sources.columns)
+    problems = {*project.problems, *checked.problems, *raw, *_wrong_checks(project, sources, checked, cache)}
     return Checked(checked.plans, sorted(problems, key=lambda problem: problem.position), checked.skipped)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from warehouse_refresh.pipeline.project.problems import Problem
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.tables.files import SettingsFile
+from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.storage import PLAIN, Partition, Storage
 from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import Column, SqlType, array_of, parse_type
@@ -32,6 +33,19 @@ def contract_problems(script: Script, columns: Sequence[Column]) -> Iterator[Pro
             yield Problem(script.path, script.query.start, reason, hint)
 
 
+def raw_problems(
+    files: Mapping[TableName, SettingsFile], known: Mapping[TableName, Sequence[Column]]
+) -> Iterator[Problem]:
+    """What is wrong between the settings of tables that no script builds and their columns, as far as these are
+    `known`."""
+    for table, file in files.items():
+        if file.says.storage != type(file.says.storage)():
+            reason = f"no script builds {table}, so that its storage is set where it is created"
+            yield file.problem(("storage",), reason, "delete this section")
+        if table in known:
+            yield from declared_problems(file, {column.name: column for column in known[table]}, str(table))
+
+
 def _says(file: SettingsFile, keys: Keys) -> bool:
     """Whether the file says this option, and not the script's CREATE statement."""
     return keys[0] == "columns" or bool(getattr(file.says.storage, str(keys[1])))
@@ -56,7 +70,7 @@ def declared_problems(file: SettingsFile, planned: Mapping[str, Column], who: st
         found = planned[name].type
         if wanted is not None and str(wanted).casefold() != str(found).casefold():
             reason = f"{name} is {wanted} here, and {who} has {found}"
-            yield file.problem((*keys, "type"), reason, f"CAST it in the query, or write {found} here")
+            yield file.problem((*keys, "type"), reason, f"CAST it where it is made, or write {found} here")
         elif (said.mode == "REPEATED") != (found.element is not None) and said.mode is not None:
             is_array = f"{name} is {found}, which is {'an' if found.element else 'no'} array"
             hint = f'write mode = "{"REPEATED" if found.element else "NULLABLE"}", or leave the mode out'

@@ -330,6 +330,7 @@ class Builder:
 
     def build(self, table: TableName) -> Built:
         with self._placed(table) as script:
+            self.warehouse.create_functions(script.query.functions)
             return self.warehouse.build(script.build, self.context)
 
     def stage(self, table: TableName, staged: Collection[TableName]) -> Built | None:
@@ -352,10 +353,9 @@ class Builder:
 
     @contextmanager
     def _placed(self, table: TableName) -> Iterator[Script]:
-        """The table's script, whose functions exist. Errors of its SQL in the block get its file and line."""
+        """The table's script. Errors of its SQL in the block get its file and line."""
         script = self.scripts[table]
         try:
-            self.warehouse.create_functions(script.query.functions)
             yield script
         except SqlError as error:
             place = error.place or script.build.query.start

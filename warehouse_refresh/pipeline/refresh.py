@@ -147,8 +147,8 @@ def _blocked(plan: RefreshPlan, warehouse: Warehouse, workers: int, say: Callabl
 
 
 def free_of_tables(functions: Iterable[Function]) -> Iterator[Function]:
-    """The functions that read no table, nor call one that does. The others are created when the first script that calls
-    them is built: only then their tables surely exist."""
+    """The functions that read no table, nor call one that does. The others are created when the first table that calls
+    them is built or published: only then their tables surely exist."""
     reading: set[TableName] = set()
     for function in functions:
         if function.names or not reading.isdisjoint(call.name for call in function.calls):

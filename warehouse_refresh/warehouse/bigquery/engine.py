@@ -405,13 +405,14 @@ class BigQueryWarehouse:
     def _stage_view(
         self, build: TableBuild, place: Beside, places: Mapping[TableName, Beside], context: BuildContext
     ) -> bigquery.QueryJob:
-        before, edits = self._staged_edits(build.query, places)
-        if before:
+        _, edits = self._staged_edits(dataclasses.replace(build.query, functions=()), places)
+        if any(read.table in places for function in build.query.functions for read in function.names):
             raise SqlError(
                 f"the view {build.table} calls a function that reads a table of this refresh: BigQuery's views cannot"
                 " call it before that table is published",
                 hint='write the function\'s query into the view, or set publish = "each"',
             )
+        self.create_functions(build.query.functions)
         self._is_unprotected_table(build.table)  # raises for one that a view may not replace
         create = f"CREATE OR REPLACE VIEW {self._path(place.name)} AS\n"
         text = text_of(build.query)
@@ -446,11 +447,11 @@ class BigQueryWarehouse:
 
     def _staged_edits(self, query: Query, places: Mapping[TableName, Beside]) -> tuple[str, list[Edit]]:
         """The edits with which the query reads staged tables, in the order of the text; and what to write before it, if
-        a function that it calls has to read one, too."""
+        a function that it calls reads tables."""
         instead = self._paths(places)
         edits = [*query_edits(query, instead), *self._edits(query, self._staged_columns(query, places), instead)]
         before = ""
-        if any(read.table in places for function in query.functions for read in function.names):
+        if any(function.names for function in query.functions):  # those exist only once their tables are published
             text = text_of(query)
             edits += [edit for edit in call_edits(query.calls, query) if text[edit.start : edit.end].strip()]
             before = temporary_functions(query, instead)
@@ -533,6 +534,7 @@ class BigQueryWarehouse:
         tables = [item for item in items if not item[0].is_view]
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="publish") as pool:
             jobs = list(pool.map(lambda item: self._publish_table(item[0], item[1], context), tables))
+        self.create_functions(function for build, _ in items for function in build.query.functions)
         for build, place in items:
             if build.is_view:
                 config = self._config(self._labels(build.table, context))

@@ -14,6 +14,7 @@ from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
 from warehouse_refresh.warehouse.bigquery.staging import STAGING_DATASET as STAGED
+from warehouse_refresh.warehouse.bigquery.staging import beside, over_published
 from warehouse_refresh.warehouse.errors import Cancelled, SqlError, WarehouseError
 from warehouse_refresh.warehouse.functions import parse_function
 from warehouse_refresh.warehouse.names import TableName
@@ -148,6 +149,13 @@ def test_a_completed_view_reads_published_tables(
         assert rows(other) == NEW
         assert STAGED not in str(other.view_reads())
         assert other.view_reads()[VIEW] == {A, B}
+
+
+def test_a_view_over_a_staged_table_that_is_gone_is_completed_too() -> None:
+    """An earlier publication of the same run may have dropped it."""
+    place = beside(TableBuild(TableName("my_data", "a-b"), parse_query("SELECT 1 AS x")), RUN)
+    text = f"SELECT x FROM `p-1`.`{STAGED}`.`{place.name.name}` AS a, `p-1`.`{STAGED}`.`other`"
+    assert over_published(text) == f"SELECT x FROM `p-1`.`my_data`.`a-b` AS a, `p-1`.`{STAGED}`.`other`"
 
 
 @pytest.mark.parametrize("fault", [Fault.CUT_AFTER, Fault.BROKEN_AFTER, Fault.REPEATED])

@@ -620,11 +620,11 @@ class BigQueryWarehouse:
 
     def _complete(self, record: Record, staged: Collection[TableName], say: Callable[[str], None]) -> None:
         """Complete a publication that was cut off."""
-        places = [place for place in self._recorded(record) if place.name in staged]
-        context = BuildContext(record.run)
-        names_of = ", ".join(str(place.table) for place in places) or "tables"
+        recorded = self._recorded(record)
+        places = [place for place in recorded if place.name in staged]
+        names_of = ", ".join(str(place.table) for place in recorded)
         try:
-            self._publish_all([(self._build_of(place), place) for place in places], context)
+            self._publish_all([(self._build_of(place), place) for place in places], BuildContext(record.run))
         except (Transient, Unavailable, Cancelled):
             raise
         except WarehouseError as error:
@@ -635,12 +635,9 @@ class BigQueryWarehouse:
 
     def _build_of(self, place: Beside) -> TableBuild:
         """A staged table as one to publish. The text of a view reads published tables in place of staged ones."""
-        text = "SELECT 1"
-        if place.is_view:
-            text = self._table(place.name).view_query or text
-            for other in staging.staged_in(self._staging_items()):
-                text = text.replace(self._path(other.name), self._path(other.table))
-        return TableBuild(place.table, parse_query(text).within(self._settings.project), place.is_view)
+        text = self._table(place.name).view_query if place.is_view else None
+        query = parse_query(staging.over_published(text or "SELECT 1")).within(self._settings.project)
+        return TableBuild(place.table, query, place.is_view)
 
     def _area(self, context: BuildContext) -> dict[TableName, Beside]:
         """What the run has staged, by table."""

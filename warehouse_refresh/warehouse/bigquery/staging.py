@@ -23,6 +23,7 @@ KEPT_DAYS = 7
 """For so many days a run that failed can be retried without building again what it had staged."""
 DONE = "done"
 _NAME = re.compile(r"([0-9a-f]{12})_([0-9a-f]{16})_(\d+)_(.+)")
+_PATH = re.compile(rf"(`[^`]+`)\.`{STAGING_DATASET}`\.`([^`]+)`")
 _RECORD = re.compile(r"publication_([0-9a-f]{12})_[0-9a-f]{12}")
 
 
@@ -61,13 +62,28 @@ def run_hash(run: str) -> str:
     return sha256(run.encode()).hexdigest()[:12]
 
 
+def over_published(text: str) -> str:
+    """The text of a staged view with published tables in place of staged ones."""
+
+    def published(path: re.Match[str]) -> str:
+        found = _table_in(path[2])
+        return f"{path[1]}.`{found.dataset}`.`{found.name}`" if found is not None else path[0]
+
+    return _PATH.sub(published, text)
+
+
+def _table_in(staged: str) -> TableName | None:
+    """The table that a staged one, by its name, will be."""
+    found = _NAME.fullmatch(staged)
+    return TableName(found[4][: int(found[3])], found[4][int(found[3]) + 1 :]) if found else None
+
+
 def staged_in(items: Iterable[TableListItem]) -> Iterator[Beside]:
     """The staged tables among the tables of the dataset."""
     for item in items:
-        if found := _NAME.fullmatch(item.table_id):
-            run, fingerprint, length, names = found.groups()
-            dataset, table = names[: int(length)], names[int(length) + 1 :]
-            yield Beside(TableName(dataset, table), run, fingerprint, item.table_type == "VIEW")
+        found, table = _NAME.fullmatch(item.table_id), _table_in(item.table_id)
+        if found is not None and table is not None:
+            yield Beside(table, found[1], found[2], item.table_type == "VIEW")
 
 
 def records_in(items: Iterable[TableListItem]) -> Iterator[Record]:

@@ -88,9 +88,12 @@ def _measure(address: str, rows: int, clients: int, seconds: float) -> list[floa
 
 @contextmanager
 def api(folder: Path) -> Iterator[str]:
-    """The API over the demonstration's raw tables, made in `folder`; its address."""
-    for name in ("res", "db_init"):
-        shutil.copytree(PROJECT / name, folder / name)
+    """The API over the demonstration's raw tables, made in `folder`; its address. Without the settings of its tables:
+    the clients post the same ids again and again, and a check would stop the refreshes beside them."""
+    shutil.copytree(PROJECT / "db_init", folder / "db_init")
+    shutil.copytree(PROJECT / "res", folder / "res")
+    for settings_of_a_table in folder.glob("res/*/*.toml"):
+        settings_of_a_table.unlink()
     subprocess.run(
         [sys.executable, "-m", "warehouse_refresh.commands.main", "init"],
         cwd=folder,
@@ -111,13 +114,15 @@ def api(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def refreshing(folder: Path) -> Iterator[None]:
-    """A refresh of the API's warehouse in another process, again and again."""
-    with _process(folder, "-c", REFRESHES):
+    """A refresh of the API's warehouse in another process, again and again. Raises RuntimeError if one failed."""
+    with _process(folder, "-c", REFRESHES) as process:
         yield
+        if process.poll() is not None:
+            raise RuntimeError("a refresh beside the clients failed: what was measured is the API alone")
 
 
 @contextmanager
-def _process(folder: Path, *command: str, **settings: str) -> Iterator[None]:
+def _process(folder: Path, *command: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,
@@ -126,7 +131,7 @@ def _process(folder: Path, *command: str, **settings: str) -> Iterator[None]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait()

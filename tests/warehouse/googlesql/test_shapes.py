@@ -36,3 +36,9 @@ def test_at_most_a_tenth_of_what_is_accepted_is_refused() -> None:
 
 def test_the_page_says_what_the_shapes_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tests.warehouse.googlesql.page`"
+
+
+def test_no_shape_is_refused_as_a_bug_of_this_tool() -> None:
+    refused = PAGE.read_text(encoding="utf-8").partition("## What is refused")[2]
+    assert refused
+    assert "this is a bug of this tool" not in refused

@@ -83,12 +83,11 @@ def _arranged(part: Relation, names: dict[str, str], columns: dict[str, Output])
     if list(names) == list(columns):
         return part
     items, outputs = [], []
-    for index, (name, written) in enumerate(names.items()):
+    for name, written in names.items():
         known = columns.get(name)
-        own = f"c{index}"
-        items.append(Item(Column("q$", known.column) if known is not None else null(INT64).node, own))
+        items.append(Item(Column("q$", known.column) if known is not None else null(INT64).node, written))
         if known is None:
-            outputs.append(Output(written, own, INT64, NULL))
+            outputs.append(Output(written, written, INT64, NULL))
         else:
-            outputs.append(Output(written, own, known.type, known.literal, known.parts, known.cast))
+            outputs.append(Output(written, written, known.type, known.literal, known.parts, known.cast))
     return Relation(Select(tuple(items), FromItem(part.query, "q$")), tuple(outputs))

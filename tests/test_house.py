@@ -13,9 +13,11 @@ MAY_IMPORT = {
     "pipeline": {"pipeline", "warehouse"},
     "pipeline.contract": set(),
     "flows": {"flows", "pipeline", "warehouse"},
-    "commands": {"commands", "flows", "pipeline", "warehouse"},
+    "catalogue": {"catalogue", "pipeline", "warehouse"},
+    "commands": {"commands", "catalogue", "flows", "pipeline", "warehouse"},
     "api": {
         "api",
+        "catalogue",
         "pipeline.contract",
         "pipeline.outcomes",
         "pipeline.project.selectors",
@@ -30,7 +32,7 @@ MAY_IMPORT_LIBRARY = {
     "rich": {"commands"},
     "litestar": {"api"},
 }
-PACKAGES = ("warehouse", "pipeline", "flows", "commands", "api")
+PACKAGES = ("warehouse", "pipeline", "catalogue", "flows", "commands", "api")
 MOST_MODULES = 16
 MODULES = [path for package in PACKAGES for path in sorted((PACKAGE / package).rglob("*.py"))]
 FOLDERS = sorted({path.parent for path in MODULES})

@@ -174,6 +174,8 @@ def _parser() -> argparse.ArgumentParser:
     kind.add_argument("--columns", metavar="TABLE", help="show where each column of the table comes from")
     kind.add_argument("--readers", metavar="COLUMN", help="show what breaks without a column, such as raw.orders.id")
     graph.add_argument("--datasets", action="store_true", help="one box for each dataset")
+    docs = add("docs", "write pages with all tables, their columns and where these come from", _PROJECT)
+    docs.add_argument("--output", default="site", metavar="FOLDER", help="where to; else site/")
     deploy = add("deploy", "create or update Prefect's work pools, deployments and automations", _SERVICES)
     deploy.add_argument(
         "--take-over", action="store_true", help="deploy also where the deployment belongs to another folder"

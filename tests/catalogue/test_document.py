@@ -1,0 +1,123 @@
+"""catalogue.json: what it says of a project's tables."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tests.catalogue.catalogues import catalogue_of, column, entry
+from tests.conftest import Write
+from warehouse_refresh.catalogue.document import as_json, document_schema
+from warehouse_refresh.pipeline.project.problems import Refused
+
+
+def test_the_demonstration_has_an_entry_for_each_table(demonstration: Path) -> None:
+    catalogue = catalogue_of(demonstration)
+    kinds = {table.name: table.kind for table in catalogue.tables}
+    assert len(kinds) == 15
+    assert kinds["raw.products"] == "source"
+    assert kinds["tmp.variants"] == "table"
+
+
+def test_a_table_comes_after_those_that_it_reads(demonstration: Path) -> None:
+    seen: set[str] = set()
+    for table in catalogue_of(demonstration).tables:
+        assert seen.issuperset(table.reads)
+        seen.add(table.name)
+
+
+def test_reads_and_readers_are_the_same_links(demonstration: Path) -> None:
+    tables = catalogue_of(demonstration).tables
+    assert {(read, one.name) for one in tables for read in one.reads} == {
+        (one.name, reader) for one in tables for reader in one.read_by
+    }
+
+
+def test_a_column_says_where_it_comes_from_and_who_reads_it(demonstration: Path) -> None:
+    stock = column(catalogue_of(demonstration), "tmp.variants.stock")
+    assert (stock.type, stock.mode) == ("INT64", "REQUIRED")
+    assert stock.comes_from == ("tmp.inventory_items.stock",)
+    assert stock.read_by == ("final.products.variants",)
+
+
+def test_the_document_fits_its_schema(demonstration: Path) -> None:
+    jsonschema.validate(json.loads(as_json(catalogue_of(demonstration))), document_schema())
+
+
+SETTINGS = """
+description = "one row for each order"
+owner = "shop@example.com"
+tags = ["daily"]
+
+[columns]
+id = "the order's number"
+
+[storage]
+cluster_by = ["id"]
+
+[checks]
+where = "id > 0"
+unique = ["id", ["id", "at"]]
+not_null = [{ column = "id", at_least = 0.95, severity = "warning" }]
+accepted_values = { state = ["open", "sent"] }
+references = { id = "raw.a.id" }
+row_count = { at_least = 1, at_most = 10, change_at_most = 0.5 }
+fresh = { column = "at", within = "24h" }
+"""
+
+
+def test_settings_are_said_in_words(write: Write) -> None:
+    folder = write(
+        {
+            "res/dependencies.toml": "",
+            "db_init/a.sql": "CREATE TABLE raw.a (id INT64 NOT NULL, at TIMESTAMP, state STRING)",
+            "res/tmp/orders.sql": "SELECT id, at, state FROM raw.a",
+            "res/tmp/orders.toml": SETTINGS,
+            "res/checks/orphans.sql": "SELECT id FROM tmp.orders WHERE id IS NULL",
+            "res/checks/orphans.toml": 'description = "No order is an orphan."\nseverity = "warning"',
+        }
+    )
+    orders = entry(catalogue_of(folder), "tmp.orders")
+    assert (orders.description, orders.owner, orders.tags) == ("one row for each order", "shop@example.com", ("daily",))
+    assert orders.storage == ("clusters by id",)
+    assert orders.columns[0].description == "the order's number"
+    assert [(check.rule, check.severity) for check in orders.checks] == [
+        ("unique: id, where id > 0", "error"),
+        ("unique: id, at, where id > 0", "error"),
+        ("not null: id, in 95.0% of the rows at least, where id > 0", "warning"),
+        ("state is one of open, sent, where id > 0", "error"),
+        ("id is in raw.a.id, where id > 0", "error"),
+        ("rows: at least 1, at most 10, a change of 50.0% at most, where id > 0", "error"),
+        ("at is at most 24h old, where id > 0", "error"),
+        ("No order is an orphan.", "warning"),
+    ]
+
+
+def test_what_a_create_statement_says_counts_too(write: Write) -> None:
+    folder = write(
+        {
+            "res/dependencies.toml": "",
+            "db_init/a.sql": "CREATE TABLE raw.a (id INT64)",
+            "res/tmp/b.sql": 'CREATE VIEW tmp.b OPTIONS (description = "all of a") AS SELECT id FROM raw.a',
+        }
+    )
+    view = entry(catalogue_of(folder), "tmp.b")
+    assert (view.kind, view.description) == ("view", "all of a")
+
+
+def test_a_table_that_cannot_be_planned_has_no_columns(write: Write) -> None:
+    folder = write(
+        {
+            "res/dependencies.toml": "",
+            "db_init/a.sql": "CREATE TABLE raw.a (id INT64)",
+            "res/tmp/b.sql": "SELECT nothing FROM raw.a",
+        }
+    )
+    assert entry(catalogue_of(folder), "tmp.b").columns == ()
+
+
+def test_files_that_are_wrong_are_refused(write: Write) -> None:
+    folder = write({"res/dependencies.toml": '[tmp]\na = ["tmp.b"]', "res/tmp/a.sql": "SELECT 1 AS x"})
+    with pytest.raises(Refused, match=r"tmp\.b"):
+        catalogue_of(folder)

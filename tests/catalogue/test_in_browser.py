@@ -1,0 +1,119 @@
+"""The pages in a real browser, opened from a folder."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.catalogue.browser import browser as browser
+from tests.catalogue.catalogues import chain
+from warehouse_refresh.catalogue.site import write_site
+from warehouse_refresh.commands.main import main
+
+WIDTHS = (360, 1000, 2000)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("large")
+    write_site(chain(1000), folder)
+    return folder
+
+
+@pytest.fixture
+def site(demonstration: Path) -> Path:
+    assert main(["docs"]) == 0
+    return demonstration / "site"
+
+
+@pytest.fixture(autouse=True)
+def no_complaint(browser: Chrome) -> Iterator[None]:
+    """The browser's console stays empty, and no page asks another host for anything."""
+    browser.get("about:blank")
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+    yield
+    assert browser.get_log("browser") == []
+    events = [json.loads(line["message"])["message"] for line in browser.get_log("performance")]
+    asked = [one["params"]["request"]["url"] for one in events if one["method"] == "Network.requestWillBeSent"]
+    assert [url for url in asked if not url.startswith(("file:", "about:", "data:", "http://127.0.0.1:"))] == []
+
+
+def open_page(browser: Chrome, path: Path) -> None:
+    browser.get(path.absolute().as_uri())
+
+
+def resize(browser: Chrome, width: int) -> None:
+    """Make the window that wide, and wait until the page is."""
+    browser.set_window_size(width, 800)
+    WebDriverWait(browser, 60).until(lambda it: it.execute_script("return innerWidth") == width)
+
+
+def type_text(browser: Chrome, text: str) -> None:
+    browser.switch_to.active_element.send_keys(text)
+
+
+def wait_for_title(browser: Chrome, title: str) -> None:
+    WebDriverWait(browser, 60).until(lambda it: it.title == title)
+
+
+def test_every_page_opens_and_fits_each_width(browser: Chrome, site: Path) -> None:
+    columns = sorted((site / "catalogue").glob("*.*.*.html"), key=lambda page: len(page.name))
+    pages = [page for page in site.rglob("*.html") if page not in columns] + columns[-3:]
+    assert len(pages) == 1 + 15 + 3
+    for page in pages:
+        open_page(browser, page)
+        for width in WIDTHS:
+            resize(browser, width)
+            assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), (page, width)
+
+
+def test_search_by_keyboard_leads_to_a_column(browser: Chrome, site: Path) -> None:
+    open_page(browser, site / "index.html")
+    type_text(browser, "/")
+    type_text(browser, "variants sto")
+    type_text(browser, Keys.ENTER)
+    wait_for_title(browser, "tmp.variants.stock – " + project(site))
+
+
+def test_search_from_a_table_leads_to_the_next_hit(browser: Chrome, site: Path) -> None:
+    open_page(browser, site / "catalogue" / "raw.products.html")
+    type_text(browser, "/")
+    type_text(browser, "variant")
+    hits = [one.text.split("\n")[0] for one in browser.find_elements(By.CSS_SELECTOR, "#results li")]
+    type_text(browser, Keys.ARROW_DOWN)
+    type_text(browser, Keys.ENTER)
+    wait_for_title(browser, f"{hits[1]} – {project(site)}")
+
+
+def test_search_says_that_nothing_was_found(browser: Chrome, site: Path) -> None:
+    open_page(browser, site / "index.html")
+    type_text(browser, "/")
+    type_text(browser, "nonsense")
+    assert browser.find_element(By.ID, "results").text == "no table or column of this name"
+    type_text(browser, Keys.ESCAPE)
+    assert not browser.find_element(By.ID, "results").is_displayed()
+
+
+def test_a_box_of_the_picture_leads_to_its_table(browser: Chrome, site: Path) -> None:
+    open_page(browser, site / "catalogue" / "tmp.variants.html")
+    browser.set_window_size(1400, 900)
+    browser.find_element(By.XPATH, "//*[name()='svg']//*[name()='a'][contains(@href, 'final.products')]").click()
+    wait_for_title(browser, f"final.products – {project(site)}")
+
+
+def test_a_thousand_tables_are_searched_as_one_types(browser: Chrome, large: Path) -> None:
+    open_page(browser, large / "index.html")
+    type_text(browser, "/")
+    type_text(browser, "0777")
+    type_text(browser, Keys.ENTER)
+    wait_for_title(browser, "tmp.table_0777 – shop")
+
+
+def project(site: Path) -> str:
+    name: str = json.loads((site / "catalogue.json").read_text())["project"]
+    return name

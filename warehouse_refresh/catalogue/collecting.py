@@ -1,0 +1,178 @@
+"""Collect what the files of a project say about its tables. No warehouse is needed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from warehouse_refresh.catalogue.document import VERSION, Catalogue, CheckEntry, ColumnEntry, TableEntry
+from warehouse_refresh.pipeline.check import check_scripts
+from warehouse_refresh.pipeline.checks.declared import (
+    AcceptedValues,
+    Checks,
+    Declared,
+    Fresh,
+    NotNull,
+    References,
+    RowCount,
+    Unique,
+)
+from warehouse_refresh.pipeline.project.lineage import ColumnName, Lineage
+from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
+from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.pipeline.sources import Sources
+from warehouse_refresh.pipeline.tables.files import SettingsFile
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.storage import storage_words
+from warehouse_refresh.warehouse.types import Column
+
+Columns = Mapping[TableName, tuple[Column, ...]]
+
+
+def collect(project: Project, sources: Sources, title: str) -> Catalogue:
+    """The catalogue of the project, whose columns are planned over those of the `sources`. A table whose columns cannot
+    be planned has none. Raises Refused for files that are wrong."""
+    order = project.graph.order
+    scripts = {table: project.scripts[table] for table in order}
+    outside = sorted(tables_outside(scripts.values()) | project.raw_settings.keys() | set(sources.columns))
+    outside = [table for table in outside if table not in scripts]
+    checked = check_scripts(scripts, sources, project.functions)
+    columns = {**sources.columns, **{table: plan.columns for table, plan in checked.plans.items()}}
+    links = _Links(scripts, columns)
+    entries = [_source(table, project.raw_settings.get(table), links) for table in outside]
+    entries += [_built(table, project, links) for table in order]
+    return Catalogue(VERSION, title, tuple(entries))
+
+
+class _Links:
+    """Which tables and columns read which."""
+
+    def __init__(self, scripts: Mapping[TableName, Script], columns: Columns) -> None:
+        self.columns = columns
+        self.reads = {table: sorted(reads_of(script)) for table, script in scripts.items()}
+        self.readers: dict[TableName, list[TableName]] = defaultdict(list)
+        for table, reads in self.reads.items():
+            for read in reads:
+                self.readers[read].append(table)
+        self.origins, self.column_readers = _column_links(scripts, columns)
+
+    def column(self, table: TableName, column: Column, description: str) -> ColumnEntry:
+        """The entry of a column."""
+        name = ColumnName(table, column.name)
+        return ColumnEntry(
+            column.name,
+            str(column.type),
+            column.mode,
+            description or column.description,
+            _texts(self.origins.get(name, ())),
+            _texts(self.column_readers.get(name, ())),
+        )
+
+
+def _column_links(
+    scripts: Mapping[TableName, Script], columns: Columns
+) -> tuple[dict[ColumnName, frozenset[ColumnName]], dict[ColumnName, set[ColumnName]]]:
+    """For each column those that it comes from, and those that read it."""
+    lineage = Lineage(scripts, {table: [column.name for column in known] for table, known in columns.items()})
+    origins: dict[ColumnName, frozenset[ColumnName]] = {}
+    readers: dict[ColumnName, set[ColumnName]] = defaultdict(set)
+    for table in scripts:
+        for name, found in lineage.of(table).items():
+            column = ColumnName(table, name)
+            origins[column] = found
+            for origin in found:
+                readers[origin].add(column)
+    return origins, readers
+
+
+def _source(table: TableName, file: SettingsFile | None, links: _Links) -> TableEntry:
+    return TableEntry(
+        str(table),
+        "source",
+        columns=_columns(table, file, links),
+        read_by=_texts(links.readers.get(table, ())),
+        **_said(file),
+    )
+
+
+def _built(table: TableName, project: Project, links: _Links) -> TableEntry:
+    script = project.scripts[table]
+    own = [
+        CheckEntry(check.says.description or check.name, check.says.severity.value)
+        for check in project.own_checks.values()
+        if table in reads_of(check.script)
+    ]
+    said = _said(script.settings)
+    return TableEntry(
+        str(table),
+        "view" if script.build.is_view else "table",
+        file=project.files[table],
+        sql=script.query.text,
+        columns=_columns(table, script.settings, links),
+        reads=_texts(links.reads[table]),
+        read_by=_texts(links.readers.get(table, ())),
+        storage=tuple(storage_words(script.build.storage)),
+        **{
+            **said,
+            "description": said.get("description") or script.build.storage.description,
+            "checks": (*said.get("checks", ()), *own),
+        },
+    )
+
+
+def _columns(table: TableName, file: SettingsFile | None, links: _Links) -> tuple[ColumnEntry, ...]:
+    return tuple(
+        links.column(table, column, file.says.column(column.name).description if file else "")
+        for column in links.columns.get(table, ())
+    )
+
+
+def _said(file: SettingsFile | None) -> dict[str, Any]:
+    """What a settings file says of the table, as fields of its entry."""
+    if file is None:
+        return {}
+    says = file.says
+    return {
+        "description": says.description,
+        "owner": says.owner,
+        "tags": says.tags,
+        "checks": tuple(_checks(says.checks)),
+    }
+
+
+def _checks(checks: Checks) -> Iterator[CheckEntry]:
+    where = f", where {checks.where}" if checks.where else ""
+    for declared in checks.listed():
+        yield CheckEntry(_rule(declared) + where, declared.check.severity.value)
+
+
+def _rule(declared: Declared) -> str:
+    """A check in words."""
+    names = ", ".join(declared.columns)
+    match declared.check:
+        case Unique():
+            return f"unique: {names}"
+        case NotNull(at_least=None):
+            return f"not null: {names}"
+        case NotNull(at_least=share):
+            return f"not null: {names}, in {share:.1%} of the rows at least"
+        case AcceptedValues(values=values):
+            return f"{names} is one of {', '.join(map(str, values))}"
+        case References(to=to):
+            return f"{names} is in {to}"
+        case RowCount() as count:
+            return f"rows: {', '.join(_limits(count))}"
+        case Fresh(within=within):
+            return f"{names} is at most {within} old"
+
+
+def _limits(count: RowCount) -> Iterator[str]:
+    if count.at_least is not None:
+        yield f"at least {count.at_least:,}"
+    if count.at_most is not None:
+        yield f"at most {count.at_most:,}"
+    if count.change_at_most is not None:
+        yield f"a change of {count.change_at_most:.1%} at most"
+
+
+def _texts(names: Iterable[object]) -> tuple[str, ...]:
+    return tuple(sorted(map(str, names)))

@@ -1,0 +1,73 @@
+"""The catalogue as a document: `catalogue.json`, for the pages here and for other programs.
+
+docs/catalogue.md explains it, and `catalogue.schema.json` beside it is its JSON schema.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+VERSION = 1
+"""Raised by one when a field is renamed or taken away. New fields do not raise it."""
+
+Kind = Literal["table", "view", "source"]
+
+
+class CheckEntry(Struct, frozen=True):
+    """What must be true of a table."""
+
+    rule: Annotated[str, Meta(description="in words, such as `unique: id`")]
+    severity: Literal["error", "warning"]
+
+
+class ColumnEntry(Struct, frozen=True):
+    """A column, with the columns that its values come from and those that are computed from it."""
+
+    name: str
+    type: Annotated[str, Meta(description="in GoogleSQL, such as ARRAY<INT64>")]
+    mode: Literal["NULLABLE", "REQUIRED", "REPEATED"]
+    description: str = ""
+    comes_from: Annotated[tuple[str, ...], Meta(description="columns, such as raw.orders.id")] = ()
+    read_by: Annotated[tuple[str, ...], Meta(description="columns, such as final.products.id")] = ()
+
+
+class TableEntry(Struct, frozen=True):
+    """A table: one that a script builds, a view, or a source, which no script builds."""
+
+    name: Annotated[str, Meta(description="such as tmp.variants")]
+    kind: Kind
+    description: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+    file: Annotated[str, Meta(description="its script, from the project's folder on")] = ""
+    sql: str = ""
+    columns: Annotated[tuple[ColumnEntry, ...], Meta(description="empty: they are not known")] = ()
+    reads: Annotated[tuple[str, ...], Meta(description="the tables that its script reads")] = ()
+    read_by: Annotated[tuple[str, ...], Meta(description="the tables whose scripts read it")] = ()
+    storage: Annotated[tuple[str, ...], Meta(description="how it is stored, in words")] = ()
+    checks: tuple[CheckEntry, ...] = ()
+
+    @property
+    def dataset(self) -> str:
+        """The part of its name before the first dot."""
+        return self.name.partition(".")[0]
+
+
+class Catalogue(Struct, frozen=True):
+    """All tables of a project: sources first, then each table after those that it reads."""
+
+    version: int
+    project: str
+    tables: tuple[TableEntry, ...]
+
+
+def as_json(catalogue: Catalogue) -> bytes:
+    """The document as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(catalogue), indent=1)
+
+
+def document_schema() -> dict[str, Any]:
+    """The document's JSON schema: https://json-schema.org"""
+    schema = msgspec.json.schema(Catalogue)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "The tables of a project", **schema}

@@ -1,0 +1,151 @@
+"""The catalogue as pages of HTML: one with all tables, and one for each table and each column.
+
+The pages need no server and no other host: their links are relative, and their style and script are files beside them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from importlib.resources import files
+from urllib.parse import quote
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from warehouse_refresh.catalogue.document import Catalogue, ColumnEntry, TableEntry
+from warehouse_refresh.catalogue.pictures import Box, Edges, around, drawn
+from warehouse_refresh.catalogue.sql import highlighted
+
+FOLDER = "catalogue"
+"""The folder of all pages but the first one."""
+ASSETS = ("style.css", "search.js")
+_STEPS = 2
+_MANY = 300
+"""With more tables than this, the first page lists only their names: it stays below 100 KB with 1,000 tables."""
+_ALL_STEPS = 50
+
+
+class Pages:
+    """The pages of a catalogue, each with its path below the first one's folder."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._tables = {table.name: table for table in catalogue.tables}
+        self._environment = Environment(
+            loader=PackageLoader("warehouse_refresh.catalogue"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters |= {"grouped": lambda number: f"{number:,}", "breakable": _breakable}
+
+    def all(self) -> Iterator[tuple[str, bytes]]:
+        """Every file: its path and its content."""
+        yield "index.html", self.first()
+        for name in ASSETS:
+            yield f"{FOLDER}/{name}", asset(name)
+        yield f"{FOLDER}/index.js", self.search_index()
+        for table in self._tables.values():
+            yield f"{FOLDER}/{file_name(table.name)}", self.table(table)
+            for column in table.columns:
+                yield f"{FOLDER}/{file_name(f'{table.name}.{column.name}')}", self.column(table, column)
+
+    def first(self) -> bytes:
+        """The page with all tables."""
+        datasets: dict[str, list[TableEntry]] = {}
+        for table in sorted(self._catalogue.tables, key=lambda table: table.name):
+            datasets.setdefault(table.dataset, []).append(table)
+        return self._page(
+            "first.html", f"{FOLDER}/", datasets=datasets, count=len(self._tables), is_long=len(self._tables) > _MANY
+        )
+
+    def table(self, table: TableEntry) -> bytes:
+        """A table's page."""
+        picture = drawn(
+            around(table.name, self._reads, self._readers, _STEPS),
+            self._reads,
+            lambda name: self._table_box(name, table.name),
+            f"what {table.name} reads, and what reads it",
+        )
+        sql = highlighted(table.sql, table.reads, lambda name: link(name, ""))
+        return self._page("table.html", "", table=table, picture=picture, sql=sql)
+
+    def column(self, table: TableEntry, column: ColumnEntry) -> bytes:
+        """A column's page."""
+        name = f"{table.name}.{column.name}"
+        columns = around(name, self._origins, self._column_readers, _ALL_STEPS)
+        picture = drawn(
+            columns,
+            self._origins,
+            lambda other: self._column_box(other, name),
+            f"where {name} comes from, and what is computed from it",
+        )
+        return self._page("column.html", "", table=table, column=column, picture=picture)
+
+    def search_index(self) -> bytes:
+        """A script with what the search looks through: each table's name, description and columns."""
+        entries = [
+            [table.name, table.description, [column.name for column in table.columns]]
+            for table in self._catalogue.tables
+        ]
+        return b"const CATALOGUE = " + msgspec.json.encode(entries) + b";\n"
+
+    def _page(self, template: str, base: str, **values: object) -> bytes:
+        """`base` is the way from the page to the folder of the others."""
+        home = "" if base else "../"
+        values |= {"project": self._catalogue.project, "base": base, "home": f"{home}index.html"}
+        return self._environment.get_template(template).render(link=lambda name: link(name, base), **values).encode()
+
+    def _table_box(self, name: str, here: str) -> Box:
+        kind = "here" if name == here else self._tables[name].kind if name in self._tables else "source"
+        return Box(name, kind, link(name, "") if name in self._tables and name != here else "")
+
+    def _column_box(self, name: str, here: str) -> Box:
+        table = self._tables.get(name.rpartition(".")[0])
+        kind = "here" if name == here else table.kind if table else "source"
+        is_there = table is not None and any(f"{table.name}.{column.name}" == name for column in table.columns)
+        return Box(name, kind, link(name, "") if is_there and name != here else "")
+
+    @cached_property
+    def _reads(self) -> Edges:
+        return {table.name: table.reads for table in self._tables.values()}
+
+    @cached_property
+    def _readers(self) -> Edges:
+        return {table.name: table.read_by for table in self._tables.values()}
+
+    @cached_property
+    def _origins(self) -> Mapping[str, tuple[str, ...]]:
+        return {name: column.comes_from for name, column in self._columns()}
+
+    @cached_property
+    def _column_readers(self) -> Mapping[str, tuple[str, ...]]:
+        return {name: column.read_by for name, column in self._columns()}
+
+    def _columns(self) -> Iterator[tuple[str, ColumnEntry]]:
+        for table in self._tables.values():
+            for column in table.columns:
+                yield f"{table.name}.{column.name}", column
+
+
+def link(name: str, base: str) -> str:
+    """The address of the page of a table or a column, from a page whose way to the others is `base`."""
+    return base + quote(file_name(name))
+
+
+def file_name(name: str) -> str:
+    """The name of the file of the page of a table or a column. A column's name may hold any character."""
+    return f"{name.replace('%', '%25').replace('/', '%2F')}.html"
+
+
+def _breakable(text: str) -> Markup:
+    """A name or a type, with places where a line may end: after its dots, brackets and underscores."""
+    pieces = re.split(r"(?<=[._<])(?=\w)", text)
+    return Markup("<wbr>").join(map(escape, pieces))
+
+
+def asset(name: str) -> bytes:
+    """A file that the pages need, such as style.css."""
+    return (files("warehouse_refresh.catalogue") / "assets" / name).read_bytes()

@@ -1,0 +1,22 @@
+"""`refresh docs`: the catalogue of the tables, as pages that need no server."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from warehouse_refresh.catalogue.collecting import collect
+from warehouse_refresh.catalogue.site import write_site
+from warehouse_refresh.pipeline.contract import names_of
+from warehouse_refresh.pipeline.project.project import project_in, sql_cache
+from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.pipeline.sources import declared_sources
+
+
+def run(options: Namespace) -> int:
+    """Write the pages, and answer the exit code."""
+    settings = read_settings()
+    with sql_cache(settings.folder) as cache:
+        project = project_in(settings, cache)
+        catalogue = collect(project, declared_sources(project, cache), names_of(settings.folder).flow)
+    count = write_site(catalogue, Path(options.output))
+    print(f"wrote {count:,} files for {len(catalogue.tables):,} tables: open {Path(options.output) / 'index.html'}")
+    return 0

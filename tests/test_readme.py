@@ -1,6 +1,9 @@
 """README says what is so."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +66,15 @@ def test_every_command_is_listed() -> None:
     assert names
     for command in names:
         assert f"| `refresh {command}` |" in README
+
+
+def test_a_planted_fault_is_found_as_shown(demonstration: Path) -> None:
+    assert main(["init"]) == main(["build"]) == 0
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    [block] = re.findall(r"^```console\n(\$ sed .*?)^```$", README, re.MULTILINE | re.DOTALL)
+    for example in re.split(r"^(?=\$ )", block, flags=re.MULTILINE)[1:]:
+        command, _, shown = example.removeprefix("$ ").partition("\n")
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=demonstration, env=environment, capture_output=True, text=True, check=False
+        )
+        assert (command, done.stdout + done.stderr) == (command, shown)

@@ -225,7 +225,7 @@ def test_a_message_says_how_many_rows_break_the_check_and_which(warehouse: Wareh
         references={"i": "raw.others.i"},
     )
     assert found(warehouse, checks) == [
-        'failed: 2 of 4 rows of raw.items have the same s as another row: "a", …',
+        'failed: 2 of 4 rows of raw.items have the same s as another row: "a"',
         "passed: 0 of 4 rows of raw.items have the same i and b as another row (at most 1 may)",
         "failed: 1 of 4 rows of raw.items has no s: i 2, b NULL",
         "passed: 1 of 4 rows of raw.items has no n (75 % must have one): s NULL",

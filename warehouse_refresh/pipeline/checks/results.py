@@ -16,7 +16,7 @@ from warehouse_refresh.pipeline.checks.declared import (
     RowCount,
     Unique,
 )
-from warehouse_refresh.pipeline.checks.queries import Subject, rows_text
+from warehouse_refresh.pipeline.checks.queries import MOST_EXAMPLES, Subject, rows_text
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.problems import Severity, counted
 from warehouse_refresh.warehouse import Answer
@@ -72,10 +72,11 @@ def verdict(severity: Severity, *, passed: bool) -> Verdict:
 
 
 def and_examples(broken: int, examples: Sequence[str]) -> str:
-    """`: "A1", "A2", …`, behind what is wrong; "" without examples."""
+    """`: "A1", "A2", …`, behind what is wrong; "" without examples. Fewer than MOST_EXAMPLES are all that there are."""
     shown = list(dict.fromkeys(examples))
     apart = "; " if any(", " in example for example in shown) else ", "
-    return f": {apart.join([*shown, *(['…'] if broken > len(shown) else [])])}" if shown else ""
+    more = ["…"] if broken > len(examples) >= MOST_EXAMPLES else []
+    return f": {apart.join([*shown, *more])}" if shown else ""
 
 
 def _of_rows(

@@ -38,12 +38,12 @@ from tests.conftest import Write
 from tests.waiting import wait_until
 from warehouse_refresh.api.runs import idempotency, prefect_client
 from warehouse_refresh.api.runs.idempotency import delete_old_keys, run_key
-from warehouse_refresh.flows.artifacts import table_rows
 from warehouse_refresh.flows.surplus import cover_surplus
 from warehouse_refresh.pipeline.contract import COVERED, SILENT
 from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import Failure
 from warehouse_refresh.pipeline.outcomes import State as TableState
+from warehouse_refresh.pipeline.report import table_rows
 from warehouse_refresh.warehouse import Built
 from warehouse_refresh.warehouse.names import TableName
 

@@ -2,11 +2,12 @@
 
 import uuid
 from argparse import Namespace
+from contextlib import nullcontext
 
 from warehouse_refresh.commands.selection import selection
-from warehouse_refresh.commands.terminal.output import finish, shown
+from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, shown
 from warehouse_refresh.commands.variables import settings_of
-from warehouse_refresh.pipeline.execution import Execution, run_here
+from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
 from warehouse_refresh.pipeline.refresh import start_refresh
 from warehouse_refresh.warehouse import BuildContext
 
@@ -14,10 +15,12 @@ from warehouse_refresh.warehouse import BuildContext
 def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = settings_of(options)
-    with start_refresh(settings, selection(options), "`refresh build`", print) as refresh:
+    with start_refresh(settings, selection(options), "`refresh build`", say_for(options)) as refresh:
         graph = refresh.plan.graph
         work = refresh.work(BuildContext(run=uuid.uuid4().hex))
-        with shown(graph) as report:
+        with nullcontext(ignore) if options.json else shown(graph) as report:
             execution = Execution(graph, work, report, settings.publishing, refresh.plan.owners)
             run_here(graph, execution, 1 if options.in_order else settings.workers)
-    return finish(execution)
+    runs, message = execution.runs.values(), execution.summary()
+    print(as_json(runs, message, settings, succeeded=execution.succeeded) if options.json else message)
+    return exit_code(runs, succeeded=execution.succeeded)

@@ -139,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_variables(command)
     for command in (run, build):
         command.add_argument("--in-order", action="store_true", help="one table after the other")
+        command.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
 
     show = add("show", "show rows of a table")
     show.add_argument("table", metavar="TABLE", help="such as tmp.variants")

@@ -2,13 +2,14 @@
 
 import os
 from argparse import Namespace
+from contextlib import nullcontext
 
 from warehouse_refresh.commands.imports import kept
 from warehouse_refresh.commands.selection import selection
-from warehouse_refresh.commands.terminal.output import exit_code, show_rows, shown
+from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, show_rows, shown
 from warehouse_refresh.commands.variables import settings_of
-from warehouse_refresh.pipeline.execution import TableRun
-from warehouse_refresh.pipeline.project.variables import as_json
+from warehouse_refresh.pipeline.execution import TableRun, ignore
+from warehouse_refresh.pipeline.project.variables import as_json as variables_as_json
 from warehouse_refresh.pipeline.refresh import start_refresh
 from warehouse_refresh.warehouse.names import TableName
 
@@ -21,23 +22,27 @@ def run(options: Namespace) -> int:
     # The view shows what the flow's log says; the log itself goes to the server. Prefect reads this at its import.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     settings, selectors = settings_of(options), selection(options)
-    with start_refresh(settings, selectors, "`refresh run`", print) as started:
+    with start_refresh(settings, selectors, "`refresh run`", say_for(options)) as started:
         with kept():
             from warehouse_refresh.flows.flow import Started, refresh_flow
             from warehouse_refresh.flows.recorded import address_of, check_server, run_recorded
 
         check_server()
         runs: dict[TableName, TableRun] = {}
-        with shown(started.plan.graph) as report:
+        with nullcontext(ignore) if options.json else shown(started.plan.graph) as report:
 
             def noted(run: TableRun) -> None:
                 runs[run.table] = run
                 report(run)
 
             flow = refresh_flow(settings, Started(started, noted))
-            state = run_recorded(flow, selectors, in_order=options.in_order, variables=as_json(settings.variables))
-        print(f"in Prefect: {address_of(state)}")
-        print(state.message)
-        if state.is_completed():
-            show_rows(started.warehouse, started.plan.graph.order[-1])
-    return exit_code(runs.values(), succeeded=state.is_completed())
+            variables = variables_as_json(settings.variables)
+            state = run_recorded(flow, selectors, in_order=options.in_order, variables=variables)
+        message, address, succeeded = state.message or "", address_of(state), state.is_completed()
+        if options.json:
+            print(as_json(runs.values(), message, settings, succeeded=succeeded, prefect=address))
+        else:
+            print(f"in Prefect: {address}\n{message}")
+            if succeeded:
+                show_rows(started.warehouse, started.plan.graph.order[-1])
+    return exit_code(runs.values(), succeeded=succeeded)

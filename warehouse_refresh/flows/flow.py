@@ -15,7 +15,7 @@ from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from warehouse_refresh.flows.artifacts import GRAPH_KEY, check_rows, facts, graph_markdown, table_rows
+from warehouse_refresh.flows.artifacts import GRAPH_KEY, facts, graph_markdown
 from warehouse_refresh.flows.heartbeat import RunCancelled, heartbeats
 from warehouse_refresh.flows.notify import post_failure
 from warehouse_refresh.flows.open_tasks import end_open_tasks
@@ -31,6 +31,7 @@ from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.project.variables import as_json, given_as_json
 from warehouse_refresh.pipeline.project.version import scripts_version
 from warehouse_refresh.pipeline.refresh import Refresh, cleared_on_error, start_refresh
+from warehouse_refresh.pipeline.report import check_rows, table_rows
 from warehouse_refresh.pipeline.schedule import ScheduleResult, run_in_parallel
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError

@@ -1,15 +1,19 @@
 """What the commands that build print: lines as tables are done, then the summary."""
 
+import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from argparse import Namespace
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.commands.terminal.lines import Lines
-from warehouse_refresh.pipeline.execution import Execution, Report, TableRun, only_checks_failed
+from warehouse_refresh.pipeline.execution import Report, TableRun, only_checks_failed
 from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
@@ -53,10 +57,19 @@ def _view(graph: Graph) -> "View | Lines":
     return View(Console(), graph.order)
 
 
-def finish(execution: Execution) -> int:
-    """Print the summary. Returns the exit code: see `exit_code`."""
-    print(execution.summary())
-    return exit_code(execution.runs.values(), succeeded=execution.succeeded)
+def say_for(options: Namespace) -> Callable[[str], None]:
+    """What shows a message to people: `print`; with --json to stderr, since stdout has the document."""
+    return partial(print, file=sys.stderr) if options.json else print
+
+
+def as_json(
+    runs: Collection[TableRun], message: str, settings: RefreshSettings, *, succeeded: bool, prefect: str | None = None
+) -> str:
+    """What a refresh did, for machines; `prefect` is the address of its run in Prefect's UI."""
+    from warehouse_refresh.pipeline.report import document
+
+    found = document(runs, message, settings.price_per_tib, succeeded=succeeded)
+    return json.dumps({**found, "prefect": prefect}, indent=2)
 
 
 def exit_code(runs: Iterable[TableRun], *, succeeded: bool) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 from warehouse_refresh.catalogue.collecting import collect
 from warehouse_refresh.catalogue.document import VERSION, Catalogue, ColumnEntry, TableEntry
 from warehouse_refresh.pipeline.project.project import read_project
-from warehouse_refresh.pipeline.sources import declared_sources
+from warehouse_refresh.pipeline.raw.sources import declared_sources
 
 
 def catalogue_of(folder: Path) -> Catalogue:

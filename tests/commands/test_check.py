@@ -12,9 +12,9 @@ from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.check import check_project
 from warehouse_refresh.pipeline.project.project import read_project
 from warehouse_refresh.pipeline.raw.raw_columns import declared_columns
+from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.refresh import plan_refresh
 from warehouse_refresh.pipeline.settings import RefreshSettings
-from warehouse_refresh.pipeline.sources import declared_sources
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.duckdb import translations
 from warehouse_refresh.warehouse.names import TableName

@@ -18,7 +18,7 @@ from warehouse_refresh.pipeline.check import check_project
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.project.project import read_project
 from warehouse_refresh.pipeline.project.sync import sync_map, write_map
-from warehouse_refresh.pipeline.sources import declared_sources
+from warehouse_refresh.pipeline.raw.sources import declared_sources
 
 MAP = "res/dependencies.toml"
 few = settings(max_examples=60, deadline=None)

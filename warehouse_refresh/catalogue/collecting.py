@@ -19,7 +19,7 @@ from warehouse_refresh.pipeline.checks.declared import (
 from warehouse_refresh.pipeline.project.lineage import ColumnName, Lineage
 from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
 from warehouse_refresh.pipeline.project.scripts import Script
-from warehouse_refresh.pipeline.sources import Sources
+from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.storage import storage_words

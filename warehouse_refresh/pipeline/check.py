@@ -1,7 +1,7 @@
 """Find all problems that can be found without running the scripts.
 
 `refresh check`, `refresh plan` and every refresh call `check_scripts`. They differ in where they look up the columns of
-tables that no script builds: see pipeline/sources.py.
+tables that no script builds: see pipeline/raw/sources.py.
 """
 
 import re
@@ -14,8 +14,8 @@ from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, and_others, sql_problem
 from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
+from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
-from warehouse_refresh.pipeline.sources import Sources
 from warehouse_refresh.pipeline.tables.contract import contract_problems, raw_problems
 from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.errors import ForeignSource, Place, SqlError, UnsupportedSql

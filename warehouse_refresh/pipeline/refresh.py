@@ -18,8 +18,8 @@ from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.project import Project, project_in, reads_of, sql_cache, tables_outside
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
+from warehouse_refresh.pipeline.raw.sources import Sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.pipeline.settings import RefreshSettings
-from warehouse_refresh.pipeline.sources import Sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.warehouse import BuildContext, QueryPlan, Staged, Warehouse, connect
 from warehouse_refresh.warehouse.errors import TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import TableName

@@ -15,8 +15,8 @@ from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, counted, errors_in
 from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache, tables_outside
 from warehouse_refresh.pipeline.project.scripts import script_files
+from warehouse_refresh.pipeline.raw.sources import declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.pipeline.settings import RefreshSettings
-from warehouse_refresh.pipeline.sources import declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.warehouse import connect, project_of
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache

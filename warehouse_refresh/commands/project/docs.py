@@ -7,8 +7,8 @@ from warehouse_refresh.catalogue.collecting import collect
 from warehouse_refresh.catalogue.site import write_site
 from warehouse_refresh.pipeline.contract import names_of
 from warehouse_refresh.pipeline.project.project import project_in, sql_cache
+from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.settings import read_settings
-from warehouse_refresh.pipeline.sources import declared_sources
 
 
 def run(options: Namespace) -> int:

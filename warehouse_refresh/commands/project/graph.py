@@ -11,8 +11,8 @@ from warehouse_refresh.pipeline.project.picture import dataset_mermaid, mermaid,
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, counted
 from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
+from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.settings import read_settings
-from warehouse_refresh.pipeline.sources import declared_sources
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
 

@@ -8,7 +8,7 @@ from warehouse_refresh.pipeline.project.lineage import ColumnName
 from warehouse_refresh.pipeline.project.problems import Problem
 from warehouse_refresh.pipeline.project.project import Project, read_edges, reads_of
 from warehouse_refresh.pipeline.project.selectors import SelectionError
-from warehouse_refresh.pipeline.sources import Sources
+from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import Column

@@ -1,1 +1,1 @@
-"""The raw tables: the scripts and files that fill them, and their columns."""
+"""Tables that no script builds: their columns, and what fills them."""

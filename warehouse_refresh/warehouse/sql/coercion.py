@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from warehouse_refresh.warehouse.errors import SqlError
-from warehouse_refresh.warehouse.sql.literals import EMPTY, FAILURE, NULL, LiteralValue, literal_as
+from warehouse_refresh.warehouse.sql.literals import EMPTY, FAILURE, NULL, LiteralValue, literal_coerces
 from warehouse_refresh.warehouse.sql.query import ListedColumn
 from warehouse_refresh.warehouse.types import FLOAT64, INT64, Column, SqlType, array_of, parse_type, struct_of
 
@@ -75,9 +75,7 @@ def coerces(value: Value, to: SqlType) -> bool:
             return False
         rule = _coerces_as_element if to.element is not None else _coerces_as_field
         return kinds is not None and all(map(rule, value.parts, kinds))
-    if value.literal is not None and literal_as(value.literal, to) is not None:
-        return True
-    return widens(value.type, to)
+    return literal_coerces(value.literal, to) or widens(value.type, to)
 
 
 def _is_literal(value: Value) -> bool:
@@ -101,7 +99,7 @@ def _coerces_as_element(value: Value, to: SqlType) -> bool:
     if value.parts and value.type.name == to.name == "STRUCT":
         kinds = part_types(value, to)
         return kinds is not None and all(map(_coerces_as_element, value.parts, kinds))
-    return value.literal is not None and literal_as(value.literal, to) is not None
+    return literal_coerces(value.literal, to)
 
 
 def takes_any_type(value: Value) -> bool:

@@ -218,9 +218,20 @@ READERS: Mapping[str, Callable[[str], Constant | None]] = {
 """How a text is read as a date or time, by the type's name."""
 
 
-def literal_as(literal: LiteralValue, to: SqlType) -> Constant | None:
-    """The literal as a value of another type; None where GoogleSQL does not coerce it to that type.
+def literal_coerces(literal: LiteralValue, to: SqlType) -> bool:
+    """Whether GoogleSQL reads the literal as that type by itself. Its value does not count: 'no date' is then an error,
+    and no STRING.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules#literal_coercion"""
+    if isinstance(literal, str):
+        return to.name == "BYTES" or to.name in READERS
+    if isinstance(literal, int | float):
+        return to.name in ("NUMERIC", "BIGNUMERIC") or (isinstance(literal, int) and to.name == "FLOAT64")
+    return False
+
+
+def literal_as(literal: LiteralValue, to: SqlType) -> Constant | None:
+    """The literal as a value of another type; None where GoogleSQL does not coerce it to that type, or the type has no
+    such value."""
     if isinstance(literal, str):
         if to.name == "BYTES":
             return literal.encode()

@@ -7,18 +7,52 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import Array, Case, Fiel
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type, field_names, identical
+from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.sql.coercion import coerces, part_types, same
-from warehouse_refresh.warehouse.sql.literals import BIGNUMERIC_SCALE, FAILURE, NUMERIC_SCALE, literal_as
+from warehouse_refresh.warehouse.sql.literals import (
+    BIGNUMERIC_SCALE,
+    FAILURE,
+    NUMERIC_SCALE,
+    FloatLiteral,
+    LiteralValue,
+    literal_as,
+    literal_coerces,
+)
 from warehouse_refresh.warehouse.types import Column, SqlType
+
+_EXAMPLES = {
+    "DATE": "'2024-01-31'",
+    "TIME": "'13:45:00'",
+    "DATETIME": "'2024-01-31 13:45:00'",
+    "TIMESTAMP": "'2024-01-31 13:45:00+00'",
+}
+
+
+class InvalidLiteral(SqlError):
+    """A literal is read as a type that has no such value. The compiler finds where the `text` of it stands."""
+
+    text = ""
+
+
+def _invalid(literal: LiteralValue, to: SqlType) -> InvalidLiteral:
+    if isinstance(literal, str):
+        error = InvalidLiteral(f"{literal!r} is not a {to}", hint=f"write a {to} such as {_EXAMPLES[to.name]}")
+        error.text = literal
+    else:
+        text = literal.text if isinstance(literal, FloatLiteral) else str(literal)
+        error = InvalidLiteral(f"{text} is too large for a {to}", hint=f"write CAST({text} AS FLOAT64)")
+        error.text = text.removeprefix("-")
+    return error
 
 
 def coerce(value: Typed, to: SqlType) -> Typed | None:
-    """The value as that type; None if GoogleSQL does not turn it into that by itself. Raises UnsupportedSql."""
+    """The value as that type; None if GoogleSQL does not turn it into that by itself. Raises InvalidLiteral,
+    UnsupportedSql."""
     return coerced(value, to) if coerces(value, to) else None
 
 
 def coerced(value: Typed, to: SqlType) -> Typed:
-    """The value as a type that it coerces to. Raises UnsupportedSql."""
+    """The value as a type that it coerces to. Raises InvalidLiteral, UnsupportedSql."""
     if value.is_null:
         return null(to)
     if value.literal is FAILURE and value.type != to:  # by way of a text, which DuckDB casts to any type
@@ -34,8 +68,14 @@ def coerced(value: Typed, to: SqlType) -> Typed:
         return array_value(parts, to) if to.element is not None else struct_value(parts, to)
     if to.element is not None:
         return Typed(Array((), duckdb_type(to)), to)
-    found = literal_as(value.literal, to) if value.literal is not None else None
-    return Typed(constant(found) if found is not None else _widened(value, to), to)
+    return Typed(_of_literal(value.literal, to) if literal_coerces(value.literal, to) else _widened(value, to), to)
+
+
+def _of_literal(literal: LiteralValue, to: SqlType) -> Node:
+    found = literal_as(literal, to)
+    if found is None:
+        raise _invalid(literal, to)
+    return constant(found)
 
 
 def _widened(value: Typed, to: SqlType) -> Node:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
+from warehouse_refresh.warehouse.duckdb.translate.coercion import InvalidLiteral
 from warehouse_refresh.warehouse.duckdb.translate.expressions import (
     arithmetic,
     comparisons,
@@ -29,7 +30,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import place_of, unsupported, written
 from warehouse_refresh.warehouse.duckdb.translate.text import COMPILING
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.errors import UnsupportedSql
+from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 
 Handler = Callable[[exp.Expr, Scope], Typed]
 """Compiles an expression: the expression, the names that it sees. Raises SqlError, UnsupportedSql."""
@@ -107,6 +108,12 @@ HANDLERS: Mapping[type[exp.Expr], Handler] = {
 """How each kind of expression is compiled. What is not here is refused."""
 
 
+def _placed(error: InvalidLiteral, node: exp.Expr, scope: Scope) -> SqlError:
+    """The error with the place of the literal: the outermost one in the node that reads so."""
+    literals = (found for found in node.find_all(exp.Literal) if str(found.this) == error.text)
+    return SqlError(error.reason, hint=error.hint, place=place_of(scope.script.text, next(literals, node)))
+
+
 class Compiler:
     """Compiles GoogleSQL's syntax tree to DuckDB's nodes. Each translation has it, so that a module need not import
     those that import it."""
@@ -119,6 +126,8 @@ class Compiler:
         around, COMPILING.where = COMPILING.where, lambda: place_of(scope.script.text, node)
         try:
             return handler(node, scope)
+        except InvalidLiteral as error:
+            raise _placed(error, node, scope) from error
         except UnsupportedSql as error:
             if error.place is not None:
                 raise
@@ -129,7 +138,10 @@ class Compiler:
     def query(self, node: exp.Expr, scope: Scope, *, unordered: bool = False) -> Relation:
         """A query that sees the names of `scope`. `unordered` leaves its order to the reader, in `Relation.order`.
         Raises SqlError, UnsupportedSql."""
-        return queries.query(node, scope, unordered=unordered)
+        try:
+            return queries.query(node, scope, unordered=unordered)
+        except InvalidLiteral as error:
+            raise _placed(error, node, scope) from error
 
     def aggregate(self, node: exp.Expr, scope: Scope, *, where: Node | None = None, over: Over | None = None) -> Typed:
         """A call of an aggregate function over the rows of `scope` for which `where` holds, or over the window `over`.

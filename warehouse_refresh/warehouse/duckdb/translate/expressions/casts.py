@@ -3,7 +3,13 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
 """
 
-from warehouse_refresh.warehouse.duckdb.translate.coercion import BIG_OF_INT64, BIG_OF_NUMERIC, by_field, coerce
+from warehouse_refresh.warehouse.duckdb.translate.coercion import (
+    BIG_OF_INT64,
+    BIG_OF_NUMERIC,
+    InvalidLiteral,
+    by_field,
+    coerce,
+)
 from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import INTERVAL_OF_STRING, STRING_OF_INTERVAL
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Node, each, let
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits, within_limits
@@ -186,13 +192,7 @@ def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None
     """The value converted; None if there is no such conversion. `safe` gives NULL where the conversion fails; a value
     that is longer than `to` allows, or has more digits, is an error all the same."""
     simple = plain(to)
-    is_written = (
-        takes_any_type(value)
-        or value.literal is EMPTY
-        or value.parts
-        or (simple in (NUMERIC, BIGNUMERIC) and isinstance(value.literal, FloatLiteral))
-    )
-    found = coerce(value, simple) if is_written else None
+    found = _written_as(value, simple)
     if found is None:
         if not castable(value.type, simple):
             return None
@@ -200,6 +200,17 @@ def cast_value(value: Typed, to: SqlType, *, safe: bool = False) -> Typed | None
             _safe_cast(value.node, value.type, simple) if safe else _cast(value.node, value.type, simple), simple
         )
     return Typed(_limited(found.node, to), simple) if has_limits(to) else found
+
+
+def _written_as(value: Typed, to: SqlType) -> Typed | None:
+    """What is written out, read as that type; None for any other value, and where it has to be converted."""
+    is_number = to in (NUMERIC, BIGNUMERIC) and isinstance(value.literal, FloatLiteral)
+    if not (takes_any_type(value) or value.literal is EMPTY or value.parts or is_number):
+        return None
+    try:
+        return coerce(value, to)
+    except InvalidLiteral:  # a cast of it fails only for the rows that are computed, and SAFE_CAST gives NULL
+        return None
 
 
 def _limited(node: Node, to: SqlType) -> Node:

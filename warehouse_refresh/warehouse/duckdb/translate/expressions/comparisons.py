@@ -26,7 +26,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import reread, with_types
 from warehouse_refresh.warehouse.duckdb.translate.queries.subqueries import listed, one_column
-from warehouse_refresh.warehouse.duckdb.translate.scope import Output, Scope
+from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
@@ -270,7 +270,7 @@ def in_elements(node: exp.Expr, scope: Scope, value: Typed, array: Typed) -> Typ
 def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
     """x IN (SELECT …)"""
     relation, column = one_column(node, scope)
-    kind, (one, _) = common(node, scope, "IN", [value, _column_value(column)])
+    kind, (one, _) = common(node, scope, "IN", [_of_its_type(value), _of_its_type(reread(column, "q$"))])
     if kind.name in ("JSON", "GEOGRAPHY"):
         unsupported(scope.script.text, node, f"IN (SELECT …) of {kind}", "write EXISTS with a condition")
     query = with_types(relation, [kind])
@@ -284,9 +284,8 @@ def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
     return Typed(sql("({x} IN ({q}))", x=one.node, q=query), BOOL)
 
 
-def _column_value(column: Output) -> Typed:
-    """A query's column, which coerces no further than its type: but NULL does."""
-    value = reread(column, "q$")
+def _of_its_type(value: Typed) -> Typed:
+    """A side of IN (SELECT …), where a literal coerces no further than its type: but NULL does."""
     return value if takes_any_type(value) else Typed(value.node, value.type)
 
 

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce, coerced
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import concatenated
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
@@ -23,7 +23,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.sql.coercion import AnyValue, same, supertype
+from warehouse_refresh.warehouse.sql.coercion import AnyValue, supertype
 from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of
 
 
@@ -167,11 +167,11 @@ def range_bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     if len(values) != 2 or values[1].type.element is None:
         return no_signature(node, scope, "RANGE_BUCKET", values)
-    kind = supertype([values[0], AnyValue(values[1].type.element)])
+    kind = supertype([values[0], *(values[1].parts or [AnyValue(values[1].type.element)])])
     if kind is None:
         return no_signature(node, scope, "RANGE_BUCKET", values)
     value = as_type(node, scope, "RANGE_BUCKET", values[0], kind)
-    bounds = values[1] if same(kind, values[1].type.element) else cast_value(values[1], array_of(kind))
+    bounds = coerce(values[1], array_of(kind)) or cast_value(values[1], array_of(kind))
     if bounds is None:
         unsupported(scope.script.text, node, "RANGE_BUCKET of these types")
     is_nan = "isnan({x})" if kind == FLOAT64 else "false"

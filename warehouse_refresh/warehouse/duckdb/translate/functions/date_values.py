@@ -31,7 +31,7 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, w
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import UTC, from_local, local
-from warehouse_refresh.warehouse.sql.coercion import coerces
+from warehouse_refresh.warehouse.sql.literals import literal_as
 from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, JSON, STRING, TIME, TIMESTAMP, SqlType
 
 _FLOOR = "CASE WHEN epoch_us({{a}}) >= 0 THEN epoch_us({{a}}) // {0} ELSE -((-epoch_us({{a}}) + {0} - 1) // {0}) END"
@@ -66,7 +66,7 @@ def constructor(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 
 
 def _from_one(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Typed:
-    if value.type == STRING and name == "DATE" and not coerces(value, DATE):  # it is read as a TIMESTAMP
+    if value.type == STRING and name == "DATE" and literal_as(value.literal, DATE) is None:  # it is read as a TIMESTAMP
         value = _timestamp_of(node, scope, name, value)
     if isinstance(value.literal, str) and name == "TIME":  # a text coerces to what TIME takes, not to a TIME
         value = as_type(node, scope, name, value, TIMESTAMP)

@@ -1,0 +1,3 @@
+SELECT id
+FROM `raw.products`
+WHERE created = 'no date'

@@ -254,7 +254,7 @@ def commas(tokens: Tokens) -> list[Tokens]:
 
 
 def _aggregate(state: State, rest: Tokens, mark: Token) -> State:
-    split = next((i for i, token in enumerate(rest) if _is_group(token)), len(rest))
+    split = next((i for i in range(len(rest)) if _is_group(rest[i : i + 2])), len(rest))
     tail = rest[split:]
     sorts = bool(tail) and tail[0].token_type == TokenType.VAR  # GROUP AND ORDER BY
     keys = _sorted_items(tail[3 if sorts else 1 :])
@@ -281,11 +281,9 @@ def _sorted_items(tokens: Tokens) -> list[tuple[Tokens, str]]:
     return found
 
 
-def _is_group(token: Token) -> bool:
-    """GROUP BY, or the GROUP of GROUP AND ORDER BY."""
-    return token.token_type == TokenType.GROUP_BY or (
-        token.token_type == TokenType.VAR and token.text.upper() == "GROUP"
-    )
+def _is_group(tokens: Tokens) -> bool:
+    """GROUP BY, or GROUP AND, as in GROUP AND ORDER BY."""
+    return tokens[0].token_type == TokenType.GROUP_BY or [token.text.upper() for token in tokens] == ["GROUP", "AND"]
 
 
 def _order(state: State, rest: Tokens, mark: Token) -> State:  # noqa: ARG001

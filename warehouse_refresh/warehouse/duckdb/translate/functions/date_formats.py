@@ -4,6 +4,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements#fo
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -13,7 +14,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic impo
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import of_kind, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, Literal, Node, let
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, FunctionCall, Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
@@ -218,21 +219,30 @@ _READS = {
     "z": r"([+-]\d{2}(?:[0-5]\d)?)",
     "Ez": r"([+-]\d{2}(?::?[0-5]\d)?|Z)",
     "Z": r"(\S+)",
+    "w": "([0-6])",
 }
-_SECOND_CODES = ("S", "E*S", *(f"E{digits}S" for digits in range(10)))
-# Elements that say the same thing: where a format has several, it is refused, since the last one decides.
-_RIVALS = (
-    {"Y", "E4Y", "y"},
-    {"Y", "E4Y", "C"},
+_FRACTIONS = ("E*S", *(f"E{digits}S" for digits in range(1, 10)))
+_SECOND_CODES = ("S", "E0S", *_FRACTIONS)
+# Elements that go together in one order only, or in a way that the reference engine does not know.
+_RIVALS = ({"j", "U", "W"}, {"a", "U", "W"}, {"A", "U", "W"}, {"w", "U", "W"}, {"E4Y", "C"})
+# Elements of which the last one counts; each must be right all the same.
+_SAME = (
+    {"Y", "E4Y", "y", "C"},
     {"m", "b", "B", "j", "U", "W", "Q"},
     {"d", "e", "j", "U", "W", "Q"},
-    {"a", "U", "W"},
-    {"A", "U", "W"},
     {"H", "k", "I", "l"},
     set(_SECOND_CODES),
-    {"z", "Ez", "Z"},
-    {"p", "P"},
+    {"M"},
 )
+_RANGES = {
+    **dict.fromkeys(("d", "e"), (1, 31)),
+    **dict.fromkeys(("H", "k"), (0, 23)),
+    **dict.fromkeys(("m", "I", "l"), (1, 12)),
+    **dict.fromkeys(_SECOND_CODES, (0, 60)),
+    "M": (0, 59),
+    "Y": (0, 10000),
+    "C": (0, 100),
+}
 
 
 def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
@@ -244,19 +254,23 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if values[0].is_null or is_null(text):
         return null(kind)
     pattern, codes = _pattern(node, scope, _format(node, scope, values[0]), kind)
-    in_zone = kind == TIMESTAMP and not set(codes) & {"z", "Ez", "s"}
+    in_zone = kind == TIMESTAMP and "s" not in codes and _last_of(codes, "z", "Ez", "Z") in (None, "Z")
+    fails = f"error('Failed to parse input string for {name}: ' || {{x}})"
     template = (
-        "(CASE WHEN {x} IS NULL THEN NULL WHEN NOT regexp_matches({x}, {p}) THEN error('Failed to parse input string"
-        f" for {name}: ' || {{x}}) ELSE {{v}} END)"
+        f"(CASE WHEN {{x}} IS NULL THEN NULL WHEN NOT regexp_matches({{x}}, {{p}}) THEN {fails}"
+        f" WHEN {{odd}} THEN {fails} ELSE {{v}} END)"
     )
 
     def parsed(found: Node) -> Node:
         groups = Groups(found, Literal(pattern), codes)
         value = _assembled(groups, DATETIME if in_zone else kind)
         if in_zone:
-            named = groups.first_of("Z")
+            named = groups.last_of("Z")
             value = from_local(value, zone if named is None else sql(CHECKED, z=named))
-        return sql(template, x=found, p=Literal(pattern), v=checked(kind, value))
+        for other in _other_zones(groups):
+            value = sql("CASE WHEN {z} IS NOT NULL THEN {v} END", z=other, v=value)
+        odd = Chain("OR", (Literal(value=False), *_out_of_range(groups)))
+        return sql(template, x=found, p=Literal(pattern), odd=odd, v=checked(kind, value))
 
     if not in_zone:
         return Typed(let(text, parsed), kind)
@@ -265,27 +279,44 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 
 def _pattern(node: exp.Expr, scope: Scope, pieces: list[str], kind: SqlType) -> tuple[str, list[str]]:
     """The format as a regular expression, with what each of its groups holds."""
-    pattern, codes = r"^\s*", list[str]()
     for piece in pieces:
-        code = piece[1:]
-        if piece.startswith("%") and not _has(kind, code):
+        if piece.startswith("%") and not _has(kind, piece[1:]):
             wrong(scope.script.text, node, f"{piece} is not allowed in the format of {name_of(node)}")
+    if {"%D", "%x", "%c"} & set(pieces) and {"%y", "%C"} & set(pieces):  # in the reference engine they are odd
+        unsupported(scope.script.text, node, f"{name_of(node)} with %c, %D or %x beside %y or %C")
+    pattern, codes = r"^\s*", list[str]()
+    if not re.search("%c[0-9]", "".join(pieces)):
+        pieces = [part for piece in pieces for part in (_PARSED_C if piece == "%c" else [piece])]
     pieces = _written_out(pieces)
     for index, piece in enumerate(pieces):
-        code = piece[1:]
-        after = "".join(pieces[index + 1 :])
         if not piece.startswith("%") or piece in _TEXTS:
             pattern += "".join(r"\s*" if char.isspace() else re.escape(char) for char in _TEXTS.get(piece, piece))
             continue
-        if code in codes or any(code in rivals and rivals & set(codes) for rivals in _RIVALS):
-            unsupported(scope.script.text, node, f"{name_of(node)} with {piece} beside what says the same")
-        if code not in _READS and code not in _DIGITS:
-            unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
-        if (code in ("s", "E*S") and _STARTS_WITH_DIGIT.match(after)) or (code == "Z" and not _SPACE.match(after)):
-            unsupported(scope.script.text, node, f"{name_of(node)} with something right after {piece}")
-        pattern += _reading(code, after)
-        codes.append(code)
+        after = "".join(pieces[index + 1 :])
+        _check_element(node, scope, piece, after, codes)
+        pattern += _reading(piece[1:], after)
+        codes.append(piece[1:])
+    if len(codes) > _MOST_GROUPS:
+        unsupported(scope.script.text, node, f"{name_of(node)} with more than {_MOST_GROUPS} elements")
     return pattern + r"\s*$", codes
+
+
+_PARSED_C = ["%a", " ", "%b", " ", "%e", " ", "%T", " ", "%Y"]
+_MOST_GROUPS = 9
+"""How many groups of a pattern DuckDB gives."""
+
+
+def _check_element(node: exp.Expr, scope: Scope, piece: str, after: str, before: Sequence[str]) -> None:
+    """Raises UnsupportedSql for an element with this text after it and these elements before it."""
+    code = piece[1:]
+    if any(code in rivals and rivals & set(before) for rivals in _RIVALS):
+        unsupported(scope.script.text, node, f"{name_of(node)} with {piece} beside what says the same")
+    if code not in _READS and code not in _DIGITS:
+        unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
+    is_open = code in _FRACTIONS and (after.startswith(".") or (code == "E*S" and _STARTS_WITH_DIGIT.match(after)))
+    is_open = is_open or (code == "s" and not _SPACE.match(after) and bool(_STARTS_WITH_DIGIT.match(after)))
+    if is_open or (code == "Z" and not _SPACE.match(after)):
+        unsupported(scope.script.text, node, f"{name_of(node)} with something right after {piece}")
 
 
 _SPACE = re.compile(r"$|\s|%[nt]")
@@ -294,13 +325,16 @@ _STARTS_WITH_DIGIT = re.compile(r"(\s|%[nt])*(\d|%[YyCmdeHIklMSUWjQs]|%E[\d*]S|%
 
 def _reading(code: str, after: str) -> str:
     """The expression that reads one element. It takes all digits that it may, whether or not the rest then fits: where
-    digits follow, fewer of them must end at a space."""
+    digits follow, fewer of them must end at a space of the format."""
+    if code == "s" and _STARTS_WITH_DIGIT.match(after):
+        return r"(-?\d{1,12})\s"
     if code not in _DIGITS:
         return _READS[code]
-    most = _DIGITS[code] + (code == "Y" and not after.startswith("%"))
+    most = _DIGITS[code] + (code in ("Y", "C") and not after.startswith("%"))
     digits = rf"(\d{{1,{most}}})"
     if _STARTS_WITH_DIGIT.match(after):
-        digits = rf"(\d{{{most}}}|\d{{1,{most - 1}}}\s)"
+        fewer = _SPACE.match(after) or after.startswith(("%k", "%l"))  # these skip blanks themselves
+        digits = rf"(\d{{{most}}}|\d{{1,{most - 1}}}\s)" if fewer else rf"(\d{{{most}}})"
     return rf"\s*{digits}" if code in ("k", "l") else digits
 
 
@@ -312,15 +346,35 @@ class Groups:
     pattern: Node
     codes: list[str]
 
-    def first_of(self, *codes: str) -> Node | None:
-        """What the first of these elements that the format has read; None if it has none of them."""
-        index = next((self.codes.index(code) + 1 for code in codes if code in self.codes), None)
-        return sql(f"regexp_extract({{x}}, {{p}}, {index})", x=self.text, p=self.pattern) if index else None
+    def last_of(self, *codes: str) -> Node | None:
+        """What the last of these elements that the format has read; None if it has none of them."""
+        index = max((index for index, code in enumerate(self.codes) if code in codes), default=None)
+        return self.read(index) if index is not None else None
+
+    def read(self, index: int) -> Node:
+        """What the element at this place of the format read."""
+        return sql(f"regexp_extract({{x}}, {{p}}, {index + 1})", x=self.text, p=self.pattern)
 
     def number(self, *codes: str, default: int) -> Node:
-        """The same as a number."""
-        found = self.first_of(*codes)
-        return sql("CAST({x} AS BIGINT)", x=found) if found is not None else Literal(default)
+        """What the last of these elements read, as a number."""
+        found = self.last_of(*codes)
+        return sql(_NUMBER, x=found) if found is not None else Literal(default)
+
+
+_NUMBER = "CAST({x} AS BIGINT)"
+
+
+def _last_of(codes: Sequence[str], *among: str) -> str | None:
+    return next((code for code in reversed(codes) if code in among), None)
+
+
+def _out_of_range(groups: Groups) -> list[Node]:
+    """Tests of the elements that do not count in the end: whether one read a number that it cannot have."""
+    codes = groups.codes
+    if "s" not in codes and not any(sum(code in same for code in codes) > 1 for same in _SAME):
+        return []
+    wrong_number = "CAST(regexp_extract({x}, '^\\d+') AS BIGINT) NOT BETWEEN %d AND %d"
+    return [sql(wrong_number % _RANGES[code], x=groups.read(i)) for i, code in enumerate(codes) if code in _RANGES]
 
 
 MONTH_OF_NAME = f"list_position([{', '.join(repr(month[:3]) for month in MONTH_NAMES)}], lower(substr({{x}}, 1, 3)))"
@@ -334,7 +388,7 @@ _IN_RANGE = "CASE WHEN abs({m}) > 840 THEN error('Timezone offset out of valid r
 
 def _assembled(groups: Groups, kind: SqlType) -> Node:
     """The groups put together."""
-    seconds = groups.first_of("s")
+    seconds = groups.last_of("s")
     if seconds is not None and kind in (DATETIME, TIMESTAMP):
         moment = sql("make_timestamp(CAST({x} AS BIGINT) * 1000000)", x=seconds)
         return moment if kind == DATETIME else sql("timezone('UTC', {x})", x=moment)
@@ -343,20 +397,40 @@ def _assembled(groups: Groups, kind: SqlType) -> Node:
     if kind == TIME:
         return _clock(groups, "make_time({h}, {m}, {s})")
     moment = let(_day(groups), lambda day: _clock(groups, "({d} + make_time({h}, {m}, {s}))", d=day))
-    offset = groups.first_of("z", "Ez")
+    offset = groups.last_of("z", "Ez")
     if kind == DATETIME or offset is None:
         return moment
     minutes = sql(_IN_RANGE, m=sql(_OFFSET, o=offset))
     return sql("timezone('UTC', {x} - to_minutes({m}))", x=moment, m=minutes)
 
 
+def _other_zones(groups: Groups) -> list[Node]:
+    """The zones and offsets that do not count, since a later one or %s does. A wrong one fails all the same."""
+    places = [index for index, code in enumerate(groups.codes) if code in ("z", "Ez", "Z")]
+    if "s" not in groups.codes:
+        places = places[:-1]
+    reads = [(groups.codes[index], groups.read(index)) for index in places]
+    return [sql(CHECKED, z=read) if code == "Z" else sql(_IN_RANGE, m=sql(_OFFSET, o=read)) for code, read in reads]
+
+
 def _year(groups: Groups) -> Node:
-    century, short = groups.first_of("C"), groups.first_of("y")
-    if century is not None:
-        return sql("({c} * 100 + {y})", c=groups.number("C", default=0), y=groups.number("y", default=0))
-    if short is not None:
-        return sql(_YEAR_OF_TWO_DIGITS, x=groups.number("y", default=0))
-    return groups.number("Y", "E4Y", default=1970)
+    """The year by the last elements for it. %C and %y belong together, %Y stands alone."""
+    year: Node = Literal(1970)
+    century: Node | None = None
+    short: Node | None = None
+    for index, code in enumerate(groups.codes):
+        if code not in ("Y", "E4Y", "C", "y"):
+            continue
+        number = sql(_NUMBER, x=groups.read(index))
+        if code in ("Y", "E4Y"):
+            year, century, short = number, None, None
+            continue
+        century, short = (number, short) if code == "C" else (century, number)
+        if century is not None:
+            year = sql("({c} * 100 + {y})", c=century, y=short or Literal(0))
+        else:
+            year = sql(_YEAR_OF_TWO_DIGITS, x=number)
+    return year
 
 
 _OF_DAY_NUMBER = (
@@ -366,17 +440,34 @@ _OF_DAY_NUMBER = (
 
 
 def _day(groups: Groups) -> Node:
+    """The day by the elements for it, one after the other: each sets the month, the day, or both."""
     year = _year(groups)
-    if groups.first_of("j") is not None:
-        return sql(_OF_DAY_NUMBER, y=year, n=groups.number("j", default=1))
-    for code, first in (("U", 0), ("W", 1)):
-        if groups.first_of(code) is not None:
-            return sql(_OF_WEEK.format(first=first), y=year, n=groups.number(code, default=0))
-    name = groups.first_of("b", "B")
-    month = sql(MONTH_OF_NAME, x=name) if name is not None else groups.number("m", default=1)
-    if groups.first_of("Q") is not None:
-        month = sql("({q} * 3 - 2)", q=groups.number("Q", default=1))
-    return sql("make_date({y}, {m}, {d})", y=year, m=month, d=groups.number("d", "e", default=1))
+    month: Node = Literal(1)
+    day: Node = Literal(1)
+    whole: Node | None = None
+    parts = False  # whether the month or the day was set after `whole`
+    for index, code in enumerate(groups.codes):
+        read = groups.read(index)
+        if code in ("j", "U", "W"):
+            template = _OF_DAY_NUMBER if code == "j" else _OF_WEEK.format(first=int(code == "W"))
+            whole, parts = sql(template, y=year, n=sql(_NUMBER, x=read)), False
+            year, month, day = [sql(f"date_part('{part}', {{x}})", x=whole) for part in ("year", "month", "day")]
+        elif code in ("m", "b", "B", "Q"):
+            month, parts = sql(_MONTHS_BY[code], x=read), True
+            day = Literal(1) if code == "Q" else day
+        elif code in ("d", "e"):
+            day, parts = sql(_NUMBER, x=read), True
+        elif code in ("Y", "E4Y", "C", "y"):  # that of a week's first day was the year before, maybe
+            year, parts = _year(groups), True
+    if whole is None:
+        return sql("make_date({y}, {m}, {d})", y=year, m=month, d=day)
+    if not parts:
+        return whole
+    template = "CASE WHEN {w} IS NOT NULL THEN make_date({y}, {m}, {d}) END"  # it fails where `whole` does
+    return sql(template, w=whole, y=year, m=month, d=day)
+
+
+_MONTHS_BY = {"m": _NUMBER, "b": MONTH_OF_NAME, "B": MONTH_OF_NAME, "Q": f"({_NUMBER} * 3 - 2)"}
 
 
 # The first day of a week: week 1 begins with the year's first Sunday or Monday.
@@ -389,11 +480,11 @@ _OF_WEEK = (
 
 
 def _hours(groups: Groups) -> Node:
-    """Hours of 24, or of 12 with AM or PM."""
-    if groups.first_of("I", "l") is None:
+    """Hours of 24, or of 12 with AM or PM: the last element decides."""
+    if _last_of(groups.codes, "I", "l", "H", "k") not in ("I", "l"):
         hours = groups.number("H", "k", default=0)
         return sql("CASE WHEN {h} > 23 THEN error('Invalid hour: ' || {h}) ELSE {h} END", h=hours)
-    half = groups.first_of("p", "P")
+    half = groups.last_of("p", "P")
     after_noon = sql("CASE WHEN lower({p}) = 'pm' THEN 12 ELSE 0 END", p=half) if half is not None else Literal(0)
     return sql(_OF_TWELVE, h=groups.number("I", "l", default=12), p=after_noon)
 
@@ -404,13 +495,21 @@ _OF_TWELVE = "CASE WHEN {h} NOT BETWEEN 1 AND 12 THEN error('Invalid hour: ' || 
 def _clock(groups: Groups, template: str, **more: Node) -> Node:
     """The template with hours, minutes and seconds. The 60th second of a minute is the next one's first."""
     hours, minutes = _hours(groups), groups.number("M", default=0)
-    read = groups.first_of(*_SECOND_CODES)
-    if read is None:
+    if groups.last_of(*_SECOND_CODES) is None:
         return sql(template, h=hours, m=minutes, s=Literal(0), **more)
     leap = template.replace("{s}", "59")
     written = f"CASE WHEN {{s}} >= 60 AND {{s}} < 61 THEN {leap} + INTERVAL 1 SECOND ELSE {template} END"
-    seconds = sql(r"CAST(regexp_extract({x}, '^\d+(\.\d{{1,6}})?') AS DOUBLE)", x=read)
-    return sql(written, h=hours, m=minutes, s=seconds, **more)
+    return sql(written, h=hours, m=minutes, s=_seconds(groups), **more)
+
+
+def _seconds(groups: Groups) -> Node:
+    """The whole seconds of the last element for them, with the last fraction that was read."""
+    places = [index for index, code in enumerate(groups.codes) if code in _SECOND_CODES]
+    if len(places) == 1:
+        return sql(r"CAST(regexp_extract({x}, '^\d+(\.\d{{1,6}})?') AS DOUBLE)", x=groups.read(places[0]))
+    whole = sql(r"regexp_extract({x}, '^\d+')", x=groups.read(places[-1]))
+    fractions = [sql(r"nullif(regexp_extract({x}, '\.\d{{1,6}}'), '')", x=groups.read(at)) for at in reversed(places)]
+    return sql("CAST({w} || {f} AS DOUBLE)", w=whole, f=FunctionCall("coalesce", (*fractions, Literal(""))))
 
 
 _KINDS = ("DATE", "DATETIME", "TIME", "TIMESTAMP")

@@ -13,7 +13,7 @@ from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.duckdb.translate.reading.foreign import check_foreign
-from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_places
+from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_names, check_places
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, name_of
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
@@ -76,6 +76,8 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
     if "|>" in text or (tokens and tokens[0].token_type == TokenType.FROM):
         tokens = unpiped(tokens, text)
     _mark_calls(tokens)
+    if "CURRENT_" in text.upper():
+        _mark_names(tokens)
     try:
         trees = [tree for tree in _BIGQUERY.parser().parse(tokens, text) if tree is not None]
     except ParseError as error:
@@ -83,6 +85,8 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
     except FAULTS_OF_PARSER as error:
         raise unreadable(place_at(text, tokens[0].start, tokens[0].end)) from error
     kinds = {token.token_type for token in tokens}
+    for tree in trees:
+        check_names(tree, text)
     trees = [with_tables(tree, text) for tree in trees]
     return [_as_googlesql_reads(tree, text, kinds) for tree in trees]
 
@@ -140,6 +144,37 @@ def _mark_calls(tokens: list[Token]) -> None:
         if tokens[index + 1].token_type == TokenType.L_PAREN and _is_call(tokens, index):
             tokens[index].text = PREFIX + tokens[index].text
             tokens[index].token_type = TokenType.VAR
+
+
+_CURRENT = {
+    *(TokenType.CURRENT_DATE, TokenType.CURRENT_DATETIME, TokenType.CURRENT_TIME, TokenType.CURRENT_TIMESTAMP),
+}
+
+
+def _mark_names(tokens: list[Token]) -> None:
+    """Make CURRENT_DATE and the like names where only a name can stand."""
+    for index, token in enumerate(tokens):
+        if token.token_type in _CURRENT and index:
+            before = tokens[index - 1].token_type
+            if before == TokenType.ALIAS or _is_in_list_of_names(tokens, index):
+                token.token_type = TokenType.VAR
+
+
+def _is_in_list_of_names(tokens: list[Token], index: int) -> bool:
+    """Whether the token is in the parentheses of EXCEPT, RENAME, USING, UNPIVOT, BY NAME ON, or CORRESPONDING BY."""
+    depth = 0
+    for place in range(index - 1, 0, -1):
+        kind = tokens[place].token_type
+        depth += (kind == TokenType.R_PAREN) - (kind == TokenType.L_PAREN)
+        if depth < 0:
+            before, word = tokens[place - 2].text.upper(), tokens[place - 1].text.upper()
+            if word == "IN":  # UNPIVOT (a FOR b IN (…))
+                return _is_in_list_of_names(tokens, place)
+            return word in ("EXCEPT", "RENAME", "USING", "UNPIVOT") or (before, word) in _BEFORE_LISTS
+    return False
+
+
+_BEFORE_LISTS = {("NAME", "ON"), ("CORRESPONDING", "BY")}
 
 
 def _with_functions(tokens: list[Token], functions: Collection[TableName], own: str) -> list[Token]:

@@ -9,8 +9,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
+from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
+from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.sql.mistakes import RESERVED
 
@@ -43,6 +45,31 @@ def check_places(tokens: Sequence[Token], text: str) -> None:
             open_clauses[-1] = 0
 
 
+def check_names(tree: exp.Expr, text: str) -> None:
+    """Raises SqlError for a word of SQL where the parser has read a name. After a dot each word is one.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#reserved_keywords"""
+    for name in tree.find_all(exp.Identifier):
+        if not name.quoted and name.name.upper() in RESERVED and "end" in name.meta:
+            start, end = int(name.meta["start"]), int(name.meta["end"])
+            if text[start : end + 1] == name.name and not text[:start].rstrip().endswith((".", "@")):
+                _not_a_name(name.name, text, start, end)
+    for value in tree.find_all(exp.Null, exp.Boolean):
+        if _stands_for_a_name(value):
+            wrong(text, value, "syntax error: NULL, TRUE and FALSE are no names", "write back-ticks around a name")
+
+
+def _stands_for_a_name(node: exp.Expr) -> bool:
+    """Whether it is in a list of names: EXCEPT (…), RENAME, USING (…), BY NAME ON (…), UNPIVOT (…)."""
+    above = node.parent
+    if isinstance(above, exp.Alias | exp.In):
+        node, above = above, above.parent
+    if isinstance(above, exp.Pivot):
+        return bool(above.args.get("unpivot"))
+    return node.arg_key in ("except_", "rename", "using") or (
+        node.arg_key == "on" and isinstance(above, exp.SetOperation)
+    )
+
+
 def _check_order(tokens: Sequence[Token], index: int, text: str, open_clauses: list[int]) -> None:
     """Raises SqlError for a clause after one that must come later. `open_clauses` has for each open bracket the number
     of the clause that is open in it."""
@@ -69,6 +96,8 @@ def _after(tokens: Sequence[Token], index: int) -> Token | None:
 
 def _check_list(tokens: Sequence[Token], index: int, text: str) -> None:
     after = _after(tokens, index)
+    if after is not None and after.token_type == TokenType.DISTINCT:
+        _check_name(after, text)
     if after is not None and after.token_type in _CLOSING:
         _wrong(after, text, f"there is nothing after {tokens[index].text.upper()}", "name what to sort or to group by")
 
@@ -93,10 +122,19 @@ def _check_using(tokens: Sequence[Token], index: int, text: str) -> None:
 
 
 def _check_join(tokens: Sequence[Token], index: int, text: str) -> None:
-    """OUTER JOIN without LEFT, RIGHT or FULL."""
+    """JOIN without a table before it, and OUTER JOIN without LEFT, RIGHT or FULL."""
     before = [token.token_type for token in tokens[max(0, index - 2) : index]]
+    if before[-1:] in ([TokenType.SELECT], [TokenType.COMMA]):
+        _check_name(tokens[index], text)
     if before[-1:] == [TokenType.OUTER] and before[0] not in (TokenType.LEFT, TokenType.RIGHT, TokenType.FULL):
         _wrong(tokens[index], text, "OUTER JOIN needs a side", "write LEFT, RIGHT or FULL before it")
+
+
+def _check_all(tokens: Sequence[Token], index: int, text: str) -> None:
+    """`SELECT ALL, x`"""
+    after, before = _after(tokens, index), tokens[index - 1].token_type if index else None
+    if after is not None and after.token_type == TokenType.COMMA and before == TokenType.SELECT:
+        _check_name(tokens[index], text)
 
 
 def _check_type(tokens: Sequence[Token], index: int, text: str) -> None:
@@ -114,7 +152,9 @@ def _check_alias(tokens: Sequence[Token], index: int, text: str) -> None:
     if len(after) > 1 and after[0].token_type == TokenType.L_PAREN and _is_word(before):
         is_query = after[1].token_type in (TokenType.SELECT, TokenType.WITH)
         if is_query and tokens[index - 2].token_type in (TokenType.WITH, TokenType.COMMA):
-            _not_a_name(tokens[index - 1], text)
+            _check_name(tokens[index - 1], text)
+    if before is not None and (not after or after[0].token_type in _NO_NAMES):
+        _check_name(tokens[index], text)
     if not after or not _is_word(after[0]) or before is None:
         return
     word, then = after[0].text.upper(), after[1].token_type if len(after) > 1 else None
@@ -122,9 +162,14 @@ def _check_alias(tokens: Sequence[Token], index: int, text: str) -> None:
     is_kind = word == "STRUCT" and before.token_type in (TokenType.SELECT, TokenType.DISTINCT, TokenType.ALL)
     is_query = word in ("SELECT", "WITH", "FROM") or (word == "OF" and before.text.upper() == "SYSTEM_TIME")
     if not (is_type or is_kind or is_query):
-        _not_a_name(after[0], text)
+        _check_name(after[0], text)
 
 
+_NO_NAMES = {
+    *(TokenType.COMMA, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.SEMICOLON, TokenType.DOT, TokenType.PIPE_GT),
+    *(TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH, TokenType.EQ, TokenType.NUMBER),
+}
+"""What no name, type or query starts with."""
 _TYPES = ("ARRAY", "STRUCT", "INTERVAL", "RANGE")
 _QUOTED = {TokenType.IDENTIFIER, TokenType.STRING, TokenType.RAW_STRING, TokenType.BYTE_STRING}
 
@@ -144,12 +189,15 @@ def _is_cast(tokens: Sequence[Token], index: int) -> bool:
     return False
 
 
-def _not_a_name(token: Token, text: str) -> NoReturn:
-    word = text[token.start : token.end + 1]
+def _check_name(token: Token, text: str) -> NoReturn:
+    _not_a_name(text[token.start : token.end + 1], text, token.start, token.end)
+
+
+def _not_a_name(word: str, text: str, start: int, end: int) -> NoReturn:
     raise SqlError(
         f"syntax error: {word.upper()} is a word of SQL",
         hint=f"as a name it needs back-ticks, `{word}`",
-        place=place_at(text, token.start, token.end),
+        place=place_at(text, start, end),
     )
 
 
@@ -174,7 +222,7 @@ def _check_end(tokens: Sequence[Token], index: int, text: str) -> None:
     """END where a value should be."""
     before = tokens[index - 1].token_type if index else None
     if before in (TokenType.SELECT, TokenType.COMMA, TokenType.L_PAREN, TokenType.WHERE, *_BY):
-        _not_a_name(tokens[index], text)
+        _check_name(tokens[index], text)
 
 
 _ENDS = {
@@ -191,7 +239,7 @@ def _check_unfinished(tokens: Sequence[Token], index: int, text: str) -> None:
         TokenType.DOT,
         TokenType.PARAMETER,
     ):
-        _not_a_name(tokens[index], text)
+        _check_name(tokens[index], text)
 
 
 _LINE = re.compile(r"[\r\n]")
@@ -229,4 +277,5 @@ _CHECKS: Mapping[TokenType, Callable[[Sequence[Token], int, str], None]] = {
     TokenType.JOIN: _check_join,
     TokenType.ALIAS: _check_alias,
     TokenType.END: _check_end,
+    TokenType.ALL: _check_all,
 }

@@ -255,7 +255,7 @@ def _assembled(groups: Groups, kind: SqlType, zone: Node) -> Node:
     clock = sql("(CAST({d} AS TIMESTAMP) + to_microseconds({n}))", d=day, n=micros)
     if kind != TIMESTAMP:
         return clock
-    if groups.first_of("TZH", "TZM") is None:
+    if groups.last_of("TZH", "TZM") is None:
         return from_local(clock, zone)
     return sql("timezone('UTC', {x} - to_minutes({m}))", x=clock, m=_ahead(groups))
 
@@ -270,14 +270,14 @@ def _year(groups: Groups, today: Node) -> Node:
             return sql(f"({{now}} - {{now}} % {size} + {{n}})", now=now, n=groups.number(code, default=0))
     if "RR" in groups.codes:
         return sql("({n} + CASE WHEN {n} < 50 THEN 2000 ELSE 1900 END)", n=groups.number("RR", default=0))
-    parted = groups.first_of("Y,YYY")
+    parted = groups.last_of("Y,YYY")
     if parted is not None:
         return sql("CAST(replace({x}, ',', '') AS BIGINT)", x=parted)
     return groups.number("YYYY", "RRRR", default=1970) if {"YYYY", "RRRR"} & set(groups.codes) else now
 
 
 def _month(groups: Groups, today: Node) -> Node:
-    name = groups.first_of("MONTH", "MON")
+    name = groups.last_of("MONTH", "MON")
     if name is not None:
         return sql(MONTH_OF_NAME, x=name)
     return groups.number("MM", default=1) if "MM" in groups.codes else sql("date_part('month', {x})", x=today)
@@ -292,11 +292,11 @@ def _within(groups: Groups, code: str, least: int, most: int) -> Node:
 def _micros(groups: Groups) -> Node:
     """The microseconds since midnight."""
     hours = _within(groups, "HH24", 0, 23)
-    half = groups.first_of(*_HALVES)
+    half = groups.last_of(*_HALVES)
     if half is not None:
         twelve = _within(groups, "HH12" if "HH12" in groups.codes else "HH", 1, 12)
         hours = sql("({h} % 12 + CASE WHEN lower({p}) = 'p.m.' THEN 12 ELSE 0 END)", h=twelve, p=half)
-    fraction = groups.first_of(*_FRACTIONS)
+    fraction = groups.last_of(*_FRACTIONS)
     micros = sql("CAST(substr(rpad({x}, 6, '0'), 1, 6) AS BIGINT)", x=fraction) if fraction is not None else Literal(0)
     return sql(
         "((({h} * 60 + {m}) * 60 + {s} + {d}) * 1000000 + {f})",
@@ -310,7 +310,7 @@ def _micros(groups: Groups) -> Node:
 
 def _ahead(groups: Groups) -> Node:
     """How many minutes the text is ahead of UTC."""
-    hours, minutes = groups.first_of("TZH"), _within(groups, "TZM", 0, 59)
+    hours, minutes = groups.last_of("TZH"), _within(groups, "TZM", 0, 59)
     if hours is None:
         return minutes
     return sql(_OFFSET, h=hours, m=minutes)

@@ -260,7 +260,7 @@ def build_script(warehouse: Warehouse, text: str) -> Built:
 
 LISTED = """CREATE OR REPLACE TABLE tmp.out (
   id FLOAT64 NOT NULL OPTIONS (description = "whose"), -- with a comment
-  at DATETIME,
+  made DATETIME,
   label STRING(5),
   price NUMERIC(6, 2),
   tags ARRAY<STRING>,
@@ -279,7 +279,7 @@ def test_a_list_of_columns_gives_names_types_and_not_null(warehouse: Warehouse) 
     assert row[0] == row[3] == row[5]["size"] == 1
     assert (str(row[1]), row[2], row[4]) == ("2024-01-31 00:00:00", None, ["x"])
     found = warehouse.columns(OUT)
-    assert [column.name for column in found] == ["id", "at", "label", "price", "tags", "the part"]
+    assert [column.name for column in found] == ["id", "made", "label", "price", "tags", "the part"]
     assert [str(column.type) for column in found] == [
         *("FLOAT64", "DATETIME", "STRING(5)", "NUMERIC(6, 2)", "ARRAY<STRING>", "STRUCT<size FLOAT64>")
     ]
@@ -293,7 +293,7 @@ def test_a_plan_has_the_listed_columns(warehouse: Warehouse) -> None:
     found = parse_definition(LISTED)
     planned = warehouse.plan(replace(parse_query(found.query_text), listed=found.listed), {}).columns
     assert [(column.name, str(column.type), column.required) for column in planned[:3]] == [
-        *(("id", "FLOAT64", True), ("at", "DATETIME", False), ("label", "STRING(5)", False))
+        *(("id", "FLOAT64", True), ("made", "DATETIME", False), ("label", "STRING(5)", False))
     ]
 
 

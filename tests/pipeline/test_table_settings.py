@@ -20,10 +20,10 @@ from warehouse_refresh.warehouse.storage import Partition, Storage
 A = TableName("tmp", "a")
 TAG = "projects/p/locations/eu/taxonomies/1/policyTags/2"
 PROJECT = {
-    "db_init/raw.sql": "CREATE TABLE raw.orders (id INT64 NOT NULL, at TIMESTAMP, price NUMERIC, tags ARRAY<STRING>);"
-    " INSERT INTO raw.orders (id, at, price) VALUES (1, TIMESTAMP '2026-01-31 00:00:00+00', 2.5)",
+    "db_init/raw.sql": "CREATE TABLE raw.orders (id INT64 NOT NULL, paid TIMESTAMP, price NUMERIC, tags ARRAY<STRING>);"
+    " INSERT INTO raw.orders (id, paid, price) VALUES (1, TIMESTAMP '2026-01-31 00:00:00+00', 2.5)",
     "res/raw/orders": "",
-    "res/tmp/a.sql": "SELECT id, at, DATE(at) AS day, price, tags FROM `raw.orders`",
+    "res/tmp/a.sql": "SELECT id, paid, DATE(paid) AS day, price, tags FROM `raw.orders`",
     "res/final/b.sql": "CREATE VIEW final.b AS SELECT id, price FROM `tmp.a`",
     "res/dependencies.toml": '[final]\nb = ["tmp.a"]\n',
 }
@@ -34,12 +34,12 @@ tags = ["daily", "money"]
 
 [columns]
 id = "the order's number"
-at = {{ description = "when it was paid", type = "TIMESTAMP" }}
+paid = {{ description = "when it was paid", type = "TIMESTAMP" }}
 price = {{ type = "NUMERIC", mode = "REQUIRED" }}
 tags = {{ type = "STRING", mode = "REPEATED" }}
 
 [storage]
-partition_by = {{ column = "at", type = "MONTH", expires_after_days = 400 }}
+partition_by = {{ column = "paid", type = "MONTH", expires_after_days = 400 }}
 cluster_by = ["id", "price"]
 require_partition_filter = true
 expires_after_days = 30
@@ -54,14 +54,14 @@ def test_a_file_beside_a_script_says_how_its_table_is_stored(write: Write) -> No
     assert script.settings is not None
     assert (script.settings.says.owner, script.settings.says.tags) == ("shop@example.com", ("daily", "money"))
     assert script.build.storage == Storage(
-        partition=Partition("at", "MONTH"),
+        partition=Partition("paid", "MONTH"),
         cluster_by=("id", "price"),
         description="One row per order.",
         labels=(("team", "shop"),),
         partition_expiration_days=400,
         require_partition_filter=True,
         expires_after_days=30,
-        column_descriptions=(("id", "the order's number"), ("at", "when it was paid")),
+        column_descriptions=(("id", "the order's number"), ("paid", "when it was paid")),
         required=("price",),
         policy_tags=(("price", TAG),),
     )
@@ -73,7 +73,7 @@ def test_a_file_beside_a_script_says_how_its_table_is_stored(write: Write) -> No
     ("said", "partition"),
     [
         ('"day"', Partition("day")),
-        ('{ column = "at", type = "HOUR" }', Partition("at", "HOUR")),
+        ('{ column = "paid", type = "HOUR" }', Partition("paid", "HOUR")),
         ('{ column = "id", start = 0, end = 100, step = 10 }', Partition("id", integers=(0, 100, 10))),
         ('"_PARTITIONTIME"', Partition()),
         ('{ column = "_PARTITIONDATE", type = "MONTH" }', Partition("", "MONTH")),
@@ -118,8 +118,8 @@ WRONG = [
         "write one of DAY, MONTH, YEAR",
     ),
     (
-        '[storage]\npartition_by = { column = "at", start = 0, end = 10, step = 1 }',
-        "2:1: at is TIMESTAMP, and ranges of integers need INT64",
+        '[storage]\npartition_by = { column = "paid", start = 0, end = 10, step = 1 }',
+        "2:1: paid is TIMESTAMP, and ranges of integers need INT64",
         "name another column",
     ),
     ('[storage]\npartition_by = { column = "id", end = 1 }', "2:1: ranges of integers need start, end", "such as"),
@@ -134,7 +134,7 @@ WRONG = [
         "2:53: step is 0",
         "it takes a whole number of at least 1",
     ),
-    ('[storage]\npartition_by = { column = "at", type = "WEEK" }', '2:33: type is "WEEK"', '"HOUR" or "DAY"'),
+    ('[storage]\npartition_by = { column = "paid", type = "WEEK" }', '2:35: type is "WEEK"', '"HOUR" or "DAY"'),
     ('[storage]\npartition_by = { type = "DAY" }', "2:1: column is missing in storage.partition_by", "it takes a"),
     ('[storage]\ncluster_by = "id"', '2:1: cluster_by is "id"', "it takes a list [a text, …]"),
     ('[storage]\ncluster_by = ["id", "pric"]', "2:21: cluster_by names pric, which the query", "did you mean price?"),
@@ -269,10 +269,10 @@ def test_what_a_script_and_its_file_both_say_must_agree(write: Write, capsys: py
         expires_after_days=2,
         column_descriptions=(("id", "x"),),
     )
-    write({**files, "res/tmp/a.toml": '[storage]\npartition_by = "at"\ncluster_by = ["price", "id"]\n'})
+    write({**files, "res/tmp/a.toml": '[storage]\npartition_by = "paid"\ncluster_by = ["price", "id"]\n'})
     assert main(["check"]) == 2
     printed = capsys.readouterr().out
-    assert "a.toml:2:1: partition_by is at (DAY) here, and day (DAY) in the script's CREATE statement" in printed
+    assert "a.toml:2:1: partition_by is paid (DAY) here, and day (DAY) in the script's CREATE statement" in printed
     assert "a.toml:3:1: cluster_by is price, id here, and id in the script's CREATE statement" in printed
 
 
@@ -351,7 +351,7 @@ def test_a_plan_shows_how_tables_are_stored(write: Write, capsys: pytest.Capture
     capsys.readouterr()
     assert main(["plan"]) == 0
     stored = [
-        "partitions by at (MONTH)",
+        "partitions by paid (MONTH)",
         "a partition expires after 400 days",
         "clusters by id, price",
         "queries must name partitions",

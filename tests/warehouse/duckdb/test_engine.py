@@ -87,7 +87,7 @@ def test_a_table_is_described_in_googlesql_s_words(warehouse: DuckDBWarehouse) -
     run(
         warehouse,
         "CREATE TABLE raw.items (id INT64 NOT NULL, price NUMERIC, share FLOAT64, name STRING, ok BOOL, raw BYTES,"
-        " day DATE, at TIMESTAMP, local DATETIME, clock TIME, data JSON, tags ARRAY<STRING>,"
+        " day DATE, made TIMESTAMP, local DATETIME, clock TIME, data JSON, tags ARRAY<STRING>,"
         " parts ARRAY<STRUCT<sku INT64, `odd name` STRING>>)",
     )
     columns = warehouse.columns(ITEMS)
@@ -99,7 +99,7 @@ def test_a_table_is_described_in_googlesql_s_words(warehouse: DuckDBWarehouse) -
         ("ok", "BOOL"),
         ("raw", "BYTES"),
         ("day", "DATE"),
-        ("at", "TIMESTAMP"),
+        ("made", "TIMESTAMP"),
         ("local", "DATETIME"),
         ("clock", "TIME"),
         ("data", "JSON"),

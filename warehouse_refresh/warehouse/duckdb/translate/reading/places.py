@@ -167,7 +167,7 @@ def _check_alias(tokens: Sequence[Token], index: int, text: str) -> None:
 
 _NO_NAMES = {
     *(TokenType.COMMA, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.SEMICOLON, TokenType.DOT, TokenType.PIPE_GT),
-    *(TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH, TokenType.EQ, TokenType.NUMBER),
+    *(TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH, TokenType.EQ),
 }
 """What no name, type or query starts with."""
 _TYPES = ("ARRAY", "STRUCT", "INTERVAL", "RANGE")

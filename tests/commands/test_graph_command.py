@@ -194,6 +194,24 @@ SOURCES = {TableName("raw", P): ["id", "x", "items", "maker"], TableName("raw", 
         ("SELECT (SELECT MAX(y) FROM raw.q WHERE q.id = p.id) AS m FROM raw.p", {"m": "q.y"}),
         ("SELECT ARRAY(SELECT AS STRUCT i.a, x FROM UNNEST(p.items) AS i) AS a FROM raw.p", {"a": "p.items p.x"}),
         ("SELECT p AS whole FROM raw.q AS p", {"whole": "q.id q.y"}),
+        (
+            "DECLARE least, most INT64 DEFAULT 1; SELECT i + least AS n, most AS m FROM raw.p, UNNEST(items) AS i",
+            {"n": "p.items", "m": ""},
+        ),
+        ("DECLARE x INT64 DEFAULT (SELECT MAX(y) FROM raw.q); SELECT x AS v FROM raw.q", {"v": "q.y"}),
+        ("DECLARE v INT64; SET v = (SELECT MAX(y) FROM raw.q); SELECT v FROM raw.p", {"v": "q.y"}),
+        ("DECLARE x INT64 DEFAULT 1; SELECT x AS column FROM raw.p", {"column": "p.x"}),
+        ("CREATE TEMP FUNCTION f(x INT64) AS (x * 2); SELECT f(y) AS z FROM raw.q", {"z": "q.y"}),
+        (
+            "CREATE TEMP FUNCTION f(v INT64) AS (v + (SELECT MAX(y) FROM raw.q)); SELECT f(x) AS z FROM raw.p",
+            {"z": "p.x q.y"},
+        ),
+        ("SELECT tmp.net(x, id) AS a, `my-shop`.tmp.net(x, 1) AS b FROM raw.p", {"a": "p.x p.id q.y", "b": "p.x q.y"}),
+        (
+            "SELECT (SELECT MAX(sku) FROM UNNEST(items)) AS m, o FROM raw.p, UNNEST(items) WITH OFFSET AS o",
+            {"m": "p.items", "o": ""},
+        ),
+        ("SELECT y, _TABLE_SUFFIX AS s FROM `raw.q*`", {"y": "q.y", "s": ""}),
         ("SELECT IF(x > 1, y, 0) AS c FROM raw.p JOIN raw.q ON p.id = q.id WHERE items IS NULL", {"c": "p.x q.y"}),
         ("SELECT * FROM raw.q PIVOT (SUM(y) FOR id IN (1, 2))", {}),
         ("SELECT anything FROM raw.unknown", {"anything": "unknown.anything"}),
@@ -206,7 +224,9 @@ SOURCES = {TableName("raw", P): ["id", "x", "items", "maker"], TableName("raw", 
     ],
 )
 def test_the_origins_of_a_column(write: Write, sql: str, expected: dict[str, str]) -> None:
-    folder = write({"res/tmp/t.sql": sql, "res/raw/p": "", "res/raw/q": "", "res/raw/unknown": ""})
+    net = "CREATE FUNCTION tmp.net(a INT64, b INT64) AS (a + b + (SELECT MAX(y) FROM raw.q))"
+    raw = {"res/raw/p": "", "res/raw/q": "", "res/raw/unknown": ""}
+    folder = write({"res/tmp/t.sql": sql, "res/functions/net.sql": net, **raw})
     found = Lineage(read_project(folder).scripts, SOURCES).of(TableName("tmp", "t"))
     for name, origins in expected.items():
         assert {str(origin).removeprefix("raw.") for origin in found[name]} == set(origins.split())

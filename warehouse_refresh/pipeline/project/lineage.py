@@ -4,7 +4,7 @@ A STRUCT's field and an ARRAY's element count as the whole column. Columns in JO
 count: they decide which rows there are and in which order, not what a value is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,6 +15,9 @@ from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.project.project import read_edges
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.preamble import Assignment, read_preamble
+from warehouse_refresh.warehouse.sql.query import Query, parse_query
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -39,7 +42,7 @@ class Lineage:
     """
 
     def __init__(self, scripts: Mapping[TableName, Script], columns: Mapping[TableName, list[str]]) -> None:
-        self._scripts, self._names = scripts, dict(columns)
+        self._scripts, self._columns = scripts, dict(columns)
         self._own = next((script.query.own for script in scripts.values()), "")
         self._found: dict[TableName, dict[str, Origins]] = {}
 
@@ -47,7 +50,7 @@ class Lineage:
         """The origins of each column of `table`, in the order of its columns. Columns of a table that no script builds
         have no origins. Raises Refused for a script that is nested too deeply."""
         if table not in self._scripts:
-            return dict.fromkeys(self._names.get(table, ()), NO_ORIGINS)
+            return dict.fromkeys(self._columns.get(table, ()), NO_ORIGINS)
         if table not in self._found:
             # Upstream first: a long chain of scripts is no deep recursion.
             for needed in self._order.only([*self._order.upstream(table), table]).order:
@@ -61,7 +64,7 @@ class Lineage:
 
     def _origins_in_script(self, script: Script) -> dict[str, Origins]:
         try:
-            columns = _Query(self, {}, None).columns_of(script.query.tree)
+            columns = _Query(self, {}, None, self._names_of(script.query)).columns_of(script.query.tree)
         except RecursionError as error:
             reason = "the SQL is nested too deeply to find out where its columns come from"
             raise Refused([Problem(script.path, None, reason, "give its inner parts names in WITH queries")]) from error
@@ -70,15 +73,48 @@ class Lineage:
             names = [column.name for column in columns]
         return {name: column.origins for name, column in zip(names, columns, strict=True)}
 
+    def _names_of(self, query: Query) -> "_Names":
+        """The variables and functions that the query may name; those of its preamble in their order."""
+        files = (function for function in query.functions if function.language is None)
+        names = _Names({}, {str(file.name).casefold(): _created(file.sql) for file in files}, dict(query.wildcards))
+        for part in read_preamble(query.preamble):
+            if isinstance(part, Assignment):
+                value = _Query(self, {}, None, names).columns_of(parse_query(part.value).tree) if part.value else ()
+                names.variables[part.name.casefold()] = _joined(column.origins for column in value)
+            elif part.language is None:
+                function = _created(part.text)
+                names.functions[function.this.this.name.casefold()] = function
+        return names
+
     def table_of(self, node: exp.Table) -> TableName:
         """The table that a script names. The dataset of another project's table begins with that project's name."""
         is_own = node.catalog in ("", self._own)
         return TableName(node.db if is_own else f"{node.catalog}.{node.db}", node.name)
 
-    def from_item(self, table: TableName, alias: str) -> "_FromItem":
-        """The table as an item of FROM."""
-        columns = [_OutputColumn(name, frozenset({ColumnName(table, name)})) for name in self.of(table)]
+    def from_item(self, table: TableName, alias: str, matching: Sequence[TableName] = ()) -> "_FromItem":
+        """The table as an item of FROM; one such as raw.events_* with the tables that match, where they are known."""
+        origins: dict[str, Origins] = {}
+        for one in matching or [table]:
+            for name in self.of(one):
+                origins[name] = origins.get(name, NO_ORIGINS) | {ColumnName(one, name)}
+        columns = [_OutputColumn(name, found) for name, found in origins.items()]
         return _FromItem(alias, columns, unknown_table=table if not columns else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What a query may name besides columns: variables, with the origins of their values; functions, by their folded
+    names; wildcard tables, with those that match."""
+
+    variables: dict[str, Origins]
+    functions: dict[str, exp.Expr]
+    wildcards: Mapping[TableName, Sequence[TableName]]
+
+
+def _created(text: str) -> exp.Expr:
+    """The syntax tree of a CREATE FUNCTION."""
+    [statement] = parse_script(text)
+    return statement.tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +140,7 @@ class _FromItem:
         found = [column.origins for column in self.columns if column.name.casefold() == name.casefold()]
         if found:
             return _joined(found)
-        if self.unknown_table is not None:
+        if self.unknown_table is not None and name.upper() != "_TABLE_SUFFIX":
             return frozenset({ColumnName(self.unknown_table, name)})
         return None
 
@@ -120,11 +156,12 @@ class _Query:
     lineage: Lineage
     with_queries: dict[str, list[_OutputColumn]]
     outer: "_Query | None"
+    names: _Names
     items: list[_FromItem] = field(default_factory=list)
 
     def columns_of(self, tree: exp.Query) -> list[_OutputColumn]:
         """The columns of the result of the query `tree`."""
-        inner = _Query(self.lineage, dict(self.with_queries), self.outer)
+        inner = _Query(self.lineage, dict(self.with_queries), self.outer, self.names)
         for query in tree.args["with_"].expressions if tree.args.get("with_") else ():
             inner.with_queries[query.alias.casefold()] = inner.columns_of(query.this)
         if isinstance(tree, exp.SetOperation):
@@ -154,7 +191,8 @@ class _Query:
             return _FromItem(node.alias_or_name, known)
         if any(item.alias.casefold() == node.db.casefold() for item in self.items):
             return self._unnest([exp.column(node.name, table=node.db)], node)
-        return self.lineage.from_item(self.lineage.table_of(node), node.alias_or_name)
+        table = self.lineage.table_of(node)
+        return self.lineage.from_item(table, node.alias_or_name, self.names.wildcards.get(table, ()))
 
     def _unnest(self, arrays: list[exp.Expr], node: exp.Expr) -> _FromItem:
         """The elements of arrays; their fields, if they are STRUCTs, have the arrays' origins."""
@@ -196,24 +234,54 @@ class _Query:
         if isinstance(node, exp.Column) and not isinstance(node.this, exp.Star):
             return self._origins_of_path([part.name for part in node.parts])
         if isinstance(node, exp.Query):
-            return _joined(column.origins for column in _Query(self.lineage, self.with_queries, self).columns_of(node))
+            inner = _Query(self.lineage, self.with_queries, self, self.names)
+            return _joined(column.origins for column in inner.columns_of(node))
+        if isinstance(node, exp.Anonymous) and (function := self.names.functions.get(_called(node))) is not None:
+            return self._origins_of_call(function, node)
         if isinstance(node, exp.Order):  # inside an aggregate function: ARRAY_AGG(x ORDER BY y)
             return self._origins(node.this)
         return _joined(self._origins(child) for child in node.iter_expressions())
 
+    def _origins_of_call(self, function: exp.Expr, call: exp.Anonymous) -> Origins:
+        """The origins of what the function's body computes from the arguments, and reads in subqueries."""
+        names = [parameter.name.casefold() for parameter in function.this.expressions]
+        given = dict(zip(names, map(self._origins, call.expressions), strict=False))
+        inside = _Names(given, self.names.functions, self.names.wildcards)
+        return _Query(self.lineage, {}, None, inside)._origins(function.expression)
+
     def _origins_of_path(self, path: list[str]) -> Origins:
         """The origins of a dotted name. It begins with an item of FROM or with a column of one, and fields may follow.
-        A name that this query does not have is looked up in the outer query:
-        https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#scope_rules"""
+        A name that this query does not have is looked up in the outer query, then among the variables:
+        https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#scope_rules
+        Any other one is taken for a field of an UNNEST's elements."""
+        for scope in self._scopes():
+            if (found := scope._named(path)) is not None:
+                return found
+        if path[0].casefold() in self.names.variables:
+            return self.names.variables[path[0].casefold()]
+        elements = ([item.element for item in scope.items if item.element is not None] for scope in self._scopes())
+        return _joined(next(filter(None, elements), ()))
+
+    def _scopes(self) -> "Iterator[_Query]":
+        """This query and those around it."""
+        yield self
+        if self.outer is not None:
+            yield from self.outer._scopes()
+
+    def _named(self, path: list[str]) -> Origins | None:
         for item in self.items:
             if item.alias.casefold() == path[0].casefold():
                 named = item.origins_of(path[1]) if len(path) > 1 else None
                 return item.whole() if named is None else named
         found = [origins for item in self.items if (origins := item.origins_of(path[0])) is not None]
-        if found:
-            return _joined(found)
-        elements = [item.element for item in self.items if item.element is not None]
-        return self.outer._origins_of_path(path) if self.outer is not None else _joined(elements)
+        return _joined(found) if found else None
+
+
+def _called(call: exp.Anonymous) -> str:
+    """The folded name of a function, with its dataset if the call names one."""
+    around = call.parent if isinstance(call.parent, exp.Dot) and call.parent.expression is call else None
+    before = [part.name for part in around.this.find_all(exp.Identifier)] if around is not None else []
+    return ".".join([*before[-1:], *call.name.split(".")[-2:]]).casefold()
 
 
 def _from_items(select: exp.Expr) -> Iterator[exp.Expr]:

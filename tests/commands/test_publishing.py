@@ -46,7 +46,7 @@ def names_in_the_file(folder: Path) -> set[str]:
 def fail_check_of(table: TableName, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [CheckResult("row_count", Verdict.FAILED, f"{table} has 1 row", 1, 1, query="SELECT 1")]
     monkeypatch.setattr(Builder, "check", lambda _self, one: found if one == table else [])
-    monkeypatch.setattr(Builder, "is_checked", lambda _self, one: one == table)
+    monkeypatch.setattr(Builder, "must_stage", lambda _self, one: one == table)
 
 
 def test_what_a_check_blocks_stays_as_it_was_and_the_exit_code_says_so(

@@ -17,12 +17,16 @@ from bqemulator.api.routes import jobs as routes
 from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 
+from tests.emulator import versions
 from tests.emulator.mending import sums_as_int64
 
 _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 
 
-_CLONE = re.compile(r"CREATE OR REPLACE TABLE `(.+?)`\.`(.+?)`\.`(.+?)` CLONE `(.+?)`\.`(.+?)`\.`(.+?)`")
+_CLONE = re.compile(
+    r"CREATE OR REPLACE TABLE `(.+?)`\.`(.+?)`\.`(.+?)` CLONE `(.+?)`\.`(.+?)`\.`(.+?)`"
+    r"(?: FOR SYSTEM_TIME AS OF TIMESTAMP_MICROS\((\d+)\))?"
+)
 
 
 class OtherColumns(Exception):
@@ -47,15 +51,25 @@ def replaced_by_clone(text: str, context: Any) -> bool:
     of its source, and nothing of the old table:
     https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#create_table_clone"""
     found = _CLONE.fullmatch(text)
-    key, source = (found.groups()[:3], found.groups()[3:]) if found else (None, None)
-    old = context.catalog.get_table(*key) if key else None
-    if key is None or source is None or old is None:
+    if found is None:
         return False
-    new = context.catalog.get_table(*source)
+    key, source, moment = (found[1], found[2], found[3]), (found[4], found[5], found[6]), found[7]
+    old = context.catalog.get_table(*key)
+    version = versions.at(source, int(moment), context) if moment else None
+    versions.remember(key, old, context)
+    if version is None and old is None:
+        return False
+    new = version.entry if version is not None else context.catalog.get_table(*source)
+    rows = version.rows if version is not None else quoted_table_ref(*source)
+    if old is None:
+        context.engine.execute(f"CREATE OR REPLACE TABLE {quoted_table_ref(*key)} AS FROM {rows}")
+        names = dict(zip(("project_id", "dataset_id", "table_id"), key, strict=True))
+        context.catalog.create_table(new.model_copy(update={**names, "labels": {}}))
+        return True
     for layout in ("time_partitioning", "range_partitioning", "clustering"):
         if getattr(old, layout) != getattr(new, layout):
             raise InvalidQueryError(f"Cannot replace a table with a different {layout} spec. Instead, DROP the table")
-    context.engine.execute(f"CREATE OR REPLACE TABLE {quoted_table_ref(*key)} AS FROM {quoted_table_ref(*source)}")
+    context.engine.execute(f"CREATE OR REPLACE TABLE {quoted_table_ref(*key)} AS FROM {rows}")
     context.catalog.update_table(old.model_copy(update={"schema_": new.schema_, "labels": {}, "description": None}))
     _drop_policies(key, context)
     return True

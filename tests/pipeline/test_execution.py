@@ -36,7 +36,7 @@ class Scripted:
     published: list[list[TableName]] = field(default_factory=list)
     left: list[TableName] = field(default_factory=list)
 
-    def is_checked(self, table: TableName) -> bool:
+    def must_stage(self, table: TableName) -> bool:
         return table in self.checks
 
     def build(self, table: TableName) -> Built:

@@ -62,6 +62,7 @@ def test_the_file_says_it_and_a_variable_wins(write: Write) -> None:
         ("workers = true", "refresh.toml: workers is True: write a number"),
         ("workers = 0", "REFRESH_WORKERS is '0'"),
         ("publish = 'later'", "REFRESH_PUBLISH is 'later': write together or all or each"),
+        ("keep_previous = 'yes'", "refresh.toml: keep_previous is 'yes': write true or false"),
         ("warehouse = 3", "refresh.toml: warehouse is 3: write text in quotes"),
         ("name = ''", "refresh.toml: name is '': write text in quotes"),
         ("folders = 'res'", "refresh.toml: folders is a section: write [folders]"),

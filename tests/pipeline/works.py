@@ -15,7 +15,7 @@ class OnlyBuilt:
         self.build = build
         self.blocked: Mapping[TableName, str] = {}
 
-    def is_checked(self, _table: TableName) -> bool:
+    def must_stage(self, _table: TableName) -> bool:
         """No table is."""
         return False
 

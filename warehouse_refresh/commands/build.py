@@ -17,7 +17,7 @@ def run(options: Namespace) -> int:
     settings = settings_of(options)
     with start_refresh(settings, selection(options), "`refresh build`", say_for(options)) as refresh:
         graph = refresh.plan.graph
-        work = refresh.work(BuildContext(run=uuid.uuid4().hex))
+        work = refresh.work(BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))
         with nullcontext(ignore) if options.json else shown(graph) as report:
             execution = Execution(graph, work, report, settings.publishing, refresh.plan.owners)
             run_here(graph, execution, 1 if options.in_order else settings.workers)

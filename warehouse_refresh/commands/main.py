@@ -129,6 +129,9 @@ def _parser() -> argparse.ArgumentParser:
 
     clean = add("clean", "drop the tables and views that no script builds any more; asks first")
     clean.add_argument("--yes", action="store_true", help="do not ask")
+    rollback = add("rollback", "let readers see tables as they were before the last refresh; asks first")
+    rollback.add_argument("tables", nargs="*", metavar="TABLE", help="only these; else all that it published together")
+    rollback.add_argument("--yes", action="store_true", help="do not ask")
     run = add("run", "refresh through Prefect: recorded, and shown in its UI")
     build = add("build", "refresh in this process, without a server")
     plan = add("plan", "show what a refresh would do: order, columns, and on BigQuery the cost", _PROJECT)

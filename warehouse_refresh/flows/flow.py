@@ -130,7 +130,7 @@ def _run_started(started: Started, settings: RefreshSettings, workers: int) -> P
 
 def _run(refresh: Refresh, settings: RefreshSettings, workers: int, report: Report = ignore) -> Execution:
     flow_run, plan = this_flow_run(), refresh.plan
-    context = BuildContext(run=str(flow_run.id), attempt=flow_run.run_count, labels=_labels(flow_run))
+    context = BuildContext(str(flow_run.id), flow_run.run_count, _labels(flow_run), settings.keep_previous)
     before = refresh.warehouse.staged(context) if context.attempt > 1 else {}
     good = still_good(plan.graph, plan.scripts, before)
     published = {table for table, found in good.items() if found.is_published}

@@ -83,8 +83,9 @@ class Work(Protocol):
     @property
     def blocked(self) -> Mapping[TableName, str]: ...
 
-    def is_checked(self, table: TableName) -> bool:
-        """Whether the table has checks."""
+    def must_stage(self, table: TableName) -> bool:
+        """Whether the table is staged before it is published, also where each one is published by itself: because it
+        has checks, or because the old one is kept."""
 
     def build(self, table: TableName) -> Built:
         """Build a table and publish it at once."""
@@ -152,7 +153,7 @@ class Execution:
         if table in self._work.blocked:
             return TableRun(table, State.BLOCKED, None, self._work.blocked[table], Failure.CHECK)
         at_once = self._publishing is Publishing.EACH
-        if at_once and not self._work.is_checked(table):
+        if at_once and not self._work.must_stage(table):
             return TableRun(table, State.BUILT, self._work.build(table))
         with self._lock:
             staged = frozenset(self._staged)
@@ -325,8 +326,8 @@ class Builder:
     checker: "Checker | None" = None
     blocked: Mapping[TableName, str] = field(default_factory=dict)
 
-    def is_checked(self, table: TableName) -> bool:
-        return self.checker is not None and self.checker.is_checked(table)
+    def must_stage(self, table: TableName) -> bool:
+        return self.context.keep_previous or (self.checker is not None and self.checker.is_checked(table))
 
     def build(self, table: TableName) -> Built:
         with self._placed(table) as script:

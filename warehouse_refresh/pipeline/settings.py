@@ -27,12 +27,13 @@ class RefreshSettings:
     warehouse_url: str = DEFAULT_URL
     workers: int = 8
     publishing: Publishing = Publishing.TOGETHER
+    keep_previous: bool = False
     price_per_tib: float = 6.25
     variables: Variables = field(default_factory=dict)
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSettings:
-    """Read WAREHOUSE_URL, REFRESH_WORKERS, REFRESH_PUBLISH and REFRESH_PRICE_PER_TIB, from the environment or else from
+    """Read WAREHOUSE_URL and the settings whose names begin with REFRESH_, from the environment or else from
     refresh.toml, and the variables from refresh.toml; `folder` is the working folder. Raises SettingError."""
     file = read_settings_file(Path())
 
@@ -45,6 +46,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSetting
         warehouse_url=value("WAREHOUSE_URL", DEFAULT_URL),
         workers=_workers(value("REFRESH_WORKERS", "8")),
         publishing=_publishing(value("REFRESH_PUBLISH", "together")),
+        keep_previous=_switch("REFRESH_KEEP_PREVIOUS", value("REFRESH_KEEP_PREVIOUS", "false")),
         price_per_tib=_price(value("REFRESH_PRICE_PER_TIB", "6.25")),
         variables=read_variables(file.variables, NAME),
     )
@@ -68,6 +70,12 @@ def _publishing(text: str) -> Publishing:
     except ValueError:
         ways = " or ".join(way.value for way in Publishing)
         raise SettingError(f"REFRESH_PUBLISH is {text!r}: write {ways}") from None
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise SettingError(f"{name} is {text!r}: write true or false")
+    return text == "true"
 
 
 def _price(text: str) -> float:

@@ -4,6 +4,7 @@ name = "shop"                                     # REFRESH_PROJECT
 warehouse = "bigquery://my-project?location=EU"   # WAREHOUSE_URL
 workers = 8                                       # REFRESH_WORKERS
 publish = "together"                              # REFRESH_PUBLISH
+keep_previous = false                             # REFRESH_KEEP_PREVIOUS
 price_per_tib = 6.25                              # REFRESH_PRICE_PER_TIB
 
 [folders]
@@ -38,8 +39,15 @@ _VARIABLES = {
     "warehouse": "WAREHOUSE_URL",
     "workers": "REFRESH_WORKERS",
     "publish": "REFRESH_PUBLISH",
+    "keep_previous": "REFRESH_KEEP_PREVIOUS",
     "price_per_tib": "REFRESH_PRICE_PER_TIB",
 }
+_WANTED: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "workers": ((int, float), "a number"),
+    "price_per_tib": ((int, float), "a number"),
+    "keep_previous": ((bool,), "true or false"),
+}
+"""The types of settings that are no text, and what to write."""
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "folders": ("scripts", "init"),
     "datasets": ("raw", "default"),
@@ -118,9 +126,11 @@ def _check_keys(path: Path, section: str, found: Mapping[str, Any], known: list[
 
 def _text(path: Path, key: str, value: object) -> str:
     """The value as the environment variable would have it."""
-    wanted = (int, float) if key in ("workers", "price_per_tib") else (str,)
-    if isinstance(value, bool) or not isinstance(value, wanted) or value == "":
-        raise SettingError(f"{path}: {key} is {value!r}: write {'a number' if int in wanted else 'text in quotes'}")
+    wanted, written = _WANTED.get(key, ((str,), "text in quotes"))
+    if not isinstance(value, wanted) or isinstance(value, bool) is not (bool in wanted) or value == "":
+        raise SettingError(f"{path}: {key} is {value!r}: write {written}")
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"{value:f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 

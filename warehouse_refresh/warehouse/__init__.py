@@ -4,9 +4,10 @@ Knows nothing of Prefect, HTTP or res/. An engine is imported when its URL is co
 second to import.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from hashlib import sha256
 from pathlib import Path
@@ -82,11 +83,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """The run that builds. Calls with the same `run`, `attempt` and table are the same job: it runs only once."""
+    """The run that builds. Calls with the same `run`, `attempt` and table are the same job: it runs only once. What it
+    replaces is kept for `roll_back` if `keep_previous` says so, or if the engine does it by itself."""
 
     run: str
     attempt: int = 1
     labels: Mapping[str, str] = field(default_factory=dict)
+    keep_previous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,15 @@ class Published:
 
     seconds: float
     window: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Tables that a run has published together, in the order of their dependencies, and when."""
+
+    run: str
+    at: datetime
+    tables: tuple[TableName, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +247,19 @@ class Warehouse(Planner, Protocol):
         """Clear up after refreshes that died: complete each publication that was cut off, and drop all that was staged,
         but for what the run `keep` has staged. To be called by whoever holds the refresh lock. `say` gets a line for
         each publication that was completed."""
+
+    def publications(self) -> Iterator[Publication]:
+        """The publications of the last days, the last one first; a rollback is one, too. Each is looked up when it is
+        asked for."""
+
+    def roll_back(
+        self, publication: Publication, tables: Collection[TableName], context: BuildContext
+    ) -> Mapping[TableName, str]:
+        """Let readers see these of the publication's tables as they were before it, in the way of `publish`. A table
+        that was not there before is gone then. To be called by whoever holds the refresh lock.
+
+        Returns the tables that stay as they are, each with the reason. What is taken away becomes the previous version:
+        to roll back once more brings it back."""
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         """Store rows durably, one outcome per Append. Raises TableNotFound; InvalidRow, and then this call has stored

@@ -1,6 +1,7 @@
 """The warehouse on BigQuery."""
 
 import dataclasses
+import itertools
 import logging
 import secrets
 import threading
@@ -12,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Self, TypedDict, cast
 
 from google.api_core.exceptions import NotFound
 from google.api_core.retry import Retry
@@ -26,6 +27,7 @@ from warehouse_refresh.warehouse import (
     BuildContext,
     Built,
     Outcome,
+    Publication,
     Published,
     QueryPlan,
     Staged,
@@ -596,8 +598,14 @@ class BigQueryWarehouse:
 
     def staged(self, context: BuildContext) -> Mapping[TableName, Staged]:
         run = staging.run_hash(context.run)
-        done = [one for one in staging.records_in(self._staging_items()) if one.run == run and one.is_done]
-        published = {place.table: place for record in done for place in self._recorded(record)}
+        done = [one for one in staging.records_in(self._staging_items()) if one.is_done]
+        ours = [record for record in done if record.run == run]
+        published = {place.table: place for record in ours for place in self._recorded(record)}
+        first = min((str(record.at) for record in ours), default="")
+        for record in done if ours else ():
+            if record.run != run and str(record.at) > first:
+                for place in self._recorded(record):
+                    published.pop(place.table, None)
         return {table: Staged(place.fingerprint, is_published=True) for table, place in published.items()} | {
             table: Staged(place.fingerprint) for table, place in self._area(context).items()
         }
@@ -617,6 +625,54 @@ class BigQueryWarehouse:
                 self._complete(record, {place.name for place in staged}, say)
         kept = staging.run_hash(keep)
         self._drop_staged([place for place in staged if place.run != kept])
+
+    def publications(self) -> Iterator[Publication]:
+        records = [record for record in staging.records_in(self._staging_items()) if record.is_done and record.at]
+        for record in sorted(records, key=lambda record: str(record.at), reverse=True):
+            tables = tuple(place.table for place in self._recorded(record))
+            yield Publication(record.run, cast("datetime", record.at), tables)
+
+    def roll_back(
+        self, publication: Publication, tables: Collection[TableName], context: BuildContext
+    ) -> Mapping[TableName, str]:
+        """The earlier tables are staged by clones of what BigQuery keeps of the last seven days, and published as any:
+        https://cloud.google.com/bigquery/docs/time-travel"""
+        since = {table for later in self._later(publication) for table in later.tables}
+        left = {table: "it was published again since" for table in tables if table in since}
+        chosen = [table for table in publication.tables if table in tables and table not in left]
+        self._create_staging_dataset()
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="earlier") as pool:
+            found = list(pool.map(lambda table: self._stage_earlier(table, publication.at, context), chosen))
+        left |= {table: one for table, one in zip(chosen, found, strict=True) if isinstance(one, str)}
+        places = [one for one in found if isinstance(one, Beside)]
+        if places:
+            record = self._write_record(places, context)
+            self._publish_all([(self._build_of(place), place) for place in places], context)
+            self._close_record(record)
+            self._drop_staged(places)
+        return left
+
+    def _later(self, publication: Publication) -> Iterator[Publication]:
+        return itertools.takewhile(lambda one: one.at > publication.at, self.publications())
+
+    def _stage_earlier(self, table: TableName, at: datetime, context: BuildContext) -> Beside | str:
+        """Stage the table as it was at the moment. Returns why, if that cannot be."""
+        now = self._table_or_none(table)
+        if now is not None and now.table_type != "TABLE":
+            return f"BigQuery keeps no earlier version of a {now.table_type.lower()}"
+        place = staging.earlier(table, at, context)
+        moment = int(at.timestamp() * 1e6)
+        sql = (
+            f"CREATE OR REPLACE TABLE {self._path(place.name)} CLONE {self._path(table)}"
+            f" FOR SYSTEM_TIME AS OF TIMESTAMP_MICROS({moment})"
+        )
+        try:
+            self._jobs.run(f"earlier-{secrets.token_hex(16)}", sql, self._config(self._labels(table, context)))
+        except (Transient, Unavailable, Cancelled, NotAllowed):
+            raise
+        except WarehouseError as error:
+            return f"BigQuery has no version of it of that time: {error}"
+        return place
 
     def _complete(self, record: Record, staged: Collection[TableName], say: Callable[[str], None]) -> None:
         """Complete a publication that was cut off."""

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from google.cloud.bigquery.table import TableListItem
@@ -45,11 +46,18 @@ class Beside:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A table that records what a run publishes, and whether it has."""
+    """A table that records what a run publishes, and whether it has; `at` is when it was created, before anything was
+    published."""
 
     name: TableName
     run: str
     is_done: bool
+    at: datetime | None = None
+
+
+def earlier(table: TableName, at: datetime, context: BuildContext) -> Beside:
+    """Where the run of `context` stages a table as it was at the moment."""
+    return Beside(table, run_hash(context.run), sha256(at.isoformat().encode()).hexdigest()[:16])
 
 
 def beside(build: TableBuild, context: BuildContext) -> Beside:
@@ -90,7 +98,7 @@ def records_in(items: Iterable[TableListItem]) -> Iterator[Record]:
     """The records of publications among the tables of the dataset."""
     for item in items:
         if found := _RECORD.fullmatch(item.table_id):
-            yield Record(TableName(STAGING_DATASET, item.table_id), found[1], DONE in item.labels)
+            yield Record(TableName(STAGING_DATASET, item.table_id), found[1], DONE in item.labels, item.created)
 
 
 def record_of(places: Iterable[Beside]) -> Record:

@@ -16,6 +16,7 @@ from warehouse_refresh.warehouse import (
     BuildContext,
     Built,
     Outcome,
+    Publication,
     Published,
     QueryPlan,
     Staged,
@@ -27,7 +28,7 @@ from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
-from warehouse_refresh.warehouse.duckdb.tables import staging
+from warehouse_refresh.warehouse.duckdb.tables import publications, staging
 from warehouse_refresh.warehouse.duckdb.tables.declared import (
     Declared,
     declared_types,
@@ -36,6 +37,7 @@ from warehouse_refresh.warehouse.duckdb.tables.declared import (
     renamed,
     type_of_column,
 )
+from warehouse_refresh.warehouse.duckdb.tables.publications import Before, PublishedTable, Stored
 from warehouse_refresh.warehouse.duckdb.tables.staging import Beside, beside, over
 from warehouse_refresh.warehouse.duckdb.tables.views import view_reads
 from warehouse_refresh.warehouse.duckdb.translate.text import (
@@ -89,7 +91,7 @@ class DuckDBWarehouse:
                 " SELECT view_name FROM duckdb_views() WHERE database_name = $1 AND schema_name = $2",
                 [CATALOGUE, dataset],
             ).fetchall()
-        return sorted(TableName(dataset, name) for (name,) in names if not name.startswith(staging.MARK))
+        return sorted(TableName(dataset, name) for (name,) in names if not name.startswith(publications.HIDDEN))
 
     def built_tables(self, dataset: str) -> list[TableName]:
         return self.tables(dataset)
@@ -212,29 +214,71 @@ class DuckDBWarehouse:
         return rows
 
     def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
+        run = staging.run_hash(context.run)
+
+        def kept_as(table: TableName) -> TableName:
+            return publications.previous_name(table, run)
+
         def publish(cursor: duckdb.DuckDBPyConnection) -> Declared:
-            area = self._area(cursor, context)
+            area, old = self._area(cursor, context), publications.all_stored(cursor)
             places = [_staged_place(area, build, context) for build in builds]
             views = {build.table: self._view_sql(cursor, build, area) for build in builds if build.is_view}
-            cursor.execute("; ".join(staging.publish_sql(places, staging.stored_views(cursor), views)))
-            staging.keep_record(cursor, context.run, places)
-            return renamed(cursor, {place.name: place.table for place in places}, self._declared)
+            before = publications.previous_in(old.values())
+            outdated = [before[build.table.folded()] for build in builds if build.table.folded() in before]
+            statements = [one.drop_sql for one in outdated]
+            statements += staging.publish_sql(places, old, views, kept_as if context.keep_previous else None)
+            cursor.execute("; ".join(statements))
+            new = [_published(place, old, is_kept=context.keep_previous) for place in places]
+            publications.keep_record(cursor, context.run, new)
+            names = {one.table: kept_as(one.table) for one in new if one.before is Before.KEPT}
+            return renamed(cursor, {**names, **{place.name: place.table for place in places}}, self._declared)
 
         started = time.monotonic()
         declared = self._in_transaction(publish)
         for build in builds:
-            place = self._areas[staging.run_hash(context.run)].pop(build.table)
+            place = self._areas[run].pop(build.table)
             if (columns := self._known.pop(place.name, None)) is not None:
                 self._known[build.table] = columns
             else:
                 self._known.pop(build.table, None)
-            self._note_declared(declared, [place.name, place.table])
+            self._note_declared(declared, [place.name, place.table, kept_as(place.table)])
         return Published(time.monotonic() - started)
+
+    def publications(self) -> Iterator[Publication]:
+        if self._path.exists():
+            with self._cursor() as cursor:
+                found = list(publications.recorded(cursor))
+            yield from (publication for publication, _ in found)
+
+    def roll_back(
+        self, publication: Publication, tables: Collection[TableName], context: BuildContext
+    ) -> Mapping[TableName, str]:
+        def roll_back(cursor: duckdb.DuckDBPyConnection) -> tuple[dict[TableName, str], Declared]:
+            old = publications.all_stored(cursor)
+            previous = publications.previous_in(old.values())
+            left = publications.reasons_to_stay(publication, tables, publications.last_records(cursor), previous)
+            names: dict[TableName, TableName] = {}
+            new = []
+            for table in (table for table in publication.tables if table in tables and table not in left):
+                now, then = old.get(table.folded()), previous.get(table.folded())
+                for one, name in ((now, publications.previous_name(table, run)), (then, table)):
+                    if one is not None:
+                        cursor.execute(one.renamed_sql(name))
+                        names[one.name] = name
+                new.append(PublishedTable(table, "", Before.KEPT if now is not None else Before.ABSENT))
+            if new:
+                publications.keep_record(cursor, context.run, new)
+            return left, renamed(cursor, names, self._declared)
+
+        run = staging.run_hash(context.run)
+        left, self._declared = self._in_transaction(roll_back)
+        self._known.clear()
+        return left
 
     def staged(self, context: BuildContext) -> Mapping[TableName, Staged]:
         with self._cursor() as cursor:
             area = self._area(cursor, context)
-            published = staging.published_by(cursor, context.run)
+            published = publications.published_by(cursor, context.run)
         return published | {table: Staged(place.fingerprint) for table, place in area.items()}
 
     def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
@@ -480,6 +524,12 @@ def _staged_place(area: Mapping[TableName, Beside], build: TableBuild, context: 
     if area.get(build.table) != place:
         raise WarehouseError(f"{build.table} cannot be published: this run has not staged it")
     return place
+
+
+def _published(place: Beside, old: Mapping[TableName, Stored], *, is_kept: bool) -> PublishedTable:
+    """What the record says of a table that replaces one of the `old` ones, if there was one."""
+    before = Before.ABSENT if place.table.folded() not in old else Before.KEPT if is_kept else Before.LOST
+    return PublishedTable(place.table, place.fingerprint, before)
 
 
 def _run_statement(cursor: duckdb.DuckDBPyConnection, statement: Statement, declared: Declared, path: Path) -> None:

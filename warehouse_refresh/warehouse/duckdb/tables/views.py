@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import duckdb
 
-from warehouse_refresh.warehouse.duckdb.tables.staging import MARK
+from warehouse_refresh.warehouse.duckdb.tables.publications import HIDDEN
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE
 from warehouse_refresh.warehouse.names import TableName
 
@@ -21,7 +21,7 @@ def view_reads(cursor: duckdb.DuckDBPyConnection) -> Mapping[TableName, frozense
     query = "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = ? AND NOT internal"
     found: dict[TableName, frozenset[TableName]] = {}
     for dataset, name, sql in cursor.execute(query, [CATALOGUE]).fetchall():
-        if name.startswith(MARK):
+        if name.startswith(HIDDEN):
             continue
         with suppress(duckdb.Error):
             names = cursor.get_table_names(_CREATE.sub("", sql, count=1).rstrip("; "), qualified=True)

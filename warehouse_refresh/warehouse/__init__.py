@@ -33,6 +33,14 @@ Row = Mapping[str, Any]
 aware one, JSON its text, INTERVAL and GEOGRAPHY the text that CAST reads, ARRAY a list, STRUCT a dict, NULL None. A
 column left out has its default value, NULL if it has none."""
 
+_ROWS_AT_ONCE = 10_000
+
+
+def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Parts of many rows, each small enough for one statement."""
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        yield rows[start : start + _ROWS_AT_ONCE]
+
 
 @dataclass(frozen=True, slots=True)
 class TableBuild:
@@ -271,6 +279,10 @@ class Warehouse(Planner, Protocol):
     def load(self, table: TableName, file: "ParquetFile") -> None:
         """Give the table, which is empty and has the file's columns, the file's rows: all or none. On BigQuery this is
         a load job, which costs nothing."""
+
+    def load_rows(self, table: TableName, rows: Sequence[Row]) -> None:
+        """Give the table, which is empty and which nobody reads yet, these rows; if this fails, some may be stored. On
+        BigQuery this is a load job, unless a column's type is one that Parquet files do not hold exactly."""
 
     def __enter__(self) -> Self:
         """The warehouse itself, closed at the end of the `with` block."""

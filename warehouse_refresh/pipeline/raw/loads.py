@@ -1,17 +1,15 @@
 """Load seeds into the warehouse. The table `_warehouse.loads` remembers which file each table was loaded from."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from warehouse_refresh.pipeline.raw.seeds import Seed
-from warehouse_refresh.warehouse import Append, Row, Warehouse
+from warehouse_refresh.warehouse import Append, Warehouse
 from warehouse_refresh.warehouse.errors import TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.types import Column
 
 LOADS = TableName(OWN_DATASET, "loads")
-ROWS_AT_ONCE = 2_000
 _POSTED = "rows were posted meanwhile"
 
 
@@ -59,17 +57,15 @@ def load(warehouse: Warehouse, seed: Seed, expected: int | None) -> bool:
 
 
 def _stage(warehouse: Warehouse, seed: Seed, staged: TableName) -> None:
-    """Create the table with the seed's rows. A Parquet file's values have been held against the columns' limits, which
-    its table therefore does not have: BigQuery loads no column that may be NULL into one that is REQUIRED."""
-    if seed.parquet is None:
-        _run(warehouse, f"CREATE OR REPLACE TABLE {_path(staged)} ({_definitions(seed.columns)})")
-        for rows in _batches(seed.rows):
-            warehouse.append(staged, [Append(rows)])
-        return
+    """Create the table with the seed's rows. The values have been held against the columns' limits, which this table
+    therefore does not have: BigQuery loads no column that may be NULL into one that is REQUIRED."""
     plain = [replace(column, required=False, type=replace(column.type, parameters=())) for column in seed.columns]
     _run(warehouse, f"CREATE OR REPLACE TABLE {_path(staged)} ({_definitions(plain)})")
-    warehouse.load(staged, replace(seed.parquet, columns=tuple(plain)))
-    seed.check_unchanged()
+    if seed.parquet is None:
+        warehouse.load_rows(staged, seed.rows)
+    else:
+        warehouse.load(staged, replace(seed.parquet, columns=tuple(plain)))
+        seed.check_unchanged()
 
 
 def _look(table: TableName, expected: int | None) -> str:
@@ -90,12 +86,6 @@ def _note(warehouse: Warehouse, seed: Seed) -> None:
         "number": warehouse.row_count(LOADS),
     }
     warehouse.append(LOADS, [Append([row])])
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    left = iter(rows)
-    while batch := list(islice(left, ROWS_AT_ONCE)):
-        yield batch
 
 
 def _definitions(columns: Iterable[Column]) -> str:

@@ -30,8 +30,10 @@ from warehouse_refresh.warehouse import (
     Publication,
     Published,
     QueryPlan,
+    Row,
     Staged,
     TableBuild,
+    batches,
 )
 from warehouse_refresh.warehouse.bigquery import names, replace, staging
 from warehouse_refresh.warehouse.bigquery.client import open_client, row_access_policies
@@ -762,6 +764,17 @@ class BigQueryWarehouse:
             plain = Path(folder) / "rows.parquet"
             write_plain(file, plain)
             self._jobs.load(plain, self._reference(table.dataset).table(table.name), config)
+
+    def load_rows(self, table: TableName, rows: Sequence[Row]) -> None:
+        from warehouse_refresh.warehouse.values.parquet import holds_exactly, write_rows  # imports DuckDB
+
+        columns = self.columns(table)
+        if not all(holds_exactly(column.type) for column in columns):
+            for batch in batches(rows):
+                self.append(table, [Append(batch)])
+            return
+        with TemporaryDirectory(prefix="refresh-") as folder:
+            self.load(table, write_rows(columns, rows, Path(folder) / "written.parquet"))
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         with self._alone(query, stand_ins) as sql:

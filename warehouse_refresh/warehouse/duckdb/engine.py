@@ -19,8 +19,10 @@ from warehouse_refresh.warehouse import (
     Publication,
     Published,
     QueryPlan,
+    Row,
     Staged,
     TableBuild,
+    batches,
 )
 from warehouse_refresh.warehouse.deadline import deadline
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
@@ -358,6 +360,10 @@ class DuckDBWarehouse:
         values = ", ".join(of_decimals(quoted(column.name), column.type) for column in file.columns)
         insert = f"INSERT INTO {table_sql(table)} ({names}) SELECT {values} FROM ({file.sql})"
         self._in_transaction(lambda cursor: cursor.execute(insert))
+
+    def load_rows(self, table: TableName, rows: Sequence[Row]) -> None:
+        for batch in batches(rows):
+            self.append(table, [Append(batch)])
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         def columns(read: TableName) -> tuple[Column, ...]:

@@ -12,10 +12,13 @@ from typing import Any
 
 import duckdb
 
+from warehouse_refresh.warehouse import Append, Row, batches
+from warehouse_refresh.warehouse.duckdb.append import append_rows
 from warehouse_refresh.warehouse.duckdb.faults import reason
-from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, string_sql, table_sql
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.types import Column, SqlType, array_of, struct_of
 from warehouse_refresh.warehouse.values.invalid import shown
 
@@ -139,6 +142,34 @@ def write_plain(file: ParquetFile, target: Path) -> None:
             connection.execute(f"COPY ({file.sql}) TO {string_sql(str(target))} (FORMAT parquet)")
     except duckdb.Error as error:
         raise WarehouseError(f"{file.path} cannot be copied to {target.parent}: {reason(error)}") from error
+
+
+def holds_exactly(kind: SqlType) -> bool:
+    """Whether `write_rows` writes the type's values so that BigQuery reads them as that type."""
+    inner = [field.type for field in kind.fields] if kind.element is None else [kind.element]
+    return all(map(holds_exactly, inner)) if inner else kind.name in _WRITTEN
+
+
+_WRITTEN = (
+    *("INT64", "NUMERIC", "FLOAT64", "BOOL", "STRING", "BYTES"),
+    *("DATE", "TIME", "DATETIME", "TIMESTAMP"),
+)
+
+
+def write_rows(columns: Sequence[Column], rows: Sequence[Row], target: Path) -> ParquetFile:
+    """Write rows to a Parquet file. Raises WarehouseError."""
+    table = TableName("rows", "written")
+    definitions = ", ".join(f"{quoted(column.name)} {duckdb_type(column.type)}" for column in columns)
+    try:
+        with _connection() as connection:
+            connection.execute(f"ATTACH ':memory:' AS {CATALOGUE}; CREATE SCHEMA {schema_sql(table.dataset)}")
+            connection.execute(f"CREATE TABLE {table_sql(table)} ({definitions})")
+            for batch in batches(rows):
+                append_rows(connection, table, tuple(columns), [Append(batch)])
+            connection.execute(f"COPY {table_sql(table)} TO {string_sql(str(target))} (FORMAT parquet)")
+    except duckdb.Error as error:
+        raise WarehouseError(f"the rows cannot be written to {target.parent}: {reason(error)}") from error
+    return ParquetFile(target, tuple(columns), len(rows), f"SELECT * FROM {_source(target)}")
 
 
 @contextmanager

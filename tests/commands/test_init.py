@@ -149,3 +149,17 @@ def test_the_place_of_an_error_in_a_changed_statement_is_that_of_the_script() ->
     assert located(1, 1) == Place(2, 3, 1)  # CREATE
     assert located(1, 19) == Place(2, 10, 1)  # TABLE
     assert located(2, 11) == Place(3, 11, 1)  # x
+
+
+def test_what_the_settings_of_a_raw_table_say_stands_in_the_warehouse(
+    demonstration: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (demonstration / "res/raw/products.toml").write_text('description = "all"\n[columns]\nid = "the number of it"')
+    (demonstration / "res/raw/variants.toml").write_text("descriptoin = 1")
+    assert main(["init"]) == 0
+    out, err = capsys.readouterr()
+    assert "created raw.variants" in out
+    assert "res/raw/variants.toml:1" in err
+    assert "the table's descriptions stay as they are" in err
+    assert main(["show", "raw.products"]) == 0
+    assert capsys.readouterr().out.endswith("\nid: the number of it\n")

@@ -1,12 +1,14 @@
 """`refresh init`: datasets and raw tables."""
 
+import sys
 from argparse import Namespace
 from contextlib import nullcontext
 
 from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.pipeline.project.files import res_folder
+from warehouse_refresh.pipeline.project.problems import Problem
 from warehouse_refresh.pipeline.project.scripts import read_datasets, source_folders
-from warehouse_refresh.pipeline.raw.db_init import Rows, initialise
+from warehouse_refresh.pipeline.raw.db_init import Rows, describe_sources, initialise
 from warehouse_refresh.pipeline.raw.seeds import read_seeds
 from warehouse_refresh.pipeline.refresh import waiting_turn
 from warehouse_refresh.pipeline.settings import read_settings
@@ -27,6 +29,7 @@ def run(options: Namespace) -> int:
         own = project_of(settings.warehouse_url)
         folder = settings.folder / settings.layout.db_init
         done = initialise(warehouse, folder, datasets, own=own, seeds=seeds, confirm_replacing=confirm)
+        describe_sources(warehouse, source_folders(res, settings.layout.raw), _say_wrong)
     for table in done.created:
         print(f"created {table}")
     if done.kept:
@@ -34,6 +37,10 @@ def run(options: Namespace) -> int:
     for table in done.changed:
         print(f"kept {table}: its file has changed, but rows were posted since it was loaded; --replace replaces them")
     return 0
+
+
+def _say_wrong(problem: Problem) -> None:
+    print(f"{problem}\n  the table's descriptions stay as they are", file=sys.stderr)
 
 
 def _agreed(_full: Rows) -> None:

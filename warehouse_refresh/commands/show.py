@@ -26,6 +26,8 @@ def run(options: Namespace) -> int:
         everything = warehouse.row_count(table) if options.csv or options.json else SHOWN + 1
         rows = warehouse.first_rows(table, options.limit or everything)
     print_answer(Answer(columns, rows), str(table), options)
+    if not (options.csv or options.json):
+        print("".join(f"{column.name}: {column.description}\n" for column in columns if column.description), end="")
     return 0
 
 

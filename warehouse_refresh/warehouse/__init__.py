@@ -256,6 +256,10 @@ class Warehouse(Planner, Protocol):
         but for what the run `keep` has staged. To be called by whoever holds the refresh lock. `say` gets a line for
         each publication that was completed."""
 
+    def describe(self, table: TableName, storage: Storage) -> None:
+        """Give a table that no build makes, and its columns, the descriptions and labels of `storage`. What it does not
+        say stays; DuckDB has no labels. Raises TableNotFound."""
+
     def publications(self) -> Iterator[Publication]:
         """The publications of the last days, the last one first; a rollback is one, too. Each is looked up when it is
         asked for."""

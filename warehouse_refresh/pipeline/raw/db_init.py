@@ -1,6 +1,7 @@
 """Fill the raw tables: by the scripts in db_init/, and by files with rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -10,10 +11,12 @@ from warehouse_refresh.pipeline.project.own_project import statements_within
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, sql_problem
 from warehouse_refresh.pipeline.raw.loads import Load, load, read_loads
 from warehouse_refresh.pipeline.raw.seeds import Seed
+from warehouse_refresh.pipeline.tables.files import read_files, settings_paths
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import Statement
+from warehouse_refresh.warehouse.storage import Storage
 
 
 class NotConfirmed(Exception):
@@ -81,6 +84,24 @@ def initialise(
             posted.add(seed.table)
     changed = sorted(posted | {seed.table for seed in seeds if seed.table in (left & loaded.keys()) - is_same})
     return Filled(sorted(set(tables) - left), sorted(full.keys() & left - set(changed)), changed)
+
+
+def describe_sources(warehouse: Warehouse, folders: Iterable[Path], kept: Callable[[Problem], None]) -> None:
+    """Give the tables that the settings files in `folders` are about the descriptions and labels that these say, if
+    they are in the warehouse. A file that is wrong is left out, and `kept` gets its problem."""
+    paths = list(settings_paths(folders))
+    files, problems = read_files(paths, {table for table, _ in paths}, None)
+    for problem in problems:
+        kept(problem)
+    if files:
+        from warehouse_refresh.pipeline.tables.settings import storage_of  # imports msgspec
+    for table, file in files.items():
+        said = storage_of(file.says)
+        with suppress(TableNotFound):
+            described = Storage(
+                description=said.description, labels=said.labels, column_descriptions=said.column_descriptions
+            )
+            warehouse.describe(table, described)
 
 
 def _is_renewed(seed: Seed, loaded: Load | None, rows: int | None) -> bool:

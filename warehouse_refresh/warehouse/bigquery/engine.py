@@ -628,6 +628,10 @@ class BigQueryWarehouse:
         kept = staging.run_hash(keep)
         self._drop_staged([place for place in staged if place.run != kept])
 
+    def describe(self, table: TableName, storage: Storage) -> None:
+        found = self._table(table)
+        self._change(found, describe(found, storage))
+
     def publications(self) -> Iterator[Publication]:
         records = [record for record in staging.records_in(self._staging_items()) if record.is_done and record.at]
         for record in sorted(records, key=lambda record: str(record.at), reverse=True):

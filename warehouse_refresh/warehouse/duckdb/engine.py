@@ -56,7 +56,7 @@ from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transien
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
-from warehouse_refresh.warehouse.storage import PLAIN
+from warehouse_refresh.warehouse.storage import PLAIN, Storage
 from warehouse_refresh.warehouse.types import Column, with_required
 
 if TYPE_CHECKING:
@@ -246,6 +246,15 @@ class DuckDBWarehouse:
             self._note_declared(declared, [place.name, place.table, kept_as(place.table)])
         return Published(time.monotonic() - started)
 
+    def describe(self, table: TableName, storage: Storage) -> None:
+        def describe(cursor: duckdb.DuckDBPyConnection) -> None:
+            there = {column.name for column in _columns(cursor, table, self._declared)}
+            said = tuple((name, text) for name, text in storage.column_descriptions if name in there)
+            for statement in comments_sql(table, replace(storage, column_descriptions=said)):
+                cursor.execute(statement)
+
+        self._in_transaction(describe)
+
     def publications(self) -> Iterator[Publication]:
         if self._path.exists():
             with self._cursor() as cursor:
@@ -344,7 +353,8 @@ class DuckDBWarehouse:
         """The statements that create a view over the published tables, translated for the columns that they get from
         `area`."""
         found = self._translations.of(build.query, lambda read: self._columns_as_staged(cursor, read, area))
-        return [f"CREATE VIEW {table_sql(build.table)} AS {unmarked(found.stored_sql())}", *comments_sql(build)]
+        create = f"CREATE VIEW {table_sql(build.table)} AS {unmarked(found.stored_sql())}"
+        return [create, *comments_sql(build.table, build.storage, is_view=True)]
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         from warehouse_refresh.warehouse.duckdb.append import (
@@ -500,7 +510,7 @@ def _replaced_as_declared(
     if columns:
         cursor.execute(f"CREATE OR REPLACE TABLE {table_sql(build.table)} ({', '.join(map(definition_sql, columns))})")
         [(rows,)] = cursor.execute(f"INSERT INTO {table_sql(build.table)} {sql}").fetchall()
-        for statement in comments_sql(build):
+        for statement in comments_sql(build.table, build.storage, is_view=build.is_view):
             cursor.execute(statement)
     else:
         rows = _created(cursor, build, sql)
@@ -513,15 +523,15 @@ def _said_sql(build: TableBuild) -> Iterator[str]:
     """The statements that give a new table or view what its settings say of it."""
     for column in build.storage.required:
         yield f"ALTER TABLE {table_sql(build.table)} ALTER COLUMN {quoted(column)} SET NOT NULL"
-    yield from comments_sql(build)
+    yield from comments_sql(build.table, build.storage, is_view=build.is_view)
 
 
-def comments_sql(build: TableBuild) -> Iterator[str]:
+def comments_sql(table: TableName, storage: Storage, *, is_view: bool = False) -> Iterator[str]:
     """The statements that describe a table or view and its columns."""
-    name, word = table_sql(build.table), "VIEW" if build.is_view else "TABLE"
-    if build.storage.description:
-        yield f"COMMENT ON {word} {name} IS {string_sql(build.storage.description)}"
-    for column, description in build.storage.column_descriptions:
+    name, word = table_sql(table), "VIEW" if is_view else "TABLE"
+    if storage.description:
+        yield f"COMMENT ON {word} {name} IS {string_sql(storage.description)}"
+    for column, description in storage.column_descriptions:
         yield f"COMMENT ON COLUMN {name}.{quoted(column)} IS {string_sql(description)}"
 
 

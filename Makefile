@@ -51,6 +51,7 @@ lint: $(READY) ## ruff and mypy, and the scripts of res/ too
 	@$(BIN)/mypy
 	@$(BIN)/refresh check --strict
 	@$(BIN)/refresh sync --check
+	@$(BIN)/refresh test
 
 bench: $(READY) ## measure it against the shortest script, dbt and SQLMesh; twenty minutes
 	@$(BIN)/python -m benchmarks.run

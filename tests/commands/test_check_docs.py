@@ -1,4 +1,4 @@
-"""docs/check.md and docs/checks.md show what the commands print."""
+"""docs/check.md, docs/checks.md and docs/testing.md show what the commands print."""
 
 import os
 import re
@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import ROOT
 
-DOCUMENTS = {name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("check.md", "checks.md")}
+PAGES = ("check.md", "checks.md", "testing.md")
+DOCUMENTS = {name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in PAGES}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -165,6 +165,12 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--strict", action="store_true", help="exit with 1 if there are warnings")
     check.add_argument("--json", action="store_true", help="print the problems for machines")
 
+    test = add("test", "run the unit tests of scripts, over rows of their own", _PROJECT)
+    test.set_defaults(is_report=True)
+    _add_selection(test)
+    _add_variables(test)
+    test.add_argument("-k", dest="named", default="", metavar="NAME", help="only tests with this in their names")
+
     new = add("new", "create a small project that runs at once", _PROJECT)
     new.add_argument("folder", metavar="FOLDER", help="where; its name is the project's name")
     sync = add("sync", "write the dependency map from the SQL", _PROJECT)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, and_others, sql_problem
 from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
-from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
+from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script, dataset_folders
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse_refresh.pipeline.tables.contract import contract_problems, raw_problems
@@ -53,11 +53,12 @@ class _Skipped(Exception):
 
 
 def check_project(project: Project, sources: Sources, cache: SqlCache | None = None) -> Checked:
-    """Check the project's files, its map, its SQL and the checks of its tables. Queries of checks that the `cache`
-    knows are not parsed again."""
+    """Check the project's files, its map, its SQL, the checks of its tables and the tests of its scripts. Queries of
+    checks that the `cache` knows are not parsed again."""
     checked = check_scripts(project.scripts, sources, project.functions)
     raw = raw_problems(project.raw_settings, sources.columns)
-    problems = {*project.problems, *checked.problems, *raw, *_wrong_checks(project, sources, checked, cache)}
+    found = (*_wrong_checks(project, sources, checked, cache), *_wrong_tests(project, sources, checked, cache))
+    problems = {*project.problems, *checked.problems, *raw, *found}
     return Checked(checked.plans, sorted(problems, key=lambda problem: problem.position), checked.skipped)
 
 
@@ -68,6 +69,17 @@ def _wrong_checks(project: Project, sources: Sources, checked: Checked, cache: S
 
     tables = {*checked.plans, *tables_outside(project.scripts.values()), *project.raw_settings}
     return plan_checks(project, tables_of(sources, checked.plans), Graph({}), tables, cache).problems
+
+
+def _wrong_tests(project: Project, sources: Sources, checked: Checked, cache: SqlCache | None) -> Iterable[Problem]:
+    """What is wrong with the files of tests, which are not run."""
+    from warehouse_refresh.pipeline.testing.files import test_files
+
+    if not any(test_files(dataset_folders(project.folder / project.layout.res))):
+        return ()
+    from warehouse_refresh.pipeline.testing.reading import read_cases  # imports msgspec
+
+    return read_cases(project, sources, checked, cache).problems
 
 
 def check_scripts(

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from warehouse_refresh.pipeline.leftovers import leftovers
 from warehouse_refresh.pipeline.project.problems import Refused, errors_in
 from warehouse_refresh.pipeline.project.project import Project, project_in, tables_outside
 from warehouse_refresh.pipeline.raw.db_init import has_init_scripts
 from warehouse_refresh.pipeline.settings import RefreshSettings, read_settings
 from warehouse_refresh.pipeline.settings_file import SettingError
+from warehouse_refresh.pipeline.tables.leftovers import leftovers
 from warehouse_refresh.warehouse import Warehouse, connect
 from warehouse_refresh.warehouse.errors import NotAllowed, WarehouseError
 from warehouse_refresh.warehouse.names import TableName

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -158,6 +159,24 @@ class Outcome(Enum):
     STORED = "stored"
     REPLAYED = "replayed"  # the same key and fingerprint: stored before
     KEY_REUSED = "key reused"  # the same key with another fingerprint: nothing stored
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A table that a query finds instead of the warehouse's: its columns, and its rows. A column left out is NULL."""
+
+    columns: tuple[Column, ...]
+    rows: Sequence[Row] = ()
+
+
+class Scratch(Protocol):
+    """Answers queries over given rows, and reads no table of a warehouse."""
+
+    def answer(self, query: Query, given: Mapping[TableName, Given]) -> Answer:
+        """The whole answer of the query. `given` has all tables that it reads. Raises SqlError."""
+
+    def close(self) -> None:
+        """Release what is held. The object is not used again."""
 
 
 class Planner(Protocol):
@@ -327,6 +346,14 @@ def offline_planner(cache: "SqlCache | None" = None) -> Planner:
     from warehouse_refresh.warehouse.duckdb.offline import OfflinePlanner
 
     return OfflinePlanner(cache)
+
+
+def scratches(cache: "SqlCache | None" = None) -> Callable[[], Scratch]:
+    """Makes scratches in memory, each for one thread at a time. They share their translations."""
+    from warehouse_refresh.warehouse.duckdb.scratch import DuckDBScratch
+    from warehouse_refresh.warehouse.duckdb.translations import Translations
+
+    return partial(DuckDBScratch, Translations(cache))
 
 
 def _duckdb_path(url: str) -> Path:

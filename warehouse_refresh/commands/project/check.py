@@ -9,7 +9,6 @@ from typing import Any
 
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.check import Checked, check_project
-from warehouse_refresh.pipeline.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, counted, errors_in
@@ -17,6 +16,7 @@ from warehouse_refresh.pipeline.project.project import Project, project_in, sql_
 from warehouse_refresh.pipeline.project.scripts import script_files
 from warehouse_refresh.pipeline.raw.sources import declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
 from warehouse_refresh.warehouse import connect, project_of
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache

@@ -7,11 +7,11 @@ from typing import Any
 
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.variables import settings_of
-from warehouse_refresh.pipeline.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import sql_cache
 from warehouse_refresh.pipeline.refresh import RefreshPlan, plan_refresh
 from warehouse_refresh.pipeline.settings import TIB, cost
+from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
 from warehouse_refresh.warehouse import connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.storage import storage_words

@@ -84,7 +84,7 @@ class View:
 
 def rows_table(title: str, columns: list[str], rows: list[tuple[object, ...]], width: int) -> Table:
     """Some rows of a table, in `width` characters: the longest values are cut so that the others are not."""
-    texts = [[_text(value) for value in row] for row in rows]
+    texts = [[cell(value) for value in row] for row in rows]
     natural = [max([len(name), *(len(row[index]) for row in texts)]) for index, name in enumerate(columns)]
     picture = Table(title=title, title_justify="left")
     for name, room in zip(columns, _rooms(natural, width - 3 * len(columns) - 1), strict=True):
@@ -94,7 +94,8 @@ def rows_table(title: str, columns: list[str], rows: list[tuple[object, ...]], w
     return picture
 
 
-def _text(value: object) -> str:
+def cell(value: object) -> str:
+    """A value as a table of rows shows it."""
     if isinstance(value, Decimal):
         return numeric_text(value)
     return "NULL" if value is None else str(value)

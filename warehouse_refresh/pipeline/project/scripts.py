@@ -9,7 +9,7 @@ from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.own_project import own_project
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, sql_problem
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
-from warehouse_refresh.pipeline.tables.files import SettingsFile
+from warehouse_refresh.pipeline.tables.files import TESTS, SettingsFile
 from warehouse_refresh.warehouse import TableBuild
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.functions import creates_function, parse_function
@@ -174,7 +174,8 @@ def read_source_names(res: Path, raw: str = DEFAULT_LAYOUT.raw, *, settings: boo
         paths = listed(folder)
         others = paths if folder.name == raw else [path for path in paths if not is_sql(path)]
         named = [path for path in others if len(others) == len(paths) or not path.suffix]
-        files = [path for path in named if path.is_file() and (settings or path.suffix != ".toml")]
+        files = [path for path in named if path.is_file() and not path.name.endswith(TESTS)]
+        files = [path for path in files if settings or path.suffix != ".toml"]
         found |= {TableName(folder.name, path.stem) for path in files}
     return found
 

@@ -15,6 +15,8 @@ from warehouse_refresh.warehouse.storage import PLAIN, Storage
 from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import Column
 
+TESTS = ".test.toml"
+"""The ending of files with tests, which are no settings: see pipeline/testing/files.py."""
 logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
@@ -129,6 +131,7 @@ def _without_table(table: TableName, path: Path, known: Collection[TableName]) -
 def _below(folder: Path) -> Iterator[Path]:
     for path in listed(folder):
         if path.suffix == ".toml":
-            yield path
+            if not path.name.endswith(TESTS):
+                yield path
         elif not path.suffix and path.is_dir() and not path.is_symlink():
             yield from _below(path)

@@ -8,6 +8,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -25,7 +26,14 @@ from warehouse_refresh.warehouse.suggest import did_you_mean
 
 T = TypeVar("T")
 _OWN_WORDS = re.compile(r"(?!Expected |Invalid |Object )(.*?)(?: - at `[^`]*`)?", re.DOTALL)
-_NAMES = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", NoneType: ""}
+_NAMES = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    NoneType: "",
+    datetime: "a date and time",
+}
 _HINT = "docs/tables.md has all settings, with examples"
 
 

@@ -96,11 +96,12 @@ class Binder:
             if table.dataset not in self._schemas:
                 yield f"CREATE SCHEMA IF NOT EXISTS {schema_sql(table.dataset)}"
                 self._schemas.add(table.dataset)
-            yield f"CREATE OR REPLACE TABLE {table_sql(table)} ({_listed(columns)})"
+            yield f"CREATE OR REPLACE TABLE {table_sql(table)} ({listed(columns)})"
             self._made_for[table] = columns
 
 
-def _listed(columns: Iterable[Column]) -> str:
+def listed(columns: Iterable[Column]) -> str:
+    """The columns with their types, as CREATE TABLE lists them."""
     return ", ".join(f"{quoted(column.name)} {_type(column)}" for column in columns)
 
 

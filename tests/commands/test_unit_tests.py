@@ -1,0 +1,201 @@
+"""`refresh test`: unit tests of scripts."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Write
+from warehouse_refresh.commands.main import main
+
+SHOP = {
+    "db_init/raw.sql": "CREATE TABLE raw.orders (id INT64, price NUMERIC, day DATE, tags ARRAY<STRING>, rate FLOAT64);",
+    "res/raw/orders": "",
+    "res/tmp/orders.sql": "SELECT id, price * 2 AS price, day, tags, rate FROM `raw.orders`\n",
+    "res/final/today.sql": "SELECT id, price FROM `tmp.orders` WHERE day = CURRENT_DATE() AND price > @least\n",
+    "res/dependencies.toml": '[final]\ntoday = ["tmp.orders"]\n',
+    "refresh.toml": "[variables]\nleast = 5\n",
+}
+
+MUTANTS = {
+    "tmp/inventory_items": ("SUM(", "MAX("),
+    "tmp/item_purchase_prices": ("ORDER BY items.batch_id", "ORDER BY items.currency DESC"),
+    "tmp/product_categories": ("MIN(", "MAX("),
+    "tmp/product_images": ("ORDER BY id", "ORDER BY -id"),
+    "tmp/variant_images": ("WHERE type = 'variant'", ""),
+    "tmp/products": ("LEFT JOIN `tmp.product_categories`", "INNER JOIN `tmp.product_categories`"),
+    "tmp/variants": ("= variants.id", "= variants.product_id"),
+    "final/products": ("ORDER BY sku", "ORDER BY name"),
+}
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    capsys.readouterr()
+    code = main(["test", *arguments])
+    return code, "".join(capsys.readouterr())
+
+
+def shop(write: Write, tests: str, **files: str) -> None:
+    write({**SHOP, "res/tmp/orders.test.toml": tests, **files})
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_the_demonstrations_tests_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys) == (0, "10 tests passed\n")
+    assert main(["check", "--strict"]) == 0
+
+
+@pytest.mark.parametrize("script", MUTANTS)
+def test_a_planted_fault_in_each_script_is_caught(
+    demonstration: Path, script: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = demonstration / f"res/{script}.sql"
+    before, after = MUTANTS[script]
+    text = path.read_text().replace(before, after)
+    assert text != path.read_text()
+    path.write_text(text)
+    code, out = run(capsys)
+    assert (code, f"failed: {script.replace('/', '.')}" in out) == (1, True)
+
+
+def test_rows_that_differ_are_shown_cell_by_cell(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    shop(
+        write,
+        """[doubles]
+given."raw.orders" = [{ id = 1, price = 1.5 }, { id = 2, price = 2 }, { id = 4 }]
+expected = [{ id = 1, price = 3 }, { id = 2, price = 5 }, { id = 3, price = 7 }]
+""",
+    )
+    code, out = run(capsys)
+    assert code == 1
+    assert "failed: tmp.orders: doubles  (res/tmp/orders.test.toml:1)" in out
+    lines = [line.split() for line in out.splitlines()]
+    assert ["expected", "2", "[5]"] in lines
+    assert ["got", "2", "[4]"] in lines
+    assert ["missing", "[3]", "[7]"] in lines
+    assert ["too", "much", "[4]", "[NULL]"] in lines
+    assert not any("3" in line and "expected" in line for line in lines)
+    assert "1 of 1 test failed" in out
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        'expected = [{ id = 1, tags = [], rate = 0.3 }]\ngiven."raw.orders" = [{ id = 1, rate = 0.30000000000000004 }]',
+        'expected = [{ id = 1 }, { id = 1 }]\ngiven."raw.orders" = [{ id = 1, price = 2 }, { id = 1, rate = nan }]',
+        "expected = []",
+        'expected = [{ day = 2026-01-31, rate = inf }]\ngiven."raw.orders" = [{ day = 2026-01-31, rate = inf }]',
+        'expected = [{ id = 2 }, { id = 1 }]\ngiven."raw.orders" = [{ id = 1 }, { id = 2 }]',
+        'expected = [{ id = 1 }]\ncolumns = ["id", "price"]\ngiven."raw.orders" = [{ id = 1 }]',
+        'expected = [{ rate = 1 }]\ntolerance = 0.1\ngiven."raw.orders" = [{ rate = 1.05 }]',
+        'error = "numeric out of range"\ngiven."raw.orders" = [{ price = "99999999999999999999999999999" }]',
+        'expected = [{ id = 1 }]\nscript = "final.today"\nnow = 2026-01-31T23:59:00Z\n'  # noqa: ISC004
+        'given."tmp.orders" = [{ id = 1, price = 6, day = 2026-01-31 }, { id = 2, price = 6, day = 2026-02-01 }]',
+        'expected = [{ id = 1, price = 4 }]\nscript = ["tmp.orders", "final.today"]\nnow = 2026-01-31T00:00:00Z\n'  # noqa: ISC004
+        'variables = { least = 1 }\ngiven."raw.orders" = [{ id = 1, price = 2, day = 2026-01-31 }]',
+    ],
+)
+def test_what_is_as_expected_passes(write: Write, capsys: pytest.CaptureFixture[str], test: str) -> None:
+    shop(write, f"[it]\n{test}\n")
+    assert run(capsys) == (0, "1 test passed\n")
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [
+        ('expected = [{ id = 2 }, { id = 1 }]\nin_order=true\ngiven."raw.orders" = [{ id = 1 }, { id = 2 }]', "2 rows"),
+        ('expected = [{ id = 1 }]\ncolumns = ["id", "price"]\ngiven."raw.orders" = [{ id = 1, price = 2 }]', "[4]"),
+        ('error = "numeric out of range"\ngiven."raw.orders" = [{ price = 1 }]', "and tmp.orders gave 1 rows"),
+        ('expected = []\ngiven."raw.orders" = [{ price = "99999999999999999999999999999" }]', "tmp.orders fails: "),
+        (
+            'error = "division"\ngiven."raw.orders" = [{ price = "99999999999999999999999999999" }]',
+            "another error was expected, with the words 'division'",
+        ),
+        (
+            'expected = []\nscript = "final.today"\nnow = 2026-01-31T00:00:00Z\n'  # noqa: ISC004
+            'given."tmp.orders" = [{ id = 1, price = 6, day = 2026-01-31 }]',
+            "1 row differs",
+        ),
+        ('expected = [{ rate = 1 }]\ngiven."raw.orders" = [{ rate = 1.05 }]', "1.05"),
+    ],
+)
+def test_what_is_not_as_expected_fails(write: Write, capsys: pytest.CaptureFixture[str], test: str, said: str) -> None:
+    shop(write, f"[it]\n{test}\n")
+    code, out = run(capsys)
+    assert (code, said in out) == (1, True), out
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "hint"),
+    [
+        ('given."raw.order" = []', "tmp.orders does not read raw.order", "did you mean raw.orders?"),
+        ('given."raw.orders" = [{ idd = 1 }]', "raw.orders has no column idd", "did you mean id?"),
+        ('given."raw.orders" = [{ id = 1.5 }]', "id is INT64: '1.5' is not INT64", ""),
+        ('given."raw.orders" = [{ day = "31.1.2026" }]', "day is DATE: '31.1.2026' is not DATE", ""),
+        ('columns = ["pric"]', "tmp.orders has no column pric", "did you mean price?"),
+        ('script = "tmp.order"', "there is no script of tmp.order", "did you mean tmp.orders?"),
+        ("variables = { last = 1 }", "there is no variable of this name", ""),
+        ('variables = { least = "x" }', "'x' is not INT64", ""),
+        ('error = "x"', "it expects rows and an error", ""),
+        ("in_ordr = true", "there is no setting in_ordr", "did you mean in_order?"),
+        ("now = 3", "now is 3", "it takes a date and time"),
+    ],
+)
+def test_a_mistake_in_a_test_is_reported_with_its_line(
+    write: Write, capsys: pytest.CaptureFixture[str], line: str, reason: str, hint: str
+) -> None:
+    shop(write, f"[it]\nexpected = []\n{line}\n")
+    code, out = run(capsys)
+    assert code == 2
+    assert reason in out
+    assert hint in out
+    assert "res/tmp/orders.test.toml:" in out
+    assert f"| {line}" in out or reason.startswith("it expects")
+    capsys.readouterr()
+    assert main(["check"]) == 2  # which runs no test
+    assert reason in capsys.readouterr().out
+
+
+def test_a_test_may_be_a_folder_of_files_with_rows(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {
+        "res/tmp/orders.tests/doubles/raw.orders.csv": 'id,price,tags\n1,1.5,"[""a""]"\n2,,\n',
+        "res/tmp/orders.tests/doubles/expected.ndjson": '{"id": 1, "price": 3, "tags": ["a"]}\n{"id": 2}\n',
+        "res/tmp/orders.tests/fails/test.toml": 'error = "out of range"\n',
+        "res/tmp/orders.tests/fails/raw.orders.ndjson": '{"price": 99999999999999999999999999999}\n',
+    }
+    write({**SHOP, **files})
+    assert run(capsys) == (0, "2 tests passed\n")
+    write({"res/tmp/orders.tests/doubles/raw.orders.csv": "id,prize\nx,1\n"})
+    code, out = run(capsys)
+    assert code == 2
+    assert "res/tmp/orders.tests/doubles/raw.orders.csv:2:1: id is INT64: 'x' is not INT64" in out
+    assert "did you mean price?" in out
+
+
+def test_selectors_and_names_choose_tests(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    shop(write, '["one a"]\nexpected = []\n["one b"]\nexpected = []\n')
+    write({"res/final/today.test.toml": '["one c"]\nexpected = []\n'})
+    assert run(capsys) == (0, "3 tests passed\n")
+    assert run(capsys, "final.*") == (0, "1 test passed\n")
+    assert run(capsys, "tmp.orders", "-k", "B") == (0, "1 test passed\n")
+    assert run(capsys, "-k", "nothing") == (2, "error: no test has 'nothing' in its name\n")
+    assert run(capsys, "tmp.odrers")[0] == 2
+
+
+def test_a_project_without_tests_says_how_to_write_one(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write(SHOP)
+    code, out = run(capsys)
+    assert (code, "write res/DATASET/NAME.test.toml" in out) == (2, True)
+
+
+def test_a_script_that_is_wrong_is_not_tested(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    shop(write, "[it]\nexpected = []\n", **{"res/tmp/orders.sql": "SELECT idd FROM `raw.orders`\n"})
+    code, out = run(capsys)
+    assert code == 2
+    assert "did you mean id?" in out
+    assert "tmp.orders cannot be tested" in out
+
+
+def test_tests_change_no_warehouse(write: Write, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shop(write, '[it]\nexpected = [{ id = 1 }]\ngiven."raw.orders" = [{ id = 1 }]\n')
+    assert run(capsys)[0] == 0
+    assert not list(folder.rglob("*.duckdb"))

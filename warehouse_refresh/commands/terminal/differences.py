@@ -1,0 +1,71 @@
+"""Show what came of tests: the rows that differ as a table, cell by cell, in colour on a terminal."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from warehouse_refresh.commands.terminal.view import cell
+from warehouse_refresh.pipeline.testing.comparing import Difference, Values
+from warehouse_refresh.pipeline.testing.running import Result
+
+MOST_ROWS = 20
+_PLAIN_WIDTH = 200
+
+
+def print_failure(result: Result) -> None:
+    """Print why a test failed, and the rows that differ."""
+    console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH, color_system=None)
+    case = result.case
+    title = f"failed: {' + '.join(map(str, case.scripts))}: {case.name}  ({case.where})"
+    console.print(Text(title, "bold red"))
+    console.print(Text(f"  {result.failure}"))
+    if result.problem is not None:
+        console.print(Text("  " + str(result.problem).replace("\n", "\n  ")))
+    if result.differences:
+        _print_table(console, result)
+        left = len(result.differences) - MOST_ROWS
+        if left > 0:
+            console.print(Text(f"  and {left} more"))
+    console.print()
+
+
+def _print_table(console: Console, result: Result) -> None:
+    """Print the rows; without a terminal no line ends with blanks."""
+    if console.is_terminal:
+        console.print(_table(result, marked=False))
+        return
+    with console.capture() as capture:
+        console.print(_table(result, marked=True))
+    print("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def _table(result: Result, *, marked: bool) -> Table:
+    """The rows; `marked` puts what differs in brackets, for who sees no colour."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("", no_wrap=True)
+    for column in result.columns:
+        table.add_column(column.name, overflow="fold")
+    for difference in result.differences[:MOST_ROWS]:
+        for name, style, values in _lines(difference):
+            wrong = difference.wrong if difference.wrong else frozenset(range(len(values)))
+            cells = [_cell(value, style, index in wrong, marked) for index, value in enumerate(values)]
+            table.add_row(Text(f"  {name}"), *cells)
+    return table
+
+
+def _lines(difference: Difference) -> Iterator[tuple[str, str, Values]]:
+    """The lines of a difference: what it is, its colour, the values."""
+    is_pair = difference.expected is not None and difference.got is not None
+    if difference.expected is not None:
+        yield "expected" if is_pair else "missing", "green", difference.expected
+    if difference.got is not None:
+        yield "got" if is_pair else "too much", "red", difference.got
+
+
+def _cell(value: Any, style: str, is_wrong: bool, marked: bool) -> Text:
+    text = cell(value)
+    return Text(f"[{text}]" if marked and is_wrong else text, style if is_wrong else "")

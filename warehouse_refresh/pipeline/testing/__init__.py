@@ -1,0 +1,1 @@
+"""Unit tests of scripts: reading their files, running them over given rows, and comparing what comes."""

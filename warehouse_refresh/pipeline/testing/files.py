@@ -1,0 +1,29 @@
+"""The files that hold tests: `NAME.test.toml` beside a script, and folders `NAME.tests/TEST/` with files of rows."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from warehouse_refresh.pipeline.project.files import listed
+from warehouse_refresh.pipeline.tables.files import TESTS
+from warehouse_refresh.warehouse.names import TableName
+
+FOLDER = ".tests"
+KEYS = "test.toml"
+"""The file in a test's folder that has what is no row."""
+
+
+def test_files(folders: Iterable[Path]) -> Iterator[tuple[TableName, Path]]:
+    """Each file with tests, and each folder of one test, in the folders of datasets and below, with the table beside
+    whose script it stands."""
+    for folder in folders:
+        yield from ((TableName(folder.name, name), path) for name, path in _below(folder))
+
+
+def _below(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in listed(folder):
+        if path.name.endswith(TESTS):
+            yield path.name.removesuffix(TESTS), path
+        elif path.name.endswith(FOLDER) and path.is_dir():
+            yield from ((path.name.removesuffix(FOLDER), each) for each in listed(path) if each.is_dir())
+        elif not path.suffix and path.is_dir() and not path.is_symlink():
+            yield from _below(path)

@@ -95,7 +95,7 @@ def is_ordered(sql: str) -> bool:
     depth, last = 0, ""
     for token in TOKEN.findall(sql):
         depth += (token == "(") - (token == ")")
-        if depth == 0 and not token.startswith(("--", "/*")):
+        if depth == 0 and not token.startswith(("--", "/*", "'", '"', "`")):
             last += f" {token.upper()}"
     tail = last.rpartition(" ORDER BY ")
     return bool(tail[1]) and " |>" not in tail[2].replace(" |> LIMIT", "")

@@ -116,7 +116,7 @@ class Maker:
 
     def subquery(self, kind: str, values: Sequence[Value]) -> str:
         """A subquery as an expression, which reads the columns around it; "" if there is none of the type."""
-        rows = self.table()
+        rows = self.around(values)
         seen = [*rows.values, *values]
         where = f" WHERE {self.condition(rows.values, values)}" if self.chance(80) else ""
         if kind == "BOOL":
@@ -143,6 +143,36 @@ class Maker:
         if kind in SCALARS:
             return f"(SELECT {self.pick(['MIN', 'MAX'])}({self.value(kind, seen)}) FROM {rows.sql}{where})"
         return ""
+
+    def around(self, values: Sequence[Value]) -> Rows:
+        """What a subquery reads: a table, an array of the query around it, or rows that a condition of it chooses."""
+        arrays = [value for value in values if value.kind.startswith("ARRAY<")]
+        how = self.pick(["table", "table", "table", "array", "chosen"])
+        if how == "array" and arrays:
+            return self.elements(self.pick(arrays), values)
+        rows = self.table()
+        if how == "chosen" and rows.values:
+            alias = self.name()
+            listed = [Value(self.name("c"), value.kind) for value in rows.values]
+            items = ", ".join(f"{old.sql} AS {new.sql}" for old, new in zip(rows.values, listed, strict=True))
+            names = {old.sql: new.sql for old, new in zip(rows.values, listed, strict=True)}
+            keys = tuple(names.get(key, key) for key in rows.keys) if rows.keys is not None else None
+            query = f"SELECT {items} FROM {rows.sql} WHERE {self.condition(rows.values, values)}"
+            return self.aliased(f"({query}) AS {alias}", alias, Rows(query, tuple(listed), keys))
+        return rows
+
+    def elements(self, array: Value, values: Sequence[Value]) -> Rows:
+        """The elements of an array of the query around."""
+        alias, place = self.name("e"), self.name("o")
+        listed = array.sql if self.chance(60) else self.value(array.kind, values)
+        found = self.values_of(alias, array.kind[6:-1])
+        return Rows(f"UNNEST({listed}) AS {alias} WITH OFFSET AS {place}", (*found, Value(place, "INT64")), (place,))
+
+    @staticmethod
+    def values_of(alias: str, element: str) -> list[Value]:
+        """What an element of an array is read as: itself, and a struct's fields."""
+        fields = [Value(f"{alias}.x", "INT64"), Value(f"{alias}.y", "STRING")] if element == ROW else []
+        return [*fields, Value(alias, element)]
 
     def condition(self, left: Sequence[Value], right: Sequence[Value]) -> str:
         """A condition between two sets of columns, which holds for some rows."""
@@ -174,11 +204,32 @@ class Maker:
             known = self.named[name]
             return self.aliased(f"{name} AS {alias}", alias, known)
         if self.chance(25) and self.smaller():
-            query = self.query()
+            query = self.pick([self.query, self.query, self.with_query, self.piped_whole])()
             return self.aliased(f"({query.sql}) AS {alias}", alias, query)
+        if self.chance(8) and self.smaller():
+            return self.structs(alias)
         name = self.pick(sorted(self.schema))
         values = tuple(Value(f"{alias}.{column}", COLUMNS[column]) for column in self.schema[name])
-        return Rows(f"{self.pick([name, name, f'`{name}`'])} AS {alias}", values, (f"{alias}.id",))
+        sample = " TABLESAMPLE SYSTEM (100 PERCENT)" if self.chance(3) else ""
+        return Rows(f"{self.pick([name, name, f'`{name}`'])} AS {alias}{sample}", values, (f"{alias}.id",))
+
+    def with_query(self) -> Rows:
+        """A query with WITH before it: the name may be that of another one outside, which it hides."""
+        first = self.query()
+        name = self.pick([self.name("w"), *self.named])
+        before = dict(self.named)
+        self.named[name] = first
+        query = self.query()
+        self.named = before
+        return Rows(f"WITH {name} AS ({first.sql}) {query.sql}", query.values, query.keys)
+
+    def structs(self, alias: str) -> Rows:
+        """A query whose rows are structs."""
+        rows = self.source()
+        x, y = self.value("INT64", rows.values), self.value("STRING", rows.values)
+        form = self.pick(["AS STRUCT {x} AS x, {y} AS y", f"AS VALUE CAST(STRUCT({{x}}, {{y}}) AS {ROW})"])
+        sql = f"(SELECT {form.format(x=x, y=y)} FROM {rows.sql}{self.where(rows)}) AS {alias}"
+        return Rows(sql, tuple(self.values_of(alias, ROW)), None)
 
     def aliased(self, sql: str, alias: str, rows: Rows) -> Rows:
         values = tuple(Value(f"{alias}.{value.sql}", value.kind) for value in rows.values)
@@ -242,9 +293,7 @@ class Maker:
         element = array.kind[6:-1]
         listed = array.sql if self.chance(60) else self.value(array.kind, left.values)
         offset = f" WITH OFFSET AS {place}" if self.chance(60) else ""
-        values = [Value(alias, element)]
-        if element == ROW:
-            values = [Value(f"{alias}.x", "INT64"), Value(f"{alias}.y", "STRING"), Value(alias, ROW)]
+        values = self.values_of(alias, element)
         own = tuple(value.sql for value in values if value.kind in SCALARS)
         if offset:
             values.append(Value(place, "INT64"))
@@ -266,15 +315,19 @@ class Maker:
         """A query with columns of these types, or of any. Its columns are named as in `Rows.values`."""
         if kinds:
             return self.select(kinds)
-        how = self.pick(["select"] * 5 + ["grouped"] * 4 + ["set", "set", "pivot", "unpivot", "distinct", "sets"])
-        if how == "set" and self.smaller():
-            return self.set_operation()
+        forms = (
+            ["select"] * 5 + ["grouped"] * 4 + ["set", "set", "named", "pivot", "unpivot", "distinct", "sets", "star"]
+        )
+        how = self.pick(forms)
+        if how in ("set", "named") and self.smaller():
+            return self.set_operation() if how == "set" else self.set_by_name()
         return {
             "grouped": self.grouped,
             "pivot": self.pivoted,
             "unpivot": self.unpivoted,
             "distinct": self.distinct,
             "sets": self.grouping_sets,
+            "star": self.starred,
         }.get(how, self.select)()
 
     def where(self, rows: Rows, percent: int = 45) -> str:
@@ -310,7 +363,12 @@ class Maker:
                 unique.append(values[-1].sql)
         where = self.where(rows)
         qualify = ""
-        if rows.keys is not None and self.chance(20):
+        calls = [
+            value for item, value in zip(items, values, strict=True) if " OVER (" in item and value.kind == "INT64"
+        ]
+        if calls and self.chance(25):
+            qualify = f" QUALIFY {self.pick(calls).sql} {self.pick(['=', '<', '>=', 'IS NOT DISTINCT FROM'])} 1"
+        elif rows.keys is not None and self.chance(20):
             call, kind = self.window(rows, self.pick(["INT64", "INT64", "BOOL"]))
             qualify = (
                 f" QUALIFY {call}"
@@ -318,8 +376,39 @@ class Maker:
                 else f" QUALIFY {call} {self.pick(['=', '<', '>='])} {self.number(0, 3)}"
             )
             where = where or " WHERE TRUE"
-        sql = f"SELECT {', '.join(items)} FROM {rows.sql}{where}{qualify}"
+        listed, windows = self.by_name(", ".join(items)) if self.chance(30) else (", ".join(items), "")
+        sql = f"SELECT {listed} FROM {rows.sql}{where}{qualify}{windows}"
         return Rows(sql + self.limited(rows), tuple(values), keys_of(values, unique))
+
+    def by_name(self, items: str) -> tuple[str, str]:
+        """The items with a name for the first window, and the WINDOW clause."""
+        start = items.find(" OVER (") + 7
+        if start < 7 or "(SELECT" in items:  # the window may be that of a subquery
+            return items, ""
+        end = closed(items, start)
+        whole, name = items[start:end], self.name("win")
+        part, order, rest = whole.partition(" ORDER BY ")
+        if order and part.startswith("PARTITION BY") and self.chance(50):
+            return f"{items[:start]}{name} ORDER BY {rest}{items[end:]}", f" WINDOW {name} AS ({part})"
+        if self.chance(30):
+            other = self.name("win")
+            return f"{items[: start - 1]}{other}{items[end + 1 :]}", f" WINDOW {name} AS ({whole}), {other} AS {name}"
+        return f"{items[: start - 1]}{name}{items[end + 1 :]}", f" WINDOW {name} AS ({whole})"
+
+    def starred(self) -> Rows:
+        """SELECT * of a table, with EXCEPT and REPLACE."""
+        table, alias = self.pick(sorted(self.schema)), self.name()
+        names = self.schema[table]
+        values = [Value(f"{alias}.{name}", COLUMNS[name]) for name in names]
+        gone = self.some([name for name in names if name != "id"], 0, 3)
+        kept = [name for name in names if name not in gone]
+        changed = self.some([name for name in kept if name != "id"], 0, 2)
+        star = self.pick(["*", f"{alias}.*"]) + (f" EXCEPT ({', '.join(gone)})" if gone else "")
+        if changed:
+            star += f" REPLACE ({', '.join(f'{self.value(COLUMNS[name], values)} AS {name}' for name in changed)})"
+        rows = Rows(f"{table} AS {alias}", tuple(values), (f"{alias}.id",))
+        sql = f"SELECT {star} FROM {rows.sql}{self.where(rows)}"
+        return Rows(sql + self.limited(rows), tuple(Value(name, COLUMNS[name]) for name in kept), ("id",))
 
     def distinct(self) -> Rows:
         rows = self.source()
@@ -336,12 +425,23 @@ class Maker:
         found = list[Value]()
         for _ in range(self.number(1, most)):
             known = self.pick(rows.scalars) if rows.scalars else None
+            parts = self.parts(rows)
             if known is not None and self.chance(65):
                 found.append(known)
+            elif parts and self.chance(50):
+                found.append(self.pick(parts))
             else:
                 kind = self.pick(SCALARS)
                 found.append(Value(self.computed(kind, rows.values), kind))
         return list({value.sql: value for value in found}.values())
+
+    @staticmethod
+    def parts(rows: Rows) -> list[Value]:
+        """Fields of structs and elements of arrays."""
+        found = [Value(f"{value.sql}.x", "INT64") for value in rows.values if value.kind == ROW]
+        found += [Value(f"{value.sql}.y", "STRING") for value in rows.values if value.kind == ROW]
+        arrays = [value for value in rows.values if value.kind in ("ARRAY<INT64>", "ARRAY<STRING>")]
+        return found + [Value(f"{value.sql}[SAFE_OFFSET(0)]", value.kind[6:-1]) for value in arrays]
 
     def grouped(self) -> Rows:
         """SELECT … GROUP BY keys: written again, by alias or by number; or without keys."""
@@ -408,6 +508,31 @@ class Maker:
         found = Rows(sql, values, keys_of(values))
         return Rows(sql + self.limited(found), values, found.keys)
 
+    def set_by_name(self) -> Rows:
+        """Set operations BY NAME, of queries with some columns in common."""
+        mode = self.pick(["", "FULL ", "LEFT ", "INNER ", "FULL OUTER ", "LEFT OUTER "])
+        word = self.pick(["UNION ALL", "UNION DISTINCT", "INTERSECT DISTINCT", "EXCEPT DISTINCT"])
+        kinds = {self.name("n"): self.pick(SCALARS) for _ in range(3)}
+        names = list(kinds)
+        first = names[: self.number(1, 2)]
+        second = self.some(first, len(first), len(first)) if not mode else self.some(names, 1, 3)
+        if not mode.startswith("FULL") and not set(first) & set(second):
+            second = [*second, first[0]]
+        listed = {"F": [*first, *(n for n in second if n not in first)], "I": [n for n in first if n in second]}
+        columns = listed.get(mode[:1], first)
+        on = f" ON ({', '.join(columns)})" if mode.startswith("INNER") and self.chance(30) else ""
+        parts = [self.renamed({name: kinds[name] for name in part}) for part in (first, second)]
+        values = tuple(Value(name, kinds[name]) for name in columns)
+        how = f"{mode}{word} {self.pick(['BY NAME', 'BY NAME', 'STRICT CORRESPONDING' if not mode else 'BY NAME'])}"
+        found = Rows(f"{parts[0]} {how}{on} {parts[1]}", values, keys_of(values))
+        return Rows(found.sql + self.limited(found), values, found.keys)
+
+    def renamed(self, kinds: Mapping[str, str]) -> str:
+        """A query whose columns have these names and types."""
+        query, alias = self.select(list(kinds.values())), self.name()
+        pairs = zip(query.values, kinds, strict=True)
+        return f"SELECT {', '.join(f'{value.sql} AS {name}' for value, name in pairs)} FROM ({query.sql}) AS {alias}"
+
     def weaker(self, kind: str) -> str:
         """A type that coerces to this one."""
         return self.pick([kind, *{"FLOAT64": ["INT64", "NUMERIC"], "NUMERIC": ["INT64"]}.get(kind, [])])
@@ -434,13 +559,16 @@ class Maker:
         ]
         chosen = [(*call, self.name("m")) for call in self.some(calls, 1, 2)]
         places = [(self.constant(subject), self.name("v")) for _ in range(self.number(1, 3))]
+        plain = {"INT64": ["1", "2", "10"], "STRING": ["'a'", "'b'", "'abc'"]}.get(subject)
+        if plain and self.chance(40):  # their columns are named after them
+            places = [(value, value.strip("'")) for value in self.some(plain)]
         listed = ", ".join(f"{sql} AS {alias}" for sql, _, alias in chosen)
         values = [Value(key, key_kind)] if self.reads_none(chosen, key) else []
         values += [Value(text, "STRING")] if self.reads_none(chosen, text) else []
         values += [Value(number, "INT64")] if self.reads_none(chosen, number) else []
         columns = [Value(f"{alias}_{place}", kind) for _, place in places for _, kind, alias in chosen]
         found = self.name()
-        within = ", ".join(f"{value} AS {alias}" for value, alias in places)
+        within = ", ".join(value if alias == value.strip("'") else f"{value} AS {alias}" for value, alias in places)
         sql = f"SELECT * FROM ({inner}) PIVOT ({listed} FOR {column} IN ({within})) AS {found}"
         ordered = [Value(key, key_kind), Value(number, "INT64"), Value(text, "STRING")]
         kept = [value for value in ordered if value in values]
@@ -460,6 +588,13 @@ class Maker:
         listed = ", ".join(f"{sql} AS {name}" for sql, name in zip(read, names, strict=True))
         inner = f"SELECT {self.value(key_kind, rows.values)} AS {key}, {listed} FROM {rows.sql}{self.where(rows)}"
         nulls = self.pick(["", " INCLUDE NULLS", " EXCLUDE NULLS"])
+        if len(names) == 2 and self.chance(50):
+            second = self.name("v")
+            as_ = self.pick(["", " AS 'both'"])
+            items = f"({names[0]}, {names[1]}){as_}"
+            sql = f"SELECT * FROM ({inner}) UNPIVOT{nulls} (({value}, {second}) FOR {label} IN ({items}))"
+            both = (Value(key, key_kind), Value(value, kind), Value(second, kind), Value(label, "STRING"))
+            return Rows(sql, both, keys_of(both))
         labels = [f"{name} AS '{name}!'" if self.chance(30) else name for name in names]
         sql = f"SELECT * FROM ({inner}) UNPIVOT{nulls} ({value} FOR {label} IN ({', '.join(labels)}))"
         values = (Value(key, key_kind), Value(value, kind), Value(label, "STRING"))
@@ -592,8 +727,22 @@ class Maker:
         head = f"WITH {'RECURSIVE ' if recursive else ''}{', '.join(clauses)} " if clauses else ""
         return head + query.sql
 
+    def growing(self) -> str:
+        """A WITH query that reads itself, and whose rows hold an array that grows."""
+        name, alias = self.name("w"), self.name()
+        inner = [Value(f"{alias}.n", "INT64"), Value(f"{alias}.a", "ARRAY<INT64>")]
+        grown = f"ARRAY_CONCAT({alias}.a, [MOD({self.value('INT64', inner)}, 10)])"
+        values = (Value("n", "INT64"), Value("a", "ARRAY<INT64>"))
+        self.named[name] = Rows("", values, ("n",))
+        start, most = self.pick(["[0]", "ARRAY<INT64>[]", "GENERATE_ARRAY(1, 2)"]), self.number(1, 6)
+        join = self.pick([f"{name} AS {alias}", f"(SELECT * FROM {name} WHERE n < 5) AS {alias}"])
+        step = f"SELECT {alias}.n + 1, {grown} FROM {join} WHERE {alias}.n < {most}"
+        return f"{name} AS (SELECT 1 AS n, {start} AS a UNION ALL {step})"
+
     def recursion(self) -> str:
         """A WITH query that reads itself."""
+        if self.chance(25):
+            return self.growing()
         name = self.name("w")
         alias = self.name()
         rows = self.table()
@@ -613,6 +762,12 @@ class Maker:
         )
         self.named[name] = Rows("", values, keys_of(values))
         return f"{name} AS ({base} {word} SELECT {alias}.n + 1, {text} FROM {join} WHERE {limit})"
+
+    def piped_whole(self) -> Rows:
+        """FROM … |> … |> SELECT …: all of its columns have names of their own."""
+        rows = self.piped()
+        sql, values = _select(self, rows)
+        return Rows(rows.sql + sql, values.values, values.keys)
 
     def piped(self) -> Rows:
         """FROM … |> …"""
@@ -679,7 +834,112 @@ def _join(maker: Maker, rows: Rows) -> tuple[str, Rows]:
     return text, Rows("", *maker.both(rows, right), rows.after_comma)
 
 
-PIPES: tuple[Step, ...] = (_where, _where, _extend, _extend, _select, _aggregate, _aggregate, _order, _distinct, _join)
+def _plain(rows: Rows) -> list[Value]:
+    """The columns that no table's name stands before, each there once."""
+    names = [value.sql for value in rows.values]
+    return [value for value in rows.values if value.sql.isidentifier() and names.count(value.sql) == 1]
+
+
+def _free(rows: Rows) -> list[Value]:
+    """The columns that an operator may change or drop: no element of an UNNEST, and nothing that the order needs."""
+    made = [value for value in _plain(rows) if value.sql[0] in "cxk"]
+    return [value for value in made if value.sql not in (rows.keys or ())]
+
+
+def _set(maker: Maker, rows: Rows) -> tuple[str, Rows]:
+    if not (free := _free(rows)):
+        return _extend(maker, rows)
+    changed = maker.pick(free)
+    kind = maker.pick(KINDS)
+    values = tuple(Value(value.sql, kind) if value == changed else value for value in rows.values)
+    sql = f" |> SET {changed.sql} = {maker.value(kind, rows.values)}"
+    return sql, Rows("", values, rows.keys, rows.after_comma)
+
+
+def _drop(maker: Maker, rows: Rows) -> tuple[str, Rows]:
+    free = _free(rows)
+    if not free or len(rows.values) < 2:
+        return _where(maker, rows)
+    gone = maker.pick(free)
+    return f" |> DROP {gone.sql}", Rows("", tuple(v for v in rows.values if v != gone), rows.keys, rows.after_comma)
+
+
+def _rename(maker: Maker, rows: Rows) -> tuple[str, Rows]:
+    if not (free := _free(rows)):
+        return _extend(maker, rows)
+    old, new = maker.pick(free), maker.name("x")
+    values = tuple(Value(new, value.kind) if value == old else value for value in rows.values)
+    return f" |> RENAME {old.sql} AS {new}", Rows("", values, rows.keys, rows.after_comma)
+
+
+def _as(maker: Maker, rows: Rows) -> tuple[str, Rows]:
+    if any("." in value.sql for value in rows.values) or len(_plain(rows)) < len(rows.values):
+        return _extend(maker, rows)
+    alias = maker.name()
+    return f" |> AS {alias}", maker.aliased("", alias, rows)
+
+
+def _union(maker: Maker, rows: Rows) -> tuple[str, Rows]:
+    if any("." in value.sql for value in rows.values) or not rows.scalars or len(rows.values) > 4:
+        return _where(maker, rows)
+    word = maker.pick(["UNION ALL", "UNION ALL", "UNION DISTINCT", "INTERSECT DISTINCT", "EXCEPT DISTINCT"])
+    if word != "UNION ALL" and len(rows.scalars) < len(rows.values):
+        word = "UNION ALL"
+    parts = [maker.select([value.kind for value in rows.values]).sql for _ in range(maker.number(1, 2))]
+    return f" |> {word} {', '.join(f'({part})' for part in parts)}", Rows("", rows.values, keys_of(rows.values))
+
+
+def _window(maker: Maker, rows: Rows) -> tuple[str, Rows]:
+    if rows.keys is None:
+        return _where(maker, rows)
+    sql, kind = maker.window(rows)
+    added = Value(maker.name("x"), kind)
+    return f" |> EXTEND {sql} AS {added.sql}", Rows("", (*rows.values, added), rows.keys, rows.after_comma)
+
+
+def _same(maker: Maker, rows: Rows) -> tuple[str, Rows]:
+    """Operators that change no row."""
+    return maker.pick([" |> TABLESAMPLE SYSTEM (100 PERCENT)", " |> ASSERT TRUE, 'never'", " |> WHERE TRUE"]), rows
+
+
+def _sorted_groups(maker: Maker, rows: Rows) -> tuple[str, Rows]:
+    key, call = maker.group_keys(rows, 1)[0], maker.aggregate(rows)
+    values = (Value(maker.name("k"), key.kind), Value(maker.name("c"), call[1]))
+    text = f" |> AGGREGATE {call[0]} AS {values[1].sql} GROUP AND ORDER BY {key.sql} AS {values[0].sql}"
+    return text, Rows("", values, keys_of(values, [values[0].sql]))
+
+
+def _pivot(maker: Maker, rows: Rows) -> tuple[str, Rows]:
+    """SELECT of three columns, and PIVOT of them."""
+    key, by, number = (maker.name("c") for _ in range(3))
+    items = f"{maker.value('STRING', rows.values)} AS {key}, {maker.value('STRING', rows.values)} AS {by}"
+    items += f", MOD({maker.value('INT64', rows.values)}, 50) AS {number}"
+    names = [maker.name("x") for _ in range(maker.number(1, 2))]
+    listed = ", ".join(f"{maker.constant('STRING')} AS {name}" for name in names)
+    text = f" |> SELECT {items} |> PIVOT (SUM({number}) FOR {by} IN ({listed}))"
+    values = (Value(key, "STRING"), *(Value(name, "INT64") for name in names))
+    return text, Rows("", values, keys_of(values, [key]))
+
+
+PIPES: tuple[Step, ...] = (
+    *(_where, _where, _extend, _extend, _select, _aggregate, _aggregate, _order, _distinct, _join),
+    *(_set, _drop, _rename, _as, _union, _window, _same, _sorted_groups, _pivot),
+)
+
+
+def closed(text: str, start: int) -> int:
+    """Where the parenthesis closes that is open at `start`."""
+    depth, quote = 0, ""
+    for place in range(start, len(text)):
+        if quote:
+            quote = "" if text[place] == quote and text[place - 1] != "\\" else quote
+        elif text[place] in "'\"":
+            quote = text[place]
+        else:
+            depth += (text[place] == "(") - (text[place] == ")")
+            if depth < 0:
+                return place
+    return len(text)
 
 
 @st.composite

@@ -5,6 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/pipe-syntax
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.tokenizer_core import Token, TokenType
@@ -38,6 +39,15 @@ def unpiped(tokens: Tokens, text: str) -> Tokens:
         return _nested(parts, text)
     head, first = _with(found)
     return [*head, *_select(State(first[1:]), [], first[0])] if _word(first) == "FROM" else found
+
+
+def has_pipes(tokens: Tokens) -> bool:
+    """Whether a pipe stands in them, or a query that begins with FROM."""
+    kinds = [token.token_type for token in tokens]
+    if TokenType.PIPE_GT in kinds or kinds[:1] == [TokenType.FROM]:
+        return True
+    inner = any(kind == TokenType.FROM and before == TokenType.L_PAREN for before, kind in pairwise(kinds))
+    return inner or (kinds[:1] == [TokenType.WITH] and _word(_with(tokens)[1]) == "FROM")
 
 
 def words(text: str, mark: Token) -> Tokens:
@@ -239,14 +249,21 @@ def _without_last_comma(tokens: Tokens) -> Tokens:
     return tokens[:-1] if tokens and tokens[-1].token_type == TokenType.COMMA else tokens
 
 
+_TYPES = (TokenType.ARRAY, TokenType.STRUCT)
+
+
 def commas(tokens: Tokens) -> list[Tokens]:
     """The parts of a list."""
     parts: list[Tokens] = [[]]
-    depth = 0
-    for token in tokens:
+    depth, types = 0, 0
+    for before, token in zip([None, *tokens], tokens, strict=False):
         depth += token.token_type in (TokenType.L_PAREN, TokenType.L_BRACKET)
         depth -= token.token_type in (TokenType.R_PAREN, TokenType.R_BRACKET)
-        if depth == 0 and token.token_type == TokenType.COMMA:
+        if token.token_type == TokenType.LT and before is not None and before.token_type in _TYPES:
+            types += 1
+        elif token.token_type == TokenType.GT and types:
+            types -= 1
+        if depth == types == 0 and token.token_type == TokenType.COMMA:
             parts.append([])
         else:
             parts[-1].append(token)
@@ -308,7 +325,7 @@ def _union(state: State, rest: Tokens, mark: Token) -> State:
     start = next(
         (i for i, token in enumerate(rest) if token.token_type == TokenType.L_PAREN and _is_query(rest[i + 1 :])), 0
     )
-    word, sql = rest[:start], _select(state, [], mark)
+    word, sql = rest[:start], _whole(state, mark)
     for query in commas(rest[start:]):
         sql = [*_query(sql, mark), *word, *query]
     return _around(state, sql, mark)
@@ -320,8 +337,14 @@ def _is_query(tokens: Tokens) -> bool:
 
 
 def _after(state: State, rest: Tokens, mark: Token) -> State:
-    """PIVOT, UNPIVOT, TABLESAMPLE: they stand after what is there so far."""
+    """PIVOT, UNPIVOT: they stand after what is there so far."""
     found = _listed(state, [], mark)
+    return replace(found, source=[*found.source, *rest])
+
+
+def _sample(state: State, rest: Tokens, mark: Token) -> State:
+    """TABLESAMPLE …, after which the tables' aliases are still known."""
+    found = _changed(state, [], mark)
     return replace(found, source=[*found.source, *rest])
 
 
@@ -349,7 +372,7 @@ STEPS: dict[str, Callable[[State, Tokens, Token], State]] = {
     "UNION": _union,
     "PIVOT": _after,
     "UNPIVOT": _after,
-    "TABLESAMPLE": _after,
+    "TABLESAMPLE": _sample,
     "WITH": _named,
     "ASSERT": _assert,
 }

@@ -526,6 +526,13 @@ def reads(node: Node, tables: set[str]) -> bool:
     return any(isinstance(part, Column) and part.table in tables for part in walk(node))
 
 
+def is_correlated(query: Node) -> bool:
+    """Whether a query reads columns of a query around it."""
+    parts = list(walk(query))
+    own = {part.alias for part in parts if isinstance(part, FromItem)}
+    return any(isinstance(part, Column) and part.table and part.table not in own for part in parts)
+
+
 def walk(node: Node) -> Iterator[Node]:
     """The node and all nodes in it."""
     left: list[object] = [node]

@@ -15,7 +15,7 @@ from warehouse_refresh.warehouse.duckdb.translate import nodes as n
 from warehouse_refresh.warehouse.duckdb.translate.syntax import foreign_source, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
-from warehouse_refresh.warehouse.duckdb.types import field_names
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type, field_names
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.literals import LiteralValue
 from warehouse_refresh.warehouse.suggest import did_you_mean
@@ -251,10 +251,27 @@ class Scope:
 
     def stored(self) -> Iterator[n.Column]:
         """The columns in DuckDB of the items of this FROM."""
+        return (part for value in self._seen() for part in n.walk(value.node) if isinstance(part, n.Column))
+
+    def _seen(self) -> Iterator[Typed]:
+        """The values that the names of this FROM stand for."""
+        yield from (column.value for column in self.listed)
         for source in self.sources:
-            values = [*source.columns, *([Named("", source.element)] if source.element is not None else [])]
-            for named in values:
-                yield from (part for part in n.walk(named.value.node) if isinstance(part, n.Column))
+            yield from (column.value for column in (*source.columns, *source.hidden))
+            if source.element is not None:
+                yield source.element
+
+    def read_by(self, change: Callable[[n.Node], n.Node]) -> None:
+        """Read the columns of this FROM by other nodes: what `change` makes of each part of theirs."""
+
+        def changed(value: Typed) -> Typed:
+            return Typed(n.rebuilt(value.node, change), value.type)
+
+        self.listed = [Named(column.name, changed(column.value)) for column in self.listed]
+        for source in self.sources:
+            source.columns = [Named(column.name, changed(column.value)) for column in source.columns]
+            source.hidden = tuple([Named(column.name, changed(column.value)) for column in source.hidden])
+            source.element = changed(source.element) if source.element is not None else None
 
     def columns(self) -> list[Named]:
         """What `*` stands for: the columns of all items, those of USING once and before the others of its join."""
@@ -355,8 +372,11 @@ class Scope:
             wrong(self.script.text, node, f"{value.type} has no field {name}", hint)
         if len(found) > 1:
             wrong(self.script.text, node, f"field {name} is ambiguous in {value.type}")
-        stored = field_names(value.type)[found[0]]
-        return Typed(n.Field(value.node, stored), value.type.fields[found[0]].type)
+        kind = value.type.fields[found[0]].type
+        read: n.Node = n.Field(value.node, field_names(value.type)[found[0]])
+        if not isinstance(value.node, n.Column | n.Field):  # of a constant NULL DuckDB forgets the field's type
+            read = sql(f"CAST({{x}} AS {duckdb_type(kind)})", x=read)
+        return Typed(read, kind)
 
     def _closest(self, name: str) -> str:
         columns = [column.name for column in self.columns() if column.name]

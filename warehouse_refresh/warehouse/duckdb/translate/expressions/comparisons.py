@@ -20,6 +20,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Node,
     Select,
     each,
+    is_correlated,
     let,
     let_all,
 )
@@ -270,7 +271,8 @@ def in_elements(node: exp.Expr, scope: Scope, value: Typed, array: Typed) -> Typ
 def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
     """x IN (SELECT …)"""
     relation, column = one_column(node, scope)
-    kind, (one, _) = common(node, scope, "IN", [_of_its_type(value), _of_its_type(reread(column, "q$"))])
+    found = reread(column, "q$")
+    kind, (one, _) = common(node, scope, "IN", [_of_its_type(value), Typed(found.node, found.type)])
     if kind.name in ("JSON", "GEOGRAPHY"):
         unsupported(scope.script.text, node, f"IN (SELECT …) of {kind}", "write EXISTS with a condition")
     query = with_types(relation, [kind])
@@ -280,13 +282,22 @@ def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
     if kind.name == "FLOAT64":
         own = sql(_WITHOUT_NAN.replace("NAN", "'nan here'"), x=one.node)
         items = (Item(sql(_WITHOUT_NAN.replace("NAN", "'nan there'"), x=ColumnNode("q$", column.column)), "c"),)
-        return Typed(sql("({x} IN ({q}))", x=own, q=Select(items, FromItem(query, "q$"))), BOOL)
-    return Typed(sql("({x} IN ({q}))", x=one.node, q=query), BOOL)
+        return Typed(_in_rows(own, Select(items, FromItem(query, "q$")), Typed(ColumnNode("q$", "c"), STRING)), BOOL)
+    return Typed(_in_rows(one.node, query, Typed(ColumnNode("q$", column.column), kind)), BOOL)
 
 
 def _of_its_type(value: Typed) -> Typed:
-    """A side of IN (SELECT …), where a literal coerces no further than its type: but NULL does."""
+    """The left side of IN (SELECT …), where a literal coerces no further than its type: but NULL does."""
     return value if takes_any_type(value) else Typed(value.node, value.type)
+
+
+def _in_rows(value: Node, query: Node, item: Typed) -> Node:
+    """Whether a query of one column has the value. If the query reads columns of one around it, its rows are collected
+    first: of `x IN (…)` DuckDB takes a NULL among the rows of one outer row for one among those of all, where a part of
+    the query may fail."""
+    if not is_correlated(query):
+        return sql("({x} IN ({q}))", x=value, q=query)
+    return sql(IN_ARRAY % "", a=listed(query, item, distinct=True).node, x=value)
 
 
 _WITHOUT_NAN = "(CASE WHEN isnan({x}) THEN NAN ELSE CAST({x} + 0.0::DOUBLE AS VARCHAR) END)"

@@ -20,6 +20,9 @@ def column(node: exp.Expr, scope: Scope) -> Typed:
     parts = [node.args[key] for key in ("catalog", "db", "table", "this") if node.args.get(key)]
     if isinstance(parts[-1], exp.Star):
         wrong(scope.script.text, node, "* is not allowed here")
+    if node.meta.get("quoted_column") and len(parts) == 2:  # to GoogleSQL `a.b` is one name, unless it is a table's
+        hint = "write back-ticks around each name: `table`.`column`"
+        unsupported(scope.script.text, node, "column whose name holds a dot", hint)
     return scope.resolve(node, [part.name for part in parts])
 
 
@@ -67,7 +70,7 @@ def element(node: exp.Expr, scope: Scope) -> Typed:
     position = as_type(node, scope, "[…]", index, INT64)
     first = "1" if node.args.get("offset") == 1 else "0"
     if node.args.get("safe"):
-        template = f"CASE WHEN {{i}} < {first} THEN NULL ELSE ({{a}})[{{i}} + 1 - {first}] END"
+        template = f"CASE WHEN {{i}} >= {first} AND {{i}} < len({{a}}) + {first} THEN ({{a}})[{{i}} + 1 - {first}] END"
     else:
         template = (
             f"CASE WHEN {{a}} IS NULL THEN NULL WHEN {{i}} < {first} OR {{i}} >= len({{a}}) + {first}"

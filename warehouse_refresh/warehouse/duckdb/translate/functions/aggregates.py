@@ -139,6 +139,8 @@ def _without_modifiers(node: exp.Expr, scope: Scope, call: Call, orders: list[ex
             call.having = ("max" if node.args.get("max") else "min"), scope.compile(node.expression)
         else:
             call.nulls = "IGNORE" if isinstance(node, exp.IgnoreNulls) else "RESPECT"
+        if not node.this:
+            wrong(scope.script.text, node, f"syntax error: {call.name} takes an argument before its modifiers")
         node = node.this
     return node
 

@@ -158,7 +158,7 @@ DEFINITIONS: Definitions = by_name(
     define("SAFE_ADD", "INT64 INT64 -> INT64", "TRY({a} + {b})"),
     define("SAFE_SUBTRACT", "INT64 INT64 -> INT64", "TRY({a} - {b})"),
     define("SAFE_MULTIPLY", "INT64 INT64 -> INT64", "TRY({a} * {b})"),
-    define("SAFE_NEGATE", "INT64 -> INT64", "TRY(-{a})"),
+    define("SAFE_NEGATE", "INT64 -> INT64", "TRY(0::BIGINT - {a})"),
     *(
         define(f"SAFE_{name}", "FLOAT64 FLOAT64 -> FLOAT64", f"TRY({F_SAFE % (sign, sign, sign)})")
         for name, sign in (("ADD", "+"), ("SUBTRACT", "-"), ("MULTIPLY", "*"))

@@ -29,6 +29,7 @@ from warehouse_refresh.warehouse.types import BYTES, INT64, STRING
 # GoogleSQL maps a few letters to several, which DuckDB does not: ß is known, any other fails.
 _ODD = "".join(char for char in map(chr, range(0x80, 0x20000)) if len(char.upper()) > 1 and char != "ß")
 _NO_CASE = "error('the embedded engine cannot change the case of this text as BigQuery does')"
+_CAPITAL = "(CASE WHEN {0} = 'ß' THEN {0} ELSE upper({0}) END)"
 _SPACE = (
     "[\\x{{0009}}-\\x{{000D}}\\x{{0020}}\\x{{0085}}\\x{{00A0}}\\x{{1680}}\\x{{2000}}-\\x{{200A}}"
     "\\x{{2028}}\\x{{2029}}\\x{{202F}}\\x{{205F}}\\x{{3000}}]+"
@@ -197,14 +198,15 @@ DEFINITIONS: Definitions = by_name(
         "STRING STRING -> STRING",
         "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE array_to_string(list_transform(regexp_extract_all({a},"
         " '(?s).'), lambda c_, i_: CASE WHEN contains({b}, c_) THEN c_"
-        " WHEN i_ = 1 OR contains({b}, substr({a}, i_ - 1, 1)) THEN upper(c_) ELSE lower(c_) END), '') END",
+        " WHEN i_ = 1 OR contains({b}, substr({a}, i_ - 1, 1))"
+        f" THEN {_CAPITAL.format('c_')} ELSE lower(c_) END), '') END",
     ),
     define(
         "INITCAP",
         "STRING -> STRING",
         "array_to_string(list_transform(regexp_extract_all({a},"
         " '[^\\s\\[\\](){{}}/|\\\\<>!?@\"^#$&~_,.:;*%+-]+|[\\s\\[\\](){{}}/|\\\\<>!?@\"^#$&~_,.:;*%+-]+'), lambda w_:"
-        " upper(w_[1]) || lower(w_[2:])), '')",
+        f" {_CAPITAL.format('w_[1]')} || lower(w_[2:])), '')",
     ),
     define(
         "TRANSLATE",

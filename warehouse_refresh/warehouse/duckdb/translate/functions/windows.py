@@ -25,7 +25,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import windows_in
 from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import ordering
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.sql.coercion import is_groupable
@@ -261,6 +261,8 @@ def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -
     values = [scope.compile(part) for part in parts]
     if len(values) != (2 if name == "NTH_VALUE" else 1):
         wrong(scope.script.text, node, f"wrong number of arguments for {name}")
+    if name != "NTH_VALUE" and _is_null(parts[0]):
+        wrong(scope.script.text, node, f"the argument of {name} cannot be NULL")
     position: tuple[Node, ...] = ()
     if name == "NTH_VALUE":
         if not isinstance(values[1].literal, int) or values[1].literal < 1:
@@ -268,6 +270,14 @@ def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -
         position = (Literal(values[1].literal),)
     found = AggregateCall(name.lower(), (values[0].node, *position), ignore_nulls=nulls == "IGNORE", over=over)
     return Typed(found, values[0].type)
+
+
+def _is_null(node: exp.Expr) -> bool:
+    """Whether it is NULL, or CAST(NULL AS …)."""
+    node = bare(node)
+    while isinstance(node, exp.Cast | exp.TryCast):
+        node = bare(node.this)
+    return isinstance(node, exp.Null)
 
 
 def ntile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:  # noqa: ARG001

@@ -25,6 +25,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     rebuilt,
     walk,
 )
+from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import is_literal, position_of
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import is_random, sql
@@ -257,25 +258,15 @@ def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> Node:
         wrong(scope.script.text, part, "GROUP BY cannot hold an aggregate function")
     check_no_windows(target, scope, "GROUP BY")
     value = scope.base.compile(target)
-    if target is part and _is_literal(part, value):
+    if target is part and is_literal(part, value):
         wrong(scope.script.text, part, "GROUP BY cannot hold a literal", "take it out, or name an item of SELECT")
     return scope.add_key(target, value)
 
 
-def _is_literal(part: exp.Expr, value: Typed) -> bool:
-    """Whether it is a literal to GROUP BY; a typed one, such as DATE '2024-01-01', is none."""
-    if isinstance(part, exp.Array | exp.Struct | exp.Tuple):
-        return bool(value.parts) and all(inner.literal is not None for inner in value.parts)
-    return isinstance(part, _LITERALS) and isinstance(value.node, Literal)
-
-
-_LITERALS = (exp.Literal, exp.Null, exp.Boolean, exp.ByteString, exp.RawString, exp.Neg)
-
-
 def _group_target(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> exp.Expr:
     """What a key stands for: an item by its position or alias, or itself."""
-    if isinstance(part, exp.Literal) and not part.args.get("is_string") and str(part.this).isdigit():
-        position = int(part.this)
+    position = position_of(part)
+    if position is not None:
         if not 1 <= position <= len(node.expressions):
             wrong(scope.script.text, part, f"GROUP BY {position}: there are {len(node.expressions)} columns")
         return bare(node.expressions[position - 1].unalias())

@@ -47,15 +47,35 @@ def order_keys(value: Typed, *, desc: bool, nulls_first: bool) -> list[SortKey]:
 def _order_value(node: exp.Expr, scope: Scope, outputs: Sequence[Typed] | None) -> Typed:
     if outputs is None:
         return scope.compile(node)
-    if isinstance(node, exp.Literal) and not node.args.get("is_string") and str(node.this).isdigit():
-        position = int(node.this)
+    node = bare(node)
+    position = position_of(node)
+    if position is not None:
         if not 1 <= position <= len(outputs):
             wrong(scope.script.text, node, f"ORDER BY {position}: there are {len(outputs)} columns")
         return outputs[position - 1]
-    if isinstance(node, exp.Literal | exp.Null | exp.Boolean):
-        wrong(scope.script.text, node, "ORDER BY cannot sort by a literal")
     # In OVER and in aggregates, where there are no columns to name, GROUP BY's expressions are not found again.
-    return scope.compile_whole(node) if outputs else scope.compile(node)
+    value = scope.compile_whole(node) if outputs else scope.compile(node)
+    if is_literal(node, value):
+        wrong(scope.script.text, node, "ORDER BY cannot sort by a literal")
+    return value
+
+
+def position_of(node: exp.Expr) -> int | None:
+    """The number of an item of SELECT, in GROUP BY and ORDER BY; None for anything else."""
+    if isinstance(node, exp.HexString):
+        return int(str(node.this), 16)
+    is_number = isinstance(node, exp.Literal) and not node.args.get("is_string") and str(node.this).isdigit()
+    return int(str(node.this)) if is_number else None
+
+
+def is_literal(node: exp.Expr, value: Typed) -> bool:
+    """Whether neither GROUP BY nor ORDER BY takes it; a typed literal, such as DATE '2024-01-01', is none."""
+    if isinstance(node, exp.Array | exp.Struct | exp.Tuple):
+        return bool(value.parts) and all(inner.literal is not None for inner in value.parts)
+    return isinstance(node, _LITERALS) and (value.literal is not None or isinstance(value.node, Literal))
+
+
+_LITERALS = (exp.Literal, exp.Null, exp.Boolean, exp.ByteString, exp.RawString, exp.Neg, exp.Concat)
 
 
 def limits(node: exp.Expr, scope: Scope) -> tuple[Node | None, Node | None]:

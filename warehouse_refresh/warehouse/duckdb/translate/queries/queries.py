@@ -22,7 +22,13 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
 from warehouse_refresh.warehouse.duckdb.translate.queries.matching import matched_by_name
 from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import limits, ordering
 from warehouse_refresh.warehouse.duckdb.translate.queries.recursion import base_and_step, bounded, references
-from warehouse_refresh.warehouse.duckdb.translate.queries.relations import reread, unique, with_types
+from warehouse_refresh.warehouse.duckdb.translate.queries.relations import (
+    check_handed_on,
+    reread,
+    unique,
+    with_types,
+    without_literals,
+)
 from warehouse_refresh.warehouse.duckdb.translate.queries.selects import select
 from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
@@ -44,7 +50,8 @@ def query(node: exp.Expr, scope: Scope, *, unordered: bool = False) -> Relation:
         unsupported(scope.script.text, node, f"{type(node).__name__} as a query")
     if not named:
         return found
-    return replace(found, query=With(named, found.query, bool(node.args["with_"].args.get("recursive"))))
+    clause = With(named, found.query, bool(node.args["with_"].args.get("recursive")))
+    return replace(found, query=clause, columns=without_literals(found.columns))
 
 
 def _parenthesized(node: exp.Subquery, scope: Scope, *, unordered: bool) -> Relation:
@@ -69,6 +76,7 @@ def with_queries(node: exp.Expr, scope: Scope) -> tuple[tuple[str, Node], ...]:
             relation = recursive(cte, alone, own)
         else:
             relation = query(cte.this, alone)
+            check_handed_on(cte, scope, relation)
         found.append((own, relation.query))
         scope.script.with_queries[own] = relation.query
         scope.queries[name] = _named(own, relation)
@@ -96,8 +104,7 @@ def _reads(node: exp.Expr, name: str) -> bool:
 
 def _named(own: str, relation: Relation) -> Relation:
     """A WITH query as those after it see it: its columns are no literals any more."""
-    columns = tuple(Output(column.name, column.column, column.type) for column in relation.columns)
-    return Relation(Name((own,)), columns, relation.is_value)
+    return Relation(Name((own,)), without_literals(relation.columns), relation.is_value)
 
 
 def recursive(cte: exp.Expr, scope: Scope, own: str) -> Relation:
@@ -171,12 +178,23 @@ def _is_wrapped(part: exp.Expr, scope: Scope) -> bool:
     """Whether sqlglot, which knows that INTERSECT binds closer, has put parentheses where the text has none."""
     if not isinstance(part, exp.Subquery) or not isinstance(part.this, exp.SetOperation):
         return False
-    tokens = [token.token_type for token in tokens_before(scope.script.text, part)]
+    tokens = _in_open_brackets([token.token_type for token in tokens_before(scope.script.text, part)])
     words = zip(tokens[-3::-1], tokens[-2::-1], tokens[::-1], strict=False)
     found = (
         after for word, how, after in words if word in _SET_OPERATIONS and how in (TokenType.ALL, TokenType.DISTINCT)
     )
     return next(found, None) == TokenType.SELECT
+
+
+def _in_open_brackets(tokens: list[TokenType]) -> list[TokenType]:
+    """The tokens that stand in no pair of brackets."""
+    found: list[TokenType] = []
+    depth = 0
+    for token in reversed(tokens):
+        depth = max(0, depth + (token == TokenType.R_PAREN) - (token == TokenType.L_PAREN))
+        if depth == 0:
+            found.append(token)
+    return found[::-1]
 
 
 def _common_types(node: exp.Expr, scope: Scope, word: str, parts: list[Relation]) -> list[SqlType]:
@@ -200,6 +218,7 @@ def _common_types(node: exp.Expr, scope: Scope, word: str, parts: list[Relation]
 def sorted_relation(node: exp.Expr, scope: Scope, found: Relation, *, unordered: bool) -> Relation:
     """ORDER BY and LIMIT after a set operation or a query in parentheses: by its columns only."""
     own = scope.script.alias()
+    found = replace(found, columns=without_literals(found.columns))
     inner = Scope(scope.script, scope)
     inner.set_aliases([Named(column.name, column.of(own)) for column in found.columns])
     keys = ordering(node.args.get("order"), inner, [column.of(own) for column in found.columns])

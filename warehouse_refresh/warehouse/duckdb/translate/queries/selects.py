@@ -20,7 +20,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import (
     windows_in,
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import limits, ordering
-from warehouse_refresh.warehouse.duckdb.translate.queries.relations import unique
+from warehouse_refresh.warehouse.duckdb.translate.queries.relations import unique, without_literals
 from warehouse_refresh.warehouse.duckdb.translate.queries.sources import from_clause
 from warehouse_refresh.warehouse.duckdb.translate.queries.window_keys import with_plain_windows
 from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Range, Relation, Scope, Source
@@ -198,7 +198,8 @@ def _values(node: exp.Select, scope: Scope, items: list[Named]) -> list[Named]:
     kind = str(node.args.get("kind") or "").upper()
     if kind == "STRUCT":
         type_ = struct_of(*(Column(item.name, item.value.type) for item in items))
-        return [Named("", struct_value([item.value for item in items], type_))]
+        value = struct_value([item.value for item in items], type_)
+        return [Named("", Typed(value.node, type_))]  # what it is made of coerces no further: a STRUCT(…) would
     if kind == "VALUE":
         if len(items) != 1:
             wrong(scope.script.text, node, "SELECT AS VALUE takes one column")
@@ -219,6 +220,8 @@ def _relation(
         Output(item.name, name, item.value.type, item.value.literal, item.value.parts)
         for item, name in zip(items, names, strict=False)
     )
+    if _has_windows(node) or any(node.args.get(name) for name in _AFTER_ITEMS):
+        columns = without_literals(columns)
     is_value = _is_values(node, scope)
     if is_value:
         columns = tuple([replace(column, name="") for column in columns])
@@ -231,6 +234,10 @@ def _relation(
     found = replace(bare, items=tuple(listed), order=tuple(order))
     query = with_plain_windows(found, scope.script) if _has_windows(node) else found
     return Relation(query, columns, is_value, sorted_by, ranges=_ranges(node, scope, items, columns))
+
+
+_AFTER_ITEMS = ("distinct", "having", "qualify", "order", "limit", "offset")
+"""The clauses that GoogleSQL runs after it has computed the items: what they hand on is no literal any more."""
 
 
 def _ranges(node: exp.Select, scope: Scope, items: Sequence[Named], columns: Sequence[Output]) -> tuple[Range, ...]:

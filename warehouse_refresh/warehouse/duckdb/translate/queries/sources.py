@@ -30,6 +30,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import check_no_windows
 from warehouse_refresh.warehouse.duckdb.translate.queries.pivots import pivot
+from warehouse_refresh.warehouse.duckdb.translate.queries.relations import check_handed_on
 from warehouse_refresh.warehouse.duckdb.translate.queries.wildcards import wildcard
 from warehouse_refresh.warehouse.duckdb.translate.scope import (
     Named,
@@ -129,7 +130,11 @@ def item(node: exp.Expr, scope: Scope) -> Node:
         if alias is not None and alias.args.get("columns"):
             wrong(scope.script.text, node, "an alias in FROM names no columns", "name them in the query, with AS")
         relation = scope.compiler.query(node.this, scope.outer())
-        return scope.add_pipe(relation) if node.alias == HERE else _pivoted(node, scope, relation, node.alias)
+        if node.alias != HERE:
+            check_handed_on(node, scope, relation)
+            return _pivoted(node, scope, relation, node.alias)
+        sample = node.args.get("sample")
+        return scope.add_pipe(_sampled(sample, scope, relation) if sample else relation)
     if isinstance(node, exp.Unnest):
         return unnest(node, scope)
     return unsupported(scope.script.text, node, f"{type(node).__name__} in FROM")
@@ -345,9 +350,20 @@ def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:
     if lateral and side in ("RIGHT", "FULL"):
         unsupported(scope.script.text, node, f"{side} JOIN with an array of its left side")
     condition = _join_condition(node, scope, listed, side, lateral=lateral)
-    if isinstance(right, FromItem) and lateral and any(isinstance(part, Select) for part in walk(condition)):
+    holds_query = any(isinstance(part, Select) for part in walk(condition))
+    if isinstance(right, FromItem) and lateral and holds_query:
         right, condition = _filtered(right, condition), sql("true")
-    return Join(left, f"{side} JOIN".strip(), right, condition)
+    both = Join(left, f"{side} JOIN".strip(), right, condition)
+    return _as_query(both, scope) if side and holds_query and not lateral else both
+
+
+def _as_query(both: Join, scope: Scope) -> FromItem:
+    """The join as a query of its own: DuckDB fails with an internal error where a join by `<` or `<>` has an outer join
+    in it whose condition holds a subquery."""
+    own = scope.script.alias()
+    names = {column: f"c{index}" for index, column in enumerate(dict.fromkeys(scope.stored()))}
+    scope.read_by(lambda node: Column(own, names[node]) if isinstance(node, Column) and node in names else node)
+    return FromItem(Select(tuple([Item(column, name) for column, name in names.items()]), both), own)
 
 
 def _filtered(right: FromItem, condition: Node) -> FromItem:

@@ -54,10 +54,10 @@ def one_column(node: exp.Expr, scope: Scope) -> tuple[Relation, Output]:
     return relation, _only_column(node, scope, relation)
 
 
-def listed(query: Node, value: Typed) -> Typed:
+def listed(query: Node, value: Typed, *, distinct: bool = False) -> Typed:
     """A query's values, read by the alias q$, as an array: empty where the query is."""
     kind = array_of(value.type)
-    values = Select((AggregateCall("list", (value.node,)),), FromItem(query, "q$"))
+    values = Select((AggregateCall("list", (value.node,), distinct),), FromItem(query, "q$"))
     return Typed(sql("coalesce(({q}), {none})", q=values, none=Array((), duckdb_type(kind))), kind)
 
 

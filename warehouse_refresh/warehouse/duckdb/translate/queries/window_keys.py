@@ -1,5 +1,5 @@
 """Windows by what DuckDB does not take in PARTITION BY and ORDER BY of a window: whatever it counts as volatile, which
-is RAND() and all that may fail by `error(…)`. An inner query computes it for them."""
+is RAND() and all that may fail by `error(…)`, and subqueries with windows. An inner query computes it for them."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import is_random, is
 def with_plain_windows(select: Select, script: Script) -> Select:
     """The SELECT, its windows by columns of an inner query; as it is where DuckDB takes all their keys."""
     clauses = (*select.items, *select.order, *((select.qualify,) if select.qualify is not None else ()))
-    if not any(is_volatile(key) for clause in clauses for key in _keys(clause)):
+    if not any(_is_hard(key) for clause in clauses for key in _keys(clause)):
         return select
     inner = _Inner(script.alias(), select.source)
     items = tuple([rebuilt(item, inner.read) for item in select.items])
@@ -30,6 +30,10 @@ def with_plain_windows(select: Select, script: Script) -> Select:
     listed = tuple([Item(value, name) for value, name in inner.columns])
     source = FromItem(Select(listed, select.source, select.where), inner.own)
     return replace(select, items=items, source=source, where=None, qualify=qualify, order=order)
+
+
+def _is_hard(key: Node) -> bool:
+    return is_volatile(key) or any(isinstance(part, Over) for part in walk(key))
 
 
 def _keys(node: Node) -> list[Node]:
@@ -59,7 +63,7 @@ class _Inner:
         return node
 
     def _key(self, node: Node) -> Node:
-        return self._column(node) if is_volatile(node) else self.of(node)
+        return self._column(node) if _is_hard(node) else self.of(node)
 
     def _column(self, node: Node) -> Node:
         for value, name in self.columns:

@@ -171,7 +171,7 @@ def _check_after_commas(tokens: Sequence[Token], kinds: Sequence[TokenType], tex
     https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#comma_cross_join"""
     clauses: list[_From | None] = [None]  # the FROM that is open in each open bracket
     for index, kind in enumerate(kinds):
-        if kind not in _OF_FROM:
+        if kind not in _OF_FROM or _is_offset(tokens[index : index + 2]):
             continue
         if kind in _OPENING:
             clauses.append(None)
@@ -188,6 +188,11 @@ def _check_after_commas(tokens: Sequence[Token], kinds: Sequence[TokenType], tex
                     hint="write CROSS JOIN for the comma, or put the other join in parentheses",
                     place=place_at(text, wrong.start, wrong.end),
                 )
+
+
+def _is_offset(tokens: Sequence[Token]) -> bool:
+    """Whether they are the WITH OFFSET of an UNNEST."""
+    return [token.text.upper() for token in tokens] == ["WITH", "OFFSET"]
 
 
 def _read_join(clause: _From, tokens: Sequence[Token], index: int) -> None:

@@ -18,7 +18,7 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, name_of
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import with_tables
-from warehouse_refresh.warehouse.sql.pipes import unpiped
+from warehouse_refresh.warehouse.sql.pipes import has_pipes, unpiped
 from warehouse_refresh.warehouse.sql.syntax_errors import FAULTS_OF_PARSER, syntax_error, unreadable
 from warehouse_refresh.warehouse.sql.tokens import named_tokens, paths_before_brackets, without_last_commas
 
@@ -73,7 +73,7 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
     if "\\" in text:
         _check_escapes(tokens, text)
     tokens = without_last_commas(tokens, text)
-    if "|>" in text or (tokens and tokens[0].token_type == TokenType.FROM):
+    if has_pipes(tokens):
         tokens = unpiped(tokens, text)
     _mark_calls(tokens)
     if "CURRENT_" in text.upper():
@@ -93,6 +93,8 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
 
 def _as_googlesql_reads(tree: exp.Expr, text: str, kinds: set[TokenType]) -> exp.Expr:
     """The tree without what sqlglot reads in another way. `kinds` are those of the text's tokens."""
+    if _MODIFIED.search(text):
+        _move_modifiers(tree)
     if _SAFE_WINDOW.search(text):
         for window in tree.find_all(exp.Window):
             _mark_safe(window)
@@ -101,6 +103,23 @@ def _as_googlesql_reads(tree: exp.Expr, text: str, kinds: set[TokenType]) -> exp
     if not kinds.isdisjoint(_OF_BITS):
         tree = _regrouped(tree)
     return _with_paths_of_json(tree) if TokenType.JSON in kinds else tree
+
+
+_MODIFIED = re.compile(r"\b(?:SAFE|NET)\s*\..*\b(?:IGNORE|RESPECT)\s+NULLS\b", re.IGNORECASE | re.DOTALL)
+
+
+def _move_modifiers(tree: exp.Expr) -> None:
+    """SAFE.f(x) IGNORE NULLS as a call with SAFE within the modifier: to sqlglot it is a column of a table SAFE."""
+    for column in list(tree.find_all(exp.Column)):
+        modifier = column.this
+        names = [column.args[part].name.upper() for part in ("db", "table") if column.args.get(part)]
+        if not isinstance(modifier, exp.IgnoreNulls | exp.RespectNulls) or not {"SAFE", "NET"} >= set(names):
+            continue
+        call = modifier.this
+        if "NET" in names:
+            call.set("this", f"{PREFIX}NET.{name_of(call)}")
+        modifier.set("this", exp.SafeFunc(this=call) if "SAFE" in names else call)
+        column.replace(modifier)
 
 
 _NET = re.compile(r"\bNET\s*\.", re.IGNORECASE)

@@ -242,8 +242,12 @@ _WIDE_TEXTS = TEXTS | {
     "NUMERIC": "googlesql_numeric_to_json({x}, true)",
     "BIGNUMERIC": "googlesql_bignumeric_to_json({x}, true)",
 }
-# By TO_JSON_STRING, which quotes numbers that a double cannot hold.
+_LETTER = "CAST(to_json(c_) AS VARCHAR)[2:-2]"
+# By TO_JSON_STRING, which quotes numbers that a double cannot hold, and writes codes of characters in small letters.
 _STRICT_TEXTS = _WIDE_TEXTS | {
+    "STRING": "CASE WHEN regexp_matches({x}, '[\\x0B\\x0E\\x0F\\x1A-\\x1F]') THEN '\"' || array_to_string("
+    "list_transform(regexp_extract_all({x}, '(?s).'), lambda c_: CASE WHEN c_ < ' '"
+    f" THEN lower({_LETTER}) ELSE {_LETTER} END), '') || '\"' ELSE CAST(to_json({{x}}) AS VARCHAR) END",
     "FLOAT64": f"CASE {_ODD_FLOAT} ELSE {STRING_OF_FLOAT64} END",
     "NUMERIC": f"CASE WHEN {_EXACT} THEN {STRING_OF_NUMERIC} ELSE '\"' || {STRING_OF_NUMERIC} || '\"' END",
     "BIGNUMERIC": "googlesql_bignumeric_to_json({x}, NULL)",

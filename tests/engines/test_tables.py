@@ -457,3 +457,11 @@ def test_it_is_known_what_each_view_reads(warehouse: Warehouse) -> None:
     sql = "WITH one AS (SELECT x FROM `raw.items`) SELECT x AS y FROM one WHERE x IN (SELECT x FROM `raw`.others)"
     build_view(warehouse, sql, "first")
     assert warehouse.view_reads() == {OUT: {ITEMS, TableName("raw", "others")}}
+
+
+def test_the_rows_of_a_view_are_counted_and_shown(warehouse: Warehouse) -> None:
+    view = TableBuild(OUT, parse_query("SELECT x FROM UNNEST([1, 2, 3]) AS x"), is_view=True)
+    warehouse.build(view, BuildContext("run"))
+    assert warehouse.row_count(OUT) == 3
+    assert len(warehouse.first_rows(OUT, 2)) == 2
+    assert sorted(warehouse.first_rows(OUT, 10)) == [(1,), (2,), (3,)]

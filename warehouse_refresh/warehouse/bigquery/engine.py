@@ -168,13 +168,24 @@ class BigQueryWarehouse:
         return tuple(map(column_of, self._table(table).schema))
 
     def row_count(self, table: TableName) -> int:
-        return int(self._table(table).num_rows or 0)
+        found = self._table(table)
+        if found.table_type == "TABLE":
+            return int(found.num_rows or 0)
+        [(count,)] = self._of_query(f"SELECT COUNT(*) FROM {self._path(table)}", 1)
+        return int(count)
 
     def first_rows(self, table: TableName, limit: int) -> list[tuple[Any, ...]]:
         found = self._table(table)
+        if found.table_type != "TABLE":  # only the rows of tables can be listed
+            return self._of_query(f"SELECT * FROM {self._path(table)} LIMIT {limit}", limit)
         found.schema = [read_as_text(field) for field in found.schema]
         with google_errors():
             return [row.values() for row in self._client.list_rows(found, max_results=limit, **self._patience)]
+
+    def _of_query(self, sql: str, limit: int) -> list[tuple[Any, ...]]:
+        """The rows that the query answers."""
+        job = self._jobs.run(f"query-{secrets.token_hex(16)}", sql, self._config({}))
+        return [row.values() for row in self._jobs.result(job, limit)]
 
     def fetch(
         self, query: Query, limit: int | None, staged: Collection[TableName] = (), context: BuildContext | None = None

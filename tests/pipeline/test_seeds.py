@@ -1,5 +1,6 @@
 """Files with rows: their names, their types, their values, and what is wrong with them."""
 
+import os
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.project.problems import Refused
+from warehouse_refresh.pipeline.raw import seeds
 from warehouse_refresh.pipeline.raw.seeds import Seed, read_seed
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName
@@ -239,3 +241,42 @@ def test_a_wide_file_and_a_long_value_are_read(tmp_path: Path) -> None:
     wide = seed(tmp_path, ",".join(f"c{number}" for number in range(2_000)) + "\n" + ",".join(["1"] * 2_000) + "\n")
     assert (len(wide.columns), wide.rows[0]["c1999"]) == (2_000, 1)
     assert seed(tmp_path, f"a,b\n{'x' * 200_000},1\n").rows[0]["a"] == "x" * 200_000
+
+
+def test_an_unchanged_file_is_not_read_again(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write({"res/raw/x.csv": "id\n1\n", "res/dependencies.toml": ""})
+    assert main(["init"]) == 0
+
+    def read_again(*_: object) -> None:
+        raise AssertionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(seeds, "read_seed", read_again)
+        assert main(["init"]) == 0
+    assert main(["init", "--replace", "--yes"]) == 0
+    with connect(DEFAULT_URL) as warehouse:
+        warehouse.drop(TABLE)
+    assert main(["init"]) == 0
+    with connect(DEFAULT_URL) as warehouse:
+        assert warehouse.first_rows(TABLE, 9) == [(1,)]
+
+
+@pytest.mark.parametrize("changed", ["x.csv", "x.toml"])
+def test_a_change_that_keeps_size_and_time_is_seen(write: Write, changed: str) -> None:
+    folder = write(
+        {
+            "res/raw/x.csv": "id,n\n1,2\n",
+            "res/raw/x.toml": '[columns]\nn = { type = "NUMERIC" }\n',
+            "res/dependencies.toml": "",
+        }
+    )
+    assert main(["init"]) == 0
+    path = folder / "res/raw" / changed
+    before = path.stat()
+    path.write_text(path.read_text().replace("1,2", "1,3").replace("NUMERIC", "FLOAT64"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert main(["init"]) == 0
+    with connect(DEFAULT_URL) as warehouse:
+        assert warehouse.first_rows(TABLE, 9) == [(1, 3)] if changed == "x.csv" else [(1, 2.0)]
+        assert str(warehouse.columns(TABLE)[1].type) == ("NUMERIC" if changed == "x.csv" else "FLOAT64")

@@ -3,6 +3,7 @@
 import sys
 from argparse import Namespace
 from contextlib import nullcontext
+from pathlib import Path
 
 from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.pipeline.project.files import res_folder
@@ -13,6 +14,10 @@ from warehouse_refresh.pipeline.raw.seeds import read_seeds
 from warehouse_refresh.pipeline.refresh import waiting_turn
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import connect, project_of
+from warehouse_refresh.warehouse.sql.cache import open_cache
+
+_NOTES = Path(".data/files.json")
+"""Notes of its own: those about scripts would be forgotten by a command that does not use them."""
 
 
 def run(options: Namespace) -> int:
@@ -20,7 +25,8 @@ def run(options: Namespace) -> int:
     settings = read_settings()
     res = res_folder(settings.folder, settings.layout.res)
     datasets = read_datasets(res, settings.layout.raw)
-    seeds = read_seeds(source_folders(res, settings.layout.raw))
+    with open_cache(settings.folder / _NOTES) as cache:
+        seeds = read_seeds(source_folders(res, settings.layout.raw), cache)
     confirm = (_agreed if options.yes else _ask) if options.replace else None
     with (
         connect(settings.warehouse_url) as warehouse,

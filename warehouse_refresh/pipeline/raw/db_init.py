@@ -10,7 +10,7 @@ from warehouse_refresh.pipeline.project.files import is_sql, listed, read_text
 from warehouse_refresh.pipeline.project.own_project import statements_within
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, sql_problem
 from warehouse_refresh.pipeline.raw.loads import Load, load, read_loads
-from warehouse_refresh.pipeline.raw.seeds import Seed
+from warehouse_refresh.pipeline.raw.seeds import KnownSeed, Seed
 from warehouse_refresh.pipeline.tables.files import read_files, settings_paths
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
@@ -42,7 +42,7 @@ def initialise(
     datasets: Iterable[str],
     *,
     own: str = "",
-    seeds: Sequence[Seed] = (),
+    seeds: Sequence[Seed | KnownSeed] = (),
     confirm_replacing: Callable[[Rows], None] | None = None,
 ) -> Filled:
     """Create the datasets and those of the tables, then the tables of the scripts in `folder` and those of `seeds`.
@@ -79,7 +79,7 @@ def initialise(
     posted: set[TableName] = set()
     for seed in seeds:
         expected = None if confirm_replacing is not None else before.get(seed.table)
-        if seed.table not in left and not load(warehouse, seed, expected):
+        if seed.table not in left and not load(warehouse, seed.read(), expected):
             left.add(seed.table)
             posted.add(seed.table)
     changed = sorted(posted | {seed.table for seed in seeds if seed.table in (left & loaded.keys()) - is_same})
@@ -104,12 +104,12 @@ def describe_sources(warehouse: Warehouse, folders: Iterable[Path], kept: Callab
             warehouse.describe(table, described)
 
 
-def _is_renewed(seed: Seed, loaded: Load | None, rows: int | None) -> bool:
+def _is_renewed(seed: Seed | KnownSeed, loaded: Load | None, rows: int | None) -> bool:
     """Whether the file has changed since it was loaded, and nobody has posted rows to its table."""
     return loaded is not None and loaded.digest != seed.digest and loaded.rows == rows
 
 
-def _twice(seed: Seed, scripts: Mapping[Path, list[Statement]]) -> Problem:
+def _twice(seed: Seed | KnownSeed, scripts: Mapping[Path, list[Statement]]) -> Problem:
     path = next(path for path, statements in scripts.items() if any(one.target == seed.table for one in statements))
     return Problem(seed.path, None, f"{path} creates {seed.table}, too", "delete one of them, or empty this file")
 

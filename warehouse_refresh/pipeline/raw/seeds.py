@@ -66,11 +66,28 @@ class Seed:
         """How many rows the file has."""
         return len(self.rows) if self.parquet is None else self.parquet.row_count
 
+    def read(self) -> "Seed":
+        """This seed, which is read already."""
+        return self
+
     def check_unchanged(self) -> None:
         """Raise Refused if a Parquet file is no longer what was read. Others were read at once."""
         if self.parquet is not None and _digest(_hash(self.path), self.columns) != self.digest:
             reason = "the file has changed while it was loaded"
             raise Refused([Problem(self.path, None, reason, "run this again, once it is whole")])
+
+
+@dataclass(frozen=True)
+class KnownSeed:
+    """A file with rows that was read before and has not changed since; `read` reads it again."""
+
+    table: TableName
+    path: Path
+    digest: str
+
+    def read(self) -> Seed:
+        """The seed. Raises Refused."""
+        return read_seed(self.table, self.path)
 
 
 class Rows(Sequence[Row]):
@@ -208,13 +225,14 @@ def _refuse(problems: Sequence[Problem]) -> None:
         raise Refused(list(problems[:MOST_PROBLEMS]))
 
 
-def read_seeds(folders: Iterable[Path]) -> list[Seed]:
-    """Read all files with rows in these folders of sources. Raises Refused with the problems of all of them."""
+def read_seeds(folders: Iterable[Path], cache: SqlCache | None = None) -> list[Seed | KnownSeed]:
+    """Read all files with rows in these folders of sources, but for those that the `cache` knows: of these it makes a
+    hash only. Raises Refused with the problems of all of them."""
     files, problems = seed_files(folders)
-    seeds = []
+    seeds: list[Seed | KnownSeed] = []
     for table, path in files.items():
         try:
-            seeds.append(read_seed(table, path))
+            seeds.append(_read_or_known(table, path, cache))
         except Refused as refused:
             problems += refused.problems
     if problems:
@@ -222,11 +240,27 @@ def read_seeds(folders: Iterable[Path]) -> list[Seed]:
     return seeds
 
 
-def seed_columns(table: TableName, path: Path, cache: SqlCache | None = None) -> tuple[Column, ...]:
-    """The columns of a file with rows; a file that the `cache` knows is not read again. Raises Refused."""
+def _read_or_known(table: TableName, path: Path, cache: SqlCache | None) -> Seed | KnownSeed:
+    key = _key(path)
+    digest = cache.recall("rows", key) if cache else None
+    if digest is not None:
+        return KnownSeed(table, path, digest)
+    seed = read_seed(table, path)
+    if cache and _key(path) == key:  # else the file has changed meanwhile
+        cache.note("rows", key, seed.digest)
+    return seed
+
+
+def _key(path: Path) -> str:
+    """A hash of the file's and its settings' bytes. Raises Refused if one cannot be read."""
     settings = path.with_suffix(".toml")
     hashes = [path.suffix, *(_hash(each) for each in (path, settings) if each.is_file())]
-    key = hashlib.sha256("\0".join(hashes).encode()).hexdigest()
+    return hashlib.sha256("\0".join(hashes).encode()).hexdigest()
+
+
+def seed_columns(table: TableName, path: Path, cache: SqlCache | None = None) -> tuple[Column, ...]:
+    """The columns of a file with rows; a file that the `cache` knows is not read again. Raises Refused."""
+    key = _key(path)
     noted = cache.recall("seed", key) if cache else None
     if noted is not None:
         return tuple(Column(name, parse_type(kind), required) for name, kind, required in noted)

@@ -199,3 +199,45 @@ def test_tests_change_no_warehouse(write: Write, folder: Path, capsys: pytest.Ca
     shop(write, '[it]\nexpected = [{ id = 1 }]\ngiven."raw.orders" = [{ id = 1 }]\n')
     assert run(capsys)[0] == 0
     assert not list(folder.rglob("*.duckdb"))
+
+
+def test_the_warehouse_may_run_them_over_the_same_rows(
+    write: Write, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop(write, '[it]\ngiven."raw.orders" = [{ id = 1, price = 1 }]\nexpected = [{ id = 1, price = 3 }]\n')
+    code, out = run(capsys, "--on-warehouse")
+    assert (code, "[2]" in out) == (1, True)
+    assert list(folder.rglob("*.duckdb"))
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_bigquery_runs_the_demonstrations_tests_too_and_reads_no_table(
+    bigquery_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_URL", bigquery_url)
+    assert run(capsys, "--on-warehouse") == (0, "10 tests passed\n")
+
+
+def test_the_results_are_written_as_junit_xml(write: Write, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from xml.etree import ElementTree as ET
+
+    shop(write, '["good <&> \\u0001"]\nexpected = []\n[bad]\nexpected = [{ id = 1 }]\n')
+    assert run(capsys, "--junit", "out/junit.xml")[0] == 1
+    [suite] = ET.parse(folder / "out/junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    good, bad = suite
+    assert (good.get("name"), good.get("classname"), len(good)) == ("good <&> \ufffd", "tmp.orders", 0)
+    assert (bad.get("file"), bad.get("line")) == ("res/tmp/orders.test.toml", "3")
+    assert "{'id': 1}" in (bad[0].text or "")
+    (folder / "taken").write_text("")
+    assert run(capsys, "--junit", "taken/junit.xml")[0] == 2
+
+
+def test_the_query_is_printed_with_the_rows_in_it(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    shop(write, '[it]\ngiven."raw.orders" = [{ id = 1, price = 1.5 }]\nexpected = []\n')
+    code, out = run(capsys, "--sql")
+    assert (code, "NUMERIC '1.5'" in out) == (0, True)
+    query = "".join(line for line in out.splitlines(keepends=True) if not line.startswith("--"))
+    capsys.readouterr()
+    assert main(["query", query, "--csv"]) == 0
+    assert capsys.readouterr().out.startswith("id,price,")

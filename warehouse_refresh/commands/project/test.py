@@ -1,15 +1,21 @@
 """`refresh test`: run the unit tests of scripts."""
 
 import os
+import sys
 from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import sql_cache
+from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.testing.prepare import Ready, ready_cases
 from warehouse_refresh.pipeline.testing.running import Result, run_cases
-from warehouse_refresh.warehouse import scratches
+from warehouse_refresh.warehouse import Scratch, connect, scratches
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 
 
@@ -18,20 +24,67 @@ def run(options: Namespace) -> int:
     settings = settings_of(options)
     with sql_cache(settings.folder) as cache:
         ready = ready_cases(settings, cache, selection(options), options.named)
-        results = _results(ready, cache)
+        if options.sql:
+            return _print_sql(ready)
+        results = _results(ready, settings, cache, on_warehouse=options.on_warehouse)
     failed = [result for result in results if not result.passed]
+    _show(failed)
+    print(_summary(results))
+    if options.junit and not _wrote_junit(Path(options.junit), results):
+        return 2
+    return 1 if failed else 0
+
+
+def _results(ready: Ready, settings: RefreshSettings, cache: SqlCache, *, on_warehouse: bool) -> list[Result]:
+    at_once = min(settings.workers if on_warehouse else os.cpu_count() or 1, len(ready.cases))
+    with _on_warehouse(settings, cache) if on_warehouse else _in_memory(cache) as make:
+        return list(run_cases(ready.cases, ready.project.scripts, make, at_once, cache))
+
+
+@contextmanager
+def _in_memory(cache: SqlCache) -> Iterator[Callable[[], Scratch]]:
+    yield scratches(cache)
+
+
+@contextmanager
+def _on_warehouse(settings: RefreshSettings, cache: SqlCache) -> Iterator[Callable[[], Scratch]]:
+    from warehouse_refresh.pipeline.testing.inlining import InlinedRows  # imports the parser
+
+    with connect(settings.warehouse_url, cache) as warehouse:
+        yield partial(InlinedRows, warehouse)
+
+
+def _print_sql(ready: Ready) -> int:
+    """Print the queries of the tests, with the given rows in them."""
+    from warehouse_refresh.pipeline.testing.inlining import inlined
+    from warehouse_refresh.pipeline.testing.running import query_of
+
+    for case in ready.cases:
+        print(f"-- {case.name}  ({case.where})")
+        query = inlined(query_of(case, ready.project.scripts[case.scripts[0]]), case.given)
+        print("".join(map(max, query.preamble or query.text, query.text)))
+        for table in case.scripts[1:]:
+            print(f"-- then {table}, over the rows that come of it")
+    return 0
+
+
+def _show(failed: list[Result]) -> None:
     if failed:
         from warehouse_refresh.commands.terminal.differences import print_failure  # imports rich
 
         for result in failed:
             print_failure(result)
-    print(_summary(results))
-    return 1 if failed else 0
 
 
-def _results(ready: Ready, cache: SqlCache) -> list[Result]:
-    at_once = min(os.cpu_count() or 1, len(ready.cases))
-    return list(run_cases(ready.cases, ready.project.scripts, scratches(cache), at_once, cache))
+def _wrote_junit(path: Path, results: list[Result]) -> bool:
+    from warehouse_refresh.pipeline.testing.junit import write_junit
+
+    try:
+        write_junit(path, results)
+    except OSError as error:
+        print(f"error: --junit {path}: {error.strerror}", file=sys.stderr)
+        return False
+    return True
 
 
 def _summary(results: list[Result]) -> str:

@@ -1,5 +1,6 @@
 """Show what came of tests: the rows that differ as a table, cell by cell, in colour on a terminal."""
 
+import shlex
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -30,6 +31,8 @@ def print_failure(result: Result) -> None:
         left = len(result.differences) - MOST_ROWS
         if left > 0:
             console.print(Text(f"  and {left} more"))
+    named = shlex.quote(case.name)
+    console.print(Text(f"  its query: refresh test {case.table} -k {named} --sql", "dim"))
     console.print()
 
 

@@ -3,7 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/date_functions#current_date
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,6 +11,7 @@ from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.functions import parse_function
+from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function, Query, blanked, parse_query
 
@@ -33,9 +34,16 @@ def at_moment(query: Query, moment: datetime, cache: SqlCache | None = None) -> 
     new_head, new_tail = text_at(head, moment), text_at(tail, moment)
     if (new_head, new_tail, functions) == (head, tail, {one.name: one for one in query.functions}):
         return query
-    whole = new_head + new_tail
-    preamble = blanked(whole, len(new_head), len(whole)) if query.preamble else ""
-    made = parse_query(blanked(whole, 0, len(new_head)), cache, preamble).with_default(query.default)
+    return rewritten(query, new_head, new_tail, functions, cache)
+
+
+def rewritten(
+    query: Query, head: str, tail: str, functions: Mapping[TableName, Function], cache: SqlCache | None = None
+) -> Query:
+    """The query with another text (`tail`) and another text of what stands before it (`head`). Raises SqlError."""
+    whole = head + tail
+    preamble = blanked(whole, len(head), len(whole)) if query.preamble else ""
+    made = parse_query(blanked(whole, 0, len(head)), cache, preamble).with_default(query.default)
     made = replace(made, own=query.own, wildcards=query.wildcards, listed=query.listed)
     return made.given({one.name.casefold(): one for one in query.variables}).calling(functions)
 

@@ -15,6 +15,7 @@ from warehouse_refresh.pipeline.raw.db_init import Filled, NotConfirmed, initial
 from warehouse_refresh.pipeline.raw.seeds import read_seed
 from warehouse_refresh.warehouse import Append, Row, Warehouse
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import Statement
 from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 X = TableName("raw", "x")
@@ -99,6 +100,35 @@ def test_a_row_that_is_posted_while_a_file_is_loaded_is_not_lost(warehouse: Ware
     assert fill(posting, tmp_path, "id\n2\n") == Filled([], [], [X])
     assert rows(warehouse) == [(1,), (7,)]
     assert fill(warehouse, tmp_path, "id\n2\n") == Filled([], [], [X]), "not loaded by another start either"
+
+
+class Dying:
+    """The warehouse, in a process that dies once it has replaced the table X."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._warehouse, name)
+
+    def run_script(self, statements: Sequence[Statement]) -> None:
+        self._warehouse.run_script(statements)
+        if any(statement.target == X for statement in statements):
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("before", ["", "id\n1\n"], ids=["first load", "changed file"])
+def test_a_process_that_dies_after_it_has_replaced_the_table_has_noted_that(
+    warehouse: Warehouse, tmp_path: Path, before: str
+) -> None:
+    if before:
+        fill(warehouse, tmp_path, before)
+    dying: Any = Dying(warehouse)
+    with pytest.raises(KeyboardInterrupt):
+        fill(dying, tmp_path, "id\n2\n3\n")
+    assert fill(warehouse, tmp_path, "id\n2\n3\n") == Filled([], [X], [])
+    assert fill(warehouse, tmp_path, "id\n4\n") == Filled([X], [], []), "no row was posted"
+    assert rows(warehouse) == [(4,)]
 
 
 VALUES = """SELECT 1::UTINYINT AS id, 2.5 AS price, 1.5::FLOAT AS ratio, true AS ok, 'a' AS name, 'b'::BLOB AS code,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from warehouse_refresh.pipeline.raw.seeds import Seed
-from warehouse_refresh.warehouse import Append, Warehouse
+from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.errors import TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.types import Column
@@ -35,24 +35,28 @@ def load(warehouse: Warehouse, seed: Seed, expected: int | None) -> bool:
     """Replace the table by the seed's rows: readers see the old rows or the new ones. With `expected`, the table must
     have so many rows just before; if somebody has posted others meanwhile, it stays, and the answer is False.
 
-    On DuckDB the look and the replacement are one transaction, on BigQuery two jobs. Raises WarehouseError, and Refused
-    for a file that has changed since it was read.
+    On DuckDB the look, the replacement and the note of it are one transaction, on BigQuery three jobs. Raises
+    WarehouseError, and Refused for a file that has changed since it was read.
     """
     staged = TableName(OWN_DATASET, f"seed_{seed.table.dataset}_{seed.table.name}")
     columns = _definitions(seed.columns)
-    _run(warehouse, f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
+    noted = "dataset STRING, table_name STRING, digest STRING, row_count INT64, number INT64"
+    _run(
+        warehouse,
+        f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}; CREATE TABLE IF NOT EXISTS {_path(LOADS)} ({noted})",
+    )
     is_plain = not any(column.required or column.type.parameters for column in seed.columns)
     name = _path(seed.table) if is_plain else f"{_path(seed.table)} ({columns})"  # what a query's result has not
     try:
         _stage(warehouse, seed, staged)
-        _run(warehouse, f"{_look(seed.table, expected)}CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_path(staged)}")
+        replaced = f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_path(staged)}"
+        _run(warehouse, f"{_look(seed.table, expected)}{replaced}; {_note(seed)}")
     except WarehouseError as error:
         if _POSTED not in str(error):
             raise
         return False
     finally:
         warehouse.drop(staged)
-    _note(warehouse, seed)
     return True
 
 
@@ -75,17 +79,11 @@ def _look(table: TableName, expected: int | None) -> str:
     return f"SELECT IF((SELECT COUNT(*) FROM {_path(table)}) = {expected}, TRUE, ERROR('{_POSTED}')) AS is_same;\n"
 
 
-def _note(warehouse: Warehouse, seed: Seed) -> None:
-    columns = "dataset STRING, table_name STRING, digest STRING, row_count INT64, number INT64"
-    _run(warehouse, f"CREATE TABLE IF NOT EXISTS {_path(LOADS)} ({columns})")
-    row = {
-        "dataset": seed.table.dataset,
-        "table_name": seed.table.name,
-        "digest": seed.digest,
-        "row_count": seed.row_count,
-        "number": warehouse.row_count(LOADS),
-    }
-    warehouse.append(LOADS, [Append([row])])
+def _note(seed: Seed) -> str:
+    """A statement that notes the load. It runs with the replacement: a process that dies does one with the other."""
+    values = f"'{seed.table.dataset}', '{seed.table.name}', '{seed.digest}', {seed.row_count}, COUNT(*)"
+    names = "dataset, table_name, digest, row_count, number"
+    return f"INSERT INTO {_path(LOADS)} ({names}) SELECT {values} FROM {_path(LOADS)}"
 
 
 def _definitions(columns: Iterable[Column]) -> str:

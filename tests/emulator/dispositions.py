@@ -18,7 +18,7 @@ from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 
 from tests.emulator import versions
-from tests.emulator.mending import sums_as_int64
+from tests.emulator.mending import keep, only_layout, sums_as_int64
 
 _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 
@@ -61,6 +61,7 @@ def replaced_by_clone(text: str, context: Any) -> bool:
         return False
     new = version.entry if version is not None else context.catalog.get_table(*source)
     rows = version.rows if version is not None else quoted_table_ref(*source)
+    keep(key, only_layout(source), anew=True)
     if old is None:
         context.engine.execute(f"CREATE OR REPLACE TABLE {quoted_table_ref(*key)} AS FROM {rows}")
         names = dict(zip(("project_id", "dataset_id", "table_id"), key, strict=True))

@@ -209,6 +209,11 @@ def kept_of(table: Any) -> dict[str, Any]:
     return KEPT.get((table.project_id, table.dataset_id, table.table_id), {})
 
 
+def only_layout(key: tuple[str, str, str]) -> dict[str, Any]:
+    """What a clone has of what was kept of its source."""
+    return {name: value for name, value in KEPT.get(key, {}).items() if name == "rangePartitioning"}
+
+
 def lay_out(project: str, settings: dict[str, Any], context: Any) -> None:
     """Partition and cluster the destination of a query as its job says."""
     target = settings["destinationTable"]

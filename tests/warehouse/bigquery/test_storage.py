@@ -74,6 +74,7 @@ def stored(client: bigquery.Client) -> dict[str, Any]:
         "labels": table.labels,
         "clusters": table.clustering_fields,
         "filter": table.require_partition_filter,
+        "partitions": table.time_partitioning.to_api_repr() if table.time_partitioning else None,
         "fields": {field["name"]: (field.get("description"), field.get("policyTags")) for field in fields},
     }
 
@@ -92,6 +93,7 @@ def test_what_is_said_is_there_after_the_first_build_and_stays_over_ten(
         "labels": {"team": "shop"},
         "clusters": ["n"],
         "filter": True,
+        "partitions": {"type": "MONTH", "field": "day", "expirationMs": str(400 * 86_400_000)},
         "fields": {"day": (None, None), "n": ("the number", None), "word": (None, {"names": [TAG]})},
     }
     proxy.recorded.clear()
@@ -138,6 +140,88 @@ def test_what_is_said_otherwise_is_changed_and_nothing_else(
     proxy.recorded.clear()
     build(warehouse, dataclasses.replace(storage, **changed), "third")
     assert changes(proxy) == []
+
+
+def publish(warehouse: BigQueryWarehouse, storage: Storage, run: str, query: str = QUERY) -> None:
+    one = TableBuild(DAYS, parse_query(query), storage=storage)
+    warehouse.stage(one, (), BuildContext(run))
+    warehouse.publish([one], BuildContext(run))
+
+
+@pytest.mark.parametrize("storage", [ALL, dataclasses.replace(ALL, policy_tags=())])
+def test_what_is_said_and_what_was_set_by_hand_stays_over_ten_publications(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy, storage: Storage
+) -> None:
+    publish(warehouse, storage, "first")
+    table = client.get_table("tmp.days")
+    table.labels = {**table.labels, "by": "hand"}
+    table.schema = [*table.schema[:2], with_description(table.schema[2], "by hand")]
+    client.update_table(table, ["labels", "schema"])
+    before = stored(client)
+    tags = {"names": [TAG]} if storage.policy_tags else None
+    assert before == {
+        "description": "one a day",
+        "labels": {"team": "shop", "by": "hand"},
+        "clusters": ["n"],
+        "filter": True,
+        "partitions": {"type": "MONTH", "field": "day", "expirationMs": str(400 * 86_400_000)},
+        "fields": {"day": (None, None), "n": ("the number", None), "word": ("by hand", tags)},
+    }
+    proxy.recorded.clear()
+    for number in range(10):
+        publish(warehouse, storage, f"run {number}", QUERY.replace("1 AS", f"{number} AS"))
+        assert stored(client) == before
+        assert [row[1] for row in warehouse.first_rows(DAYS, 9)] == [number]
+    assert "DROP" not in str(jobs(proxy))
+
+
+def test_what_only_people_have_set_stays_over_ten_publications(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy
+) -> None:
+    kinds = {"day": "DATE", "n": "INT64", "word": "STRING"}
+    schema = [bigquery.SchemaField(name, kind, description=f"the {name}") for name, kind in kinds.items()]
+    table = bigquery.Table(f"{client.project}.tmp.days", schema)
+    table.time_partitioning = bigquery.TimePartitioning("MONTH", "day", expiration_ms=400 * 86_400_000)
+    table.clustering_fields, table.require_partition_filter = ["n"], True
+    table.description, table.labels = "by hand", {"by": "hand"}
+    table.expires = datetime(2100, 1, 1, tzinfo=UTC)
+    client.create_table(table)
+    before = stored(client)
+    for number in range(10):
+        publish(warehouse, Storage(), f"run {number}", QUERY.replace("1 AS", f"{number} AS"))
+        assert stored(client) == before
+        assert client.get_table("tmp.days").expires == table.expires
+    assert "DROP" not in str(jobs(proxy))
+
+
+def with_description(field: bigquery.SchemaField, text: str) -> bigquery.SchemaField:
+    return bigquery.SchemaField.from_api_repr({**field.to_api_repr(), "description": text})
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in after.items() if before[key] != value}
+
+
+@pytest.mark.parametrize(
+    ("changed", "found"),
+    [
+        ({"description": "another"}, {"description": "another"}),
+        ({"labels": (("more", "x"),)}, {"labels": {"team": "shop", "more": "x"}}),
+        ({"cluster_by": ("word", "n")}, {"clusters": ["word", "n"]}),
+        (
+            {"column_descriptions": (("n", "N"),)},
+            {"fields": {"day": (None, None), "n": ("N", None), "word": (None, {"names": [TAG]})}},
+        ),
+    ],
+)
+def test_what_is_said_otherwise_is_published_and_nothing_else(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, changed: dict[str, Any], found: dict[str, Any]
+) -> None:
+    publish(warehouse, ALL, "first")
+    before = stored(client)
+    for run in ("second", "third"):
+        publish(warehouse, dataclasses.replace(ALL, **changed), run)
+        assert differences(before, stored(client)) == found
 
 
 def test_descriptions_and_policy_tags_of_columns_are_changed_alone(

@@ -15,7 +15,7 @@ from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.types import Column
 
-_OF_THE_TABLE = ("description", "friendly_name")
+_OF_THE_TABLE = ("description", "friendly_name", "expires")
 
 
 def keeps_columns(table: Table, columns: Sequence[Column]) -> bool:
@@ -66,13 +66,15 @@ def keep_layout(table: Table, config: QueryJobConfig, columns: Sequence[Column])
 
 
 def put_back(before: Table, after: Table) -> list[str]:
-    """Give `after` the descriptions and labels of `before` that it lacks; the names of the properties that changed."""
+    """Give `after` what it lacks of the descriptions, the labels, the expiry and the partition filter of `before`. An
+    expiry that a new table has from its dataset stays. Returns the names of the properties that changed."""
     changed = []
     schema = [_described(field, before.schema) for field in after.schema]
     if schema != after.schema:
         after.schema = schema
         changed.append("schema")
-    for name in _OF_THE_TABLE:
+    is_partitioned = after.time_partitioning is not None or after.range_partitioning is not None
+    for name in (*_OF_THE_TABLE, *(["require_partition_filter"] if is_partitioned else [])):
         if getattr(before, name) and not getattr(after, name):
             setattr(after, name, getattr(before, name))
             changed.append(name)

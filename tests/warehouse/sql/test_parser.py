@@ -241,6 +241,7 @@ def test_comments_a_last_semicolon_and_brackets_are_welcome(text: str) -> None:
     ("text", "reason", "place"),
     [
         ("SELECT 1 +\nFROM tmp.a", "syntax error at 'FROM': something is missing before it", Place(2, 1, 4)),
+        ("WITH a AS (\n  SELECT 1 AS id\n)", "a query is missing after this WITH query", Place(3, 1, 1)),
         ("SELEC 1", "syntax error at '1': this is not expected here", Place(1, 7, 1)),
         ("SELECT (1", "syntax error at '1': Expecting )", Place(1, 9, 1)),
         ("\n  SELECT 'é', 1 +\n WHERE )", "syntax error at 'WHERE': something is missing before it", Place(3, 2, 5)),

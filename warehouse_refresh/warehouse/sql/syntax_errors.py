@@ -170,6 +170,8 @@ def syntax_error(text: str, error: ParseError) -> SqlError:
         if token.token_type != TokenType.STRING and token.text.upper() in _ONLY_BIGQUERY:
             what, instead = _ONLY_BIGQUERY[token.text.upper()]
             return OnlyBigQuery(f"only BigQuery has {what}", hint=instead, place=place_at(text, token.start, token.end))
+    if "following CTE" in description and tokens and tokens[-1].text in (")", ";"):
+        return SqlError("a query is missing after this WITH query", hint="write a SELECT that reads it", place=place)
     if _TOO_MANY.search(description) or description.startswith("Adjacent") or is_certain(tokens):
         return SqlError(reason, hint=hint, place=place)
     joint = " " if hint.endswith("?") else ". "

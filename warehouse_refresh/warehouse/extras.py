@@ -17,5 +17,5 @@ def needs_extra(extra: str, what: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise NotInstalled(
-            f"{what} needs the package {error.name}, which is not installed: pip install 'warehouse-refresh[{extra}]'"
+            f"{what} needs a part that is not installed ({error.name}): pip install 'warehouse-refresh[{extra}]'"
         ) from error

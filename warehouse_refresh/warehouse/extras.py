@@ -17,5 +17,6 @@ def needs_extra(extra: str, what: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise NotInstalled(
-            f"{what} needs a part that is not installed ({error.name}): pip install 'warehouse-refresh[{extra}]'"
+            f"{what} needs the extra {extra} ({error.name}), which is not installed:"
+            f" pip install 'warehouse-refresh[{extra}]'"
         ) from error

@@ -20,6 +20,7 @@ MAY_IMPORT = {
         "catalogue",
         "pipeline.contract",
         "pipeline.outcomes",
+        "pipeline.project.problems",
         "pipeline.project.selectors",
         "pipeline.settings_file",
         "pipeline.project.variables",

@@ -29,7 +29,7 @@ CREATE TABLE raw.everything (
   int64s ARRAY<INT64>, float64s ARRAY<FLOAT64>, numerics ARRAY<NUMERIC>, bools ARRAY<BOOL>,
   strings ARRAY<STRING>, bytess ARRAY<BYTES>,
   dates ARRAY<DATE>, times ARRAY<TIME>, datetimes ARRAY<DATETIME>, timestamps ARRAY<TIMESTAMP>,
-  jsons ARRAY<JSON>, struct STRUCT<sku INT64, tags ARRAY<STRING>>, marker INT64
+  jsons ARRAY<JSON>, `struct` STRUCT<sku INT64, tags ARRAY<STRING>>, marker INT64
 );
 """
 

@@ -15,11 +15,11 @@ from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from warehouse_refresh.api import health
+from warehouse_refresh.api import health, pages
 from warehouse_refresh.api.middleware.admission import Admission
 from warehouse_refresh.api.middleware.body_limits import BodyLimits
 from warehouse_refresh.api.middleware.request_log import RequestLog
-from warehouse_refresh.api.openapi import routes as pages
+from warehouse_refresh.api.openapi import routes as openapi
 from warehouse_refresh.api.paths import RESERVED
 from warehouse_refresh.api.problems import answer_problem
 from warehouse_refresh.api.runs import routes as refreshes
@@ -32,6 +32,7 @@ from warehouse_refresh.api.tables import routes as tables
 from warehouse_refresh.api.tables.batcher import Batcher
 from warehouse_refresh.api.tables.catalogue import Catalogue
 from warehouse_refresh.api.tables.request_rows import Reader
+from warehouse_refresh.catalogue.project_pages import ProjectPages
 from warehouse_refresh.pipeline.settings_file import read_settings_file
 from warehouse_refresh.pipeline.tables.files import raw_settings
 from warehouse_refresh.warehouse import Warehouse
@@ -47,6 +48,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *tables.HANDLERS,
     *refreshes.HANDLERS,
     *health.HANDLERS,
+    *openapi.HANDLERS,
     *pages.HANDLERS,
     PrometheusController,
 ]
@@ -91,6 +93,7 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
         settings=settings,
         prefect=prefect,
         catalogue=catalogue,
+        project_pages=ProjectPages(),
         runs=runs,
         health=health.Health(catalogue, runs),
         tables=tables.Tables(catalogue, batcher, Reader(in_thread, settings.max_rows)),

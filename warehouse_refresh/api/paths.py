@@ -1,6 +1,6 @@
 """The paths of the API itself. A raw table with such a name is reached at /tables/<table>."""
 
-RESERVED = frozenset({"run", "health", "schema", "metrics", "tables"})
+RESERVED = frozenset({"run", "health", "schema", "metrics", "tables", "catalogue"})
 
 
 def table_path(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -33,6 +33,7 @@ class ApiSettings(BaseSettings):
     raw: str = "raw"
     deployment: str = Field(default_factory=lambda: names_of(Path()).deployment, pattern=r"^[^/]+/[^/]+$")
     token: SecretStr = SecretStr("")
+    pages: Literal["", "public", "off"] = ""
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     rate_limit: float = Field(default=500.0, ge=0)
@@ -70,6 +71,11 @@ class ApiSettings(BaseSettings):
             if not ORIGIN.fullmatch(word):
                 raise ValueError(f"{word!r} is not an origin such as https://shop.example.com")
         return text
+
+    @property
+    def shows_pages(self) -> bool:
+        """Whether everybody may read the catalogue. If nothing is said, only where no token is set."""
+        return self.pages == "public" or (not self.pages and not self.token.get_secret_value())
 
     @property
     def proxies(self) -> Proxies:

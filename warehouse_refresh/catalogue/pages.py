@@ -4,8 +4,8 @@ The pages need no server and no other host: their links are relative, and their 
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
 from importlib.resources import files
 from urllib.parse import quote
 
@@ -43,14 +43,24 @@ class Pages:
 
     def all(self) -> Iterator[tuple[str, bytes]]:
         """Every file: its path and its content."""
-        yield "index.html", self.first()
-        for name in ASSETS:
-            yield f"{FOLDER}/{name}", asset(name)
-        yield f"{FOLDER}/index.js", self.search_index()
+        for path in self._makers:
+            yield path, self.file(path)
+
+    def file(self, path: str) -> bytes:
+        """The content of one file. Raises KeyError for a path that is none of them."""
+        return self._makers[path]()
+
+    @cached_property
+    def _makers(self) -> dict[str, Callable[[], bytes]]:
+        """By the path of each file, what makes it."""
+        makers: dict[str, Callable[[], bytes]] = {"index.html": self.first, f"{FOLDER}/index.js": self.search_index}
+        makers |= {f"{FOLDER}/{name}": partial(asset, name) for name in ASSETS}
         for table in self._tables.values():
-            yield f"{FOLDER}/{file_name(table.name)}", self.table(table)
+            makers[f"{FOLDER}/{file_name(table.name)}"] = partial(self.table, table)
             for column in table.columns:
-                yield f"{FOLDER}/{file_name(f'{table.name}.{column.name}')}", self.column(table, column)
+                name = f"{table.name}.{column.name}"
+                makers[f"{FOLDER}/{file_name(name)}"] = partial(self.column, table, column)
+        return makers
 
     def first(self) -> bytes:
         """The page with all tables."""

@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.extras import needs_extra
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.parts import PartRecord, Parts
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
 from warehouse_refresh.warehouse.storage import PLAIN, Storage
 from warehouse_refresh.warehouse.types import Column
@@ -46,16 +47,19 @@ def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 @dataclass(frozen=True, slots=True)
 class TableBuild:
     """A table to build, and the query whose result it gets; or a view of the query. `storage` is how it is stored. An
-    option of a table is a field here, too: the pipeline hands this on as it is, and each engine applies it."""
+    option of a table is a field here, too: the pipeline hands this on as it is, and each engine applies it. `parts` is
+    what is built now of a table by date; such a table is staged and published, and no `build` makes it."""
 
     table: TableName
     query: Query
     is_view: bool = False
     storage: Storage = PLAIN
+    parts: Parts | None = None
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that differ where the query, its variables or functions, or the table's options differ."""
+        """16 hex digits that differ where the query, its variables or functions, or the table's options differ. Which
+        parts are built is no such difference."""
         query = self.query
         listed = [column.text for column in query.listed]
         names = (query.own, query.default, query.wildcards)
@@ -255,7 +259,8 @@ class Warehouse(Planner, Protocol):
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
         """Build the table beside the published one, for `publish`; readers see no change, and no method that lists
         tables shows it. The query reads the tables of `staged` as `fetch` does. A view is staged as a view. What this
-        run has staged of this table before is replaced. Raises SqlError."""
+        run has staged of this table before is replaced. With `parts`, only the rows of these are computed, and who
+        reads the staged table finds the table as it will be. Raises SqlError, also for a row outside of the parts."""
 
     def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
         """Let readers see these tables, which this run has staged, in place of the old ones; `builds` are in the order
@@ -278,6 +283,10 @@ class Warehouse(Planner, Protocol):
     def describe(self, table: TableName, storage: Storage) -> None:
         """Give a table that no build makes, and its columns, the descriptions and labels of `storage`. What it does not
         say stays; DuckDB has no labels. Raises TableNotFound."""
+
+    def partitions(self, table: TableName) -> Sequence[PartRecord]:
+        """What is recorded of the partitions of a table that is there and was built by date; none for another one.
+        Raises WarehouseError where the engine cannot build tables by date."""
 
     def publications(self) -> Iterator[Publication]:
         """The publications of the last days, the last one first; a rollback is one, too. Each is looked up when it is

@@ -81,6 +81,7 @@ from warehouse_refresh.warehouse.errors import (
     WarehouseError,
 )
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.parts import PartRecord
 from warehouse_refresh.warehouse.sql.coercion import AnyValue, as_listed
 from warehouse_refresh.warehouse.sql.literals import NULL
 from warehouse_refresh.warehouse.sql.parser import names_in
@@ -642,6 +643,9 @@ class BigQueryWarehouse:
     def describe(self, table: TableName, storage: Storage) -> None:
         found = self._table(table)
         self._change(found, describe(found, storage))
+
+    def partitions(self, table: TableName) -> Sequence[PartRecord]:
+        raise WarehouseError(f"{table} is built by date, and only the embedded engine can do that so far")
 
     def publications(self) -> Iterator[Publication]:
         records = [record for record in staging.records_in(self._staging_items()) if record.is_done and record.at]

@@ -30,7 +30,7 @@ from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
-from warehouse_refresh.warehouse.duckdb.tables import publications, staging
+from warehouse_refresh.warehouse.duckdb.tables import parts, publications, staging
 from warehouse_refresh.warehouse.duckdb.tables.declared import (
     Declared,
     declared_types,
@@ -54,6 +54,7 @@ from warehouse_refresh.warehouse.duckdb.translations import Translations
 from warehouse_refresh.warehouse.duckdb.types import of_decimals, rows_of
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
 from warehouse_refresh.warehouse.storage import PLAIN, Storage
@@ -176,6 +177,8 @@ class DuckDBWarehouse:
         return Built(rows=rows, seconds=time.monotonic() - started)
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
+        if build.parts is not None:
+            return self._stage_parts(build, build.parts, staged, context)
         place = beside(build, context)
 
         def create(cursor: duckdb.DuckDBPyConnection) -> int | None:
@@ -184,11 +187,104 @@ class DuckDBWarehouse:
 
         started = time.monotonic()
         rows = self._retried(create)
-        before = self._areas[place.run].get(build.table, place)
-        self._areas[place.run][build.table] = place
-        if before.name != place.name:
-            self._drop_staged([before])
+        self._note_staged(build.table, place)
         return Built(rows=rows, seconds=time.monotonic() - started)
+
+    def _stage_parts(
+        self, build: TableBuild, wanted: Parts, staged: Collection[TableName], context: BuildContext
+    ) -> Built:
+        """Stage the rows of the `wanted` parts as a table of their own, and a view that joins them to the published
+        table; without a published table, or with `whole`, the rows are the table."""
+        of_rows = replace(build, table=parts.rows_table(build.table))
+        rows, view = beside(of_rows, context), replace(beside(build, context), is_view=True)
+
+        def create(cursor: duckdb.DuckDBPyConnection) -> tuple[int, bool]:
+            places = self._places(cursor, build.query, staged, context)
+            old = publications.all_stored(cursor).get(build.table.folded())
+            is_whole = wanted.whole or old is None or old.is_view
+            target = beside(build, context).name if is_whole else rows.name
+            count = self._part_rows(cursor, build, wanted, target, places)
+            if not is_whole:
+                self._need_same_columns(cursor, build.table, target)
+                cursor.execute(parts.view_sql(view, target, wanted))
+                self._known[view.name] = self._known_columns(cursor, target)
+            return count, is_whole
+
+        started = time.monotonic()
+        count, is_whole = self._retried(create)
+        if is_whole:
+            self._note_staged(build.table, beside(build, context))
+        else:
+            self._note_staged(of_rows.table, rows)
+            self._note_staged(build.table, view)
+        return Built(rows=count, seconds=time.monotonic() - started)
+
+    def _part_rows(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        build: TableBuild,
+        wanted: Parts,
+        target: TableName,
+        places: Mapping[TableName, Beside],
+    ) -> int:
+        """Create the table `target` with the rows of the wanted parts. Returns how many there are."""
+        count = 0
+        for number, interval in enumerate(wanted.batches):
+            query = parts.query_of(build.query, interval, wanted)
+            if number == 0:
+                added = self._built_over(cursor, replace(build, table=target, query=query, parts=None), places) or 0
+            else:
+                added = self._added(cursor, query, target, places)
+            self._need_inside(cursor, build, wanted, target, interval, count)
+            count += added
+        return count
+
+    def _added(
+        self, cursor: duckdb.DuckDBPyConnection, query: Query, target: TableName, places: Mapping[TableName, Beside]
+    ) -> int:
+        """Insert the query's result. Returns the number of rows."""
+        found = self._translations.of(query, lambda read: self._columns_as_staged(cursor, read, places))
+        with failures_in(query.text):
+            insert = f"INSERT INTO {table_sql(target)} {over(found.stored_sql(), places)}"
+            [(added,)] = cursor.execute(insert).fetchall()
+        return int(added)
+
+    def _need_inside(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        build: TableBuild,
+        wanted: Parts,
+        target: TableName,
+        interval: Interval,
+        first: int,
+    ) -> None:
+        """Raises SqlError if one of the rows from the number `first` on is outside of the interval."""
+        found = cursor.execute(parts.outside_sql(target, wanted, interval, first)).fetchone()
+        if found is not None:
+            value = "NULL" if found[0] is None else found[0]
+            raise SqlError(
+                f"the query gives a row for {build.table} in which {wanted.column} is {value}, outside of {interval}",
+                hint=f"write WHERE {wanted.column} >= @start AND {wanted.column} < @end",
+            )
+
+    def _need_same_columns(self, cursor: duckdb.DuckDBPyConnection, table: TableName, new: TableName) -> None:
+        """Raises SqlError if the new rows of a table have other columns than the published ones."""
+        old_columns, new_columns = (
+            {column.name: column.type for column in self._known_columns(cursor, one)} for one in (table, new)
+        )
+        if old_columns != new_columns:
+            names = sorted(name for name, _ in old_columns.items() ^ new_columns.items())
+            raise SqlError(
+                f"the query gives other columns than {table} has: {', '.join(dict.fromkeys(names))}",
+                hint=f"drop {table}: the next refresh builds all of its partitions",
+            )
+
+    def _note_staged(self, table: TableName, place: Beside) -> None:
+        """Remember where a table is staged now, and drop what was staged of it before."""
+        before = self._areas[place.run].get(table, place)
+        self._areas[place.run][table] = place
+        if before.name != place.name or before.is_view != place.is_view:
+            self._drop_staged([before])
 
     def storage_changes(self, build: TableBuild) -> list[str]:
         ignored = [name for name in _OF_BIGQUERY if getattr(build.storage, name) != getattr(PLAIN, name)]
@@ -223,22 +319,33 @@ class DuckDBWarehouse:
 
         def publish(cursor: duckdb.DuckDBPyConnection) -> Declared:
             area, old = self._area(cursor, context), publications.all_stored(cursor)
-            places = [_staged_place(area, build, context) for build in builds]
+            moved = {build.table: area[rows] for build in builds if (rows := parts.rows_table(build.table)) in area}
+            places = [_staged_place(area, build, context, is_part=build.table in moved) for build in builds]
+            whole = [place for place in places if place.table not in moved]
             views = {build.table: self._view_sql(cursor, build, area) for build in builds if build.is_view}
             before = publications.previous_in(old.values())
             outdated = [before[build.table.folded()] for build in builds if build.table.folded() in before]
             statements = [one.drop_sql for one in outdated]
-            statements += staging.publish_sql(places, old, views, kept_as if context.keep_previous else None)
+            statements += staging.publish_sql(whole, old, views, kept_as if context.keep_previous else None)
+            for build, place in zip(builds, places, strict=True):
+                if build.parts is not None and build.table in moved:
+                    statements += parts.publish_sql(place, moved[build.table], build.parts)
             cursor.execute("; ".join(statements))
-            new = [_published(place, old, is_kept=context.keep_previous) for place in places]
+            new = [
+                _published(place, old, is_kept=context.keep_previous and place.table not in moved) for place in places
+            ]
             publications.keep_record(cursor, context.run, new)
+            if parts.RECORDS in old:
+                parts.forget(cursor, [place.table for place in whole])
+            parts.keep_records(cursor, context.run, builds)
             names = {one.table: kept_as(one.table) for one in new if one.before is Before.KEPT}
-            return renamed(cursor, {**names, **{place.name: place.table for place in places}}, self._declared)
+            return renamed(cursor, {**names, **{place.name: place.table for place in whole}}, self._declared)
 
         started = time.monotonic()
         declared = self._in_transaction(publish)
         for build in builds:
             place = self._areas[run].pop(build.table)
+            self._areas[run].pop(parts.rows_table(build.table), None)
             if (columns := self._known.pop(place.name, None)) is not None:
                 self._known[build.table] = columns
             else:
@@ -254,6 +361,12 @@ class DuckDBWarehouse:
                 cursor.execute(statement)
 
         self._in_transaction(describe)
+
+    def partitions(self, table: TableName) -> Sequence[PartRecord]:
+        if not self._path.exists():
+            return []
+        with self._cursor() as cursor:
+            return parts.recorded(cursor, table)
 
     def publications(self) -> Iterator[Publication]:
         if self._path.exists():
@@ -279,6 +392,8 @@ class DuckDBWarehouse:
                 new.append(PublishedTable(table, "", Before.KEPT if now is not None else Before.ABSENT))
             if new:
                 publications.keep_record(cursor, context.run, new)
+            if parts.RECORDS in old:
+                parts.forget(cursor, [one.table for one in new])
             return left, renamed(cursor, names, self._declared)
 
         run = staging.run_hash(context.run)
@@ -535,8 +650,10 @@ def comments_sql(table: TableName, storage: Storage, *, is_view: bool = False) -
         yield f"COMMENT ON COLUMN {name}.{quoted(column)} IS {string_sql(description)}"
 
 
-def _staged_place(area: Mapping[TableName, Beside], build: TableBuild, context: BuildContext) -> Beside:
-    place = beside(build, context)
+def _staged_place(
+    area: Mapping[TableName, Beside], build: TableBuild, context: BuildContext, *, is_part: bool
+) -> Beside:
+    place = replace(beside(build, context), is_view=build.is_view or is_part)
     if area.get(build.table) != place:
         raise WarehouseError(f"{build.table} cannot be published: this run has not staged it")
     return place

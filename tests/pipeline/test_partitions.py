@@ -1,0 +1,122 @@
+"""Which partitions a table by date has, and which of them a refresh builds."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warehouse_refresh.pipeline.tables.partitions.due import Why, due, overlap, stale, summary
+from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, Grain, batches
+from warehouse_refresh.warehouse.parts import Interval, PartRecord, Point
+
+NOW = datetime(2024, 3, 10, 7, 30, tzinfo=UTC)
+BUILT = datetime(2024, 3, 10, tzinfo=UTC)
+DAYS = st.dates(date(2023, 10, 1), date(2024, 3, 10))
+TIMES = st.datetimes(datetime(2024, 2, 20), datetime(2024, 3, 10))  # noqa: DTZ001 (DATETIME has no zone)
+STARTS = st.one_of(DAYS, TIMES, TIMES.map(lambda at: at.replace(tzinfo=UTC)))
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> ByDate:
+    """The settings of a table by date that begins before NOW."""
+    start: Point = draw(STARTS)
+    grains = list(Grain) if isinstance(start, datetime) else [Grain.DAY, Grain.MONTH]
+    return ByDate(draw(st.sampled_from(grains)), "at", start, draw(st.integers(0, 5)), draw(st.integers(1, 9)))
+
+
+def recorded(interval: Interval, at: datetime = BUILT, fingerprint: str = "now") -> PartRecord:
+    return PartRecord(interval, fingerprint, "a run", at)
+
+
+def day(number: int) -> Interval:
+    return Interval(date(2024, 3, number), date(2024, 3, number + 1))
+
+
+@given(tables())
+def test_partitions_are_neighbours_from_the_start_to_now(by_date: ByDate) -> None:
+    found = by_date.partitions(NOW)
+    assert found[0].start <= by_date.start < found[0].end
+    assert all(one.end == other.start for one, other in pairwise(found))
+    assert all(by_date.grain.floor(one.start) == one.start < one.end for one in found)
+    now = Interval(NOW, NOW + timedelta(microseconds=1))
+    assert [one for one in found if overlap(one, now)] == found[-1:]
+
+
+@given(tables())
+def test_every_point_of_a_partition_is_in_the_one_that_begins_at_its_floor(by_date: ByDate) -> None:
+    for one in by_date.partitions(NOW)[:50]:
+        last = one.end - timedelta(days=1) if not isinstance(one.end, datetime) else one.end - timedelta(microseconds=1)
+        assert by_date.grain.floor(last) == one.start
+
+
+@given(tables(), st.data())
+def test_batches_hold_the_same_points_in_the_same_order(by_date: ByDate, data: st.DataObject) -> None:
+    partitions = [one for one in by_date.partitions(NOW)[-60:] if data.draw(st.booleans())]
+    joined = batches(partitions, by_date.batch)
+    parts = [[one for one in partitions if batch.start <= one.start and one.end <= batch.end] for batch in joined]
+    assert [one for part in parts for one in part] == partitions
+    assert all(1 <= len(part) <= by_date.batch for part in parts)
+    assert all(
+        part[0].start == batch.start and part[-1].end == batch.end for part, batch in zip(parts, joined, strict=True)
+    )
+    assert all(one.end == other.start for part in parts for one, other in pairwise(part))
+
+
+@given(tables(), st.data())
+def test_what_is_missing_or_in_the_lookback_is_due_and_nothing_else(by_date: ByDate, data: st.DataObject) -> None:
+    partitions = by_date.partitions(NOW)
+    built = [one for one in partitions if data.draw(st.integers(0, 3))] if len(partitions) < 100 else partitions
+    found = due(by_date, map(recorded, built), (), (), NOW)
+    recent = partitions[-1 - by_date.lookback :]
+    assert list(found) == [one for one in partitions if one not in built or one in recent]
+    assert all((why is Why.MISSING) == (one not in built) for one, why in found.items())
+
+
+@given(st.sets(st.integers(1, 9)), st.sets(st.integers(1, 9)), st.sets(st.integers(1, 9)))
+def test_what_an_input_has_built_later_or_builds_now_is_due(
+    newer: set[int], older: set[int], rebuilt: set[int]
+) -> None:
+    by_date = ByDate(Grain.DAY, "at", date(2024, 3, 1))
+    built = [recorded(one) for one in by_date.partitions(NOW)]
+    inputs = [recorded(day(number), BUILT + timedelta(seconds=1)) for number in newer]
+    inputs += [recorded(day(number)) for number in older]  # published together with it
+    found = due(by_date, built, inputs, [day(number) for number in rebuilt], NOW)
+    assert found == {day(number): Why.INPUT for number in sorted(newer | rebuilt)} | {day(10): Why.RECENT}
+
+
+def test_a_month_is_due_when_an_hour_of_it_is_built() -> None:
+    by_date = ByDate(Grain.MONTH, "month", date(2024, 1, 1))
+    hour = datetime(2024, 1, 31, 23, tzinfo=UTC)
+    built = [recorded(one) for one in by_date.partitions(NOW)]
+    found = due(by_date, built, (), [Interval(hour, hour + timedelta(hours=1))], NOW)
+    assert [(one.start, why) for one, why in found.items()] == [
+        (date(2024, 1, 1), Why.INPUT),
+        (date(2024, 3, 1), Why.RECENT),
+    ]
+
+
+def test_a_table_that_begins_later_has_no_partitions() -> None:
+    by_date = ByDate(Grain.DAY, "at", date(2024, 3, 11), lookback=2)
+    assert by_date.partitions(NOW) == []
+    assert due(by_date, (), (), (), NOW) == {}
+
+
+def test_partitions_of_an_older_script_are_stale() -> None:
+    built = [recorded(day(1), fingerprint="before"), recorded(day(2))]
+    assert stale([day(1), day(2), day(3)], built, "now") == [day(1)]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "text"),
+    [
+        ({}, "0 of 10 partitions"),
+        (
+            {day(1): Why.MISSING, day(10): Why.RECENT},
+            "2 of 10 partitions: 1 not built yet, 1 current or in the lookback",
+        ),
+    ],
+)
+def test_the_summary_counts_each_reason(reasons: dict[Interval, Why], text: str) -> None:
+    assert summary(reasons, 10) == text

@@ -1,0 +1,152 @@
+"""Tables that are built by date in a DuckDB file."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.parts import Interval, Parts
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.types import DATE
+
+EVENTS, TOTALS = TableName("tmp", "events"), TableName("tmp", "totals")
+FILTERED = "SELECT id, day FROM raw.events WHERE day >= @start AND day < @end"
+COUNTED = "SELECT COUNT(*) AS n, COUNT(DISTINCT day) AS days FROM tmp.events"
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
+    """A warehouse with one event on each of the first nine days of March."""
+    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as opened:
+        opened.create_datasets(["raw", "tmp"])
+        run(opened, "CREATE TABLE raw.events (id INT64, day DATE)")
+        for number in range(1, 10):
+            run(opened, f"INSERT INTO raw.events VALUES ({number}, '2024-03-0{number}')")
+        yield opened
+
+
+def run(warehouse: DuckDBWarehouse, text: str) -> None:
+    warehouse.run_script(parse_script(text))
+
+
+def day(number: int) -> Interval:
+    return Interval(date(2024, 3, number), date(2024, 3, number) + timedelta(days=1))
+
+
+def events(*numbers: int, sql: str = FILTERED, whole: bool = False) -> TableBuild:
+    days = [day(number) for number in numbers]
+    return TableBuild(EVENTS, parse_query(sql), parts=Parts("day", DATE, days, days, whole))
+
+
+def refreshed(warehouse: DuckDBWarehouse, build: TableBuild, run_id: str) -> int | None:
+    context = BuildContext(run_id)
+    built = warehouse.stage(build, set(), context)
+    warehouse.publish([build], context)
+    return built.rows
+
+
+def ids(warehouse: DuckDBWarehouse) -> list[int]:
+    return sorted(row[0] for row in warehouse.first_rows(EVENTS, 100))
+
+
+def test_only_the_rows_of_the_parts_are_replaced(warehouse: DuckDBWarehouse) -> None:
+    assert refreshed(warehouse, events(1, 2, 3), "one") == 3
+    run(warehouse, "INSERT INTO raw.events VALUES (31, '2024-03-03'), (11, '2024-03-01')")
+    assert refreshed(warehouse, events(3, 4), "two") == 3
+    assert ids(warehouse) == [1, 2, 3, 4, 31]
+    assert [(one.interval, one.run) for one in warehouse.partitions(EVENTS)] == [
+        *((day(number), "one") for number in (1, 2)),
+        *((day(number), "two") for number in (3, 4)),
+    ]
+
+
+def test_readers_see_nothing_before_the_publication_and_later_scripts_the_whole_table(
+    warehouse: DuckDBWarehouse,
+) -> None:
+    refreshed(warehouse, events(1, 2, 3), "one")
+    run(warehouse, "INSERT INTO raw.events VALUES (31, '2024-03-03')")
+    context = BuildContext("two")
+    warehouse.stage(events(3, 4), set(), context)
+    assert ids(warehouse) == [1, 2, 3]
+    assert warehouse.tables("tmp") == [EVENTS]
+    assert warehouse.fetch(parse_query(COUNTED), None, {EVENTS}, context).rows == [(5, 4)]
+    totals = TableBuild(TOTALS, parse_query(COUNTED))
+    warehouse.stage(totals, {EVENTS}, context)
+    warehouse.publish([events(3, 4), totals], context)
+    assert warehouse.first_rows(TOTALS, 9) == [(5, 4)]
+    assert ids(warehouse) == [1, 2, 3, 4, 31]
+
+
+def test_what_is_not_published_is_dropped(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    refreshed(warehouse, events(1), "one")
+    warehouse.stage(events(2), set(), BuildContext("two"))
+    warehouse.discard(BuildContext("two"))
+    warehouse.stage(events(3), set(), BuildContext("three"))
+    warehouse.close()
+    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as again:
+        again.recover("", lambda _line: None)
+        assert again.staged(BuildContext("three")) == {}
+        assert ids(again) == [1]
+        assert [one.interval for one in again.partitions(EVENTS)] == [day(1)]
+
+
+def test_what_a_run_stages_again_replaces_what_it_has_staged(warehouse: DuckDBWarehouse) -> None:
+    refreshed(warehouse, events(1), "one")
+    context = BuildContext("two")
+    warehouse.stage(events(1, 2), set(), context)
+    warehouse.stage(events(2, 3), set(), context)
+    warehouse.publish([events(2, 3)], context)
+    assert ids(warehouse) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("SELECT id, day FROM raw.events WHERE @start < @end", "2024-03-0"),
+        ("SELECT id, day FROM raw.events WHERE day >= @start AND day <= @end", "2024-03-05"),
+        ("SELECT 1 AS id, IF(@start < @end, NULL, DATE '2024-01-01') AS day", "NULL"),
+    ],
+)
+@pytest.mark.parametrize("published", [False, True])
+def test_a_row_outside_of_its_part_is_an_error(
+    warehouse: DuckDBWarehouse, sql: str, value: str, published: bool
+) -> None:
+    if published:
+        refreshed(warehouse, events(1), "one")
+    with pytest.raises(SqlError, match=rf"day is {value}.*outside of"):
+        warehouse.stage(events(4, sql=sql), set(), BuildContext("two"))
+    assert warehouse.tables("tmp") == ([EVENTS] if published else [])
+
+
+def test_other_columns_than_the_table_has_are_an_error(warehouse: DuckDBWarehouse) -> None:
+    refreshed(warehouse, events(1), "one")
+    wider = events(2, sql=FILTERED.replace("id,", "id, 1 AS more,"))
+    with pytest.raises(SqlError, match=r"other columns than tmp\.events has: more"):
+        warehouse.stage(wider, set(), BuildContext("two"))
+    whole = replace(wider, parts=events(1, 2, whole=True).parts)
+    refreshed(warehouse, whole, "two")
+    assert sorted(warehouse.first_rows(EVENTS, 9)) == [(1, 1, date(2024, 3, 1)), (2, 1, date(2024, 3, 2))]
+
+
+def test_a_table_built_in_another_way_has_no_records_any_more(warehouse: DuckDBWarehouse) -> None:
+    refreshed(warehouse, events(1, 2), "one")
+    refreshed(warehouse, TableBuild(EVENTS, parse_query("SELECT id, day FROM raw.events")), "two")
+    assert warehouse.partitions(EVENTS) == []
+    refreshed(warehouse, events(1, 2, whole=True), "three")
+    assert len(warehouse.partitions(EVENTS)) == 2
+    warehouse.drop(EVENTS)
+    assert warehouse.partitions(EVENTS) == []
+
+
+def test_no_partition_at_all_makes_an_empty_table(warehouse: DuckDBWarehouse) -> None:
+    build = events(1)
+    empty = Interval(date(2024, 3, 1), date(2024, 3, 1))
+    refreshed(warehouse, replace(build, parts=Parts("day", DATE, (), (empty,))), "one")
+    assert ids(warehouse) == []

@@ -1,0 +1,1 @@
+"""Tables that are built by date: which partitions a table has, and which of them a refresh builds."""

@@ -1,0 +1,77 @@
+"""Which partitions a refresh builds, and why."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from enum import Enum
+
+from warehouse_refresh.pipeline.tables.partitions.grain import ByDate
+from warehouse_refresh.warehouse.parts import Interval, PartRecord, Point
+
+
+class Why(Enum):
+    """Why a partition is built."""
+
+    MISSING = "not built yet"
+    RECENT = "current or in the lookback"
+    INPUT = "a table that it is built from has new rows for it"
+
+
+def now() -> datetime:
+    """The moment up to which partitions are built."""
+    return datetime.now(UTC)
+
+
+def due(
+    by_date: ByDate,
+    built: Iterable[PartRecord],
+    inputs: Iterable[PartRecord],
+    rebuilt: Iterable[Interval],
+    moment: datetime,
+) -> dict[Interval, Why]:
+    """The partitions to build, in order, each with the reason.
+
+    `built` are the records of the table, `inputs` those of the tables by date that it is built from, and `rebuilt` the
+    intervals of these that this refresh builds. A partition is due if it is missing, if it is the current one or in the
+    lookback, or if an interval of an input that overlaps it was published after it or is built now.
+    """
+    times = {record.interval: record.at for record in built}
+    partitions = by_date.partitions(moment)
+    first_recent = max(0, len(partitions) - 1 - by_date.lookback)
+    fresh = [(record.interval, record.at) for record in inputs]
+    now_built = list(rebuilt)
+    reasons: dict[Interval, Why] = {}
+    for index, one in enumerate(partitions):
+        if one not in times:
+            reasons[one] = Why.MISSING
+        elif index >= first_recent:
+            reasons[one] = Why.RECENT
+        elif any(overlap(one, other) for other in now_built) or any(
+            at > times[one] and overlap(one, other) for other, at in fresh
+        ):
+            reasons[one] = Why.INPUT
+    return reasons
+
+
+def stale(partitions: Sequence[Interval], built: Iterable[PartRecord], fingerprint: str) -> list[Interval]:
+    """Those of the partitions that an older version of the script has built."""
+    older = {record.interval for record in built if record.fingerprint != fingerprint}
+    return [one for one in partitions if one in older]
+
+
+def overlap(one: Interval, other: Interval) -> bool:
+    """Whether a moment is in both intervals, also if one has dates and the other one times."""
+    return _moment(one.start) < _moment(other.end) and _moment(other.start) < _moment(one.end)
+
+
+def _moment(point: Point) -> datetime:
+    """The point as a time in UTC: a date is its midnight."""
+    if not isinstance(point, datetime):
+        return datetime(point.year, point.month, point.day, tzinfo=UTC)
+    return point if point.tzinfo else point.replace(tzinfo=UTC)
+
+
+def summary(reasons: Mapping[Interval, Why], of: int) -> str:
+    """`3 of 31 partitions: 2 not built yet, 1 …`, for people."""
+    values = list(reasons.values())
+    counts = [f"{values.count(why):,} {why.value}" for why in Why if why in values]
+    return f"{len(values):,} of {of:,} partitions" + (f": {', '.join(counts)}" if counts else "")

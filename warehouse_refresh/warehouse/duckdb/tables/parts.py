@@ -1,0 +1,127 @@
+"""Tables that are built by date: the new rows stand beside the published table, a view shows both as they will be, and
+the publication moves the rows. The record of the partitions is written with it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+
+import duckdb
+
+from warehouse_refresh.warehouse import TableBuild
+from warehouse_refresh.warehouse.duckdb.tables.staging import Beside
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Point
+from warehouse_refresh.warehouse.sql.query import Query, Variable
+
+RECORDS = TableName(OWN_DATASET, "partitions")
+_RECORDS = f"{OWN_DATASET}.partitions"
+
+
+def rows_table(table: TableName) -> TableName:
+    """The name under which the new rows of a table are staged; what stands under its own name is the view."""
+    return TableName(table.dataset, f"rows/{table.name}")
+
+
+def query_of(query: Query, interval: Interval, parts: Parts) -> Query:
+    """The query for this interval, as @start and @end."""
+    values = {variable.name.casefold(): variable for variable in query.variables}
+    bounds = {"start": interval.start, "end": interval.end}
+    return query.given(values | {name: Variable(name, parts.kind, value) for name, value in bounds.items()})
+
+
+def outside_sql(rows: TableName, parts: Parts, interval: Interval, first: int) -> str:
+    """Asks for a value outside the interval in the rows from the number `first` on."""
+    column = quoted(parts.column)
+    return (
+        f"SELECT CAST({column} AS VARCHAR) FROM {table_sql(rows)}"
+        f" WHERE rowid >= {first} AND ({_in_sql(column, interval)}) IS NOT TRUE LIMIT 1"
+    )
+
+
+def view_sql(place: Beside, rows: TableName, parts: Parts) -> str:
+    """Creates the view of the published table with the new rows in place of the old ones."""
+    old = f"SELECT * FROM {table_sql(place.table)} WHERE NOT ({_within_sql(parts)})"
+    return f"CREATE OR REPLACE VIEW {table_sql(place.name)} AS {old} UNION ALL BY NAME SELECT * FROM {table_sql(rows)}"
+
+
+def publish_sql(place: Beside, rows: Beside, parts: Parts) -> Iterator[str]:
+    """Puts the new rows in place of the old ones."""
+    yield place.drop_sql
+    yield f"DELETE FROM {table_sql(place.table)} WHERE {_within_sql(parts)}"
+    yield f"INSERT INTO {table_sql(place.table)} BY NAME SELECT * FROM {table_sql(rows.name)}"
+    yield rows.drop_sql
+
+
+def keep_records(cursor: duckdb.DuckDBPyConnection, run: str, builds: Iterable[TableBuild]) -> None:
+    """Record within the cursor's transaction which partitions the run has published."""
+    for build in builds:
+        if build.parts is None:
+            continue
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
+        cursor.execute(
+            f"CREATE TABLE IF NOT EXISTS {_RECORDS} (dataset VARCHAR, name VARCHAR, lower_bound VARCHAR,"
+            " upper_bound VARCHAR, fingerprint VARCHAR, run VARCHAR, published_at TIMESTAMPTZ)"
+        )
+        starts = [one.start.isoformat() for one in build.parts.partitions]
+        ends = [one.end.isoformat() for one in build.parts.partitions]
+        of_table = [build.table.dataset, build.table.name]
+        delete = f"DELETE FROM {_RECORDS} WHERE dataset = ? AND name = ?"
+        if build.parts.whole:
+            cursor.execute(delete, of_table)
+        else:
+            cursor.execute(f"{delete} AND lower_bound IN (SELECT unnest(?::VARCHAR[]))", [*of_table, starts])
+        cursor.execute(
+            f"INSERT INTO {_RECORDS} SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), ?, ?, now()",
+            [*of_table, starts, ends, build.fingerprint, run],
+        )
+
+
+def forget(cursor: duckdb.DuckDBPyConnection, tables: Iterable[TableName]) -> None:
+    """Delete within the cursor's transaction the records of tables that are no more what they say."""
+    for table in tables:
+        cursor.execute(f"DELETE FROM {_RECORDS} WHERE dataset = ? AND name = ?", [table.dataset, table.name])
+
+
+def recorded(cursor: duckdb.DuckDBPyConnection, table: TableName) -> Sequence[PartRecord]:
+    """The records of a table, in order; none if it is not there."""
+    there = cursor.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = $1 AND"
+        " ((schema_name = $2 AND table_name = $3) OR (schema_name = $4 AND table_name = $5))",
+        [CATALOGUE, table.dataset, table.name, RECORDS.dataset, RECORDS.name],
+    ).fetchall()
+    if len(there) < 2:
+        return []
+    rows = cursor.execute(
+        f"SELECT lower_bound, upper_bound, fingerprint, run, epoch_us(published_at) FROM {_RECORDS}"
+        " WHERE dataset = ? AND name = ? ORDER BY lower_bound",
+        [table.dataset, table.name],
+    ).fetchall()
+    return [
+        PartRecord(Interval(_point(start), _point(end)), fingerprint, run, datetime.fromtimestamp(at / 1e6, UTC))
+        for start, end, fingerprint, run, at in rows
+    ]
+
+
+def _within_sql(parts: Parts) -> str:
+    column = quoted(parts.column)
+    joined: list[Interval] = []
+    for one in parts.batches:
+        if joined and joined[-1].end == one.start:
+            joined[-1] = Interval(joined[-1].start, one.end)
+        else:
+            joined.append(one)
+    return " OR ".join(f"({_in_sql(column, one)})" for one in joined) or "false"
+
+
+def _in_sql(column: str, interval: Interval) -> str:
+    return f"{column} >= {_literal(interval.start)} AND {column} < {_literal(interval.end)}"
+
+
+def _literal(point: Point) -> str:
+    if not isinstance(point, datetime):
+        return f"DATE '{point.isoformat()}'"
+    return f"{'TIMESTAMPTZ' if point.tzinfo else 'TIMESTAMP'} '{point.isoformat()}'"
+
+
+def _point(text: str) -> Point:
+    return date.fromisoformat(text) if len(text) == len("2024-01-01") else datetime.fromisoformat(text)

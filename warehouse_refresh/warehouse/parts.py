@@ -1,0 +1,44 @@
+"""Tables that are built by date: the intervals of a column that a build computes, and the record of what is built."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from warehouse_refresh.warehouse.types import SqlType
+
+Point = date | datetime
+"""A DATE, a DATETIME (naive) or a TIMESTAMP (aware, in UTC). All points of one table are of one of these types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """All points from `start` up to `end`, which is not in it any more."""
+
+    start: Point
+    end: Point
+
+    def __str__(self) -> str:
+        return f"{self.start.isoformat()} up to {self.end.isoformat()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a build computes of a table: the rows that have a value of `column`, of type `kind`, in the `partitions`.
+    One query computes one of the `batches`, which together are the partitions; it reads the bounds of its batch as
+    @start and @end. The rest of the table stays, unless `whole` says that these are all of its rows."""
+
+    column: str
+    kind: SqlType
+    partitions: Sequence[Interval]
+    batches: Sequence[Interval]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PartRecord:
+    """A partition that was published: by which run and when, and the fingerprint of the `TableBuild`."""
+
+    interval: Interval
+    fingerprint: str
+    run: str
+    at: datetime

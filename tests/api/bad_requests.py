@@ -138,7 +138,7 @@ PATHS = [
     Bad("/health?id=1", 404, "not-found"),
     Bad("/raw/products?id=1", 404, "not-found"),
     Bad("/raw%2Fproducts?id=1", 404, "not-found"),
-    Bad("/?id=1", 404, "not-found"),
+    Bad("/?id=1", 405, "method-not-allowed"),
     Bad("/tables/products/1?id=1", 404, "not-found"),
     *[Bad(f"{P}?id=1", 405, "method-not-allowed", method=method) for method in ["PUT", "PATCH", "DELETE", "TRACE"]],
     Bad("/run", 405, "method-not-allowed", method="GET"),

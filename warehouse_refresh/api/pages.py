@@ -15,7 +15,7 @@ from warehouse_refresh.catalogue.project_pages import ProjectPages
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.settings_file import SettingError
 
-HEADERS = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+HEADERS = {"Cache-Control": "no-cache", "Referrer-Policy": "no-referrer"}
 
 
 @get("/", sync_to_thread=True)

@@ -1,4 +1,4 @@
-"""Building, checking and publishing the tables of a refresh, and the state of each table."""
+"""Build, check and publish the tables of a refresh, and record the state of each table."""
 
 import logging
 import threading
@@ -33,8 +33,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TableRun:
-    """The state of a table: `built` once it is built, `failure` and `reason` if it was not built or not published, and
-    the results of its `checks`."""
+    """The state of a table. `built` says how it was built, once it is; None if an earlier attempt built it. `failure`
+    and `reason` say why it was not built or not published. `checks` are the results of its checks."""
 
     table: TableName
     state: State
@@ -45,7 +45,7 @@ class TableRun:
 
     @property
     def amount(self) -> str:
-        """`1,234 rows in 0.05 s`, or that an earlier attempt of the run has built it."""
+        """`1,234 rows in 0.05 s`; `built before` if an earlier attempt of the run has built it."""
         return f"{self.built.amount} in {self.built.seconds:.2f} s" if self.built else "built before"
 
     @property
@@ -57,7 +57,7 @@ class TableRun:
 
     @property
     def warnings(self) -> list[CheckResult]:
-        """The checks that failed and block nothing."""
+        """The checks that failed with the severity "warning": they block nothing."""
         return [check for check in self.checks if check.verdict is Verdict.WARNING]
 
 
@@ -77,8 +77,8 @@ class Blocked(BuildFailed):
 
 
 class Work(Protocol):
-    """What an Execution does with tables. All methods but `discard` may raise BuildFailed and WarehouseError. `blocked`
-    are tables that are not to be built, each with the reason."""
+    """The operations on tables that an Execution calls. All may raise WarehouseError; `build` and `stage` also raise
+    BuildFailed. `blocked` are the tables that must not be built, each with the reason."""
 
     @property
     def blocked(self) -> Mapping[TableName, str]: ...
@@ -91,29 +91,29 @@ class Work(Protocol):
         """Build a table and publish it at once."""
 
     def stage(self, table: TableName, staged: Collection[TableName]) -> Built | None:
-        """Build a table beside the published one, from the tables of `staged` as they were staged. None if an earlier
-        attempt of the same run has done it."""
+        """Build a table beside the published one. Its query reads the tables of `staged` as they were staged, all
+        others as they are published. Returns None if an earlier attempt of the same run has staged it."""
 
     def check(self, table: TableName) -> Sequence[CheckResult]:
-        """The results of the checks that can be run now that this table is staged."""
+        """Run the checks that were waiting for this table to be staged. Returns their results."""
 
     def check_rest(self) -> Sequence[CheckResult]:
-        """The results of the checks that were left because a table that they read was not built."""
+        """Run the checks that still wait for a table that was not built. Returns their results."""
 
     def publish(self, tables: Sequence[TableName]) -> Published:
-        """Publish staged tables together; each comes after those that it is built from."""
+        """Publish staged tables together. `tables` has each one after those that it is built from."""
 
     def discard(self, keep: Collection[TableName]) -> None:
-        """Drop what is staged, but for the tables of `keep`."""
+        """Drop all staged tables except those of `keep`."""
 
 
 class Execution:
-    """Builds tables of a graph, one for each call of `build`, and publishes what is healthy; `runs` has the state of
-    every table.
+    """Builds the tables of a graph, one with each call of `build`, and publishes the healthy ones. `runs` has the state
+    of every table.
 
-    A table is healthy if it and all tables of the graph that it is built from were built and passed their checks.
-    `owners` are named where their tables fail. Safe to use from several threads. `report` is called at each change of
-    state, in the thread that made the change.
+    A table is healthy if it was built and passed its checks, and so did all tables of the graph that it is built from.
+    `owners` names a person for a table; the reason of a failure shows the name. `report` is called at each change of
+    state, in the thread that made the change. Safe to use from several threads.
     """
 
     def __init__(
@@ -160,7 +160,8 @@ class Execution:
         built = self._work.stage(table, staged)
         checks = tuple(self._work.check(table))
         failed = self._failed(table, checks)
-        if failed:  # not their queries: the rows are in no table that these read
+        if failed:
+            # The messages, not `str(check)`: its command would query the published table, without these rows.
             reason = "; ".join(check.message for check in failed)
             return TableRun(table, State.BLOCKED, built, reason, Failure.CHECK, checks)
         if at_once:
@@ -169,7 +170,8 @@ class Execution:
         return TableRun(table, State.STAGED, built, checks=checks)
 
     def _failed(self, table: TableName, checks: Iterable[CheckResult]) -> list[CheckResult]:
-        """The checks that block the table. Those that are about other tables, too, or only, block these."""
+        """The failed checks that block the table. A failed check that is about other staged tables blocks those
+        here."""
         failed = [check for check in checks if check.verdict is Verdict.FAILED]
         for check in failed:
             for other in check.tables:
@@ -178,8 +180,8 @@ class Execution:
         return [check for check in failed if not check.tables or table in check.tables]
 
     def publish(self) -> Published | None:
-        """Run the checks that are left and publish what is healthy, after all tables have been built; None if there is
-        nothing to publish. Raises BuildFailed if nothing could be published."""
+        """Run the remaining checks, then publish the healthy tables. Call it when no more tables will be built. Returns
+        None if no table is healthy. Raises BuildFailed if publishing failed."""
         try:
             self._check_rest()
         except WarehouseError as error:
@@ -212,7 +214,7 @@ class Execution:
 
     def _not_published(self, tables: Iterable[TableName], why: str, failure: Failure) -> None:
         for table in tables:
-            reason = f"it was built, and could not be published: {why}"
+            reason = f"it was built, but could not be published: {why}"
             self._set(replace(self.runs[table], state=State.FAILED, reason=reason, failure=failure))
 
     def _healthy(self) -> list[TableName]:
@@ -239,26 +241,27 @@ class Execution:
         self._set(replace(self.runs[table], state=State.BLOCKED, reason=reason, failure=failure))
 
     def discard(self, *, for_retry: bool = False) -> None:
-        """Drop what was staged and not published; with `for_retry`, keep what another attempt of this run can use."""
+        """Drop the tables that were staged and not published. With `for_retry`, keep those that another attempt of this
+        run can publish."""
         runs = self.runs.values() if for_retry else ()
         try:
             self._work.discard([run.table for run in runs if run.failure is Failure.NOT_PUBLISHED])
-        except WarehouseError as error:  # the next refresh does it
+        except WarehouseError as error:  # the next refresh drops them
             logger.warning("tables that were not published could not be dropped: %s", error)
 
     def built_before(self, tables: Iterable[TableName]) -> None:
-        """Set the state of `tables` that an earlier attempt of this run has published."""
+        """Mark `tables` as built and published by an earlier attempt of this run."""
         for table in tables:
             self._set(TableRun(table, State.BUILT_BEFORE))
 
     def not_run(self, blame: Mapping[TableName, Iterable[TableName]]) -> None:
-        """Set the state of the tables that were not run; `blame` has the failed tables that each one depends on."""
+        """Mark tables as not run. `blame` has each of them with the failed tables that it depends on."""
         for table, failed in blame.items():
             reason = f"waits for {', '.join(map(str, failed))}"
             self._set(TableRun(table, State.NOT_RUN, reason=reason, failure=Failure.NOT_RUN))
 
     def in_state(self, *states: State) -> list[TableRun]:
-        """The tables that are in one of `states`, in the graph's order."""
+        """The runs whose state is one of `states`, in the graph's order."""
         return [run for run in self.runs.values() if run.state in states]
 
     @property
@@ -267,8 +270,8 @@ class Execution:
         return len(self.in_state(State.BUILT, State.BUILT_BEFORE)) == len(self.runs)
 
     def summary(self) -> str:
-        """One message: how many tables were built and published, then what kept each other one from it, then the
-        warnings."""
+        """The message of the whole refresh: how many tables were built and published, why each other one was not, and
+        the warnings."""
         count = len(self.in_state(State.BUILT))
         before = len(self.in_state(State.BUILT_BEFORE))
         lines = [f"{count} of {len(self.runs)} tables built" + (f", {before} built before" if before else "")]
@@ -290,7 +293,7 @@ class Execution:
 
 
 def only_checks_failed(runs: Iterable[TableRun]) -> bool:
-    """Whether some of the tables were not published, and nothing but checks is the reason."""
+    """Whether some tables were not published, and failed checks are the only reason."""
     states = {run.state for run in runs}
     return State.BLOCKED in states and states <= {State.BUILT, State.BUILT_BEFORE, State.BLOCKED, State.NOT_RUN}
 
@@ -312,11 +315,11 @@ def _failure(error: Exception) -> Failure:
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds tables by their scripts, within the run of `context`. It raises BuildFailed for wrong SQL and for values
-    that cannot be computed, with file and line, and WarehouseError for anything else.
+    """Builds tables from their scripts, in the run of `context`. Implements Work. Raises BuildFailed, with file and
+    line, for wrong SQL and for values that cannot be computed, and WarehouseError for anything else.
 
-    `kept` are the tables that an earlier attempt of this run has staged and that need not be staged again. `checker`
-    runs the checks, if there are any. `blocked` has the tables that a check of a source blocks, each with the reason.
+    `kept` are the tables that an earlier attempt of this run has staged, and that are not staged again. `checker` runs
+    the checks, if there are any. `blocked` has the tables that a failed check of a source blocks, each with the reason.
     """
 
     scripts: Mapping[TableName, Script]
@@ -354,7 +357,7 @@ class Builder:
 
     @contextmanager
     def _placed(self, table: TableName) -> Iterator[Script]:
-        """The table's script. Errors of its SQL in the block get its file and line."""
+        """The table's script. Turns an SqlError in the block into BuildFailed with the script's file and line."""
         script = self.scripts[table]
         try:
             yield script
@@ -367,9 +370,9 @@ class Builder:
 def still_good(
     graph: Graph, scripts: Mapping[TableName, Script], staged: Mapping[TableName, Staged]
 ) -> dict[TableName, Staged]:
-    """What earlier attempts of a run have `staged`, or published, and need not be built again: the table's script is
-    the same, and so is all that it is built from. A staged view is not among it, since it reads staged tables by
-    names that they may not have any more."""
+    """The tables of `staged`, which earlier attempts of a run have staged or published, that need not be built again:
+    their scripts are the same, and so are all tables that they are built from. A staged view is built again, since it
+    reads staged tables by names that they may have lost since."""
     good: dict[TableName, Staged] = {}
     for table in graph.order:
         found, build = staged.get(table), scripts[table].build
@@ -381,11 +384,11 @@ def still_good(
 
 
 def run_here(graph: Graph, execution: Execution, workers: int) -> None:
-    """Run `execution` over `graph` in this process, one table after the other or over a pool of threads, and publish
-    what is healthy."""
+    """Build the tables of `graph` in this process, one after the other or with a pool of threads. Then publish the
+    healthy ones."""
     done = run_in_order(graph, execution.build) if workers == 1 else _run_in_threads(graph, execution, workers)
     execution.not_run(done.not_run)
-    with suppress(BuildFailed):  # the tables' states say it
+    with suppress(BuildFailed):  # the states of the tables have the reason
         execution.publish()
     execution.discard()
 

@@ -1,7 +1,7 @@
-"""From the checks in settings files and in `res/checks/` to the units that a refresh runs, and what is wrong with them.
+"""Turn the checks in settings files and in `res/checks/` into the units that a refresh runs, and report wrong checks.
 
-A reference adds no dependency. If the other table is built in the same refresh, but not before this one, that check
-runs by itself once both are built.
+A reference adds no dependency between tables. If the same refresh builds the other table, but not before this one, the
+check of the reference is a unit of its own, which runs once both are built.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -33,9 +33,9 @@ Columns = tuple[Column, ...]
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables' columns: `planned` has those that scripts will give them, or that files declare. `look_up` has those
-    of the warehouse (it raises TableNotFound); there is none without a warehouse. `unsupported` is the severity of SQL
-    that only BigQuery can run."""
+    """Looks up the columns of tables. `planned` has the columns that scripts will produce or files declare. `look_up`
+    asks the warehouse for the columns of any other table, and raises TableNotFound; it is None without a warehouse.
+    `unsupported` is the severity of SQL that the engine cannot run, but BigQuery may."""
 
     planner: Planner
     planned: Mapping[TableName, Columns]
@@ -44,7 +44,7 @@ class Tables:
     _found: dict[TableName, Columns | None] = field(default_factory=dict)
 
     def columns_of(self, table: TableName) -> Columns | None:
-        """The table's columns; None if they are not known, or there is no such table."""
+        """The table's columns. None if there is no such table, or its columns are unknown."""
         if table not in self._found:
             self._found[table] = self.planned.get(table) or self._looked_up(table)
         return self._found[table]
@@ -56,19 +56,20 @@ class Tables:
             return None
 
     def stand_ins(self, tables: Collection[TableName]) -> dict[TableName, Columns]:
-        """What a plan of a query over these tables needs."""
+        """The planned columns of these tables, for `Planner.plan`. Tables without planned columns are left out."""
         return {table: self.planned[table] for table in tables if table in self.planned}
 
 
 def tables_of(sources: Sources, plans: Mapping[TableName, QueryPlan]) -> Tables:
-    """The tables as scripts and files make them, and else as the warehouse has them, if there is one."""
+    """The tables with the columns that scripts and files give them; for all others, those of the warehouse if there is
+    one."""
     planned = {**sources.columns, **{table: plan.columns for table, plan in plans.items()}}
     return Tables(sources.planner, planned, sources.look_up, sources.unsupported)
 
 
 @dataclass(frozen=True)
 class PlannedChecks:
-    """The units to run, what is wrong with the checks, and a line for each check that cannot be run now."""
+    """The units to run, the problems of wrong checks, and a note for each check that cannot run yet."""
 
     units: tuple[Unit, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -78,9 +79,10 @@ class PlannedChecks:
 def plan_checks(
     project: Project, tables: Tables, built: Graph, checked: Collection[TableName], cache: SqlCache | None = None
 ) -> PlannedChecks:
-    """The checks of the tables `checked`, and the own checks that read one of these and other tables that are there.
-    `built` are the tables that the refresh builds; a check of them waits for them. Queries that the `cache` knows are
-    not parsed again."""
+    """Plan the checks of the tables `checked`, and those in `res/checks/` that read one of them.
+
+    `built` is the graph of the tables that the refresh builds: a check waits for those of them that it reads. Queries
+    that the `cache` knows are not parsed again."""
     found = _Found(project, tables, built, cache)
     settings = _settings_of(project)
     for table in sorted(checked):
@@ -101,7 +103,7 @@ def _settings_of(project: Project) -> dict[TableName, SettingsFile]:
 
 @dataclass
 class _Found:
-    """Collects what `plan_checks` answers."""
+    """Collects the parts of PlannedChecks."""
 
     project: Project
     tables: Tables
@@ -113,13 +115,13 @@ class _Found:
 
     @cached_property
     def filtered(self) -> dict[TableName, str]:
-        """The columns by which tables are partitioned that refuse a query without a filter."""
+        """The partition column of each table that refuses queries without a partition filter."""
         builds = [script.build for script in self.project.scripts.values()]
         strict = [build for build in builds if build.storage.require_partition_filter]
         return {build.table: build.storage.partition.column for build in strict if build.storage.partition}
 
     def add_table(self, table: TableName, file: SettingsFile, columns: Columns) -> None:
-        """Add the checks of a table that are right."""
+        """Add a table's checks: units for the right ones, problems for the wrong ones."""
         checks = file.says.checks
         is_source = table not in self.project.scripts
         faults = list(faults_of(table, checks, columns, is_source=is_source))
@@ -149,7 +151,7 @@ class _Found:
         yield from faults_of_references(declared, table, own, self.tables.columns_of)
 
     def _is_there(self, declared: Declared, table: TableName) -> bool:
-        """Whether the table is there to which a check refers; if not, a note says that it is not run."""
+        """Whether the table that a check refers to exists. If it does not, a note says that the check is not run."""
         if not isinstance(declared.check, References) or self.tables.columns_of(declared.check.target[0]) is not None:
             return True
         other = declared.check.target[0]
@@ -157,7 +159,8 @@ class _Found:
         return False
 
     def _add_units(self, subject: Subject, checks: Sequence[Declared], file: SettingsFile) -> None:
-        """One unit for all checks that can run as soon as the table is built, and one for each later reference."""
+        """Add one unit for all checks that can run as soon as the table is built, and one for each reference that must
+        wait for another table."""
         upstream = {*self.built.upstream(subject.table)} if subject.table in self.built.dependencies else set()
         later = [declared for declared in checks if self._others(subject, declared) - upstream]
         at_once = [declared for declared in checks if declared not in later]
@@ -175,14 +178,14 @@ class _Found:
             )
 
     def _others(self, subject: Subject, declared: Declared) -> set[TableName]:
-        """The other tables that the check reads and this refresh builds."""
+        """The other tables of this refresh that the check reads."""
         if not isinstance(declared.check, References):
             return set()
         return {declared.check.target[0]} & self.built.dependencies.keys() - {subject.table}
 
     def _plan(self, query: Query, subject: Subject, group: Sequence[Declared], file: SettingsFile) -> QueryPlan | None:
-        """The plan of the query of some checks; None, with a problem, if it is wrong: then the condition is, since all
-        else has been looked at."""
+        """The plan of a query for a group of checks. If the query is wrong, add a problem and return None. The problem
+        blames the `where` of the checks if there is one: everything else was checked before."""
         reads = {subject.table, *(it.check.target[0] for it in group if isinstance(it.check, References))}
         try:
             return self._confirmed(query, self.tables.stand_ins(reads))
@@ -203,7 +206,8 @@ class _Found:
         )
 
     def add_own(self, own: OwnCheck) -> None:
-        """Add a check in a file, if it is right and all tables that it reads are there."""
+        """Add a check from a file. A wrong one becomes a problem. If a table that it reads does not exist, add a
+        note."""
         query, reads = own.script.query, reads_of(own.script)
         if len(query.variables) < len(query.parameters):
             return  # `read_project` reports it
@@ -227,7 +231,7 @@ class _Found:
         self.units.append(Unit(own.name, counted, about, frozenset(needs), read, bytes_processed=plan.bytes_processed))
 
     def _confirmed(self, query: Query, stand_ins: Mapping[TableName, Columns]) -> QueryPlan:
-        """The plan of a query that the engine takes. Raises SqlError."""
+        """The plan of a query, once the engine has accepted it. Raises SqlError if it does not."""
         plan = self.tables.planner.plan(query, stand_ins)
         plan.confirm()
         return plan

@@ -1,4 +1,4 @@
-"""The Prefect flow: one task run for each table, submitted as soon as its dependencies are done."""
+"""The Prefect flow: one task run for each table, submitted as soon as its dependencies are built."""
 
 import json
 import logging
@@ -44,12 +44,12 @@ Future = PrefectFuture[Any]
 
 
 RETURN_OF_THE_SERVER = 600.0
-"""How many seconds a run that has built its tables waits for a server that is away, to record them."""
+"""When Prefect's server is away at the end of a run: how many seconds to keep trying to record the tables' states."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A refresh that this process has started already, and what gets the news of each table."""
+    """A refresh that this process has already started, and the function to call at each change of a table's state."""
 
     refresh: Refresh
     report: Report
@@ -58,8 +58,8 @@ class Started:
 def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> Flow[..., PrefectState[Any]]:
     """The flow that builds the tables of the project in `settings`.
 
-    A deployment's run starts its refresh itself. `refresh run` starts it before it imports Prefect, so that wrong
-    scripts are reported at once, and gives it as `started`.
+    In a deployment the flow starts the refresh itself. `refresh run` starts it before it imports Prefect, so that wrong
+    scripts are reported at once, and passes it as `started`.
     """
 
     @flow(
@@ -74,14 +74,14 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
     def refresh(
         select: list[str] | None = None, in_order: bool = False, variables: dict[str, Any] | None = None
     ) -> PrefectState[Any]:
-        """Build all tables, or those that are selected. A retried run builds what did not complete before.
+        """Build all tables, or the selected ones. A retry builds only the tables that did not complete before.
 
         Args:
-            select: Only these tables, one on a line: tmp.variants, +tmp.variants (and what it is built from),
-                tmp.variants+ (and what is built from it), tmp.* (a whole dataset), path:res/tmp (a folder), tag:daily,
-                not:tmp.variants (all but this one). All tables if there is none.
-            in_order: Build one table after the other, not several at once.
-            variables: Other values for variables of refresh.toml, by name: {"day": "2026-01-31"}.
+            select: Build only these tables, one on a line: tmp.variants, +tmp.variants (and all that it is built from),
+                tmp.variants+ (and all that are built from it), tmp.* (a dataset), path:res/tmp (a folder), tag:daily,
+                not:tmp.variants (all but this one). Leave it empty to build all tables.
+            in_order: Build one table at a time.
+            variables: Values that replace those of refresh.toml, by name: {"day": "2026-01-31"}.
         """
         workers = 1 if in_order else settings.workers
         try:
@@ -100,14 +100,14 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
 
 
 def _with_values(settings: RefreshSettings, values: dict[str, Any]) -> RefreshSettings:
-    """The settings with these values of variables, in JSON's types. Raises SettingError."""
+    """The settings, with some variables' values replaced by `values`, which have JSON's types. Raises SettingError."""
     given = given_as_json(settings.variables, parse_json(json.dumps(values)))
     return replace(settings, variables={**settings.variables, **given})
 
 
 def keep_values(settings: RefreshSettings) -> None:
-    """Record the values of all variables as the run's parameter, so that a retry has them though refresh.toml has
-    changed since."""
+    """Record the values of all variables as a parameter of the run, so that a retry uses the same ones even if
+    refresh.toml has changed."""
     run, values = this_flow_run(), as_json(settings.variables)
     if values != (run.parameters.get("variables") or {}) and run.run_count <= 1:
         run.parameters = {**run.parameters, "variables": values}
@@ -123,7 +123,7 @@ def _start_and_run(settings: RefreshSettings, select: list[str], workers: int) -
 
 
 def _run_started(started: Started, settings: RefreshSettings, workers: int) -> PrefectState[Any]:
-    # The jobs are cancelled here, not only around the flow: Prefect lets no exception out before its tasks have ended.
+    # Cancel the jobs here, not only outside the flow: Prefect raises an exception only once its tasks have ended.
     with cleared_on_error(started.refresh):
         return _ended(_run(started.refresh, settings, workers, started.report), settings, patience=0)
 
@@ -142,19 +142,19 @@ def _run(refresh: Refresh, settings: RefreshSettings, workers: int, report: Repo
 
 
 def _ended(execution: Execution, settings: RefreshSettings, patience: float) -> PrefectState[Any]:
-    """Record the state of each table, and return the run's last state. Wait for a server that is away, up to
-    `patience` seconds: it could not take the last state either."""
+    """Record the state of each table, and return the run's final state. If Prefect's server is away, keep trying for
+    `patience` seconds: without a server Prefect could not record the final state either."""
     try:
         patiently(lambda: _record(execution, settings), patience)
-    except Exception:  # a refresh is not failed by a server that does not take it
+    except Exception:  # the tables are built: a server that records nothing must not fail the refresh
         get_run_logger().exception("the tables' states could not be recorded")
     message = execution.summary()
     return Completed(message=message) if execution.succeeded else Failed(message=message)
 
 
 def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
-    """Run `execution` over `graph` through Prefect's task runner, `workers` tables at once, and publish what is healthy
-    in a task run of its own. To be called inside a flow whose task runner has as many."""
+    """Build the tables of `graph` with Prefect's task runner, up to `workers` at once. Then publish the healthy ones in
+    a task run of its own. Call it inside a flow whose task runner has at least `workers` threads."""
     patches = switched_on()
     if "task_events" in patches:
         send_events_in_batches()
@@ -171,7 +171,7 @@ def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
     def submit(table: TableName, dependencies: list[Future]) -> Future:
         return cast("Future", build.submit(table=str(table), return_state=False, wait_for=dependencies))
 
-    logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)  # a table that is built has its state for that
+    logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)  # the state of a task run says as much
     schedule = run_in_parallel(graph, submit, _completed, workers)
     execution.not_run(schedule.not_run)
     _show_not_run(schedule, submit)
@@ -194,7 +194,7 @@ def _publish(execution: Execution) -> None:
 
 
 def _show_not_run(schedule: ScheduleResult[Future], submit: Any) -> None:
-    """Submit the tables that were not run, so that Prefect lists them as NotReady, behind the task run that failed."""
+    """Submit the tables that were not run after the task runs that failed, so that Prefect shows them as NotReady."""
     for table, failed in schedule.not_run.items():
         submit(table, [schedule.results[blamed] for blamed in failed]).wait()
 
@@ -213,7 +213,7 @@ def _record(execution: Execution, settings: RefreshSettings) -> None:
     rows = table_rows(execution.runs.values(), settings.price_per_tib)
     create_table_artifact(key=ARTIFACT, table=rows, description=execution.summary())
     if checks := check_rows(execution.runs.values()):
-        create_table_artifact(key=CHECKS_ARTIFACT, table=checks, description="what must be true of the tables")
+        create_table_artifact(key=CHECKS_ARTIFACT, table=checks, description="the results of the tables' checks")
     shown = facts(this_flow_run(), scripts_version(settings.folder, res=settings.layout.res))
     create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(execution.graph, execution.runs, shown))
     wait_until_recorded(this_flow_run(), len(execution.runs) + (execution.published is not None))

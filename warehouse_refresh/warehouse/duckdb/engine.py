@@ -68,14 +68,14 @@ _OF_BIGQUERY = (
     *("partition", "cluster_by", "friendly_name", "labels", "partition_expiration_days", "require_partition_filter"),
     *("expires_after_days", "policy_tags"),
 )
-"""The options of `Storage` that mean nothing here."""
+"""The options of `Storage` that DuckDB ignores."""
 _RESERVED_DATASETS = frozenset({"information_schema", "pg_catalog", OWN_DATASET})
 
 
 class DuckDBWarehouse:
     """A DuckDB file as a warehouse. Implements `warehouse.Warehouse`.
 
-    `patience` is how many seconds to wait for a file that another process holds; `cache` keeps translations.
+    `patience` is how many seconds to wait for a file that another process has open. `cache` stores translations.
     """
 
     plans_at_once = 1  # planning is pure Python, which threads do not speed up
@@ -294,8 +294,8 @@ class DuckDBWarehouse:
     def _built_over(
         self, cursor: duckdb.DuckDBPyConnection, build: TableBuild, places: Mapping[TableName, Beside]
     ) -> int | None:
-        """Replace the table or view, which reads the tables of `places` there. Returns the number of rows, None for a
-        view."""
+        """Replace the table or view. Its query reads the tables of `places` at those places. Returns the number of
+        rows, None for a view."""
         translation = self._translations.of(build.query, lambda read: self._columns_as_staged(cursor, read, places))
         sql = over(translation.stored_sql(), places)
         is_declared = bool(build.query.listed) and not build.is_view
@@ -424,7 +424,7 @@ class DuckDBWarehouse:
         self._drop_staged(left)
 
     def _note_declared(self, declared: Declared, tables: Iterable[TableName]) -> None:
-        """Take over what is `declared` of these tables. Other threads may do so for other ones at the same time."""
+        """Copy the types that `declared` has for these tables. Other threads may do the same for other tables."""
         for table in tables:
             if types := declared.get(table):
                 self._declared[table] = types
@@ -443,7 +443,7 @@ class DuckDBWarehouse:
             self._note_declared(self._in_transaction(drop), [place.name for place in places])
 
     def _area(self, cursor: duckdb.DuckDBPyConnection, context: BuildContext) -> dict[TableName, Beside]:
-        """What the run has staged, by table."""
+        """The places of all tables that the run has staged."""
         run = staging.run_hash(context.run)
         if run not in self._areas:
             found = {place.table: place for place in staging.all_staged(cursor) if place.run == run}
@@ -453,7 +453,7 @@ class DuckDBWarehouse:
     def _places(
         self, cursor: duckdb.DuckDBPyConnection, query: Query, staged: Collection[TableName], context: BuildContext
     ) -> dict[TableName, Beside]:
-        """Where the query finds those of the tables that it reads that are among the `staged` ones."""
+        """The places of the tables that the query reads, for those that are in `staged`."""
         area = self._area(cursor, context)
         return {read.table: area[read.table] for read in query.reads if read.table in staged and read.table in area}
 
@@ -465,8 +465,8 @@ class DuckDBWarehouse:
     def _view_sql(
         self, cursor: duckdb.DuckDBPyConnection, build: TableBuild, area: Mapping[TableName, Beside]
     ) -> list[str]:
-        """The statements that create a view over the published tables, translated for the columns that they get from
-        `area`."""
+        """The statements that create a view over the published tables. The translation uses the columns of the staged
+        tables in `area`, which will be published with it."""
         found = self._translations.of(build.query, lambda read: self._columns_as_staged(cursor, read, area))
         create = f"CREATE VIEW {table_sql(build.table)} AS {unmarked(found.stored_sql())}"
         return [create, *comments_sql(build.table, build.storage, is_view=True)]
@@ -501,14 +501,15 @@ class DuckDBWarehouse:
         return self._retried(lambda cursor: self._known_columns(cursor, table))
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Set up a newly opened connection, and drop the cached columns: another process may have changed the tables
-        while the file was closed here."""
+        """Set up a newly opened connection, and forget the cached columns: another process may have changed the tables
+        while this one had the file closed."""
         self._known.clear()
         self._declared = declared_types(connection)
         prepare(connection)
 
     def _known_columns(self, cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
-        """The table's columns, cached until the file is opened anew, since many scripts read the same tables."""
+        """The table's columns. They are cached until the file is opened again, since many scripts read the same
+        tables."""
         found = self._known.get(table)
         return found if found is not None else self._known.setdefault(table, _columns(cursor, table, self._declared))
 
@@ -542,8 +543,8 @@ class DuckDBWarehouse:
         return self._retried(committed)
 
     def _retried(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-        """Run `work`, and repeat it while it conflicts with other transactions, or misses functions in Python. Raises
-        Transient if it still does after 30 s, or at the request's deadline."""
+        """Run `work`. Repeat it while it conflicts with other transactions, or needs Python functions that are not
+        registered yet. Raises Transient after 30 s, or at the request's deadline."""
         try:
             for attempt in _retrying_conflicts():
                 with attempt, self._cursor() as cursor:
@@ -554,7 +555,8 @@ class DuckDBWarehouse:
 
 
 def _with_python_functions(cursor: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
-    """Run `work`. Raises TransactionException if it missed the functions in Python, which are there from then on."""
+    """Run `work`. If it needs Python functions that are not registered yet, register them and raise
+    TransactionException, so that the caller runs it again."""
     try:
         return work(cursor)
     except duckdb.CatalogException as error:
@@ -565,12 +567,12 @@ def _with_python_functions(cursor: duckdb.DuckDBPyConnection, work: Callable[[du
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Set what translated SQL relies on (the time zone), for all cursors of a newly opened `connection`."""
+    """Set the time zone, which translated SQL relies on, for all cursors of a newly opened `connection`."""
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
 
 
 def _replaced(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> int | None:
-    """Replace the table or view at once. Returns the number of rows, None for a view."""
+    """Replace the table or view in one step. Returns the number of rows, None for a view."""
     other = "TABLE" if build.is_view else "VIEW"
     try:
         with _together(cursor) if any(_said_sql(build)) else nullcontext():
@@ -585,7 +587,7 @@ def _replaced(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) ->
 
 @contextmanager
 def _together(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """A transaction: what is done in the block is seen together or not at all."""
+    """Run the block in a transaction: readers see all of its changes or none."""
     cursor.begin()
     try:
         yield
@@ -596,7 +598,7 @@ def _together(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def _created(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> int | None:
-    """Create the table or view with what its settings say of it. Returns the number of rows, None for a view."""
+    """Create the table or view with its NOT NULL columns and comments. Returns the number of rows, None for a view."""
     word = "VIEW" if build.is_view else "TABLE"
     create = f"CREATE OR REPLACE {word} {table_sql(build.table)} AS {unmarked(sql) if build.is_view else sql}"
     created = cursor.execute(create).fetchall()
@@ -615,8 +617,8 @@ def _created(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> 
 def _replaced_as_declared(
     cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str, columns: tuple[Column, ...], known: Declared
 ) -> tuple[int | None, Declared]:
-    """Replace the table by one with the `columns` that its script declares; without any, replace one that had such
-    columns. Returns the number of rows, None for a view, and `known` with the types of this table."""
+    """Replace the table with one that has the `columns` that its script declares. Without `columns`, replace a table
+    that had declared ones. Returns the number of rows (None for a view), and `known` with the table's new types."""
     declared = dict(known)
     cursor.begin()
     if _is_view(cursor, build.table) != build.is_view:
@@ -635,7 +637,7 @@ def _replaced_as_declared(
 
 
 def _said_sql(build: TableBuild) -> Iterator[str]:
-    """The statements that give a new table or view what its settings say of it."""
+    """The statements that give a new table or view its NOT NULL columns and comments."""
     for column in build.storage.required:
         yield f"ALTER TABLE {table_sql(build.table)} ALTER COLUMN {quoted(column)} SET NOT NULL"
     yield from comments_sql(build.table, build.storage, is_view=build.is_view)
@@ -703,8 +705,8 @@ def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName, declared: Decl
 def _with_comments(
     cursor: duckdb.DuckDBPyConnection, table: TableName, columns: tuple[Column, ...]
 ) -> tuple[Column, ...]:
-    """The table's columns with their descriptions. To look these up goes through the whole catalogue, so it is done for
-    those who show columns."""
+    """The table's columns with their descriptions. DuckDB searches its whole catalogue for these, so only callers that
+    show columns ask for them."""
     query = "SELECT column_name, comment FROM duckdb_columns() WHERE database_name = ? AND schema_name = ?"
     found = cursor.execute(
         f"{query} AND table_name = ? AND comment IS NOT NULL", [CATALOGUE, table.dataset, table.name]
@@ -715,7 +717,7 @@ def _with_comments(
 
 def _described(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[tuple[Any, ...]]:
     """The rows of DESCRIBE. Raises TableNotFound."""
-    try:  # not `duckdb_columns()`, which goes through the whole catalogue (8 ms with 1,000 tables)
+    try:  # not `duckdb_columns()`, which searches the whole catalogue (8 ms with 1,000 tables)
         return cursor.execute(f"DESCRIBE {table_sql(table)}").fetchall()
     except duckdb.CatalogException as error:
         if is_missing(error):  # a view calls it
@@ -726,7 +728,7 @@ def _described(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[tupl
 
 
 def _is_view(cursor: duckdb.DuckDBPyConnection, table: TableName) -> bool:
-    """Whether there is a view of this name. False in a transaction that an error has ended: nothing can be asked."""
+    """Whether there is a view of this name. False after an error has ended the transaction: no query runs there."""
     query = "SELECT 1 FROM duckdb_views() WHERE database_name = ? AND schema_name = ? AND view_name = ?"
     with suppress(duckdb.TransactionException):
         return bool(cursor.execute(query, [CATALOGUE, table.dataset, table.name]).fetchall())

@@ -1,7 +1,7 @@
-"""Queries and statements in GoogleSQL: their texts, and the tables that they name.
+"""Queries and statements in GoogleSQL: their texts, and the tables, parameters and functions that they name.
 
-Importing the parser takes longer than a refresh of eight known scripts, so it is imported only for texts that the
-cache does not know.
+Importing the parser takes longer than a refresh of eight scripts from the cache. So it is imported only for texts that
+are not in the cache.
 """
 
 import re
@@ -25,7 +25,7 @@ _BEFORE = re.compile(r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A table that a query reads, where its text names it first, and the project that it names with it ("": none)."""
+    """A table that a query reads: the place where the text first names it, and the project in that name ("": none)."""
 
     table: TableName
     place: Place
@@ -34,7 +34,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A query parameter, `@name`, where a text names it first."""
+    """A query parameter, `@name`, and the place where the text first names it."""
 
     name: str
     place: Place
@@ -54,8 +54,8 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of a function by a name with its dataset, such as `d.f(x)`: the name, where its characters start and end
-    in the text, its place, and the project that it is named with ("": none)."""
+    """A call of a function whose name has a dataset, such as `d.f(x)`. `start` and `end` are the offsets of the name in
+    the text, and `project` is the project in the name ("": none)."""
 
     name: TableName
     start: int
@@ -66,12 +66,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function that a file creates with CREATE FUNCTION; see warehouse/functions.py, which reads them.
+    """A function that a file creates with CREATE FUNCTION. warehouse/functions.py reads these files.
 
-    `sql` is its text without the options after its body. `head` are the characters of CREATE … and its name, `body`
-    those within the brackets of its body, each from and up to. `arguments` are the types of its arguments, as text.
-    `names` and `calls` are those of its body. `language` is where it names another language than SQL: then it has no
-    body here."""
+    `text` is the whole text, `sql` the text without the options after the body. `head` and `body` are offsets in the
+    text, start and end: `head` of CREATE … with the name, `body` of what the body's brackets contain. `arguments` are
+    the types of its arguments, as text. `names` and `calls` are the tables and functions that its body names. If it is
+    written in another language than SQL, `language` is the place where it says so, and there is no body.
+    """
 
     name: TableName
     text: str
@@ -86,8 +87,8 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class ListedColumn:
-    """A column in the list that CREATE TABLE or CREATE VIEW has before AS: its name; its type as text, "" in a view's
-    list, which takes the query's; whether it is NOT NULL; its text, in one line; its place."""
+    """A column in the list before AS in CREATE TABLE or CREATE VIEW. `kind` is its type as text ("" in a view, which
+    has the query's types), `required` whether it is NOT NULL, and `text` its whole text, in one line."""
 
     name: str
     kind: str
@@ -98,22 +99,23 @@ class ListedColumn:
 
 @dataclass(frozen=True)
 class Query:
-    """One query: its text, as written, and the tables that it names, each once, in the order of the text (the dataset
-    is "" where the text names none). Within the project `own`, `own.tmp.a` is the table `tmp.a`.
+    """One query: its text as written, and in `names` the tables that it names, each once, in the order of the text. A
+    table's dataset is "" if the text names none. In the project `own`, `own.tmp.a` is the table `tmp.a`.
 
-    `wildcards` has for each wildcard table that it names, such as `raw.events_*`, the tables that match.
+    `preamble` is the DECLARE, SET and CREATE TEMP FUNCTION before the query, with blanks for the rest of the script.
 
-    `preamble` has the DECLARE, SET and CREATE TEMP FUNCTION before it, with blanks in place of the rest of the script.
+    `wildcards` has the tables that match each wildcard table of the text, such as `raw.events_*`.
 
-    `parameters` are the query parameters that the text names, and `variables` the values of those that have one:
+    `parameters` are the query parameters that the text names. `variables` are the values of those that have one:
     https://cloud.google.com/bigquery/docs/parameterized-queries
 
-    `calls` are the calls of functions with a dataset, and `functions` those of them that the project has as files, with
-    the functions that these call, each after what it calls. What a function reads is read by its caller.
+    `calls` are the calls of functions whose names have a dataset. `functions` are those of them that files of the
+    project create, and the functions that these call in turn, each after those that it calls. The query also reads the
+    tables that its functions read.
 
-    `default` is the dataset of the tables that its text names without one; "" if it names none so.
+    `default` is the dataset of tables that the text names without one; "" if there are none.
 
-    `listed` are the columns that CREATE … (a, b) AS lists: the result has their names and types. Empty without a list.
+    `listed` are the columns of CREATE … (a, b) AS: the result has their names and types. Empty without a list.
     """
 
     text: str
@@ -129,11 +131,11 @@ class Query:
     default: str = ""
 
     def within(self, project: str) -> "Query":
-        """The same query as one of that project."""
+        """The same query, as a query of that project."""
         return self if self.own == project else replace(self, own=project)
 
     def with_default(self, dataset: str) -> "Query":
-        """The same query, where a name without a dataset is one of this dataset; with "" it stays without."""
+        """The same query, with this dataset for tables that the text names without one. "" changes nothing."""
         if not dataset or all(read.table.dataset for read in self.names):
             return self
         first: dict[tuple[str, TableName], Read] = {}
@@ -143,14 +145,14 @@ class Query:
         return replace(self, names=tuple(first.values()), default=dataset)
 
     def given(self, values: Mapping[str, Variable]) -> "Query":
-        """The same query with the values of its parameters, found by their folded names."""
+        """The same query with the values of its parameters. The keys of `values` are case-folded names."""
         if not self.parameters:
             return self
         names = dict.fromkeys(parameter.name.casefold() for parameter in self.parameters)
         return replace(self, variables=tuple(values[name] for name in names if name in values))
 
     def calling(self, known: Mapping[TableName, Function]) -> "Query":
-        """The same query with the `known` functions that it calls. They do not call each other in a circle."""
+        """The same query with the functions of `known` that it calls. These must not call each other in a circle."""
         found: dict[TableName, Function] = {}
         reads = list(self.names)
         for call in self.calls:
@@ -166,12 +168,12 @@ class Query:
 
     @property
     def values_text(self) -> str:
-        """The values of its parameters and the texts of its functions as a text that differs where they differ; "" if
-        it has none."""
+        """A text that differs whenever the values of its parameters or the texts of its functions differ. "" if it has
+        neither."""
         return "\n".join([*map(str, self.variables), *(function.text for function in self.functions)])
 
     def matched(self, known: Iterable[TableName]) -> "Query":
-        """The same query with the `known` tables that its wildcard tables stand for:
+        """The same query with the tables of `known` that match its wildcard tables:
         https://cloud.google.com/bigquery/docs/querying-wildcard-tables"""
         wild = {read.table for read in self.names if self.is_own(read.project) and read.table.name.endswith("*")}
         if not wild:
@@ -182,13 +184,13 @@ class Query:
         )
 
     def is_own(self, project: str) -> bool:
-        """Whether a table that the text names with this project ("": with none) is one of the query's own project."""
+        """Whether a table belongs to the query's own project, if the text names it with `project` ("": with none)."""
         return project in ("", self.own)
 
     @cached_property
     def reads(self) -> tuple[Read, ...]:
-        """The tables of its own project that the query reads, each once; for a wildcard table those that match, or the
-        name itself if none does. Raises SqlError for a table without its dataset."""
+        """The tables of its own project that the query reads, each once. A wildcard table counts as the tables that
+        match it, or as itself if none does. Raises SqlError for a table without a dataset."""
         first: dict[TableName, Read] = {}
         members = dict(self.wildcards)
         for read in self.names:
@@ -216,14 +218,15 @@ class Query:
 
     @property
     def tree(self) -> "exp.Query":
-        """The syntax tree, parsed anew: the trees of a thousand scripts would take 100 MB."""
+        """The syntax tree. Each call parses the text again: to keep the trees of a thousand scripts would take 100
+        MB."""
         from warehouse_refresh.warehouse.sql.parser import query_tree
 
         return query_tree(self.text, self.default)
 
 
 def _with_called(function: Function, known: Mapping[TableName, Function], own: str) -> dict[TableName, Function]:
-    """The function after all that it calls."""
+    """The function, after all functions that it calls."""
     found: dict[TableName, Function] = {}
     for call in function.calls:
         if call.name in known and call.project in ("", own):
@@ -240,9 +243,9 @@ _AFTER_CREATE = len("CREATE") + 1
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a script, with the table that it creates or changes (None for any other statement), where in
-    the script's text it starts, and the project that the text names with that table. Of `own`, see Query. `inserted` is
-    the number of characters after CREATE that the script does not have (see `parser.with_or_replace`)."""
+    """One statement of a script. `target` is the table that it creates or changes (None: it does neither), and
+    `project` the project in that table's name ("": none). `start` is the statement's place in the script. For `own`,
+    see Query. `inserted` counts the characters that `parser.with_or_replace` added after CREATE."""
 
     text: str
     tree: "exp.Expr"
@@ -253,7 +256,7 @@ class Statement:
     inserted: int = 0
 
     def located(self, error: SqlError) -> SqlError:
-        """An error in this statement, with its place in the script: the statement's start if it had none."""
+        """The same error with its place in the script. An error without a place gets the statement's start."""
         if error.place is None:
             return type(error)(error.reason, hint=error.hint, place=self.start)
         column = error.place.column
@@ -264,12 +267,12 @@ class Statement:
 
 
 def blanked(text: str, start: int, end: int) -> str:
-    """The text with blanks from `start` up to `end`: what is left keeps its place."""
+    """The text with blanks from `start` up to `end`, so that all other characters keep their places."""
     return text[:start] + re.sub(r"\S", " ", text[start:end]) + text[end:]
 
 
 def parse_query(text: str, cache: "SqlCache | None" = None, preamble: str = "") -> Query:
-    """Read a text that must be one query, and its preamble; what the `cache` knows is not parsed again. Raises
+    """Read a text that must be one query, and its preamble. A text that is in the `cache` is not parsed again. Raises
     SqlError."""
     key = f"{preamble}\n{text}" if preamble else text
     noted = cache.recall("names", key) if cache else None
@@ -295,6 +298,6 @@ def _place(place: Place) -> list[int]:
 
 
 def call_from_json(noted: Sequence[Any]) -> Call:
-    """The call that `astuple` has made a note of."""
+    """The Call that the cache holds as the JSON of `astuple(call)`."""
     name, start, end, place, project = noted
     return Call(TableName(*name), start, end, Place(*place), project)

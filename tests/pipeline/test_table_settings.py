@@ -99,7 +99,7 @@ WRONG = [
     (
         '[columns]\nid = { type = "STRING" }',
         "2:8: id is STRING here, and the query of tmp.a has INT64",
-        "CAST it where it is made, or write INT64 here",
+        "CAST it in the SQL that creates the table, or write INT64 here",
     ),
     ('[columns]\ntags = { type = "STRING" }', "2:10: tags is STRING here, and the query of tmp.a has ARRAY<", "CAST"),
     ('[columns]\nidd = "x"', "2:1: the query of tmp.a has no column idd", "did you mean id?"),

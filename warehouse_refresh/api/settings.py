@@ -54,7 +54,7 @@ class ApiSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read refresh.toml last: what stands in the environment wins."""
+        """Read refresh.toml last, so that the environment wins."""
         file = InitSettingsSource(settings_cls, _file_values(settings_cls))
         return init_settings, env_settings, dotenv_settings, file_secret_settings, file
 

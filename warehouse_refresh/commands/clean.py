@@ -42,7 +42,7 @@ def run(options: Namespace) -> int:
 
 
 def _left(warehouse: Warehouse, settings: RefreshSettings) -> list[TableName]:
-    """What is left over. Raises Refused if the project has errors: a script that cannot be read may build a table."""
+    """The left-over tables. Raises Refused if the project has errors: an unreadable script may build one of them."""
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
     _, wrong = read_init_scripts(settings.folder / settings.layout.db_init, project.own)

@@ -1,6 +1,6 @@
-"""Imports without the search for garbage that Python makes among all that they bring, a third of their time.
+"""Import modules without garbage collection, which would take a third of the time.
 
-DuckDB's client is not to be among them: it complains at the end of the process about what is left of it.
+Do not import DuckDB's client so: it complains at the end of the process about objects that were not freed.
 """
 
 import gc
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def kept() -> Iterator[None]:
-    """What is made in this block, as modules are, stays as long as the process, and is never searched for garbage."""
+    """Switch garbage collection off in the block. Objects of the block, such as modules, are never collected later."""
     gc.disable()
     try:
         yield

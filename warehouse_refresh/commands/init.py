@@ -21,7 +21,7 @@ _NOTES = Path(".data/files.json")
 
 
 def run(options: Namespace) -> int:
-    """Create what is missing, say what was done, and answer the exit code. Raises NotConfirmed."""
+    """Create missing datasets and raw tables, and print what was done. Returns the exit code. Raises NotConfirmed."""
     settings = read_settings()
     res = res_folder(settings.folder, settings.layout.res)
     datasets = read_datasets(res, settings.layout.raw)

@@ -4,15 +4,15 @@ Automations on Prefect's server do this, so it needs no process of ours:
 
 - A run that was handed to a worker and does not begin is Lost, and scheduled again at once. It keeps its id, so that
   whoever was promised this run gets it.
-- A run that begins sends a heartbeat every 10 s. One that has sent none for 90 s is Silent.
+- A run that has begun sends a heartbeat every 10 s. If none has come for 90 s, it is Silent.
 
-Both are states of the type Crashed, which the server gives to no run that has ended: it may have missed the event. And
-the server may be wrong, since it was away itself, or slept with its laptop: then it judges the moment it is back. A run
-that lives looks at its state with each heartbeat, and sets it to Running again (`heartbeat`). The warehouse's lock, not
-Prefect, keeps two from building at once meanwhile.
+Both are states of the type Crashed. The server does not give them to a run that has ended, even if it missed the event
+of that. The server may be wrong after it was away, or slept with its laptop: it decides at the moment when it is back.
+A run that lives looks at its state with each heartbeat, and sets it to Running again (`heartbeat`). Meanwhile the
+warehouse's lock, not Prefect, prevents two refreshes from building at once.
 
-See https://docs.prefect.io/v3/advanced/detect-zombie-flows. An event that a time both begins with and waits for begins
-it anew.
+See https://docs.prefect.io/v3/advanced/detect-zombie-flows. If the same event both starts and ends an automation's time
+limit, each such event starts the limit again.
 """
 
 from datetime import timedelta

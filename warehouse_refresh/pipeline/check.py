@@ -89,8 +89,8 @@ def check_scripts(
     is built.
 
     A script is skipped if it reads a table of `sources.unknown` or a variable that does not exist, calls a function
-    that is wrong, reads a script that is wrong or skipped, or is part of a cycle. What the settings files say of
-    columns is held against the plans. Raises WarehouseError for any error but wrong SQL.
+    that is wrong, reads a script that is wrong or skipped, or is part of a cycle. The columns in settings files are
+    compared with the plans. Raises WarehouseError for any error but wrong SQL.
     """
     graph, cyclic = _read_graph(scripts)
     plans: dict[TableName, QueryPlan] = {}

@@ -1,5 +1,5 @@
-"""The states of a table in a refresh, the kinds of failure and what came of a check, as Prefect's records, the terminal
-and the API show them."""
+"""The states of a table in a refresh, the kinds of failure and the results of checks, as Prefect's records, the
+terminal and the API show them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ from warehouse_refresh.warehouse.names import TableName
 
 
 class State(Enum):
-    """The state of a table in a refresh. The values stand in records of old runs."""
+    """The state of a table in a refresh. Records of old runs contain the values, so do not rename them."""
 
     WAITING = "waiting"
     BUILDING = "building"
@@ -21,8 +21,8 @@ class State(Enum):
 
 
 class Publishing(Enum):
-    """When readers see the tables of a refresh: what is healthy, together, at its end; all tables or none; or each
-    table as soon as it is built and has passed its checks."""
+    """When readers see the tables of a refresh. TOGETHER: all healthy tables, at its end. ALL: all tables or none, at
+    its end. EACH: each table as soon as it is built and has passed its checks."""
 
     TOGETHER = "together"
     ALL = "all"
@@ -71,7 +71,7 @@ _SENTENCES = {
 
 
 class Verdict(Enum):
-    """What came of a check. A warning has failed, too, and blocks nothing."""
+    """The result of a check. WARNING: it failed, but blocks nothing."""
 
     PASSED = "passed"
     WARNING = "warning"
@@ -80,10 +80,10 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What came of a check: `name` says which one, `message` what it found, in words. `broken` of the `rows` that were
-    checked break it (None: it is a check of the whole table). `examples` has up to five of them, as text, and `query`
-    is a query in GoogleSQL that shows all. `tables` are those that it blocks if it has failed; none: the one that is
-    checked."""
+    """The result of a check. `name` is the check, and `message` what it found, in words. `broken` is how many of the
+    `rows` that were checked break it (None: it checks the whole table). `examples` has up to five of these rows, as
+    text, and `query` is GoogleSQL that shows all of them. `tables` are the tables that a failure blocks (empty: the
+    checked one)."""
 
     name: str
     verdict: Verdict

@@ -63,8 +63,8 @@ class RefreshPlan:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """A refresh that holds the lock: its plan, the warehouse that it fills and its URL, and the tables that it does not
-    build since a check of a source that they read has failed, each with the reason."""
+    """A refresh that holds the lock: its plan, the warehouse and its URL. `blocked` has the tables that it does not
+    build, because a check of a source that they read has failed, each with the reason."""
 
     plan: RefreshPlan
     warehouse: Warehouse
@@ -72,7 +72,7 @@ class Refresh:
     blocked: Mapping[TableName, str] = field(default_factory=dict)
 
     def work(self, context: BuildContext, good: Mapping[TableName, Staged] | None = None) -> Builder:
-        """What builds the tables in the run of `context`; `good` is what it has from earlier attempts."""
+        """The Builder for the run of `context`. `good` are the tables that earlier attempts of the run have built."""
         published = {table for table, found in (good or {}).items() if found.is_published}
         units = [replace(unit, needs=unit.needs - published) for unit in self.plan.units if unit.needs - published]
         kept = (good or {}).keys() - published
@@ -127,8 +127,8 @@ def start_refresh(
 
 
 def _blocked(plan: RefreshPlan, warehouse: Warehouse, workers: int, say: Callable[[str], None]) -> dict[TableName, str]:
-    """Run the checks of the sources. Returns the tables that read a source of which one fails, each with the reason.
-    Says what fails."""
+    """Run the checks of the sources, and say which fail. Returns the tables that read a source with a failed check,
+    each with the reason."""
     for note in plan.notes:
         say(note)
     units = [unit for unit in plan.units if not unit.needs]
@@ -147,8 +147,8 @@ def _blocked(plan: RefreshPlan, warehouse: Warehouse, workers: int, say: Callabl
 
 
 def free_of_tables(functions: Iterable[Function]) -> Iterator[Function]:
-    """The functions that read no table, nor call one that does. The others are created when the first table that calls
-    them is built or published: only then their tables surely exist."""
+    """The functions that read no tables, directly or through other functions. The others are created when the first
+    table that calls them is built or published: only then the tables that they read are sure to exist."""
     reading: set[TableName] = set()
     for function in functions:
         if function.names or not reading.isdisjoint(call.name for call in function.calls):
@@ -218,8 +218,8 @@ def _with_checks(plan: RefreshPlan, sources: Sources, cache: SqlCache | None) ->
 
 
 def with_views_between(graph: Graph, project: Project) -> Graph:
-    """The graph of chosen tables, with the views through which one of them reads another one: a view that is left out
-    would show the other one as it was before this refresh."""
+    """The graph of the chosen tables, plus the views through which one of them reads another one. Without these, such a
+    view would show that other table as it was before this refresh."""
     views = {script.table for script in project.scripts.values() if script.build.is_view} - graph.dependencies.keys()
     if not views:
         return graph

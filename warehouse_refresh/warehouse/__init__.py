@@ -206,8 +206,8 @@ class Warehouse(Planner, Protocol):
         """The dataset's tables, sorted; none if the dataset does not exist."""
 
     def built_tables(self, dataset: str) -> list[TableName]:
-        """The dataset's tables and views, sorted, as `tables`, but without what no build makes (external tables,
-        snapshots, materialized views)."""
+        """The dataset's tables and views, sorted, like `tables`, but without kinds that no build creates (external
+        tables, snapshots, materialized views)."""
 
     def view_reads(self) -> Mapping[TableName, frozenset[TableName]]:
         """The tables that each view of the warehouse reads, as far as the view can be read."""
@@ -227,23 +227,23 @@ class Warehouse(Planner, Protocol):
     def fetch(
         self, query: Query, limit: int | None, staged: Collection[TableName] = (), context: BuildContext | None = None
     ) -> Answer:
-        """Up to `limit` rows of the query's answer, all without one, in the query's order. Those of the
-        tables of `staged` that the run of `context` has staged, and not published since, are read so; all others as
-        they are published. Raises SqlError."""
+        """Up to `limit` rows of the query's answer (None: all), in the query's order. The query reads the staged
+        version of those tables of `staged` that the run of `context` has staged and not published since, and the
+        published version of all others. Raises SqlError."""
 
     def create_datasets(self, datasets: Iterable[str]) -> None:
         """Create the datasets that do not exist yet."""
 
     def create_functions(self, functions: Iterable[Function]) -> None:
-        """Create the functions, in this order, or replace those that have changed; where the engine needs that. Their
-        datasets exist. Raises SqlError."""
+        """Create the functions, in this order, or replace those that have changed. DuckDB needs none. Their datasets
+        must exist. Raises SqlError."""
 
     def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
-        """Hold the warehouse's lock for refreshes inside the block: one process has it, on whatever machine.
+        """Hold the warehouse's lock for refreshes inside the block. Only one process has it at a time, on any machine.
 
-        `holder` says to others whose refresh this is. If another one has the lock, `on_wait` is called once with that
-        one's holder ("" if unknown), and the call waits. On BigQuery a holder that could not renew its lease in time
-        loses the lock: `build` then raises WarehouseError, and its jobs are cancelled."""
+        `holder` tells others whose refresh this is. If another process has the lock, `on_wait` is called once with its
+        `holder` ("" if unknown), and the call waits. On BigQuery, a process that could not renew its lease in time
+        loses the lock: `build` then raises WarehouseError, and the next holder cancels its jobs."""
 
     def run_script(self, statements: Sequence[Statement]) -> None:
         """Run statements (CREATE TABLE, INSERT, …) one after the other, in one transaction where the engine can."""
@@ -253,14 +253,15 @@ class Warehouse(Planner, Protocol):
         unchanged then."""
 
     def storage_changes(self, build: TableBuild) -> list[str]:
-        """What building the table would change about how it is stored now, and what of `build.storage` this engine
-        ignores, each as a line for people."""
+        """Lines for people: which options of the stored table a build would change, and which options of
+        `build.storage` this engine ignores."""
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
-        """Build the table beside the published one, for `publish`; readers see no change, and no method that lists
-        tables shows it. The query reads the tables of `staged` as `fetch` does. A view is staged as a view. What this
-        run has staged of this table before is replaced. With `parts`, only the rows of these are computed, and who
-        reads the staged table finds the table as it will be. Raises SqlError, also for a row outside of the parts."""
+        """Build the table beside the published one, for `publish`. Readers see no change, and no method that lists
+        tables shows it. The query reads the tables of `staged` as `fetch` does. A view is staged as a view. An earlier
+        staged version of the table by this run is replaced. With `parts`, only the rows of these parts are computed;
+        queries that read the staged table see it with all of its rows. Raises SqlError, also for a row outside the
+        parts."""
 
     def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
         """Let readers see these tables, which this run has staged, in place of the old ones; `builds` are in the order
@@ -270,15 +271,15 @@ class Warehouse(Planner, Protocol):
         middle, the next `recover` completes the rest. Raises WarehouseError; on DuckDB nothing is published then."""
 
     def staged(self, context: BuildContext) -> Mapping[TableName, Staged]:
-        """What earlier attempts of this run have staged, and what they have published."""
+        """The tables that earlier attempts of this run have staged or published."""
 
     def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
-        """Drop what this run has staged and not published, but for the tables of `keep`."""
+        """Drop the tables that this run has staged and not published, except those of `keep`."""
 
     def recover(self, keep: str, say: Callable[[str], None]) -> None:
-        """Clear up after refreshes that died: complete each publication that was cut off, and drop all that was staged,
-        but for what the run `keep` has staged. To be called by whoever holds the refresh lock. `say` gets a line for
-        each publication that was completed."""
+        """Clear up after refreshes that died: complete each publication that was cut off, and drop all staged tables
+        except those of the run `keep`. The caller must hold the refresh lock. `say` gets a line for each publication
+        that was completed."""
 
     def describe(self, table: TableName, storage: Storage) -> None:
         """Give a table that no build makes, and its columns, the descriptions and labels of `storage`. What it does not
@@ -302,15 +303,15 @@ class Warehouse(Planner, Protocol):
         to roll back once more brings it back."""
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
-        """Store rows durably, one outcome per Append. Raises TableNotFound; InvalidRow, and then this call has stored
-        nothing; OutcomeUnknown if a part or all of it may be stored.
+        """Store rows durably, and return one outcome for each Append. Raises TableNotFound or InvalidRow, after which
+        nothing is stored, or OutcomeUnknown if some or all rows may be stored.
 
-        DuckDB stores a call in one transaction. On BigQuery more than 8 MB of rows are several jobs, each stored whole
-        or not at all; if a later one fails the error is OutcomeUnknown."""
+        DuckDB stores all rows of a call in one transaction. BigQuery takes several jobs for more than 8 MB of rows.
+        Each job stores all of its rows or none; if a later one fails, the error is OutcomeUnknown."""
 
     def load(self, table: TableName, file: "ParquetFile") -> None:
-        """Give the table, which is empty and has the file's columns, the file's rows: all or none. On BigQuery this is
-        a load job, which costs nothing."""
+        """Load all rows of the file into the table, or none. The table must be empty and have the file's columns. On
+        BigQuery this is a load job, which costs nothing."""
 
     def load_rows(self, table: TableName, rows: Sequence[Row]) -> None:
         """Give the table, which is empty and which nobody reads yet, these rows; if this fails, some may be stored. On
@@ -326,14 +327,14 @@ class Warehouse(Planner, Protocol):
         """Stop all work that this object has started; the threads that wait for it get Cancelled."""
 
     def close(self) -> None:
-        """Release what is held (connections, files). The object is not used again."""
+        """Close connections and files. Do not use the object afterwards."""
 
 
 def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
     """The warehouse at `url`, `duckdb:///path/to/file` or `bigquery://PROJECT?location=…`; nothing is opened yet.
 
-    After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root. `cache` keeps what
-    the engine finds out about SQL texts. Raises WarehouseError for a URL that names no warehouse, and
+    After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root. The engine uses
+    `cache` to store translations and plans of SQL texts. Raises WarehouseError for a URL that names no warehouse, and
     NotInstalled where BigQuery's client is missing.
     """
     scheme = _split(url).scheme
@@ -350,8 +351,8 @@ def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
 
 
 def offline_planner(cache: "SqlCache | None" = None) -> Planner:
-    """A planner that needs no warehouse: it knows the tables that it gets as stand-ins, and no others. Where only
-    BigQuery can run a query it raises UnsupportedSql."""
+    """A planner that needs no warehouse: it knows only the tables that it gets as stand-ins. It raises UnsupportedSql
+    for a query that only BigQuery can run."""
     from warehouse_refresh.warehouse.duckdb.offline import OfflinePlanner
 
     return OfflinePlanner(cache)
@@ -374,7 +375,7 @@ def _duckdb_path(url: str) -> Path:
     if path.startswith("~"):
         raise _wrong(url, "~ has no meaning in it; write duckdb:////home/you/path/to/file")
     if path.startswith(":memory:"):
-        raise _wrong(url, "what is in memory is lost between two commands; write duckdb:///path/to/file")
+        raise _wrong(url, "a database in memory would be lost between two commands; write duckdb:///path/to/file")
     if path.endswith("/") or Path(path).is_dir():
         raise _wrong(url, f"that is a folder; write {prefix}{path.rstrip('/')}/warehouse.duckdb")
     return Path(path)

@@ -30,9 +30,9 @@ def place_at(text: str, start: int, end: int) -> Place:
 
 
 class SqlError(WarehouseError):
-    """The SQL is wrong: running it again would not help. What is no UnsupportedSql is wrong on BigQuery too.
+    """The SQL is wrong: running it again would not help. Unless it is an UnsupportedSql, it is wrong on BigQuery, too.
 
-    `reason` says what is wrong, `hint` (may be empty) what to write instead, `place` where it stands in the text.
+    `reason` says what is wrong, `hint` (may be empty) what to write instead, `place` where in the text.
     """
 
     def __init__(self, reason: str, *, hint: str = "", place: Place | None = None) -> None:

@@ -15,8 +15,8 @@ SHORTLIST = 10
 class Suggestions:
     """Finds the known name that is most like a given one, ignoring case; for the first `MOST_SOUGHT` names only.
 
-    Comparing two names in earnest takes 50 µs: only those of the `known` names are compared that share most pairs of
-    letters with the one that is sought, which takes about 1 µs for each.
+    A full comparison of two names takes 50 µs. So only a few of the `known` names are compared: those that share most
+    pairs of letters with the given one. To find them takes about 1 µs for each name.
     """
 
     def __init__(self, known: Iterable[str]) -> None:

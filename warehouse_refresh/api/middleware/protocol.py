@@ -1,5 +1,6 @@
-"""HTTP as uvicorn reads it with httptools, with limits that it has none for: bytes and seconds of a head, seconds of a
-body and of an answer, connections, requests in a row. What is refused here is answered with a problem too."""
+"""HTTP as uvicorn reads it with httptools, with limits that uvicorn lacks: bytes and seconds of a head, seconds of a
+body and of an answer, connections, requests in a row. A request that is refused here gets a problem as its answer,
+too."""
 
 import asyncio
 import logging
@@ -131,7 +132,8 @@ class LimitedProtocol(HttpToolsProtocol):
             raise ValueError  # as above
 
     def _look_after(self) -> None:
-        """Close what is late. What is closing waits for its answer to be read, and not for ever."""
+        """Close the connection if its request is late. A closing connection waits up to ANSWER_SECONDS for the client
+        to read its answer."""
         if self.transport.is_closing():
             self._look = self.loop.call_later(ANSWER_SECONDS, self.transport.abort)
             return

@@ -1,10 +1,9 @@
-"""Asking Prefect for a refresh. Every accepted request is followed by a refresh that starts after it; at most one that
-the API made waits, and further requests get that one.
+"""Ask Prefect for a refresh. After every accepted request a refresh starts. At most one run of the API waits, and
+further requests share it.
 
-Runs that the API makes form a chain: the next one is created with an idempotency key made of the last one's id, so that
-requests at the same instant, in whatever process, create one run between them. A run that waits when it is looked at
-starts later than the request that looks, and so serves it. Requests with other values of variables get a run of their
-own. See docs/api.md.
+A run that still waits when a request looks starts later than that request, and so serves it. Otherwise the API creates
+a run, with an idempotency key that contains the id of its last run. So requests at the same instant, in whatever
+process, create one run between them. Requests with other values of variables get a run of their own. See docs/api.md.
 """
 
 import asyncio
@@ -42,15 +41,15 @@ LONGEST_ASK = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a request wants: the tables that `select` names (all, when it names nothing), built with these values of
-    variables, a JSON object with sorted names."""
+    """The refresh that a request asks for: the tables that `select` names (empty: all), built with these values of
+    variables, the text of a JSON object with sorted names."""
 
     select: tuple[str, ...] = ()
     variables: str = "{}"
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters of a run. A deployment that was made before there were variables takes none."""
+        """The parameters of a run. Without values there is no `variables`: an old deployment does not accept it."""
         values = json.loads(self.variables)
         return {"select": list(self.select), **({"variables": values} if values else {})}
 
@@ -66,9 +65,10 @@ class RunQueue:
         self._next_look: asyncio.Task[dict[Wanted, FlowRun]] | None = None
 
     async def ask(self, wanted: Wanted, key: str | None, request: str) -> "FlowRun":
-        """A run that starts after this call and builds at least what is wanted.
+        """A run that starts after this call and builds at least the wanted tables.
 
-        `request` is the request's id, kept as a tag. Raises ApiProblem, after LONGEST_ASK seconds at the latest.
+        `request` is the request's id, which a new run gets as a tag. Raises ApiProblem, after LONGEST_ASK seconds at
+        the latest.
         """
         try:
             async with asyncio.timeout(LONGEST_ASK):
@@ -117,7 +117,7 @@ class RunQueue:
                 }
 
     async def get(self, identity: UUID) -> "FlowRun":
-        """Return the run of that id, or the one that covers it. Raises ApiProblem for any other flow's."""
+        """Return the run with that id, or the run that covers it. Raises ApiProblem for a run of another flow."""
         from prefect.exceptions import ObjectNotFound
 
         async with self._prefect.client() as client:
@@ -147,7 +147,7 @@ class RunQueue:
 
 
 async def _serving(client: "PrefectClient", identity: UUID) -> "FlowRun":
-    """The run of that id, or the one that builds all of it in its place. Raises ObjectNotFound."""
+    """The run with that id, or the run that covers it. Raises ObjectNotFound."""
     run = await client.read_flow_run(identity)
     if run.state is None or run.state.name != COVERED:
         return run
@@ -156,7 +156,7 @@ async def _serving(client: "PrefectClient", identity: UUID) -> "FlowRun":
 
 
 def is_in_doubt(run: "FlowRun") -> bool:
-    """Whether a run that Prefect has ended may say in a moment that it lives, or is about to be scheduled again."""
+    """Whether a run that Prefect has ended may soon report that it is alive, or is about to be scheduled again."""
     state = run.state
     return state is not None and state.name in (SILENT, LOST) and datetime.now(UTC) - state.timestamp < DOUBT
 
@@ -232,7 +232,7 @@ def _waits(run: "FlowRun") -> bool:
 
 
 def _serves(run: "FlowRun", wanted: Wanted) -> bool:
-    """Whether the run waits and will build what is wanted."""
+    """Whether the run waits and will build the wanted tables with the wanted values."""
     return _waits(run) and _has_values(run, wanted) and covers(run.parameters.get("select") or [], wanted.select)
 
 

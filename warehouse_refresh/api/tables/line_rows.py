@@ -31,8 +31,8 @@ _NESTED = ("ARRAY", "STRUCT", "JSON")
 
 
 def rows_of_csv(body: bytes, columns: tuple[Column, ...], max_rows: int) -> Rows:
-    """The rows of a CSV text whose first line names the columns, and what is wrong with them. Ends at the thousandth
-    fault. Raises ApiProblem beyond the limits of rows and values, before anything is made of what is beyond."""
+    """The rows of a CSV text whose first line names the columns, and their faults. Stops at the thousandth fault.
+    Raises ApiProblem for too many rows or values, before it parses those beyond the limit."""
     text, faults = _decoded(body)
     if faults:
         return [], faults
@@ -40,7 +40,7 @@ def rows_of_csv(body: bytes, columns: tuple[Column, ...], max_rows: int) -> Rows
 
 
 def rows_of_ndjson(body: bytes, columns: tuple[Column, ...], max_rows: int) -> Rows:
-    """The rows of a text with a JSON object in each line, and what is wrong with them. See `rows_of_csv`."""
+    """The rows of a text with a JSON object in each line, and their faults. See `rows_of_csv`."""
     text, faults = _decoded(body)
     if size_within(body, MAX_VALUES, MAX_VALUES).values > MAX_VALUES:
         raise too_many_values()

@@ -31,7 +31,7 @@ READ_AT_ONCE = 2  # in threads: reading takes several times a body's memory, and
 JSON, NDJSON, CSV = "application/json", "application/x-ndjson", "text/csv"
 T = TypeVar("T")
 ReadBody = Callable[[bytes, tuple[Column, ...], int], tuple[list[Row], list[Fault]]]
-"""Reads a body for a table's columns and a limit of rows. Returns its rows and what is wrong with them."""
+"""Reads a body for a table's columns, up to a limit of rows. Returns its rows and their faults."""
 
 
 @dataclass(frozen=True, slots=True)

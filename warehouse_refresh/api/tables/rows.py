@@ -26,7 +26,7 @@ BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One fault of a request. `row` counts from 0 in an array; `attribute` is "" if the fault is not about one.
-    `place` is where it stands in a body of lines."""
+    `place` is its place in a CSV or NDJSON body."""
 
     code: str
     detail: str
@@ -42,9 +42,9 @@ class Fault:
 
 
 def row_of_query(query: bytes, columns: Iterable[Column]) -> tuple[Row, list[Fault]]:
-    """The row that a query string (`a=1&b=x`, as in the URL) means, and what is wrong with it.
+    """The row of a query string (`a=1&b=x`, as in the URL), and its faults.
 
-    https://url.spec.whatwg.org/#application/x-www-form-urlencoded, but nothing malformed is let through.
+    It follows https://url.spec.whatwg.org/#application/x-www-form-urlencoded, but malformed parts are faults.
     """
     given: dict[str, list[str]] = {}
     faults: list[Fault] = []
@@ -62,9 +62,9 @@ def row_of_query(query: bytes, columns: Iterable[Column]) -> tuple[Row, list[Fau
 
 
 def rows_of_objects(objects: list[object], columns: Iterable[Column]) -> tuple[list[Row], list[Fault]]:
-    """The rows that parsed JSON objects mean, and what is wrong with them, with the row's index.
+    """The rows of parsed JSON objects, and their faults, each with the row's index.
 
-    Ends at the row with the thousandth fault: no more are answered.
+    Stops at the row with the thousandth fault: an answer has no more.
     """
     columns = tuple(columns)
     suggestions = suggestions_of(columns)
@@ -91,7 +91,7 @@ def suggestions_of(columns: Iterable[Column]) -> Suggestions:
 
 
 def row_of_object(item: object, columns: tuple[Column, ...], suggestions: Suggestions) -> tuple[Row, list[Fault]]:
-    """The row that a parsed JSON object means, and what is wrong with it."""
+    """The row of a parsed JSON object, and its faults."""
     if not isinstance(item, Object):
         return {}, [Fault("not-an-object", "each row is a JSON object of attributes")]
     row, faults = _row(item, columns, from_json, suggestions, empty=not item)

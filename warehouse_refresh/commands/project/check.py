@@ -39,7 +39,7 @@ def run(options: Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Live:
-    """What is wrong; and with --live, what is left over in the warehouse, and what the checks of its tables found."""
+    """The problems; and with --live the left-over tables in the warehouse, and the results of its tables' checks."""
 
     checked: Checked
     left: list[TableName] | None = None

@@ -38,7 +38,8 @@ def line_of(run: TableRun, width: int, seconds: float = 0.0) -> str:
 
 
 class News:
-    """Tells which states of a table deserve a line: one that is done, and later only what is not as it seemed then."""
+    """Decides which states of a table get a line: the first one in which the table is done, and later only a different
+    outcome."""
 
     def __init__(self) -> None:
         self._staged = set[TableName]()

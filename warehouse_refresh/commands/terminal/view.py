@@ -74,7 +74,7 @@ class View:
         return Text(line_of(run, self._width, seconds), style=_STYLES[run.state])
 
     def _picture(self) -> Group:
-        """What is under way: the tables being built, then some of those that wait, and the progress bar."""
+        """The current work: the tables being built, then some of those that wait, and the progress bar."""
         under_way = sorted(self._pending.values(), key=lambda run: run.state is not State.BUILDING)
         lines = [self._line(run) for run in under_way[:_MOST_LINES]]
         if len(under_way) > _MOST_LINES:

@@ -1,7 +1,7 @@
-"""What is changed in Prefect to save time, one module for each change.
+"""Changes to Prefect that save time, one module for each.
 
-Each module says which version of Prefect it was read from, and leaves Prefect as it is if a name that it needs is
-missing. REFRESH_PREFECT_PATCHES=off switches all of them off.
+Each module names the version of Prefect that it was written for. If a name that it needs is missing, it leaves Prefect
+unchanged. REFRESH_PREFECT_PATCHES=off switches all of them off.
 """
 
 import os

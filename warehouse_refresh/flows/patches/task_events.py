@@ -1,8 +1,8 @@
-"""How the states of task runs get to Prefect's server: as events, many at a time. Read from Prefect 3.9.1.
+"""Send the states of task runs to Prefect's server as events, many at a time. Written for Prefect 3.9.1.
 
-Prefect's own worker has another thread fetch it one event after the other. While eight threads build tables, each of
-these turns waits for the interpreter: the server was idle for as long as tables were built, and a refresh of a
-thousand then waited four seconds for its record.
+Prefect's own worker gets one event after the other from another thread. While eight threads build tables, each of these
+steps waits for the interpreter. So the server was idle while tables were built, and a refresh of a thousand tables then
+waited four seconds until its states were recorded.
 """
 
 import asyncio
@@ -19,16 +19,18 @@ from prefect.logging import get_logger
 _TASK_RUN = "prefect.task-run."
 _PENDING = "prefect.task-run.Pending"
 _MANY = 64
-"""So many events in a second are those of tables that are built in less time than the server takes to record them."""
+"""With this many events in a second, tables are built faster than the server can record their states."""
 _GATHERED_SECONDS = 0.2
 _NEEDED = ("_queue", "_queue_get_thread", "_handle", "_context_cache", "_main_loop")
-"""The names of Prefect's worker that are used below. If one is missing, the worker does as Prefect's own does."""
+"""The names of Prefect's worker that this module uses. If one is missing, the worker works like Prefect's own."""
 
 
 class EventsInBatches(EventsWorker):
-    """Sends what has come since it looked last, and leaves out states of task runs that are over by then: that one is
-    pending, since a table is handed on when a worker is free to build it; and, when many tables a second are built,
-    that one is running which has ended within the same fifth of a second. The state that follows says when it began.
+    """Sends all events that have come since its last look, without states of task runs that are already over.
+
+    It leaves out Pending, since a table is submitted only when a worker is free to build it. When many tables are built
+    in a second, it also leaves out Running if the task run has ended within the same fifth of a second. The next state
+    has the start time.
     """
 
     def __init__(self, *arguments: object) -> None:
@@ -59,7 +61,7 @@ class EventsInBatches(EventsWorker):
                 await self._send_on(event)
 
     def _queued(self) -> list[Event | None]:
-        """What is queued, once anything is; None at its end."""
+        """Wait for an event, and return all queued ones. None among them is the end of the queue."""
         return [self._queue.get(), *self._more()]
 
     def _more(self) -> list[Event | None]:
@@ -72,7 +74,7 @@ class EventsInBatches(EventsWorker):
         return len(self._sent) == _MANY and time.monotonic() - self._sent[0] < 1
 
     def _last_states(self, events: Sequence[Event | None]) -> list[Event | None]:
-        """The events, without those of a task run's states but its last."""
+        """The events, with only the last state of each task run."""
         last = {event.resource.id: event.id for event in events if event is not None}
         kept: list[Event | None] = []
         for event in events:
@@ -88,7 +90,8 @@ class EventsInBatches(EventsWorker):
         self._left_out[event.id] = event.follows
 
     async def _send_on(self, event: Event | None) -> None:
-        """Send an event. One that follows what was left out follows what that one followed: the server waits for it."""
+        """Send an event. If it follows an event that was left out, let it follow that one's predecessor: the server
+        waits until the event that another one follows has come."""
         try:
             if event is not None:
                 while event.follows in self._left_out:

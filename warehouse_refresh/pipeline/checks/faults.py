@@ -1,4 +1,4 @@
-"""What is wrong with the checks of a table, found from the columns that it will have; no row is read."""
+"""Find wrong checks of a table from the columns that it will have, without reading rows."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -21,9 +21,9 @@ from warehouse_refresh.warehouse.types import Column, SqlType
 from warehouse_refresh.warehouse.values.invalid import InvalidValue
 
 Fault = tuple[Path, str, str]
-"""The keys in the settings file, what is wrong there, and what to do."""
+"""The keys in the settings file, the reason, and a hint what to do."""
 ColumnsOf = Callable[[TableName], tuple[Column, ...] | None]
-"""The columns of a table; None for one that is not there, or whose columns are not known."""
+"""The columns of a table; None if the table does not exist or its columns are unknown."""
 
 _NUMBERS = frozenset({"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC"})
 _MOMENTS = frozenset({"DATE", "DATETIME", "TIMESTAMP"})
@@ -38,7 +38,7 @@ _NO_KEYS: Mapping[str, str] = {
 
 
 def faults_of(table: TableName, checks: Checks, columns: tuple[Column, ...], *, is_source: bool) -> Iterator[Fault]:
-    """What is wrong with checks as far as the table itself shows; `is_source` is for one that no script builds."""
+    """The faults of checks that the table's own columns show. `is_source`: no script builds the table."""
     known = {column.name.casefold(): column for column in columns}
     for declared in checks.listed():
         missing = [column for column in declared.columns if column.casefold() not in known]
@@ -57,7 +57,7 @@ def faults_of(table: TableName, checks: Checks, columns: tuple[Column, ...], *, 
 
 
 def faults_of_references(declared: Declared, table: TableName, own: Column, columns_of: ColumnsOf) -> Iterator[Fault]:
-    """What is wrong with a reference: the other table or its column is not there, or they cannot be compared."""
+    """The faults of a reference: the other column does not exist, or the two columns cannot be compared."""
     assert isinstance(declared.check, References)  # noqa: S101 (for mypy)
     other, column = declared.check.target
     columns = columns_of(other)
@@ -72,7 +72,7 @@ def faults_of_references(declared: Declared, table: TableName, own: Column, colu
 
 
 def _of_types(declared: Declared, columns: list[Column]) -> Iterator[tuple[str, str]]:
-    """What is wrong with the types of the columns that a check reads: reason and hint."""
+    """The faults of the types of the columns that a check reads: reason and hint."""
     if isinstance(declared.check, AcceptedValues):
         yield from _of_values(columns[0], declared.check.values)
     for column in columns:

@@ -119,7 +119,7 @@ def quoted(name: str) -> str:
 
 
 def _shown(subject: Subject, checks: Iterable[Declared], declared: Declared) -> Iterator[str]:
-    """The columns of which an example consists: what is wrong, and which row it is."""
+    """The columns of an example: those that break the check, and those that identify the row."""
     check = declared.check
     if isinstance(check, RowCount):
         return

@@ -72,7 +72,7 @@ def verdict(severity: Severity, *, passed: bool) -> Verdict:
 
 
 def and_examples(broken: int, examples: Sequence[str]) -> str:
-    """`: "A1", "A2", …`, behind what is wrong; "" without examples. Fewer than MOST_EXAMPLES are all that there are."""
+    """`: "A1", "A2", …`, to follow a reason; "" without examples. "…" means that there may be more."""
     shown = list(dict.fromkeys(examples))
     apart = "; " if any(", " in example for example in shown) else ", "
     more = ["…"] if broken > len(examples) >= MOST_EXAMPLES else []
@@ -98,7 +98,7 @@ def _of_rows(
 
 
 def _fault(declared: Declared, check: Check) -> str:
-    """What is wrong with a row, after `has`."""
+    """The fault of a row, to follow the word `has`."""
     columns = " and ".join(declared.columns)
     if isinstance(check, Unique):
         return f"the same {columns} as another row"

@@ -20,9 +20,9 @@ PublishedRows = Callable[[TableName], int | None]
 @dataclass(frozen=True, slots=True)
 class Unit:
     """Checks that one query answers. `needs` are the tables that it reads and this refresh builds: it runs once the
-    last of them is built. `about` are the tables that it checks. `read` makes results of the answer; it gets the number
-    of rows of the published table, if the checks ask for it (`counts`). `bytes_processed` is what the query would
-    read; None where the engine has no such figure."""
+    last of them is built. `about` are the tables that it checks. `read` turns the answer into results; if `counts` is
+    set, it also gets the number of rows of the published table. `bytes_processed` is how many bytes the query would
+    read; None if the engine does not know."""
 
     name: str
     query: Query
@@ -48,22 +48,22 @@ class Checker:
         return any(table in unit.needs for unit in self.units)
 
     def check(self, table: TableName) -> list[CheckResult]:
-        """The results of the checks that can be run now that this table is built, too. To be called once for each
-        table. Raises WarehouseError; wrong SQL is a failed check."""
+        """Run the checks that waited only for this table. Returns their results. Call it once for each table, when it
+        is built. Raises WarehouseError; wrong SQL is a failed check."""
         with self._lock:
             self._built.add(table)
             due = self._take(lambda unit: table in unit.needs and unit.needs <= self._built)
         return self._run(due)
 
     def check_rest(self) -> list[CheckResult]:
-        """The results of the checks that read a table that could not be built, and one that is: they read the first as
-        it is published. To be called when nothing more is built. Raises WarehouseError."""
+        """Run the checks that read a built table, and another one that could not be built, of which they read the
+        published version. Returns their results. Call it when no more tables will be built. Raises WarehouseError."""
         with self._lock:
             due = self._take(lambda unit: not unit.needs.isdisjoint(self._built))
         return self._run(due)
 
     def _take(self, is_due: Callable[[Unit], bool]) -> list[Unit]:
-        """The units that are due, which are left no more. To be called with the lock."""
+        """Remove the due units from those that are left, and return them. The caller must hold the lock."""
         due = [unit for unit in self._left if is_due(unit)]
         self._left = [unit for unit in self._left if not any(unit is one for one in due)]
         return due
@@ -73,7 +73,7 @@ class Checker:
 
 
 def run_now(units: Sequence[Unit], warehouse: Warehouse, at_once: int) -> list[CheckResult]:
-    """The results of units over the tables as they are published, up to so many at once. Raises WarehouseError."""
+    """Run units over the published tables, up to `at_once` at the same time. Raises WarehouseError."""
 
     def run(unit: Unit) -> Sequence[CheckResult]:
         return run_unit(unit, lambda query, _: warehouse.fetch(query, None), lambda _: None, ())

@@ -22,8 +22,8 @@ _MANY = 200
 
 @dataclass(frozen=True)
 class Picture:
-    """What is drawn: for each table, the tables that it reads or that the map puts before it; and the path of each
-    table's script. Tables without a script are sources."""
+    """The data of a picture: for each table, the tables that it reads or that the map puts before it; and the path of
+    each table's script. Tables without a script are sources."""
 
     edges: Mapping[TableName, Sequence[TableName]]
     files: Mapping[TableName, str]

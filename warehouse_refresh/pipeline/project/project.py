@@ -288,7 +288,8 @@ def _not_listed(storage: Storage, file: SettingsFile) -> Iterator[Problem]:
 
 
 def with_wildcards(scripts: Mapping[TableName, Script], known: Collection[TableName]) -> dict[TableName, Script]:
-    """The scripts, with the `known` tables that their wildcard tables stand for. A script does not read itself so."""
+    """The scripts, with the tables of `known` that match their wildcard tables, except the table of the script
+    itself."""
     return {
         table: replace(script, build=replace(script.build, query=script.query.matched({*known} - {table})))
         if any(read.table.name.endswith("*") for read in script.query.names)

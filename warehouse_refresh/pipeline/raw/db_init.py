@@ -48,8 +48,8 @@ def initialise(
     """Create the datasets and those of the tables, then the tables of the scripts in `folder` and those of `seeds`.
     Repeating it does no harm.
 
-    A table that has rows is not changed, since somebody may have posted them. But one that has just the rows of its
-    seed gets the new ones once the file has changed. With `confirm_replacing`, tables with rows are replaced too: it is
+    A table that has rows is not changed, since somebody may have posted them. But if it has only the rows of its seed,
+    and the file has changed, it gets the new rows. With `confirm_replacing`, tables with rows are replaced too: it is
     called first, with each such table and its number of rows, and may raise NotConfirmed. An empty table is not changed
     either if its script inserts no rows. Raises Refused for a script that cannot be read, WarehouseError.
     """

@@ -61,8 +61,8 @@ def load(warehouse: Warehouse, seed: Seed, expected: int | None) -> bool:
 
 
 def _stage(warehouse: Warehouse, seed: Seed, staged: TableName) -> None:
-    """Create the table with the seed's rows. The values have been held against the columns' limits, which this table
-    therefore does not have: BigQuery loads no column that may be NULL into one that is REQUIRED."""
+    """Create the table with the seed's rows. Its columns have no limits and are not REQUIRED: the values were checked
+    before, and BigQuery loads no column that may be NULL into a REQUIRED one."""
     plain = [replace(column, required=False, type=replace(column.type, parameters=())) for column in seed.columns]
     _run(warehouse, f"CREATE OR REPLACE TABLE {_path(staged)} ({_definitions(plain)})")
     if seed.parquet is None:

@@ -91,7 +91,7 @@ class KnownSeed:
 
 
 class Rows(Sequence[Row]):
-    """Rows that are held as columns: a dict for each of a million rows takes a gigabyte."""
+    """Rows that are stored as columns: a million dicts would take a gigabyte."""
 
     def __init__(self, columns: Mapping[str, Sequence[Any]], count: int) -> None:
         self._columns, self._count = columns, count
@@ -111,8 +111,8 @@ class Rows(Sequence[Row]):
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A file's text: the names of its columns, their values (texts in CSV, JSON values in NDJSON), and where each row
-    stands."""
+    """A file's text: the names of its columns, their values (texts in CSV, JSON values in NDJSON), and the place of
+    each row."""
 
     path: Path
     is_csv: bool
@@ -122,7 +122,7 @@ class _Text:
     rows: Sequence[Record | Line]
 
     def place(self, row: int, name: str) -> Place:
-        """Where the row's value of this column stands."""
+        """The place of the row's value in this column."""
         found = self.rows[row]
         if isinstance(found, Record):
             return self.csv.place(found, self.names.index(name))
@@ -213,7 +213,7 @@ def _typed(
 
 
 def _bad_fields(path: Path, column: Column) -> Iterator[Problem]:
-    """What is wrong with the names of the fields of a STRUCT, or of an ARRAY of them."""
+    """A problem for each wrong field name of a STRUCT, or of an ARRAY of them."""
     fields = (column.type.element or column.type).fields
     yield from _bad_names(path, [field.name for field in fields], f" in {column.name}")
     for field in fields:

@@ -78,7 +78,7 @@ def stored_sources(warehouse: Warehouse, scripts: Mapping[TableName, Script], pr
 def with_stored_wildcards(
     warehouse: Warehouse, scripts: Mapping[TableName, Script], project: Project
 ) -> dict[TableName, Script]:
-    """The scripts, with all tables that their wildcard tables stand for: those of the warehouse, and those that scripts
+    """The scripts, with the tables that match their wildcard tables: those in the warehouse, and those that scripts
     build. Raises WarehouseError."""
     names = [read.table for script in scripts.values() for read in script.query.names]
     datasets = sorted({table.dataset for table in names if table.name.endswith("*")})
@@ -106,7 +106,7 @@ def _without_columns(project: Project, unknown: set[TableName]) -> Iterator[Prob
 
 
 def _broken(project: Project) -> set[TableName]:
-    """Tables of a dataset that scripts build, though none builds them, nor one that cannot be read: `read_project`
+    """Tables that no script builds, not even an unreadable one, although scripts build their dataset. `read_project`
     reports them."""
     outside = tables_outside(project.scripts.values()) - set(project.unreadable)
     return {table for table in outside if table.dataset in _datasets(project.scripts)}

@@ -1,4 +1,4 @@
-"""Hold what a table's settings say against the columns that its query gives, before anything is built."""
+"""Compare a table's settings with the columns of its query's result, before anything is built."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -19,7 +19,7 @@ Keys = tuple[str | int, ...]
 
 
 def contract_problems(script: Script, columns: Sequence[Column]) -> Iterator[Problem]:
-    """What is wrong between a script's settings and the columns that its query gives."""
+    """The contradictions between a script's settings and the columns of its query's result."""
     if script.settings is None and script.build.storage == PLAIN:
         return
     planned = {column.name: column for column in columns}
@@ -36,7 +36,7 @@ def contract_problems(script: Script, columns: Sequence[Column]) -> Iterator[Pro
 def raw_problems(
     files: Mapping[TableName, SettingsFile], known: Mapping[TableName, Sequence[Column]]
 ) -> Iterator[Problem]:
-    """What is wrong between the settings of tables that no script builds and their columns, as far as these are
+    """The contradictions between the settings of tables that no script builds and their columns, if these are
     `known`."""
     for table, file in files.items():
         if file.says.storage != type(file.says.storage)():
@@ -52,7 +52,7 @@ def _says(file: SettingsFile, keys: Keys) -> bool:
 
 
 def declared_problems(file: SettingsFile, planned: Mapping[str, Column], who: str) -> Iterator[Problem]:
-    """Where the columns that a settings file names differ from those that there are; `who` gives these."""
+    """A problem for each column of a settings file that differs from the `planned` ones, which `who` has."""
     for name, text in file.says.columns.items():
         if isinstance(text, str) and name in planned:
             continue  # only a description
@@ -70,7 +70,7 @@ def declared_problems(file: SettingsFile, planned: Mapping[str, Column], who: st
         found = planned[name].type
         if wanted is not None and str(wanted).casefold() != str(found).casefold():
             reason = f"{name} is {wanted} here, and {who} has {found}"
-            yield file.problem((*keys, "type"), reason, f"CAST it where it is made, or write {found} here")
+            yield file.problem((*keys, "type"), reason, f"CAST it in the SQL that creates the table, or write {found} here")
         elif (said.mode == "REPEATED") != (found.element is not None) and said.mode is not None:
             is_array = f"{name} is {found}, which is {'an' if found.element else 'no'} array"
             hint = f'write mode = "{"REPEATED" if found.element else "NULLABLE"}", or leave the mode out'

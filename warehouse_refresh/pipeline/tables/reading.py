@@ -38,7 +38,7 @@ _HINT = "docs/tables.md has all settings, with examples"
 
 
 class _Fault(NamedTuple):
-    """What is wrong with the value under these keys, and what to do."""
+    """A wrong value: its keys in the file, the reason, and a hint what to do."""
 
     keys: tuple[str | int, ...]
     reason: str
@@ -146,8 +146,8 @@ def _wrong_keys(value: Any, kind: Any, keys: tuple[str | int, ...]) -> Iterator[
 
 
 def _own_fault(value: Any, kind: Any, keys: tuple[str | int, ...], error: msgspec.ValidationError) -> _Fault:
-    """A value that is wrong by itself: what its class says of it, or else what it is and must be. A class raises
-    ValueError("what is wrong: what to do"), which may have the `path` of the keys in the file."""
+    """The fault of a value that is wrong by itself: the words of its class, or else what it is and what it must be. A
+    class raises ValueError("what is wrong: what to do"), which may have the `path` of the keys in the file."""
     own = _OWN_WORDS.fullmatch(str(error))
     if own:
         reason, _, hint = own[1].partition(": ")
@@ -173,7 +173,7 @@ def _shown(value: Any) -> str:
 
 
 def _words(kind: Any) -> str:
-    """What values a type has, for people."""
+    """The values that a type allows, in words for people."""
     origin, members = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return _words(members[0]) + _bounds(members[1])
@@ -193,7 +193,7 @@ def _words(kind: Any) -> str:
 
 
 def _bounds(meta: Any) -> str:
-    """` above 0`, ` of at least 1`, or what is said about a text of a certain form."""
+    """` above 0`, ` of at least 1`, or the description of a text's pattern."""
     if meta.pattern and meta.description:
         return f" ({meta.description})"
     if meta.gt is not None:

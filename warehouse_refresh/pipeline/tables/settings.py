@@ -26,7 +26,7 @@ Unit = Literal["HOUR", "DAY", "MONTH", "YEAR"]
 
 
 class ColumnSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A column: what it means, and what the query must give for it. "" and None: nothing is said."""
+    """A column: its meaning, and the type and mode that it must have. "" and None: not set."""
 
     description: Text = ""
     type: Annotated[str, Meta(description="the type of GoogleSQL that the query gives, such as INT64")] = ""
@@ -85,7 +85,7 @@ class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False)
 
 
 class TableSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """All that a table's file says."""
+    """A table's settings file."""
 
     description: Text = ""
     owner: Annotated[str, Meta(description="whom to ask when it fails")] = ""
@@ -95,7 +95,7 @@ class TableSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     checks: Checks = Checks()
 
     def column(self, name: str) -> ColumnSettings:
-        """What is said about a column; may be nothing."""
+        """The settings of a column; empty ones if the file does not name it."""
         said = self.columns.get(name, "")
         return ColumnSettings(said) if isinstance(said, str) else said
 

@@ -316,8 +316,8 @@ class BigQueryWarehouse:
 
     def _build_beside(self, build: TableBuild, old: bigquery.Table, context: BuildContext) -> Built:
         """Put a table in the place of a view, or of a table that is partitioned in another way. BigQuery replaces
-        neither: the table is built beside it, and readers find none while one takes the place of the other. That is
-        one job, so it ends although this process dies. A query that fails leaves what is there."""
+        neither directly. So the new table is built beside the old one, and then one job replaces the old one. Readers
+        find no table for a moment. The job ends even if this process dies. If the query fails, the old table stays."""
         if protected := self._protections(build.table, old):
             raise _refusal_of_partitions(build, old, protected)
         self.create_own_dataset()

@@ -125,7 +125,7 @@ def _values(columns: Sequence[Column]) -> str:
 
 
 def _reason(error: duckdb.Error) -> str:
-    """What is wrong, without the values, which DuckDB's message may repeat."""
+    """The reason of the error without values from rows, which DuckDB's own message may contain."""
     if isinstance(error, duckdb.ConstraintException):
         text = str(error).splitlines()[0].removeprefix("Constraint Error: ")
         return text if text.startswith("NOT NULL") else "a constraint of the table forbids them"

@@ -1,7 +1,7 @@
 """DuckDB's errors about values and about its own SQL, in BigQuery's words.
 
-What is compiled with an `error(…)` of ours has BigQuery's words already, and its place in the script: see
-`translate.text`. The rest is listed here, with the operators and functions that can be its cause.
+Errors from an `error(…)` of a translation already have BigQuery's words and a place in the script: see
+`translate.text`. This module has the other errors, with the operators and functions that can cause them.
 """
 
 import re

@@ -207,8 +207,8 @@ class DuckDBFile:
 
     def _busy(self, holder: str = "another process") -> Transient:
         return Transient(
-            f"{self.path} is held by {holder}, and still was after {self._patience:g} s; close what has it open"
-            " (a DuckDB shell, another refresh) or try again later",
+            f"{self.path} is held by {holder}, and still was after {self._patience:g} s; close the program that has it"
+            " open (a DuckDB shell, another refresh) or try again later",
             retry_after=5,
         )
 

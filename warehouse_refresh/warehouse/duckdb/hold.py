@@ -78,7 +78,7 @@ class Hold:
         return self._connection
 
     def is_in_place(self) -> bool:
-        """Whether the open file is still the one at the path: what is written to a deleted file is lost."""
+        """Whether the open file is still the one at the path: rows that are written to a deleted file are lost."""
         try:
             return self._descriptor is not None and os.path.samestat(self._path.stat(), os.fstat(self._descriptor))
         except OSError:

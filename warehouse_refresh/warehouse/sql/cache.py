@@ -43,8 +43,8 @@ class SqlCache:
     """Notes about SQL texts, as JSON values, by their kind and the text. They are known inside the `with` block, and
     kept in the file at `path` from one process to the next.
 
-    Safe to use from several threads. I/O errors are ignored: the notes are made again. `made_by` names the code that
-    makes the notes; those of other code are forgotten.
+    Safe to use from several threads. I/O errors are ignored: then the texts are read again. `made_by` identifies the
+    version of the code that writes the notes; notes of another version are ignored.
     """
 
     def __init__(self, path: Path, made_by: str) -> None:

@@ -49,7 +49,7 @@ def same(one: SqlType, other: SqlType) -> bool:
 
 
 def is_groupable(kind: SqlType) -> bool:
-    """Whether values of the type can be told apart: for GROUP BY, DISTINCT and the like."""
+    """Whether GROUP BY, DISTINCT and the like can compare values of the type."""
     if kind.element is not None:
         return is_groupable(kind.element)
     return kind.name not in ("JSON", "GEOGRAPHY") and all(is_groupable(field.type) for field in kind.fields)

@@ -54,7 +54,7 @@ _STARTS = word_set(
 _NEEDS_VALUE = word_set("+ - / || | & ^ = != <> <= >= AND OR WHERE HAVING QUALIFY ON LIKE WHEN THEN ELSE")
 """The signs and words after which a value must come."""
 _NO_VALUE = word_set("FROM WHERE HAVING QUALIFY LIMIT UNION INTERSECT JOIN INNER CROSS WHEN THEN ELSE END AS ) ] , ;")
-"""What is no start of a value."""
+"""Words and signs that no value starts with."""
 _ENDS = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.R_PAREN, TokenType.STRING)
 _NAMES = (TokenType.VAR, TokenType.IDENTIFIER)
 

@@ -14,12 +14,12 @@ from warehouse_refresh.warehouse.errors import OnlyBigQuery, UnsupportedSql, pla
 
 _BIGQUERY = BigQuery()
 PIPE = "|> "
-"""How the comment starts that names the operator which a SELECT was made of."""
+"""The start of the comment on a SELECT that names the pipe operator from which the SELECT was written."""
 Tokens = list[Token]
 
 
 def unpiped(tokens: Tokens, text: str) -> Tokens:
-    """The tokens without pipes. Raises UnsupportedSql for a pipe operator that is not known here."""
+    """The tokens, with pipes rewritten as queries. Raises UnsupportedSql for an unknown pipe operator."""
     found: Tokens = []
     parts: list[Tokens] = [found]
     index = 0
@@ -99,7 +99,7 @@ def _nested(parts: list[Tokens], text: str) -> Tokens:
 
 
 def _whole(state: State, mark: Token) -> Tokens:
-    """The query: what is there so far itself, if it is one already."""
+    """The state as a query: its source itself, if that is a query already and nothing was added."""
     end = closing(state.source, 0)
     is_query = _is_query(state.source) and [token.text for token in state.source[end + 1 :]] in ([], ["AS", HERE])
     if is_query and not (state.where or state.order or state.limit):
@@ -128,7 +128,7 @@ def _query(tokens: Tokens, mark: Token) -> Tokens:
 
 
 def _select(state: State, items: Tokens, mark: Token, operator: str = "") -> Tokens:
-    """SELECT items FROM what is there so far, for an operator that takes not all that SELECT does."""
+    """SELECT `items` FROM the state so far. `operator` is the pipe operator, if it allows less than SELECT does."""
     first = words("SELECT", mark)
     if operator:
         first = [Token(first[0].token_type, "SELECT", mark.line, mark.col, mark.start, mark.end, [PIPE + operator])]
@@ -337,7 +337,7 @@ def _is_query(tokens: Tokens) -> bool:
 
 
 def _after(state: State, rest: Tokens, mark: Token) -> State:
-    """PIVOT, UNPIVOT: they stand after what is there so far."""
+    """Put PIVOT or UNPIVOT after the query so far."""
     found = _listed(state, [], mark)
     return replace(found, source=[*found.source, *rest])
 

@@ -143,7 +143,7 @@ def check_one_query(text: str) -> None:
 
 
 def statements_of(text: str) -> list[list[Token]]:
-    """The tokens of each statement of a script. Raises SqlError for what is left open."""
+    """The tokens of each statement of a script. Raises SqlError for an unclosed comment, name or string."""
     try:
         tokens = sqlglot.tokenize(text, dialect="bigquery")
     except TokenError as error:

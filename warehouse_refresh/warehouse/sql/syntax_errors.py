@@ -1,4 +1,4 @@
-"""What is wrong with a text that cannot be read as SQL, in words for people."""
+"""Explain, in words for people, why a text cannot be read as SQL."""
 
 import re
 import unicodedata
@@ -32,16 +32,17 @@ _QUOTED = re.compile(
 
 
 DEEPEST = 200
-"""How many brackets may stand in each other. The parser, compiled to C, would end the process at some thousands."""
+"""How deeply brackets may be nested. The parser is compiled to C: a few thousand levels would crash the process."""
 DEEPEST_READ_TWICE = 12
-"""How many calls that the parser reads twice may stand in each other, to 50 ms: each doubles the time of those inside.
+"""How deeply calls may be nested that the parser reads twice. Each level doubles the time; this many take 50 ms.
 
-It takes `DATE(…)` and `STRUCT(…)` for a type first, and `SAFE.ABS(…)` for a column.
+The parser first takes `DATE(…)` and `STRUCT(…)` for types, and `SAFE.ABS(…)` for a column.
 """
 
 
 def check_text(text: str) -> None:
-    """Raises SqlError for what the parser would let through, or would not survive; TokenError for what is left open."""
+    """Raises SqlError for mistakes that the parser would accept and for texts that would crash it, and TokenError for
+    an unclosed comment, name or string."""
     may_be_deep = text.count("(") > DEEPEST_READ_TWICE or text.count("[") + text.count("<") > DEEPEST
     may_be_odd = not text.isascii() or _ODD.search(text) is not None
     if not (may_be_odd or may_be_deep):
@@ -54,13 +55,13 @@ def check_text(text: str) -> None:
 
 
 def check_depth(tokens: list[Token], text: str) -> None:
-    """Raises SqlError for brackets that stand in too many others."""
+    """Raises SqlError if brackets are nested too deeply."""
     if token := _too_deep_at(tokens):
         raise too_deep(place_at(text, token.start, token.end))
 
 
 def too_deep(place: Place | None = None) -> SqlError:
-    """The error for a text that the parser gets lost in."""
+    """The error for a text that is nested too deeply for the parser."""
     return SqlError(
         "the SQL is nested too deeply to be read",
         hint="give its inner parts names: WITH queries, or scripts of their own",
@@ -69,7 +70,7 @@ def too_deep(place: Place | None = None) -> SqlError:
 
 
 def _too_deep_at(tokens: list[Token]) -> Token | None:
-    """The first bracket that stands in too many others: `(`, `[`, and the `<` of ARRAY and STRUCT."""
+    """The first bracket that is nested too deeply: `(`, `[`, or the `<` of ARRAY and STRUCT."""
     opened: list[bool] = []  # for each open bracket whether it is of a call that is read twice
     angles = 0
     for number, token in enumerate(tokens):
@@ -199,7 +200,7 @@ def _in_words(description: str) -> str:
 
 
 def _hint(text: str, place: Place, highlight: str) -> str:
-    """What is likely meant at `place` or just before it: above all a misspelt keyword or type."""
+    """A guess at the mistake at `place` or just before it: above all a misspelt keyword or type."""
     lines = text.split("\n")
     before = "\n".join([*lines[: place.line - 1], lines[place.line - 1][: place.column - 1 + place.length]])
     if re.search(rf"\.\s*{re.escape(highlight)}\Z", before) and highlight.isidentifier():

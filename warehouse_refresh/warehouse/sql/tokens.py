@@ -22,7 +22,7 @@ _NAMES_ONLY = frozenset(
     | {TokenType.UNCACHE, TokenType.DROP, TokenType.INSERT, TokenType.ROLLBACK, TokenType.ALTER, TokenType.REVOKE}
     | {TokenType.CURRENT_USER, TokenType.LOCK, TokenType.LIST, TokenType.GRANT}
 )
-"""What is a name in GoogleSQL unless it starts a statement."""
+"""Words that are names in GoogleSQL, except at the start of a statement."""
 _AFTER_DOT = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.STAR, TokenType.STRING, TokenType.NUMBER})
 _ENDS_OF_TYPES = (
     *(TokenType.TEXT, TokenType.BINARY, TokenType.DATE, TokenType.TIME, TokenType.DATETIME, TokenType.TIMESTAMP),
@@ -36,19 +36,19 @@ _ENDS_OF_TYPES = (
     ),
     *(TokenType.VAR, TokenType.BOOLEAN, TokenType.JSON, TokenType.INTERVAL, TokenType.GT, TokenType.R_PAREN),
 )
-"""The last tokens of types, after which the FORMAT of a cast may stand."""
+"""The last tokens of types: after one of them the FORMAT of a cast may follow."""
 _STARTS = frozenset({TokenType.SEMICOLON, TokenType.PIPE_GT})
 _PATH = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 _NO_CALLS = frozenset(
     {TokenType.FROM, TokenType.JOIN, TokenType.COMMA, TokenType.L_PAREN, TokenType.IN, TokenType.ALIAS}
 )
-"""What stands before a parenthesis that is no call's."""
+"""A parenthesis after one of these does not start a function call."""
 
 _LAST_COMMA = re.compile(r",(?:\s|--[^\n]*|\#[^\n]*|/\*.*?\*/)*\)", re.DOTALL)
 
 
 def named_tokens(text: str) -> list[Token]:
-    """The tokens of a text, pipes among them. Raises TokenError for what is left open."""
+    """The tokens of a text, including pipes. Raises TokenError for an unclosed comment, name or string."""
     tokens: list[Token] = _BIGQUERY.tokenize(text)
     for rewritten in _name_words(tokens):
         tokens = rewritten(tokens)
@@ -56,8 +56,8 @@ def named_tokens(text: str) -> list[Token]:
 
 
 def read_tokens(text: str) -> list[Token]:
-    """The tokens of a text, without pipes. Raises TokenError for what is left open, UnsupportedSql for a pipe operator
-    that is not known here, SqlError for too many of them."""
+    """The tokens of a text, with its pipes rewritten as queries. Raises TokenError for an unclosed comment, name or
+    string, UnsupportedSql for an unknown pipe operator, and SqlError for too many pipes."""
     tokens = without_last_commas(named_tokens(text), text)
     if "|>" not in text:
         return tokens

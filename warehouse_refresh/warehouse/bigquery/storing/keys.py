@@ -2,10 +2,9 @@
 
 Each raw table has a table of keys. If two transactions change rows of the same table, BigQuery commits only one of them
 (https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency). INSERTs alone do not conflict, so every
-transaction begins with an UPDATE of one row that is there for this purpose. So two processes never both find that a key
-is new.
+transaction first UPDATEs one row that exists only for this. So two processes never both find that a key is new.
 
-The table is partitioned by a number made of the key, so that looking up a few keys bills only their partitions.
+The table is partitioned by a number computed from the key, so that a look-up of a few keys bills only their partitions.
 """
 
 import hashlib

@@ -171,7 +171,7 @@ def _has(document: Any, step: str | int) -> bool:
 
 
 def _replaced(document: Any, path: Path, value: Any, *, create: bool) -> Any:
-    """The document with the value at the path. What stands in the way of the path makes it stay as it is."""
+    """The document with the value at the path. If the path leads through a scalar, the document stays the same."""
     if not path:
         return value
     step, rest = path[0], path[1:]
@@ -361,7 +361,7 @@ _OTHER_FLOAT = re.compile(r"\s*[-+]?(?:nan|inf|infinity|0x[0-9a-f]+(?:\.[0-9a-f]
 
 
 def lax_int64(value: Any) -> int | None:
-    """A document as INT64; None for what is no number of that range."""
+    """A document as INT64; None if it is not a number in that range."""
     if isinstance(value, str):
         match = _DECIMAL.fullmatch(value)
         number = Decimal(match[1]) if match else None
@@ -376,7 +376,7 @@ def lax_int64(value: Any) -> int | None:
 
 
 def _float_or_none(value: Any) -> float | None:
-    """A document as FLOAT64; None for what is no number."""
+    """A document as FLOAT64; None if it is not a number."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
@@ -391,13 +391,13 @@ def _float_or_none(value: Any) -> float | None:
 
 
 def lax_float64(value: Any) -> str | None:
-    """A document as FLOAT64, in Python's spelling; None for what is no number."""
+    """A document as FLOAT64, in Python's spelling; None if it is not a number."""
     found = _float_or_none(value)
     return None if found is None else repr(found)
 
 
 def lax_bool(value: Any) -> bool | None:
-    """A document as BOOL; None for what is neither true nor false."""
+    """A document as BOOL; None if it is neither true nor false."""
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.lower())
     return bool(value) if isinstance(value, bool | int | float) else None

@@ -1,1 +1,1 @@
-"""What stands in the file beside the rows: names, declared types, views, and tables that are not published yet."""
+"""What the file contains beside rows: names, declared types, views, and tables that are not published yet."""

@@ -47,8 +47,8 @@ def keep_declared(
 
 
 def renamed(cursor: duckdb.DuckDBPyConnection, names: Mapping[TableName, TableName], declared: Declared) -> Declared:
-    """What is `declared` after tables have got new `names`, by their old ones, and replaced those that had these.
-    Stored within the cursor's transaction."""
+    """Move the declared types of renamed tables in the cursor's transaction. `names` maps old names to new ones; a
+    table that had a new name is replaced. Returns `declared` with these changes."""
     found = dict(declared)
     for old, new in names.items():
         if old in found or new in found:

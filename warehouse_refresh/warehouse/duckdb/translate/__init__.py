@@ -1,5 +1,5 @@
-"""GoogleSQL as DuckDB's SQL: a query gives GoogleSQL's answer or is refused; what is not known to be equal is refused.
+"""Translate GoogleSQL to DuckDB's SQL. The result gives GoogleSQL's answer; a query is refused unless it is known to.
 
-A query is read by sqlglot and written anew, expression by expression, with GoogleSQL's types and names resolved here:
-nothing of the text reaches DuckDB that has not been understood.
+sqlglot parses a query, and this package writes it again, expression by expression, after it has resolved GoogleSQL's
+types and names. No part of the text reaches DuckDB unless this package knows its meaning.
 """

@@ -105,7 +105,7 @@ HANDLERS: Mapping[type[exp.Expr], Handler] = {
     exp.CurrentTimestamp: date_values.current_bare,
     exp.CurrentTime: date_values.current_bare,
 }
-"""How each kind of expression is compiled. What is not here is refused."""
+"""The function that compiles each kind of expression. Kinds that are not listed are refused."""
 
 
 def _placed(error: InvalidLiteral, node: exp.Expr, scope: Scope) -> SqlError:

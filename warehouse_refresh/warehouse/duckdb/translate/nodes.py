@@ -17,7 +17,7 @@ class Node:
 
     @property
     def cheap(self) -> bool:
-        """Whether it costs nothing to compute it twice. What is cheap cannot fail either."""
+        """Whether it costs nothing to compute the node twice. A cheap node cannot fail either."""
         return False
 
     def write(self, out: "Writer") -> None:
@@ -76,7 +76,7 @@ def render(node: Node) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Literal(Node):
-    """A constant, and the DuckDB type to read it as ("" for the one that it has by itself)."""
+    """A constant, and the DuckDB type to read it as ("": the type that DuckDB gives it)."""
 
     value: str | int | float | bytes | None
     type: str = ""
@@ -241,7 +241,7 @@ class Case(Node):
 
 @dataclass(frozen=True, slots=True)
 class Let(Node):
-    """`body`, in which each of the variables stands for one of the values. Made by `let`, `let_all`."""
+    """`body`, in which each variable stands for one of the values. Call `let` or `let_all` to create one."""
 
     values: tuple[Node, ...]
     variables: tuple[Variable, ...]
@@ -252,12 +252,12 @@ class Let(Node):
 
 
 def let(value: Node, body: Callable[[Node], Node]) -> Node:
-    """`body` of a value that is computed once."""
+    """The node `body(value)`, with the value computed only once."""
     return let_all([value], lambda values: body(values[0]))
 
 
 def let_all(values: Sequence[Node], body: Callable[[list[Node]], Node]) -> Node:
-    """`body` of values that are each computed once."""
+    """The node `body(values)`, with each value computed only once."""
     costly = [value for value in values if not value.cheap]
     if not costly:
         return body(list(values))
@@ -268,7 +268,7 @@ def let_all(values: Sequence[Node], body: Callable[[list[Node]], Node]) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Each(Node):
-    """An array with `body` of each element, for which the variable stands. Made by `each`."""
+    """An array with `body` for each element; the variable stands for the element. Call `each` to create one."""
 
     array: Node
     variable: Variable
@@ -285,7 +285,7 @@ class Each(Node):
 
 
 def each(array: Node, body: Callable[[Node], Node]) -> Node:
-    """An array with `body` of each element. The body's nodes must all be cheap or made of the element."""
+    """An array with `body(element)` for each element. Nodes in the body must be cheap or depend on the element."""
     variable = Variable()
     return Each(array, variable, body(variable))
 

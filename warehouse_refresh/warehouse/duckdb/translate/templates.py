@@ -51,7 +51,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Filled(Node):
-    """A template with a node for each hole. Made by `sql`."""
+    """A template with a node for each hole. Call `sql` to create one."""
 
     template: Template
     arguments: tuple[Node, ...]

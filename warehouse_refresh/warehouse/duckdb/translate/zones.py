@@ -20,7 +20,7 @@ CHECKED = (
     f" WHEN NOT regexp_full_match({{z}}, '{NAME}') OR TRY_CAST('2000-01-01 00:00:00 ' || {{z}} AS TIMESTAMPTZ) IS NULL"
     " THEN error('Invalid time zone: ' || {z}) ELSE {z} END"
 )
-"""A zone that only the data say."""
+"""A time zone that comes from the data: check it as the query runs."""
 SHIFT = (
     f"CASE WHEN regexp_full_match({{z}}, {_OFFSET}) THEN to_minutes((CASE WHEN contains({{z}}, '-') THEN -1 ELSE 1 END)"
     f" * ({_HOURS} * 60 + {_MINUTES})) ELSE INTERVAL 0 MINUTE END"
@@ -36,7 +36,7 @@ FROM_LOCAL = (
 
 
 def offset(minutes: int) -> Node:
-    """A zone that is so many minutes ahead of UTC."""
+    """The zone that is this many minutes ahead of UTC."""
     return Literal(minutes, "BIGINT") if minutes else UTC
 
 

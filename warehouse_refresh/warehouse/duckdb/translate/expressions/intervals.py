@@ -43,13 +43,13 @@ def in_range(value: Node) -> Node:
 
 
 def scaled(value: Node, count: Node) -> Node:
-    """An INTERVAL that many times."""
+    """An INTERVAL multiplied by a whole number."""
     return sql(made(*(f"{part}::HUGEINT * {{n}}" for part in PARTS)), x=value, n=count)
 
 
 _DAYS = "({d} + {m} % {n} * 30)"
 _QUOTIENT = made("{m} // {n}", f"{_DAYS} // {{n}}", f"({{u}} + {_DAYS} % {{n}} * {MICROS_OF_DAY}) // {{n}}")
-"""What is left of the months and of the days is handed on, with 30 days a month and 24 hours a day."""
+"""A remainder of months becomes days, 30 a month; a remainder of days becomes time, 24 hours a day."""
 _DIVIDED = f"CASE WHEN {{n}} = 0 THEN error('Interval division by zero') ELSE {_QUOTIENT} END"
 
 

@@ -1,4 +1,4 @@
-"""What stands before a query: DECLARE, SET and CREATE TEMP FUNCTION.
+"""The statements before a query: DECLARE, SET and CREATE TEMP FUNCTION.
 
 A variable's value and a function's body are written out where they are used.
 https://cloud.google.com/bigquery/docs/reference/standard-sql/procedural-language#declare

@@ -140,8 +140,8 @@ def _let_aggregates_see_aliases(node: exp.Select, scope: GroupedScope) -> None:
 
 
 def _check_pipe(node: exp.Select, scope: Scope) -> None:
-    """Raises SqlError for aggregates and windows that a pipe operator does not take. The SELECT that was made of the
-    operator carries its name."""
+    """Raises SqlError for aggregates and windows that a pipe operator does not take. A SELECT that was
+    written for an operator has a comment with the operator's name."""
     operator = next((comment for comment in node.comments or () if comment.startswith(PIPE)), "").removeprefix(PIPE)
     if operator == "AGGREGATE":
         _check_aggregated(node, scope)

@@ -30,9 +30,9 @@ SUFFIX = "_TABLE_SUFFIX"
 
 
 def wildcard(node: exp.Table, name: TableName, script: Script) -> Relation:
-    """The tables of a wildcard as one, with the hidden column _TABLE_SUFFIX. It has the columns of the last table, by
-    name: BigQuery takes the one that was created last. A column that another table lacks is NULL there. Raises SqlError
-    if no table matches, UnsupportedSql if a column's types differ."""
+    """The tables of a wildcard as one relation, with the hidden column _TABLE_SUFFIX. It has the columns of the table
+    whose name sorts last (BigQuery: of the table created last). A column that another table lacks is NULL there. Raises
+    SqlError if no table matches, UnsupportedSql if a column's types differ."""
     members = script.wildcards.get(name, ())
     if not members:
         raise SqlError(f"no table matches {name}", place=place_of(script.text, node))

@@ -70,7 +70,9 @@ def declared_problems(file: SettingsFile, planned: Mapping[str, Column], who: st
         found = planned[name].type
         if wanted is not None and str(wanted).casefold() != str(found).casefold():
             reason = f"{name} is {wanted} here, and {who} has {found}"
-            yield file.problem((*keys, "type"), reason, f"CAST it in the SQL that creates the table, or write {found} here")
+            yield file.problem(
+                (*keys, "type"), reason, f"CAST it in the SQL that creates the table, or write {found} here"
+            )
         elif (said.mode == "REPEATED") != (found.element is not None) and said.mode is not None:
             is_array = f"{name} is {found}, which is {'an' if found.element else 'no'} array"
             hint = f'write mode = "{"REPEATED" if found.element else "NULLABLE"}", or leave the mode out'

@@ -305,7 +305,7 @@ def test_a_dataset_that_the_engine_needs_itself_is_refused(path: Path, dataset: 
         ("duckdb://", "write duckdb:///path/to/file"),
         ("duckdb:///", "write duckdb:///path/to/file"),
         ("duckdb:///a\0b", "write duckdb:///path/to/file"),
-        ("duckdb:///:memory:", "in memory is lost between two commands"),
+        ("duckdb:///:memory:", "in memory would be lost between two commands"),
         ("duckdb:///~/x.duckdb", "~ has no meaning in it"),
         ("duckdb:x", "write duckdb:///path/to/file"),
         ("duckdb://[", "Invalid IPv6 URL"),

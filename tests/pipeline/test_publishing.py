@@ -1,14 +1,31 @@
 """What readers see while refreshes publish, fail their checks and are killed: always one healthy set of one run."""
 
 import json
+import random
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.emulator.fixtures import QUICK
+from tests.emulator.proxy import Proxy, Refusal
+from warehouse_refresh.pipeline.execution import Builder, Execution, run_here
+from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.warehouse import BuildContext, Published, TableBuild
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
 
 DEPENDENCIES = {"a": "", "b": "a", "v": "b", "c": "av", "d": "", "e": "cd"}
 """Each table holds the number of the run that built it, and the number that it found in each table that it reads.
@@ -209,3 +226,172 @@ def test_a_mixture_of_two_runs_would_be_found() -> None:
     assert list(mistakes([run], [rows({**second, "e": 0})]))
     assert list(mistakes([Run(1, frozenset("b"), killed=False, after=rows(second))], []))
     assert list(mistakes([Run(1, frozenset(), killed=True, after=rows({**first, "a": 1}))], []))
+
+
+# On BigQuery, where tables are published one by one within a moment
+
+
+Rows = list[dict[str, int]]
+GRAPH = Graph(
+    {TableName("tmp", one): frozenset(TableName("tmp", two) for two in of) for one, of in DEPENDENCIES.items()}
+)
+LOOK = parse_query(
+    "SELECT "
+    + ", ".join(
+        f"{one}.{column}" + f" AS {one}_{column}" for one, of in DEPENDENCIES.items() for column in ("run", *of)
+    )
+    + " FROM "
+    + " CROSS JOIN ".join(f"tmp.{one}" for one in DEPENDENCIES)
+)
+
+
+@dataclass
+class Death:
+    """When a process dies: before the request with this number, counted from its start or from its publication; never
+    for 0. From then on nothing that it sends gets through."""
+
+    after: int
+    in_publication: bool
+    counts: bool = field(init=False)
+    sent: int = 0
+
+    def __post_init__(self) -> None:
+        self.counts = not self.in_publication
+
+    def decide(self, _method: str, _path: str) -> Refusal | None:
+        self.sent += self.counts
+        return Refusal(400, "invalid", "killed") if self.has_come else None
+
+    @property
+    def has_come(self) -> bool:
+        return 0 < self.after <= self.sent
+
+
+class Mortal(BigQueryWarehouse):
+    """It dies when its `death` says so."""
+
+    death: Death
+
+    def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
+        self.death.counts = True
+        return super().publish(builds, context)
+
+
+@dataclass(frozen=True)
+class Checked(Builder):
+    """A check fails for each of the tables in `failing`."""
+
+    failing: Collection[str] = ()
+
+    def check(self, table: TableName) -> list[CheckResult]:
+        return [CheckResult("of the test", Verdict.FAILED, "no")] if table.name in self.failing else []
+
+
+def script(name: str, run: int) -> Script:
+    read = DEPENDENCIES[name]
+    sql = f"SELECT {', '.join([f'{run} AS run', *(f'{one}.run AS {one}' for one in read)])}"
+    sql += f" FROM {' CROSS JOIN '.join(f'tmp.{one}' for one in read)}" if read else ""
+    return Script(Path(f"{name}.sql"), TableBuild(TableName("tmp", name), parse_query(sql), is_view=name == "v"))
+
+
+def refresh_once(settings: BigQuerySettings, run: int, failing: Collection[str], death: Death) -> None:
+    waits = QUICK if death.after == 0 else replace(QUICK, total=0.3, cancel=0.1)
+    scripts = {table: script(table.name, run) for table in GRAPH.order}
+    with suppress(WarehouseError), Mortal(settings, waits) as warehouse:
+        warehouse.death = death
+        work = Checked(scripts, warehouse, BuildContext(f"run {run}"), failing=failing)
+        run_here(GRAPH, Execution(GRAPH, work), 2)
+
+
+def read_all(warehouse: BigQueryWarehouse) -> Rows:
+    values = iter(warehouse.fetch(LOOK, 1).rows[0])
+    return [{column: next(values) for column in ("run", *of)} for of in DEPENDENCIES.values()]
+
+
+def recovered(settings: BigQuerySettings) -> Rows:
+    """What readers find after the next start has cleared up."""
+    with BigQueryWarehouse(settings, QUICK) as warehouse:
+        warehouse.recover("", lambda _line: None)
+        return read_all(warehouse)
+
+
+def within_window(before: State, after: State) -> list[list[dict[str, int]]]:
+    """For each table what readers may find of it while `after` is published in place of `before`: all of the one or of
+    the other. A view shows what there is."""
+    of_view = [{"run": state["v"], "b": other["b"]} for state, other in product((before, after), repeat=2)]
+    both = zip(DEPENDENCIES, rows(before), rows(after), strict=True)
+    return [of_view if table == "v" else [old, new] for table, old, new in both]
+
+
+def mistakes_in_windows(runs: list[Run], seen: list[tuple[int, Rows]]) -> Iterator[str]:
+    """What of the runs is not as promised, and of what was read: each time while a run, by its number, was not
+    recovered from."""
+    state: State = dict.fromkeys(DEPENDENCIES, 0)
+    windows = {}
+    for run in runs:
+        published = {**state, **dict.fromkeys(healthy(run.failing), run.number)}
+        windows[run.number] = within_window(state, published)
+        if run.after == rows(published):
+            state = published
+        elif not run.killed or run.after != rows(state):
+            yield f"after run {run.number} readers find {run.after}; before it {rows(state)}"
+    for number, found in seen:
+        if not all(one in allowed for one, allowed in zip(found, windows[number], strict=True)):
+            yield f"during run {number} a reader found {found}"
+
+
+@pytest.mark.parametrize(("number", "seed"), [(8, 13), pytest.param(200, 1, marks=pytest.mark.slow)])
+def test_on_bigquery_a_mixture_of_two_runs_is_seen_for_a_moment_and_never_stays(
+    proxy: Proxy, bigquery_endpoint: str, bigquery_project: str, number: int, seed: int
+) -> None:
+    settings = BigQuerySettings(bigquery_project, endpoint=proxy.url)
+    direct = BigQuerySettings(bigquery_project, endpoint=bigquery_endpoint)
+    with BigQueryWarehouse(direct, QUICK) as warehouse:
+        warehouse.create_datasets(["tmp"])
+    refresh_once(settings, 0, (), Death(0, in_publication=False))
+    pick, runs = random.Random(seed), list[Run]()
+    seen: list[tuple[int, Rows]] = []
+    current, ended = [1], threading.Event()
+
+    def watch() -> None:
+        with BigQueryWarehouse(direct, QUICK) as warehouse:
+            while not ended.is_set():
+                before = current[0]
+                found = read_all(warehouse)
+                if current[0] == before:  # otherwise nobody can say in which of the two it was
+                    seen.append((before, found))
+
+    reader = threading.Thread(target=watch)
+    reader.start()
+    try:
+        for run in range(1, number + 1):
+            current[0] = run
+            failing = frozenset(name for name in DEPENDENCIES if pick.random() < 0.15)
+            death = Death(pick.choice([0, pick.randrange(1, 25)]), in_publication=pick.random() < 0.7)
+            proxy.decide = death.decide
+            refresh_once(settings, run, failing, death)
+            proxy.decide = lambda _method, _path: None
+            runs.append(Run(run, failing, death.has_come, recovered(direct)))
+    finally:
+        ended.set()
+        reader.join()
+    assert {run.killed for run in runs} == {bool(run.failing) for run in runs} == {True, False}
+    assert len({seen_during for seen_during, _ in seen}) > number // 2
+    assert list(mistakes_in_windows(runs, seen)) == []
+
+
+def test_a_mixture_that_stays_would_be_found() -> None:
+    first, second = (dict.fromkeys(DEPENDENCIES, number) for number in (0, 1))
+    mixed = {**second, "e": 0}
+    run = Run(1, frozenset(), killed=True, after=rows(second))
+    assert not list(mistakes_in_windows([run], [(1, rows(first)), (1, rows(mixed)), (1, rows(second))]))
+    assert list(mistakes_in_windows([replace(run, after=rows(mixed))], []))
+    assert list(mistakes_in_windows([run, replace(run, number=2, after=rows(second))], [(2, rows(mixed))]))
+    assert list(
+        mistakes_in_windows(
+            [Run(1, frozenset("b"), killed=False, after=rows({**first, "a": 1, "d": 1}))],
+            [(1, rows({**first, "b": 1}))],
+        )
+    )
+    broken = [{**one, "a": 7} if "a" in one else one for one in rows(first)]
+    assert list(mistakes_in_windows([run], [(1, broken)]))

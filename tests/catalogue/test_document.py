@@ -58,12 +58,12 @@ cluster_by = ["id"]
 
 [checks]
 where = "id > 0"
-unique = ["id", ["id", "at"]]
+unique = ["id", ["id", "moment"]]
 not_null = [{ column = "id", at_least = 0.95, severity = "warning" }]
 accepted_values = { state = ["open", "sent"] }
 references = { id = "raw.a.id" }
 row_count = { at_least = 1, at_most = 10, change_at_most = 0.5 }
-fresh = { column = "at", within = "24h" }
+fresh = { column = "moment", within = "24h" }
 """
 
 
@@ -71,8 +71,8 @@ def test_settings_are_said_in_words(write: Write) -> None:
     folder = write(
         {
             "res/dependencies.toml": "",
-            "db_init/a.sql": "CREATE TABLE raw.a (id INT64 NOT NULL, at TIMESTAMP, state STRING)",
-            "res/tmp/orders.sql": "SELECT id, at, state FROM raw.a",
+            "db_init/a.sql": "CREATE TABLE raw.a (id INT64 NOT NULL, moment TIMESTAMP, state STRING)",
+            "res/tmp/orders.sql": "SELECT id, moment, state FROM raw.a",
             "res/tmp/orders.toml": SETTINGS,
             "res/checks/orphans.sql": "SELECT id FROM tmp.orders WHERE id IS NULL",
             "res/checks/orphans.toml": 'description = "No order is an orphan."\nseverity = "warning"',
@@ -84,12 +84,12 @@ def test_settings_are_said_in_words(write: Write) -> None:
     assert orders.columns[0].description == "the order's number"
     assert [(check.rule, check.severity) for check in orders.checks] == [
         ("unique: id, where id > 0", "error"),
-        ("unique: id, at, where id > 0", "error"),
+        ("unique: id, moment, where id > 0", "error"),
         ("not null: id, in 95.0% of the rows at least, where id > 0", "warning"),
         ("state is one of open, sent, where id > 0", "error"),
         ("id is in raw.a.id, where id > 0", "error"),
         ("rows: at least 1, at most 10, a change of 50.0% at most, where id > 0", "error"),
-        ("at is at most 24h old, where id > 0", "error"),
+        ("moment is at most 24h old, where id > 0", "error"),
         ("No order is an orphan.", "warning"),
     ]
 

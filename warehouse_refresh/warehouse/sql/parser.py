@@ -32,6 +32,7 @@ _BIGQUERY = BigQuery()
 _WITHOUT = "without_dataset"
 _OR_REPLACE = " OR REPLACE"
 Tree = TypeVar("Tree", bound=exp.Expr)
+_LONGEST_PATH = 2_000  # characters: a longer line is not read again for each of its tables
 _PATH_BEFORE = re.compile(r"(?:(?:`[^`\n]*`|[\w-]+)[ \t]*\.[ \t]*)+\Z")
 
 
@@ -165,7 +166,8 @@ def span_of(text: str, table: exp.Table) -> tuple[int, int]:
     if not marks:
         return 0, 0
     start = min(int(mark["start"]) for mark in marks)
-    before = _PATH_BEFORE.search(text, text.rfind("\n", 0, start) + 1, start) if len(parts) > 1 else None
+    line = max(text.rfind("\n", 0, start) + 1, start - _LONGEST_PATH)
+    before = _PATH_BEFORE.search(text, line, start) if len(parts) > 1 else None
     return before.start() if before else start, max(int(mark["end"]) for mark in marks)
 
 

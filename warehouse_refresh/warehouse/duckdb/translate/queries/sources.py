@@ -382,7 +382,7 @@ def _may_stand_alone(table: exp.Table, scope: Scope, before: list[Source]) -> bo
     if any(source.alias.casefold() == table.db.casefold() for source in before):
         return True
     start, _ = span_of(scope.script.text, table)
-    return not _AFTER_JOIN.search(scope.script.text, 0, start)
+    return not _AFTER_JOIN.search(scope.script.text, max(0, start - 2_000), start)
 
 
 _AFTER_JOIN = re.compile(r"\bJOIN\s*\Z", re.IGNORECASE)

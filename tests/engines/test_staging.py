@@ -247,6 +247,22 @@ def test_what_dead_runs_have_staged_is_dropped(warehouse: Warehouse, connect: Co
         assert other.staged(kept) == {}
 
 
+@pytest.mark.parametrize("is_view", [False, True])
+def test_a_published_table_has_the_descriptions_it_was_staged_with(warehouse: Warehouse, is_view: bool) -> None:
+    for words in ("it's one", "it's one", "two"):
+        build = table(A, f"SELECT '{len(words)}' AS x, 1 AS y", is_view=is_view, storage=described(words))
+        after = table(B, "SELECT x, y FROM tmp.a", storage=described(words + " after"))
+        run = BuildContext(f"the run of {words}")
+        stage(warehouse, build, after, context=run)
+        warehouse.publish([build, after], run)
+        assert [it.description for it in warehouse.columns(A)] == [words, ""]
+        assert [it.description for it in warehouse.columns(B)] == [words + " after", ""]
+
+
+def described(words: str) -> Storage:
+    return Storage(description=words, column_descriptions=(("x", words),))
+
+
 def test_two_runs_do_not_read_each_other_s_tables(warehouse: Warehouse) -> None:
     other = BuildContext("another run")
     stage(warehouse, table(A, "SELECT 11 AS x"))

@@ -38,8 +38,8 @@ State = Mapping[str, int]
 # what was read.
 SCRIPT = """
 import json, os, random, signal, sys
-from contextlib import contextmanager
 from pathlib import Path
+from tests.warehouse.duckdb.killed import Killed
 import warehouse_refresh.warehouse.duckdb.append
 import warehouse_refresh.warehouse.duckdb.translate.entry
 from warehouse_refresh.pipeline.execution import Builder, Execution, run_here
@@ -74,25 +74,6 @@ class Checked(Builder):
             return []
         answer = self.warehouse.fetch(parse_query(f"SELECT run FROM {table}"), 1, {table}, self.context)
         return [CheckResult("of the test", Verdict.FAILED, f"run {answer.rows[0][0]}")]
-
-class Deadly:
-    def __init__(self, cursor, killed):
-        self._cursor, self._killed = cursor, killed
-    def __getattr__(self, name):
-        if name in ("execute", "begin", "commit"):
-            self._killed()
-        return getattr(self._cursor, name)
-
-class Killed(DuckDBWarehouse):
-    step = 0
-    def _killed(self):
-        self.step -= 1
-        if self.step == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-    @contextmanager
-    def _cursor(self):
-        with super()._cursor() as cursor:
-            yield Deadly(cursor, self._killed)
 
 def refresh(run, failing, step):
     scripts = {TableName("tmp", name): script(name, run) for name in DEPENDENCIES}

@@ -21,8 +21,8 @@ from warehouse_refresh.warehouse.storage import Storage
 # Each of them is a fork of a process that has not opened DuckDB, which is quicker than to start Python anew.
 KILLED = """
 import json, os, signal, sys
-from contextlib import contextmanager
 from pathlib import Path
+from tests.warehouse.duckdb.killed import Killed
 from warehouse_refresh.warehouse import Append, BuildContext, TableBuild
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse_refresh.warehouse.names import TableName
@@ -42,25 +42,6 @@ def builds(run):
         TableBuild(V, parse_query("SELECT run FROM tmp.a"), is_view=run % 2 == 0),
         TableBuild(C, parse_query("SELECT a.run AS a, v.run AS v FROM tmp.a AS a CROSS JOIN tmp.v AS v")),
     ]
-
-class Deadly:
-    def __init__(self, cursor, killed):
-        self._cursor, self._killed = cursor, killed
-    def __getattr__(self, name):
-        if name in ("execute", "begin", "commit"):
-            self._killed()
-        return getattr(self._cursor, name)
-
-class Killed(DuckDBWarehouse):
-    step = 0
-    def _killed(self):
-        self.step -= 1
-        if self.step == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-    @contextmanager
-    def _cursor(self):
-        with super()._cursor() as cursor:
-            yield Deadly(cursor, self._killed)
 
 def refresh(run, step=0):
     context = BuildContext(f"run {run}")

@@ -53,6 +53,18 @@ def test_what_blocks_a_table_stands_in_it(project: Path, capsys: pytest.CaptureF
     assert [check["result"] for check in document["checks"]] == ["failed", "passed"]
 
 
+def test_the_owner_of_a_blocked_table_stands_beside_the_reason(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "res/tmp/a.toml").write_text(f"owner = 'shop@example.com'\n{SETTINGS}")
+    (project / "res/tmp/b.toml").write_text("owner = 'other@example.com'")
+    (project / "res/tmp/a.sql").write_text("SELECT x FROM UNNEST([1, 1]) AS x")
+    assert main(["build", "--json"]) == 3
+    blocked, not_run = printed(capsys)["tables"]
+    assert blocked["error"] == "2 of 2 rows of tmp.a have the same x as another row: 1\n  owner: shop@example.com"
+    assert not_run["error"] == "waits for tmp.a"
+
+
 def test_a_refused_build_prints_no_document(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "res/tmp/a.sql").write_text("SELECT nothing")
     assert main(["build", "--json"]) == 2

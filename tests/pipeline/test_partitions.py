@@ -27,7 +27,7 @@ def tables(draw: st.DrawFn) -> ByDate:
 
 
 def recorded(interval: Interval, at: datetime = BUILT, fingerprint: str = "now") -> PartRecord:
-    return PartRecord(interval, fingerprint, "a run", at)
+    return PartRecord("at", interval, fingerprint, "a run", at)
 
 
 def day(number: int) -> Interval:

@@ -85,7 +85,7 @@ class Work(Protocol):
 
     def must_stage(self, table: TableName) -> bool:
         """Whether the table is staged before it is published, also where each one is published by itself: because it
-        has checks, or because the old one is kept."""
+        has checks, or is built by date, or because the old one is kept."""
 
     def build(self, table: TableName) -> Built:
         """Build a table and publish it at once."""
@@ -330,7 +330,8 @@ class Builder:
     blocked: Mapping[TableName, str] = field(default_factory=dict)
 
     def must_stage(self, table: TableName) -> bool:
-        return self.context.keep_previous or (self.checker is not None and self.checker.is_checked(table))
+        is_part = self.scripts[table].build.parts is not None
+        return is_part or self.context.keep_previous or (self.checker is not None and self.checker.is_checked(table))
 
     def build(self, table: TableName) -> Built:
         with self._placed(table) as script:
@@ -372,13 +373,14 @@ def still_good(
 ) -> dict[TableName, Staged]:
     """The tables of `staged`, which earlier attempts of a run have staged or published, that need not be built again:
     their scripts are the same, and so are all tables that they are built from. A staged view is built again, since it
-    reads staged tables by names that they may have lost since."""
+    reads staged tables by names that they may have lost since; so is a table by date, since other partitions may be due
+    now."""
     good: dict[TableName, Staged] = {}
     for table in graph.order:
         found, build = staged.get(table), scripts[table].build
         if found is None or found.fingerprint != build.fingerprint or not graph.dependencies[table] <= good.keys():
             continue
-        if found.is_published or not build.is_view:
+        if found.is_published or not (build.is_view or build.parts):
             good[table] = found
     return good
 

@@ -28,13 +28,15 @@ from warehouse_refresh.warehouse.sql.query import Function
 
 if TYPE_CHECKING:
     from warehouse_refresh.pipeline.checks.run import Checker, Unit
+    from warehouse_refresh.pipeline.tables.partitions.planning import DuePartitions
 
 
 @dataclass(frozen=True)
 class RefreshPlan:
     """A refresh of the project that passed all checks: the graph of its tables, their scripts, and each query's columns
     and bytes. `units` are the checks of its tables and of the sources that they read, and `notes` say which cannot
-    be run. `functions` are those to create: all, or those that a part of the scripts calls."""
+    be run. `functions` are those to create: all, or those that a part of the scripts calls. `due` are the
+    partitions that are built of tables by date."""
 
     graph: Graph
     scripts: Mapping[TableName, Script]
@@ -43,6 +45,7 @@ class RefreshPlan:
     units: "Sequence[Unit]" = ()
     notes: Sequence[str] = ()
     functions: Mapping[TableName, FunctionScript] = field(default_factory=dict)
+    due: "Mapping[TableName, DuePartitions]" = field(default_factory=dict)
 
     @property
     def bytes_processed(self) -> int | None:
@@ -201,8 +204,18 @@ def plan_refresh(
     checked = check_scripts(scripts, sources, functions)
     if checked.problems:
         raise Refused(checked.problems)
-    plan = RefreshPlan(graph, scripts, checked.plans, project, functions=functions)
+    plan = _with_parts(RefreshPlan(graph, scripts, checked.plans, project, functions=functions), warehouse)
     return _with_checks(plan, sources, cache) if project.has_checks else plan
+
+
+def _with_parts(plan: RefreshPlan, warehouse: Warehouse) -> RefreshPlan:
+    """The plan with what is due now of the tables by date, if it has any. Raises WarehouseError."""
+    if not any(script.settings is not None and script.settings.says.build for script in plan.scripts.values()):
+        return plan
+    from warehouse_refresh.pipeline.tables.partitions import due, planning
+
+    scripts, found = planning.with_parts(plan.graph, plan.scripts, plan.project.scripts, warehouse, due.now())
+    return replace(plan, scripts=scripts, due=found)
 
 
 def _with_checks(plan: RefreshPlan, sources: Sources, cache: SqlCache | None) -> RefreshPlan:

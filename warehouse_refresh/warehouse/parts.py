@@ -36,8 +36,10 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class PartRecord:
-    """A partition that was published: by which run and when, and the fingerprint of the `TableBuild`."""
+    """A partition that was published, by its column: by which run and when, and the fingerprint of the
+    `TableBuild`."""
 
+    column: str
     interval: Interval
     fingerprint: str
     run: str

@@ -42,6 +42,8 @@ def _as_text(plan: RefreshPlan, price: float, storage: Changes) -> Iterator[str]
         yield f"step {number}: {counted(len(tables), 'table')}{' at once' if len(tables) > 1 else ''}"
         for table in tables:
             yield from _table_lines(plan, table, price)
+            if table in plan.due:
+                yield from (f"    {line}" for line in plan.due[table].lines())
             yield from _storage_lines(plan, table, storage[table])
         yield ""
     widest = max(map(len, plan.graph.levels), default=0)

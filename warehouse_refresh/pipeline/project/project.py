@@ -22,7 +22,7 @@ from warehouse_refresh.pipeline.project.scripts import (
     script_files,
 )
 from warehouse_refresh.pipeline.project.selectors import Named, left_out, select
-from warehouse_refresh.pipeline.project.variables import Variables, unknown_in
+from warehouse_refresh.pipeline.project.variables import BOUNDS, Variables, unknown_in
 from warehouse_refresh.pipeline.raw.db_init import read_created_tables
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
@@ -31,7 +31,7 @@ from warehouse_refresh.warehouse import project_of
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache, open_cache
-from warehouse_refresh.warehouse.sql.query import Read
+from warehouse_refresh.warehouse.sql.query import Read, Variable
 from warehouse_refresh.warehouse.storage import Storage
 from warehouse_refresh.warehouse.suggest import Suggestions
 
@@ -274,7 +274,37 @@ def _with_settings(script: Script, file: SettingsFile) -> tuple[Script, list[Pro
         storage = replace(storage, required=tuple(name for name in storage.required if name not in listed))
     if script.query.listed and not script.build.is_view:
         problems += _not_listed(storage, file)
-    return replace(script, build=replace(script.build, storage=storage), settings=file), problems
+    script = replace(script, build=replace(script.build, storage=storage), settings=file)
+    if file.says.build is not None:
+        problems += _not_by_date(script, file)
+        script = _with_bounds(script, file)
+    return script, problems
+
+
+def _not_by_date(script: Script, file: SettingsFile) -> Iterator[Problem]:
+    """Why a script cannot build a table by date."""
+    if script.build.is_view:
+        yield file.problem(("build",), f"the script makes {script.table} a view", "delete this section")
+        return
+    for name in BOUNDS:
+        if name not in {parameter.name.casefold() for parameter in script.query.parameters}:
+            reason = f"{script.table} is built by date, and its script does not read @{name}"
+            column = file.says.build.column if file.says.build else ""
+            hint = f"write WHERE {column} >= @start AND {column} < @end"
+            yield Problem(script.path, script.query.start, reason, hint)
+
+
+def _with_bounds(script: Script, file: SettingsFile) -> Script:
+    """The script with values of @start and @end, by which it is checked: those of its table's first partition."""
+    build = file.says.build
+    if build is None:
+        return script
+    by_date = build.by_date
+    start = by_date.grain.floor(by_date.start)
+    values = {variable.name.casefold(): variable for variable in script.query.variables}
+    values["start"] = Variable("start", build.kind, start)
+    values["end"] = Variable("end", build.kind, by_date.grain.next(start))
+    return replace(script, build=replace(script.build, query=script.query.given(values)))
 
 
 def _not_listed(storage: Storage, file: SettingsFile) -> Iterator[Problem]:
@@ -520,7 +550,8 @@ class _Check:
             yield Problem(script.path, first.place, reason, "make it a table, or write the value")
 
     def _values(self, script: Script) -> Iterator[Problem]:
-        for unknown in unknown_in(script.query, self.variables):
+        known = {variable.name.casefold(): variable for variable in script.query.variables}
+        for unknown in unknown_in(script.query, {**self.variables, **known}):
             yield sql_problem(script.path, unknown)
 
     def _read(self, script: Script, read: Read) -> Iterator[Problem]:

@@ -38,6 +38,8 @@ from warehouse_refresh.warehouse.types import (
 Variables = Mapping[str, Variable]
 """By the folded name: GoogleSQL does not tell @Day from @day."""
 
+BOUNDS = ("start", "end")
+"""The parameters of a table that is built by date: it computes the rows from @start up to @end."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TYPES: Mapping[type, SqlType] = {
     bool: BOOL,
@@ -100,6 +102,8 @@ def unknown_in(query: Query, variables: Variables) -> Iterator[SqlError]:
     for parameter in query.parameters:
         if parameter.name.casefold() not in variables:
             hint = _hint(variables, parameter.name)
+            if parameter.name.casefold() in BOUNDS:
+                hint += "; tables that are built by date have it: docs/by-date.md"
             yield SqlError(f"there is no variable @{parameter.name}", hint=hint, place=parameter.place)
 
 

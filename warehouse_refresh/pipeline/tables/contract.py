@@ -25,6 +25,7 @@ def contract_problems(script: Script, columns: Sequence[Column]) -> Iterator[Pro
     planned = {column.name: column for column in columns}
     if script.settings is not None:
         yield from declared_problems(script.settings, planned, f"the query of {script.table}")
+        yield from _of_partitions(script.settings, planned, f"the query of {script.table}")
     found = _of_views(script.build.storage) if script.build.is_view else _of_storage(script.build.storage, planned)
     for keys, reason, hint in found:
         if script.settings is not None and _says(script.settings, keys):
@@ -44,6 +45,23 @@ def raw_problems(
             yield file.problem(("storage",), reason, "delete this section")
         if table in known:
             yield from declared_problems(file, {column.name: column for column in known[table]}, str(table))
+
+
+def _of_partitions(file: SettingsFile, planned: Mapping[str, Column], who: str) -> Iterator[Problem]:
+    """What is wrong with the column that a table is built by."""
+    build = file.says.build
+    if build is None:
+        return
+    if build.column not in planned:
+        hint = did_you_mean(build.column, planned) or f"its columns: {', '.join(planned)}"
+        yield file.problem(("build", "column"), f"{who} has no column {build.column}", hint)
+    elif planned[build.column].type != build.kind:
+        reason = f"{build.column} is of the type {planned[build.column].type}, and start is a {build.kind}"
+        yield file.problem(
+            ("build", "start"),
+            reason,
+            'such as "2024-01-31", "2024-01-31T00:00:00" for a DATETIME, "2024-01-31T00:00:00Z" for a TIMESTAMP',
+        )
 
 
 def _says(file: SettingsFile, keys: Keys) -> bool:

@@ -3,13 +3,17 @@
 docs/tables.md explains each key, and `refresh schema` prints them as a JSON schema for editors.
 """
 
+from datetime import UTC, date, datetime
 from itertools import chain
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from warehouse_refresh.pipeline.checks.declared import Checks
+from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, Grain
+from warehouse_refresh.warehouse.parts import Point
 from warehouse_refresh.warehouse.storage import Partition, Storage
+from warehouse_refresh.warehouse.types import DATE, DATETIME, TIMESTAMP, SqlType
 
 _MOST_PARTITIONS = 10_000  # https://cloud.google.com/bigquery/quotas#partitioned_tables
 _INGESTION = ("_PARTITIONTIME", "_PARTITIONDATE")
@@ -84,6 +88,48 @@ class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False)
             )
 
 
+class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A table that is built by date: its query computes the rows from @start up to @end."""
+
+    by: Annotated[Literal["hour", "day", "month"], Meta(description="how long a partition is")]
+    column: Annotated[str, Meta(description="the column that says which partition a row is in")]
+    start: Annotated[str, Meta(description="the first moment of the table, of the type of the column")]
+    lookback: Annotated[int, Meta(ge=0, description="so many partitions before the current one are built again")] = 0
+    batch: Annotated[int, Meta(ge=1, description="up to so many partitions are built by one query")] = 1
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a start that is no point of time, or one without the hours that partitions need."""
+        if not isinstance(self.point, datetime) and self.by == "hour":
+            raise ValueError('start is a date, and partitions of an hour need a time: write "2024-01-31T00:00:00Z"')
+
+    @property
+    def point(self) -> Point:
+        """The start as a value."""
+        try:
+            return date.fromisoformat(self.start) if len(self.start) < 12 else datetime.fromisoformat(self.start)
+        except ValueError as error:
+            raise ValueError(
+                f'start is {self.start!r}, which is no date: write "2024-01-31", "2024-01-31T00:00:00" for a DATETIME,'
+                ' or "2024-01-31T00:00:00Z" for a TIMESTAMP'
+            ) from error
+
+    @property
+    def kind(self) -> SqlType:
+        """The type of the start, which is that of the column, of @start and of @end."""
+        point = self.point
+        if not isinstance(point, datetime):
+            return DATE
+        return TIMESTAMP if point.tzinfo else DATETIME
+
+    @property
+    def by_date(self) -> ByDate:
+        """The partitions that the table has."""
+        point = self.point
+        if isinstance(point, datetime) and point.tzinfo:
+            point = point.astimezone(UTC)
+        return ByDate(Grain(self.by), self.column, point, self.lookback, self.batch)
+
+
 class TableSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A table's settings file."""
 
@@ -92,6 +138,7 @@ class TableSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     tags: Annotated[tuple[Tag, ...], Meta(description="names to select tables by: tag:daily")] = ()
     columns: Annotated[dict[str, str | ColumnSettings], Meta(description="descriptions, or more than that")] = {}
     storage: StorageSettings = StorageSettings()
+    build: Annotated[BuildSettings | None, Meta(description="for a table that is built by date")] = None
     checks: Checks = Checks()
 
     def column(self, name: str) -> ColumnSettings:

@@ -44,6 +44,14 @@ class ByDate:
     lookback: int = 0
     batch: int = 1
 
+    def has(self, interval: Interval) -> bool:
+        """Whether the interval is one of its partitions, now or later."""
+        start = interval.start
+        is_same = isinstance(start, datetime) == isinstance(self.start, datetime)
+        if not is_same or self.grain.floor(start) != start or self.grain.next(start) != interval.end:
+            return False
+        return start >= self.grain.floor(self.start)
+
     def partitions(self, now: datetime) -> list[Interval]:
         """All partitions from `start` up to the one that `now` (in UTC) is in."""
         return list(self._until(_like(self.start, now)))

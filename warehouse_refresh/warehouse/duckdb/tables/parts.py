@@ -59,8 +59,8 @@ def keep_records(cursor: duckdb.DuckDBPyConnection, run: str, builds: Iterable[T
             continue
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
         cursor.execute(
-            f"CREATE TABLE IF NOT EXISTS {_RECORDS} (dataset VARCHAR, name VARCHAR, lower_bound VARCHAR,"
-            " upper_bound VARCHAR, fingerprint VARCHAR, run VARCHAR, published_at TIMESTAMPTZ)"
+            f"CREATE TABLE IF NOT EXISTS {_RECORDS} (dataset VARCHAR, name VARCHAR, column_name VARCHAR,"
+            " lower_bound VARCHAR, upper_bound VARCHAR, fingerprint VARCHAR, run VARCHAR, published_at TIMESTAMPTZ)"
         )
         starts = [one.start.isoformat() for one in build.parts.partitions]
         ends = [one.end.isoformat() for one in build.parts.partitions]
@@ -71,8 +71,8 @@ def keep_records(cursor: duckdb.DuckDBPyConnection, run: str, builds: Iterable[T
         else:
             cursor.execute(f"{delete} AND lower_bound IN (SELECT unnest(?::VARCHAR[]))", [*of_table, starts])
         cursor.execute(
-            f"INSERT INTO {_RECORDS} SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), ?, ?, now()",
-            [*of_table, starts, ends, build.fingerprint, run],
+            f"INSERT INTO {_RECORDS} SELECT ?, ?, ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), ?, ?, now()",
+            [*of_table, build.parts.column, starts, ends, build.fingerprint, run],
         )
 
 
@@ -92,13 +92,15 @@ def recorded(cursor: duckdb.DuckDBPyConnection, table: TableName) -> Sequence[Pa
     if len(there) < 2:
         return []
     rows = cursor.execute(
-        f"SELECT lower_bound, upper_bound, fingerprint, run, epoch_us(published_at) FROM {_RECORDS}"
+        f"SELECT column_name, lower_bound, upper_bound, fingerprint, run, epoch_us(published_at) FROM {_RECORDS}"
         " WHERE dataset = ? AND name = ? ORDER BY lower_bound",
         [table.dataset, table.name],
     ).fetchall()
     return [
-        PartRecord(Interval(_point(start), _point(end)), fingerprint, run, datetime.fromtimestamp(at / 1e6, UTC))
-        for start, end, fingerprint, run, at in rows
+        PartRecord(
+            column, Interval(_point(start), _point(end)), fingerprint, run, datetime.fromtimestamp(at / 1e6, UTC)
+        )
+        for column, start, end, fingerprint, run, at in rows
     ]
 
 

@@ -1,0 +1,190 @@
+"""Tables that are built by date, from their settings to their rows."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import Write
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.tables.partitions import due
+from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+
+EVENTS, DAYS = TableName("tmp", "events"), TableName("final", "days")
+BUILD = '[build]\nby = "day"\ncolumn = "day"\nstart = "2024-03-01"\nlookback = 1\n'
+COUNTED = "SELECT day, COUNT(*) AS n FROM `tmp.events` WHERE day >= @start AND day < @end GROUP BY day"
+PROJECT = {
+    "db_init/raw.sql": "CREATE TABLE raw.events (id INT64, seen TIMESTAMP)",
+    "res/raw/events": "",
+    "res/tmp/events.sql": "SELECT id, DATE(seen) AS day FROM `raw.events`"
+    " WHERE DATE(seen) >= @start AND DATE(seen) < @end",
+    "res/tmp/events.toml": BUILD,
+    "res/final/days.sql": COUNTED,
+    "res/final/days.toml": BUILD.replace("lookback = 1", "lookback = 0"),
+    "res/dependencies.toml": '[final]\ndays = ["tmp.events"]\n',
+}
+SetClock = Callable[[int], None]
+
+
+@pytest.fixture
+def today(monkeypatch: pytest.MonkeyPatch) -> SetClock:
+    """Sets the clock to noon on a day of March 2024."""
+
+    def set_clock(day: int) -> None:
+        monkeypatch.setattr(due, "now", lambda: datetime(2024, 3, day, 12, tzinfo=UTC))
+
+    return set_clock
+
+
+def arrive(*rows: tuple[int, int]) -> None:
+    """Store raw events, each an id and a day of March."""
+    values = ", ".join(f"({number}, TIMESTAMP '2024-03-{day:02} 10:00:00+00')" for number, day in rows)
+    with connect(DEFAULT_URL) as warehouse:
+        warehouse.run_script(parse_script(f"INSERT INTO raw.events (id, seen) VALUES {values}"))
+
+
+def rows(table: TableName) -> list[tuple[Any, ...]]:
+    with connect(DEFAULT_URL) as warehouse:
+        return sorted(warehouse.first_rows(table, 1000))
+
+
+def days(*counts: tuple[int, int]) -> list[tuple[date, int]]:
+    return [(date(2024, 3, day), count) for day, count in counts]
+
+
+def test_a_refresh_builds_what_is_missing_and_what_may_have_late_rows(write: Write, today: SetClock) -> None:
+    write(PROJECT)
+    assert main(["check", "--strict"]) == main(["init"]) == 0
+    today(3)
+    arrive((1, 1), (2, 2), (3, 3))
+    assert main(["build"]) == 0
+    assert rows(DAYS) == days((1, 1), (2, 1), (3, 1))
+    today(4)
+    arrive((4, 4), (33, 3), (11, 1))  # that of the first day comes later than the lookback
+    assert main(["build"]) == 0
+    assert rows(DAYS) == days((1, 1), (2, 1), (3, 2), (4, 1))
+    assert [number for number, _ in rows(EVENTS)] == [1, 2, 3, 4, 33]
+
+
+def test_a_failed_table_keeps_its_rows_and_records_nothing(write: Write, today: SetClock) -> None:
+    folder = write(PROJECT)
+    assert main(["init"]) == 0
+    today(1)
+    arrive((1, 1))
+    assert main(["build"]) == 0
+    script = folder / "res/tmp/events.sql"
+    good = script.read_text()
+    script.write_text(good.replace("SELECT id", "SELECT DIV(id, id - 2) AS id"))
+    today(2)
+    arrive((2, 2))
+    assert main(["build"]) == 1
+    assert rows(DAYS) == days((1, 1))
+    script.write_text(good)
+    assert main(["build"]) == 0
+    assert rows(DAYS) == days((1, 1), (2, 1))
+
+
+def test_the_plan_says_which_partitions_are_built_and_why(
+    write: Write, today: SetClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(PROJECT)
+    assert main(["init"]) == 0
+    today(3)
+    assert main(["plan"]) == 0
+    assert "3 of 3 partitions: 3 not built yet" in capsys.readouterr().out
+    assert main(["build"]) == 0
+    today(4)
+    script = folder / "res/tmp/events.sql"
+    script.write_text(f"{script.read_text()} -- changed")
+    assert main(["plan"]) == 0
+    out = capsys.readouterr().out
+    assert "2 of 4 partitions: 1 not built yet, 1 current or in the lookback" in out
+    assert "2 partitions were built by an older version of the script, and stay: from 2024-03-01 on" in out
+    assert "2 of 4 partitions: 1 not built yet, 1 a table that it is built from has new rows for it" in out
+
+
+def test_other_partitions_replace_the_table_whole(
+    write: Write, today: SetClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write(PROJECT)
+    assert main(["init"]) == 0
+    today(3)
+    arrive((1, 1), (2, 2), (3, 3))
+    assert main(["build"]) == 0
+    (folder / "res/tmp/events.toml").write_text(BUILD.replace("03-01", "03-02"))
+    assert main(["plan"]) == 0
+    assert "the table is replaced whole" in capsys.readouterr().out
+    assert main(["build"]) == 0
+    assert [number for number, _ in rows(EVENTS)] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "message"),
+    [
+        ("res/tmp/events.toml", '"day"\nc', '"week"\nc', 'it takes "hour" or "day" or "month"'),
+        ("res/tmp/events.toml", "2024-03-01", "soon", "start is 'soon', which is no date"),
+        ("res/tmp/events.toml", 'by = "day"', 'by = "hour"', "partitions of an hour need a time"),
+        ("res/tmp/events.toml", 'column = "day"', 'column = "dy"', "has no column dy"),
+        ("res/tmp/events.toml", 'column = "day"', 'column = "id"', "id is of the type INT64, and start is a DATE"),
+        ("res/tmp/events.sql", " AND DATE(seen) < @end", "", "its script does not read @end"),
+        (
+            "res/tmp/events.sql",
+            "SELECT id",
+            "CREATE VIEW tmp.events AS SELECT id",
+            "the script makes tmp.events a view",
+        ),
+        ("res/tmp/events.toml", BUILD, "", "tables that are built by date have it: docs/by-date.md"),
+    ],
+)
+def test_what_cannot_be_built_by_date_is_a_problem(
+    write: Write, capsys: pytest.CaptureFixture[str], path: str, old: str, new: str, message: str
+) -> None:
+    write({**PROJECT, path: PROJECT[path].replace(old, new)})
+    assert main(["check"]) == 2
+    out, err = capsys.readouterr()
+    assert message in out + err
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("late"), st.integers(0, 1)),
+        st.tuples(st.just("day"), st.integers(1, 2)),
+        st.tuples(st.just("build"), st.sampled_from(["", "tmp.events", "final.days"])),
+    ),
+    min_size=3,
+    max_size=10,
+)
+
+
+@given(STEPS)
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_order_of_rows_and_refreshes_gives_one_full_build(
+    write: Write, today: SetClock, steps: list[tuple[str, Any]]
+) -> None:
+    """Late rows come within the lookback, and events are refreshed on each day."""
+    folder = write(PROJECT)
+    (folder / ".data/warehouse.duckdb").unlink(missing_ok=True)
+    assert main(["init"]) == 0
+    now, arrived = 1, [(0, 1)]
+    arrive((0, 1))
+    today(now)
+    assert main(["build"]) == 0
+    for what, value in [*steps, ("build", "")]:
+        if what == "late":
+            arrived.append((len(arrived), max(1, now - value)))
+            arrive(arrived[-1])
+        elif what == "day":
+            for _ in range(value):
+                assert main(["build"]) == 0
+                now += 1
+                today(now)
+        else:
+            assert main(["build", *filter(None, [value])]) == 0
+    counts = [(day, sum(on == day for _, on in arrived)) for day in range(1, now + 1)]
+    assert rows(DAYS) == days(*(one for one in counts if one[1]))
+    assert [number for number, _ in rows(EVENTS)] == sorted(number for number, _ in arrived)

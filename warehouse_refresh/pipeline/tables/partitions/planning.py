@@ -1,0 +1,78 @@
+"""Give the scripts of tables by date the partitions that a refresh builds."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.pipeline.tables.partitions.due import Why, due, stale, summary
+from warehouse_refresh.pipeline.tables.partitions.grain import batches
+from warehouse_refresh.warehouse import Warehouse
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts
+
+
+@dataclass(frozen=True, slots=True)
+class DuePartitions:
+    """The partitions of a table that a refresh builds, each with the reason, and how many it has; `whole` says that
+    they replace all of the table. `stale` are those of an older version of the script, which are not built."""
+
+    reasons: Mapping[Interval, Why]
+    count: int
+    whole: bool
+    stale: tuple[Interval, ...]
+
+    def lines(self) -> Iterator[str]:
+        """What is built, for people."""
+        yield summary(self.reasons, self.count)
+        if self.whole:
+            yield "the table is replaced whole: its column, its partitions or their start have changed"
+        if self.stale:
+            several = f"{len(self.stale):,} partitions were" if len(self.stale) > 1 else "1 partition was"
+            yield f"{several} built by an older version of the script, and stay: from {self.stale[0].start} on"
+
+
+def with_parts(
+    graph: Graph,
+    scripts: Mapping[TableName, Script],
+    known: Mapping[TableName, Script],
+    warehouse: Warehouse,
+    moment: datetime,
+) -> tuple[dict[TableName, Script], dict[TableName, DuePartitions]]:
+    """The scripts of the graph with what is due at that moment, and what that is. `known` are the scripts of the
+    project, by which the tables by date are found that are not of the graph. Raises WarehouseError."""
+    records: dict[TableName, list[PartRecord]] = {
+        table: list(warehouse.partitions(table)) for table, script in known.items() if is_by_date(script)
+    }
+    planned, found = dict(scripts), dict[TableName, DuePartitions]()
+    for table in (table for table in graph.order if table in records):
+        script = scripts[table]
+        reads = {read.table for read in script.query.reads}
+        inputs = [record for read in reads if read in records for record in records[read]]
+        rebuilt = [one for read in reads if read in found for one in found[read].reasons]
+        planned[table], found[table] = _planned(script, records[table], inputs, rebuilt, moment)
+    return planned, found
+
+
+def is_by_date(script: Script) -> bool:
+    """Whether the script's table is built by date."""
+    return script.settings is not None and script.settings.says.build is not None
+
+
+def _planned(
+    script: Script, built: list[PartRecord], inputs: list[PartRecord], rebuilt: list[Interval], moment: datetime
+) -> tuple[Script, DuePartitions]:
+    """The script with what is due of its table."""
+    assert script.settings is not None and script.settings.says.build is not None  # noqa: S101, PT018
+    settings = script.settings.says.build
+    by_date = settings.by_date
+    whole = any(record.column != by_date.column or not by_date.has(record.interval) for record in built)
+    partitions = by_date.partitions(moment)
+    reasons = due(by_date, () if whole else built, inputs, rebuilt, moment)
+    older = [one for one in stale(partitions, built, script.build.fingerprint) if one not in reasons]
+    first = by_date.grain.floor(by_date.start)
+    joined = batches(reasons, by_date.batch) or [Interval(first, first)]  # an empty one: the columns are wanted
+    parts = Parts(by_date.column, settings.kind, tuple(reasons), tuple(joined), whole)
+    planned = replace(script, build=replace(script.build, parts=parts))
+    return planned, DuePartitions(reasons, len(partitions), whole, tuple(older))

@@ -148,6 +148,7 @@ def test_what_cannot_be_built_by_date_is_a_problem(
     assert main(["check"]) == 2
     out, err = capsys.readouterr()
     assert message in out + err
+    assert f": {2 if new == '' and path.endswith('.toml') else 1} error" in out  # @start and @end are one each
 
 
 STEPS = st.lists(

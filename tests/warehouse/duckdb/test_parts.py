@@ -141,6 +141,9 @@ def test_a_table_built_in_another_way_has_no_records_any_more(warehouse: DuckDBW
     assert warehouse.partitions(EVENTS) == []
     refreshed(warehouse, events(1, 2, whole=True), "three")
     assert len(warehouse.partitions(EVENTS)) == 2
+    warehouse.build(TableBuild(EVENTS, parse_query("SELECT id, day FROM raw.events")), BuildContext("four"))
+    assert warehouse.partitions(EVENTS) == []
+    refreshed(warehouse, events(1, 2, whole=True), "five")
     warehouse.drop(EVENTS)
     assert warehouse.partitions(EVENTS) == []
 

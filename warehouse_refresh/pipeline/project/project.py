@@ -181,6 +181,9 @@ def read_project(
         scripts[table], differing = _with_settings(scripts[table], settings[table])
         settings_problems += differing
     is_map_readable = bool(entries) or not map_problems
+    misread = {problem.file.with_suffix(".sql") for problem in settings_problems} - {
+        file.path.with_suffix(".sql") for file in settings.values()
+    }
     check = _Check(
         res / MAP,
         scripts,
@@ -190,6 +193,7 @@ def read_project(
         is_map_readable,
         variables or {},
         {table: one.script for table, one in checks.items()},
+        misread,
     )
     return Project(
         folder,
@@ -402,6 +406,8 @@ class _Check:
     is_map_readable: bool
     variables: Variables
     own_checks: Mapping[TableName, Script] = field(default_factory=dict)
+    misread: Collection[Path] = ()
+    """The scripts whose settings files cannot be read, so that @start and @end have no values."""
 
     @cached_property
     def declared_cycles(self) -> list[list[TableName]]:
@@ -544,14 +550,16 @@ class _Check:
         for read in reads:
             yield from self._read(script, read)
         yield from self._values(script)
-        if script.build.is_view and script.query.parameters:
+        is_by_date = script.settings is not None and script.settings.says.build is not None  # that is wrong, too
+        if script.build.is_view and script.query.parameters and not is_by_date:
             first = script.query.parameters[0]
             reason = f"the view {script.table} reads the variable @{first.name}, and a view cannot have variables"
             yield Problem(script.path, first.place, reason, "make it a table, or write the value")
 
     def _values(self, script: Script) -> Iterator[Problem]:
-        known = {variable.name.casefold(): variable for variable in script.query.variables}
-        for unknown in unknown_in(script.query, {**self.variables, **known}):
+        known = {variable.name.casefold() for variable in script.query.variables}
+        known |= {*BOUNDS} if script.path in self.misread else set()
+        for unknown in unknown_in(script.query, self.variables, known):
             yield sql_problem(script.path, unknown)
 
     def _read(self, script: Script, read: Read) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ price = { type = "NUMERIC", value = "1.50" }    # any other type
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime, time
 from functools import partial
@@ -97,10 +97,10 @@ def as_json(variables: Variables) -> dict[str, Any]:
     return {variable.name: to_json(variable.value, variable.type) for variable in variables.values()}
 
 
-def unknown_in(query: Query, variables: Variables) -> Iterator[SqlError]:
-    """An error for each parameter of the query that is no variable."""
+def unknown_in(query: Query, variables: Variables, known: Collection[str] = ()) -> Iterator[SqlError]:
+    """An error for each parameter of the query that is no variable, and none of the other `known` names."""
     for parameter in query.parameters:
-        if parameter.name.casefold() not in variables:
+        if parameter.name.casefold() not in variables.keys() | {*known}:
             hint = _hint(variables, parameter.name)
             if parameter.name.casefold() in BOUNDS:
                 hint += "; tables that are built by date have it: docs/by-date.md"

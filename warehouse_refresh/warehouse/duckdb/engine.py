@@ -172,8 +172,13 @@ class DuckDBWarehouse:
         self._known.clear()
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
+        def replaced(cursor: duckdb.DuckDBPyConnection) -> int | None:
+            with suppress(duckdb.CatalogException):  # no table was built by date so far
+                parts.forget(cursor, [build.table])
+            return self._built_over(cursor, build, {})
+
         started = time.monotonic()
-        rows = self._retried(lambda cursor: self._built_over(cursor, build, {}))
+        rows = self._retried(replaced)
         return Built(rows=rows, seconds=time.monotonic() - started)
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:

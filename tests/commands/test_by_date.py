@@ -130,6 +130,8 @@ def test_other_partitions_replace_the_table_whole(
         ("res/tmp/events.toml", "2024-03-01", "soon", "start is 'soon', which is no date"),
         ("res/tmp/events.toml", 'by = "day"', 'by = "hour"', "partitions of an hour need a time"),
         ("res/tmp/events.toml", 'column = "day"', 'column = "dy"', "has no column dy"),
+        ("res/tmp/events.toml", "lookback = 1", 'mode = "merge"', "rows are merged by a key"),
+        ("res/tmp/events.toml", "lookback = 1", 'mode = "merge"\nkey = ["it"]', "has no column it"),
         ("res/tmp/events.toml", 'column = "day"', 'column = "id"', "id is of the type INT64, and start is a DATE"),
         ("res/tmp/events.sql", " AND DATE(seen) < @end", "", "its script does not read @end"),
         (
@@ -149,6 +151,22 @@ def test_what_cannot_be_built_by_date_is_a_problem(
     out, err = capsys.readouterr()
     assert message in out + err
     assert f": {2 if new == '' and path.endswith('.toml') else 1} error" in out  # @start and @end are one each
+
+
+def test_rows_are_merged_by_their_key(write: Write, today: SetClock, capsys: pytest.CaptureFixture[str]) -> None:
+    merge = BUILD + 'mode = "merge"\nkey = ["id"]\n'
+    folder = write({**PROJECT, "res/tmp/events.toml": merge})
+    assert main(["check", "--strict"]) == main(["init"]) == 0
+    today(2)
+    arrive((1, 1), (2, 2))
+    assert main(["build"]) == 0
+    today(3)
+    arrive((1, 3))
+    assert main(["build"]) == 0
+    assert rows(EVENTS) == [(1, date(2024, 3, 3)), (2, date(2024, 3, 2))]
+    (folder / "res/tmp/events.toml").write_text(BUILD)
+    assert main(["plan"]) == 0
+    assert "the table is replaced whole: its column, its key" in capsys.readouterr().out
 
 
 STEPS = st.lists(

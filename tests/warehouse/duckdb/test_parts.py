@@ -148,6 +148,41 @@ def test_a_table_built_in_another_way_has_no_records_any_more(warehouse: DuckDBW
     assert warehouse.partitions(EVENTS) == []
 
 
+def merged(*numbers: int, sql: str = FILTERED, whole: bool = False) -> TableBuild:
+    days = [day(number) for number in numbers]
+    return TableBuild(EVENTS, parse_query(sql), parts=Parts("day", DATE, days, days, whole, ("id",)))
+
+
+def states(warehouse: DuckDBWarehouse) -> dict[int, int]:
+    """The day of March that each id has."""
+    found = warehouse.first_rows(EVENTS, 100)
+    assert len({row[0] for row in found}) == len(found)
+    return {number: day.day for number, day in sorted(found)}
+
+
+def test_merged_rows_replace_those_with_the_same_key_and_the_latest_stays(warehouse: DuckDBWarehouse) -> None:
+    assert refreshed(warehouse, merged(1, 2, 3), "one") == 3
+    run(warehouse, "INSERT INTO raw.events VALUES (1, '2024-03-04'), (2, '2024-03-05'), (3, '2024-03-01')")
+    context = BuildContext("two")
+    assert (built := warehouse.stage(merged(4, 5), set(), context)).rows == 4, built
+    counted = warehouse.fetch(parse_query(COUNTED), None, {EVENTS}, context)
+    warehouse.publish([merged(4, 5)], context)
+    assert counted.rows == warehouse.fetch(parse_query(COUNTED), None).rows == [(5, 3)]
+    assert states(warehouse) == {1: 4, 2: 5, 3: 3, 4: 4, 5: 5}
+    refreshed(warehouse, merged(1), "three")  # an older day again: nothing of it is the latest
+    assert states(warehouse) == {1: 4, 2: 5, 3: 3, 4: 4, 5: 5}
+    assert {one.key for one in warehouse.partitions(EVENTS)} == {("id",)}
+
+
+@pytest.mark.parametrize("number", ["2", "NULL"])
+def test_rows_that_cannot_be_merged_are_an_error(warehouse: DuckDBWarehouse, number: str) -> None:
+    refreshed(warehouse, merged(1), "one")
+    run(warehouse, f"INSERT INTO raw.events VALUES ({number}, '2024-03-02')")
+    with pytest.raises(SqlError, match="cannot be merged by id: "):
+        warehouse.stage(merged(1, 2), set(), BuildContext("two"))
+    assert states(warehouse) == {1: 1}
+
+
 def test_no_partition_at_all_makes_an_empty_table(warehouse: DuckDBWarehouse) -> None:
     build = events(1)
     empty = Interval(date(2024, 3, 1), date(2024, 3, 1))

@@ -14,6 +14,8 @@ _TIMES = {"DATE": ("DAY", "MONTH", "YEAR"), "TIMESTAMP": ("HOUR", "DAY", "MONTH"
 _TIMES["DATETIME"] = _TIMES["TIMESTAMP"]
 # https://cloud.google.com/bigquery/docs/clustered-tables#cluster_column_types
 _CLUSTERED = ("STRING", "INT64", "NUMERIC", "BIGNUMERIC", "BOOL", "DATE", "DATETIME", "TIMESTAMP", "GEOGRAPHY", "RANGE")
+_KEYS = ("INT64", "STRING", "BYTES", "BOOL", "NUMERIC", "BIGNUMERIC", "DATE", "TIME", "DATETIME", "TIMESTAMP")
+"""The types of a key's columns: those of which a value equals itself, and no other one."""
 
 Keys = tuple[str | int, ...]
 
@@ -62,6 +64,12 @@ def _of_partitions(file: SettingsFile, planned: Mapping[str, Column], who: str) 
             reason,
             'such as "2024-01-31", "2024-01-31T00:00:00" for a DATETIME, "2024-01-31T00:00:00Z" for a TIMESTAMP',
         )
+    for index, name in enumerate(build.key):
+        if name not in planned:
+            yield file.problem(("build", "key", index), f"{who} has no column {name}", _like(name, planned))
+        elif planned[name].type.name not in _KEYS:
+            reason = f"{name} is {planned[name].type}, and such values cannot be a key"
+            yield file.problem(("build", "key", index), reason, f"name columns of {', '.join(_KEYS)}")
 
 
 def _says(file: SettingsFile, keys: Keys) -> bool:

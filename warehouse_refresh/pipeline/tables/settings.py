@@ -96,11 +96,18 @@ class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     start: Annotated[str, Meta(description="the first moment of the table, of the type of the column")]
     lookback: Annotated[int, Meta(ge=0, description="so many partitions before the current one are built again")] = 0
     batch: Annotated[int, Meta(ge=1, description="up to so many partitions are built by one query")] = 1
+    mode: Annotated[
+        Literal["replace", "merge"], Meta(description="merge: a row replaces the one with the same key")
+    ] = "replace"
+    key: Annotated[tuple[str, ...], Meta(description="the columns that tell rows apart, to merge them")] = ()
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a start that is no point of time, or one without the hours that partitions need."""
+        """Raises ValueError for a start that is no point of time, or one without the hours that partitions need, and
+        for a key without merge or merge without a key."""
         if not isinstance(self.point, datetime) and self.by == "hour":
             raise ValueError('start is a date, and partitions of an hour need a time: write "2024-01-31T00:00:00Z"')
+        if (self.mode == "merge") != bool(self.key):
+            raise ValueError('rows are merged by a key: write both mode = "merge" and, such as, key = ["id"]')
 
     @property
     def point(self) -> Point:
@@ -127,7 +134,7 @@ class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
         point = self.point
         if isinstance(point, datetime) and point.tzinfo:
             point = point.astimezone(UTC)
-        return ByDate(Grain(self.by), self.column, point, self.lookback, self.batch)
+        return ByDate(Grain(self.by), self.column, point, self.lookback, self.batch, self.key)
 
 
 class TableSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):

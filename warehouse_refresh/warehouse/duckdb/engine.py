@@ -242,7 +242,23 @@ class DuckDBWarehouse:
                 added = self._added(cursor, query, target, places)
             self._need_inside(cursor, build, wanted, target, interval, count)
             count += added
-        return count
+        return self._merged(cursor, build, wanted, target) if wanted.key else count
+
+    def _merged(self, cursor: duckdb.DuckDBPyConnection, build: TableBuild, wanted: Parts, target: TableName) -> int:
+        """Keep one row for each key in the table `target`. Returns how many there are. Raises SqlError for rows of
+        which none is the latest, and for a key with NULL."""
+        found = cursor.execute(parts.unmergeable_sql(target, wanted)).fetchone()
+        if found is not None:
+            values = ", ".join("NULL" if value is None else str(value) for value in found)
+            key = ", ".join(wanted.key)
+            raise SqlError(
+                f"the query gives rows for {build.table} that cannot be merged by {key}: {values} is NULL, or two rows"
+                f" have it and the same {wanted.column}",
+                hint="leave out rows with NULL, and choose one of the others in the query, with QUALIFY ROW_NUMBER()",
+            )
+        cursor.execute(parts.keep_latest_sql(target, wanted))
+        [(count,)] = cursor.execute(f"SELECT count(*) FROM {table_sql(target)}").fetchall()
+        return int(count)
 
     def _added(
         self, cursor: duckdb.DuckDBPyConnection, query: Query, target: TableName, places: Mapping[TableName, Beside]

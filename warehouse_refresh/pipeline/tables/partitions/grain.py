@@ -36,13 +36,14 @@ class Grain(Enum):
 class ByDate:
     """What `[build]` says: the `grain` of the partitions, the `column` that says which one a row is in, and the first
     point that the table has. The last `lookback` partitions before the current one are built again each time, since
-    rows come late. One query builds up to `batch` partitions."""
+    rows come late. One query builds up to `batch` partitions. With a `key`, rows are merged: see `Parts`."""
 
     grain: Grain
     column: str
     start: Point
     lookback: int = 0
     batch: int = 1
+    key: tuple[str, ...] = ()
 
     def has(self, interval: Interval) -> bool:
         """Whether the interval is one of its partitions, now or later."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.tables.partitions.due import Why, due, stale, summary
-from warehouse_refresh.pipeline.tables.partitions.grain import batches
+from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, batches
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts
@@ -27,7 +27,7 @@ class DuePartitions:
         """What is built, for people."""
         yield summary(self.reasons, self.count)
         if self.whole:
-            yield "the table is replaced whole: its column, its partitions or their start have changed"
+            yield "the table is replaced whole: its column, its key, its partitions or their start have changed"
         if self.stale:
             several = f"{len(self.stale):,} partitions were" if len(self.stale) > 1 else "1 partition was"
             yield f"{several} built by an older version of the script, and stay: from {self.stale[0].start} on"
@@ -67,12 +67,17 @@ def _planned(
     assert script.settings is not None and script.settings.says.build is not None  # noqa: S101, PT018
     settings = script.settings.says.build
     by_date = settings.by_date
-    whole = any(record.column != by_date.column or not by_date.has(record.interval) for record in built)
+    whole = any(not _is_of(record, by_date) for record in built)
     partitions = by_date.partitions(moment)
     reasons = due(by_date, () if whole else built, inputs, rebuilt, moment)
     older = [one for one in stale(partitions, built, script.build.fingerprint) if one not in reasons]
     first = by_date.grain.floor(by_date.start)
     joined = batches(reasons, by_date.batch) or [Interval(first, first)]  # an empty one: the columns are wanted
-    parts = Parts(by_date.column, settings.kind, tuple(reasons), tuple(joined), whole)
+    parts = Parts(by_date.column, settings.kind, tuple(reasons), tuple(joined), whole, by_date.key)
     planned = replace(script, build=replace(script.build, parts=parts))
     return planned, DuePartitions(reasons, len(partitions), whole, tuple(older))
+
+
+def _is_of(record: PartRecord, by_date: ByDate) -> bool:
+    """Whether a partition was built as the settings now say."""
+    return (record.column, record.key) == (by_date.column, by_date.key) and by_date.has(record.interval)

@@ -40,16 +40,59 @@ def outside_sql(rows: TableName, parts: Parts, interval: Interval, first: int) -
 
 def view_sql(place: Beside, rows: TableName, parts: Parts) -> str:
     """Creates the view of the published table with the new rows in place of the old ones."""
-    old = f"SELECT * FROM {table_sql(place.table)} WHERE NOT ({_within_sql(parts)})"
-    return f"CREATE OR REPLACE VIEW {table_sql(place.name)} AS {old} UNION ALL BY NAME SELECT * FROM {table_sql(rows)}"
+    old = f"SELECT * FROM {table_sql(place.table)} AS old WHERE NOT ({_goes_sql(rows, parts)})"
+    new = _new_sql(place.table, rows, parts)
+    return f"CREATE OR REPLACE VIEW {table_sql(place.name)} AS {old} UNION ALL BY NAME {new}"
 
 
 def publish_sql(place: Beside, rows: Beside, parts: Parts) -> Iterator[str]:
     """Puts the new rows in place of the old ones."""
     yield place.drop_sql
-    yield f"DELETE FROM {table_sql(place.table)} WHERE {_within_sql(parts)}"
-    yield f"INSERT INTO {table_sql(place.table)} BY NAME SELECT * FROM {table_sql(rows.name)}"
+    yield f"DELETE FROM {table_sql(place.table)} AS old WHERE {_goes_sql(rows.name, parts)}"
+    yield f"INSERT INTO {table_sql(place.table)} BY NAME {_new_sql(place.table, rows.name, parts)}"
     yield rows.drop_sql
+
+
+def _goes_sql(rows: TableName, parts: Parts) -> str:
+    """Whether a row of the table `old` is replaced by one of `rows`."""
+    if not parts.key:
+        return _within_sql(parts)
+    column = quoted(parts.column)
+    newer = f"{_same_key_sql('old', 'new', parts)} AND new.{column} >= old.{column}"
+    return f"EXISTS (SELECT 1 FROM {table_sql(rows)} AS new WHERE {newer})"
+
+
+def _new_sql(table: TableName, rows: TableName, parts: Parts) -> str:
+    """The rows that are added to the table: all, or those that no later row with the same key is there of."""
+    new = f"SELECT * FROM {table_sql(rows)} AS new"
+    if not parts.key:
+        return new
+    column = quoted(parts.column)
+    later = f"{_same_key_sql('new', 'old', parts)} AND old.{column} > new.{column}"
+    return f"{new} WHERE NOT EXISTS (SELECT 1 FROM {table_sql(table)} AS old WHERE {later})"
+
+
+def unmergeable_sql(rows: TableName, parts: Parts) -> str:
+    """Asks for the key of rows that cannot be merged: one with a NULL in it, or one that two rows have which are
+    equally late."""
+    names = ", ".join(map(quoted, parts.key))
+    nulls = " OR ".join(f"{quoted(name)} IS NULL" for name in parts.key)
+    return (
+        f"SELECT {names} FROM {table_sql(rows)} GROUP BY {names}, {quoted(parts.column)}"
+        f" HAVING count(*) > 1 OR {nulls} LIMIT 1"
+    )
+
+
+def keep_latest_sql(rows: TableName, parts: Parts) -> str:
+    """Keeps the latest of the rows with the same key."""
+    column = quoted(parts.column)
+    later = f"{_same_key_sql('earlier', 'later', parts)} AND later.{column} > earlier.{column}"
+    name = table_sql(rows)
+    return f"DELETE FROM {name} AS earlier WHERE EXISTS (SELECT 1 FROM {name} AS later WHERE {later})"
+
+
+def _same_key_sql(one: str, other: str, parts: Parts) -> str:
+    return " AND ".join(f"{other}.{quoted(name)} = {one}.{quoted(name)}" for name in parts.key)
 
 
 def keep_records(cursor: duckdb.DuckDBPyConnection, run: str, builds: Iterable[TableBuild]) -> None:
@@ -60,7 +103,8 @@ def keep_records(cursor: duckdb.DuckDBPyConnection, run: str, builds: Iterable[T
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
         cursor.execute(
             f"CREATE TABLE IF NOT EXISTS {_RECORDS} (dataset VARCHAR, name VARCHAR, column_name VARCHAR,"
-            " lower_bound VARCHAR, upper_bound VARCHAR, fingerprint VARCHAR, run VARCHAR, published_at TIMESTAMPTZ)"
+            " lower_bound VARCHAR, upper_bound VARCHAR, fingerprint VARCHAR, run VARCHAR, published_at TIMESTAMPTZ,"
+            " key_columns VARCHAR[])"
         )
         starts = [one.start.isoformat() for one in build.parts.partitions]
         ends = [one.end.isoformat() for one in build.parts.partitions]
@@ -71,8 +115,8 @@ def keep_records(cursor: duckdb.DuckDBPyConnection, run: str, builds: Iterable[T
         else:
             cursor.execute(f"{delete} AND lower_bound IN (SELECT unnest(?::VARCHAR[]))", [*of_table, starts])
         cursor.execute(
-            f"INSERT INTO {_RECORDS} SELECT ?, ?, ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), ?, ?, now()",
-            [*of_table, build.parts.column, starts, ends, build.fingerprint, run],
+            f"INSERT INTO {_RECORDS} SELECT ?, ?, ?, unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), ?, ?, now(), ?",
+            [*of_table, build.parts.column, starts, ends, build.fingerprint, run, list(build.parts.key)],
         )
 
 
@@ -92,15 +136,20 @@ def recorded(cursor: duckdb.DuckDBPyConnection, table: TableName) -> Sequence[Pa
     if len(there) < 2:
         return []
     rows = cursor.execute(
-        f"SELECT column_name, lower_bound, upper_bound, fingerprint, run, epoch_us(published_at) FROM {_RECORDS}"
-        " WHERE dataset = ? AND name = ? ORDER BY lower_bound",
+        f"SELECT column_name, lower_bound, upper_bound, fingerprint, run, epoch_us(published_at), key_columns"
+        f" FROM {_RECORDS} WHERE dataset = ? AND name = ? ORDER BY lower_bound",
         [table.dataset, table.name],
     ).fetchall()
     return [
         PartRecord(
-            column, Interval(_point(start), _point(end)), fingerprint, run, datetime.fromtimestamp(at / 1e6, UTC)
+            column,
+            Interval(_point(start), _point(end)),
+            fingerprint,
+            run,
+            datetime.fromtimestamp(at / 1e6, UTC),
+            tuple(key),
         )
-        for column, start, end, fingerprint, run, at in rows
+        for column, start, end, fingerprint, run, at, key in rows
     ]
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import WorkPool
 from prefect.exceptions import ObjectNotFound
 
@@ -95,6 +96,29 @@ def test_a_work_pool_of_the_wrong_type_is_told_and_nothing_is_changed(
     assert f"`prefect work-pool delete {names.cloud_run_pool}`" in said
     with pytest.raises(ObjectNotFound):
         client.read_work_pool(names.local_pool)
+
+
+def test_a_schedule_that_prefect_yaml_switches_on_has_runs_and_stays_off_once_somebody_has_switched_it_off(
+    tmp_path: Path, client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = Names("deploy-daily")
+    monkeypatch.chdir(project(tmp_path / "daily", names.project))
+    file = Path("prefect.yaml")
+    file.write_text(file.read_text().replace("active: false", "active: true"))
+    assert main(["deploy"]) == 0
+    assert "stays off" not in capsys.readouterr().out
+    deployment = client.read_deployment_by_name(names.deployment)
+    of_it = DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id]))
+    planned = wait_for(lambda: client.read_flow_runs(deployment_filter=of_it))
+    assert {run.expected_start_time.hour for run in planned if run.expected_start_time} == {4}
+    assert all(run.auto_scheduled for run in planned)
+
+    [schedule] = deployment.schedules
+    client.update_deployment_schedule(deployment.id, schedule.id, active=False)
+    assert main(["deploy"]) == 0
+    said = capsys.readouterr().out
+    assert f"schedule daily of {names.deployment} stays off, as on the server; switch it on there\n" in said
+    assert not client.read_deployment_by_name(names.deployment).schedules[0].active
 
 
 @pytest.mark.slow

@@ -1,7 +1,7 @@
 """Create in Prefect what it needs to run this project from its UI, its CLI and the API.
 
 Work pools, the deployments of prefect.yaml and the automations for runs whose worker or machine died. It may be
-repeated: what exists is brought up to date, and a schedule that somebody switched on stays on.
+repeated: what exists is brought up to date, and a schedule that somebody switched on or off stays so.
 """
 
 import os
@@ -46,7 +46,7 @@ def deploy(folder: Path, *, take_over: bool, say: Callable[[str], None]) -> list
         for name, type_, template in list(_pools(client, names, (folder / PREFECT_YAML).read_text())):
             save_pool(client, name, type_, template)
             say(f"work pool {name}")
-        with _schedules_kept(client, names):
+        with _schedules_kept(client, names, say):
             _deploy(url, names)
         deployed = _deployed(client, names)
         for name in deployed:
@@ -166,14 +166,17 @@ def _template_of(client: SyncPrefectClient, pool: str, type_: str) -> dict[str, 
 
 
 @contextmanager
-def _schedules_kept(client: SyncPrefectClient, names: Names) -> Iterator[None]:
-    """Restore after the `with` block whether each schedule is active: deploying sets them as prefect.yaml has them."""
+def _schedules_kept(client: SyncPrefectClient, names: Names, say: Callable[[str], None]) -> Iterator[None]:
+    """Restore after the `with` block whether each schedule is active: deploying sets them as prefect.yaml has them.
+    Says which one stays off although the file switches it on."""
     before = {(name, schedule.slug): schedule.active for name, _, schedule in _schedules(client, names)}
     yield
     for name, deployment, schedule in _schedules(client, names):
         active = before.get((name, schedule.slug), schedule.active)
         if active != schedule.active:
             client.update_deployment_schedule(deployment, schedule.id, active=active)
+            if not active:
+                say(f"schedule {schedule.slug} of {names.flow}/{name} stays off, as on the server; switch it on there")
 
 
 def _schedules(client: SyncPrefectClient, names: Names) -> Iterator[tuple[str, Any, Any]]:

@@ -37,6 +37,18 @@ def test_all_tables_of_the_last_refresh_are_rolled_back(capsys: pytest.CaptureFi
     assert capsys.readouterr().out == "rolled back tmp.a\nrolled back tmp.b\n"
 
 
+def test_a_table_that_was_new_is_said_to_be_gone(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({"res/dependencies.toml": "", "res/tmp/a.sql": "SELECT 1 AS x"})
+    assert main(["build"]) == 0
+    write({"res/tmp/a.sql": "SELECT 2 AS x", "res/tmp/b.sql": "SELECT 2 AS x", "refresh.toml": "keep_previous = true"})
+    assert main(["build"]) == 0
+    capsys.readouterr()
+    assert main(["rollback", "--yes"]) == 0
+    assert capsys.readouterr().out == "rolled back tmp.a\ntmp.b is gone: it was new, and nothing was there before\n"
+    assert main(["rollback", "tmp.b", "--yes"]) == 0
+    assert capsys.readouterr().out == "rolled back tmp.b\n"
+
+
 @pytest.mark.usefixtures("project")
 def test_without_a_terminal_it_says_what_it_would_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rollback", "tmp.a"]) == 2

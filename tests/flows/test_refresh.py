@@ -28,7 +28,7 @@ from prefect.states import AwaitingRetry, Cancelling, Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from tests.conftest import Write
-from tests.operation.installation import wait_for
+from tests.operation.installation import wait_for, webhook
 from tests.pipeline.graphs import graphs
 from tests.pipeline.test_schedule import Recorder
 from tests.pipeline.works import OnlyBuilt
@@ -306,6 +306,24 @@ def test_a_failed_check_blocks_its_table_and_is_told_with_the_rows_that_break_it
     [first, *others] = artifact_of(state, "refresh-checks")
     assert (first["table"], first["result"], first["examples"]) == ("tmp.variants", "failed", "'A'\n'B'")
     assert [row["result"] for row in others] == ["warning", "warning"]
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_the_owner_of_a_blocked_table_is_told_by_the_run_its_artifact_and_the_webhook(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write({"res/dependencies.toml": "", "res/tmp/a.sql": "SELECT x FROM UNNEST([1, 1]) AS x"})
+    write({"res/tmp/a.toml": "owner = 'shop@example.com'\n[checks]\nunique = ['x']"})
+    messages: list[dict[str, Any]] = []
+    with webhook(messages) as address:
+        monkeypatch.setenv("REFRESH_WEBHOOK_URL", address)
+        state = run()
+    reason = "2 of 2 rows of tmp.a have the same x as another row: 1\n  owner: shop@example.com"
+    assert str(state.message) == f"0 of 1 tables built\nblocked: tmp.a: {reason}"
+    assert artifact_rows(state)["tmp.a"]["error"] == reason
+    [told] = messages
+    assert told["blocked"] == [{"table": "tmp.a", "reason": reason}]
+    assert reason in told["text"]
 
 
 def test_a_retried_run_builds_only_what_did_not_complete(filled: Path) -> None:

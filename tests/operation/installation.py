@@ -167,7 +167,7 @@ def installation(folder: Path, port: int) -> Iterator[Installation]:
         shutil.copy(ROOT / name, folder / name)
     with ExitStack() as stack:
         built = Installation(folder, port)
-        built.environment["REFRESH_WEBHOOK_URL"] = stack.enter_context(_webhook(built.messages))
+        built.environment["REFRESH_WEBHOOK_URL"] = stack.enter_context(webhook(built.messages))
         stack.callback(built.kill_all)
         built.start("server", "prefect", "server", "start", "--port", str(port))
         wait_for(lambda: _answers(f"{built.url}/health"))
@@ -189,7 +189,8 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def _webhook(messages: list[dict[str, Any]]) -> Iterator[str]:
+def webhook(messages: list[dict[str, Any]]) -> Iterator[str]:
+    """A server that puts what is posted to it into `messages`, and its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Webhook, messages))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -34,9 +34,10 @@ def run(options: Namespace) -> int:
             warehouse.recover("", print)
             context = BuildContext(uuid.uuid4().hex, keep_previous=True)
             left = warehouse.roll_back(publication, tables, context)
+        there = {table for dataset in {table.dataset for table in tables} for table in warehouse.tables(dataset)}
     for table in tables:
         if table not in left:
-            print(f"rolled back {table}")
+            print(f"rolled back {table}" if table in there else f"{table} is gone: it was new, and nothing was there before")
     for table, reason in left.items():
         print(f"{table} stays as it is: {reason}", file=sys.stderr)
     return 1 if left else 0

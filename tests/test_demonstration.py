@@ -102,6 +102,57 @@ def test_a_posted_product_without_an_id_reaches_final_products() -> None:
     assert len(rows_of("final.products")) == 26
 
 
+FAULTS = {
+    # where a script stands: what somebody writes in place of what, and what is found before readers see it
+    "tmp/inventory_items": (
+        ("GROUP BY sku_id", "GROUP BY sku_id, inventory_count"),
+        "have the same sku_id as another row: ",
+    ),
+    "tmp/item_purchase_prices": (
+        ("GROUP BY line_items.sku_id", "GROUP BY line_items.sku_id, items.batch_id"),
+        "have the same sku_id as another row: ",
+    ),
+    "tmp/product_categories": (
+        ("GROUP BY id", "CROSS JOIN UNNEST([1, 2]) AS again GROUP BY id, again"),
+        "have the same category_id as another row: ",
+    ),
+    "tmp/product_images": (
+        ("GROUP BY external_id", "GROUP BY external_id, url"),
+        "have the same external_id as another row: ",
+    ),
+    "tmp/variant_images": (
+        ("GROUP BY external_id", "GROUP BY external_id, url"),
+        "have the same variant_id as another row: ",
+    ),
+    "tmp/products": (
+        ("product_images.external_id = products.external_id", "product_images.external_id > products.external_id"),
+        "have the same id as another row: ",
+    ),
+    "tmp/variants": (
+        ("variant_images.variant_id = variants.id", "variant_images.variant_id > variants.id"),
+        "have the same sku as another row: ",
+    ),
+    "final/products": (("GROUP BY product_id\n)", "GROUP BY product_id, sku\n)"), "have the same id as another row: "),
+}
+
+
+@pytest.mark.parametrize("together", [list(FAULTS)[:5], *([name] for name in list(FAULTS)[5:])])
+def test_a_fault_in_any_script_is_found_before_readers_see_it(
+    built: Path, together: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    for name in together:
+        (old, new), _ = FAULTS[name]
+        script = built / f"res/{name}.sql"
+        assert old in script.read_text()
+        script.write_text(script.read_text().replace(old, new))
+    assert main(["build"]) == 3
+    summary = capsys.readouterr().out
+    for name in together:
+        assert f"blocked: {name.replace('/', '.')}: " in summary
+        assert FAULTS[name][1] in summary
+
+
 @pytest.mark.usefixtures("built")
 def test_init_keeps_raw_tables_that_have_rows(capsys: pytest.CaptureFixture[str]) -> None:
     table = TableName("raw", "categories")

@@ -44,7 +44,7 @@ def test_a_table_that_was_new_is_said_to_be_gone(write: Write, capsys: pytest.Ca
     assert main(["build"]) == 0
     capsys.readouterr()
     assert main(["rollback", "--yes"]) == 0
-    assert capsys.readouterr().out == "rolled back tmp.a\ntmp.b is gone: it was new, and nothing was there before\n"
+    assert capsys.readouterr().out == "rolled back tmp.a\ntmp.b is gone: it was new\n"
     assert main(["rollback", "tmp.b", "--yes"]) == 0
     assert capsys.readouterr().out == "rolled back tmp.b\n"
 

@@ -37,7 +37,7 @@ def run(options: Namespace) -> int:
         there = {table for dataset in {table.dataset for table in tables} for table in warehouse.tables(dataset)}
     for table in tables:
         if table not in left:
-            print(f"rolled back {table}" if table in there else f"{table} is gone: it was new, and nothing was there before")
+            print(f"rolled back {table}" if table in there else f"{table} is gone: it was new")
     for table, reason in left.items():
         print(f"{table} stays as it is: {reason}", file=sys.stderr)
     return 1 if left else 0

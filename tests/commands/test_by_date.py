@@ -108,9 +108,7 @@ def test_the_plan_says_which_partitions_are_built_and_why(
     assert "2 of 4 partitions: 1 not built yet, 1 a table that it is built from has new rows for it" in out
 
 
-def test_other_partitions_replace_the_table_whole(
-    write: Write, today: SetClock, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_other_partitions_need_a_full_build(write: Write, today: SetClock, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write(PROJECT)
     assert main(["init"]) == 0
     today(3)
@@ -118,9 +116,32 @@ def test_other_partitions_replace_the_table_whole(
     assert main(["build"]) == 0
     (folder / "res/tmp/events.toml").write_text(BUILD.replace("03-01", "03-02"))
     assert main(["plan"]) == 0
-    assert "the table is replaced whole" in capsys.readouterr().out
-    assert main(["build"]) == 0
+    words = "its column, its key, its partitions or their start have changed since it was built"
+    assert f"{words}: build all of it with `refresh build --full tmp.events`" in capsys.readouterr().out
+    assert main(["build"]) == 2
+    err = capsys.readouterr().err
+    assert f"res/tmp/events.toml:1:2: tmp.events: {words}" in err
+    assert "refresh build --full tmp.events" in err
+    assert [number for number, _ in rows(EVENTS)] == [1, 2, 3]
+    assert main(["plan", "--full", "tmp.events"]) == 0
+    assert "2 of 2 partitions: 2 to be built anew, with the whole table" in capsys.readouterr().out
+    assert main(["build", "--full", "tmp.events"]) == main(["build"]) == 0
     assert [number for number, _ in rows(EVENTS)] == [2, 3]
+
+
+def test_a_full_build_takes_rows_in_that_came_too_late_and_other_columns(write: Write, today: SetClock) -> None:
+    folder = write(PROJECT)
+    assert main(["init"]) == 0
+    today(9)
+    arrive((1, 1), (9, 9))
+    assert main(["build"]) == 0
+    arrive((11, 1))
+    script = folder / "res/tmp/events.sql"
+    script.write_text(script.read_text().replace("SELECT id", "SELECT id, 'new' AS kind"))
+    assert main(["build"]) == 1
+    assert main(["build", "--full"]) == 0
+    assert rows(DAYS) == days((1, 2), (9, 1))
+    assert [one[1] for one in rows(EVENTS)] == ["new"] * 3
 
 
 @pytest.mark.parametrize(
@@ -166,7 +187,7 @@ def test_rows_are_merged_by_their_key(write: Write, today: SetClock, capsys: pyt
     assert rows(EVENTS) == [(1, date(2024, 3, 3)), (2, date(2024, 3, 2))]
     (folder / "res/tmp/events.toml").write_text(BUILD)
     assert main(["plan"]) == 0
-    assert "the table is replaced whole: its column, its key" in capsys.readouterr().out
+    assert "its column, its key, its partitions or their start have changed" in capsys.readouterr().out
 
 
 STEPS = st.lists(

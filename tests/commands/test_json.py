@@ -13,7 +13,7 @@ from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 
 SETTINGS = "[checks]\nunique = ['x']\nrow_count = { at_least = 1, severity = 'warning' }\n"
-KEYS = {"table", "state", "rows", "bytes", "cost", "seconds", "checks", "job", "failure", "error"}
+KEYS = {"table", "state", "rows", "partitions", "bytes", "cost", "seconds", "checks", "job", "failure", "error"}
 
 
 @pytest.fixture

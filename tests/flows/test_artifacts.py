@@ -30,6 +30,7 @@ def test_a_table_has_its_state_rows_bytes_cost_seconds_and_job() -> None:
         "table": "tmp.a",
         "state": "built",
         "rows": 1200,
+        "partitions": None,
         "bytes": 10,
         "cost": 0.006104,
         "seconds": 0.5,

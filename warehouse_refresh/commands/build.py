@@ -9,13 +9,15 @@ from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_f
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
 from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse import BuildContext
 
 
 def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = settings_of(options)
-    with start_refresh(settings, selection(options), "`refresh build`", say_for(options)) as refresh:
+    asked = Asked(full=options.full)
+    with start_refresh(settings, selection(options), "`refresh build`", say_for(options), asked=asked) as refresh:
         graph = refresh.plan.graph
         work = refresh.work(BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))
         with nullcontext(ignore) if options.json else shown(graph) as report:

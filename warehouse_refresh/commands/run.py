@@ -11,6 +11,7 @@ from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.execution import TableRun, ignore
 from warehouse_refresh.pipeline.project.variables import as_json as variables_as_json
 from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse.names import TableName
 
 
@@ -22,7 +23,8 @@ def run(options: Namespace) -> int:
     # The view shows what the flow's log says; the log itself goes to the server. Prefect reads this at its import.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     settings, selectors = settings_of(options), selection(options)
-    with start_refresh(settings, selectors, "`refresh run`", say_for(options)) as started:
+    asked = Asked(full=options.full)
+    with start_refresh(settings, selectors, "`refresh run`", say_for(options), asked=asked) as started:
         with kept():
             from warehouse_refresh.flows.flow import Started, refresh_flow
             from warehouse_refresh.flows.recorded import address_of, check_server, run_recorded
@@ -37,7 +39,7 @@ def run(options: Namespace) -> int:
 
             flow = refresh_flow(settings, Started(started, noted))
             variables = variables_as_json(settings.variables)
-            state = run_recorded(flow, selectors, in_order=options.in_order, variables=variables)
+            state = run_recorded(flow, selectors, in_order=options.in_order, variables=variables, full=options.full)
         message, address, succeeded = state.message or "", address_of(state), state.is_completed()
         if options.json:
             print(as_json(runs.values(), message, settings, succeeded=succeeded, prefect=address))

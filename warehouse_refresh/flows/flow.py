@@ -35,6 +35,7 @@ from warehouse_refresh.pipeline.report import check_rows, table_rows
 from warehouse_refresh.pipeline.schedule import ScheduleResult, run_in_parallel
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError
+from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse import BuildContext
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
@@ -72,7 +73,10 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
         on_cancellation=[end_open_tasks],
     )
     def refresh(
-        select: list[str] | None = None, in_order: bool = False, variables: dict[str, Any] | None = None
+        select: list[str] | None = None,
+        in_order: bool = False,
+        variables: dict[str, Any] | None = None,
+        full: bool = False,
     ) -> PrefectState[Any]:
         """Build all tables, or the selected ones. A retry builds only the tables that did not complete before.
 
@@ -82,6 +86,7 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
                 not:tmp.variants (all but this one). Leave it empty to build all tables.
             in_order: Build one table at a time.
             variables: Values that replace those of refresh.toml, by name: {"day": "2026-01-31"}.
+            full: Build tables by date anew, with all their partitions.
         """
         workers = 1 if in_order else settings.workers
         try:
@@ -89,7 +94,7 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
             with heartbeats():
                 keep_values(used)
                 if started is None:
-                    return _start_and_run(used, select or [], workers)
+                    return _start_and_run(used, select or [], workers, Asked(full))
                 return _run_started(started, used, workers)
         except (Refused, SelectionError, SettingError, WarehouseError) as error:
             return Failed(message=str(error))
@@ -115,9 +120,9 @@ def keep_values(settings: RefreshSettings) -> None:
             client.update_flow_run(run.id, parameters=run.parameters)
 
 
-def _start_and_run(settings: RefreshSettings, select: list[str], workers: int) -> PrefectState[Any]:
+def _start_and_run(settings: RefreshSettings, select: list[str], workers: int, asked: Asked) -> PrefectState[Any]:
     who = f"the run {this_flow_run().name}"
-    with start_refresh(settings, select, who, get_run_logger().info, str(this_flow_run().id)) as refresh:
+    with start_refresh(settings, select, who, get_run_logger().info, str(this_flow_run().id), asked) as refresh:
         execution = _run(refresh, settings, workers)
     return _ended(execution, settings, RETURN_OF_THE_SERVER)
 

@@ -19,7 +19,7 @@ from warehouse_refresh.flows.local.server import NoServer, configured_url
 
 
 def run_recorded(
-    refresh: Callable[..., Any], select: list[str], *, in_order: bool, variables: Mapping[str, Any]
+    refresh: Callable[..., Any], select: list[str], *, in_order: bool, variables: Mapping[str, Any], full: bool = False
 ) -> State[Any]:
     """Run the flow `refresh` in this process, and answer the flow run's last state. `variables` are values in JSON's
     types, by name.
@@ -31,7 +31,7 @@ def run_recorded(
     settings = {PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with temporary_settings(settings):
         state: State[Any] = refresh(
-            select=select, in_order=in_order, variables=dict(variables) or None, return_state=True
+            select=select, in_order=in_order, variables=dict(variables) or None, full=full, return_state=True
         )
         run = state.state_details.flow_run_id
         return _cancelled(run) if state.is_cancelling() and run else state

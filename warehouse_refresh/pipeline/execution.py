@@ -342,7 +342,9 @@ class Builder:
         if table in self.kept:
             return None
         with self._placed(table) as script:
-            return self.warehouse.stage(script.build, staged, self.context)
+            built = self.warehouse.stage(script.build, staged, self.context)
+            parts = script.build.parts
+            return built if parts is None else replace(built, partitions=len(parts.partitions))
 
     def check(self, table: TableName) -> Sequence[CheckResult]:
         return self.checker.check(table) if self.checker is not None else ()

@@ -20,6 +20,7 @@ from warehouse_refresh.pipeline.project.project import Project, project_in, read
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.raw.sources import Sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.pipeline.tables.partitions.asked import DUE, Asked
 from warehouse_refresh.warehouse import BuildContext, QueryPlan, Staged, Warehouse, connect
 from warehouse_refresh.warehouse.errors import TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
@@ -97,15 +98,20 @@ def _checker(units: Sequence["Unit"], warehouse: Warehouse, context: BuildContex
 
 @contextmanager
 def start_refresh(
-    settings: RefreshSettings, selectors: Iterable[str], who: str, say: Callable[[str], None], run: str = ""
+    settings: RefreshSettings,
+    selectors: Iterable[str],
+    who: str,
+    say: Callable[[str], None],
+    run: str = "",
+    asked: Asked = DUE,
 ) -> Iterator[Refresh]:
     """Wait for the refresh lock, clear up after refreshes that died, plan the refresh of the selected tables and create
     their datasets. The block holds the lock, so that no other refresh of this warehouse runs.
 
     `who` names this refresh, such as "`refresh run`": a refresh that has to wait for this one shows it. If this one has
     to wait, `say` gets a message first. `run` is the run's id, if earlier attempts of it may have staged tables. An
-    exception in the block cancels the warehouse's work, and drops what is staged. Raises what `plan_refresh` raises; no
-    table has changed then.
+    exception in the block cancels the warehouse's work, and drops what is staged. Raises what `plan_refresh` raises,
+    and Refused for a table by date that only a full build can change; no table has changed then.
     """
     # Before anything else: a command in the wrong folder creates no warehouse.
     res_folder(settings.folder, settings.layout.res)
@@ -117,7 +123,8 @@ def start_refresh(
     ):
         warehouse.recover(run, say)
         with cache:
-            plan = plan_refresh(settings, selectors, warehouse, cache)
+            plan = plan_refresh(settings, selectors, warehouse, cache, asked)
+        _need_full(plan)
         functions = [one.function for one in plan.functions.values()]
         names = [*plan.graph.dependencies, *(function.name for function in functions)]
         warehouse.create_datasets(sorted({name.dataset for name in names}))
@@ -127,6 +134,19 @@ def start_refresh(
             refresh = Refresh(plan, warehouse, settings.warehouse_url, blocked)
             with cleared_on_error(refresh):
                 yield refresh
+
+
+def _need_full(plan: RefreshPlan) -> None:
+    """Raises Refused for tables by date whose settings have changed since they were built: with other partitions, what
+    is recorded of them says nothing."""
+    changed = [(plan.scripts[table], found) for table, found in plan.due.items() if found.changed]
+    problems = [
+        script.settings.problem(("build",), f"{script.table}: {found.fault}", found.way_out)
+        for script, found in changed
+        if script.settings is not None
+    ]
+    if problems:
+        raise Refused(problems)
 
 
 def _blocked(plan: RefreshPlan, warehouse: Warehouse, workers: int, say: Callable[[str], None]) -> dict[TableName, str]:
@@ -189,9 +209,14 @@ def cleared_on_error(refresh: Refresh) -> Iterator[None]:
 
 
 def plan_refresh(
-    settings: RefreshSettings, selectors: Iterable[str], warehouse: Warehouse, cache: SqlCache | None = None
+    settings: RefreshSettings,
+    selectors: Iterable[str],
+    warehouse: Warehouse,
+    cache: SqlCache | None = None,
+    asked: Asked = DUE,
 ) -> RefreshPlan:
-    """Read the project, choose the tables, and check them against the warehouse as it is now.
+    """Read the project, choose the tables, and check them against the warehouse as it is now. Of tables by date the
+    plan has what is `asked` for.
 
     Raises Refused with all problems, SelectionError, WarehouseError.
     """
@@ -204,17 +229,18 @@ def plan_refresh(
     checked = check_scripts(scripts, sources, functions)
     if checked.problems:
         raise Refused(checked.problems)
-    plan = _with_parts(RefreshPlan(graph, scripts, checked.plans, project, functions=functions), warehouse)
+    plan = _with_parts(RefreshPlan(graph, scripts, checked.plans, project, functions=functions), warehouse, asked)
     return _with_checks(plan, sources, cache) if project.has_checks else plan
 
 
-def _with_parts(plan: RefreshPlan, warehouse: Warehouse) -> RefreshPlan:
-    """The plan with what is due now of the tables by date, if it has any. Raises WarehouseError."""
+def _with_parts(plan: RefreshPlan, warehouse: Warehouse, asked: Asked) -> RefreshPlan:
+    """The plan with what is due or asked for of the tables by date, if it has any. Raises WarehouseError."""
     if not any(script.settings is not None and script.settings.says.build for script in plan.scripts.values()):
         return plan
     from warehouse_refresh.pipeline.tables.partitions import due, planning
 
-    scripts, found = planning.with_parts(plan.graph, plan.scripts, plan.project.scripts, warehouse, due.now())
+    moment = asked.moment or due.now()
+    scripts, found = planning.with_parts(plan.graph, plan.scripts, plan.project.scripts, warehouse, asked, moment)
     return replace(plan, scripts=scripts, due=found)
 
 

@@ -56,6 +56,7 @@ def _row(run: TableRun, price_per_tib: float) -> dict[str, Any]:
         "table": str(run.table),
         "state": run.state.value,
         "rows": built.rows if built else None,
+        "partitions": built.partitions if built else None,
         "bytes": built.bytes_processed if built else None,
         "cost": round(cost(billed, price_per_tib), 6) if billed is not None else None,
         "seconds": round(built.seconds, 3) if built else None,

@@ -70,7 +70,7 @@ class TableBuild:
 @dataclass(frozen=True, slots=True)
 class Built:
     """A table that was built: its rows (None for a view), and the cost of building it. Bytes and link are None on
-    DuckDB."""
+    DuckDB. Of a table by date, these are the rows of its `partitions` that were built."""
 
     rows: int | None
     seconds: float
@@ -79,10 +79,13 @@ class Built:
     slot_milliseconds: int | None = None
     cache_hit: bool | None = None
     job_link: str | None = None
+    partitions: int | None = None
 
     @property
     def amount(self) -> str:
-        """`1,234 rows`, or `view`."""
+        """`1,234 rows`, `1,234 rows of 3 partitions`, or `view`."""
+        if self.partitions is not None:
+            return f"{self.rows or 0:,} rows of {self.partitions:,} partition{'s' if self.partitions != 1 else ''}"
         return "view" if self.rows is None else f"{self.rows:,} rows"
 
 

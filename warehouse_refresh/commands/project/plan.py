@@ -12,6 +12,7 @@ from warehouse_refresh.pipeline.project.project import sql_cache
 from warehouse_refresh.pipeline.refresh import RefreshPlan, plan_refresh
 from warehouse_refresh.pipeline.settings import TIB, cost
 from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
+from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse import connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.storage import storage_words
@@ -21,7 +22,7 @@ def run(options: Namespace) -> int:
     """Print the plan, and answer the exit code. Raises Refused for a refresh that cannot succeed."""
     settings = settings_of(options)
     with sql_cache(settings.folder) as cache, connect(settings.warehouse_url, cache) as warehouse:
-        plan = plan_refresh(settings, selection(options), warehouse, cache)
+        plan = plan_refresh(settings, selection(options), warehouse, cache, Asked(full=options.full))
         left = leftovers(warehouse, plan.project)
         storage = {table: warehouse.storage_changes(script.build) for table, script in plan.scripts.items()}
     price = settings.price_per_tib

@@ -297,7 +297,7 @@ class DuckDBWarehouse:
             names = sorted(name for name, _ in old_columns.items() ^ new_columns.items())
             raise SqlError(
                 f"the query gives other columns than {table} has: {', '.join(dict.fromkeys(names))}",
-                hint=f"drop {table}: the next refresh builds all of its partitions",
+                hint=f"build all of it with `refresh build --full {table}`",
             )
 
     def _note_staged(self, table: TableName, place: Beside) -> None:

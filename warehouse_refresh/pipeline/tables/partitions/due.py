@@ -14,6 +14,9 @@ class Why(Enum):
     MISSING = "not built yet"
     RECENT = "current or in the lookback"
     INPUT = "a table that it is built from has new rows for it"
+    STALE = "built by an older version of the script"
+    AGAIN = "to be built again"
+    FULL = "to be built anew, with the whole table"
 
 
 def now() -> datetime:
@@ -37,18 +40,56 @@ def due(
     times = {record.interval: record.at for record in built}
     partitions = by_date.partitions(moment)
     first_recent = max(0, len(partitions) - 1 - by_date.lookback)
-    fresh = [(record.interval, record.at) for record in inputs]
-    now_built = list(rebuilt)
+    news = _News(inputs, rebuilt)
     reasons: dict[Interval, Why] = {}
     for index, one in enumerate(partitions):
         if one not in times:
             reasons[one] = Why.MISSING
         elif index >= first_recent:
             reasons[one] = Why.RECENT
-        elif any(overlap(one, other) for other in now_built) or any(
-            at > times[one] and overlap(one, other) for other, at in fresh
-        ):
+        elif news.are_for(one, times[one]):
             reasons[one] = Why.INPUT
+    return reasons
+
+
+class _News:
+    """What is newer in the tables by date that a table is built from."""
+
+    def __init__(self, inputs: Iterable[PartRecord], rebuilt: Iterable[Interval]) -> None:
+        self._published = [(record.interval, record.at) for record in inputs]
+        self._now_built = list(rebuilt)
+
+    def are_for(self, one: Interval, since: datetime) -> bool:
+        """Whether an interval of an input that overlaps this one was published since, or is built now."""
+        return any(overlap(one, other) for other in self._now_built) or any(
+            at > since and overlap(one, other) for other, at in self._published
+        )
+
+
+def due_in(
+    span: Interval,
+    again: datetime | None,
+    by_date: ByDate,
+    built: Iterable[PartRecord],
+    inputs: Iterable[PartRecord],
+    rebuilt: Iterable[Interval],
+    moment: datetime,
+    fingerprint: str,
+) -> dict[Interval, Why]:
+    """The partitions that a backfill of the span builds, in order, each with the reason: see `due` and `Asked`. What
+    the backfill has built is none of them, so that another one goes on where it ended."""
+    records, news = {record.interval: record for record in built}, _News(inputs, rebuilt)
+    reasons: dict[Interval, Why] = {}
+    for one in (one for one in by_date.partitions(moment) if overlap(one, span)):
+        record = records.get(one)
+        if record is None:
+            reasons[one] = Why.MISSING
+        elif record.fingerprint != fingerprint:
+            reasons[one] = Why.STALE
+        elif news.are_for(one, record.at):
+            reasons[one] = Why.INPUT
+        elif again is not None and record.at < again:
+            reasons[one] = Why.AGAIN
     return reasons
 
 

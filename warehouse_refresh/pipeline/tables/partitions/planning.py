@@ -6,7 +6,8 @@ from datetime import datetime
 
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import Script
-from warehouse_refresh.pipeline.tables.partitions.due import Why, due, stale, summary
+from warehouse_refresh.pipeline.tables.partitions.asked import Asked
+from warehouse_refresh.pipeline.tables.partitions.due import Why, due, due_in, stale, summary
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, batches
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.names import TableName
@@ -16,21 +17,38 @@ from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts
 @dataclass(frozen=True, slots=True)
 class DuePartitions:
     """The partitions of a table that a refresh builds, each with the reason, and how many it has; `whole` says that
-    they replace all of the table. `stale` are those of an older version of the script, which are not built."""
+    they replace all of the table. `stale` are those of an older version of the script, which are not built.
+    `changed` says that what is there was built with other settings, so that only a full build can follow."""
 
+    table: TableName
     reasons: Mapping[Interval, Why]
     count: int
     whole: bool
     stale: tuple[Interval, ...]
+    changed: bool = False
 
     def lines(self) -> Iterator[str]:
         """What is built, for people."""
         yield summary(self.reasons, self.count)
         if self.whole:
-            yield "the table is replaced whole: its column, its key, its partitions or their start have changed"
+            yield "the table is replaced whole"
+        if self.changed:
+            yield f"{self.fault}: {self.way_out}"
         if self.stale:
             several = f"{len(self.stale):,} partitions were" if len(self.stale) > 1 else "1 partition was"
             yield f"{several} built by an older version of the script, and stay: from {self.stale[0].start} on"
+            first, last = (f"{one.start:%Y-%m-%d}" for one in (self.stale[0], self.stale[-1]))
+            yield f"  to build them: refresh backfill {self.table} --from {first} --to {last}"
+
+    @property
+    def fault(self) -> str:
+        """Why only a full build can follow."""
+        return "its column, its key, its partitions or their start have changed since it was built"
+
+    @property
+    def way_out(self) -> str:
+        """How to build a table whose settings have changed."""
+        return f"build all of it with `refresh build --full {self.table}`"
 
 
 def with_parts(
@@ -38,10 +56,11 @@ def with_parts(
     scripts: Mapping[TableName, Script],
     known: Mapping[TableName, Script],
     warehouse: Warehouse,
+    asked: Asked,
     moment: datetime,
 ) -> tuple[dict[TableName, Script], dict[TableName, DuePartitions]]:
-    """The scripts of the graph with what is due at that moment, and what that is. `known` are the scripts of the
-    project, by which the tables by date are found that are not of the graph. Raises WarehouseError."""
+    """The scripts of the graph with what is due at that moment or asked for, and what that is. `known` are the scripts
+    of the project, by which the tables by date are found that are not of the graph. Raises WarehouseError."""
     records: dict[TableName, list[PartRecord]] = {
         table: list(warehouse.partitions(table)) for table, script in known.items() if is_by_date(script)
     }
@@ -51,7 +70,7 @@ def with_parts(
         reads = {read.table for read in script.query.reads}
         inputs = [record for read in reads if read in records for record in records[read]]
         rebuilt = [one for read in reads if read in found for one in found[read].reasons]
-        planned[table], found[table] = _planned(script, records[table], inputs, rebuilt, moment)
+        planned[table], found[table] = _planned(script, records[table], inputs, rebuilt, asked, moment)
     return planned, found
 
 
@@ -61,21 +80,32 @@ def is_by_date(script: Script) -> bool:
 
 
 def _planned(
-    script: Script, built: list[PartRecord], inputs: list[PartRecord], rebuilt: list[Interval], moment: datetime
+    script: Script,
+    built: list[PartRecord],
+    inputs: list[PartRecord],
+    rebuilt: list[Interval],
+    asked: Asked,
+    moment: datetime,
 ) -> tuple[Script, DuePartitions]:
     """The script with what is due of its table."""
     assert script.settings is not None and script.settings.says.build is not None  # noqa: S101, PT018
     settings = script.settings.says.build
     by_date = settings.by_date
-    whole = any(not _is_of(record, by_date) for record in built)
+    changed = not asked.full and any(not _is_of(record, by_date) for record in built)
     partitions = by_date.partitions(moment)
-    reasons = due(by_date, () if whole else built, inputs, rebuilt, moment)
-    older = [one for one in stale(partitions, built, script.build.fingerprint) if one not in reasons]
+    fingerprint = script.build.fingerprint
+    if asked.full or changed:
+        reasons = dict.fromkeys(partitions, Why.FULL)
+    elif asked.span is not None:
+        reasons = due_in(asked.span, asked.again, by_date, built, inputs, rebuilt, moment, fingerprint)
+    else:
+        reasons = due(by_date, built, inputs, rebuilt, moment)
+    older = [one for one in stale(partitions, built, fingerprint) if one not in reasons]
     first = by_date.grain.floor(by_date.start)
     joined = batches(reasons, by_date.batch) or [Interval(first, first)]  # an empty one: the columns are wanted
-    parts = Parts(by_date.column, settings.kind, tuple(reasons), tuple(joined), whole, by_date.key)
+    parts = Parts(by_date.column, settings.kind, tuple(reasons), tuple(joined), asked.full, by_date.key)
     planned = replace(script, build=replace(script.build, parts=parts))
-    return planned, DuePartitions(reasons, len(partitions), whole, tuple(older))
+    return planned, DuePartitions(script.table, reasons, len(partitions), asked.full, tuple(older), changed)
 
 
 def _is_of(record: PartRecord, by_date: ByDate) -> bool:

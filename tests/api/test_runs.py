@@ -43,6 +43,8 @@ from warehouse_refresh.pipeline.contract import COVERED, SILENT
 from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import Failure
 from warehouse_refresh.pipeline.outcomes import State as TableState
+from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.project.selectors import Named, SelectionError, select
 from warehouse_refresh.pipeline.report import table_rows
 from warehouse_refresh.warehouse import Built
 from warehouse_refresh.warehouse.names import TableName
@@ -465,11 +467,24 @@ def _states(shown: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
     return {it["table"]: (it["state"], it["rows"], it["failure"]) for it in shown["tables"]}
 
 
+def nothing_selected(selector: str) -> str:
+    """What a refresh says whose selector names no table."""
+    b = TableName.parse("tmp.b")
+    with pytest.raises(SelectionError) as error:
+        select(Graph({b: frozenset()}), [selector], Named({b: "res/tmp/b.sql"}))
+    return str(error.value)
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [
         (Completed(message="2 of 2 tables built"), "0 of 0 tables built"),
         (Failed(message=SECRET), "Nothing was built; Prefect shows why."),
+        (
+            Failed(message=nothing_selected("tmp.bb")),
+            "Nothing was built: tmp.bb: no script builds tmp.bb; did you mean tmp.b?",
+        ),
+        (Failed(message=nothing_selected("path:res/tmp/bb.sql")), "Nothing was built; Prefect shows why."),
         (Crashed(message=SECRET), "The process of the run ended before the run did."),
         (Cancelled(message=SECRET), "The run was cancelled."),
         (Running(message=SECRET), None),

@@ -58,7 +58,7 @@ def test_tables_are_named_in_whatever_way_is_shortest(
         (["@empty.txt"], "error: @empty.txt selects nothing: name a table in each line"),
         (["@latin.txt"], "error: @latin.txt cannot be read: it is not UTF-8"),
         (["--exclude", ""], "error: --select 'not:' selects nothing"),
-        (["--exclude", "*"], "error: not:*: nothing is left to build"),
+        (["--exclude", "*"], "error: --select not:*: nothing is left to build"),
         (["--exclude", "tmp.variant"], "no script builds tmp.variant; did you mean tmp.variants?"),
         (["tmp.variant", "--exclude", "tmp.variants"], "no script builds tmp.variant; did you mean tmp.variants?"),
     ],

@@ -1,18 +1,23 @@
 """flows.patches: a refresh works without them, and without the names of Prefect that they need."""
 
+import asyncio
 import sys
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import prefect.results
 import pytest
 from prefect.events import utilities
 from prefect.events.worker import EventsWorker
+from prefect.plugins import load_prefect_collections
+from prefect.server.schemas import schedules
 
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.flows.flow import refresh_flow
 from warehouse_refresh.flows.patches import (
     PATCHES,
     SETTING,
+    cron_schedules,
     send_events_in_batches,
     switched_on,
     table_states,
@@ -80,3 +85,17 @@ def test_without_its_names_the_worker_sends_events_as_prefects_own_does(monkeypa
     assert main(["init"]) == 0
     state = refresh_flow(read_settings())(return_state=True)
     assert (state.is_completed(), state.message) == (True, "8 of 8 tables built")
+
+
+def test_a_cron_schedule_has_its_times_in_its_own_zone() -> None:
+    load_prefect_collections()  # as a server does
+    times = schedules.CronSchedule(cron="0 4 * * *", timezone="Europe/Berlin").get_dates(
+        2, datetime(2026, 3, 28, tzinfo=UTC)
+    )
+    assert [time.astimezone(UTC).hour for time in asyncio.run(times)] == [3, 2], "summer time begins on 29 March"
+
+
+def test_without_its_name_schedules_are_left_alone() -> None:
+    stock = SimpleNamespace()
+    cron_schedules.mend(stock)
+    assert vars(stock) == {}

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.pipeline.graphs import graphs, table
+from warehouse_refresh.pipeline.contract import NOTHING_SELECTED
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.selectors import SELECTOR, Named, SelectionError, covers, select
 from warehouse_refresh.warehouse.names import TableName
@@ -81,6 +82,7 @@ def test_a_selector_that_selects_nothing_is_an_error(selector: str, message: str
     with pytest.raises(SelectionError) as error:
         select(CHAIN, ["tmp.a", selector], NAMED)
     assert message in str(error.value)
+    assert str(error.value).startswith(NOTHING_SELECTED), "the API goes by it"
 
 
 @given(graphs(), st.data())

@@ -114,13 +114,15 @@ def _parser() -> argparse.ArgumentParser:
         prog="refresh", description="Build the warehouse's tables from the scripts in res/."
     )
     parser.add_argument("--version", action=_Version, help="print the version, and end")
-    parser.add_argument("--project-dir", metavar="FOLDER", help="the project's folder; else the working folder")
+    folder = {"metavar": "FOLDER", "help": "the project's folder; else the working folder"}
+    parser.add_argument("--project-dir", **folder)
     parser.set_defaults(is_report=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def add(name: str, what: str, folder: str = _COMMANDS) -> argparse.ArgumentParser:
+    def add(name: str, what: str, package: str = _COMMANDS) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
-        added.set_defaults(module=f"{folder}.{name}")
+        added.add_argument("--project-dir", default=argparse.SUPPRESS, **folder)
+        added.set_defaults(module=f"{package}.{name}")
         return added
 
     init = add("init", "create the datasets, and the raw tables from db_init/ and from files with rows")

@@ -22,6 +22,9 @@ API_TAG = "api"  # the tag of runs that the API created
 SILENT = "Silent"  # the state, of type Crashed, of a run without heartbeats; a live run sets itself to Running again
 LOST = "Lost"  # the state of a run that its worker never started, before it is scheduled again
 COVERED = "Covered"  # the state of a run that is not needed: another run that starts later builds all of its tables
+NOTHING_SELECTED = (
+    "--select "  # how the message of a failed run begins whose selectors name no table; it has names only
+)
 COVERED_BY_TAG = "covered-by:"  # tag prefix; the id of that other run follows
 REQUEST_TAG = "request:"  # tag prefix; the id of the API request that created the run follows
 

@@ -1,6 +1,7 @@
 """Report the state of a run and of its tables, from Prefect: from the flow's artifact, or else from its task runs.
 
-Prefect's message about a failure may hold SQL, values and paths. The API shows only the kind of failure.
+Prefect's message about a failure may hold SQL, values and paths. The API shows only the kind of failure, and
+which selector names no table.
 """
 
 import json
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from warehouse_refresh.api.runs.prefect_client import Prefect
-from warehouse_refresh.pipeline.contract import ARTIFACT, BLOCKED, PUBLISH, STAGED
+from warehouse_refresh.pipeline.contract import ARTIFACT, BLOCKED, NOTHING_SELECTED, PUBLISH, STAGED
 from warehouse_refresh.pipeline.outcomes import Failure, State
 
 if TYPE_CHECKING:
@@ -82,9 +83,16 @@ def _message(run: "FlowRun", tables: list[Json]) -> str | None:
     if run.state.is_cancelled():
         return "The run was cancelled."
     if not tables and run.state.is_failed():
-        return "Nothing was built; Prefect shows why."
+        return _nothing_built(run.state.message or "")
     kept_back = (State.FAILED, State.BLOCKED, State.NOT_RUN)
     return "; ".join([_count(tables), *(names for state in kept_back for names in _names(tables, state))])
+
+
+def _nothing_built(message: str) -> str:
+    """The sentence for a run that failed with `message` in Prefect. It has no path, even one that a selector names."""
+    if message.startswith(NOTHING_SELECTED) and "/" not in message:
+        return f"Nothing was built: {message.removeprefix(NOTHING_SELECTED)}"
+    return "Nothing was built; Prefect shows why."
 
 
 def _count(tables: list[Json]) -> str:

@@ -1,4 +1,4 @@
-"""The last state of a built table says at once that there is no result. Read from Prefect 3.9.0.
+"""The last state of a built table says at once that there is no result. Read from Prefect 3.9.1.
 
 Before a table is built, Prefect asks the last state of each dependency for its result, with a coroutine in another
 thread: 0.9 ms. It also makes a record of each table's own result, with a name for a file that is never written: 0.7 ms.

@@ -1,4 +1,4 @@
-"""Send the states of task runs to Prefect's server as events, many at a time. Written for Prefect 3.9.0.
+"""Send the states of task runs to Prefect's server as events, many at a time. Written for Prefect 3.9.1.
 
 Prefect's own worker gets one event after the other from another thread. While eight threads build tables, each of these
 steps waits for the interpreter. So the server was idle while tables were built, and a refresh of a thousand tables then

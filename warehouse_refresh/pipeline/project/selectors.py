@@ -35,7 +35,7 @@ SELECTOR = re.compile(rf"(?:{_NOT})?{_PART}(?:,{_PART})*")
 
 
 class SelectionError(Exception):
-    """A selector that selects nothing."""
+    """A selector that selects nothing. The message of `select` begins with NOTHING_SELECTED of contract.py."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def select(graph: Graph, selectors: Iterable[str], named: Named = Named()) -> Gr
     wanted = [word for word in words if not word.startswith(_NOT)]
     chosen = (_Tables(graph, named).named(wanted) if wanted else set(graph.dependencies)) - without
     if words and not chosen:
-        raise SelectionError(f"{' '.join(words)}: nothing is left to build; leave out less")
+        raise SelectionError(f"--select {' '.join(words)}: nothing is left to build; leave out less")
     return graph.only(chosen) if words else graph
 
 

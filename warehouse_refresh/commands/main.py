@@ -109,19 +109,21 @@ def _message(error: Exception) -> str:
     return f"error: {error}"
 
 
+_FOLDER = "the project's folder; else the working folder"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="refresh", description="Build the warehouse's tables from the scripts in res/."
     )
     parser.add_argument("--version", action=_Version, help="print the version, and end")
-    folder = {"metavar": "FOLDER", "help": "the project's folder; else the working folder"}
-    parser.add_argument("--project-dir", **folder)
+    parser.add_argument("--project-dir", metavar="FOLDER", help=_FOLDER)
     parser.set_defaults(is_report=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def add(name: str, what: str, package: str = _COMMANDS) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
-        added.add_argument("--project-dir", default=argparse.SUPPRESS, **folder)
+        added.add_argument("--project-dir", default=argparse.SUPPRESS, metavar="FOLDER", help=_FOLDER)
         added.set_defaults(module=f"{package}.{name}")
         return added
 

@@ -22,9 +22,7 @@ API_TAG = "api"  # the tag of runs that the API created
 SILENT = "Silent"  # the state, of type Crashed, of a run without heartbeats; a live run sets itself to Running again
 LOST = "Lost"  # the state of a run that its worker never started, before it is scheduled again
 COVERED = "Covered"  # the state of a run that is not needed: another run that starts later builds all of its tables
-NOTHING_SELECTED = (
-    "--select "  # how the message of a failed run begins whose selectors name no table; it has names only
-)
+NOTHING_SELECTED = "--select "  # the message of a run whose selectors name no table begins so; it has only names
 COVERED_BY_TAG = "covered-by:"  # tag prefix; the id of that other run follows
 REQUEST_TAG = "request:"  # tag prefix; the id of the API request that created the run follows
 

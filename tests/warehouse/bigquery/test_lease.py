@@ -165,7 +165,7 @@ def test_a_lease_that_is_lost_ends_the_jobs_under_way(
 def _replace_holder(endpoint: str, project: str) -> None:
     """What another refresh does that has not heard of the first for a term."""
     with BigQueryWarehouse(BigQuerySettings(project, endpoint=endpoint), QUICK) as other:
-        client = other._client
+        client = other._datasets.client
         table = client.get_table(f"{project}._warehouse.refresh")
         table.description = '{"holder": "another", "token": "x"}'
         client.update_table(table, ["description"])
@@ -175,7 +175,7 @@ def _leave_behind(endpoint: str, project: str) -> None:
     """What a refresh leaves that is killed: the lease, and a job that goes on."""
     _replace_holder(endpoint, project)
     with BigQueryWarehouse(BigQuerySettings(project, endpoint=endpoint), QUICK) as other:
-        other._client.query("SELECT 1 AS n /* emulator: hold */", QueryJobConfig(labels={"lease": "x"}))
+        other._datasets.client.query("SELECT 1 AS n /* emulator: hold */", QueryJobConfig(labels={"lease": "x"}))
 
 
 @pytest.mark.parametrize("seed", range(3))

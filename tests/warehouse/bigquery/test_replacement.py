@@ -15,8 +15,8 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal
 from warehouse_refresh.warehouse import BuildContext, Built, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.building.storage import layout_sql
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
-from warehouse_refresh.warehouse.bigquery.storage import layout_sql
 from warehouse_refresh.warehouse.errors import NotAllowed, Place, SqlError, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.definition import parse_definition

@@ -12,9 +12,9 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy, Refusal
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET as STAGED
+from warehouse_refresh.warehouse.bigquery.publishing.records import beside, over_published
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
-from warehouse_refresh.warehouse.bigquery.staging import STAGING_DATASET as STAGED
-from warehouse_refresh.warehouse.bigquery.staging import beside, over_published
 from warehouse_refresh.warehouse.errors import Cancelled, SqlError, WarehouseError
 from warehouse_refresh.warehouse.functions import parse_function
 from warehouse_refresh.warehouse.names import TableName

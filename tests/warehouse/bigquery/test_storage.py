@@ -14,9 +14,9 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
-from warehouse_refresh.warehouse.bigquery.plan import edited
+from warehouse_refresh.warehouse.bigquery.building.storage import required_edits
+from warehouse_refresh.warehouse.bigquery.queries.edits import edited
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
-from warehouse_refresh.warehouse.bigquery.storage import required_edits
 from warehouse_refresh.warehouse.errors import SqlError, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query

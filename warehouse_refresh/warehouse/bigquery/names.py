@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 
+STAGING_DATASET = f"{OWN_DATASET}_staged"
+"""Holds tables that are not published yet."""
+
 
 def build_name(run: str, table: TableName, values: str = "") -> str:
     """The name of the jobs that build the table in this run, with these values of the query's parameters; an id is

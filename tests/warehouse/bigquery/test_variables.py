@@ -3,8 +3,8 @@
 import pytest
 
 from warehouse_refresh.warehouse import BuildContext, TableBuild, connect
-from warehouse_refresh.warehouse.bigquery.plan import edited, original_place, query_edits, stand_ins_in
-from warehouse_refresh.warehouse.bigquery.preamble import text_of, variable_edits
+from warehouse_refresh.warehouse.bigquery.queries.edits import edited, original_place, query_edits, stand_ins_in
+from warehouse_refresh.warehouse.bigquery.queries.variables import text_of, variable_edits
 from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.definition import parse_definition

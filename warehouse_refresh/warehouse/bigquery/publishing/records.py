@@ -16,12 +16,10 @@ from hashlib import sha256
 from google.cloud.bigquery.table import TableListItem
 
 from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
 from warehouse_refresh.warehouse.errors import WarehouseError
-from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.names import TableName
 
-STAGING_DATASET = f"{OWN_DATASET}_staged"
-KEPT_DAYS = 7
-"""For so many days a run that failed can be retried without building again what it had staged."""
 DONE = "done"
 _NAME = re.compile(r"([0-9a-f]{12})_([0-9a-f]{16})_(\d+)_(.+)")
 _PATH = re.compile(rf"(`[^`]+`)\.`{STAGING_DATASET}`\.`([^`]+)`")

@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from warehouse_refresh.warehouse.bigquery.plan import Edit, named_in_full
+from warehouse_refresh.warehouse.bigquery.queries.edits import Edit, named_in_full
 from warehouse_refresh.warehouse.bigquery.schema import quoted
 from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.sql.parser import place_of

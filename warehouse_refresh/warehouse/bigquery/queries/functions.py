@@ -7,7 +7,7 @@ https://cloud.google.com/bigquery/docs/user-defined-functions
 import hashlib
 from collections.abc import Iterable
 
-from warehouse_refresh.warehouse.bigquery.plan import Edit, Instead, edited, table_edits
+from warehouse_refresh.warehouse.bigquery.queries.edits import Edit, Instead, edited, table_edits
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import function_bodies
 from warehouse_refresh.warehouse.sql.query import Call, Function, Query

@@ -18,7 +18,7 @@ from google.cloud.bigquery import (
 )
 
 from warehouse_refresh.warehouse import TableBuild
-from warehouse_refresh.warehouse.bigquery.plan import Edit
+from warehouse_refresh.warehouse.bigquery.queries.edits import Edit
 from warehouse_refresh.warehouse.bigquery.schema import quoted
 from warehouse_refresh.warehouse.sql.query import ListedColumn
 from warehouse_refresh.warehouse.sql.statements import statements_of

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse_refresh.warehouse.bigquery.plan import (
+from warehouse_refresh.warehouse.bigquery.queries.edits import (
     Edit,
     dataset_edits,
     edited,

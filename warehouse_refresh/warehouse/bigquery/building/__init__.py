@@ -1,0 +1,1 @@
+"""Build and replace tables, and keep what people have set on them."""

@@ -1,0 +1,203 @@
+"""The project's datasets, tables, views and functions: a request or a job for each question or change."""
+
+import logging
+import secrets
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import TypedDict
+
+from google.api_core.exceptions import NotFound
+from google.api_core.retry import Retry
+from google.cloud import bigquery
+
+from warehouse_refresh.warehouse import BuildContext
+from warehouse_refresh.warehouse.bigquery import names
+from warehouse_refresh.warehouse.bigquery.client import open_client
+from warehouse_refresh.warehouse.bigquery.errors import google_errors
+from warehouse_refresh.warehouse.bigquery.jobs import Jobs
+from warehouse_refresh.warehouse.bigquery.lease import LABEL, TABLE, Lease
+from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
+from warehouse_refresh.warehouse.bigquery.queries.functions import create_sql, mark
+from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
+from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, WarehouseError
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.query import Function
+from warehouse_refresh.warehouse.types import Column
+
+logger = logging.getLogger(__name__)
+
+
+_STAGED_DAYS = 7
+"""For so many days a run that failed can be retried without building again what it had staged."""
+
+
+class Patience(TypedDict):
+    """How a request is retried, and how many seconds each try may take."""
+
+    retry: Retry
+    timeout: float
+
+
+class Datasets:
+    """Nothing is opened before the first request, which raises NotAllowed if there are no credentials."""
+
+    def __init__(self, settings: BigQuerySettings, waits: Waits) -> None:
+        self.settings, self.waits = settings, waits
+        self.lease: Lease | None = None
+        """Held while a refresh runs."""
+        self._opened: Jobs | None = None
+        self._opening = threading.Lock()
+        self._creating = threading.Lock()
+        self._created = set[str]()  # the texts of functions that are as they should be
+        self._has_staging_dataset = False
+
+    def kinds(self, dataset: str) -> list[tuple[TableName, str]]:
+        """The dataset's tables with what BigQuery calls each: TABLE, VIEW, MATERIALIZED_VIEW, EXTERNAL, SNAPSHOT."""
+        with google_errors():
+            try:
+                items = list(self.client.list_tables(self.reference(dataset), **self.patience))
+            except NotFound:
+                return []
+        return [(TableName(dataset, item.table_id), str(item.table_type)) for item in items]
+
+    def table(self, table: TableName) -> bigquery.Table:
+        with google_errors():
+            try:
+                return self.client.get_table(self.reference(table.dataset).table(table.name), **self.patience)
+            except NotFound as error:
+                raise TableNotFound(table) from error
+
+    def columns(self, table: TableName) -> tuple[Column, ...]:
+        """The table's columns. Raises TableNotFound."""
+        return tuple(map(column_of, self.table(table).schema))
+
+    def table_or_none(self, name: TableName) -> bigquery.Table | None:
+        try:
+            return self.table(name)
+        except TableNotFound:
+            return None
+
+    def change(self, table: bigquery.Table, changed: Sequence[str]) -> bigquery.Table:
+        """Store the properties of a table that have changed."""
+        if not changed:
+            return table
+        with google_errors():
+            return self.client.update_table(table, changed, **self.patience)
+
+    def run(self, statement: str) -> None:
+        self.jobs.run(f"script-{secrets.token_hex(16)}", statement, self.config({}))
+
+    def drop(self, table: TableName) -> None:
+        found = self.table_or_none(table)
+        if found is not None:
+            self.run(f"DROP {found.table_type} IF EXISTS {self.path(table)}")
+
+    def create_own_dataset(self) -> None:
+        """Create the dataset of this project's own tables, if it does not exist yet."""
+        with google_errors():
+            self.create_dataset(OWN_DATASET)
+
+    def create_dataset(self, name: str) -> None:
+        wanted = bigquery.Dataset(self.reference(name))
+        wanted.location = self.settings.location
+        if name == STAGING_DATASET:
+            wanted.default_table_expiration_ms = _STAGED_DAYS * 24 * 3_600_000
+        try:
+            found = self.client.get_dataset(wanted.reference, **self.patience)
+        except NotFound:
+            found = self.client.create_dataset(wanted, exists_ok=True, **self.patience)
+            if name == STAGING_DATASET:
+                self._close_to_readers(found)
+        if found.location.casefold() != wanted.location.casefold():
+            raise WarehouseError(
+                f"the dataset {name} is in {found.location} and WAREHOUSE_URL says location={wanted.location}: all "
+                "datasets must be in one location"
+            )
+
+    def _close_to_readers(self, dataset: bigquery.Dataset) -> None:
+        """Take the dataset from those who read all datasets of the project: staged tables have no row access
+        policies."""
+        dataset.access_entries = [entry for entry in dataset.access_entries if entry.entity_id != "projectReaders"]
+        self.client.update_dataset(dataset, ["access_entries"], **self.patience)
+
+    def create_staging_dataset(self) -> None:
+        """Create the dataset of staged tables, if it does not exist yet."""
+        with self._creating, google_errors():
+            if not self._has_staging_dataset:
+                self.create_dataset(STAGING_DATASET)
+                self._has_staging_dataset = True
+
+    def create_functions(self, functions: Iterable[Function]) -> None:
+        with self._creating:
+            for function in functions:
+                if function.text not in self._created:
+                    self._create_function(function)
+                    self._created.add(function.text)
+
+    def _create_function(self, function: Function) -> None:
+        ids = {"projectId": self.settings.project, "datasetId": function.name.dataset, "routineId": function.name.name}
+        stored = ""
+        with suppress(WarehouseError), google_errors():  # if it is not there, it is created
+            stored = self.client.get_routine(bigquery.RoutineReference.from_api_repr(ids), **self.patience).body or ""
+        if mark(function) not in stored:
+            try:
+                self.run(create_sql(function, self.path(function.name)))
+            except SqlError as error:
+                raise SqlError(f"the function {function.name} cannot be created: {error.reason}") from error
+
+    def config(self, labels: Mapping[str, str]) -> bigquery.QueryJobConfig:
+        config = bigquery.QueryJobConfig(use_legacy_sql=False)
+        config.labels = names.labels(labels)
+        config.priority = self.settings.priority
+        config.maximum_bytes_billed = self.settings.maximum_bytes_billed
+        return config
+
+    def labels(self, table: TableName, context: BuildContext) -> dict[str, str]:
+        """The labels of a job that builds the table. Raises WarehouseError if this refresh has lost its lease."""
+        labels = {"run": context.run, "table": str(table), **context.labels}
+        if self.lease is not None:
+            self.lease.check()
+            labels[LABEL] = self.lease.token
+        return labels
+
+    def path(self, table: TableName) -> str:
+        """The table's name in SQL, with its project."""
+        return ".".join(map(quoted, (self.settings.project, table.dataset, table.name)))
+
+    def reference(self, dataset: str) -> bigquery.DatasetReference:
+        return bigquery.DatasetReference(self.settings.project, dataset)
+
+    def make_lease(self) -> None:
+        self.create_own_dataset()
+        self.client.create_table(
+            bigquery.Table(self.reference(OWN_DATASET).table(TABLE)), exists_ok=True, **self.patience
+        )
+
+    @property
+    def client(self) -> bigquery.Client:
+        self.jobs.check_not_cancelled()
+        return self.jobs.client
+
+    @property
+    def patience(self) -> Patience:
+        """The retry and timeout of all requests except those about jobs."""
+        return Patience(retry=self.jobs.retry, timeout=self.waits.request)
+
+    @property
+    def jobs(self) -> Jobs:
+        with self._opening:
+            if self._opened is None:
+                self._opened = Jobs(open_client(self.settings), self.settings, self.waits)
+        return self._opened
+
+    def cancel(self) -> None:
+        """Cancel the running jobs and wait briefly until they have ended. May be called from a signal handler."""
+        self.jobs.cancel()
+
+    def close(self) -> None:
+        """Cancel jobs that nobody waits for any more, and close the connections."""
+        if self._opened is not None:
+            self._opened.cancel()
+            self._opened.client.close()

@@ -1,0 +1,1 @@
+"""Build tables beside the published ones, and publish them together."""

@@ -1,0 +1,204 @@
+"""Build tables beside the published ones."""
+
+import dataclasses
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from google.api_core.exceptions import NotFound
+from google.cloud import bigquery
+from google.cloud.bigquery.table import TableListItem
+
+from warehouse_refresh.warehouse import BuildContext, Built, TableBuild
+from warehouse_refresh.warehouse.bigquery import names
+from warehouse_refresh.warehouse.bigquery.building import replace
+from warehouse_refresh.warehouse.bigquery.building.builder import Builder, refusal_of_partitions
+from warehouse_refresh.warehouse.bigquery.building.storage import (
+    kept_layout,
+    lay_out,
+    needs_new_table,
+    required_edits,
+    said_schema,
+)
+from warehouse_refresh.warehouse.bigquery.datasets import Datasets
+from warehouse_refresh.warehouse.bigquery.errors import google_errors
+from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
+from warehouse_refresh.warehouse.bigquery.publishing import records
+from warehouse_refresh.warehouse.bigquery.publishing.records import Beside, beside
+from warehouse_refresh.warehouse.bigquery.queries.edits import edited
+from warehouse_refresh.warehouse.bigquery.queries.queries import Queries, parameters, places_of
+from warehouse_refresh.warehouse.bigquery.queries.variables import text_of
+from warehouse_refresh.warehouse.bigquery.schema import field_of
+from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import Query
+from warehouse_refresh.warehouse.types import Column
+
+_AT_ONCE = 16
+"""How many tables are published, or dropped, at the same time."""
+
+
+class Stager:
+    """Builds tables and views where only this tool looks for them, and knows what each run has staged."""
+
+    def __init__(self, datasets: Datasets, queries: Queries, builder: Builder) -> None:
+        self._datasets, self._queries, self._builder = datasets, queries, builder
+        self._areas: dict[str, dict[TableName, Beside]] = {}  # what each run has staged, by the hash of the run
+
+    def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
+        place = beside(build, context)
+        area, places = self.area(context), self.places(build.query, staged, context)
+        self._datasets.create_staging_dataset()
+        if build.is_view:
+            job, rows = self._stage_view(build, place, places, context), None
+        else:
+            job = self._stage_table(build, place, places, context)
+            rows = int(self._datasets.table(place.name).num_rows or 0)
+        before = area.get(build.table, place)
+        area[build.table] = place
+        if before != place:
+            self.drop([before])
+        return self._builder.built(job, rows)
+
+    def _stage_view(
+        self, build: TableBuild, place: Beside, places: Mapping[TableName, TableName], context: BuildContext
+    ) -> bigquery.QueryJob:
+        _, edits = self._queries.staged_edits(dataclasses.replace(build.query, functions=()), places)
+        if any(read.table in places for function in build.query.functions for read in function.names):
+            raise SqlError(
+                f"the view {build.table} calls a function that reads a table of this refresh: BigQuery's views cannot"
+                " call it before that table is published",
+                hint='write the function\'s query into the view, or set publish = "each"',
+            )
+        self._datasets.create_functions(build.query.functions)
+        self._builder.is_unprotected_table(build.table)  # raises for one that a view may not replace
+        create = f"CREATE OR REPLACE VIEW {self._datasets.path(place.name)} AS\n"
+        text = text_of(build.query)
+        with places_of(text, edits, lines_before=1):
+            return self._run_staging(build, place, create + edited(text, edits), self._datasets.config({}), context)
+
+    def _stage_table(
+        self, build: TableBuild, place: Beside, places: Mapping[TableName, TableName], context: BuildContext
+    ) -> bigquery.QueryJob:
+        """Build the table with the columns, partitions and policy tags that it will have. Raises WarehouseError if
+        publishing it would lift a protection of the old one."""
+        query, config, text = build.query, self._datasets.config({}), text_of(build.query)
+        before, edits = self._queries.staged_edits(query, places)
+        config.query_parameters = parameters(query)
+        old = self._datasets.table_or_none(build.table)
+        old = old if old is not None and old.table_type == "TABLE" else None
+        columns: Sequence[Column] = ()
+        if old is not None or build.storage.policy_tags:
+            columns = self._queries.result(query, before + edited(text, edits))
+        if old is not None:
+            self._check_protections(build, old, columns)
+            old = None if needs_new_table(old, build.storage) else old
+        if query.listed:
+            layout = kept_layout(old, build.storage) if old is not None else build.storage
+            edits += [self._builder.create_edit(dataclasses.replace(build, table=place.name), layout)]
+        else:
+            self._lay_out_staged(build, place, old, columns, config)
+            edits += required_edits(build)
+        edits.sort(key=lambda edit: (edit.start, edit.end))
+        with places_of(text, edits, lines_before=before.count("\n")):
+            return self._run_staging(build, place, before + edited(text, edits), config, context)
+
+    def _check_protections(self, build: TableBuild, old: bigquery.Table, columns: Sequence[Column]) -> None:
+        """Raise WarehouseError if the table cannot be published without lifting a protection of the old one."""
+        other_partitions = needs_new_table(old, build.storage)
+        if replace.keeps_columns(old, columns) and not other_partitions and not build.query.listed:
+            return
+        protected = self._builder.protections(build.table, old)
+        if protected and other_partitions:
+            raise refusal_of_partitions(build, old, protected)
+        if protected and build.query.listed:
+            raise replace.refusal_of_list(build.table, protected)
+        if protected and not replace.has_columns(old, columns):
+            raise replace.refusal(build.table, old, columns, protected)
+
+    def _lay_out_staged(
+        self,
+        build: TableBuild,
+        place: Beside,
+        old: bigquery.Table | None,
+        columns: Sequence[Column],
+        config: bigquery.QueryJobConfig,
+    ) -> None:
+        """Set how the job writes the staged table. One with policy tags is created first: its columns have them before
+        they have values."""
+        config.destination = self._datasets.reference(STAGING_DATASET).table(place.name.name)
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
+        keeps = old is not None and replace.keeps_columns(old, columns)
+        fields = old.schema if old is not None and keeps else map(field_of, columns)
+        schema = said_schema(fields, build.storage)
+        if not any(replace.tagged(schema)):
+            if old is not None:
+                replace.keep_layout(old, config, columns)
+            lay_out(config, build.storage)
+            return
+        table = bigquery.Table(config.destination, schema)
+        lay_out(table, kept_layout(old, build.storage) if old is not None else build.storage)
+        with google_errors():
+            self._datasets.client.delete_table(config.destination, not_found_ok=True, **self._datasets.patience)
+            self._datasets.client.create_table(table, **self._datasets.patience)
+        config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
+
+    def _run_staging(
+        self, build: TableBuild, place: Beside, sql: str, config: bigquery.QueryJobConfig, context: BuildContext
+    ) -> bigquery.QueryJob:
+        """Run the job that stages a table, or find that of this run. If its table is gone, another one makes it."""
+        config.labels = names.labels(self._datasets.labels(build.table, context))
+        name = names.build_name(context.run, build.table, f"staged {place.fingerprint} {build.query.values_text}")
+        job = self._datasets.jobs.run(name, sql, config, context.attempt)
+        if self._datasets.table_or_none(place.name) is None:
+            job = self._datasets.jobs.run(f"{name}-{secrets.token_hex(8)}", sql, config)
+        return job
+
+    def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
+        area = self.area(context)
+        left = [place for table, place in area.items() if table not in keep]
+        self.drop(left)
+        for place in left:
+            del area[place.table]
+
+    def area(self, context: BuildContext) -> dict[TableName, Beside]:
+        """What the run has staged, by table."""
+        run = records.run_hash(context.run)
+        if run not in self._areas:
+            found = {place.table: place for place in records.staged_in(self.items()) if place.run == run}
+            self._areas.setdefault(run, found)
+        return self._areas[run]
+
+    def places(self, query: Query, staged: Collection[TableName], context: BuildContext) -> dict[TableName, TableName]:
+        """Where the query finds those of the tables that it reads that are among the `staged` ones."""
+        area = self.area(context)
+        for wildcard, members in query.wildcards:
+            if inside := sorted(area.keys() & {*members} & {*staged}):
+                raise SqlError(
+                    f"{wildcard} stands for {inside[0]}, which this refresh builds: BigQuery finds it there only once"
+                    " it is published",
+                    hint='name the tables instead, or set publish = "each"',
+                )
+        return {
+            read.table: area[read.table].name for read in query.reads if read.table in staged and read.table in area
+        }
+
+    def items(self) -> list[TableListItem]:
+        with google_errors():
+            try:
+                return list(
+                    self._datasets.client.list_tables(
+                        self._datasets.reference(STAGING_DATASET), **self._datasets.patience
+                    )
+                )
+            except NotFound:
+                return []
+
+    def drop(self, places: Sequence[Beside]) -> None:
+        def drop(place: Beside) -> None:
+            reference = self._datasets.reference(STAGING_DATASET).table(place.name.name)
+            with google_errors():
+                self._datasets.client.delete_table(reference, not_found_ok=True, **self._datasets.patience)
+
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drop") as pool:
+            list(pool.map(drop, places))

@@ -1,0 +1,1 @@
+"""Scripts as BigQuery runs them."""

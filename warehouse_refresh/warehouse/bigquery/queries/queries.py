@@ -1,0 +1,151 @@
+"""A script's query as BigQuery runs it: its variables, its functions, and tables that are not published yet."""
+
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse import QueryPlan
+from warehouse_refresh.warehouse.bigquery.datasets import Datasets
+from warehouse_refresh.warehouse.bigquery.queries.edits import (
+    Edit,
+    dataset_edits,
+    edited,
+    original_place,
+    query_edits,
+    stand_ins_in,
+)
+from warehouse_refresh.warehouse.bigquery.queries.functions import call_edits, temporary_functions
+from warehouse_refresh.warehouse.bigquery.queries.variables import has_variables, text_of, variable_edits
+from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted
+from warehouse_refresh.warehouse.bigquery.storing.parameters import Value
+from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.coercion import AnyValue, as_listed
+from warehouse_refresh.warehouse.sql.literals import NULL
+from warehouse_refresh.warehouse.sql.query import Query, Read
+from warehouse_refresh.warehouse.types import Column
+
+
+class Queries:
+    """Writes queries for BigQuery, and remembers the columns of those that it planned."""
+
+    def __init__(self, datasets: Datasets) -> None:
+        self._datasets = datasets
+        # By the query's text and the values of its parameters; a refresh plans before it builds.
+        self._planned: dict[tuple[str, str], tuple[Column, ...]] = {}
+
+    def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
+        with self.alone(query, stand_ins) as sql:
+            job = self._datasets.jobs.dry_run(sql, parameters(query))
+        columns = tuple(map(column_of, job.schema or ()))
+        if query.listed:
+            columns = tuple(as_listed(query.listed, _values(query, columns)))
+        self._planned[text_of(query), query.values_text] = columns
+        in_functions = any(read.table in stand_ins for function in query.functions for read in function.names)
+        estimate = in_functions or bool(query_edits(query, stand_ins_in(stand_ins)))
+        return QueryPlan(columns, job.total_bytes_processed, estimate=estimate)
+
+    @contextmanager
+    def alone(
+        self,
+        query: Query,
+        stand_ins: Mapping[TableName, tuple[Column, ...]],
+        places: Mapping[TableName, TableName] | None = None,
+    ) -> Iterator[str]:
+        """The query as SQL that needs neither the tables that have stand-ins nor the project's functions, and reads
+        staged tables in their `places`. BigQuery's errors in the block get their places in the script."""
+        instead = {**stand_ins_in(stand_ins), **self._paths(places or {})}
+        text, new = text_of(query), query_edits(query, instead)
+        calls = [edit for edit in call_edits(query.calls, query) if text[edit.start : edit.end].strip()]
+        others = self.edits(query, {**stand_ins, **self._staged_columns(query, places or {})}, instead)
+        edits = sorted([*new, *calls, *others], key=lambda edit: edit.start)
+        before = temporary_functions(query, instead)
+        with places_of(text, edits, lines_before=before.count("\n")):
+            yield before + edited(text, edits)
+
+    def _paths(self, places: Mapping[TableName, TableName]) -> dict[TableName, str]:
+        """The staged tables' paths in SQL."""
+        return {table: self._datasets.path(place) for table, place in places.items()}
+
+    def _staged_columns(
+        self, query: Query, places: Mapping[TableName, TableName]
+    ) -> dict[TableName, tuple[Column, ...]]:
+        """The columns of staged tables, as far as a query with variables needs them."""
+        return {table: self._datasets.columns(place) for table, place in places.items()} if has_variables(query) else {}
+
+    def edits(
+        self, query: Query, known: Mapping[TableName, tuple[Column, ...]], instead: Collection[TableName] = ()
+    ) -> list[Edit]:
+        """What to write in place of the query's variables, and of its tables without a dataset but for those of
+        `instead`, in the order of the text. `known` are columns of tables that it reads. Raises SqlError."""
+        edits = [*self._variable_edits(query, known), *dataset_edits(query, instead)]
+        return sorted(edits, key=lambda edit: edit.start)
+
+    def _variable_edits(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> list[Edit]:
+        """What to write in place of the query's variables. A column of the same name would win, so the columns of all
+        tables that it reads are looked at first. Raises SqlError."""
+        if not has_variables(query):
+            return []
+        columns: list[Column] = []
+        for read in query.names:
+            known = stand_ins.get(read.table) if query.is_own(read.project) else None
+            columns += known if known is not None else self._columns_in_sql(read)
+        return variable_edits(query, columns)
+
+    def _columns_in_sql(self, read: Read) -> tuple[Column, ...]:
+        """The columns of whatever a query names, a wildcard table too; none if it is not there, as the query's own dry
+        run will say."""
+        path = ".".join(map(quoted, filter(None, (read.project, read.table.dataset, read.table.name))))
+        with suppress(SqlError, TableNotFound):
+            return tuple(map(column_of, self._datasets.jobs.dry_run(f"SELECT * FROM {path}").schema or ()))
+        return ()
+
+    def staged_edits(self, query: Query, places: Mapping[TableName, TableName]) -> tuple[str, list[Edit]]:
+        """The edits with which the query reads staged tables, in the order of the text; and what to write before it, if
+        a function that it calls reads tables."""
+        instead = self._paths(places)
+        edits = [*query_edits(query, instead), *self.edits(query, self._staged_columns(query, places), instead)]
+        before = ""
+        if any(function.names for function in query.functions):  # those exist only once their tables are published
+            text = text_of(query)
+            edits += [edit for edit in call_edits(query.calls, query) if text[edit.start : edit.end].strip()]
+            before = temporary_functions(query, instead)
+        return before, sorted(edits, key=lambda edit: edit.start)
+
+    def result(self, query: Query, sql: str) -> tuple[Column, ...]:
+        """The columns of the query's result, by a dry run of `sql` if it was not planned."""
+        planned = self._planned.get((text_of(query), query.values_text))
+        if planned is None:
+            planned = tuple(map(column_of, self._datasets.jobs.dry_run(sql, parameters(query)).schema or ()))
+        return planned
+
+    def columns(self, query: Query) -> tuple[Column, ...]:
+        """The columns of the query's result, by a plan if it was not planned."""
+        return self._planned.get((text_of(query), query.values_text)) or self.plan(query, {}).columns
+
+
+def _values(query: Query, columns: Sequence[Column]) -> list[AnyValue]:
+    """The values that the query selects, as far as a dry run tells: it says INT64 for the literal NULL."""
+    selected = [node.unalias() for node in query.tree.selects]
+    literals = [NULL if isinstance(node, exp.Null) else None for node in selected]
+    known = literals if len(literals) == len(columns) else [None] * len(columns)
+    return [AnyValue(column.type, literal) for column, literal in zip(columns, known, strict=True)]
+
+
+def parameters(query: Query) -> list[Value]:
+    return [Value(variable.name, variable.type, variable.value) for variable in query.variables]
+
+
+@contextmanager
+def places_of(text: str, edits: Sequence[Edit] = (), lines_before: int = 0) -> Iterator[None]:
+    """Raise BigQuery's SqlError with its place in the script as it was written."""
+    try:
+        yield
+    except SqlError as error:
+        if error.place is None:
+            raise
+        line = error.place.line - lines_before
+        place = original_place(text, edits, dataclasses.replace(error.place, line=line)) if line > 0 else None
+        raise SqlError(error.reason, hint=error.hint, place=place) from error

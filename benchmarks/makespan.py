@@ -117,6 +117,9 @@ class OnlyBuilt:
     def discard(self, _keep: Collection[TableName]) -> None:
         """Nothing was staged."""
 
+    def note_failed(self, _tables: Sequence[TableName]) -> None:
+        """Nothing is recorded."""
+
 
 def makespan(run: Callable[[Graph, Execution, int], None], graph: Graph, seconds: Seconds, workers: int) -> float:
     """Seconds from the first script's start to the last one's end."""

@@ -67,6 +67,9 @@ class Scripted:
     def discard(self, keep: Collection[TableName]) -> None:
         self.left = list(keep)
 
+    def note_failed(self, tables: Sequence[TableName]) -> None:
+        self.failed = list(tables)
+
 
 def executed(work: Scripted, publishing: Publishing = Publishing.TOGETHER) -> Execution:
     execution = Execution(GRAPH, work, publishing=publishing)
@@ -178,7 +181,7 @@ def test_tables_that_cannot_be_published_have_failed_and_stay_for_a_retry() -> N
     assert execution.runs[A].failure is Failure.NOT_PUBLISHED
     assert "the disk is full" in execution.summary()
     assert work.left == []  # here nobody can retry
-    execution.discard(for_retry=True)
+    execution.end(for_retry=True)
     assert work.left == [A, B, C]
 
 

@@ -12,7 +12,8 @@ from warehouse_refresh.warehouse.names import TableName
 
 A, B, C, D = table("a"), table("b"), table("c"), TableName("final", "d")
 FILES = {name: f"res/{name.dataset}/{name.name}.sql" for name in (A, B, C, D)}
-NAMED = Named(FILES, {A: ("daily", "money"), C: ("daily",), D: ("weekly",)})
+FOUND = {"changed": {B}, "stale": set[TableName](), "git:v1.0~2/x^": {D, TableName("tmp", "gone")}}
+NAMED = Named(FILES, {A: ("daily", "money"), C: ("daily",), D: ("weekly",)}, FOUND.__getitem__)
 CHAIN = Graph({A: frozenset(), B: frozenset({A}), C: frozenset({B}), D: frozenset({B})})
 
 
@@ -47,6 +48,12 @@ CHAIN = Graph({A: frozenset(), B: frozenset({A}), C: frozenset({B}), D: frozense
         (["+tag:weekly"], [A, B, D]),
         (["tag:daily,tmp.c+"], [C]),
         (["not:tmp.c"], [A, B, D]),
+        (["changed+"], [B, C, D]),
+        (["+changed,tmp.*", "git:v1.0~2/x^"], [A, B, D]),
+        (["stale"], []),
+        (["stale", "changed"], [B]),
+        (["not:changed+"], [A]),
+        (["tmp.a,changed"], []),
         (["not:+tmp.b"], [C, D]),
         (["tmp.*", "not:tmp.b not:path:res/tmp/c.sql"], [A]),
         (["tmp.*", "not:tmp.*,+tmp.b"], [C]),

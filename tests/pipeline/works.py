@@ -37,3 +37,6 @@ class OnlyBuilt:
 
     def discard(self, _keep: Collection[TableName]) -> None:
         """Nothing was staged."""
+
+    def note_failed(self, _tables: Sequence[TableName]) -> None:
+        """Nothing is recorded."""

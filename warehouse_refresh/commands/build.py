@@ -17,7 +17,9 @@ def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = settings_of(options)
     asked = Asked(full=options.full)
-    with start_refresh(settings, selection(options), "`refresh build`", say_for(options), asked=asked) as refresh:
+    with start_refresh(
+        settings, selection(options, settings.select), "`refresh build`", say_for(options), asked=asked
+    ) as refresh:
         graph = refresh.plan.graph
         work = refresh.work(BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))
         with nullcontext(ignore) if options.json else shown(graph) as report:

@@ -232,8 +232,9 @@ class _Version(argparse.Action):
 
 
 _FORMS = (
-    "tmp.variants, tmp.v*, path:res/tmp, tag:daily; +tmp.variants (and what it is built from), tmp.variants+ (and what"
-    " is built from it), 2+tmp.variants (up to two steps back); a,b (what both name); @FILE (the names in a file)"
+    "tmp.variants, tmp.v*, path:res/tmp, tag:daily, changed, stale, failed, git:main; +tmp.variants (and what it is"
+    " built from), tmp.variants+ (and what is built from it), 2+tmp.variants (up to two steps back); a,b (what both"
+    " name); @FILE (the names in a file)"
 )
 
 

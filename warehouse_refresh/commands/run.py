@@ -22,7 +22,8 @@ def run(options: Namespace) -> int:
     """
     # The view shows what the flow's log says; the log itself goes to the server. Prefect reads this at its import.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    settings, selectors = settings_of(options), selection(options)
+    settings = settings_of(options)
+    selectors = selection(options, settings.select)
     asked = Asked(full=options.full)
     with start_refresh(settings, selectors, "`refresh run`", say_for(options), asked=asked) as started:
         with kept():
@@ -45,6 +46,6 @@ def run(options: Namespace) -> int:
             print(as_json(runs.values(), message, settings, succeeded=succeeded, prefect=address))
         else:
             print(f"in Prefect: {address}\n{message}")
-            if succeeded:
+            if succeeded and started.plan.graph.order:
                 show_rows(started.warehouse, started.plan.graph.order[-1])
     return exit_code(runs.values(), succeeded=succeeded)

@@ -8,10 +8,11 @@ from pathlib import Path
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 
 
-def selection(options: Namespace) -> list[str]:
-    """The selectors that the options stand for; none for all tables. Raises SelectionError."""
+def selection(options: Namespace, default: Iterable[str] = ()) -> list[str]:
+    """The selectors that the options stand for; none for all tables. If the options name no tables, those of `default`
+    take their place. Raises SelectionError."""
     wanted = [*options.tables, *options.select]
-    return [*_words(wanted), *(f"not:{word}" for word in _words(options.exclude))]
+    return [*(_words(wanted) if wanted else default), *(f"not:{word}" for word in _words(options.exclude))]
 
 
 def _words(texts: Iterable[str]) -> Iterator[str]:

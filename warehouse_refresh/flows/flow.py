@@ -83,7 +83,7 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
         Args:
             select: Build only these tables, one on a line: tmp.variants, +tmp.variants (and all that it is built from),
                 tmp.variants+ (and all that are built from it), tmp.* (a dataset), path:res/tmp (a folder), tag:daily,
-                not:tmp.variants (all but this one). Leave it empty to build all tables.
+                stale (what has changed), not:tmp.variants (all but this one). Leave it empty to build all tables.
             in_order: Build one table at a time.
             variables: Values that replace those of refresh.toml, by name: {"day": "2026-01-31"}.
             full: Build tables by date anew, with all their partitions.
@@ -142,7 +142,7 @@ def _run(refresh: Refresh, settings: RefreshSettings, workers: int, report: Repo
     execution = Execution(plan.graph, refresh.work(context, good), report, settings.publishing, plan.owners)
     execution.built_before(sorted(published))
     run_graph(plan.graph.only(plan.graph.dependencies.keys() - published), execution, workers)
-    execution.discard(for_retry=True)
+    execution.end(for_retry=True)
     return execution
 
 

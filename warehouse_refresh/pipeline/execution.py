@@ -13,7 +13,7 @@ from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Problem
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
-from warehouse_refresh.warehouse import BuildContext, Built, Published, Staged, Warehouse
+from warehouse_refresh.warehouse import BuildContext, Built, Published, Staged, TableBuild, Warehouse
 from warehouse_refresh.warehouse.errors import (
     Cancelled,
     NotAllowed,
@@ -105,6 +105,9 @@ class Work(Protocol):
 
     def discard(self, keep: Collection[TableName]) -> None:
         """Drop all staged tables except those of `keep`."""
+
+    def note_failed(self, tables: Sequence[TableName]) -> None:
+        """Record that these tables were to be built, and are not published."""
 
 
 class Execution:
@@ -240,14 +243,17 @@ class Execution:
     def _block(self, table: TableName, reason: str, failure: Failure) -> None:
         self._set(replace(self.runs[table], state=State.BLOCKED, reason=reason, failure=failure))
 
-    def discard(self, *, for_retry: bool = False) -> None:
-        """Drop the tables that were staged and not published. With `for_retry`, keep those that another attempt of this
-        run can publish."""
+    def end(self, *, for_retry: bool = False) -> None:
+        """Record which tables are not published, and drop what was staged of them. With `for_retry`, keep those that
+        another attempt of this run can publish."""
         runs = self.runs.values() if for_retry else ()
+        bad = [table for table in self.graph.order if self._is_bad(table)]
         try:
             self._work.discard([run.table for run in runs if run.failure is Failure.NOT_PUBLISHED])
+            if bad:
+                self._work.note_failed(bad)
         except WarehouseError as error:  # the next refresh drops them
-            logger.warning("tables that were not published could not be dropped: %s", error)
+            logger.warning("what was not published could not be cleared up: %s", error)
 
     def built_before(self, tables: Iterable[TableName]) -> None:
         """Mark `tables` as built and published by an earlier attempt of this run."""
@@ -275,6 +281,8 @@ class Execution:
         count = len(self.in_state(State.BUILT))
         before = len(self.in_state(State.BUILT_BEFORE))
         lines = [f"{count} of {len(self.runs)} tables built" + (f", {before} built before" if before else "")]
+        if not self.runs:
+            lines = ["nothing to build: the selection names no table now"]
         if self.published is not None and self.published.window:
             lines.append(f"readers could find new tables beside old ones for {self.published.window:.2f} s")
         for state in (State.FAILED, State.BLOCKED, State.NOT_RUN):
@@ -320,6 +328,7 @@ class Builder:
 
     `kept` are the tables that an earlier attempt of this run has staged, and that are not staged again. `checker` runs
     the checks, if there are any. `blocked` has the tables that a failed check of a source blocks, each with the reason.
+    `versions` are those of the tables that the scripts read, as the tables are recorded to be built from them.
     """
 
     scripts: Mapping[TableName, Script]
@@ -328,6 +337,7 @@ class Builder:
     kept: Collection[TableName] = ()
     checker: "Checker | None" = None
     blocked: Mapping[TableName, str] = field(default_factory=dict)
+    versions: Mapping[TableName, str] = field(default_factory=dict)
 
     def must_stage(self, table: TableName) -> bool:
         is_part = self.scripts[table].build.parts is not None
@@ -336,7 +346,7 @@ class Builder:
     def build(self, table: TableName) -> Built:
         with self._placed(table) as script:
             self.warehouse.create_functions(script.query.functions)
-            return self.warehouse.build(script.build, self.context)
+            return self.warehouse.build(self._with_inputs(table), self.context)
 
     def stage(self, table: TableName, staged: Collection[TableName]) -> Built | None:
         if table in self.kept:
@@ -353,10 +363,22 @@ class Builder:
         return self.checker.check_rest() if self.checker is not None else ()
 
     def publish(self, tables: Sequence[TableName]) -> Published:
-        return self.warehouse.publish([self.scripts[table].build for table in tables], self.context)
+        return self.warehouse.publish([self._with_inputs(table) for table in tables], self.context)
 
     def discard(self, keep: Collection[TableName]) -> None:
         self.warehouse.discard(self.context, keep)
+
+    def note_failed(self, tables: Sequence[TableName]) -> None:
+        self.warehouse.note_failed(tables)
+
+    def _with_inputs(self, table: TableName) -> TableBuild:
+        """What builds the table, with what it is built from. That is not known of what an earlier attempt has
+        staged."""
+        build = self.scripts[table].build
+        if table in self.kept:
+            return build
+        reads = [read.table for read in build.query.reads]
+        return replace(build, inputs={read: self.versions[read] for read in reads if read in self.versions})
 
     @contextmanager
     def _placed(self, table: TableName) -> Iterator[Script]:
@@ -394,7 +416,7 @@ def run_here(graph: Graph, execution: Execution, workers: int) -> None:
     execution.not_run(done.not_run)
     with suppress(BuildFailed):  # the states of the tables have the reason
         execution.publish()
-    execution.discard()
+    execution.end()
 
 
 def _run_in_threads(graph: Graph, execution: Execution, workers: int) -> ScheduleResult[Future[TableRun]]:

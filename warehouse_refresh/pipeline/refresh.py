@@ -20,6 +20,7 @@ from warehouse_refresh.pipeline.project.project import Project, project_in, read
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.raw.sources import Sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.pipeline.tables.changes.standing import finder, known_versions
 from warehouse_refresh.pipeline.tables.partitions.asked import DUE, Asked
 from warehouse_refresh.warehouse import BuildContext, QueryPlan, Staged, Warehouse, connect
 from warehouse_refresh.warehouse.errors import TableNotFound, WarehouseError
@@ -68,12 +69,14 @@ class RefreshPlan:
 @dataclass(frozen=True, slots=True)
 class Refresh:
     """A refresh that holds the lock: its plan, the warehouse and its URL. `blocked` has the tables that it does not
-    build, because a check of a source that they read has failed, each with the reason."""
+    build, because a check of a source that they read has failed, each with the reason. `versions` are those of the
+    tables that it reads and does not build, from before anything was built."""
 
     plan: RefreshPlan
     warehouse: Warehouse
     url: str
     blocked: Mapping[TableName, str] = field(default_factory=dict)
+    versions: Mapping[TableName, str] = field(default_factory=dict)
 
     def work(self, context: BuildContext, good: Mapping[TableName, Staged] | None = None) -> Builder:
         """The Builder for the run of `context`. `good` are the tables that earlier attempts of the run have built."""
@@ -81,7 +84,11 @@ class Refresh:
         units = [replace(unit, needs=unit.needs - published) for unit in self.plan.units if unit.needs - published]
         kept = (good or {}).keys() - published
         checker = _checker(units, self.warehouse, context) if units else None
-        return Builder(self.plan.scripts, self.warehouse, context, kept, checker, self.blocked)
+        versions = {**self.versions, **dict.fromkeys(self.plan.scripts, context.version)}
+        if published:
+            records = self.warehouse.records()
+            versions |= {table: records[table].version for table in published if table in records}
+        return Builder(self.plan.scripts, self.warehouse, context, kept, checker, self.blocked, versions)
 
 
 def _checker(units: Sequence["Unit"], warehouse: Warehouse, context: BuildContext) -> "Checker":
@@ -131,7 +138,7 @@ def start_refresh(
         warehouse.create_functions(list(free_of_tables(functions)))
         with cache if plan.units else nullcontext():  # checks are read when they run
             blocked = _blocked(plan, warehouse, settings.workers, say)
-            refresh = Refresh(plan, warehouse, settings.warehouse_url, blocked)
+            refresh = Refresh(plan, warehouse, settings.warehouse_url, blocked, _versions(plan, warehouse))
             with cleared_on_error(refresh):
                 yield refresh
 
@@ -147,6 +154,13 @@ def _need_full(plan: RefreshPlan) -> None:
     ]
     if problems:
         raise Refused(problems)
+
+
+def _versions(plan: RefreshPlan, warehouse: Warehouse) -> dict[TableName, str]:
+    """The versions of the tables that the refresh reads and does not build."""
+    read = tables_outside(plan.scripts.values())
+    records = {} if plan.project.scripts.keys().isdisjoint(read) else warehouse.records()
+    return known_versions(plan.project, warehouse, read, records)
 
 
 def _blocked(plan: RefreshPlan, warehouse: Warehouse, workers: int, say: Callable[[str], None]) -> dict[TableName, str]:
@@ -221,7 +235,7 @@ def plan_refresh(
     Raises Refused with all problems, SelectionError, WarehouseError.
     """
     project = project_in(settings, cache)
-    graph = with_views_between(project.chosen(selectors), project)
+    graph = with_views_between(project.chosen(selectors, finder(project, warehouse)), project)
     scripts = {table: project.scripts[table] for table in graph.order}
     scripts = with_stored_wildcards(warehouse, scripts, project)
     sources = stored_sources(warehouse, scripts, project)

@@ -20,7 +20,8 @@ TIB = 2**40
 @dataclass(frozen=True, slots=True)
 class RefreshSettings:
     """Where the project is, which warehouse it fills, how many tables are built at once, when they are published, what
-    BigQuery charges for a TiB that a query reads, in USD, and the values of the scripts' variables."""
+    BigQuery charges for a TiB that a query reads, in USD, and the values of the scripts' variables. `select` are the
+    selectors for `build`, `run` and `plan` if they name no tables; without any, these are all."""
 
     folder: Path
     layout: Layout = DEFAULT_LAYOUT
@@ -30,6 +31,7 @@ class RefreshSettings:
     keep_previous: bool = False
     price_per_tib: float = 6.25
     variables: Variables = field(default_factory=dict)
+    select: tuple[str, ...] = ()
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSettings:
@@ -49,6 +51,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSetting
         keep_previous=_switch("REFRESH_KEEP_PREVIOUS", value("REFRESH_KEEP_PREVIOUS", "false")),
         price_per_tib=_price(value("REFRESH_PRICE_PER_TIB", "6.25")),
         variables=read_variables(file.variables, NAME),
+        select=tuple(value("REFRESH_SELECT", "").split()),
     )
 
 

@@ -6,6 +6,7 @@ workers = 8                                       # REFRESH_WORKERS
 publish = "together"                              # REFRESH_PUBLISH
 keep_previous = false                             # REFRESH_KEEP_PREVIOUS
 price_per_tib = 6.25                              # REFRESH_PRICE_PER_TIB
+select = "stale"                                  # REFRESH_SELECT
 
 [folders]
 scripts = "res"
@@ -41,6 +42,7 @@ _VARIABLES = {
     "publish": "REFRESH_PUBLISH",
     "keep_previous": "REFRESH_KEEP_PREVIOUS",
     "price_per_tib": "REFRESH_PRICE_PER_TIB",
+    "select": "REFRESH_SELECT",
 }
 _WANTED: Mapping[str, tuple[tuple[type, ...], str]] = {
     "workers": ((int, float), "a number"),

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import SplitResult, urlsplit
 
+from warehouse_refresh.warehouse.builds.normal_form import normal_form
+from warehouse_refresh.warehouse.builds.records import BuildRecord, Inputs
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.extras import needs_extra
 from warehouse_refresh.warehouse.names import TableName
@@ -48,22 +50,25 @@ def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
 class TableBuild:
     """A table to build, and the query whose result it gets; or a view of the query. `storage` is how it is stored. An
     option of a table is a field here, too: the pipeline hands this on as it is, and each engine applies it. `parts` is
-    what is built now of a table by date; such a table is staged and published, and no `build` makes it."""
+    what is built now of a table by date; such a table is staged and published, and no `build` makes it. `inputs` are
+    recorded with the table once it is built."""
 
     table: TableName
     query: Query
     is_view: bool = False
     storage: Storage = PLAIN
     parts: Parts | None = None
+    inputs: Inputs | None = field(default=None, compare=False)
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that differ where the query, its variables or functions, or the table's options differ. Which
-        parts are built is no such difference."""
+        """16 hex digits that differ where the query, its variables or functions, or the table's options differ. Neither
+        are comments and layout such differences, nor which parts are built."""
         query = self.query
-        listed = [column.text for column in query.listed]
+        written = [query.preamble, query.text, *(function.text for function in query.functions)]
+        listed = [normal_form(column.text) for column in query.listed]
         names = (query.own, query.default, query.wildcards)
-        texts = (names, query.preamble, query.text, query.values_text, listed)
+        texts = (names, list(map(normal_form, written)), list(map(str, query.variables)), listed)
         return sha256(repr((self.is_view, self.storage, texts)).encode()).hexdigest()[:16]
 
 
@@ -106,6 +111,11 @@ class BuildContext:
     attempt: int = 1
     labels: Mapping[str, str] = field(default_factory=dict)
     keep_previous: bool = False
+
+    @property
+    def version(self) -> str:
+        """The version of the tables that it publishes."""
+        return f"{self.run}/{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +301,22 @@ class Warehouse(Planner, Protocol):
     def partitions(self, table: TableName) -> Sequence[PartRecord]:
         """What is recorded of the partitions of a table that is there and was built by date; none for another one.
         Raises WarehouseError where the engine cannot build tables by date."""
+
+    @property
+    def made_by(self) -> str:
+        """What computes the tables: the engine, with its version where it has one."""
+
+    def records(self) -> Mapping[TableName, BuildRecord]:
+        """What is recorded of the tables that runs have built and that are there since; also of those that a run did
+        not publish. A table that something else has changed since has no fingerprint here, as far as the engine can
+        tell."""
+
+    def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
+        """For tables that no build makes, texts that differ once their rows may differ. Those that are not there, that
+        are no tables, or of which this cannot be known are left out."""
+
+    def note_failed(self, tables: Collection[TableName]) -> None:
+        """Record that a run wanted to build these tables, and has not published them."""
 
     def publications(self) -> Iterator[Publication]:
         """The publications of the last days, the last one first; a rollback is one, too. Each is looked up when it is

@@ -11,6 +11,7 @@ from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import sql_cache
 from warehouse_refresh.pipeline.refresh import RefreshPlan, plan_refresh
 from warehouse_refresh.pipeline.settings import TIB, cost
+from warehouse_refresh.pipeline.tables.changes.standing import Standing, standings
 from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse import connect
@@ -22,14 +23,17 @@ def run(options: Namespace) -> int:
     """Print the plan, and answer the exit code. Raises Refused for a refresh that cannot succeed."""
     settings = settings_of(options)
     with sql_cache(settings.folder) as cache, connect(settings.warehouse_url, cache) as warehouse:
-        plan = plan_refresh(settings, selection(options), warehouse, cache, Asked(full=options.full))
+        plan = plan_refresh(settings, selection(options, settings.select), warehouse, cache, Asked(full=options.full))
+        standing = standings(plan.project, warehouse)
         left = leftovers(warehouse, plan.project)
         storage = {table: warehouse.storage_changes(script.build) for table, script in plan.scripts.items()}
     price = settings.price_per_tib
     if options.json:
-        print(json.dumps({**_as_json(plan, price, storage), "left_over": list(map(str, left))}, indent=2))
+        shown = _as_json(plan, price, storage, standing)
+        print(json.dumps({**shown, "left_over": list(map(str, left))}, indent=2))
     else:
-        print("\n".join(filter(None, ["\n".join(_as_text(plan, price, storage)), left_over(left)])))
+        text = "\n".join(_as_text(plan, price, storage, standing))
+        print("\n".join(filter(None, [text, left_over(left)])))
     return 0
 
 
@@ -37,12 +41,17 @@ Changes = Mapping[TableName, Sequence[str]]
 """By table, what `Warehouse.storage_changes` says."""
 
 
-def _as_text(plan: RefreshPlan, price: float, storage: Changes) -> Iterator[str]:
+Standings = Mapping[TableName, Standing]
+"""How each table of the project stands to what is published."""
+
+
+def _as_text(plan: RefreshPlan, price: float, storage: Changes, standing: Standings) -> Iterator[str]:
     """The tables by step, then the sums. A table need not wait for the others of the step before it."""
     for number, tables in enumerate(plan.graph.levels, start=1):
         yield f"step {number}: {counted(len(tables), 'table')}{' at once' if len(tables) > 1 else ''}"
         for table in tables:
             yield from _table_lines(plan, table, price)
+            yield f"    why: {standing[table].why}"
             if table in plan.due:
                 yield from (f"    {line}" for line in plan.due[table].lines())
             yield from _storage_lines(plan, table, storage[table])
@@ -52,6 +61,15 @@ def _as_text(plan: RefreshPlan, price: float, storage: Changes) -> Iterator[str]
     yield f"{counted(len(plan.queries), 'table')} in {steps}, up to {widest} at once"
     yield from _sums(plan, price)
     yield from _checks(plan, price)
+    yield from _not_in_it(plan, standing)
+
+
+def _not_in_it(plan: RefreshPlan, standing: Standings) -> Iterator[str]:
+    """The tables that the plan leaves out, and what there is to say of each."""
+    left = [table for table in standing if table not in plan.scripts]
+    if left:
+        yield f"\nnot in it: {counted(len(left), 'table')}"
+        yield from (f"  {table}: {standing[table].why}" for table in left)
 
 
 def _checks(plan: RefreshPlan, price: float) -> Iterator[str]:
@@ -108,15 +126,30 @@ def human_dollars(amount: float) -> str:
     return f"${amount:,.2f}" if amount >= 0.01 else "< $0.01"
 
 
-def _as_json(plan: RefreshPlan, price: float, storage: Changes) -> dict[str, Any]:
+def _as_json(plan: RefreshPlan, price: float, storage: Changes, standing: Standings) -> dict[str, Any]:
     return {
         "tables": [
-            {"table": str(table), "step": number, **_table_as_json(plan, table, price, storage[table])}
+            {
+                "table": str(table),
+                "step": number,
+                **_standing_as_json(standing[table]),
+                **_table_as_json(plan, table, price, storage[table]),
+            }
             for number, tables in enumerate(plan.graph.levels, start=1)
             for table in tables
         ],
+        "not_in_it": [
+            {"table": str(table), **_standing_as_json(one)}
+            for table, one in standing.items()
+            if table not in plan.scripts
+        ],
         **_amount_as_json(plan.bytes_processed, price, estimate=plan.is_estimate),
     }
+
+
+def _standing_as_json(standing: Standing) -> dict[str, Any]:
+    states = {f"is_{state}": standing.is_in(state) for state in ("changed", "stale", "failed")}
+    return {"why": standing.why, **states}
 
 
 def _table_as_json(plan: RefreshPlan, table: TableName, price: float, changes: Sequence[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The project in a folder: read its scripts and its map, and check them against each other."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -21,7 +21,7 @@ from warehouse_refresh.pipeline.project.scripts import (
     read_source_names,
     script_files,
 )
-from warehouse_refresh.pipeline.project.selectors import Named, left_out, select
+from warehouse_refresh.pipeline.project.selectors import Named, left_out, select, unknown_state
 from warehouse_refresh.pipeline.project.variables import BOUNDS, Variables, unknown_in
 from warehouse_refresh.pipeline.raw.db_init import read_created_tables
 from warehouse_refresh.pipeline.settings import RefreshSettings
@@ -101,7 +101,15 @@ class Project:
     def named(self) -> Named:
         """What selectors name tables by."""
         found = {table: script.settings.says.tags for table, script in self.scripts.items() if script.settings}
-        return Named(self.files, found)
+        return Named(self.files, found, self._found)
+
+    def _found(self, state: str) -> Collection[TableName]:
+        """The tables that `git:…` names. Raises SelectionError, also for what only a warehouse knows."""
+        if not state.startswith("git:"):
+            unknown_state(state)
+        from warehouse_refresh.pipeline.tables.changes.git import tables_of_commit  # starts processes
+
+        return tables_of_commit(self, state.removeprefix("git:"))
 
     @cached_property
     def graph(self) -> Graph:
@@ -116,15 +124,16 @@ class Project:
         """For each script's table, the tables of other scripts that the map puts before it."""
         return _edges({*self.scripts, *self.unreadable}, self.entries)
 
-    def chosen(self, selectors: Iterable[str]) -> Graph:
-        """The part of the graph that the selectors name: see `select`. A script that they leave out with `not:` may be
-        wrong. Raises Refused, SelectionError."""
+    def chosen(self, selectors: Iterable[str], found: Callable[[str], Collection[TableName]] | None = None) -> Graph:
+        """The part of the graph that the selectors name: see `select`, and `Named` for `found`. A script that they
+        leave out with `not:` may be wrong. Raises Refused, SelectionError."""
         written = list(selectors)
+        named = replace(self.named, found=found) if found is not None else self.named
         if find_cycles(self.declared):
             raise Refused(errors_in(self.problems))
         whole = Graph(self.declared)
-        graph = select(whole, written, self.named)
-        if errors := self._errors_without(left_out(whole, written, self.named)):
+        graph = select(whole, written, named)
+        if errors := self._errors_without(left_out(whole, written, named)):
             raise Refused(errors)
         return graph
 

@@ -29,6 +29,7 @@ from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
 from warehouse_refresh.warehouse.bigquery.lease import TABLE, Lease
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
+from warehouse_refresh.warehouse.bigquery.publishing.built import MADE_BY, Recorder, version_of
 from warehouse_refresh.warehouse.bigquery.publishing.publisher import Publisher
 from warehouse_refresh.warehouse.bigquery.publishing.stager import Stager
 from warehouse_refresh.warehouse.bigquery.queries.queries import Queries, parameters, places_of
@@ -36,6 +37,7 @@ from warehouse_refresh.warehouse.bigquery.schema import column_of, load_config, 
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse_refresh.warehouse.bigquery.storing.append import Sender, Target
 from warehouse_refresh.warehouse.bigquery.storing.keys import Keys
+from warehouse_refresh.warehouse.builds.records import BuildRecord
 from warehouse_refresh.warehouse.errors import NotAllowed, SqlError, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.parts import PartRecord
@@ -61,7 +63,8 @@ class BigQueryWarehouse:
         self._queries = Queries(self._datasets)
         self._builder = Builder(self._datasets, self._queries)
         self._stager = Stager(self._datasets, self._queries, self._builder)
-        self._publisher = Publisher(self._datasets, self._builder, self._stager)
+        self._recorder = Recorder(self._datasets)
+        self._publisher = Publisher(self._datasets, self._builder, self._stager, self._recorder)
 
     def tables(self, dataset: str) -> list[TableName]:
         return sorted(table for table, _ in self._datasets.kinds(dataset))
@@ -232,7 +235,9 @@ class BigQueryWarehouse:
         return self._queries.plan(query, stand_ins)
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:
-        return self._builder.build(build, context)
+        done = self._builder.build(build, context)
+        self._recorder.add([build], context)
+        return done
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
         return self._stager.stage(build, staged, context)
@@ -244,10 +249,25 @@ class BigQueryWarehouse:
         return self._publisher.publish(builds, context)
 
     def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
+        self._recorder.write()
         self._stager.discard(context, keep)
 
     def recover(self, keep: str, say: Callable[[str], None]) -> None:
         self._publisher.recover(keep, say)
+
+    @property
+    def made_by(self) -> str:
+        return MADE_BY
+
+    def records(self) -> Mapping[TableName, BuildRecord]:
+        return self._recorder.records()
+
+    def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
+        found = {table: version_of(stored) for table, stored in self._recorder.tables(tables).items()}
+        return {table: version for table, version in found.items() if version}
+
+    def note_failed(self, tables: Collection[TableName]) -> None:
+        self._recorder.note_failed(tables)
 
     def publications(self) -> Iterator[Publication]:
         return self._publisher.publications()

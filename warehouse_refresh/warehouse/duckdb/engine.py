@@ -24,13 +24,14 @@ from warehouse_refresh.warehouse import (
     TableBuild,
     batches,
 )
+from warehouse_refresh.warehouse.builds.records import BuildRecord
 from warehouse_refresh.warehouse.deadline import deadline
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
-from warehouse_refresh.warehouse.duckdb.tables import parts, publications, staging
+from warehouse_refresh.warehouse.duckdb.tables import built, parts, publications, staging
 from warehouse_refresh.warehouse.duckdb.tables.declared import (
     Declared,
     declared_types,
@@ -109,6 +110,7 @@ class DuckDBWarehouse:
             word = "VIEW" if _is_view(cursor, table) else "TABLE"
             cursor.execute(f"DROP {word} IF EXISTS {table_sql(table)}")
             keep_declared(cursor, table, (), declared)
+            built.forget(cursor, [table])
             return declared
 
         self._declared = self._in_transaction(drop)
@@ -166,19 +168,23 @@ class DuckDBWarehouse:
             declared = dict(self._declared)
             for statement in statements:
                 _run_statement(cursor, statement, declared, self._file.path)
+            targets = [statement.target for statement in statements if statement.target]
+            built.count_changes(cursor, targets)
             return declared
 
         self._declared = self._in_transaction(run)
         self._known.clear()
 
-    def build(self, build: TableBuild, context: BuildContext) -> Built:  # noqa: ARG002 (no jobs here)
+    def build(self, build: TableBuild, context: BuildContext) -> Built:
         def replaced(cursor: duckdb.DuckDBPyConnection) -> int | None:
             with suppress(duckdb.CatalogException):  # no table was built by date so far
                 parts.forget(cursor, [build.table])
             return self._built_over(cursor, build, {})
 
         started = time.monotonic()
+        self._in_transaction(lambda cursor: built.forget(cursor, [build.table]))  # a build is no transaction of its own
         rows = self._retried(replaced)
+        self._in_transaction(lambda cursor: built.keep(cursor, context, [build]))
         return Built(rows=rows, seconds=time.monotonic() - started)
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
@@ -359,6 +365,7 @@ class DuckDBWarehouse:
             if parts.RECORDS in old:
                 parts.forget(cursor, [place.table for place in whole])
             parts.keep_records(cursor, context.run, builds)
+            built.keep(cursor, context, builds)
             names = {one.table: kept_as(one.table) for one in new if one.before is Before.KEPT}
             return renamed(cursor, {**names, **{place.name: place.table for place in whole}}, self._declared)
 
@@ -389,6 +396,25 @@ class DuckDBWarehouse:
         with self._cursor() as cursor:
             return parts.recorded(cursor, table)
 
+    @property
+    def made_by(self) -> str:
+        return built.made_by()
+
+    def records(self) -> Mapping[TableName, BuildRecord]:
+        if not self._path.exists():
+            return {}
+        with self._cursor() as cursor:
+            return built.recorded(cursor)
+
+    def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
+        if not (tables and self._path.exists()):
+            return {}
+        with self._cursor() as cursor:
+            return built.versions(cursor, tables)
+
+    def note_failed(self, tables: Collection[TableName]) -> None:
+        self._in_transaction(lambda cursor: built.note_failed(cursor, tables))
+
     def publications(self) -> Iterator[Publication]:
         if self._path.exists():
             with self._cursor() as cursor:
@@ -413,6 +439,7 @@ class DuckDBWarehouse:
                 new.append(PublishedTable(table, "", Before.KEPT if now is not None else Before.ABSENT))
             if new:
                 publications.keep_record(cursor, context.run, new)
+                built.forget(cursor, [one.table for one in new])
             if parts.RECORDS in old:
                 parts.forget(cursor, [one.table for one in new])
             return left, renamed(cursor, names, self._declared)

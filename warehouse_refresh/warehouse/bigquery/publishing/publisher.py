@@ -19,6 +19,7 @@ from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
 from warehouse_refresh.warehouse.bigquery.publishing import records
+from warehouse_refresh.warehouse.bigquery.publishing.built import Recorder
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside, Record
 from warehouse_refresh.warehouse.bigquery.publishing.stager import Stager
 from warehouse_refresh.warehouse.bigquery.schema import column_of
@@ -33,8 +34,8 @@ _AT_ONCE = 16
 class Publisher:
     """Puts staged tables in the places of the old ones."""
 
-    def __init__(self, datasets: Datasets, builder: Builder, stager: Stager) -> None:
-        self._datasets, self._builder, self._stager = datasets, builder, stager
+    def __init__(self, datasets: Datasets, builder: Builder, stager: Stager, recorder: Recorder) -> None:
+        self._datasets, self._builder, self._stager, self._recorder = datasets, builder, stager, recorder
 
     def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
         area = self._stager.area(context)
@@ -45,6 +46,8 @@ class Publisher:
         record = self._write_record([place for _, place in items], context)
         ends = self._publish_all(items, context)
         self._close_record(record)
+        self._recorder.add(builds, context)
+        self._recorder.write()
         for build, _ in items:
             del area[build.table]
         self._stager.drop([place for _, place in items])
@@ -162,6 +165,7 @@ class Publisher:
         if places:
             record = self._write_record(places, context)
             self._publish_all([(self._build_of(place), place) for place in places], context)
+            self._recorder.forget([place.table for place in places])
             self._close_record(record)
             self._stager.drop(places)
         return left
@@ -196,6 +200,7 @@ class Publisher:
         places = [place for place in recorded if place.name in staged]
         names_of = ", ".join(str(place.table) for place in recorded)
         try:
+            self._recorder.forget([place.table for place in recorded])
             self._publish_all([(self._build_of(place), place) for place in places], BuildContext(record.run))
         except (Transient, Unavailable, Cancelled):
             raise

@@ -1,0 +1,1 @@
+"""What is recorded of builds, and when two builds are the same."""

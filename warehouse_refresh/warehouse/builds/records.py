@@ -1,0 +1,35 @@
+"""What is recorded in the warehouse of the tables that runs have published: what built each, and from what."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from warehouse_refresh.warehouse.names import TableName
+
+Inputs = Mapping[TableName, str]
+"""The version of each table that a query reads. One that is left out has no version that can be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRecord:
+    """What has built a table: the fingerprint of its `TableBuild` ("": not known), the `version` that the table got
+    with it, its inputs (None: not known), and `made_by`, the engine with its version. `is_failed` says that the last
+    run that wanted to build it has not published it."""
+
+    fingerprint: str
+    version: str
+    inputs: Inputs | None
+    made_by: str
+    is_failed: bool = False
+
+
+def inputs_as_json(inputs: Inputs | None) -> str | None:
+    """The inputs as text, for a column of a table."""
+    if inputs is None:
+        return None
+    return json.dumps([[table.dataset, table.name, version] for table, version in sorted(inputs.items())])
+
+
+def inputs_from_json(text: str | None) -> Inputs | None:
+    """The inputs from their text."""
+    return None if text is None else {TableName(dataset, name): version for dataset, name, version in json.loads(text)}

@@ -1,0 +1,117 @@
+"""The record of what has built each table, and the count of the scripts that have changed tables which no build makes.
+
+Rows that are stored need no count of their own: the number of a table's rows tells.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
+
+import duckdb
+
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.builds.records import BuildRecord, inputs_as_json, inputs_from_json
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, table_sql
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+
+_BUILT = f"{OWN_DATASET}.built"
+_CHANGES = f"{OWN_DATASET}.changes"
+
+
+@cache
+def made_by() -> str:
+    """What computes the tables here."""
+    return f"DuckDB {duckdb.__version__} with warehouse-refresh {version('warehouse-refresh')}"
+
+
+def keep(cursor: duckdb.DuckDBPyConnection, context: BuildContext, builds: Collection[TableBuild]) -> None:
+    """Record within the cursor's transaction that the run has published these tables."""
+    forget(cursor, [build.table for build in builds])
+    columns = [
+        [build.table.dataset for build in builds],
+        [build.table.name for build in builds],
+        [build.fingerprint for build in builds],
+        [inputs_as_json(build.inputs) for build in builds],
+    ]
+    unnested = ", ".join(["unnest(?::VARCHAR[])"] * len(columns))
+    cursor.execute(f"INSERT INTO {_BUILT} SELECT {unnested}, ?, ?, false", [*columns, context.version, made_by()])
+
+
+def forget(cursor: duckdb.DuckDBPyConnection, tables: Iterable[TableName]) -> None:
+    """Delete the records of these tables."""
+    _create(cursor)
+    names = [f"{table.dataset}.{table.name}" for table in tables]
+    cursor.execute(f"DELETE FROM {_BUILT} WHERE dataset || '.' || name IN (SELECT unnest(?::VARCHAR[]))", [names])
+
+
+def note_failed(cursor: duckdb.DuckDBPyConnection, tables: Collection[TableName]) -> None:
+    """Record within the cursor's transaction that a run wanted to build these tables, and has not published them."""
+    _create(cursor)
+    names = [[table.dataset for table in tables], [table.name for table in tables]]
+    wanted = "(SELECT unnest(?::VARCHAR[]) AS dataset, unnest(?::VARCHAR[]) AS name)"
+    cursor.execute(
+        f"UPDATE {_BUILT} SET is_failed = true WHERE (dataset, name) IN (SELECT (dataset, name) FROM {wanted})", names
+    )
+    cursor.execute(
+        f"INSERT INTO {_BUILT} SELECT dataset, name, '', NULL, '', '', true"
+        f" FROM {wanted} ANTI JOIN {_BUILT} USING (dataset, name)",
+        names,
+    )
+
+
+def recorded(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, BuildRecord]:
+    """The records of all tables that are there, and of those that failed."""
+    query = f"""
+        SELECT dataset, name, CASE WHEN there THEN fingerprint ELSE '' END, version, inputs, made_by, is_failed
+        FROM {_BUILT} LEFT JOIN (
+            SELECT schema_name AS dataset, table_name AS name, true AS there FROM duckdb_tables()
+            WHERE database_name = $1
+            UNION ALL SELECT schema_name, view_name, true FROM duckdb_views() WHERE database_name = $1
+        ) USING (dataset, name)"""
+    try:
+        rows = cursor.execute(query, [CATALOGUE]).fetchall()
+    except duckdb.CatalogException:  # nothing was published yet
+        return {}
+    return {
+        TableName(dataset, name): BuildRecord(fingerprint, made, inputs_from_json(inputs), by, is_failed)
+        for dataset, name, fingerprint, made, inputs, by, is_failed in rows
+    }
+
+
+def count_changes(cursor: duckdb.DuckDBPyConnection, tables: Collection[TableName]) -> None:
+    """Count within the cursor's transaction a change of these tables by something else than a build."""
+    changed = {(table.dataset, table.name) for table in tables if table.dataset != OWN_DATASET}
+    if changed:
+        forget(cursor, tables)
+        cursor.executemany(f"INSERT INTO {_CHANGES} VALUES (?, ?, 1)", sorted(changed))
+
+
+def versions(cursor: duckdb.DuckDBPyConnection, tables: Collection[TableName]) -> Mapping[TableName, str]:
+    """For each of the tables that is a table and there: the changes that were counted, and its rows."""
+    there = cursor.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1", [CATALOGUE]
+    ).fetchall()
+    found = sorted({TableName(*name) for name in there} & {*tables})
+    if not found:
+        return {}
+    counts = " UNION ALL ".join(f"SELECT {n}, count(*) FROM {table_sql(table)}" for n, table in enumerate(found))
+    rows = dict(cursor.execute(counts).fetchall())
+    changes = _changes(cursor)
+    return {table: f"{changes.get(table, 0)} changes, {rows[n]} rows" for n, table in enumerate(found)}
+
+
+def _changes(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, int]:
+    try:
+        rows = cursor.execute(f"SELECT dataset, name, sum(number) FROM {_CHANGES} GROUP BY ALL").fetchall()
+    except duckdb.CatalogException:  # no script has run
+        return {}
+    return {TableName(dataset, name): int(number) for dataset, name, number in rows}
+
+
+def _create(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute(
+        f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET};"
+        f"CREATE TABLE IF NOT EXISTS {_BUILT} (dataset VARCHAR, name VARCHAR, fingerprint VARCHAR, inputs VARCHAR,"
+        " version VARCHAR, made_by VARCHAR, is_failed BOOLEAN);"
+        f"CREATE TABLE IF NOT EXISTS {_CHANGES} (dataset VARCHAR, name VARCHAR, number BIGINT)"
+    )

@@ -41,10 +41,12 @@ def test_it_tells_order_and_columns_and_builds_nothing(write: Write, capsys: pyt
         "step 1: 1 table\n"
         "  tmp.a\n"
         "    columns: id INT64, price NUMERIC\n"
+        "    why: it is not there, or nothing is recorded of what has built it\n"
         "\n"
         "step 2: 1 table\n"
         "  final.b  (after tmp.a)\n"
         "    columns: id INT64, cost NUMERIC\n"
+        "    why: it is not there, or nothing is recorded of what has built it\n"
         "\n"
         "2 tables in 2 steps, up to 1 at once\n"
     )
@@ -92,7 +94,8 @@ def test_a_selection_is_planned_alone(write: Write, capsys: pytest.CaptureFixtur
     assert main(["plan", "--select", "final.b"]) == 2
     assert "build it first: --select +tmp.a" in capsys.readouterr().err
     assert main(["plan", "--select", "tmp.a"]) == 0
-    assert capsys.readouterr().out.endswith("1 table in 1 step, up to 1 at once\n")
+    end = "  final.b: it is not there, or nothing is recorded of what has built it\n"
+    assert capsys.readouterr().out.endswith(f"1 table in 1 step, up to 1 at once\n\nnot in it: 1 table\n{end}")
 
 
 def test_a_refresh_that_cannot_succeed_has_no_plan(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.emulator.fixtures"]
+pytest_plugins = ["tests.emulator.fixtures", "tests.origins.servers"]
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "warehouse_refresh"
@@ -50,12 +50,15 @@ hypothesis.settings.load_profile("tests")
 
 @atexit.register  # before Prefect registers what it does at the end, and so after it
 def _clean_up() -> None:
-    """In the process that made the shared folder, stop the server that `prefect_server` started, in whichever."""
+    """In the process that made the shared folder, stop the servers that fixtures started, in whichever process."""
     if os.getpid() != _MAKER:
         return
     pid = SHARED / "prefect.pid"
     if pid.exists():
         os.kill(int(pid.read_text()), signal.SIGKILL)
+    from tests.origins.servers import stop_servers
+
+    stop_servers()
     shutil.rmtree(SHARED, ignore_errors=True)
 
 

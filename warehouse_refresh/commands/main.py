@@ -131,6 +131,10 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--replace", action="store_true", help="replace raw tables that have rows, too; asks first")
     init.add_argument("--yes", action="store_true", help="do not ask, for --replace without a terminal")
 
+    load = add("load", "load raw tables from the databases that their settings name")
+    _add_selection(load)
+    load.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
+
     clean = add("clean", "drop the tables and views that no script builds any more; asks first")
     clean.add_argument("--yes", action="store_true", help="do not ask")
     rollback = add("rollback", "let readers see tables as they were before the last refresh; asks first")

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from warehouse_refresh.pipeline.outcomes import Publishing
 from warehouse_refresh.pipeline.project.variables import Variables, read_variables
-from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, NAME, Layout, SettingError, read_settings_file
+from warehouse_refresh.pipeline.settings_file import (
+    DEFAULT_LAYOUT,
+    NAME,
+    Connection,
+    Layout,
+    SettingError,
+    read_settings_file,
+)
 from warehouse_refresh.warehouse import DEFAULT_URL
 
 TIB = 2**40
@@ -20,8 +27,9 @@ TIB = 2**40
 @dataclass(frozen=True, slots=True)
 class RefreshSettings:
     """Where the project is, which warehouse it fills, how many tables are built at once, when they are published, what
-    BigQuery charges for a TiB that a query reads, in USD, and the values of the scripts' variables. `select` are the
-    selectors for `build`, `run` and `plan` if they name no tables; without any, these are all."""
+    BigQuery charges for a TiB that a query reads, in USD, the values of the scripts' variables, and the databases that
+    raw tables come from. `select` are the selectors for `build`, `run` and `plan` if they name no tables; without any,
+    these are all."""
 
     folder: Path
     layout: Layout = DEFAULT_LAYOUT
@@ -32,6 +40,7 @@ class RefreshSettings:
     price_per_tib: float = 6.25
     variables: Variables = field(default_factory=dict)
     select: tuple[str, ...] = ()
+    connections: Mapping[str, Connection] = field(default_factory=dict)
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSettings:
@@ -52,6 +61,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSetting
         price_per_tib=_price(value("REFRESH_PRICE_PER_TIB", "6.25")),
         variables=read_variables(file.variables, NAME),
         select=tuple(value("REFRESH_SELECT", "").split()),
+        connections=file.connections,
     )
 
 

@@ -19,6 +19,9 @@ default = "raw"                                   # of tables that a script name
 [api]                                             # rate_limit is API_RATE_LIMIT, and so on; API_TOKEN is a secret
 rate_limit = 100
 
+[connections.shop]                                # a database that raw tables come from: docs/load.md
+url_from = "SHOP_URL"
+
 [variables]                                       # values for @name in scripts: pipeline/project/variables.py
 day = 2026-01-31
 """
@@ -26,7 +29,7 @@ day = 2026-01-31
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +57,7 @@ _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "folders": ("scripts", "init"),
     "datasets": ("raw", "default"),
     "api": (),
+    "connections": (),
     "variables": (),
 }
 
@@ -82,14 +86,26 @@ DEFAULT_LAYOUT = Layout()
 
 
 @dataclass(frozen=True, slots=True)
+class Connection:
+    """A database that raw tables come from: the environment variables that have its URL and the salt of its hashes, for
+    how many seconds a statement may run there, and how many connections read at once."""
+
+    url_from: str
+    salt_from: str = ""
+    timeout: int = 3600
+    readers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What refresh.toml says: values by the environment variable that they stand for, the layout, and the sections
-    `api` and `variables`."""
+    """What refresh.toml says: values by the environment variable that they stand for, the layout, the connections, and
+    the sections `api` and `variables`."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     layout: Layout = DEFAULT_LAYOUT
     api: Mapping[str, Any] = field(default_factory=dict)
     variables: Mapping[str, Any] = field(default_factory=dict)
+    connections: Mapping[str, Connection] = field(default_factory=dict)
 
 
 def read_settings_file(folder: Path) -> SettingsFile:
@@ -116,7 +132,25 @@ def _checked(path: Path, document: Mapping[str, Any]) -> SettingsFile:
             _check_keys(path, f"{name}.", section, known)
     environment = {_VARIABLES[key]: _text(path, key, document[key]) for key in _VARIABLES if key in document}
     layout = _layout(path, sections["folders"], sections["datasets"])
-    return SettingsFile(environment, layout, sections["api"], sections["variables"])
+    connections = {name: _connection(path, name, section) for name, section in sections["connections"].items()}
+    return SettingsFile(environment, layout, sections["api"], sections["variables"], connections)
+
+
+def _connection(path: Path, name: str, section: object) -> Connection:
+    where = f"connections.{name}"
+    if not isinstance(section, dict):
+        raise SettingError(f"{path}: {where} is a section: write [{where}]")
+    _check_keys(path, f"{where}.", section, [key.name for key in fields(Connection)])
+    if "url_from" not in section:
+        raise SettingError(f'{path}: {where} needs the name of a variable with its URL: url_from = "SHOP_URL"')
+    for key, value in section.items():
+        is_name = isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII)
+        if key.endswith("_from") and not is_name:
+            what = "the name of an environment variable; the secret itself does not belong here"
+            raise SettingError(f"{path}: {where}.{key} takes {what}")
+        if not key.endswith("_from") and (type(value) is not int or value < 1):
+            raise SettingError(f"{path}: {where}.{key} is {value!r}: write a whole number of at least 1")
+    return Connection(**section)
 
 
 def _check_keys(path: Path, section: str, found: Mapping[str, Any], known: list[str] | tuple[str, ...]) -> None:

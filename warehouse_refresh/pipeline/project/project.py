@@ -288,6 +288,9 @@ def _with_settings(script: Script, file: SettingsFile) -> tuple[Script, list[Pro
     if script.query.listed and not script.build.is_view:
         problems += _not_listed(storage, file)
     script = replace(script, build=replace(script.build, storage=storage), settings=file)
+    if file.says.source is not None:
+        reason = f"{script.table} is built by its script, and cannot be loaded from a database, too"
+        problems.append(file.problem(("source",), reason, "load it into a table of its own, which the script reads"))
     if file.says.build is not None:
         problems += _not_by_date(script, file)
         script = _with_bounds(script, file)

@@ -39,18 +39,18 @@ def load(warehouse: Warehouse, seed: Seed, expected: int | None) -> bool:
     WarehouseError, and Refused for a file that has changed since it was read.
     """
     staged = TableName(OWN_DATASET, f"seed_{seed.table.dataset}_{seed.table.name}")
-    columns = _definitions(seed.columns)
+    columns = definitions(seed.columns)
     noted = "dataset STRING, table_name STRING, digest STRING, row_count INT64, number INT64"
-    _run(
+    run_script(
         warehouse,
-        f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}; CREATE TABLE IF NOT EXISTS {_path(LOADS)} ({noted})",
+        f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}; CREATE TABLE IF NOT EXISTS {path_sql(LOADS)} ({noted})",
     )
     is_plain = not any(column.required or column.type.parameters for column in seed.columns)
-    name = _path(seed.table) if is_plain else f"{_path(seed.table)} ({columns})"  # what a query's result has not
+    name = path_sql(seed.table) if is_plain else f"{path_sql(seed.table)} ({columns})"  # what a query's result has not
     try:
         _stage(warehouse, seed, staged)
-        replaced = f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {_path(staged)}"
-        _run(warehouse, f"{_look(seed.table, expected)}{replaced}; {_note(seed)}")
+        replaced = f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {path_sql(staged)}"
+        run_script(warehouse, f"{_look(seed.table, expected)}{replaced}; {_note(seed)}")
     except WarehouseError as error:
         if _POSTED not in str(error):
             raise
@@ -64,7 +64,7 @@ def _stage(warehouse: Warehouse, seed: Seed, staged: TableName) -> None:
     """Create the table with the seed's rows. Its columns have no limits and are not REQUIRED: the values were checked
     before, and BigQuery loads no column that may be NULL into a REQUIRED one."""
     plain = [replace(column, required=False, type=replace(column.type, parameters=())) for column in seed.columns]
-    _run(warehouse, f"CREATE OR REPLACE TABLE {_path(staged)} ({_definitions(plain)})")
+    run_script(warehouse, f"CREATE OR REPLACE TABLE {path_sql(staged)} ({definitions(plain)})")
     if seed.parquet is None:
         warehouse.load_rows(staged, seed.rows)
     else:
@@ -76,25 +76,28 @@ def _look(table: TableName, expected: int | None) -> str:
     """A statement that fails unless the table has the expected rows."""
     if expected is None:
         return ""
-    return f"SELECT IF((SELECT COUNT(*) FROM {_path(table)}) = {expected}, TRUE, ERROR('{_POSTED}')) AS is_same;\n"
+    return f"SELECT IF((SELECT COUNT(*) FROM {path_sql(table)}) = {expected}, TRUE, ERROR('{_POSTED}')) AS is_same;\n"
 
 
 def _note(seed: Seed) -> str:
     """A statement that notes the load. It runs with the replacement: a process that dies does one with the other."""
     values = f"'{seed.table.dataset}', '{seed.table.name}', '{seed.digest}', {seed.row_count}, COUNT(*)"
     names = "dataset, table_name, digest, row_count, number"
-    return f"INSERT INTO {_path(LOADS)} ({names}) SELECT {values} FROM {_path(LOADS)}"
+    return f"INSERT INTO {path_sql(LOADS)} ({names}) SELECT {values} FROM {path_sql(LOADS)}"
 
 
-def _definitions(columns: Iterable[Column]) -> str:
+def definitions(columns: Iterable[Column]) -> str:
+    """The columns in a CREATE TABLE."""
     return ", ".join(f"`{it.name}` {it.type}{' NOT NULL' if it.required else ''}" for it in columns)
 
 
-def _path(table: TableName) -> str:
+def path_sql(table: TableName) -> str:
+    """The table's name in SQL."""
     return f"`{table.dataset}`.`{table.name}`"
 
 
-def _run(warehouse: Warehouse, script: str) -> None:
+def run_script(warehouse: Warehouse, script: str) -> None:
+    """Run a script of statements. Raises WarehouseError."""
     from warehouse_refresh.warehouse.sql.parser import (
         parse_script,  # importing it takes longer than a refresh of known scripts
     )

@@ -179,7 +179,7 @@ def _read_parquet(table: TableName, path: Path, declared: Mapping[str, Column]) 
         before = _hash(path)
         own = parquet_columns(path)
         names = [column.name for column in own]
-        _refuse([*_bad_names(path, names), *_wrong_names(path, declared, names)])
+        _refuse([*bad_names(path, names), *_wrong_names(path, declared, names)])
         pairs = _typed(path, own, declared)
         bad = bad_values(path, pairs, MOST_PROBLEMS)
         _refuse([Problem(path, None, f"row {it.row}: {it.column}: {it.detail}") for it in bad])
@@ -215,7 +215,7 @@ def _typed(
 def _bad_fields(path: Path, column: Column) -> Iterator[Problem]:
     """A problem for each wrong field name of a STRUCT, or of an ARRAY of them."""
     fields = (column.type.element or column.type).fields
-    yield from _bad_names(path, [field.name for field in fields], f" in {column.name}")
+    yield from bad_names(path, [field.name for field in fields], f" in {column.name}")
     for field in fields:
         yield from _bad_fields(path, field)
 
@@ -314,7 +314,7 @@ def _csv(path: Path, text: str) -> tuple[_Text, list[Problem]]:
         for number, record in enumerate(csv.records()):
             if number == 0:
                 names = record.values
-                problems += _bad_names(path, names)
+                problems += bad_names(path, names)
             elif not record.blank and len(record.values) == len(names):
                 rows.append(Record(record.line, record.start, []))
                 values.append(record.values)
@@ -356,13 +356,14 @@ def _ndjson(path: Path, text: str) -> tuple[_Text, list[Problem]]:
             names.update(dict.fromkeys(value))
             rows.append(line)
             values.append(value)
-    problems += _bad_names(path, list(names))
+    problems += bad_names(path, list(names))
     by_column = [[value.get(name) for value in values] for name in names]
     return _Text(path, False, CsvText(""), list(names), by_column, rows), problems
 
 
-def _bad_names(path: Path, names: Sequence[str], where: str = "") -> Iterator[Problem]:
-    """https://cloud.google.com/bigquery/docs/schemas#column_names"""
+def bad_names(path: Path, names: Sequence[str], where: str = "") -> Iterator[Problem]:
+    """A problem of the file for each name that no column can have:
+    https://cloud.google.com/bigquery/docs/schemas#column_names"""
     place = None if path.suffix.lower() == ".parquet" else Place(1)
     folded: set[str] = set()
     for name in names:

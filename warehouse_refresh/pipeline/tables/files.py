@@ -1,6 +1,7 @@
 """The settings files of a project: which table each is for, and what it says."""
 
 import logging
+import tomllib
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from warehouse_refresh.pipeline.project.files import listed, read_text
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity
 from warehouse_refresh.pipeline.project.toml_places import place_in
+from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.storage import PLAIN, Storage
@@ -53,7 +55,7 @@ def read_files(
     found: dict[TableName, SettingsFile] = {}
     problems: list[Problem] = []
     for table, path in paths:
-        if table not in known:
+        if table not in known and not _names_a_source(path):
             problems.append(_without_table(table, path, known))
         elif table in found:
             reason = f"{table} has settings in {found[table].path}, too"
@@ -64,6 +66,14 @@ def read_files(
             except Refused as refused:
                 problems += refused.problems
     return found, problems
+
+
+def _names_a_source(path: Path) -> bool:
+    """Whether the file has a section [source], which makes its table one that is loaded."""
+    try:
+        return "source" in tomllib.loads(read_text(path))
+    except (SqlError, ValueError):
+        return False
 
 
 def raw_settings(folder: Path) -> dict[str, SettingsFile]:

@@ -137,6 +137,29 @@ class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
         return ByDate(Grain(self.by), self.column, point, self.lookback, self.batch, self.key)
 
 
+class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """Where a raw table comes from: a table of a database, or a query there. `refresh load` reads it."""
+
+    connection: Annotated[str, Meta(description="the name of a section [connections.NAME] of refresh.toml")]
+    table: Annotated[str, Meta(description="the table there, such as public.products")] = ""
+    query: Annotated[str, Meta(description="instead of a table: a query in the database's own SQL")] = ""
+    exclude: Annotated[tuple[str, ...], Meta(description="columns that are not read")] = ()
+    mask: Annotated[
+        dict[str, Literal["hash"] | Annotated[int, Meta(ge=0)]],
+        Meta(description="columns that are stored as a hash, or as so many first characters"),
+    ] = {}
+    changes: Annotated[
+        Literal["block", "take"], Meta(description="what a load does when a column is gone or has another type")
+    ] = "block"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for keys that do not go together."""
+        if bool(self.table) == bool(self.query):
+            raise ValueError('a source is either a table or a query: write table = "public.products", or query = "…"')
+        if both := sorted({*self.exclude} & self.mask.keys()):
+            raise ValueError(f"{both[0]} is in exclude and in mask: delete one of them")
+
+
 class TableSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A table's settings file."""
 
@@ -146,6 +169,7 @@ class TableSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     columns: Annotated[dict[str, str | ColumnSettings], Meta(description="descriptions, or more than that")] = {}
     storage: StorageSettings = StorageSettings()
     build: Annotated[BuildSettings | None, Meta(description="for a table that is built by date")] = None
+    source: Annotated[SourceSettings | None, Meta(description="for a raw table: the database it comes from")] = None
     checks: Checks = Checks()
 
     def column(self, name: str) -> ColumnSettings:

@@ -1,0 +1,212 @@
+"""`refresh load`: raw tables from a real PostgreSQL, into DuckDB, and into BigQuery's emulator."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from tests.conftest import Write
+from tests.origins.servers import Database
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.names import TableName
+
+PEOPLE, ORDERS = TableName("raw", "people"), TableName("raw", "orders")
+SHOP = """
+    CREATE TABLE people (id int4 PRIMARY KEY, name text, email text, secret text);
+    CREATE TABLE orders (id int4 PRIMARY KEY, person int4 REFERENCES people, price numeric(10, 2), paid timestamptz);
+    INSERT INTO people VALUES (1, 'Ada', 'ada@example.com', 'x'), (2, 'Bo', NULL, NULL);
+    INSERT INTO orders VALUES (10, 1, 19.99, '2024-03-01 10:00+01'), (11, 2, 5, NULL);
+"""
+PROJECT = {
+    "refresh.toml": '[connections.shop]\nurl_from = "SHOP_URL"\nsalt_from = "SHOP_SALT"\n',
+    "res/raw/people.toml": """
+        description = "Who buys."
+        [source]
+        connection = "shop"
+        table = "people"
+        exclude = ["secret"]
+        mask = { email = "hash", name = 1 }
+    """,
+    "res/raw/orders.toml": """
+        [source]
+        connection = "shop"
+        query = "SELECT id, person, price, paid FROM public.orders"
+        [checks]
+        unique = ["id"]
+        references = { person = "raw.people.id" }
+    """,
+    "res/final/sums.sql": "SELECT person AS id, SUM(price) AS sum FROM raw.orders GROUP BY 1",
+    "res/dependencies.toml": "[final]\n",
+}
+
+
+@pytest.fixture
+def shop(database: Database, write: Write, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """A shop's database, and a project that loads its two tables."""
+    database.run(SHOP)
+    write(PROJECT)
+    monkeypatch.setenv("SHOP_URL", database.url)
+    monkeypatch.setenv("SHOP_SALT", "pepper")
+    return database
+
+
+def rows(table: TableName, url: str = DEFAULT_URL) -> list[tuple[Any, ...]]:
+    with connect(url) as warehouse:
+        return sorted(warehouse.first_rows(table, 100))
+
+
+@pytest.mark.usefixtures("shop")
+@pytest.mark.parametrize("engine", ["duckdb", "bigquery"])
+def test_the_tables_that_name_a_source_are_loaded_and_scripts_read_them(
+    engine: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = DEFAULT_URL if engine == "duckdb" else request.getfixturevalue("bigquery_url")
+    monkeypatch.setenv("WAREHOUSE_URL", url)
+    assert main(["load"]) == 0
+    digest = sha256(b"pepperada@example.com").hexdigest()
+    assert rows(PEOPLE, url) == [(1, "A", digest), (2, "B", None)]
+    paid = datetime(2024, 3, 1, 9, tzinfo=UTC)
+    assert rows(ORDERS, url) == [(10, 1, Decimal("19.99"), paid), (11, 2, Decimal(5), None)]
+    assert main(["build"]) == 0
+    assert [float(row[1]) for row in rows(TableName("final", "sums"), url)] == [19.99, 5]
+    with connect(url) as warehouse:
+        assert [column.name for column in warehouse.columns(PEOPLE)] == ["id", "name", "email"]
+        assert warehouse.tables("raw") == [ORDERS, PEOPLE]
+
+
+def test_a_load_replaces_what_was_there_and_a_failed_check_keeps_it(
+    shop: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["load"]) == 0
+    shop.run(
+        "DELETE FROM orders; INSERT INTO people VALUES (3, 'Cy', NULL, NULL);"
+        " INSERT INTO orders VALUES (12, 3, 1, NULL)"
+    )
+    assert main(["load", "--json"]) == 0
+    printed = capsys.readouterr().out
+    assert json.loads(printed[printed.index("{") :])["succeeded"] is True
+    assert [row[0] for row in rows(ORDERS)] == [12]
+    shop.run("ALTER TABLE orders DROP CONSTRAINT orders_pkey; INSERT INTO orders VALUES (12, 3, 1, NULL)")
+    assert main(["load"]) == 3
+    assert "12" in capsys.readouterr().out
+    assert len(rows(ORDERS)) == 1
+    assert [row[0] for row in rows(PEOPLE)] == [1, 2, 3]
+
+
+def test_only_what_is_selected_is_loaded_and_only_its_database_is_asked(
+    shop: Database, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = '\n[connections.other]\nurl_from = "NOT_SET"\n'
+    write({"refresh.toml": PROJECT["refresh.toml"] + other})
+    write({"res/raw/more.toml": '[source]\nconnection = "other"\ntable = "x"\n'})
+    assert main(["load", "raw.people"]) == 0
+    with connect(DEFAULT_URL) as warehouse:
+        assert warehouse.tables("raw") == [PEOPLE]
+    assert main(["load", "--select", "raw.more"]) == 2
+    assert "NOT_SET is not set: it has the URL of the connection other" in capsys.readouterr().err
+    assert shop.url not in capsys.readouterr().err
+
+
+def test_a_value_that_cannot_be_kept_fails_its_table_and_the_other_one_is_published(
+    shop: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.run("INSERT INTO orders VALUES (12, 1, 'NaN', 'infinity')")
+    assert main(["load"]) == 1
+    printed = capsys.readouterr().out
+    assert "res/raw/orders.toml" in printed
+    assert "paid: 1 values are no TIMESTAMP: infinite, or outside of the years 1 to 9999" in printed
+    assert "price: 1 values are no NUMERIC" in printed
+    with connect(DEFAULT_URL) as warehouse:
+        assert warehouse.tables("raw") == [PEOPLE]
+
+
+def test_a_column_that_is_new_is_taken_and_one_that_is_gone_or_changed_blocks(
+    shop: Database, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["load"]) == 0
+    shop.run("ALTER TABLE people ADD age int4")
+    assert main(["load", "raw.people"]) == 0
+    assert "raw.people gets a new column: age INT64" in capsys.readouterr().out
+    shop.run("ALTER TABLE people DROP age, ALTER id TYPE numeric(5)")
+    assert main(["load", "raw.people"]) == 2
+    refused = capsys.readouterr().err
+    assert "raw.people: the source has no column age any more" in refused
+    assert "raw.people: id is INT64, and the source now gives NUMERIC" in refused
+    assert len(rows(PEOPLE)[0]) == 4
+    taking = PROJECT["res/raw/people.toml"].replace('table = "people"', 'table = "people"\nchanges = "take"')
+    write({"res/raw/people.toml": taking})
+    assert main(["load", "raw.people"]) == 0
+    assert len(rows(PEOPLE)[0]) == 3
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_is_wrong_in_the_files_is_found_before_anything_is_loaded(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = '[source]\nconnection = "shop"\n'
+    write(
+        {
+            "res/raw/a.toml": '[source]\nconnection = "shp"\ntable = "people"\n',
+            "res/raw/people.csv": "id\n1\n",
+            "refresh.toml": '[connections.shop]\nurl_from = "SHOP_URL"\n',
+        }
+    )
+    assert main(["load"]) == 2
+    refused = capsys.readouterr().err
+    assert "res/raw/a.toml:2:1: refresh.toml has no section [connections.shp]" in refused
+    assert "did you mean shop" in refused
+    assert "people.csv has rows for raw.people, which is loaded from a database" in refused
+    assert "a hash without a secret salt can be guessed" in refused
+    write(
+        {
+            **PROJECT,
+            "res/raw/people.csv": "",
+            "res/raw/a.toml": f'{source}table = "nope"\n',
+            "res/raw/b.toml": f'{source}table = "people"\nexclude = ["nam"]\n[columns]\nid = {{ type = "DATE" }}\n',
+        }
+    )
+    assert main(["load"]) == 2
+    refused = capsys.readouterr().err
+    assert "there is no table nope" in refused
+    assert "people has no column nam" in refused
+    assert "it is int4, and cannot be DATE" in refused
+    write({"res/raw/a.toml": source, "res/final/sums.toml": f'{source}table = "people"\n'})
+    assert main(["check"]) == 2
+    told = capsys.readouterr().out
+    assert "a source is either a table or a query" in told
+    assert "final.sums is built by its script, and cannot be loaded from a database, too" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[connections]\nshop = 1", "connections.shop is a section"),
+        ("[connections.shop]", "connections.shop needs the name of a variable"),
+        (
+            '[connections.shop]\nurl_from = "postgresql://me:secret@host/shop"',
+            "takes the name of an environment variable",
+        ),
+        ('[connections.shop]\nurl_from = "A"\nreaders = 0', "write a whole number of at least 1"),
+        ('[connections.shop]\nurl_from = "A"\nreader = 1', "there is no setting connections.shop.reader"),
+    ],
+)
+def test_connections_are_read_strictly_and_have_no_secrets(
+    write: Write, text: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({"refresh.toml": text})
+    assert main(["load"]) == 2
+    told = capsys.readouterr().err
+    assert reason in told
+    assert "secret@" not in told
+
+
+def test_without_a_table_that_names_a_source_there_is_nothing_to_load(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({"res/final/x.sql": "SELECT 1 AS one", "res/dependencies.toml": ""})
+    assert main(["load"]) == 2
+    assert "no table has a source" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Databases that raw tables come from: real servers, started in a folder of their own."""

@@ -1,0 +1,85 @@
+"""Databases that raw tables come from: one protocol, implemented by PostgreSQL, and `open_snapshot(url)`.
+
+Knows nothing of a refresh or of Prefect: it reads tables into a Parquet file, each value exactly as a value of
+GoogleSQL, or says which columns it cannot keep. docs/load.md has the types and the promises.
+"""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from warehouse_refresh.warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.extras import needs_extra
+from warehouse_refresh.warehouse.types import Column, SqlType
+
+
+class OriginError(WarehouseError):
+    """A database that rows are read from, or what is asked of it, is at fault. The message has no credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How a database is spared: for how many seconds a statement may run, and how many connections read at once."""
+
+    timeout: int = 3600
+    readers: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What is read: a table, `products` or `public.products`, or else a query in the database's own SQL."""
+
+    table: str = ""
+    query: str = ""
+
+    def __str__(self) -> str:
+        return self.table or "the query"
+
+
+@dataclass(frozen=True, slots=True)
+class OriginColumn:
+    """A column, and how it is read: `sql` is its value in the database's SQL. `bad` (may be empty) and `value` are in
+    DuckDB's SQL, over what came: whether GoogleSQL's type does not hold it, and the value of that type. `bad_values`
+    says which values these are, for people."""
+
+    column: Column
+    sql: str
+    value: str
+    bad: str = ""
+    bad_values: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A relation's columns, in order; those that cannot be read, each with the reason and what to do; and about how
+    many rows and bytes it has, if the database knows."""
+
+    columns: tuple[OriginColumn, ...]
+    refused: Mapping[str, str]
+    rows: int | None = None
+    bytes: int | None = None
+
+
+class Snapshot(Protocol):
+    """A database as it was at one moment: all that is read of it matches. Safe to use from several threads."""
+
+    def describe(self, relation: Relation, wanted: Mapping[str, SqlType]) -> Described:
+        """The relation's columns, those of `wanted` with these types. Raises OriginError."""
+
+    def reading(self, relation: Relation, columns: tuple[OriginColumn, ...]) -> AbstractContextManager[Any]:
+        """The rows of these columns, as an Arrow stream of few rows at a time. Raises OriginError; so does reading
+        the stream, by whatever error the reader has."""
+
+
+def open_snapshot(url: str, limits: Limits = Limits()) -> AbstractContextManager[Snapshot]:
+    """Connect to the database at `url`, such as `postgresql://user:password@host/shop`, for reading only, and stay at
+    the moment of the first look. Raises OriginError, and NotInstalled where the database's client is missing."""
+    scheme = urlsplit(url).scheme
+    if scheme in ("postgresql", "postgres"):
+        with needs_extra("postgres", "reading a PostgreSQL database"):
+            from warehouse_refresh.origins.postgres import open_postgres
+
+        return open_postgres(url, limits)
+    raise OriginError("the connection's URL is for no database that can be read: write postgresql://user@host/database")

@@ -1,0 +1,66 @@
+"""Write what comes from a database into a Parquet file, and look whether GoogleSQL's types hold it."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from warehouse_refresh.origins import OriginColumn, OriginError
+from warehouse_refresh.origins.faults import reason_of
+from warehouse_refresh.warehouse.duckdb.faults import reason
+from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
+from warehouse_refresh.warehouse.values.parquet import ParquetFile
+
+_MEMORY = "256MB"
+HASH = "hash"
+
+
+def land(
+    stream: Any, columns: Sequence[OriginColumn], masks: Mapping[str, str | int], salt: str, target: Path
+) -> ParquetFile:
+    """Write the Arrow stream's rows to the file `target`, those columns of `masks` as their hash or their first
+    characters. Raises OriginError with all columns that have values which their types do not hold."""
+    source = f"read_parquet({string_sql(str(target))}, hive_partitioning = false)"
+    listed = ", ".join(f"{_masked(it.column.name, masks, salt)} AS {quoted(it.column.name)}" for it in columns)
+    checks = [f"count_if({it.bad})" if it.bad else "0" for it in columns]
+    try:
+        with _connection(target.parent) as connection:
+            connection.register("stream", stream)
+            connection.execute(f"COPY (SELECT {listed} FROM stream) TO {string_sql(str(target))} (FORMAT parquet)")
+            [(rows, *bad)] = connection.execute(f"SELECT count(*), {', '.join(checks)} FROM {source}").fetchall()
+    except duckdb.Error as error:
+        raise OriginError(_reason(error)) from error
+    _refuse([(it, count) for it, count in zip(columns, bad, strict=True) if count])
+    values = ", ".join(f"{it.value} AS {quoted(it.column.name)}" for it in columns)
+    return ParquetFile(target, tuple(it.column for it in columns), int(rows), f"SELECT {values} FROM {source}")
+
+
+def _connection(folder: Path) -> duckdb.DuckDBPyConnection:
+    """A database in memory of little memory, which fetches nothing from the internet."""
+    connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    connection.execute(f"SET memory_limit = '{_MEMORY}'; SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
+    connection.execute(f"SET temp_directory = {string_sql(str(folder))}")
+    return connection
+
+
+def _masked(name: str, masks: Mapping[str, str | int], salt: str) -> str:
+    mask = masks.get(name)
+    if mask is None:
+        return quoted(name)
+    return f"sha256({string_sql(salt)} || {quoted(name)})" if mask == HASH else f"left({quoted(name)}, {int(mask)})"
+
+
+def _refuse(bad: Collection[tuple[OriginColumn, int]]) -> None:
+    if bad:
+        lines = [f"{it.column.name}: {count:,} values are no {it.column.type}: {it.bad_values}" for it, count in bad]
+        hint = "leave the column out (exclude), give it the type STRING, or write a query that mends the values"
+        raise OriginError("\n".join([*lines, hint]))
+
+
+def _reason(error: duckdb.Error) -> str:
+    """What went wrong: the database's words, where the stream had an error of its own."""
+    text = str(error)
+    if "[libpq]" in text:
+        return reason_of(text)
+    return f"the rows cannot be written: {reason(error)}"

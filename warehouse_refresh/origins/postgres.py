@@ -1,0 +1,195 @@
+"""PostgreSQL, read by its ADBC driver: COPY in binary form, turned into Arrow in C++.
+
+Many connections read one snapshot: the first one exports it, and the others take it up.
+https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from threading import Lock, Semaphore
+from typing import Any
+from urllib.parse import urlsplit
+
+import duckdb
+from adbc_driver_manager import Error
+from adbc_driver_postgresql import dbapi
+
+from warehouse_refresh.origins import Described, Limits, OriginColumn, OriginError, Relation
+from warehouse_refresh.origins.faults import reason_of
+from warehouse_refresh.origins.postgres_types import Kind, NotReadable, reading_of
+from warehouse_refresh.warehouse.types import SqlType
+
+_BATCH = 4 * 2**20  # bytes of rows that are in memory at once, for each reader
+_SETTINGS = {
+    "client_encoding": "UTF8",
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "intervalstyle": "iso_8601",
+    "extra_float_digits": "1",
+    "lock_timeout": "30s",
+    "idle_in_transaction_session_timeout": "0",  # the connection with the snapshot waits for the others
+}
+
+
+@contextmanager
+def open_postgres(url: str, limits: Limits) -> Iterator["PostgresSnapshot"]:
+    """See `open_snapshot`."""
+    with _faults(url), _connected(url, limits) as connection:
+        [(name,)] = _rows(connection, "SELECT pg_export_snapshot() AS name")
+        yield PostgresSnapshot(url, limits, connection, str(name), Lock(), Semaphore(limits.readers))
+
+
+@dataclass(frozen=True)
+class PostgresSnapshot:
+    """Implements Snapshot. `connection` holds the snapshot `name`, and answers what describes tables."""
+
+    url: str
+    limits: Limits
+    connection: dbapi.Connection
+    name: str
+    lock: Lock
+    free: Semaphore
+
+    def describe(self, relation: Relation, wanted: Mapping[str, SqlType]) -> Described:
+        with _faults(self.url), self.lock:
+            found = self._of_table(relation.table) if relation.table else self._of_query(relation.query)
+            size = self._size(relation.table) if relation.table else (None, None)
+        columns, refused = list[OriginColumn](), dict[str, str]()
+        for name, kind in found.items():
+            try:
+                columns.append(reading_of(name, kind, wanted.get(name)))
+            except NotReadable as error:
+                refused[name] = str(error)
+        return Described(tuple(columns), refused, *size)
+
+    @contextmanager
+    def reading(self, relation: Relation, columns: tuple[OriginColumn, ...]) -> Iterator[Any]:
+        listed = ", ".join(f"{it.sql} AS {_identifier(it.column.name)}" for it in columns)
+        source = _path(relation.table) if relation.table else f"({_bare(relation.query)}\n) AS query"
+        with (
+            self.free,
+            _faults(self.url),
+            _connected(self.url, self.limits, self.name) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH)})
+            cursor.execute(f"SELECT {listed} FROM {source}")
+            yield cursor.fetch_arrow()
+
+    def _of_table(self, table: str) -> dict[str, Kind]:
+        path = _literal(_path(table))
+        if _rows(self.connection, f"SELECT to_regclass({path}) IS NULL") == [(True,)]:
+            raise OriginError(f"there is no table {table} in {_address(self.url)}, or its user may not see it")
+        given = f"""SELECT attnum::int8 AS number, attname AS name, atttypid AS type, atttypmod AS modifier
+            FROM pg_attribute WHERE attrelid = to_regclass({path}) AND attnum > 0 AND NOT attisdropped"""
+        return self._kinds(given)
+
+    def _of_query(self, query: str) -> dict[str, Kind]:
+        """A query's types without its rows. PostgreSQL says no modifiers of them."""
+        source = f"({_bare(query)}\n) AS query"
+        names, _ = _answer(self.connection, f"SELECT * FROM {source} LIMIT 0")
+        twice = sorted({name for name in names if names.count(name) > 1 or not name or name == "?column?"})
+        if twice:
+            raise OriginError(f"the query gives no name, or one name to two columns: {', '.join(twice)}")
+        types = ", ".join(f"pg_typeof(query.{_identifier(name)})::oid" for name in names)
+        given = f"""SELECT * FROM (
+            SELECT unnest(ARRAY[{", ".join(map(str, range(len(names))))}]::int8[]) AS number,
+                unnest(ARRAY[{", ".join(map(_literal, names))}]::name[]) AS name,
+                unnest(ARRAY[{types}]) AS type, -1 AS modifier
+            FROM (SELECT 1) AS one LEFT JOIN (SELECT * FROM {source} LIMIT 0) AS query ON true) AS given"""
+        return self._kinds(given)
+
+    def _kinds(self, given: str) -> dict[str, Kind]:
+        """The kinds of the columns that `given` lists, in its order."""
+        rows = _rows(
+            self.connection,
+            f"""WITH RECURSIVE given AS ({given}), base AS (
+                SELECT number, name, type, modifier FROM given
+                UNION ALL
+                SELECT number, name, typbasetype, CASE WHEN typtypmod >= 0 THEN typtypmod ELSE modifier END
+                FROM base JOIN pg_type ON pg_type.oid = base.type WHERE typtype = 'd')
+            SELECT base.name::text, coalesce(element.typname, own.typname)::text AS kind, modifier,
+                coalesce(element.typtype, own.typtype)::text AS category, element.oid IS NOT NULL AS is_array
+            FROM base JOIN pg_type AS own ON own.oid = base.type
+            LEFT JOIN pg_type AS element ON element.oid = own.typelem AND own.typcategory = 'A'
+            WHERE own.typtype <> 'd' ORDER BY number""",
+        )
+        return {
+            str(name): Kind(kind, modifier, category, is_array) for name, kind, modifier, category, is_array in rows
+        }
+
+    def _size(self, table: str) -> tuple[int | None, int | None]:
+        path = _literal(_path(table))
+        [(rows, size)] = _rows(
+            self.connection,
+            f"""SELECT nullif(reltuples, -1)::int8 AS row_count, nullif(pg_table_size(oid), 0) AS size
+            FROM pg_class WHERE oid = to_regclass({path})""",
+        )
+        return rows, size
+
+
+@contextmanager
+def _connected(url: str, limits: Limits, snapshot: str = "") -> Iterator[dbapi.Connection]:
+    """A connection in a transaction that reads only, in the snapshot of that name or in one of its own."""
+    connection = dbapi.connect(url)
+    try:
+        _run(connection, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        if snapshot:
+            _run(connection, f"SET TRANSACTION SNAPSHOT {_literal(snapshot)}")
+        for name, value in {**_SETTINGS, "statement_timeout": f"{limits.timeout}s"}.items():
+            _run(connection, f"SET LOCAL {name} = {_literal(value)}")
+        yield connection
+    finally:
+        with suppress(Error):
+            connection.rollback()
+        with suppress(Error):
+            connection.close()
+
+
+def _run(connection: dbapi.Connection, sql: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def _rows(connection: dbapi.Connection, sql: str) -> list[tuple[Any, ...]]:
+    return _answer(connection, sql)[1]
+
+
+def _answer(connection: dbapi.Connection, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The names and the rows of a small answer."""
+    with connection.cursor() as cursor, duckdb.connect() as reader:
+        cursor.execute(sql)
+        found = reader.register("answer", cursor.fetch_arrow()).execute("FROM answer")
+        return [str(entry[0]) for entry in found.description], found.fetchall()
+
+
+@contextmanager
+def _faults(url: str) -> Iterator[None]:
+    """Turn the driver's errors in the block into OriginError."""
+    try:
+        yield
+    except Error as error:
+        raise OriginError(f"{_address(url)}: {reason_of(str(error))}") from error
+
+
+def _address(url: str) -> str:
+    """The URL without what may be secret."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'localhost'}{parts.path}"
+
+
+def _path(table: str) -> str:
+    return ".".join(_identifier(part) for part in table.split("."))
+
+
+def _bare(query: str) -> str:
+    return query.strip().removesuffix(";")
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,1 @@
+"""Load raw tables from the databases that their settings name."""

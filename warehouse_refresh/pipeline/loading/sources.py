@@ -1,0 +1,111 @@
+"""The raw tables that come from a database: which they are, and what of the database is read for each."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from warehouse_refresh.origins import Limits, Relation
+from warehouse_refresh.pipeline.project.problems import Problem, Refused
+from warehouse_refresh.pipeline.raw.seeds import seed_files
+from warehouse_refresh.pipeline.settings_file import Connection, SettingError
+from warehouse_refresh.pipeline.tables.contract import wanted_type
+from warehouse_refresh.pipeline.tables.files import SettingsFile
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.types import SqlType
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from warehouse_refresh.pipeline.tables.settings import SourceSettings
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A raw table that is loaded: its settings file, what it says of the source, and the connection."""
+
+    table: TableName
+    file: SettingsFile
+    source: "SourceSettings"
+    connection: Connection
+
+    @property
+    def relation(self) -> Relation:
+        """What is read in the database."""
+        return Relation(self.source.table, self.source.query)
+
+    @property
+    def wanted(self) -> dict[str, SqlType]:
+        """The types that the settings give to columns. Raises Refused for a text that is no type."""
+        found: dict[str, SqlType] = {}
+        for name in self.file.says.columns:
+            said = self.file.says.column(name)
+            try:
+                kind = wanted_type(said.type, said.mode)
+            except ValueError as error:
+                raise Refused([self.file.problem(("columns", name, "type"), str(error))]) from error
+            if kind is not None:
+                found[name] = kind
+        return found
+
+
+def loaded_tables(
+    settings: Mapping[TableName, SettingsFile], connections: Mapping[str, Connection], folders: "Iterable[Path]"
+) -> dict[TableName, Loaded]:
+    """The tables whose settings name a source. `folders` are those of raw tables. Raises Refused with all that is wrong
+    between the files."""
+    files, _ = seed_files(folders)
+    found: dict[TableName, Loaded] = {}
+    problems: list[Problem] = []
+    for table, file in settings.items():
+        source = file.says.source
+        if source is None:
+            continue
+        problems += _problems(table, file, source, connections, files)
+        if source.connection in connections:
+            found[table] = Loaded(table, file, source, connections[source.connection])
+    if problems:
+        raise Refused(problems)
+    return found
+
+
+def _problems(
+    table: TableName,
+    file: SettingsFile,
+    source: "SourceSettings",
+    connections: Mapping[str, Connection],
+    files: "Mapping[TableName, Path]",
+) -> Iterator[Problem]:
+    if source.connection not in connections:
+        reason = f"refresh.toml has no section [connections.{source.connection}]"
+        hint = did_you_mean(source.connection, connections) or 'write it, with url_from = "SHOP_URL"'
+        yield file.problem(("source", "connection"), reason, hint)
+    elif "hash" in source.mask.values() and not connections[source.connection].salt_from:
+        hint = f'write salt_from = "SHOP_SALT" in [connections.{source.connection}] of refresh.toml'
+        yield file.problem(("source", "mask"), "a hash without a secret salt can be guessed", hint)
+    if table in files:
+        reason = f"{files[table].name} has rows for {table}, which is loaded from a database"
+        yield file.problem(("source",), reason, "delete one of them: a table has one feeder")
+
+
+def address_of(name: str, connection: Connection, environment: Mapping[str, str] = os.environ) -> str:
+    """The URL of a connection. Raises SettingError if its variable is not set."""
+    return _secret(environment, connection.url_from, f"the URL of the connection {name}")
+
+
+def salt_of(name: str, connection: Connection, environment: Mapping[str, str] = os.environ) -> str:
+    """The salt of a connection's hashes; "" if it names none. Raises SettingError if its variable is not set."""
+    return connection.salt_from and _secret(environment, connection.salt_from, f"the salt of the connection {name}")
+
+
+def limits_of(connection: Connection) -> Limits:
+    """How the database is spared."""
+    return Limits(connection.timeout, connection.readers)
+
+
+def _secret(environment: Mapping[str, str], variable: str, what: str) -> str:
+    value = environment.get(variable, "")
+    if not value:
+        raise SettingError(f"{variable} is not set: it has {what}")
+    return value

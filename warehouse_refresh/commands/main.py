@@ -13,7 +13,7 @@ from warehouse_refresh.commands.imports import kept
 from warehouse_refresh.commands.terminal.streams import make_lenient, output_fault
 
 _COMMANDS = "warehouse_refresh.commands"
-_PROJECT, _SERVICES = f"{_COMMANDS}.project", f"{_COMMANDS}.services"
+_PROJECT, _RAW, _SERVICES = f"{_COMMANDS}.project", f"{_COMMANDS}.raw", f"{_COMMANDS}.services"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -127,11 +127,11 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(module=f"{package}.{name}")
         return added
 
-    init = add("init", "create the datasets, and the raw tables from db_init/ and from files with rows")
+    init = add("init", "create the datasets, and the raw tables from db_init/ and from files with rows", _RAW)
     init.add_argument("--replace", action="store_true", help="replace raw tables that have rows, too; asks first")
     init.add_argument("--yes", action="store_true", help="do not ask, for --replace without a terminal")
 
-    load = add("load", "load raw tables from the databases that their settings name")
+    load = add("load", "load raw tables from the databases that their settings name", _RAW)
     _add_selection(load)
     load.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from warehouse_refresh.origins import Described, OriginError, Snapshot, open_snapshot
 from warehouse_refresh.pipeline.execution import BuildFailed
-from warehouse_refresh.pipeline.loading.sources import Loaded, address_of, limits_of, loaded_tables, salt_of
 from warehouse_refresh.pipeline.outcomes import CheckResult
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph
@@ -22,6 +21,7 @@ from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
 from warehouse_refresh.pipeline.project.scripts import source_folders
 from warehouse_refresh.pipeline.project.selectors import Named, SelectionError, select
+from warehouse_refresh.pipeline.raw.loading.sources import Loaded, address_of, limits_of, loaded_tables, salt_of
 from warehouse_refresh.pipeline.raw.loads import definitions, path_sql, run_script
 from warehouse_refresh.pipeline.raw.seeds import bad_names
 from warehouse_refresh.pipeline.refresh import cancel_on_error, waiting_turn
@@ -105,6 +105,9 @@ class Loader:
 
     def discard(self, keep: Collection[TableName]) -> None:
         self.warehouse.discard(self.context, keep)
+
+    def note_failed(self, tables: Sequence[TableName]) -> None:
+        self.warehouse.note_failed(tables)
 
     def _read(self, table: TableName, path: Path) -> "ParquetFile":
         from warehouse_refresh.origins.landing import land  # imports DuckDB

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, shown
 from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
-from warehouse_refresh.pipeline.loading.loading import start_load
+from warehouse_refresh.pipeline.raw.loading.loading import start_load
 from warehouse_refresh.pipeline.settings import read_settings
 
 

@@ -30,15 +30,19 @@ _CLONE = re.compile(
 
 
 class OtherColumns(Exception):
-    """The result does not have the columns of the table."""
+    """The result does not have the columns of the table, or has rows of another partition."""
 
 
 async def write(
     job_id: str, text: str, parameters: Any, target: dict[str, str], disposition: str, context: Any
 ) -> None:
     """Carry the query out and put its result into the destination. Raises OtherColumns."""
-    key = target["projectId"], target["datasetId"], target["tableId"]
+    name, _, partition = target["tableId"].partition("$")
+    key = target["projectId"], target["datasetId"], name
     table = context.catalog.get_table(*key)
+    if partition:
+        await _replace_rows(job_id, text, parameters, key, table, context, _of_partition(table, partition))
+        return
     if disposition == "WRITE_TRUNCATE_DATA" and table is not None:
         await _replace_rows(job_id, text, parameters, key, table, context)
         return
@@ -90,16 +94,31 @@ async def _create(job_id: str, text: str, parameters: Any, key: tuple[str, str, 
     await sums_as_int64(job_id, key, context)
 
 
+def _of_partition(table: Any, partition: str) -> str:
+    """Whether a row is in the partition, such as 20240131, as a condition in DuckDB's SQL."""
+    form = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H"}[len(partition)]
+    return f"strftime({table.time_partitioning.field}, '{form}') = '{partition}'"
+
+
 async def _replace_rows(
-    job_id: str, text: str, parameters: Any, key: tuple[str, str, str], table: Any, context: Any
+    job_id: str, text: str, parameters: Any, key: tuple[str, str, str], table: Any, context: Any, where: str = "true"
 ) -> None:
-    """By way of a table that is gone at the end. Nothing else runs between: all of the emulator is one thread."""
+    """By way of a table that is gone at the end. Nothing else runs between: all of the emulator is one thread. Only the
+    rows `where` this is true are replaced, and all new ones must be of these:
+    https://cloud.google.com/bigquery/docs/managing-partitioned-table-data#write-to-partition"""
     scratch = key[0], key[1], f"{key[2]}_of_a_job"
     await _create(job_id, text, parameters, scratch, context)
     try:
         _check_columns(key, columns_of(table), columns_of(context.catalog.get_table(*scratch)))
         old, new = quoted_table_ref(*key), quoted_table_ref(*scratch)
-        for statement in ("BEGIN", f"DELETE FROM {old}", f"INSERT INTO {old} BY NAME SELECT * FROM {new}", "COMMIT"):
+        if context.engine.execute(f"SELECT 1 FROM {new} WHERE ({where}) IS NOT TRUE LIMIT 1").fetchone():
+            raise OtherColumns("Some rows belong to different partitions rather than destination partition")
+        for statement in (
+            "BEGIN",
+            f"DELETE FROM {old} WHERE {where}",
+            f"INSERT INTO {old} BY NAME SELECT * FROM {new}",
+            "COMMIT",
+        ):
             context.engine.execute(statement)
     finally:
         context.engine.execute(f"DROP TABLE {quoted_table_ref(*scratch)}")

@@ -190,7 +190,7 @@ async def run(job: Job, text: str, context: Any) -> None:
     text = mended(named_alike(text, parameters))
     if target:
         await write(job.job_id, text, parameters, target, settings["writeDisposition"], context)
-        if settings["writeDisposition"] == "WRITE_TRUNCATE":
+        if settings["writeDisposition"] == "WRITE_TRUNCATE" and "$" not in target["tableId"]:
             lay_out(job.project, settings, context)
     else:
         await routes.execute_query_job(job.project, job.job_id, text, parameters, context)

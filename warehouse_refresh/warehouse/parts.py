@@ -1,10 +1,13 @@
 """Tables that are built by date: the intervals of a column that a build computes, and the record of what is built."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from warehouse_refresh.warehouse.types import SqlType
+from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import Query, Variable
+from warehouse_refresh.warehouse.types import Column, SqlType
 
 Point = date | datetime
 """A DATE, a DATETIME (naive) or a TIMESTAMP (aware, in UTC). All points of one table are of one of these types."""
@@ -28,7 +31,9 @@ class Parts:
     @start and @end. The rest of the table stays, unless `whole` says that these are all of its rows.
 
     Without a `key`, the rows of the partitions are replaced. With one, the table has one row for each value of the
-    key's columns: the one with the greatest value of `column`, and of two with the same value that of this build."""
+    key's columns: the one with the greatest value of `column`, and of two with the same value that of this build.
+
+    `unit` is how long a partition is: HOUR, DAY or MONTH."""
 
     column: str
     kind: SqlType
@@ -36,6 +41,7 @@ class Parts:
     batches: Sequence[Interval]
     whole: bool = False
     key: tuple[str, ...] = ()
+    unit: str = "DAY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +55,34 @@ class PartRecord:
     run: str
     at: datetime
     key: tuple[str, ...] = ()
+
+
+def query_of(query: Query, interval: Interval, parts: Parts) -> Query:
+    """The query for this interval, as @start and @end."""
+    values = {variable.name.casefold(): variable for variable in query.variables}
+    bounds = {"start": interval.start, "end": interval.end}
+    return query.given(values | {name: Variable(name, parts.kind, value) for name, value in bounds.items()})
+
+
+def outside_reason(table: TableName, parts: Parts, interval: Interval, value: str) -> str:
+    """What is wrong with a row outside of the interval, which has this value of the column."""
+    return f"the query gives a row for {table} in which {parts.column} is {value}, outside of {interval}"
+
+
+def unmergeable_reason(table: TableName, parts: Parts, values: str) -> str:
+    """What is wrong with rows that cannot be merged, which have these values of the key."""
+    return (
+        f"the query gives rows for {table} that cannot be merged by {', '.join(parts.key)}: {values} is NULL, or two"
+        f" rows have it and the same {parts.column}"
+    )
+
+
+def need_same_columns(table: TableName, old: Iterable[Column], new: Iterable[Column]) -> None:
+    """Raises SqlError if the new rows of a table have other columns than the published ones."""
+    old_types, new_types = ({column.name: column.type for column in columns} for columns in (old, new))
+    if old_types != new_types:
+        names = dict.fromkeys(sorted(name for name, _ in old_types.items() ^ new_types.items()))
+        raise SqlError(
+            f"the query gives other columns than {table} has: {', '.join(names)}",
+            hint=f"build all of it with `refresh build --full {table}`",
+        )

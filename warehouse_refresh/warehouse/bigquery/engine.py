@@ -29,6 +29,7 @@ from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
 from warehouse_refresh.warehouse.bigquery.lease import TABLE, Lease
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
+from warehouse_refresh.warehouse.bigquery.parts.records import PartRecords
 from warehouse_refresh.warehouse.bigquery.publishing.built import MADE_BY, Recorder, version_of
 from warehouse_refresh.warehouse.bigquery.publishing.publisher import Publisher
 from warehouse_refresh.warehouse.bigquery.publishing.stager import Stager
@@ -175,7 +176,7 @@ class BigQueryWarehouse:
         self._datasets.change(found, describe(found, storage))
 
     def partitions(self, table: TableName) -> Sequence[PartRecord]:
-        raise WarehouseError(f"{table} is built by date, and only the embedded engine can do that so far")
+        return PartRecords(self._datasets).of(table)
 
     def append(self, table: TableName, appends: Sequence[Append]) -> list[Outcome]:
         found = self._datasets.table(table)

@@ -27,6 +27,11 @@ def keys_table(table: TableName) -> str:
     return f"append_keys_{_slug(str(table)).replace('-', '_')}_{_digest(str(table))}"
 
 
+def partitions_table(table: TableName) -> str:
+    """The table in `OWN_DATASET` that has the record of the partitions of `table`."""
+    return f"partitions_{_slug(str(table)).replace('-', '_')}_{_digest(str(table))}"
+
+
 def beside(table: TableName) -> TableName:
     """The table in `OWN_DATASET` in which `table` is built before it takes the place of a view."""
     return TableName(OWN_DATASET, f"beside_{_slug(str(table)).replace('-', '_')}_{_digest(str(table))}")

@@ -55,7 +55,15 @@ from warehouse_refresh.warehouse.duckdb.translations import Translations
 from warehouse_refresh.warehouse.duckdb.types import of_decimals, rows_of
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, Transient, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts
+from warehouse_refresh.warehouse.parts import (
+    Interval,
+    PartRecord,
+    Parts,
+    need_same_columns,
+    outside_reason,
+    query_of,
+    unmergeable_reason,
+)
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
 from warehouse_refresh.warehouse.storage import PLAIN, Storage
@@ -214,12 +222,16 @@ class DuckDBWarehouse:
             old = publications.all_stored(cursor).get(build.table.folded())
             is_whole = wanted.whole or old is None or old.is_view
             target = beside(build, context).name if is_whole else rows.name
-            count = self._part_rows(cursor, build, wanted, target, places)
+            self._part_rows(cursor, build, wanted, target, places)
             if not is_whole:
-                self._need_same_columns(cursor, build.table, target)
+                need_same_columns(
+                    build.table, self._known_columns(cursor, build.table), self._known_columns(cursor, target)
+                )
                 cursor.execute(parts.view_sql(view, target, wanted))
                 self._known[view.name] = self._known_columns(cursor, target)
-            return count, is_whole
+            seen = target if is_whole else view.name
+            [(count,)] = cursor.execute(f"SELECT count(*) FROM {table_sql(seen)}").fetchall()
+            return int(count), is_whole
 
         started = time.monotonic()
         count, is_whole = self._retried(create)
@@ -237,34 +249,31 @@ class DuckDBWarehouse:
         wanted: Parts,
         target: TableName,
         places: Mapping[TableName, Beside],
-    ) -> int:
-        """Create the table `target` with the rows of the wanted parts. Returns how many there are."""
+    ) -> None:
+        """Create the table `target` with the rows of the wanted parts."""
         count = 0
         for number, interval in enumerate(wanted.batches):
-            query = parts.query_of(build.query, interval, wanted)
+            query = query_of(build.query, interval, wanted)
             if number == 0:
                 added = self._built_over(cursor, replace(build, table=target, query=query, parts=None), places) or 0
             else:
                 added = self._added(cursor, query, target, places)
             self._need_inside(cursor, build, wanted, target, interval, count)
             count += added
-        return self._merged(cursor, build, wanted, target) if wanted.key else count
+        if wanted.key:
+            self._merge(cursor, build, wanted, target)
 
-    def _merged(self, cursor: duckdb.DuckDBPyConnection, build: TableBuild, wanted: Parts, target: TableName) -> int:
-        """Keep one row for each key in the table `target`. Returns how many there are. Raises SqlError for rows of
-        which none is the latest, and for a key with NULL."""
+    def _merge(self, cursor: duckdb.DuckDBPyConnection, build: TableBuild, wanted: Parts, target: TableName) -> None:
+        """Keep one row for each key in the table `target`. Raises SqlError for rows of which none is the latest, and
+        for a key with NULL."""
         found = cursor.execute(parts.unmergeable_sql(target, wanted)).fetchone()
         if found is not None:
             values = ", ".join("NULL" if value is None else str(value) for value in found)
-            key = ", ".join(wanted.key)
             raise SqlError(
-                f"the query gives rows for {build.table} that cannot be merged by {key}: {values} is NULL, or two rows"
-                f" have it and the same {wanted.column}",
+                unmergeable_reason(build.table, wanted, values),
                 hint="leave out rows with NULL, and choose one of the others in the query, with QUALIFY ROW_NUMBER()",
             )
         cursor.execute(parts.keep_latest_sql(target, wanted))
-        [(count,)] = cursor.execute(f"SELECT count(*) FROM {table_sql(target)}").fetchall()
-        return int(count)
 
     def _added(
         self, cursor: duckdb.DuckDBPyConnection, query: Query, target: TableName, places: Mapping[TableName, Beside]
@@ -288,22 +297,9 @@ class DuckDBWarehouse:
         """Raises SqlError if one of the rows from the number `first` on is outside of the interval."""
         found = cursor.execute(parts.outside_sql(target, wanted, interval, first)).fetchone()
         if found is not None:
-            value = "NULL" if found[0] is None else found[0]
             raise SqlError(
-                f"the query gives a row for {build.table} in which {wanted.column} is {value}, outside of {interval}",
+                outside_reason(build.table, wanted, interval, "NULL" if found[0] is None else found[0]),
                 hint=f"write WHERE {wanted.column} >= @start AND {wanted.column} < @end",
-            )
-
-    def _need_same_columns(self, cursor: duckdb.DuckDBPyConnection, table: TableName, new: TableName) -> None:
-        """Raises SqlError if the new rows of a table have other columns than the published ones."""
-        old_columns, new_columns = (
-            {column.name: column.type for column in self._known_columns(cursor, one)} for one in (table, new)
-        )
-        if old_columns != new_columns:
-            names = sorted(name for name, _ in old_columns.items() ^ new_columns.items())
-            raise SqlError(
-                f"the query gives other columns than {table} has: {', '.join(dict.fromkeys(names))}",
-                hint=f"build all of it with `refresh build --full {table}`",
             )
 
     def _note_staged(self, table: TableName, place: Beside) -> None:

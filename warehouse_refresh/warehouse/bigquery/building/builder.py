@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from google.cloud import bigquery
@@ -27,6 +27,7 @@ from warehouse_refresh.warehouse.bigquery.building.storage import (
 from warehouse_refresh.warehouse.bigquery.client import row_access_policies
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import GOOGLE_ERRORS, google_errors, translated
+from warehouse_refresh.warehouse.bigquery.parts.records import PartRecords, may_have_records
 from warehouse_refresh.warehouse.bigquery.queries.edits import Edit, edited
 from warehouse_refresh.warehouse.bigquery.queries.queries import Queries, parameters, places_of
 from warehouse_refresh.warehouse.bigquery.queries.variables import text_of
@@ -43,14 +44,16 @@ class Builder:
     """Builds tables and views in their places, without staging them."""
 
     def __init__(self, datasets: Datasets, queries: Queries) -> None:
-        self._datasets, self._queries = datasets, queries
+        self._datasets, self._queries, self._part_records = datasets, queries, PartRecords(datasets)
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:
         config = self._datasets.config(self._datasets.labels(build.table, context))
         if build.is_view:
             name = names.build_name(context.run, build.table)
-            return self.built(self.build_view(build, config, name, context.attempt), rows=None)
+            return self.built([self.build_view(build, config, name, context.attempt)], rows=None)
         found = self._datasets.table_or_none(build.table)
+        if may_have_records(found):
+            self._part_records.forget(build.table)
         if found is not None and (found.table_type == "VIEW" or needs_new_table(found, build.storage)):
             return self._build_beside(build, found, context)
         if build.query.listed:
@@ -67,7 +70,7 @@ class Builder:
             job = self._datasets.jobs.run(name, edited(text, edits), config, context.attempt)
         after = self._datasets.table(build.table)
         self.put_back(before, after, build.storage)
-        return self.built(job, rows=int(after.num_rows or 0))
+        return self.built([job], rows=int(after.num_rows or 0))
 
     def _build_listed(
         self, build: TableBuild, config: bigquery.QueryJobConfig, context: BuildContext, found: bigquery.Table | None
@@ -88,7 +91,7 @@ class Builder:
             job = self._datasets.jobs.run(name, edited(text, edits), config, context.attempt)
         after = self._datasets.table(build.table)
         self.put_back(found, after, build.storage)
-        return self.built(job, rows=int(after.num_rows or 0))
+        return self.built([job], rows=int(after.num_rows or 0))
 
     def create_edit(self, build: TableBuild, storage: Storage) -> Edit:
         """Writes CREATE TABLE with the listed columns before the query. It takes no line of its own, so that errors
@@ -149,15 +152,20 @@ class Builder:
             self.put_back(None, self._datasets.table(build.table), build.storage)
         return job
 
-    def built(self, job: bigquery.QueryJob, rows: int | None) -> Built:
+    def built(self, jobs: Sequence[bigquery.QueryJob], rows: int | None) -> Built:
+        """What the jobs that built a table did and cost together; the link is that of the last one."""
+        if not jobs:
+            return Built(rows, 0.0)
+        started, ended = ([at for job in jobs if (at := getattr(job, name))] for name in ("started", "ended"))
+        settings = self._datasets.settings
         return Built(
             rows=rows,
-            seconds=(job.ended - job.started).total_seconds() if job.ended and job.started else 0.0,
-            bytes_processed=job.total_bytes_processed,
-            bytes_billed=job.total_bytes_billed,
-            slot_milliseconds=job.slot_millis,
-            cache_hit=job.cache_hit,
-            job_link=names.job_link(self._datasets.settings.project, self._datasets.settings.location, job.job_id),
+            seconds=(max(ended) - min(started)).total_seconds() if started and ended else 0.0,
+            bytes_processed=_sum(job.total_bytes_processed for job in jobs),
+            bytes_billed=_sum(job.total_bytes_billed for job in jobs),
+            slot_milliseconds=_sum(job.slot_millis for job in jobs),
+            cache_hit=all(job.cache_hit for job in jobs),
+            job_link=names.job_link(settings.project, settings.location, jobs[-1].job_id),
         )
 
     def _prepare_replacement(
@@ -239,3 +247,8 @@ def refusal_of_partitions(build: TableBuild, old: bigquery.Table, protected: Seq
         f" other partitions, or for clusters by new columns: by {build.storage.partition}, after {partition_of(old)}."
         " Drop the table by hand, or leave its partitions and clusters"
     )
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

@@ -20,7 +20,7 @@ from google.cloud.bigquery import (
 from warehouse_refresh.warehouse import TableBuild
 from warehouse_refresh.warehouse.bigquery.queries.edits import Edit
 from warehouse_refresh.warehouse.bigquery.schema import quoted
-from warehouse_refresh.warehouse.sql.query import ListedColumn
+from warehouse_refresh.warehouse.sql.query import ListedColumn, Query
 from warehouse_refresh.warehouse.sql.statements import statements_of
 from warehouse_refresh.warehouse.storage import Partition, Storage
 
@@ -139,15 +139,24 @@ def required_edits(build: TableBuild) -> list[Edit]:
     https://cloud.google.com/bigquery/docs/managing-table-schemas#change_a_columns_mode"""
     if not build.storage.required:
         return []
-    text = build.query.text
-    start = next(re.finditer(r"\S", text)).start()
-    end = next(tokens for tokens in reversed(statements_of(text)) if tokens)[-1].end + 1
+    start, end = result_span(build.query)
     values = ", ".join(
         f"IFNULL({quoted(name)}, ERROR({json.dumps(f'{name} is REQUIRED, and the query gives NULL for it')}))"
         f" AS {quoted(name)}"
         for name in build.storage.required
     )
     return [Edit(start, start, f"SELECT * REPLACE ({values}) FROM ("), Edit(end, end, ")")]
+
+
+def result_span(query: Query) -> tuple[int, int]:
+    """Where the text of the query begins and ends, without comments and blanks around it."""
+    start = next(re.finditer(r"\S", query.text)).start()
+    return start, next(tokens for tokens in reversed(statements_of(query.text)) if tokens)[-1].end + 1
+
+
+def within(edits: Sequence[Edit], around: Sequence[Edit]) -> list[Edit]:
+    """The edits of a query in the order of its text, within the two that write something around it."""
+    return [*around[:1], *edits, *around[1:]]
 
 
 def kept_layout(table: Table, storage: Storage) -> Storage:

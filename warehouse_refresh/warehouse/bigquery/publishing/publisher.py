@@ -18,6 +18,7 @@ from warehouse_refresh.warehouse.bigquery.building.storage import describe_colum
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
+from warehouse_refresh.warehouse.bigquery.parts.records import PartRecords, may_have_records, parts_in, run_in
 from warehouse_refresh.warehouse.bigquery.publishing import records
 from warehouse_refresh.warehouse.bigquery.publishing.built import Recorder
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside, Record
@@ -36,6 +37,7 @@ class Publisher:
 
     def __init__(self, datasets: Datasets, builder: Builder, stager: Stager, recorder: Recorder) -> None:
         self._datasets, self._builder, self._stager, self._recorder = datasets, builder, stager, recorder
+        self._part_records = PartRecords(datasets)
 
     def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
         area = self._stager.area(context)
@@ -45,6 +47,7 @@ class Publisher:
         started = time.monotonic()
         record = self._write_record([place for _, place in items], context)
         ends = self._publish_all(items, context)
+        self._record_parts([place for _, place in items], record)
         self._close_record(record)
         self._recorder.add(builds, context)
         self._recorder.write()
@@ -74,6 +77,8 @@ class Publisher:
         query, which costs as much as reading them."""
         found, new = self._datasets.table_or_none(build.table), self._datasets.table(place.name)
         path, beside = self._datasets.path(build.table), self._datasets.path(place.name)
+        if build.parts is None and may_have_records(found):
+            self._part_records.forget(build.table)
         config = self._datasets.config(self._datasets.labels(build.table, context))
         old = found if found is not None and found.table_type == "TABLE" else None
         goes = found is not None and (old is None or _cannot_become(old, new))
@@ -88,7 +93,8 @@ class Publisher:
         else:
             drop = f"DROP {found.table_type} IF EXISTS {path}; " if found is not None and goes else ""
             sql = f"{drop}CREATE OR REPLACE TABLE {path} CLONE {beside}"
-        job = self._datasets.jobs.run(names.publish_name(place.run, build.table, place.fingerprint), sql, config)
+        made = f"{place.fingerprint} {new.created}" if build.parts is not None else place.fingerprint
+        job = self._datasets.jobs.run(names.publish_name(place.run, build.table, made), sql, config)
         self._builder.put_back(old, self._datasets.table(build.table), build.storage)
         return job
 
@@ -107,8 +113,22 @@ class Publisher:
         config = self._datasets.config({"run": context.run})
         config.destination = self._datasets.reference(STAGING_DATASET).table(record.name.name)
         config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
-        self._datasets.jobs.run(f"record-{secrets.token_hex(16)}", records.record_sql(places), config)
+        sql, config.query_parameters = records.record_sql(places)
+        self._datasets.jobs.run(f"record-{secrets.token_hex(16)}", sql, config)
         return record
+
+    def _record_parts(self, places: Sequence[Beside], record: Record) -> None:
+        """Record the partitions that are published now, with the moment when the publication began."""
+        found = [(place, parts) for place in places if (parts := parts_in(place.parts)) is not None]
+        if found:
+            at = self._datasets.table(record.name).created
+            with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="partitions") as pool:
+                done = [
+                    pool.submit(self._part_records.keep, place.table, parts, place.fingerprint, run_in(place.parts), at)
+                    for place, parts in found
+                ]
+            for one in done:
+                one.result()
 
     def _close_record(self, record: Record) -> None:
         table = self._datasets.table(record.name)
@@ -202,10 +222,14 @@ class Publisher:
         try:
             self._recorder.forget([place.table for place in recorded])
             self._publish_all([(self._build_of(place), place) for place in places], BuildContext(record.run))
+            self._record_parts(places, record)
         except (Transient, Unavailable, Cancelled):
             raise
         except WarehouseError as error:
             say(f"a refresh died while it published {names_of}; what was left could not be published: {error}")
+            for place in places:
+                if place.parts:  # some of its partitions may be new: all are built anew
+                    self._part_records.forget(place.table)
         else:
             say(f"a refresh died while it published {names_of}: all of them are published now")
         self._close_record(record)
@@ -214,7 +238,7 @@ class Publisher:
         """A staged table as one to publish. The text of a view reads published tables in place of staged ones."""
         text = self._datasets.table(place.name).view_query if place.is_view else None
         query = parse_query(records.over_published(text or "SELECT 1")).within(self._datasets.settings.project)
-        return TableBuild(place.table, query, place.is_view)
+        return TableBuild(place.table, query, place.is_view, parts=parts_in(place.parts))
 
 
 def _cannot_become(old: bigquery.Table, new: bigquery.Table) -> bool:

@@ -9,16 +9,20 @@ https://cloud.google.com/bigquery/docs/table-clones-intro
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from google.cloud.bigquery.table import TableListItem
 
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
+from warehouse_refresh.warehouse.bigquery.parts.records import parts_text
+from warehouse_refresh.warehouse.bigquery.storing.parameters import Value
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.types import STRING
 
 DONE = "done"
 _NAME = re.compile(r"([0-9a-f]{12})_([0-9a-f]{16})_(\d+)_(.+)")
@@ -28,12 +32,14 @@ _RECORD = re.compile(r"publication_([0-9a-f]{12})_[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A staged table or view: what it will be, the run that staged it, by a hash of its id, and the fingerprint."""
+    """A staged table or view: what it will be, the run that staged it, by a hash of its id, and the fingerprint.
+    `parts` is the `parts_text` of what is to be published; its name does not say that."""
 
     table: TableName
     run: str
     fingerprint: str
     is_view: bool = False
+    parts: str = field(default="", compare=False)
 
     @property
     def name(self) -> TableName:
@@ -60,7 +66,9 @@ def earlier(table: TableName, at: datetime, context: BuildContext) -> Beside:
 
 def beside(build: TableBuild, context: BuildContext) -> Beside:
     """Where the run of `context` stages this table."""
-    return Beside(build.table, run_hash(context.run), build.fingerprint, build.is_view)
+    return Beside(
+        build.table, run_hash(context.run), build.fingerprint, build.is_view, parts_text(build.parts, context.run)
+    )
 
 
 def run_hash(run: str) -> str:
@@ -102,25 +110,28 @@ def records_in(items: Iterable[TableListItem]) -> Iterator[Record]:
 def record_of(places: Iterable[Beside]) -> Record:
     """The record of a publication of these tables, which one run has staged."""
     places = list(places)
-    names = sha256("\n".join(place.name.name for place in places).encode()).hexdigest()[:12]
+    names = sha256("\n".join(place.name.name + place.parts for place in places).encode()).hexdigest()[:12]
     return Record(TableName(STAGING_DATASET, f"publication_{places[0].run}_{names}"), places[0].run, is_done=False)
 
 
-def record_sql(places: Iterable[Beside]) -> str:
-    """The query whose result is the content of a record."""
-    rows = ",".join(
-        f"({number},{_text(place.table.dataset)},{_text(place.table.name)},{_text(place.fingerprint)},{place.is_view})"
-        for number, place in enumerate(places)
-    )
-    kind = "STRUCT<number INT64, dataset STRING, name STRING, fingerprint STRING, is_view BOOL>"
-    return f"SELECT * FROM UNNEST(ARRAY<{kind}>[{rows}])"
+def record_sql(places: Iterable[Beside]) -> tuple[str, list[Value]]:
+    """The query whose result is the content of a record, and its parameters: the texts of parts may be long."""
+    rows, values = [], []
+    for number, place in enumerate(places):
+        parts = f"@parts{number}" if place.parts else "''"
+        values += [Value(parts[1:], STRING, place.parts)] if place.parts else []
+        names = ",".join(map(json.dumps, (place.table.dataset, place.table.name, place.fingerprint)))
+        rows.append(f"({number},{names},{place.is_view},{parts})")
+    kind = "STRUCT<number INT64, dataset STRING, name STRING, fingerprint STRING, is_view BOOL, parts STRING>"
+    return f"SELECT * FROM UNNEST(ARRAY<{kind}>[{','.join(rows)}])", values
 
 
-def places_of(run: str, rows: Iterable[tuple[int, str, str, str, bool]]) -> list[Beside]:
-    """The tables of a record, in the order of their dependencies, from its rows in any order."""
+def places_of(run: str, rows: Iterable[tuple[Any, ...]]) -> list[Beside]:
+    """The tables of a record, in the order of their dependencies, from its rows in any order. Records of earlier
+    versions have no parts."""
     return [
-        Beside(TableName(dataset, name), run, fingerprint, is_view)
-        for _, dataset, name, fingerprint, is_view in sorted(rows)
+        Beside(TableName(dataset, name), run, fingerprint, is_view, *parts)
+        for _, dataset, name, fingerprint, is_view, *parts in sorted(rows)
     ]
 
 
@@ -130,7 +141,3 @@ def place_for(area: Mapping[TableName, Beside], build: TableBuild, context: Buil
     if area.get(build.table) != place:
         raise WarehouseError(f"{build.table} cannot be published: this run has not staged it")
     return place
-
-
-def _text(name: str) -> str:
-    return json.dumps(name)

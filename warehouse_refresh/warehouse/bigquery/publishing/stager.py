@@ -23,6 +23,7 @@ from warehouse_refresh.warehouse.bigquery.building.storage import (
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
+from warehouse_refresh.warehouse.bigquery.parts.stager import PartStager
 from warehouse_refresh.warehouse.bigquery.publishing import records
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside, beside
 from warehouse_refresh.warehouse.bigquery.queries.edits import edited
@@ -50,15 +51,18 @@ class Stager:
         area, places = self.area(context), self.places(build.query, staged, context)
         self._datasets.create_staging_dataset()
         if build.is_view:
-            job, rows = self._stage_view(build, place, places, context), None
+            built = self._builder.built([self._stage_view(build, place, places, context)], None)
+        elif build.parts is not None:
+            jobs = PartStager(self._datasets, self._queries).stage(build, build.parts, place, places, context)
+            built = self._builder.built(jobs, int(self._datasets.table(place.name).num_rows or 0))
         else:
             job = self._stage_table(build, place, places, context)
-            rows = int(self._datasets.table(place.name).num_rows or 0)
+            built = self._builder.built([job], int(self._datasets.table(place.name).num_rows or 0))
         before = area.get(build.table, place)
         area[build.table] = place
         if before != place:
             self.drop([before])
-        return self._builder.built(job, rows)
+        return built
 
     def _stage_view(
         self, build: TableBuild, place: Beside, places: Mapping[TableName, TableName], context: BuildContext

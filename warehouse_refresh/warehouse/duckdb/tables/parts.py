@@ -11,7 +11,6 @@ from warehouse_refresh.warehouse.duckdb.tables.staging import Beside
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Point
-from warehouse_refresh.warehouse.sql.query import Query, Variable
 
 RECORDS = TableName(OWN_DATASET, "partitions")
 _RECORDS = f"{OWN_DATASET}.partitions"
@@ -20,13 +19,6 @@ _RECORDS = f"{OWN_DATASET}.partitions"
 def rows_table(table: TableName) -> TableName:
     """The name under which the new rows of a table are staged; what stands under its own name is the view."""
     return TableName(table.dataset, f"rows/{table.name}")
-
-
-def query_of(query: Query, interval: Interval, parts: Parts) -> Query:
-    """The query for this interval, as @start and @end."""
-    values = {variable.name.casefold(): variable for variable in query.variables}
-    bounds = {"start": interval.start, "end": interval.end}
-    return query.given(values | {name: Variable(name, parts.kind, value) for name, value in bounds.items()})
 
 
 def outside_sql(rows: TableName, parts: Parts, interval: Interval, first: int) -> str:

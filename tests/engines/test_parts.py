@@ -1,20 +1,20 @@
-"""Tables that are built by date in a DuckDB file."""
+"""What every engine promises of tables that are built by date."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
-from warehouse_refresh.warehouse import BuildContext, TableBuild
-from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from tests.engines.conftest import Connect
+from warehouse_refresh.warehouse import BuildContext, TableBuild, Warehouse
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, Parts
+from warehouse_refresh.warehouse.parts import Interval, Parts, Point, query_of
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
-from warehouse_refresh.warehouse.types import DATE
+from warehouse_refresh.warehouse.types import DATE, DATETIME, TIMESTAMP, SqlType
 
 EVENTS, TOTALS = TableName("tmp", "events"), TableName("tmp", "totals")
 FILTERED = "SELECT id, day FROM raw.events WHERE day >= @start AND day < @end"
@@ -22,17 +22,17 @@ COUNTED = "SELECT COUNT(*) AS n, COUNT(DISTINCT day) AS days FROM tmp.events"
 
 
 @pytest.fixture
-def warehouse(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
+def warehouse(connect: Connect) -> Iterator[Warehouse]:
     """A warehouse with one event on each of the first nine days of March."""
-    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as opened:
+    with connect() as opened:
         opened.create_datasets(["raw", "tmp"])
         run(opened, "CREATE TABLE raw.events (id INT64, day DATE)")
-        for number in range(1, 10):
-            run(opened, f"INSERT INTO raw.events VALUES ({number}, '2024-03-0{number}')")
+        events = ", ".join(f"({number}, '2024-03-0{number}')" for number in range(1, 10))
+        run(opened, f"INSERT INTO raw.events (id, day) VALUES {events}")
         yield opened
 
 
-def run(warehouse: DuckDBWarehouse, text: str) -> None:
+def run(warehouse: Warehouse, text: str) -> None:
     warehouse.run_script(parse_script(text))
 
 
@@ -41,25 +41,29 @@ def day(number: int) -> Interval:
 
 
 def events(*numbers: int, sql: str = FILTERED, whole: bool = False) -> TableBuild:
-    days = [day(number) for number in numbers]
-    return TableBuild(EVENTS, parse_query(sql), parts=Parts("day", DATE, days, days, whole))
+    return built_by(Parts("day", DATE, days := [day(number) for number in numbers], days, whole), sql)
 
 
-def refreshed(warehouse: DuckDBWarehouse, build: TableBuild, run_id: str) -> int | None:
+def built_by(parts: Parts, sql: str = FILTERED) -> TableBuild:
+    """The build as the pipeline plans it: its query has the bounds of some partition."""
+    return TableBuild(EVENTS, query_of(parse_query(sql), day(1), parts), parts=parts)
+
+
+def refreshed(warehouse: Warehouse, build: TableBuild, run_id: str) -> int | None:
     context = BuildContext(run_id)
     built = warehouse.stage(build, set(), context)
     warehouse.publish([build], context)
     return built.rows
 
 
-def ids(warehouse: DuckDBWarehouse) -> list[int]:
+def ids(warehouse: Warehouse) -> list[int]:
     return sorted(row[0] for row in warehouse.first_rows(EVENTS, 100))
 
 
-def test_only_the_rows_of_the_parts_are_replaced(warehouse: DuckDBWarehouse) -> None:
+def test_only_the_rows_of_the_parts_are_replaced(warehouse: Warehouse) -> None:
     assert refreshed(warehouse, events(1, 2, 3), "one") == 3
-    run(warehouse, "INSERT INTO raw.events VALUES (31, '2024-03-03'), (11, '2024-03-01')")
-    assert refreshed(warehouse, events(3, 4), "two") == 3
+    run(warehouse, "INSERT INTO raw.events (id, day) VALUES (31, '2024-03-03'), (11, '2024-03-01')")
+    assert refreshed(warehouse, events(3, 4), "two") == 5  # as many as the table then has
     assert ids(warehouse) == [1, 2, 3, 4, 31]
     assert [(one.interval, one.run) for one in warehouse.partitions(EVENTS)] == [
         *((day(number), "one") for number in (1, 2)),
@@ -67,11 +71,47 @@ def test_only_the_rows_of_the_parts_are_replaced(warehouse: DuckDBWarehouse) -> 
     ]
 
 
+def test_one_query_computes_several_partitions(warehouse: Warehouse) -> None:
+    refreshed(warehouse, events(1, 2, 3), "one")
+    run(warehouse, "INSERT INTO raw.events (id, day) VALUES (31, '2024-03-03'), (41, '2024-03-04')")
+    days = [day(number) for number in (3, 4, 6, 7)]
+    batches = [Interval(day(3).start, day(4).end), Interval(day(6).start, day(7).end)]
+    build = built_by(Parts("day", DATE, days, batches))
+    refreshed(warehouse, build, "two")
+    assert ids(warehouse) == [1, 2, 3, 4, 6, 7, 31, 41]
+    assert [one.interval for one in warehouse.partitions(EVENTS)] == [day(number) for number in (1, 2, 3, 4, 6, 7)]
+    late = built_by(Parts("day", DATE, days, batches), FILTERED.replace("<", "<="))
+    with pytest.raises(SqlError, match=r"day is 2024-03-05, outside of 2024-03-03 up to 2024-03-05"):
+        warehouse.stage(late, set(), BuildContext("three"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "points"),
+    [
+        (DATE, "MONTH", [date(2024, month, 1) for month in (1, 2, 3, 4)]),
+        (TIMESTAMP, "HOUR", [datetime(2024, 3, 1, hour, tzinfo=UTC) for hour in (21, 22, 23)]),
+        (DATETIME, "DAY", [datetime(2024, 2, day) for day in (28, 29)]),  # noqa: DTZ001 (DATETIME has no zone)
+    ],
+)
+def test_partitions_are_of_an_hour_a_day_or_a_month(
+    warehouse: Warehouse, kind: SqlType, unit: str, points: list[Point]
+) -> None:
+    parts = Parts("day", kind, spans := [Interval(*pair) for pair in pairwise(points)], spans, unit=unit)
+    rows = ", ".join(f"({number}, {kind} '{point.isoformat()}')" for number, point in enumerate(points))
+    run(warehouse, f"CREATE TABLE raw.moments (id INT64, day {kind})")
+    run(warehouse, f"INSERT INTO raw.moments (id, day) VALUES {rows}")
+    build = built_by(parts, FILTERED.replace("events", "moments"))
+    for name in ("one", "two"):
+        refreshed(warehouse, build, name)
+        assert ids(warehouse) == list(range(len(spans)))
+        assert [one.interval for one in warehouse.partitions(EVENTS)] == spans
+
+
 def test_readers_see_nothing_before_the_publication_and_later_scripts_the_whole_table(
-    warehouse: DuckDBWarehouse,
+    warehouse: Warehouse,
 ) -> None:
     refreshed(warehouse, events(1, 2, 3), "one")
-    run(warehouse, "INSERT INTO raw.events VALUES (31, '2024-03-03')")
+    run(warehouse, "INSERT INTO raw.events (id, day) VALUES (31, '2024-03-03')")
     context = BuildContext("two")
     warehouse.stage(events(3, 4), set(), context)
     assert ids(warehouse) == [1, 2, 3]
@@ -84,20 +124,20 @@ def test_readers_see_nothing_before_the_publication_and_later_scripts_the_whole_
     assert ids(warehouse) == [1, 2, 3, 4, 31]
 
 
-def test_what_is_not_published_is_dropped(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+def test_what_is_not_published_is_dropped(warehouse: Warehouse, connect: Connect) -> None:
     refreshed(warehouse, events(1), "one")
     warehouse.stage(events(2), set(), BuildContext("two"))
     warehouse.discard(BuildContext("two"))
     warehouse.stage(events(3), set(), BuildContext("three"))
     warehouse.close()
-    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as again:
+    with connect() as again:
         again.recover("", lambda _line: None)
         assert again.staged(BuildContext("three")) == {}
         assert ids(again) == [1]
         assert [one.interval for one in again.partitions(EVENTS)] == [day(1)]
 
 
-def test_what_a_run_stages_again_replaces_what_it_has_staged(warehouse: DuckDBWarehouse) -> None:
+def test_what_a_run_stages_again_replaces_what_it_has_staged(warehouse: Warehouse) -> None:
     refreshed(warehouse, events(1), "one")
     context = BuildContext("two")
     warehouse.stage(events(1, 2), set(), context)
@@ -115,9 +155,7 @@ def test_what_a_run_stages_again_replaces_what_it_has_staged(warehouse: DuckDBWa
     ],
 )
 @pytest.mark.parametrize("published", [False, True])
-def test_a_row_outside_of_its_part_is_an_error(
-    warehouse: DuckDBWarehouse, sql: str, value: str, published: bool
-) -> None:
+def test_a_row_outside_of_its_part_is_an_error(warehouse: Warehouse, sql: str, value: str, published: bool) -> None:
     if published:
         refreshed(warehouse, events(1), "one")
     with pytest.raises(SqlError, match=rf"day is {value}.*outside of"):
@@ -125,7 +163,7 @@ def test_a_row_outside_of_its_part_is_an_error(
     assert warehouse.tables("tmp") == ([EVENTS] if published else [])
 
 
-def test_other_columns_than_the_table_has_are_an_error(warehouse: DuckDBWarehouse) -> None:
+def test_other_columns_than_the_table_has_are_an_error(warehouse: Warehouse) -> None:
     refreshed(warehouse, events(1), "one")
     wider = events(2, sql=FILTERED.replace("id,", "id, 1 AS more,"))
     with pytest.raises(SqlError, match=r"other columns than tmp\.events has: more"):
@@ -135,7 +173,7 @@ def test_other_columns_than_the_table_has_are_an_error(warehouse: DuckDBWarehous
     assert sorted(warehouse.first_rows(EVENTS, 9)) == [(1, 1, date(2024, 3, 1)), (2, 1, date(2024, 3, 2))]
 
 
-def test_a_table_built_in_another_way_has_no_records_any_more(warehouse: DuckDBWarehouse) -> None:
+def test_a_table_built_in_another_way_has_no_records_any_more(warehouse: Warehouse) -> None:
     refreshed(warehouse, events(1, 2), "one")
     refreshed(warehouse, TableBuild(EVENTS, parse_query("SELECT id, day FROM raw.events")), "two")
     assert warehouse.partitions(EVENTS) == []
@@ -149,22 +187,21 @@ def test_a_table_built_in_another_way_has_no_records_any_more(warehouse: DuckDBW
 
 
 def merged(*numbers: int, sql: str = FILTERED, whole: bool = False) -> TableBuild:
-    days = [day(number) for number in numbers]
-    return TableBuild(EVENTS, parse_query(sql), parts=Parts("day", DATE, days, days, whole, ("id",)))
+    return built_by(Parts("day", DATE, days := [day(number) for number in numbers], days, whole, ("id",)), sql)
 
 
-def states(warehouse: DuckDBWarehouse) -> dict[int, int]:
+def states(warehouse: Warehouse) -> dict[int, int]:
     """The day of March that each id has."""
     found = warehouse.first_rows(EVENTS, 100)
     assert len({row[0] for row in found}) == len(found)
     return {number: day.day for number, day in sorted(found)}
 
 
-def test_merged_rows_replace_those_with_the_same_key_and_the_latest_stays(warehouse: DuckDBWarehouse) -> None:
+def test_merged_rows_replace_those_with_the_same_key_and_the_latest_stays(warehouse: Warehouse) -> None:
     assert refreshed(warehouse, merged(1, 2, 3), "one") == 3
-    run(warehouse, "INSERT INTO raw.events VALUES (1, '2024-03-04'), (2, '2024-03-05'), (3, '2024-03-01')")
+    run(warehouse, "INSERT INTO raw.events (id, day) VALUES (1, '2024-03-04'), (2, '2024-03-05'), (3, '2024-03-01')")
     context = BuildContext("two")
-    assert (built := warehouse.stage(merged(4, 5), set(), context)).rows == 4, built
+    assert warehouse.stage(merged(4, 5), set(), context).rows == 5
     counted = warehouse.fetch(parse_query(COUNTED), None, {EVENTS}, context)
     warehouse.publish([merged(4, 5)], context)
     assert counted.rows == warehouse.fetch(parse_query(COUNTED), None).rows == [(5, 3)]
@@ -175,15 +212,15 @@ def test_merged_rows_replace_those_with_the_same_key_and_the_latest_stays(wareho
 
 
 @pytest.mark.parametrize("number", ["2", "NULL"])
-def test_rows_that_cannot_be_merged_are_an_error(warehouse: DuckDBWarehouse, number: str) -> None:
+def test_rows_that_cannot_be_merged_are_an_error(warehouse: Warehouse, number: str) -> None:
     refreshed(warehouse, merged(1), "one")
-    run(warehouse, f"INSERT INTO raw.events VALUES ({number}, '2024-03-02')")
+    run(warehouse, f"INSERT INTO raw.events (id, day) VALUES ({number}, '2024-03-02')")
     with pytest.raises(SqlError, match="cannot be merged by id: "):
         warehouse.stage(merged(1, 2), set(), BuildContext("two"))
     assert states(warehouse) == {1: 1}
 
 
-def test_no_partition_at_all_makes_an_empty_table(warehouse: DuckDBWarehouse) -> None:
+def test_no_partition_at_all_makes_an_empty_table(warehouse: Warehouse) -> None:
     build = events(1)
     empty = Interval(date(2024, 3, 1), date(2024, 3, 1))
     refreshed(warehouse, replace(build, parts=Parts("day", DATE, (), (empty,))), "one")

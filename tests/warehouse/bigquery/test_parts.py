@@ -1,0 +1,130 @@
+"""Tables that are built by date on BigQuery: a process that dies leaves nothing out, and no job is sent twice."""
+
+import json
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from tests.emulator.fixtures import QUICK
+from tests.emulator.proxy import Proxy, Refusal
+from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET as STAGED
+from warehouse_refresh.warehouse.bigquery.parts.records import parts_in, parts_text
+from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.errors import WarehouseError
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.parts import Interval, Parts, query_of
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.storage import Partition, Storage
+from warehouse_refresh.warehouse.types import DATE
+
+EVENTS = TableName("tmp", "events")
+IMPATIENT = replace(QUICK, total=0.3, cancel=0.1)
+"""Waits of a process that is killed: nothing that it asks for any more is answered."""
+STEPS = 44
+"""More than the requests that staging and publishing make."""
+
+
+@pytest.fixture
+def settings(proxy: Proxy, bigquery_project: str) -> BigQuerySettings:
+    return BigQuerySettings(bigquery_project, endpoint=proxy.url)
+
+
+@pytest.fixture
+def warehouse(settings: BigQuerySettings) -> Iterator[BigQueryWarehouse]:
+    """A warehouse with an event on each of four days, of which the first two are built."""
+    with BigQueryWarehouse(settings, QUICK) as opened:
+        opened.create_datasets(["raw", "tmp"])
+        rows = " UNION ALL ".join(f"SELECT {number}, DATE '2024-03-0{number}'" for number in range(1, 5))
+        opened.run_script(parse_script(f"CREATE TABLE raw.events (id INT64, day DATE) AS {rows}"))
+        refresh(opened, events(1, 2), BuildContext("an earlier run"))
+        yield opened
+
+
+def day(number: int) -> Interval:
+    return Interval(date(2024, 3, number), date(2024, 3, number) + timedelta(days=1))
+
+
+def events(*numbers: int, whole: bool = False) -> TableBuild:
+    parts = Parts("day", DATE, days := [day(number) for number in numbers], days, whole)
+    query = parse_query("SELECT id, day FROM raw.events WHERE day >= @start AND day < @end")
+    return TableBuild(EVENTS, query_of(query, day(1), parts), parts=parts)
+
+
+def refresh(warehouse: BigQueryWarehouse, build: TableBuild, context: BuildContext) -> None:
+    warehouse.stage(build, set(), context)
+    warehouse.publish([build], context)
+
+
+def ids(warehouse: BigQueryWarehouse) -> list[int]:
+    return sorted(row[0] for row in warehouse.first_rows(EVENTS, 100))
+
+
+def built(endpoint: str, project: str) -> Counter[str]:
+    """How often each partition of a staged table was written: `$20240301` by the name of the run's table."""
+    with urllib.request.urlopen(f"{endpoint}/emulator/jobs?project={project}", timeout=600) as answer:
+        jobs = [job["configuration"]["query"] for job in json.load(answer) if job["carriedOut"]]
+    names = [job.get("destinationTable", {}).get("tableId", "") for job in jobs]
+    return Counter(name for name in names if "$" in name)
+
+
+@pytest.mark.usefixtures("warehouse")
+@pytest.mark.parametrize(
+    "step", [step if step % 6 == 5 else pytest.param(step, marks=pytest.mark.slow) for step in range(STEPS)]
+)
+def test_a_retry_after_a_death_builds_what_is_missing_and_sends_no_job_twice(
+    step: int,
+    settings: BigQuerySettings,
+    proxy: Proxy,
+    bigquery_endpoint: str,
+    bigquery_project: str,
+) -> None:
+    """The process is killed before its request number `step`: from then on, none of its requests gets through."""
+    build, sent = events(2, 3, 4), list[str]()
+
+    def decide(_method: str, path: str) -> Refusal | None:
+        sent.append(path)
+        return Refusal(400, "invalid", "killed") if len(sent) > step else None
+
+    with suppress(WarehouseError), BigQueryWarehouse(settings, IMPATIENT) as killed:
+        proxy.decide = decide
+        refresh(killed, build, BuildContext("the run"))
+    proxy.decide = lambda _method, _path: None
+    context = BuildContext("the run", attempt=2)
+    with BigQueryWarehouse(settings, QUICK) as other:
+        other.recover(context.run, lambda _line: None)
+        found = other.staged(context).get(EVENTS)
+        if found is None or not found.is_published:
+            refresh(other, build, context)
+        assert ids(other) == [1, 2, 3, 4]
+        assert [(one.interval, one.run) for one in other.partitions(EVENTS)] == [
+            (day(1), "an earlier run"),
+            *((day(number), "the run") for number in (2, 3, 4)),
+        ]
+        other.recover("", pytest.fail)
+        assert [table for table in other.tables(STAGED) if not table.name.startswith("publication_")] == []
+    assert set(built(bigquery_endpoint, bigquery_project).values()) == {1}
+
+
+def test_a_table_is_stored_by_its_partitions(warehouse: BigQueryWarehouse) -> None:
+    with pytest.raises(WarehouseError, match=r"tmp\.events is stored with other partitions than its settings say"):
+        warehouse.stage(
+            replace(events(1), storage=Storage(partition=Partition("day", "MONTH"))), set(), BuildContext("other")
+        )
+    months = replace(events(1, 2, whole=True), storage=Storage(partition=Partition("day", "MONTH")))
+    refresh(warehouse, months, BuildContext("whole"))
+    refresh(warehouse, replace(events(2, 3), storage=months.storage), BuildContext("days"))  # by MERGE
+    assert ids(warehouse) == [1, 2, 3]
+
+
+def test_the_record_of_a_publication_holds_its_parts() -> None:
+    parts = Parts("day", DATE, [day(1), day(2)], [day(1), day(2)], whole=True, key=("id",), unit="MONTH")
+    assert parts_in(parts_text(parts, "the run")) == parts
+    assert parts_in(parts_text(None, "the run")) is None

@@ -1,0 +1,1 @@
+"""Tables that are built by date: their partitions, built in a clone of the table, and the record of them."""

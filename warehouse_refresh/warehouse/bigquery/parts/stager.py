@@ -2,7 +2,7 @@
 
 A clone costs nothing. So later scripts and checks see the table as it will be, and it is published in one moment, with
 all of its new partitions. The clone's time of creation is part of the ids of the jobs that write to it: a job that is
-found again has written to this clone, and not to one that is gone.
+found again has written to this clone, and not to one that is gone. So are those of the staged tables that they read.
 https://cloud.google.com/bigquery/docs/table-clones-intro
 """
 
@@ -72,9 +72,10 @@ class PartStager:
                 raise _other_partitions(build, old)
             need_same_columns(build.table, map(column_of, old.schema), columns)
         made = self._made(build, place, old, columns, context)
+        ages = " ".join(str(self.datasets.table(one).created) for one in (place.name, *sorted(places.values())))
         single = self._single(build, parts, made)
         work = [
-            _Batch(self, build, parts, place, places, context, made, one, single.get(one, ""))
+            _Batch(self, build, parts, place, places, context, made, ages, one, single.get(one, ""))
             for one in parts.batches
             if one.start != one.end
         ]
@@ -133,8 +134,9 @@ class PartStager:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """One job: the partitions of the `interval`, in the table `made` at `place`. `partition` is the id of the one that
-    a query job writes to; "" for a MERGE."""
+    """One job: the partitions of the `interval`, in the table `made` at `place`. `ages` says when this table and the
+    staged ones that it reads were created. `partition` is the id of the one that a query job writes to; "" for a
+    MERGE."""
 
     stager: PartStager
     build: TableBuild
@@ -143,6 +145,7 @@ class _Batch:
     places: Mapping[TableName, TableName]
     context: BuildContext
     made: bigquery.Table
+    ages: str
     interval: Interval
     partition: str
 
@@ -162,9 +165,10 @@ class _Batch:
             names_of = [field.name for field in self.made.schema]
             edits = merge_edits(build, self.parts, self.interval, inner, datasets.path(place.name), names_of)
         text = text_of(query)
-        made = f"{self.made.created} {place.fingerprint} {query.values_text}"
         with places_of(text, edits, lines_before=before.count("\n")):
-            name = names.build_name(self.context.run, build.table, f"staged {made}")
+            name = names.build_name(
+                self.context.run, build.table, f"staged {place.fingerprint} {self.ages} {query.values_text}"
+            )
             return datasets.jobs.run(name, before + edited(text, edits), config, self.context.attempt)
 
 

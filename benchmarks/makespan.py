@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
+from warehouse_refresh.pipeline.execution import Execution, Progress, ignore, run_here
 from warehouse_refresh.pipeline.outcomes import CheckResult
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.warehouse import Built, Published
@@ -91,8 +91,12 @@ class OnlyBuilt:
     order of the tables counts."""
 
     def __init__(self, build: Callable[[TableName], Built]) -> None:
-        self.build = build
+        self._build = build
         self.blocked: Mapping[TableName, str] = {}
+
+    def build(self, table: TableName, _progress: Progress) -> Built:
+        """Build it."""
+        return self._build(table)
 
     def must_stage(self, _table: TableName) -> bool:
         """No table is."""
@@ -100,7 +104,7 @@ class OnlyBuilt:
 
     def stage(self, table: TableName, _staged: Collection[TableName]) -> Built:
         """Build it."""
-        return self.build(table)
+        return self._build(table)
 
     def check(self, _table: TableName) -> Sequence[CheckResult]:
         """No checks."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse_refresh.pipeline.execution import Execution, TableRun, only_checks_failed, run_here, still_good
+from warehouse_refresh.pipeline.execution import Execution, Progress, TableRun, only_checks_failed, run_here, still_good
 from warehouse_refresh.pipeline.outcomes import CheckResult, Failure, Publishing, State, Verdict
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import Script
@@ -39,7 +39,7 @@ class Scripted:
     def must_stage(self, table: TableName) -> bool:
         return table in self.checks
 
-    def build(self, table: TableName) -> Built:
+    def build(self, table: TableName, _progress: Progress) -> Built:
         if table in self.failing:
             raise WarehouseError("wrong")
         self.at_once.append(table)

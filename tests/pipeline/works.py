@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from warehouse_refresh.pipeline.execution import Progress
 from warehouse_refresh.pipeline.outcomes import CheckResult
 from warehouse_refresh.warehouse import Built, Published
 from warehouse_refresh.warehouse.names import TableName
@@ -12,8 +13,12 @@ class OnlyBuilt:
     order of the tables counts."""
 
     def __init__(self, build: Callable[[TableName], Built]) -> None:
-        self.build = build
+        self._build = build
         self.blocked: Mapping[TableName, str] = {}
+
+    def build(self, table: TableName, _progress: Progress) -> Built:
+        """Build it."""
+        return self._build(table)
 
     def must_stage(self, _table: TableName) -> bool:
         """No table is."""
@@ -21,7 +26,7 @@ class OnlyBuilt:
 
     def stage(self, table: TableName, _staged: Collection[TableName]) -> Built:
         """Build it."""
-        return self.build(table)
+        return self._build(table)
 
     def check(self, _table: TableName) -> Sequence[CheckResult]:
         """No checks."""

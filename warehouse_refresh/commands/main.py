@@ -153,6 +153,17 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--in-order", action="store_true", help="one table after the other")
         command.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
 
+    backfill = add("backfill", "build partitions of tables by date, and all that is built from them")
+    backfill.add_argument("tables", nargs="+", metavar="TABLE", help="such as tmp.events")
+    backfill.add_argument("--from", dest="first", required=True, metavar="DATE", help="the first day, or hour")
+    backfill.add_argument("--to", dest="last", required=True, metavar="DATE", help="the last one")
+    backfill.add_argument("--only", action="store_true", help="not what is built from them")
+    again = "also those that are built already; with a TIME: before it"
+    backfill.add_argument("--again", nargs="?", const="", metavar="TIME", help=again)
+    backfill.add_argument("--yes", action="store_true", help="do not ask whether the price is right, on BigQuery")
+    backfill.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
+    _add_variables(backfill)
+
     show = add("show", "show rows of a table")
     show.add_argument("table", metavar="TABLE", help="such as tmp.variants")
     query = add("query", "answer a query in GoogleSQL, without changing anything")

@@ -34,7 +34,8 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class TableRun:
     """The state of a table. `built` says how it was built, once it is; None if an earlier attempt built it. `failure`
-    and `reason` say why it was not built or not published. `checks` are the results of its checks."""
+    and `reason` say why it was not built or not published. `checks` are the results of its checks. `progress` says how
+    far it is, while it is built in steps."""
 
     table: TableName
     state: State
@@ -42,6 +43,7 @@ class TableRun:
     reason: str = ""
     failure: Failure | None = None
     checks: tuple[CheckResult, ...] = ()
+    progress: str = ""
 
     @property
     def amount(self) -> str:
@@ -68,6 +70,14 @@ def ignore(_run: TableRun) -> None:
     """A report that does nothing."""
 
 
+Progress = Callable[[str], None]
+"""Says how far a table is that is built in steps: `32 of 90 partitions`."""
+
+
+def no_progress(_text: str) -> None:
+    """Says nothing."""
+
+
 class BuildFailed(Exception):
     """A table was not built, or not published. The message says why; do not show a stack trace."""
 
@@ -87,7 +97,7 @@ class Work(Protocol):
         """Whether the table is staged before it is published, also where each one is published by itself: because it
         has checks, or is built by date, or because the old one is kept."""
 
-    def build(self, table: TableName) -> Built:
+    def build(self, table: TableName, progress: Progress) -> Built:
         """Build a table and publish it at once."""
 
     def stage(self, table: TableName, staged: Collection[TableName]) -> Built | None:
@@ -139,6 +149,9 @@ class Execution:
         self._set(TableRun(table, State.BUILDING))
         try:
             run = self._built(table)
+        except Blocked as error:
+            self._set(TableRun(table, State.BLOCKED, reason=str(error), failure=Failure.CHECK))
+            raise
         except (BuildFailed, WarehouseError) as error:
             self._set(TableRun(table, State.FAILED, reason=str(error), failure=_failure(error)))
             raise BuildFailed(str(error)) from error
@@ -157,7 +170,11 @@ class Execution:
             return TableRun(table, State.BLOCKED, None, self._work.blocked[table], Failure.CHECK)
         at_once = self._publishing is Publishing.EACH
         if at_once and not self._work.must_stage(table):
-            return TableRun(table, State.BUILT, self._work.build(table))
+
+            def progress(text: str) -> None:
+                self._set(TableRun(table, State.BUILDING, progress=text))
+
+            return TableRun(table, State.BUILT, self._work.build(table, progress))
         with self._lock:
             staged = frozenset(self._staged)
         built = self._work.stage(table, staged)
@@ -343,7 +360,7 @@ class Builder:
         is_part = self.scripts[table].build.parts is not None
         return is_part or self.context.keep_previous or (self.checker is not None and self.checker.is_checked(table))
 
-    def build(self, table: TableName) -> Built:
+    def build(self, table: TableName, _progress: Progress = no_progress) -> Built:
         with self._placed(table) as script:
             self.warehouse.create_functions(script.query.functions)
             return self.warehouse.build(self._with_inputs(table), self.context)

@@ -83,7 +83,7 @@ class Refresh:
         published = {table for table, found in (good or {}).items() if found.is_published}
         units = [replace(unit, needs=unit.needs - published) for unit in self.plan.units if unit.needs - published]
         kept = (good or {}).keys() - published
-        checker = _checker(units, self.warehouse, context) if units else None
+        checker = checker_of(units, self.warehouse, context) if units else None
         versions = {**self.versions, **dict.fromkeys(self.plan.scripts, context.version)}
         if published:
             records = self.warehouse.records()
@@ -91,7 +91,8 @@ class Refresh:
         return Builder(self.plan.scripts, self.warehouse, context, kept, checker, self.blocked, versions)
 
 
-def _checker(units: Sequence["Unit"], warehouse: Warehouse, context: BuildContext) -> "Checker":
+def checker_of(units: Sequence["Unit"], warehouse: Warehouse, context: BuildContext) -> "Checker":
+    """The Checker of these units, for the run of `context`."""
     from warehouse_refresh.pipeline.checks.run import Checker  # imports what a project without checks has no use for
 
     def published_rows(table: TableName) -> int | None:

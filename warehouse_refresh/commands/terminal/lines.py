@@ -33,7 +33,8 @@ def line_of(run: TableRun, width: int, seconds: float = 0.0) -> str:
     if run.built is not None and not run.reason:
         return f"{line}  {run.built.amount:>17}  {run.built.seconds:8.2f} s"
     if run.state is State.BUILDING:
-        return f"{line}  {seconds:26.1f} s"
+        time = f"{seconds:.1f} s" if seconds else ""
+        return f"{line}  {run.progress:>17}  {time:>9}".rstrip()
     return f"{line}  {run.reason}" if run.reason else line
 
 
@@ -70,6 +71,6 @@ class Lines:
         self._closed = True  # what was interrupted is not news
 
     def __call__(self, run: TableRun) -> None:
-        """Print the state of a table, if it is done."""
-        if self._news.is_new(run) and not self._closed:
+        """Print the state of a table, if it is done or has got further."""
+        if (run.progress or self._news.is_new(run)) and not self._closed:
             print(line_of(run, self._width), flush=True)

@@ -67,7 +67,7 @@ class View:
                 self._console.print(self._line(run), highlight=False, soft_wrap=True)
         else:
             self._pending[run.table] = run
-            self._since[run.table] = time.monotonic()
+            self._since.setdefault(run.table, time.monotonic())
 
     def _line(self, run: TableRun) -> Text:
         seconds = time.monotonic() - self._since.get(run.table, time.monotonic())

@@ -67,20 +67,18 @@ class _News:
 
 
 def due_in(
-    span: Interval,
+    partitions: Iterable[Interval],
     again: datetime | None,
-    by_date: ByDate,
     built: Iterable[PartRecord],
     inputs: Iterable[PartRecord],
     rebuilt: Iterable[Interval],
-    moment: datetime,
     fingerprint: str,
 ) -> dict[Interval, Why]:
-    """The partitions that a backfill of the span builds, in order, each with the reason: see `due` and `Asked`. What
-    the backfill has built is none of them, so that another one goes on where it ended."""
+    """Those of the partitions that a backfill of them builds, in order, each with the reason: see `due` and `Asked`.
+    What the backfill has built is none of them, so that another one goes on where it ended."""
     records, news = {record.interval: record for record in built}, _News(inputs, rebuilt)
     reasons: dict[Interval, Why] = {}
-    for one in (one for one in by_date.partitions(moment) if overlap(one, span)):
+    for one in partitions:
         record = records.get(one)
         if record is None:
             reasons[one] = Why.MISSING

@@ -7,7 +7,7 @@ from datetime import datetime
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
-from warehouse_refresh.pipeline.tables.partitions.due import Why, due, due_in, stale, summary
+from warehouse_refresh.pipeline.tables.partitions.due import Why, due, due_in, overlap, stale, summary
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, batches
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.names import TableName
@@ -16,7 +16,7 @@ from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts
 
 @dataclass(frozen=True, slots=True)
 class DuePartitions:
-    """The partitions of a table that a refresh builds, each with the reason, and how many it has; `whole` says that
+    """The partitions of a table that a refresh builds, each with the reason, of how many; `whole` says that
     they replace all of the table. `stale` are those of an older version of the script, which are not built.
     `changed` says that what is there was built with other settings, so that only a full build can follow."""
 
@@ -93,11 +93,13 @@ def _planned(
     by_date = settings.by_date
     changed = not asked.full and any(not _is_of(record, by_date) for record in built)
     partitions = by_date.partitions(moment)
+    if asked.span is not None:
+        partitions = [one for one in partitions if overlap(one, asked.span)]
     fingerprint = script.build.fingerprint
     if asked.full or changed:
         reasons = dict.fromkeys(partitions, Why.FULL)
     elif asked.span is not None:
-        reasons = due_in(asked.span, asked.again, by_date, built, inputs, rebuilt, moment, fingerprint)
+        reasons = due_in(partitions, asked.again, built, inputs, rebuilt, fingerprint)
     else:
         reasons = due(by_date, built, inputs, rebuilt, moment)
     older = [one for one in stale(partitions, built, fingerprint) if one not in reasons]

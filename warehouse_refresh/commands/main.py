@@ -13,7 +13,8 @@ from warehouse_refresh.commands.imports import kept
 from warehouse_refresh.commands.terminal.streams import make_lenient, output_fault
 
 _COMMANDS = "warehouse_refresh.commands"
-_PROJECT, _RAW, _SERVICES = f"{_COMMANDS}.project", f"{_COMMANDS}.raw", f"{_COMMANDS}.services"
+_BUILDING, _PROJECT = f"{_COMMANDS}.building", f"{_COMMANDS}.project"
+_RAW, _SERVICES = f"{_COMMANDS}.raw", f"{_COMMANDS}.services"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,8 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     rollback = add("rollback", "let readers see tables as they were before the last refresh; asks first")
     rollback.add_argument("tables", nargs="*", metavar="TABLE", help="only these; else all that it published together")
     rollback.add_argument("--yes", action="store_true", help="do not ask")
-    run = add("run", "refresh through Prefect: recorded, and shown in its UI")
-    build = add("build", "refresh in this process, without a server")
+    run = add("run", "refresh through Prefect: recorded, and shown in its UI", _BUILDING)
+    build = add("build", "refresh in this process, without a server", _BUILDING)
     plan = add("plan", "show what a refresh would do: order, columns, and on BigQuery the cost", _PROJECT)
     plan.set_defaults(is_report=True)
     plan.add_argument("--json", action="store_true", help="print the plan for machines")
@@ -153,7 +154,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--in-order", action="store_true", help="one table after the other")
         command.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
 
-    backfill = add("backfill", "build partitions of tables by date, and all that is built from them")
+    backfill = add("backfill", "build partitions of tables by date, and all that is built from them", _BUILDING)
     backfill.add_argument("tables", nargs="+", metavar="TABLE", help="such as tmp.events")
     backfill.add_argument("--from", dest="first", required=True, metavar="DATE", help="the first day, or hour")
     backfill.add_argument("--to", dest="last", required=True, metavar="DATE", help="the last one")

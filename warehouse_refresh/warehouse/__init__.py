@@ -75,7 +75,7 @@ class TableBuild:
 @dataclass(frozen=True, slots=True)
 class Built:
     """A table that was built: its rows (None for a view), and the cost of building it. Bytes and link are None on
-    DuckDB. Of a table by date, these are the rows of its `partitions` that were built."""
+    DuckDB. Of a table by date, so many `partitions` were built."""
 
     rows: int | None
     seconds: float
@@ -88,10 +88,11 @@ class Built:
 
     @property
     def amount(self) -> str:
-        """`1,234 rows`, `1,234 rows of 3 partitions`, or `view`."""
+        """`1,234 rows`; `1,234 rows, 3 partitions built` for a table by date; or `view`."""
+        rows = [f"{self.rows:,} rows"] if self.rows is not None else []
         if self.partitions is not None:
-            return f"{self.rows or 0:,} rows of {self.partitions:,} partition{'s' if self.partitions != 1 else ''}"
-        return "view" if self.rows is None else f"{self.rows:,} rows"
+            rows.append(f"{self.partitions:,} partition{'s' if self.partitions != 1 else ''} built")
+        return ", ".join(rows) or "view"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Backfill(Builder):
         parts = self.scripts[table].build.parts
         if parts is None:
             return super().build(table, progress)
-        total = Built(rows=0, seconds=0.0, partitions=0)
+        total = Built(None, seconds=0.0, partitions=0)
         for step in steps(parts):
             total = _sum(total, self._step(table, step))
             progress(f"{total.partitions:,} of {counted(len(parts.partitions), 'partition')}")
@@ -96,14 +96,13 @@ def _without(units: "Iterable[Unit]", tables: Collection[TableName]) -> "list[Un
 
 
 def _sum(one: Built, other: Built) -> Built:
-    """Both together; of what one of them does not know, nothing is known."""
+    """Both steps together, and the rows that the table has after the second one."""
 
     def added(a: int | None, b: int | None) -> int | None:
         return None if b is None else (a or 0) + b
 
     return replace(
         other,
-        rows=added(one.rows, other.rows),
         seconds=one.seconds + other.seconds,
         bytes_processed=added(one.bytes_processed, other.bytes_processed),
         bytes_billed=added(one.bytes_billed, other.bytes_billed),

@@ -54,6 +54,10 @@ def test_a_range_is_built_in_steps_with_all_that_is_built_from_it(capsys: pytest
     assert rows(DAYS) == days(*((day, 1) for day in range(3, 8)))
     assert rows(TOTAL) == [(5,)]
     assert len(set(runs().values())) == 3
+    with connect(DEFAULT_URL) as warehouse:
+        records = warehouse.records()
+    for table, read in ((DAYS, EVENTS), (TOTAL, DAYS)):
+        assert (records[table].inputs or {})[read] == records[read].version
     assert main(["build"]) == 0
     assert rows(DAYS) == days(*((day, 1) for day in range(1, 10)))
     assert main(["backfill", "final.total", "--from", "2024-03-01", "--to", "2024-03-02"]) == 2

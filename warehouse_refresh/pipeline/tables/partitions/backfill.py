@@ -23,7 +23,10 @@ def backfill_of(refresh: Refresh, context: BuildContext, kept: Collection[TableN
     need_by_date(refresh.plan)
     units = _without(refresh.plan.units, refresh.plan.due.keys())
     checker = checker_of(units, refresh.warehouse, context) if units else None
-    return Backfill(refresh.plan.scripts, refresh.warehouse, context, kept, checker, refresh.blocked, plan=refresh.plan)
+    plan, records = refresh.plan, refresh.warehouse.records()
+    versions = {**refresh.versions, **dict.fromkeys(plan.scripts, context.version)}
+    versions |= {table: records[table].version for table in plan.due if table in records}
+    return Backfill(plan.scripts, refresh.warehouse, context, kept, checker, refresh.blocked, versions, plan=plan)
 
 
 def need_by_date(plan: RefreshPlan, named: Iterable[str] = ()) -> None:
@@ -39,6 +42,7 @@ class Backfill(Builder):
     """Builds tables as a Builder does, and tables by date step by step. What a step has published stays if a later one
     fails or dies: the next backfill of these partitions does not build it again. Use it with Publishing.EACH."""
 
+    versions: dict[TableName, str] = field(default_factory=dict)
     plan: RefreshPlan = field(kw_only=True)
 
     def must_stage(self, table: TableName) -> bool:
@@ -62,6 +66,7 @@ class Backfill(Builder):
             built = work.stage(table, ())
             _need_passed(work.check(table), step)
             work.publish([table])
+            self.versions[table] = work.context.version
         except BaseException:
             work.discard(())
             raise
@@ -78,7 +83,7 @@ class Backfill(Builder):
         units = [unit for unit in self.plan.units if table in unit.needs and unit.needs.isdisjoint(later)]
         alone = [replace(unit, needs=frozenset({table})) for unit in units]
         checker = checker_of(alone, self.warehouse, context) if alone else None
-        return Builder({table: stepped}, self.warehouse, context, (), checker)
+        return Builder({table: stepped}, self.warehouse, context, (), checker, versions=self.versions)
 
 
 def _need_passed(checks: Iterable[CheckResult], step: Parts) -> None:

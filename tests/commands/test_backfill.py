@@ -49,6 +49,7 @@ def test_a_range_is_built_in_steps_with_all_that_is_built_from_it(capsys: pytest
     out = capsys.readouterr().out
     assert "5 of 5 partitions: 5 not built yet" in out
     assert re.findall(r"tmp.events .* (\d of 5 partitions)", out) == [f"{n} of 5 partitions" for n in (2, 4, 5)]
+    print(out)
     assert re.search(r"✓ tmp.events +built +5 rows, 5 partitions built", out)
     assert "3 of 3 tables built" in out
     assert rows(DAYS) == days(*((day, 1) for day in range(3, 8)))

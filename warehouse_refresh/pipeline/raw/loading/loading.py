@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.origins import Described, OriginError, Snapshot, open_snapshot
-from warehouse_refresh.pipeline.execution import BuildFailed
+from warehouse_refresh.pipeline.execution import BuildFailed, Progress, no_progress
 from warehouse_refresh.pipeline.outcomes import CheckResult
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph
@@ -76,7 +76,7 @@ class Loader:
     def must_stage(self, _table: TableName) -> bool:
         return True
 
-    def build(self, table: TableName) -> Built:
+    def build(self, table: TableName, _progress: Progress = no_progress) -> Built:
         raise NotImplementedError(f"{table} is staged, since must_stage says so")
 
     def stage(self, table: TableName, staged: Collection[TableName]) -> Built:

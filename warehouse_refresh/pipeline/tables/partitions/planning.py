@@ -105,8 +105,9 @@ def _planned(
     older = [one for one in stale(partitions, built, fingerprint) if one not in reasons]
     first = by_date.grain.floor(by_date.start)
     joined = batches(reasons, by_date.batch) or [Interval(first, first)]  # an empty one: the columns are wanted
-    # Where nothing is recorded, the table is not there, or somebody made it in another way: nothing of it is kept.
-    whole = asked.full or (not built and 0 < len(reasons) == len(partitions))
+    # Where nothing is recorded, the table is not there, or somebody made it in another way: nothing of it is kept. A
+    # backfill publishes it in steps, none of which is the whole table.
+    whole = asked.full or (asked.span is None and not built and 0 < len(reasons) == len(partitions))
     parts = Parts(by_date.column, settings.kind, tuple(reasons), tuple(joined), whole, by_date.key, by_date.grain.name)
     planned = replace(script, build=replace(script.build, parts=parts))
     return planned, DuePartitions(script.table, reasons, len(partitions), asked.full, tuple(older), changed)

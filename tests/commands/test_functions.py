@@ -99,6 +99,14 @@ def test_a_file_that_creates_no_function_of_its_name_is_refused(
     assert f"error: {path}" in told
 
 
+def test_create_schema_before_a_function_is_as_if_it_were_not_there(write: Write) -> None:
+    written = "CREATE SCHEMA IF NOT EXISTS shop;\nCREATE FUNCTION shop.net(x INT64) AS (x + 1)"
+    write({"res/functions/net.sql": written, "res/tmp/c.sql": "SELECT shop.net(1) AS x", "res/dependencies.toml": ""})
+    assert main(["build"]) == 0
+    with connect(DEFAULT_URL) as warehouse:
+        assert warehouse.first_rows(TableName("tmp", "c"), 10) == [(2,)]
+
+
 def test_a_function_that_nobody_has_read_before_is_read_once(write: Write) -> None:
     """The second process knows the functions from its notes."""
     write(PROJECT)

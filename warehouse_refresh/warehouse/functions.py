@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sqlglot.tokenizer_core import Token
 
 _CREATES_ONE = re.compile(
-    r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+CREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE\s+|TABLE\s+)?FUNCTION\b",
+    r"(?:\s|--[^\n]*+|\#[^\n]*+|/\*.*?\*/|CREATE\s+SCHEMA\b[^;]*+;)*+CREATE\s+(?:OR\s+REPLACE\s+)?(?:AGGREGATE\s+|TABLE\s+)?FUNCTION\b",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -61,10 +61,10 @@ def _from_json(noted: dict[str, Any]) -> Function:
 
 
 def _read(text: str, default: str) -> Function:
-    from warehouse_refresh.warehouse.sql.statements import check_template, statements_of
+    from warehouse_refresh.warehouse.sql.statements import check_template, statements_of, without_needless
 
     check_template(text)
-    statements = statements_of(text)
+    text, statements = without_needless(text, statements_of(text))
     if len(statements) > 1:
         first = statements[1][0]
         place = place_at(text, first.start, first.end)

@@ -133,9 +133,11 @@ def test_a_program_is_refused_in_one_way_and_in_silence(text: str, caplog: pytes
         "DROP TABLE IF EXISTS tmp.a; CREATE TABLE tmp.a AS SELECT 1 AS x",
         "DROP VIEW tmp.a;\nCREATE OR REPLACE VIEW tmp.a AS SELECT 1 AS x;",
         "DROP TABLE IF EXISTS `p.tmp.a`; CREATE TABLE `p.tmp.a` AS SELECT 1 AS x",
+        "CREATE SCHEMA IF NOT EXISTS tmp; CREATE OR REPLACE TABLE tmp.a AS SELECT 1 AS x",
+        "CREATE SCHEMA `p.tmp`; DROP VIEW IF EXISTS p.tmp.a; CREATE VIEW `p.tmp.a` AS SELECT 1 AS x",
     ],
 )
-def test_a_drop_before_the_create_of_the_same_table_is_as_if_it_were_not_there(text: str) -> None:
+def test_what_a_refresh_does_anyway_is_as_if_it_were_not_there(text: str) -> None:
     definition = parse_definition(text)
     assert definition.name[-2:] == ("tmp", "a")
     assert definition.query_text.strip(" \n;") == "SELECT 1 AS x"
@@ -145,6 +147,18 @@ def test_a_drop_before_the_create_of_the_same_table_is_as_if_it_were_not_there(t
 @pytest.mark.parametrize("text", ["DROP TABLE tmp.b; CREATE TABLE tmp.a AS SELECT 1 AS x", "DROP TABLE tmp.a"])
 def test_a_drop_of_anything_else_is_refused(text: str) -> None:
     assert refusal(text).reason == "the script is not a query but a DROP"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE SCHEMA other; CREATE TABLE tmp.a AS SELECT 1 AS x",
+        "CREATE SCHEMA tmp OPTIONS (location = 'EU'); CREATE TABLE tmp.a AS SELECT 1 AS x",
+        "CREATE SCHEMA tmp",
+    ],
+)
+def test_another_dataset_or_one_with_options_is_refused(text: str) -> None:
+    assert refusal(text).reason == "the script is not a query but a CREATE SCHEMA"
 
 
 @pytest.mark.parametrize(

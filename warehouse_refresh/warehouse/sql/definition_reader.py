@@ -19,7 +19,7 @@ from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql, 
 from warehouse_refresh.warehouse.sql.definition import Definition
 from warehouse_refresh.warehouse.sql.preamble import split
 from warehouse_refresh.warehouse.sql.query import ListedColumn, blanked
-from warehouse_refresh.warehouse.sql.statements import check_template, statements_of
+from warehouse_refresh.warehouse.sql.statements import check_template, statements_of, without_needless
 from warehouse_refresh.warehouse.sql.type_syntax import column_of
 from warehouse_refresh.warehouse.storage import Partition, Storage
 from warehouse_refresh.warehouse.types import Column
@@ -42,10 +42,7 @@ _INSTEAD = {
 def read_definition(text: str) -> Definition:
     """Read a script that is more than a query. Raises SqlError."""
     check_template(text)
-    statements = statements_of(text)
-    while len(statements) > 1 and (dropped := _drops(statements[0], statements)):
-        text = blanked(text, dropped[0].start, statements[1][0].start)
-        statements = statements[1:]
+    text, statements = without_needless(text, statements_of(text))
     count = next((number for number, tokens in enumerate(statements) if not _is_preamble(tokens)), len(statements))
     if count == len(statements):
         last = statements[-1]
@@ -63,18 +60,6 @@ def read_definition(text: str) -> Definition:
         place = place_at(text, functions[0][0].start, functions[0][0].end)
         raise SqlError("a view cannot use a temporary function", hint="make it a table, or write it out", place=place)
     return replace(found, preamble=preamble)
-
-
-def _drops(tokens: list[Token], statements: Sequence[Sequence[Token]]) -> list[Token]:
-    """The tokens of DROP TABLE or DROP VIEW before the CREATE of the same name, which replaces it anyway; else none."""
-    words = [token.text.upper() for token in tokens]
-    if words[:1] != ["DROP"] or words[1:2] not in (["TABLE"], ["VIEW"]):
-        return []
-    name = words[4:] if words[2:4] == ["IF", "EXISTS"] else words[2:]
-    created = [
-        token.text.upper() for token in next((each for each in statements if each[0].text.upper() == "CREATE"), [])
-    ]
-    return tokens if name and any(created[at : at + len(name)] == name for at in range(2, 8)) else []
 
 
 def _is_preamble(tokens: Sequence[Token]) -> bool:

@@ -4,6 +4,7 @@ These are recognised before the parser sees them, which would stumble over one o
 """
 
 import re
+from itertools import takewhile
 from typing import NoReturn
 
 import sqlglot
@@ -11,6 +12,7 @@ from sqlglot.errors import TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, SqlError, place_at
+from warehouse_refresh.warehouse.sql.query import blanked
 
 _SKIPPED = re.compile(
     r"""
@@ -159,6 +161,41 @@ def statements_of(text: str) -> list[list[Token]]:
     return [tokens for tokens in found if tokens]
 
 
+def without_needless(text: str, statements: list[list[Token]]) -> tuple[str, list[list[Token]]]:
+    """The script with blanks in place of its first statements, as far as they do what a refresh does anyway: DROP TABLE
+    or DROP VIEW before the CREATE of the same name, CREATE SCHEMA before the CREATE of something in that dataset."""
+    while len(statements) > 1 and _is_needless(statements[0], statements[1:]):
+        text = blanked(text, statements[0][0].start, statements[1][0].start)
+        statements = statements[1:]
+    return text, statements
+
+
+def _is_needless(tokens: list[Token], after: list[list[Token]]) -> bool:
+    words = [token.text.upper() for token in tokens]
+    name = "".join(_without_condition(words[2:]))
+    if words[:2] in (["DROP", "TABLE"], ["DROP", "VIEW"]):
+        return bool(name) and _created(after) == name
+    return words[:2] == ["CREATE", "SCHEMA"] and _created(after).startswith(f"{name}.")
+
+
+def _created(statements: list[list[Token]]) -> str:
+    """The name of what the first CREATE of something that stays creates, in capitals."""
+    for tokens in statements:
+        words = [token.text.upper() for token in tokens]
+        kind = next((at for at, word in enumerate(words[:4]) if word in ("TABLE", "VIEW", "FUNCTION")), 0)
+        if words[0] == "CREATE" and kind and not {"TEMP", "TEMPORARY"} & set(words[:kind]):
+            return "".join(takewhile(lambda word: word not in _AFTER_NAME, _without_condition(words[kind + 1 :])))
+    return ""
+
+
+def _without_condition(words: list[str]) -> list[str]:
+    for condition in (["IF", "EXISTS"], ["IF", "NOT", "EXISTS"]):
+        if words[: len(condition)] == condition:
+            return words[len(condition) :]
+    return words
+
+
+_AFTER_NAME = ("AS", "(", "PARTITION BY", "CLUSTER BY", "OPTIONS")
 _FIRST_WORD = re.compile(r"(?:\s|;|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+(\w*)", re.DOTALL)
 
 

@@ -32,6 +32,7 @@ from warehouse_refresh.api.tables import routes as tables
 from warehouse_refresh.api.tables.batcher import Batcher
 from warehouse_refresh.api.tables.catalogue import Catalogue
 from warehouse_refresh.api.tables.request_rows import Reader
+from warehouse_refresh.catalogue.pages import Served
 from warehouse_refresh.catalogue.project_pages import ProjectPages
 from warehouse_refresh.pipeline.settings_file import read_settings_file
 from warehouse_refresh.pipeline.tables.files import raw_settings
@@ -93,7 +94,7 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
         settings=settings,
         prefect=prefect,
         catalogue=catalogue,
-        project_pages=ProjectPages(),
+        project_pages=ProjectPages(Served(needs_token=bool(settings.token.get_secret_value()))),
         runs=runs,
         health=health.Health(catalogue, runs),
         tables=tables.Tables(catalogue, batcher, Reader(in_thread, settings.max_rows)),

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from warehouse_refresh.catalogue.document import VERSION, Catalogue, CheckEntry, ColumnEntry, TableEntry
 from warehouse_refresh.pipeline.check import check_scripts
@@ -38,7 +39,7 @@ def collect(project: Project, sources: Sources, title: str) -> Catalogue:
     checked = check_scripts(scripts, sources, project.functions)
     columns = {**sources.columns, **{table: plan.columns for table, plan in checked.plans.items()}}
     links = _Links(scripts, columns)
-    entries = [_source(table, project.raw_settings.get(table), links) for table in outside]
+    entries = [_source(table, project, links) for table in outside]
     entries += [_built(table, project, links) for table in order]
     return Catalogue(VERSION, title, tuple(entries))
 
@@ -84,12 +85,14 @@ def _column_links(
     return origins, readers
 
 
-def _source(table: TableName, file: SettingsFile | None, links: _Links) -> TableEntry:
+def _source(table: TableName, project: Project, links: _Links) -> TableEntry:
+    file = project.raw_settings.get(table)
     return TableEntry(
         str(table),
         "source",
         columns=_columns(table, file, links),
         read_by=_texts(links.readers.get(table, ())),
+        rows_path=f"/tables/{quote(table.name)}" if table.dataset == project.layout.raw else "",
         **_said(file),
     )
 

@@ -47,6 +47,7 @@ class TableEntry(Struct, frozen=True):
     read_by: Annotated[tuple[str, ...], Meta(description="the tables whose scripts read it")] = ()
     storage: Annotated[tuple[str, ...], Meta(description="how it is stored, in words")] = ()
     checks: tuple[CheckEntry, ...] = ()
+    rows_path: Annotated[str, Meta(description="where the API takes its rows; empty: it takes none")] = ""
 
     @property
     def dataset(self) -> str:

@@ -5,6 +5,7 @@ The pages need no server and no other host: their links are relative, and their 
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.resources import files
 from urllib.parse import quote
@@ -15,22 +16,32 @@ from markupsafe import Markup, escape
 
 from warehouse_refresh.catalogue.document import Catalogue, ColumnEntry, TableEntry
 from warehouse_refresh.catalogue.pictures import Box, Edges, around, drawn
+from warehouse_refresh.catalogue.posting import example_address
 from warehouse_refresh.catalogue.sql import highlighted
 
 FOLDER = "catalogue"
 """The folder of all pages but the first one."""
-ASSETS = ("style.css", "search.js")
+ASSETS = ("style.css", "search.js", "icon.svg")
+LIVE_ASSETS = ("live.js", "form.js")
 _STEPS = 2
 _MANY = 300
 """With more tables than this, the first page lists only their names: it stays below 100 KB with 1,000 tables."""
 _ALL_STEPS = 50
 
 
-class Pages:
-    """The pages of a catalogue, each with its path below the first one's folder."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The API serves the pages: they may ask it. `needs_token`: it answers only who sends its token."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    needs_token: bool
+
+
+class Pages:
+    """The pages of a catalogue, each with its path below the first one's folder. Without `served` they need no
+    server."""
+
+    def __init__(self, catalogue: Catalogue, served: Served | None = None) -> None:
+        self._catalogue, self._served = catalogue, served
         self._tables = {table.name: table for table in catalogue.tables}
         self._environment = Environment(
             loader=PackageLoader("warehouse_refresh.catalogue"),
@@ -54,7 +65,7 @@ class Pages:
     def _makers(self) -> dict[str, Callable[[], bytes]]:
         """By the path of each file, what makes it."""
         makers: dict[str, Callable[[], bytes]] = {"index.html": self.first, f"{FOLDER}/index.js": self.search_index}
-        makers |= {f"{FOLDER}/{name}": partial(asset, name) for name in ASSETS}
+        makers |= {f"{FOLDER}/{name}": partial(asset, name) for name in ASSETS + (LIVE_ASSETS if self._served else ())}
         for table in self._tables.values():
             makers[f"{FOLDER}/{file_name(table.name)}"] = partial(self.table, table)
             for column in table.columns:
@@ -80,7 +91,8 @@ class Pages:
             f"what {table.name} reads, and what reads it",
         )
         sql = highlighted(table.sql, table.reads, lambda name: link(name, ""))
-        return self._page("table.html", "", table=table, picture=picture, sql=sql)
+        address = example_address(table) if table.rows_path else ""
+        return self._page("table.html", "", table=table, picture=picture, sql=sql, address=address)
 
     def column(self, table: TableEntry, column: ColumnEntry) -> bytes:
         """A column's page."""
@@ -106,6 +118,7 @@ class Pages:
         """`base` is the way from the page to the folder of the others."""
         home = "" if base else "../"
         values |= {"project": self._catalogue.project, "base": base, "home": f"{home}index.html"}
+        values |= {"served": self._served}
         return self._environment.get_template(template).render(link=lambda name: link(name, base), **values).encode()
 
     def _table_box(self, name: str, here: str) -> Box:

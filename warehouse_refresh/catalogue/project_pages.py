@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from warehouse_refresh.catalogue.collecting import collect
-from warehouse_refresh.catalogue.pages import Pages
+from warehouse_refresh.catalogue.pages import Pages, Served
 from warehouse_refresh.pipeline.contract import names_of
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.project import project_in, sql_cache
@@ -23,7 +23,8 @@ class ProjectPages:
     """The catalogue of the working folder's project, made when it is asked for, and again when a file of the project
     has changed. While the files are wrong, the last good pages stay. Safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, served: Served) -> None:
+        self._served = served
         self._lock = threading.Lock()
         self._pages: Pages | None = None
         self._state: State = frozenset()
@@ -47,17 +48,18 @@ class ProjectPages:
         if state == self._state and self._pages is not None:
             return
         try:
-            self._pages, self._state = _made(), state
+            self._pages, self._state = _made(self._served), state
         except (Refused, SettingError):
             if self._pages is None:
                 raise
 
 
-def _made() -> Pages:
+def _made(served: Served) -> Pages:
     settings = read_settings()
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
-        return Pages(collect(project, declared_sources(project, cache), names_of(settings.folder).flow))
+        catalogue = collect(project, declared_sources(project, cache), names_of(settings.folder).flow)
+    return Pages(catalogue, served)
 
 
 def _files() -> Iterator[tuple[str, int, int]]:

@@ -14,6 +14,7 @@ from warehouse_refresh.api.openapi.routes import HANDLERS as PAGES
 from warehouse_refresh.api.paths import RESERVED
 from warehouse_refresh.api.problems import KINDS
 from warehouse_refresh.api.runs.routes import HANDLERS as RUNS
+from warehouse_refresh.warehouse.names import TableName
 
 HTTP_METHODS = {"get", "post"}
 
@@ -60,6 +61,19 @@ def test_settings_of_raw_tables_describe_them(folder: Path) -> None:
     assert parameters["name"]["description"] == "STRING. how it is called"
     assert (columns["name"], columns["id"]) == ("how it is called", "")
     assert "description" not in loaded["paths"]["/everything"]["post"]
+
+
+def test_rows_cannot_be_posted_to_a_table_that_is_loaded_from_a_database(folder: Path) -> None:
+    (folder / "res/raw").mkdir(parents=True)
+    (folder / "res/raw/products.toml").write_text('[source]\nconnection = "shop"\ntable = "products"\n')
+    with api_over(raw_tables(folder / "w.duckdb")) as api:
+        paths = api.client.get("/schema/openapi.json").json()["paths"]
+        assert (paths["/products"].keys(), "post" in paths["/everything"]) == ({"get"}, True)
+        refused = api.client.post("/products?name=a")
+        assert (refused.status_code, refused.json()["code"]) == (409, "loaded-table")
+        assert refused.json()["detail"].startswith("products is loaded from a database")
+        assert api.client.get("/products").status_code == 200
+        assert api.warehouse.row_count(TableName("raw", "products")) == 0
 
 
 def test_every_answer_names_the_id_and_every_error_is_a_problem(document: dict[str, Any]) -> None:

@@ -11,6 +11,9 @@ import pytest
 from tests.conftest import Write
 from tests.origins.servers import Database
 from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.project.project import project_in
+from warehouse_refresh.pipeline.raw.loading.findings import connection_findings
+from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName
 
@@ -141,6 +144,22 @@ def test_a_column_that_is_new_is_taken_and_one_that_is_gone_or_changed_blocks(
     write({"res/raw/people.toml": taking})
     assert main(["load", "raw.people"]) == 0
     assert len(rows(PEOPLE)[0]) == 3
+
+
+def test_the_doctor_tries_each_connection(
+    shop: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_settings()
+    [found] = connection_findings(settings, project_in(settings))
+    assert str(found).startswith("ok       connection shop    it answers, and gives raw.orders, raw.people")
+    shop.run("CREATE ROLE guest LOGIN; ALTER TABLE people OWNER TO CURRENT_USER; DROP TABLE orders")
+    monkeypatch.setenv("SHOP_URL", shop.url.replace("user=shop", "user=guest"))
+    [found] = connection_findings(settings, project_in(settings))
+    shop.run("DROP ROLE guest")
+    assert "the user may not read people" in found.detail
+    assert 'relation "public.orders" does not exist' in found.detail
+    main(["doctor"])
+    assert "missing  connection shop" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("shop")

@@ -37,6 +37,7 @@ KINDS = {
     "method-not-allowed": (405, "The method is not allowed here"),
     "request-timeout": (408, "The request took too long to come in"),
     "key-in-use": (409, "The first request with this Idempotency-Key is still under way"),
+    "loaded-table": (409, "The table's rows come from a database"),
     "body-too-large": (413, "The body is too large"),
     "too-many-rows": (413, "There are too many rows in one request"),
     "too-many-values": (413, "There are too many values in one request"),

@@ -7,7 +7,7 @@ https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from threading import Lock, Semaphore
+from threading import Semaphore
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,24 +37,25 @@ def open_postgres(url: str, limits: Limits) -> Iterator["PostgresSnapshot"]:
     """See `open_snapshot`."""
     with _faults(url), _connected(url, limits) as connection:
         [(name,)] = _rows(connection, "SELECT pg_export_snapshot() AS name")
-        yield PostgresSnapshot(url, limits, connection, str(name), Lock(), Semaphore(limits.readers))
+        yield PostgresSnapshot(url, limits, str(name), Semaphore(limits.readers))
 
 
 @dataclass(frozen=True)
 class PostgresSnapshot:
-    """Implements Snapshot. `connection` holds the snapshot `name`, and answers what describes tables."""
+    """Implements Snapshot. The snapshot `name` is held by a connection of its own: an error ends a transaction."""
 
     url: str
     limits: Limits
-    connection: dbapi.Connection
     name: str
-    lock: Lock
     free: Semaphore
 
     def describe(self, relation: Relation, wanted: Mapping[str, SqlType]) -> Described:
-        with _faults(self.url), self.lock:
-            found = self._of_table(relation.table) if relation.table else self._of_query(relation.query)
-            size = self._size(relation.table) if relation.table else (None, None)
+        with self._reader() as connection:
+            if relation.table:
+                _check_readable(connection, relation.table, _address(self.url))
+                found, size = _of_table(connection, relation.table), _size(connection, relation.table)
+            else:
+                found, size = _of_query(connection, relation.query), (None, None)
         columns, refused = list[OriginColumn](), dict[str, str]()
         for name, kind in found.items():
             try:
@@ -67,66 +68,75 @@ class PostgresSnapshot:
     def reading(self, relation: Relation, columns: tuple[OriginColumn, ...]) -> Iterator[Any]:
         listed = ", ".join(f"{it.sql} AS {_identifier(it.column.name)}" for it in columns)
         source = _path(relation.table) if relation.table else f"({_bare(relation.query)}\n) AS query"
-        with (
-            self.free,
-            _faults(self.url),
-            _connected(self.url, self.limits, self.name) as connection,
-            connection.cursor() as cursor,
-        ):
+        with self._reader() as connection, connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH)})
             cursor.execute(f"SELECT {listed} FROM {source}")
             yield cursor.fetch_arrow()
 
-    def _of_table(self, table: str) -> dict[str, Kind]:
-        path = _literal(_path(table))
-        if _rows(self.connection, f"SELECT to_regclass({path}) IS NULL") == [(True,)]:
-            raise OriginError(f"there is no table {table} in {_address(self.url)}, or its user may not see it")
-        given = f"""SELECT attnum::int8 AS number, attname AS name, atttypid AS type, atttypmod AS modifier
-            FROM pg_attribute WHERE attrelid = to_regclass({path}) AND attnum > 0 AND NOT attisdropped"""
-        return self._kinds(given)
+    @contextmanager
+    def _reader(self) -> Iterator[dbapi.Connection]:
+        """A connection at the snapshot's moment, as soon as one is free."""
+        with self.free, _faults(self.url), _connected(self.url, self.limits, self.name) as connection:
+            yield connection
 
-    def _of_query(self, query: str) -> dict[str, Kind]:
-        """A query's types without its rows. PostgreSQL says no modifiers of them."""
-        source = f"({_bare(query)}\n) AS query"
-        names, _ = _answer(self.connection, f"SELECT * FROM {source} LIMIT 0")
-        twice = sorted({name for name in names if names.count(name) > 1 or not name or name == "?column?"})
-        if twice:
-            raise OriginError(f"the query gives no name, or one name to two columns: {', '.join(twice)}")
-        types = ", ".join(f"pg_typeof(query.{_identifier(name)})::oid" for name in names)
-        given = f"""SELECT * FROM (
-            SELECT unnest(ARRAY[{", ".join(map(str, range(len(names))))}]::int8[]) AS number,
-                unnest(ARRAY[{", ".join(map(_literal, names))}]::name[]) AS name,
-                unnest(ARRAY[{types}]) AS type, -1 AS modifier
-            FROM (SELECT 1) AS one LEFT JOIN (SELECT * FROM {source} LIMIT 0) AS query ON true) AS given"""
-        return self._kinds(given)
 
-    def _kinds(self, given: str) -> dict[str, Kind]:
-        """The kinds of the columns that `given` lists, in its order."""
-        rows = _rows(
-            self.connection,
-            f"""WITH RECURSIVE given AS ({given}), base AS (
-                SELECT number, name, type, modifier FROM given
-                UNION ALL
-                SELECT number, name, typbasetype, CASE WHEN typtypmod >= 0 THEN typtypmod ELSE modifier END
-                FROM base JOIN pg_type ON pg_type.oid = base.type WHERE typtype = 'd')
-            SELECT base.name::text, coalesce(element.typname, own.typname)::text AS kind, modifier,
-                coalesce(element.typtype, own.typtype)::text AS category, element.oid IS NOT NULL AS is_array
-            FROM base JOIN pg_type AS own ON own.oid = base.type
-            LEFT JOIN pg_type AS element ON element.oid = own.typelem AND own.typcategory = 'A'
-            WHERE own.typtype <> 'd' ORDER BY number""",
-        )
-        return {
-            str(name): Kind(kind, modifier, category, is_array) for name, kind, modifier, category, is_array in rows
-        }
+def _check_readable(connection: dbapi.Connection, table: str, address: str) -> None:
+    path = _literal(_path(table))
+    if _rows(connection, f"SELECT to_regclass({path}) IS NULL") == [(True,)]:
+        raise OriginError(f"there is no table {table} in {address}, or its user may not see it")
+    if _rows(connection, f"SELECT has_any_column_privilege(to_regclass({path})::oid, 'SELECT')") != [(True,)]:
+        raise OriginError(f"the user may not read {table} in {address}: GRANT SELECT ON {table} TO …")
 
-    def _size(self, table: str) -> tuple[int | None, int | None]:
-        path = _literal(_path(table))
-        [(rows, size)] = _rows(
-            self.connection,
-            f"""SELECT nullif(reltuples, -1)::int8 AS row_count, nullif(pg_table_size(oid), 0) AS size
-            FROM pg_class WHERE oid = to_regclass({path})""",
-        )
-        return rows, size
+
+def _of_table(connection: dbapi.Connection, table: str) -> dict[str, Kind]:
+    given = f"""SELECT attnum::int8 AS number, attname AS name, atttypid AS type, atttypmod AS modifier
+        FROM pg_attribute
+        WHERE attrelid = to_regclass({_literal(_path(table))}) AND attnum > 0 AND NOT attisdropped"""
+    return _kinds(connection, given)
+
+
+def _of_query(connection: dbapi.Connection, query: str) -> dict[str, Kind]:
+    """A query's types without its rows. PostgreSQL says no modifiers of them."""
+    source = f"({_bare(query)}\n) AS query"
+    names, _ = _answer(connection, f"SELECT * FROM {source} LIMIT 0")
+    twice = sorted({name for name in names if names.count(name) > 1 or not name or name == "?column?"})
+    if twice:
+        raise OriginError(f"the query gives no name, or one name to two columns: {', '.join(twice)}")
+    types = ", ".join(f"pg_typeof(query.{_identifier(name)})::oid" for name in names)
+    given = f"""SELECT * FROM (
+        SELECT unnest(ARRAY[{", ".join(map(str, range(len(names))))}]::int8[]) AS number,
+            unnest(ARRAY[{", ".join(map(_literal, names))}]::name[]) AS name,
+            unnest(ARRAY[{types}]) AS type, -1 AS modifier
+        FROM (SELECT 1) AS one LEFT JOIN (SELECT * FROM {source} LIMIT 0) AS query ON true) AS given"""
+    return _kinds(connection, given)
+
+
+def _kinds(connection: dbapi.Connection, given: str) -> dict[str, Kind]:
+    """The kinds of the columns that `given` lists, in its order."""
+    rows = _rows(
+        connection,
+        f"""WITH RECURSIVE given AS ({given}), base AS (
+            SELECT number, name, type, modifier FROM given
+            UNION ALL
+            SELECT number, name, typbasetype, CASE WHEN typtypmod >= 0 THEN typtypmod ELSE modifier END
+            FROM base JOIN pg_type ON pg_type.oid = base.type WHERE typtype = 'd')
+        SELECT base.name::text, coalesce(element.typname, own.typname)::text AS kind, modifier,
+            coalesce(element.typtype, own.typtype)::text AS category, element.oid IS NOT NULL AS is_array
+        FROM base JOIN pg_type AS own ON own.oid = base.type
+        LEFT JOIN pg_type AS element ON element.oid = own.typelem AND own.typcategory = 'A'
+        WHERE own.typtype <> 'd' ORDER BY number""",
+    )
+    return {str(name): Kind(kind, modifier, category, is_array) for name, kind, modifier, category, is_array in rows}
+
+
+def _size(connection: dbapi.Connection, table: str) -> tuple[int | None, int | None]:
+    path = _literal(_path(table))
+    [(rows, size)] = _rows(
+        connection,
+        f"""SELECT nullif(reltuples, -1)::int8 AS row_count, nullif(pg_table_size(oid), 0) AS size
+        FROM pg_class WHERE oid = to_regclass({path})""",
+    )
+    return rows, size
 
 
 @contextmanager

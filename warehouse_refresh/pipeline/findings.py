@@ -90,6 +90,10 @@ def _project_and_warehouse(settings: RefreshSettings) -> Iterator[Finding]:
         yield wrong("permissions", str(error), "see docs/deploy.md, or ask whoever manages the project's access")
     except WarehouseError as error:
         yield wrong("warehouse", str(error))
+    if any(file.says.source for file in project.raw_settings.values()):
+        from warehouse_refresh.pipeline.raw.loading.findings import connection_findings
+
+        yield from connection_findings(settings, project)
 
 
 def warehouse_findings(warehouse: Warehouse, project: Project) -> Iterator[Finding]:

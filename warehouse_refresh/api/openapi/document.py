@@ -6,7 +6,7 @@ https://spec.openapis.org/oas/v3.1.1.html
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -25,14 +25,14 @@ PREFECT = ("prefect-unavailable", "deployment-missing")
 BODY = ("body-too-large", "request-timeout", "forbidden-origin")
 APPEND = (
     *BODY,
-    *("bad-request", "invalid-json", "invalid-key", "unknown-table", "key-in-use", "too-many-rows"),
+    *("bad-request", "invalid-json", "invalid-key", "unknown-table", "loaded-table", "key-in-use", "too-many-rows"),
     *("too-many-values", "unsupported-media-type", "invalid-rows", "key-reused", "outcome-unknown"),
 )
 _LINES: Json = {"type": "string", "description": "CSV with a header, or a JSON object in each line"}
 REQUEST_ID = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
 EXTRA_HEADERS: dict[int, tuple[str, Json, bool]] = {
     401: ("WWW-Authenticate", {"type": "string", "const": "Bearer"}, True),
-    409: ("Retry-After", {"type": "integer", "minimum": 1}, True),
+    409: ("Retry-After", {"type": "integer", "minimum": 1}, False),  # `loaded-table` is not over by waiting
     415: ("Accept-Post", {"type": "string"}, False),
     429: ("Retry-After", {"type": "integer", "minimum": 1}, True),
     503: ("Retry-After", {"type": "integer", "minimum": 1}, False),
@@ -40,13 +40,19 @@ EXTRA_HEADERS: dict[int, tuple[str, Json, bool]] = {
 
 
 def document(
-    tables: Mapping[str, tuple[Column, ...]], settings: ApiSettings, said: Mapping[str, str] | None = None
+    tables: Mapping[str, tuple[Column, ...]],
+    settings: ApiSettings,
+    said: Mapping[str, str] | None = None,
+    loaded: Collection[str] = (),
 ) -> Json:
-    """The document for these raw tables under these settings. `said` has what tables are, by their names."""
+    """The document for these raw tables under these settings. `said` has what tables are, by their names.
+    Rows cannot be posted to those of `loaded`."""
     bearer = bool(settings.token.get_secret_value())
     paths = {
         table_path(name): _table(name, columns, bearer, (said or {}).get(name, "")) for name, columns in tables.items()
     }
+    for name in loaded:
+        del paths[table_path(name)]["post"]
     schemas = {f"row.{name}": answer_schema(columns) for name, columns in tables.items()}
     return {
         "openapi": "3.1.1",

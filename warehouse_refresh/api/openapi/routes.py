@@ -38,7 +38,8 @@ async def openapi(
     """The OpenAPI document, made from the raw tables as they are now."""
     tables = {name: (await catalogue.table(name))[1] for name in await catalogue.names()}
     said = {name: text for name in tables if (text := catalogue.description(name))}
-    return Response(document(tables, settings, said), media_type="application/json")
+    loaded = {name for name in tables if catalogue.is_loaded(name)}
+    return Response(document(tables, settings, said, loaded), media_type="application/json")
 
 
 HANDLERS: list[ControllerRouterHandler] = [

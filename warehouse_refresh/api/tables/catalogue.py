@@ -95,6 +95,16 @@ class Catalogue:
             self.forget(tables[name])
             raise
 
+    def check_posting(self, name: str) -> None:
+        """Raise ApiProblem for a table that is loaded from a database: the next load would drop posted rows."""
+        if self.is_loaded(name):
+            detail = f"{name} is loaded from a database, so rows cannot be posted to it; change them there."
+            raise ApiProblem("loaded-table", detail)
+
+    def is_loaded(self, name: str) -> bool:
+        """Whether the settings of the raw table name the database that its rows come from."""
+        return name in self._said and self._said[name].says.source is not None
+
     def forget(self, table: TableName) -> None:
         """Drop the table's columns and the list of tables from the cache, since they may have changed."""
         self._tables.forget(self._raw)

@@ -66,6 +66,7 @@ async def append(
     """Store one row or many, and answer with them."""
     _refuse_reserved(table, request)
     name, columns = await tables.catalogue.table(table)
+    tables.catalogue.check_posting(table)
     key = idempotency_key(request.headers)
     left = seconds_left()
     incoming = await tables.reader.read(request, columns)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.project.files import read_text
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.raw import seeds
 from warehouse_refresh.pipeline.raw.seeds import Seed, read_seed
@@ -280,3 +281,23 @@ def test_a_change_that_keeps_size_and_time_is_seen(write: Write, changed: str) -
     with connect(DEFAULT_URL) as warehouse:
         assert warehouse.first_rows(TABLE, 9) == [(1, 3)] if changed == "x.csv" else [(1, 2.0)]
         assert str(warehouse.columns(TABLE)[1].type) == ("NUMERIC" if changed == "x.csv" else "FLOAT64")
+
+
+def test_a_file_that_is_written_while_it_is_read_is_not_loaded(
+    write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write({"res/raw/x.csv": "id\n1\n12", "res/dependencies.toml": ""})
+
+    def read_while_it_is_written(path: Path) -> str:
+        text = read_text(path)
+        with (folder / "res/raw/x.csv").open("a") as file:
+            file.write("3\n")
+        return text
+
+    with monkeypatch.context() as patched:
+        patched.setattr(seeds, "read_text", read_while_it_is_written)
+        assert main(["init"]) == 2
+    assert "error: res/raw/x.csv: the file has changed while it was read\n" in capsys.readouterr().err
+    assert main(["init"]) == 0
+    with connect(DEFAULT_URL) as warehouse:
+        assert warehouse.first_rows(TABLE, 9) == [(1,), (123,)]

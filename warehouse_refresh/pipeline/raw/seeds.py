@@ -246,7 +246,9 @@ def _read_or_known(table: TableName, path: Path, cache: SqlCache | None) -> Seed
     if digest is not None:
         return KnownSeed(table, path, digest)
     seed = read_seed(table, path)
-    if cache and _key(path) == key:  # else the file has changed meanwhile
+    if _key(path) != key:  # somebody writes it: what was read may end in the middle of a value
+        _refuse([Problem(path, None, "the file has changed while it was read", "run this again, once it is whole")])
+    if cache:
         cache.note("rows", key, seed.digest)
     return seed
 

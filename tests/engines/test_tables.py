@@ -413,7 +413,7 @@ def test_a_required_column_holds_no_null(warehouse: Warehouse) -> None:
     ):
         built = warehouse.build(_script(sql, storage), BuildContext(f"run of {sql}"))
         assert built.rows == warehouse.row_count(OUT)
-        assert [column.name for column in warehouse.columns(OUT)] == ["x", "s"]
+        assert [(column.name, column.required) for column in warehouse.columns(OUT)] == [("x", True), ("s", False)]
     before = rows(warehouse, OUT)
     with pytest.raises(SqlError, match="x is REQUIRED, and the query gives NULL for it"):
         warehouse.build(_script("SELECT x, 1 AS s\nFROM UNNEST([1, NULL]) AS x", storage), BuildContext("third"))

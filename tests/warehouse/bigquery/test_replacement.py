@@ -172,7 +172,8 @@ def test_the_same_columns_in_another_order_keep_a_policy(
     warehouse.build(TableBuild(OUT, parse_query(FIRST)), BuildContext("restricted"))
     assert policies(bigquery_endpoint, bigquery_project) == ["few"]
     assert [column.name for column in warehouse.columns(OUT)] == ["word", "n", "pair"]
-    assert jobs(proxy)[-1]["writeDisposition"] == "WRITE_TRUNCATE_DATA"
+    written = [job for job in jobs(proxy) if job.get("destinationTable", {}).get("tableId") == "out"]
+    assert written[-1]["writeDisposition"] == "WRITE_TRUNCATE_DATA"
 
 
 def test_policies_that_may_not_be_seen_are_not_risked(warehouse: BigQueryWarehouse, proxy: Proxy) -> None:

@@ -136,7 +136,7 @@ def test_a_completed_view_reads_published_tables(
     def killed(*_: Any) -> None:
         raise Killed
 
-    monkeypatch.setattr(warehouse, "_publish_all", killed)
+    monkeypatch.setattr(warehouse._publisher, "_publish_all", killed)
     with pytest.raises(Killed):
         warehouse.publish(BUILDS, RUN)
     assert rows(warehouse) == OLD

@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from google.cloud import bigquery
@@ -22,6 +22,8 @@ from warehouse_refresh.warehouse.bigquery.building.storage import (
     options_sql,
     partition_of,
     required_edits,
+    required_list,
+    result_span,
     said_schema,
 )
 from warehouse_refresh.warehouse.bigquery.client import row_access_policies
@@ -34,6 +36,7 @@ from warehouse_refresh.warehouse.bigquery.queries.variables import text_of
 from warehouse_refresh.warehouse.bigquery.schema import field_of
 from warehouse_refresh.warehouse.errors import NotAllowed, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.query import Query
 from warehouse_refresh.warehouse.storage import Storage
 from warehouse_refresh.warehouse.types import Column
 
@@ -56,6 +59,7 @@ class Builder:
             self._part_records.forget(build.table)
         if found is not None and (found.table_type == "VIEW" or needs_new_table(found, build.storage)):
             return self._build_beside(build, found, context)
+        build = self.with_required(build, found, self._queries.columns)
         if build.query.listed:
             return self._build_listed(build, config, context, found)
         config.destination = self._datasets.reference(build.table.dataset).table(build.table.name)
@@ -72,6 +76,23 @@ class Builder:
         self.put_back(before, after, build.storage)
         return self.built([job], rows=int(after.num_rows or 0))
 
+    def with_required(
+        self, build: TableBuild, old: bigquery.Table | None, columns_of: Callable[[Query], Sequence[Column]]
+    ) -> TableBuild:
+        """The build with a list of its columns if some are REQUIRED: only CREATE TABLE makes such a column, and none
+        can become one later. CREATE TABLE would drop policy tags and row access policies, so that a table with these
+        keeps the modes that it has. A list in the script says by itself what is NOT NULL.
+        https://cloud.google.com/bigquery/docs/managing-table-schemas#change_a_columns_mode"""
+        storage, query = build.storage, build.query
+        if query.listed:
+            return dataclasses.replace(build, storage=dataclasses.replace(storage, required=()))
+        if not storage.required or storage.policy_tags:
+            return build
+        if old is not None and self.protections(build.table, old):
+            return build
+        listed = required_list(storage.required, columns_of(query))
+        return dataclasses.replace(build, query=dataclasses.replace(query, listed=listed))
+
     def _build_listed(
         self, build: TableBuild, config: bigquery.QueryJobConfig, context: BuildContext, found: bigquery.Table | None
     ) -> Built:
@@ -84,7 +105,8 @@ class Builder:
             self._datasets.change(found, cluster_before(found, storage))
             storage = kept_layout(found, storage)
         text = text_of(build.query)
-        edits = [self.create_edit(build, storage), *self._queries.edits(build.query, {})]
+        edits = [*self.create_edits(build, storage), *self._queries.edits(build.query, {})]
+        edits.sort(key=lambda edit: (edit.start, edit.end))
         config.query_parameters = parameters(build.query)
         with places_of(text, edits):
             name = names.build_name(context.run, build.table, build.query.values_text)
@@ -93,12 +115,15 @@ class Builder:
         self.put_back(found, after, build.storage)
         return self.built([job], rows=int(after.num_rows or 0))
 
-    def create_edit(self, build: TableBuild, storage: Storage) -> Edit:
-        """Writes CREATE TABLE with the listed columns before the query. It takes no line of its own, so that errors
-        keep their lines."""
+    def create_edits(self, build: TableBuild, storage: Storage) -> list[Edit]:
+        """Write CREATE TABLE with the listed columns before the query. It takes no line of its own, so that errors keep
+        their lines."""
         create = f"CREATE OR REPLACE TABLE {self._datasets.path(build.table)} {list_sql(build.query.listed)}"
-        start = build.query.start_offset
-        return Edit(start, start, f"{create}{layout_sql(storage, build.query.listed)} AS ")
+        start, _ = result_span(build.query)
+        return [
+            Edit(start, start, f"{create}{layout_sql(storage, build.query.listed)} AS "),
+            *required_edits(build),
+        ]
 
     def _build_beside(self, build: TableBuild, old: bigquery.Table, context: BuildContext) -> Built:
         """Put a table in the place of a view, or of a table that is partitioned in another way. BigQuery replaces

@@ -36,9 +36,9 @@ def protections(table: Table, row_policies: Sequence[str]) -> list[str]:
 
 def refusal(name: TableName, table: Table, columns: Sequence[Column], protected: Sequence[str]) -> WarehouseError:
     """The error that says why the table cannot get these columns, and what to do."""
-    old, new = _shapes(map(column_of, table.schema)), _shapes(columns)
-    gone = [f"{column} {kind}" for column, kind, _ in old if (column, kind) not in {shape[:2] for shape in new}]
-    more = [f"{column} {kind}" for column, kind, _ in new if (column, kind) not in {shape[:2] for shape in old}]
+    old, new = ([_words(one) for one in found] for found in (map(column_of, table.schema), columns))
+    gone = [column for column in old if column not in new]
+    more = [column for column in new if column not in old]
     return WarehouseError(
         f"{name} has {', '.join(protected)}, which BigQuery drops when a table gets other columns (gone: "
         f"{', '.join(gone) or 'none'}; new: {', '.join(more) or 'none'}). Change the table's columns first, with ALTER "
@@ -82,6 +82,10 @@ def put_back(before: Table, after: Table) -> list[str]:
         changed += ["labels"] if labels != after.labels else []
         after.labels = labels
     return changed
+
+
+def _words(column: Column) -> str:
+    return f"{column.name} {column.type}{' NOT NULL' if column.required else ''}"
 
 
 def _shapes(columns: Iterator[Column] | Sequence[Column]) -> list[tuple[str, str, str]]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,10 +19,12 @@ from google.cloud.bigquery import (
 
 from warehouse_refresh.warehouse import TableBuild
 from warehouse_refresh.warehouse.bigquery.queries.edits import Edit
-from warehouse_refresh.warehouse.bigquery.schema import quoted
+from warehouse_refresh.warehouse.bigquery.schema import quoted, type_sql
+from warehouse_refresh.warehouse.errors import Place
 from warehouse_refresh.warehouse.sql.query import ListedColumn, Query
 from warehouse_refresh.warehouse.sql.statements import statements_of
 from warehouse_refresh.warehouse.storage import Partition, Storage
+from warehouse_refresh.warehouse.types import Column
 
 _DAY_MILLISECONDS = 86_400_000
 
@@ -134,18 +136,19 @@ def _expire_partitions(table: Table, storage: Storage) -> list[str]:
 
 
 def required_edits(build: TableBuild) -> list[Edit]:
-    """The edits that make the query fail where it gives NULL for a column that is REQUIRED: the result of a query job
-    has no such columns, and a table's mode cannot be set later.
-    https://cloud.google.com/bigquery/docs/managing-table-schemas#change_a_columns_mode"""
+    """The edits that make the query fail where it gives NULL for a column that is REQUIRED, and say which column."""
     if not build.storage.required:
         return []
     start, end = result_span(build.query)
-    values = ", ".join(
-        f"IFNULL({quoted(name)}, ERROR({json.dumps(f'{name} is REQUIRED, and the query gives NULL for it')}))"
-        f" AS {quoted(name)}"
-        for name in build.storage.required
-    )
-    return [Edit(start, start, f"SELECT * REPLACE ({values}) FROM ("), Edit(end, end, ")")]
+    values = {name: _not_null(name) for name in build.storage.required}
+    listed = [values.get(column.name, quoted(column.name)) for column in build.query.listed]
+    selected = ", ".join(listed) or f"* REPLACE ({', '.join(values.values())})"
+    return [Edit(start, start, f"SELECT {selected} FROM ("), Edit(end, end, ")")]
+
+
+def _not_null(name: str) -> str:
+    message = json.dumps(f"{name} is REQUIRED, and the query gives NULL for it")
+    return f"IFNULL({quoted(name)}, ERROR({message})) AS {quoted(name)}"
 
 
 def result_span(query: Query) -> tuple[int, int]:
@@ -166,6 +169,20 @@ def kept_layout(table: Table, storage: Storage) -> Storage:
         days = int(expiration) / _DAY_MILLISECONDS if expiration else None
         storage = replace(storage, partition=partition, partition_expiration_days=days)
     return storage if storage.cluster_by else replace(storage, cluster_by=tuple(table.clustering_fields or ()))
+
+
+def required_list(required: Collection[str], columns: Sequence[Column]) -> tuple[ListedColumn, ...]:
+    """The columns of a query's result as a list before AS, in which those of `required` are NOT NULL. There is none, as
+    for a query that lists its columns nowhere, if one has a type that a list cannot say."""
+    if any(column.type.name == "RANGE" for column in columns):
+        return ()
+    return tuple(_listed(column, is_required=column.name in required) for column in columns)
+
+
+def _listed(column: Column, *, is_required: bool) -> ListedColumn:
+    kind = type_sql(column.type)
+    text = f"{quoted(column.name)} {kind}{' NOT NULL' if is_required else ''}"
+    return ListedColumn(column.name, kind, is_required, text, Place(1, 1))
 
 
 def list_sql(listed: Sequence[ListedColumn]) -> str:

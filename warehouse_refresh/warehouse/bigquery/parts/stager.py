@@ -83,9 +83,11 @@ class PartStager:
             return list(pool.map(_Batch.run, work))
 
     def _single(self, build: TableBuild, parts: Parts, made: bigquery.Table) -> dict[Interval, str]:
-        """The partitions that a query job can write to, each with its id; none if the table takes MERGE."""
+        """The partitions that a query job can write to, each with its id; none if the table takes MERGE. The result of
+        a query job has no REQUIRED column."""
         is_by_parts = partition_of(made) == Partition(parts.column, parts.unit)
-        if parts.key or build.query.listed or not is_by_parts:
+        is_required = any(field.mode == "REQUIRED" for field in made.schema)
+        if parts.key or build.query.listed or is_required or not is_by_parts:
             return {}
         return {one: partition_id(one, parts.unit) for one in parts.partitions}
 

@@ -1,5 +1,6 @@
 """Publish staged tables, complete a publication that was cut off, and roll one back."""
 
+import dataclasses
 import itertools
 import secrets
 import time
@@ -103,7 +104,8 @@ class Publisher:
         try:
             return bool(self._builder.protections(name, old))
         except NotAllowed:
-            if not replace.has_columns(old, tuple(map(column_of, new.schema))):
+            result = [dataclasses.replace(column_of(field), required=False) for field in new.schema]
+            if not replace.has_columns(old, result):
                 raise
             return True
 

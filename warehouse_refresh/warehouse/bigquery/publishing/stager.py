@@ -88,18 +88,20 @@ class Stager:
         publishing it would lift a protection of the old one."""
         query, config, text = build.query, self._datasets.config({}), text_of(build.query)
         before, edits = self._queries.staged_edits(query, places)
+        sql = before + edited(text, edits)
         config.query_parameters = parameters(query)
         old = self._datasets.table_or_none(build.table)
         old = old if old is not None and old.table_type == "TABLE" else None
         columns: Sequence[Column] = ()
         if old is not None or build.storage.policy_tags:
-            columns = self._queries.result(query, before + edited(text, edits))
+            columns = self._queries.result(query, sql)
         if old is not None:
             self._check_protections(build, old, columns)
             old = None if needs_new_table(old, build.storage) else old
-        if query.listed:
+        build = self._builder.with_required(build, old, lambda query: self._queries.result(query, sql))
+        if build.query.listed:
             layout = kept_layout(old, build.storage) if old is not None else build.storage
-            edits += [self._builder.create_edit(dataclasses.replace(build, table=place.name), layout)]
+            edits += self._builder.create_edits(dataclasses.replace(build, table=place.name), layout)
         else:
             self._lay_out_staged(build, place, old, columns, config)
             edits += required_edits(build)

@@ -176,6 +176,22 @@ def test_the_same_columns_in_another_order_keep_a_policy(
     assert written[-1]["writeDisposition"] == "WRITE_TRUNCATE_DATA"
 
 
+def test_a_table_with_a_policy_keeps_its_modes_and_a_required_column_is_not_risked(
+    warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str
+) -> None:
+    strict = TableBuild(OUT, parse_query(FIRST), storage=Storage(required=("n",)))
+    restrict(bigquery_endpoint, bigquery_project)
+    warehouse.build(strict, BuildContext("restricted"))
+    assert policies(bigquery_endpoint, bigquery_project) == ["few"]
+    assert not any(column.required for column in warehouse.columns(OUT))
+    warehouse.drop(OUT)
+    warehouse.build(strict, BuildContext("anew"))
+    assert [column.name for column in warehouse.columns(OUT) if column.required] == ["n"]
+    assert policies(bigquery_endpoint, bigquery_project) == ["few"]  # the emulator keeps it for the new table
+    with pytest.raises(WarehouseError, match=r"the row access policy few,.*gone: n INT64 NOT NULL; new: n INT64"):
+        warehouse.build(strict, BuildContext("restricted again"))
+
+
 def test_policies_that_may_not_be_seen_are_not_risked(warehouse: BigQueryWarehouse, proxy: Proxy) -> None:
     denied = "Access Denied: Permission bigquery.rowAccessPolicies.list denied on table p:tmp.out"
     proxy.decide = lambda _method, path: Refusal(403, "accessDenied", denied) if "rowAccess" in path else None

@@ -181,9 +181,37 @@ class _Query:
         else:
             inner = node.find(exp.Query)
             item = _FromItem(node.alias, self.columns_of(inner) if inner is not None else [])
-        if node.args.get("pivots"):
-            return _FromItem(node.args["pivots"][0].alias or item.alias, [], item.whole())
+        for pivot in node.args.get("pivots") or ():
+            columns = list(self._pivoted(pivot, item))
+            element = None if columns or item.unknown_table else item.whole()
+            item = _FromItem(pivot.alias or item.alias, columns, element, item.unknown_table)
         return item
+
+    def _pivoted(self, pivot: exp.Pivot, item: _FromItem) -> Iterator[_OutputColumn]:
+        """The columns that PIVOT or UNPIVOT makes of an item; none if those of the item are not known."""
+        if item.element is not None or item.unknown_table is not None or len(pivot.args.get("fields") or ()) != 1:
+            return
+        names = {column.name.casefold() for part in _read_by(pivot) for column in part.find_all(exp.Column)}
+        yield from (column for column in item.columns if column.name.casefold() not in names)
+        over = _Query(self.lineage, self.with_queries, self, self.names, [item])
+        yield from over._unpivot_columns(pivot) if pivot.args.get("unpivot") else over._pivot_columns(pivot)
+
+    def _pivot_columns(self, pivot: exp.Pivot) -> Iterator[_OutputColumn]:
+        """A column for each value and aggregate. The column after FOR does not count: it decides which rows."""
+        for value in pivot.args["fields"][0].expressions:
+            for part in pivot.expressions:
+                name = _pivot_name(value, part.alias)
+                yield _OutputColumn(name, self._origins(part.unalias()))
+
+    def _unpivot_columns(self, pivot: exp.Pivot) -> Iterator[_OutputColumn]:
+        """The columns of values, each from one column of each item after IN, and that of the items' names."""
+        field = pivot.args["fields"][0]
+        read = [
+            _listed(item.this if isinstance(item, exp.PivotAlias | exp.Alias) else item) for item in field.expressions
+        ]
+        for name, columns in zip(_listed(pivot.expressions[0]), zip(*read, strict=False), strict=False):
+            yield _OutputColumn(name.name, _joined(map(self._origins, columns)))
+        yield _OutputColumn(field.this.name, NO_ORIGINS)
 
     def _table(self, node: exp.Table) -> _FromItem:
         known = self.with_queries.get(node.name.casefold()) if not node.db else None
@@ -282,6 +310,26 @@ def _called(call: exp.Anonymous) -> str:
     around = call.parent if isinstance(call.parent, exp.Dot) and call.parent.expression is call else None
     before = [part.name for part in around.this.find_all(exp.Identifier)] if around is not None else []
     return ".".join([*before[-1:], *call.name.split(".")[-2:]]).casefold()
+
+
+def _read_by(pivot: exp.Pivot) -> list[exp.Expr]:
+    """The expressions of PIVOT or UNPIVOT that name columns of its input, which its result does not have."""
+    field = pivot.args["fields"][0]
+    return field.expressions if pivot.args.get("unpivot") else [field.this, *pivot.expressions]
+
+
+def _pivot_name(value: exp.Expr, prefix: str) -> str:
+    """The name of a column that PIVOT makes of a value:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#rules_for_pivot_column"""
+    name = value.alias or value.name or value.sql("bigquery")
+    if prefix:
+        return f"{prefix}_{name}"
+    return f"_{name}" if name[:1].isdigit() else name
+
+
+def _listed(node: exp.Expr) -> list[exp.Expr]:
+    """A column, or the columns of a list in parentheses."""
+    return list(node.expressions) if isinstance(node, exp.Tuple) else [node]
 
 
 def _from_items(select: exp.Expr) -> Iterator[exp.Expr]:

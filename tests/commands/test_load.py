@@ -229,3 +229,44 @@ def test_without_a_table_that_names_a_source_there_is_nothing_to_load(
     write({"res/final/x.sql": "SELECT 1 AS one", "res/dependencies.toml": ""})
     assert main(["load"]) == 2
     assert "no table has a source" in capsys.readouterr().err
+
+
+def test_settings_for_a_whole_database_are_written_and_can_be_loaded(
+    shop: Database, write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run(
+        """CREATE SCHEMA old; CREATE TABLE old.orders (id int4); CREATE TABLE "odd name" (id int4);
+        CREATE TYPE pair AS (a int4, b int4); CREATE TABLE pairs (id int4, p pair, "a-b" int4);
+        CREATE TABLE hidden (id int4); CREATE ROLE reader LOGIN;
+        GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader; REVOKE SELECT ON hidden FROM reader;
+        GRANT USAGE ON SCHEMA old TO reader; GRANT SELECT ON old.orders TO reader"""
+    )
+    folder = write({"refresh.toml": 'name = "shop"\n', "res/raw/people.toml": PROJECT["res/raw/people.toml"]})
+    (folder / "res/raw/orders.toml").unlink()
+    (folder / "res/final/sums.sql").unlink()
+    url = shop.url.replace("user=shop", "user=reader")
+    name = url.split("/")[3].split("?")[0]
+    assert main(["source", "add", url]) == 0
+    told = capsys.readouterr().out
+    wrote = [line.partition("res/raw/")[2] for line in told.splitlines() if line.startswith("wrote")]
+    assert sorted(wrote) == ["odd name.toml", "old_orders.toml", "pairs.toml", "public_orders.toml"]
+    assert "left public.people out: there is people.toml" in told
+    assert "hidden" not in told
+    assert (folder / "refresh.toml").read_text().count(url) == 0
+    assert (
+        '"p", # GoogleSQL has no type for pair\n    "a-b", # BigQuery has no such name'
+        in (folder / "res/raw/pairs.toml").read_text()
+    )
+    monkeypatch.setenv(f"{name.upper()}_URL", url)
+    (folder / "res/raw/people.toml").unlink()
+    assert main(["load"]) == 0
+    with connect(DEFAULT_URL) as warehouse:
+        assert [table.name for table in warehouse.tables("raw")] == [
+            path.removesuffix(".toml") for path in sorted(wrote)
+        ]
+    assert main(["source", "add", name]) == 0
+    assert "wrote res/raw/people.toml" in capsys.readouterr().out
+    assert main(["source", "add", url]) == 2
+    assert "already: name it instead of the URL" in capsys.readouterr().err
+    assert main(["source", "add", "nope"]) == 2
+    shop.run("DROP OWNED BY reader; DROP ROLE reader")

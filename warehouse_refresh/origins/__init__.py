@@ -65,6 +65,9 @@ class Described:
 class Snapshot(Protocol):
     """A database as it was at one moment: all that is read of it matches. Safe to use from several threads."""
 
+    def tables(self) -> list[str]:
+        """The tables that the user may read, such as `public.orders`, sorted; without those of the database itself."""
+
     def describe(self, relation: Relation, wanted: Mapping[str, SqlType]) -> Described:
         """The relation's columns, those of `wanted` with these types. Raises OriginError."""
 

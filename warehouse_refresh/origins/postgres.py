@@ -49,6 +49,19 @@ class PostgresSnapshot:
     name: str
     free: Semaphore
 
+    def tables(self) -> list[str]:
+        with self._reader() as connection:
+            found = _rows(
+                connection,
+                """SELECT nspname || '.' || relname AS name
+                FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+                WHERE relkind IN ('r', 'p') AND NOT relispartition
+                    AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_(toast|temp)'
+                    AND has_any_column_privilege(pg_class.oid, 'SELECT')
+                ORDER BY 1""",
+            )
+        return [str(name) for (name,) in found]
+
     def describe(self, relation: Relation, wanted: Mapping[str, SqlType]) -> Described:
         with self._reader() as connection:
             if relation.table:

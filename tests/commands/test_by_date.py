@@ -1,5 +1,6 @@
 """Tables that are built by date, from their settings to their rows."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -97,6 +98,11 @@ def test_the_plan_says_which_partitions_are_built_and_why(
     today(3)
     assert main(["plan"]) == 0
     assert "3 of 3 partitions: 3 not built yet" in capsys.readouterr().out
+    assert main(["plan", "--json", "tmp.events"]) == 0
+    [table] = json.loads(capsys.readouterr().out)["tables"]
+    first = {"start": "2024-03-01", "end": "2024-03-02", "why": "not built yet"}
+    assert table["partitions"]["build"][0] == first
+    assert (table["partitions"]["of"], table["partitions"]["stale"]) == (3, [])
     assert main(["build"]) == 0
     today(4)
     script = folder / "res/tmp/events.sql"

@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from prefect import Flow, flow, get_run_logger, task
@@ -23,8 +24,8 @@ from warehouse_refresh.flows.patches import send_events_in_batches, switched_on
 from warehouse_refresh.flows.patches.table_states import built_state
 from warehouse_refresh.flows.records import patiently, this_flow_run, wait_until_recorded
 from warehouse_refresh.pipeline.contract import ARTIFACT, BLOCKED, CHECKS_ARTIFACT, PUBLISH, STAGED, names_of
-from warehouse_refresh.pipeline.execution import Blocked, BuildFailed, Execution, Report, ignore, still_good
-from warehouse_refresh.pipeline.outcomes import State
+from warehouse_refresh.pipeline.execution import Blocked, BuildFailed, Execution, Report, TableRun, still_good
+from warehouse_refresh.pipeline.outcomes import Publishing, State
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.selectors import SelectionError
@@ -35,7 +36,8 @@ from warehouse_refresh.pipeline.report import check_rows, table_rows
 from warehouse_refresh.pipeline.schedule import ScheduleResult, run_in_parallel
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError
-from warehouse_refresh.pipeline.tables.partitions.asked import Asked
+from warehouse_refresh.pipeline.tables.partitions.asked import Asked, span_of
+from warehouse_refresh.pipeline.tables.partitions.backfill import backfill_of
 from warehouse_refresh.warehouse import BuildContext
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
@@ -77,6 +79,9 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
         in_order: bool = False,
         variables: dict[str, Any] | None = None,
         full: bool = False,
+        backfill_from: str | None = None,
+        backfill_to: str | None = None,
+        backfill_again: bool = False,
     ) -> PrefectState[Any]:
         """Build all tables, or the selected ones. A retry builds only the tables that did not complete before.
 
@@ -87,6 +92,9 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
             in_order: Build one table at a time.
             variables: Values that replace those of refresh.toml, by name: {"day": "2026-01-31"}.
             full: Build tables by date anew, with all their partitions.
+            backfill_from: Build the partitions of tables by date from this date, such as 2026-01-01, up to backfill_to.
+            backfill_to: The last date, which is in it.
+            backfill_again: Build also those that are built already.
         """
         workers = 1 if in_order else settings.workers
         try:
@@ -94,7 +102,8 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
             with heartbeats():
                 keep_values(used)
                 if started is None:
-                    return _start_and_run(used, select or [], workers, Asked(full))
+                    asked = _asked(backfill_from, backfill_to, full=full, again=backfill_again)
+                    return _start_and_run(used, select or [], workers, asked)
                 return _run_started(started, used, workers)
         except (Refused, SelectionError, SettingError, WarehouseError) as error:
             return Failed(message=str(error))
@@ -110,6 +119,18 @@ def _with_values(settings: RefreshSettings, values: dict[str, Any]) -> RefreshSe
     return replace(settings, variables={**settings.variables, **given})
 
 
+def _asked(first: str | None, last: str | None, *, full: bool, again: bool) -> Asked:
+    """What the run builds of tables by date. The time for which it was scheduled is its date, also of a retry: it
+    builds partitions up to that of this time. Raises SettingError."""
+    if (first is None) != (last is None):
+        raise SettingError("a backfill has two ends: write both backfill_from and backfill_to")
+    scheduled = this_flow_run().expected_start_time or datetime.now(UTC)
+    moment = datetime.fromtimestamp(scheduled.timestamp(), UTC)
+    if first is None or last is None:
+        return Asked(full, moment)
+    return Asked(full, moment, span_of(first, last), moment if again else None)
+
+
 def keep_values(settings: RefreshSettings) -> None:
     """Record the values of all variables as a parameter of the run, so that a retry uses the same ones even if
     refresh.toml has changed."""
@@ -123,7 +144,7 @@ def keep_values(settings: RefreshSettings) -> None:
 def _start_and_run(settings: RefreshSettings, select: list[str], workers: int, asked: Asked) -> PrefectState[Any]:
     who = f"the run {this_flow_run().name}"
     with start_refresh(settings, select, who, get_run_logger().info, str(this_flow_run().id), asked) as refresh:
-        execution = _run(refresh, settings, workers)
+        execution = _run(refresh, settings, workers, _progress_logged(), is_backfill=asked.span is not None)
     return _ended(execution, settings, RETURN_OF_THE_SERVER)
 
 
@@ -133,13 +154,28 @@ def _run_started(started: Started, settings: RefreshSettings, workers: int) -> P
         return _ended(_run(started.refresh, settings, workers, started.report), settings, patience=0)
 
 
-def _run(refresh: Refresh, settings: RefreshSettings, workers: int, report: Report = ignore) -> Execution:
+def _progress_logged() -> Report:
+    """A report that logs how far a table is that is built in steps."""
+    logger = get_run_logger()
+
+    def report(run: TableRun) -> None:
+        if run.progress:
+            logger.info("%s: %s", run.table, run.progress)
+
+    return report
+
+
+def _run(
+    refresh: Refresh, settings: RefreshSettings, workers: int, report: Report, *, is_backfill: bool = False
+) -> Execution:
     flow_run, plan = this_flow_run(), refresh.plan
     context = BuildContext(str(flow_run.id), flow_run.run_count, _labels(flow_run), settings.keep_previous)
     before = refresh.warehouse.staged(context) if context.attempt > 1 else {}
     good = still_good(plan.graph, plan.scripts, before)
     published = {table for table, found in good.items() if found.is_published}
-    execution = Execution(plan.graph, refresh.work(context, good), report, settings.publishing, plan.owners)
+    work = backfill_of(refresh, context, good) if is_backfill else refresh.work(context, good)
+    publishing = Publishing.EACH if is_backfill else settings.publishing
+    execution = Execution(plan.graph, work, report, publishing, plan.owners)
     execution.built_before(sorted(published))
     run_graph(plan.graph.only(plan.graph.dependencies.keys() - published), execution, workers)
     execution.end(for_retry=True)

@@ -157,6 +157,7 @@ def _table_as_json(plan: RefreshPlan, table: TableName, price: float, changes: S
     return {
         "after": [str(dependency) for dependency in sorted(plan.graph.dependencies[table])],
         "columns": [{"name": column.name, "type": str(column.type)} for column in query.columns],
+        **({"partitions": plan.due[table].as_json()} if table in plan.due else {}),
         "storage": storage_words(plan.scripts[table].build.storage),
         "storage_changes": list(changes),
         **_amount_as_json(query.bytes_processed, price, estimate=query.estimate),

@@ -135,7 +135,7 @@ def _add(reading: _Reading, beside: TableName, test: _Test) -> None:
     found: list[Problem] = []
     given = _given(reading, test, scripts, reads - set(scripts), found)
     expected = _expected(reading, test, scripts[-1], found)
-    variables = _variables(reading, test, found)
+    variables = _variables(reading, test, scripts, found)
     reading.problems += found
     if not found:
         says = test.says
@@ -202,13 +202,15 @@ def _expected(reading: _Reading, test: _Test, table: TableName, problems: list[P
     return Expected(compared, rows)
 
 
-def _variables(reading: _Reading, test: _Test, problems: list[Problem]) -> Variables:
-    """The values of all variables: those of the project, but for what the test says."""
+def _variables(reading: _Reading, test: _Test, scripts: tuple[TableName, ...], problems: list[Problem]) -> Variables:
+    """The values of all variables: those of the project, and the bounds of the first partition of a table by date, but
+    for what the test says."""
     from json import dumps
 
     from warehouse_refresh.warehouse.values.json_text import parse_json
 
-    known = reading.project.check.variables
+    bounds = [variable for table in scripts for variable in reading.project.scripts[table].query.variables]
+    known = {**reading.project.check.variables, **{variable.name.casefold(): variable for variable in bounds}}
     found = dict(known)
     for name, value in test.says.variables.items():
         try:

@@ -1,6 +1,6 @@
 """Backfill tables by date: build each one's partitions in steps, and publish each step before the next one begins."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.refresh import Refresh, RefreshPlan, checker_of
 from warehouse_refresh.pipeline.tables.partitions.steps import steps
-from warehouse_refresh.warehouse import BuildContext, Built
+from warehouse_refresh.warehouse import BuildContext, Built, Staged
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.parts import Interval, Parts
 
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
     from warehouse_refresh.pipeline.checks.run import Unit
 
 
-def backfill_of(refresh: Refresh, context: BuildContext, kept: Collection[TableName] = ()) -> "Backfill":
+def backfill_of(refresh: Refresh, context: BuildContext, good: Mapping[TableName, Staged] | None = None) -> "Backfill":
     """The Backfill for the run of `context`: see `Refresh.work`. Raises SelectionError if nothing can be backfilled."""
     need_by_date(refresh.plan)
-    units = _without(refresh.plan.units, refresh.plan.due.keys())
+    published = {table for table, found in (good or {}).items() if found.is_published}
+    units = _without(refresh.plan.units, refresh.plan.due.keys() | published)
     checker = checker_of(units, refresh.warehouse, context) if units else None
     plan, records = refresh.plan, refresh.warehouse.records()
     versions = {**refresh.versions, **dict.fromkeys(plan.scripts, context.version)}
-    versions |= {table: records[table].version for table in plan.due if table in records}
+    versions |= {table: records[table].version for table in plan.due.keys() | published if table in records}
+    kept = (good or {}).keys() - published
     return Backfill(plan.scripts, refresh.warehouse, context, kept, checker, refresh.blocked, versions, plan=plan)
 
 

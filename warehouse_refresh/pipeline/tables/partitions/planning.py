@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import Script
@@ -40,6 +41,16 @@ class DuePartitions:
             first, last = (f"{one.start:%Y-%m-%d}" for one in (self.stale[0], self.stale[-1]))
             yield f"  to build them: refresh backfill {self.table} --from {first} --to {last}"
 
+    def as_json(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {
+            "build": [{**_as_json(one), "why": why.value} for one, why in self.reasons.items()],
+            "of": self.count,
+            "whole": self.whole,
+            "needs_full": self.changed,
+            "stale": [_as_json(one) for one in self.stale],
+        }
+
     @property
     def fault(self) -> str:
         """Why only a full build can follow."""
@@ -49,6 +60,10 @@ class DuePartitions:
     def way_out(self) -> str:
         """How to build a table whose settings have changed."""
         return f"build all of it with `refresh build --full {self.table}`"
+
+
+def _as_json(one: Interval) -> dict[str, Any]:
+    return {"start": one.start.isoformat(), "end": one.end.isoformat()}
 
 
 def with_parts(

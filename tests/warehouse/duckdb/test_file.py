@@ -166,6 +166,15 @@ def test_an_idle_file_is_closed_so_that_a_foreign_process_can_open_it(path: Path
         assert answer(file) == 42
 
 
+def test_an_idle_file_is_closed_once_another_process_waits_for_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warehouse_refresh.warehouse.duckdb.file.IDLE_SECONDS", 3600.0)
+    with opened(path) as file, child(IN_TURN, path) as other:
+        assert answer(file) == 42
+        assert other.hear() == "True"
+        with child(FOREIGN_THAT_TRIES, path) as foreign:
+            assert foreign.hear() == "opened it"
+
+
 def test_a_busy_file_is_given_to_who_waits_as_soon_as_nothing_runs_on_it(path: Path) -> None:
     with opened(path) as file, ThreadPoolExecutor() as pool, ExitStack() as stack:
         with file.cursor() as cursor:

@@ -7,8 +7,8 @@ processes take turns:
 - `FILE.turn` is held by the process that waits for the file, until it has opened it.
 
 Before new work starts, the process that has the file checks `FILE.turn`. If another process holds it, the first one
-finishes its running statements, closes the file, and waits for its own turn. An idle file is closed after
-`IDLE_SECONDS`.
+finishes its running statements, closes the file, and waits for its own turn. An idle file is closed as soon as another
+process waits for it, and after `IDLE_SECONDS` at the latest: other programs know nothing of the lock files.
 """
 
 import os
@@ -27,9 +27,10 @@ from warehouse_refresh.warehouse.duckdb.hold import Hold
 from warehouse_refresh.warehouse.duckdb.lock import Lock
 from warehouse_refresh.warehouse.errors import Cancelled, OutcomeUnknown, Transient, Unavailable
 
-IDLE_SECONDS = 0.1
+IDLE_SECONDS = 0.5  # longer than a refresh of a thousand scripts takes between two looks at the warehouse
 HELD_SECONDS = 0.1
 LONGEST_WAIT = 0.02
+_MOMENT = 0.05
 T = TypeVar("T")
 
 
@@ -139,8 +140,7 @@ class DuckDBFile:
         self._yielding = self._yielding or not self._hold.is_in_place()
         if not self._yielding and time.monotonic() < self._opened + HELD_SECONDS:
             return
-        with suppress(OSError):  # if the turn cannot be checked, keep the file
-            self._yielding = self._yielding or self._turn.is_taken_elsewhere()
+        self._yielding = self._yielding or self._is_wanted()
         if self._yielding:
             self._close_if_unused()
 
@@ -236,17 +236,22 @@ class DuckDBFile:
                 self._changed.wait(LONGEST_WAIT)
 
     def _close_when_idle(self) -> float | None:
-        """Close the file if it was idle for `IDLE_SECONDS`. Returns the seconds until the next check, None if the file
-        is closed."""
+        """Close the file if it was idle for `IDLE_SECONDS`, or for a moment while another process waits for it. Returns
+        the seconds until the next check, None if the file is closed."""
         if self._connection is None:
             return None
-        if self._cursors:
-            return IDLE_SECONDS
-        due = self._idle_since + IDLE_SECONDS - time.monotonic()
-        if due > 0:
-            return due
+        idle = time.monotonic() - self._idle_since if not self._cursors else 0.0
+        if idle < _MOMENT or (idle < IDLE_SECONDS and not self._is_wanted()):
+            return _MOMENT
         self._close_if_unused()
         return None
+
+    def _is_wanted(self) -> bool:
+        """Whether another process waits for the file. If that cannot be checked, none does."""
+        try:
+            return self._turn.is_taken_elsewhere()
+        except OSError:
+            return False
 
 
 def _closed() -> Cancelled:

@@ -151,10 +151,12 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(is_report=True)
     plan.add_argument("--json", action="store_true", help="print the plan for machines")
     for command in (run, build, plan):
+        command.add_argument("--env", metavar="NAME", help="in this environment; reads what it lacks from production")
         _add_selection(command)
         _add_variables(command)
         command.add_argument("--full", action="store_true", help="build tables by date anew, with all their partitions")
     for command in (run, build):
+        command.add_argument("--production", action="store_true", help="do not ask where guard_production is set")
         command.add_argument("--in-order", action="store_true", help="one table after the other")
         command.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
 
@@ -168,6 +170,20 @@ def _parser() -> argparse.ArgumentParser:
     backfill.add_argument("--yes", action="store_true", help="do not ask whether the price is right, on BigQuery")
     backfill.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
     _add_variables(backfill)
+
+    env = add("env", "list, compare, promote or drop environments: tables built with --env", _PROJECT)
+    env.add_argument("action", choices=["list", "diff", "promote", "drop"])
+    env.add_argument("name", nargs="?", metavar="NAME", help="which environment")
+    env.add_argument("--yes", action="store_true", help="do not ask, to promote or drop")
+    diff = add("diff", "show how a table differs in an environment, or from another table", _PROJECT)
+    diff.set_defaults(is_report=True)
+    diff.add_argument("table", metavar="TABLE", help="as it was, such as tmp.variants")
+    diff.add_argument("--env", metavar="NAME", help="compare it with the environment's")
+    diff.add_argument("--with", dest="other", metavar="TABLE", help="compare it with another table")
+    diff.add_argument("--key", nargs="+", default=[], metavar="COLUMN", help="what tells rows apart")
+    _add_variables(diff)
+    for command in (env, diff):
+        command.add_argument("--markdown", action="store_true", help="as a comment for a review")
 
     show = add("show", "show rows of a table")
     show.add_argument("table", metavar="TABLE", help="such as tmp.variants")

@@ -26,7 +26,7 @@ def run(options: Namespace) -> int:
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
     with connect(settings.warehouse_url) as warehouse:
-        publication = _publication(warehouse, options.tables)
+        publication = _publication(warehouse, options.tables, {table.dataset for table in project.scripts})
         tables = [table for table in publication.tables if not options.tables or str(table) in options.tables]
         if not options.yes:
             _ask(publication, tables, list(_readers(project, tables)))
@@ -43,10 +43,12 @@ def run(options: Namespace) -> int:
     return 1 if left else 0
 
 
-def _publication(warehouse: Warehouse, names: Sequence[str]) -> Publication:
-    """The last publication, or the last one that has one of these tables; it has them all. Raises SelectionError,
-    WarehouseError."""
+def _publication(warehouse: Warehouse, names: Sequence[str], datasets: Collection[str]) -> Publication:
+    """The last publication of tables in these datasets, not in an environment's, or the last one that has one of the
+    named tables; it has them all. Raises SelectionError, WarehouseError."""
     for publication in warehouse.publications():
+        if not any(table.dataset in datasets for table in publication.tables):
+            continue
         published = {str(table) for table in publication.tables}
         if missing := [name for name in names if name not in published]:
             if len(missing) < len(names):

@@ -392,7 +392,7 @@ class Builder:
         """What builds the table, with what it is built from. That is not known of what an earlier attempt has
         staged."""
         build = self.scripts[table].build
-        if table in self.kept:
+        if table in self.kept or build.inputs is not None:
             return build
         reads = [read.table for read in build.query.reads]
         return replace(build, inputs={read: self.versions[read] for read in reads if read in self.versions})

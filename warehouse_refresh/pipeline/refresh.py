@@ -104,6 +104,16 @@ def checker_of(units: Sequence["Unit"], warehouse: Warehouse, context: BuildCont
     return Checker(units, lambda query, tables: warehouse.fetch(query, None, tables, context), published_rows)
 
 
+def connected(settings: RefreshSettings, cache: SqlCache | None = None) -> Warehouse:
+    """The warehouse of the settings, as their environment sees it."""
+    warehouse = connect(settings.warehouse_url, cache)
+    if not settings.environment:
+        return warehouse
+    from warehouse_refresh.warehouse.builds.environment import Environment  # what production has no use for
+
+    return Environment(warehouse, settings.environment)
+
+
 @contextmanager
 def start_refresh(
     settings: RefreshSettings,
@@ -125,7 +135,7 @@ def start_refresh(
     res_folder(settings.folder, settings.layout.res)
     cache = sql_cache(settings.folder)
     with (
-        connect(settings.warehouse_url, cache) as warehouse,
+        connected(settings, cache) as warehouse,
         waiting_turn(warehouse, who, say),
         cancel_on_error(warehouse),  # inside the lock: the work is cancelled before the next refresh gets the lock
     ):

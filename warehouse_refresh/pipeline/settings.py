@@ -29,7 +29,8 @@ class RefreshSettings:
     """Where the project is, which warehouse it fills, how many tables are built at once, when they are published, what
     BigQuery charges for a TiB that a query reads, in USD, the values of the scripts' variables, and the databases that
     raw tables come from. `select` are the selectors for `build`, `run` and `plan` if they name no tables; without any,
-    these are all."""
+    these are all. `environment` is what they build in, "" for production; with `guard_production` they ask before they
+    build in production."""
 
     folder: Path
     layout: Layout = DEFAULT_LAYOUT
@@ -40,6 +41,8 @@ class RefreshSettings:
     price_per_tib: float = 6.25
     variables: Variables = field(default_factory=dict)
     select: tuple[str, ...] = ()
+    environment: str = ""
+    guard_production: bool = False
     connections: Mapping[str, Connection] = field(default_factory=dict)
 
 
@@ -61,8 +64,17 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSetting
         price_per_tib=_price(value("REFRESH_PRICE_PER_TIB", "6.25")),
         variables=read_variables(file.variables, NAME),
         select=tuple(value("REFRESH_SELECT", "").split()),
+        environment=environment_name(value("REFRESH_ENV", "")),
+        guard_production=_switch("REFRESH_GUARD_PRODUCTION", value("REFRESH_GUARD_PRODUCTION", "false")),
         connections=file.connections,
     )
+
+
+def environment_name(text: str) -> str:
+    """The name of an environment; "" for production. Raises SettingError."""
+    if text and not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", text, re.ASCII):
+        raise SettingError(f"REFRESH_ENV or --env is {text!r}: write a name of small letters, digits and -")
+    return text
 
 
 def cost(bytes_read: int, price_per_tib: float) -> float:

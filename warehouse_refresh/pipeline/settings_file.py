@@ -7,6 +7,8 @@ publish = "together"                              # REFRESH_PUBLISH
 keep_previous = false                             # REFRESH_KEEP_PREVIOUS
 price_per_tib = 6.25                              # REFRESH_PRICE_PER_TIB
 select = "stale"                                  # REFRESH_SELECT
+env = "alice"                                     # REFRESH_ENV
+guard_production = false                          # REFRESH_GUARD_PRODUCTION
 
 [folders]
 scripts = "res"
@@ -46,11 +48,14 @@ _VARIABLES = {
     "keep_previous": "REFRESH_KEEP_PREVIOUS",
     "price_per_tib": "REFRESH_PRICE_PER_TIB",
     "select": "REFRESH_SELECT",
+    "env": "REFRESH_ENV",
+    "guard_production": "REFRESH_GUARD_PRODUCTION",
 }
 _WANTED: Mapping[str, tuple[tuple[type, ...], str]] = {
     "workers": ((int, float), "a number"),
     "price_per_tib": ((int, float), "a number"),
     "keep_previous": ((bool,), "true or false"),
+    "guard_production": ((bool,), "true or false"),
 }
 """The types of settings that are no text, and what to write."""
 _SECTIONS: Mapping[str, tuple[str, ...]] = {

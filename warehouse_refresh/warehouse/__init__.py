@@ -59,11 +59,15 @@ class TableBuild:
     storage: Storage = PLAIN
     parts: Parts | None = None
     inputs: Inputs | None = field(default=None, compare=False)
+    known_as: str = ""
 
     @property
     def fingerprint(self) -> str:
         """16 hex digits that differ where the query, its variables or functions, or the table's options differ. Neither
-        are comments and layout such differences, nor which parts are built."""
+        are comments and layout such differences, nor which parts are built. A build that only stands for another one
+        has the fingerprint that it is `known_as`."""
+        if self.known_as:
+            return self.known_as
         query = self.query
         written = [query.preamble, query.text, *(function.text for function in query.functions)]
         listed = [normal_form(column.text) for column in query.listed]

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, shown
+from warehouse_refresh.commands.terminal.question import ask_for_production
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
 from warehouse_refresh.pipeline.refresh import start_refresh
@@ -16,6 +17,7 @@ from warehouse_refresh.warehouse import BuildContext
 def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = settings_of(options)
+    ask_for_production(settings, options)
     asked = Asked(full=options.full)
     with start_refresh(
         settings, selection(options, settings.select), "`refresh build`", say_for(options), asked=asked

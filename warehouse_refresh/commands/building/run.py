@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from warehouse_refresh.commands.imports import kept
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, show_rows, shown
+from warehouse_refresh.commands.terminal.question import ask_for_production
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.execution import TableRun, ignore
 from warehouse_refresh.pipeline.project.variables import as_json as variables_as_json
@@ -23,6 +24,7 @@ def run(options: Namespace) -> int:
     # The view shows what the flow's log says; the log itself goes to the server. Prefect reads this at its import.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     settings = settings_of(options)
+    ask_for_production(settings, options)
     selectors = selection(options, settings.select)
     asked = Asked(full=options.full)
     with start_refresh(settings, selectors, "`refresh run`", say_for(options), asked=asked) as started:

@@ -9,12 +9,11 @@ from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import sql_cache
-from warehouse_refresh.pipeline.refresh import RefreshPlan, plan_refresh
+from warehouse_refresh.pipeline.refresh import RefreshPlan, connected, plan_refresh
 from warehouse_refresh.pipeline.settings import TIB, cost
 from warehouse_refresh.pipeline.tables.changes.standing import Standing, standings
 from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
-from warehouse_refresh.warehouse import connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.storage import storage_words
 
@@ -22,7 +21,7 @@ from warehouse_refresh.warehouse.storage import storage_words
 def run(options: Namespace) -> int:
     """Print the plan, and answer the exit code. Raises Refused for a refresh that cannot succeed."""
     settings = settings_of(options)
-    with sql_cache(settings.folder) as cache, connect(settings.warehouse_url, cache) as warehouse:
+    with sql_cache(settings.folder) as cache, connected(settings, cache) as warehouse:
         plan = plan_refresh(settings, selection(options, settings.select), warehouse, cache, Asked(full=options.full))
         standing = standings(plan.project, warehouse)
         left = leftovers(warehouse, plan.project)

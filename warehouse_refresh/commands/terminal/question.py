@@ -1,8 +1,10 @@
 """A question to whoever sits at the terminal."""
 
 import sys
+from argparse import Namespace
 
 from warehouse_refresh.pipeline.raw.db_init import NotConfirmed
+from warehouse_refresh.pipeline.settings import RefreshSettings
 
 
 def ask(question: str, without_terminal: str) -> None:
@@ -17,3 +19,12 @@ def ask(question: str, without_terminal: str) -> None:
         answer = ""
     if answer.strip().lower() not in ("y", "yes"):
         raise NotConfirmed("nothing was changed")
+
+
+def ask_for_production(settings: RefreshSettings, options: Namespace) -> None:
+    """Ask before tables are built in production, if a setting says so and no option. Raises NotConfirmed."""
+    if settings.guard_production and not (settings.environment or options.production):
+        ask(
+            f"this builds in production: {settings.warehouse_url}",
+            "nothing was built: `guard_production` is set. Say --production, or --env NAME to build in an environment",
+        )

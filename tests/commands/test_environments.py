@@ -1,0 +1,181 @@
+"""`--env`, `refresh env` and `refresh diff`: production holds nothing of an environment that was not promoted."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.conftest import ROOT, Write
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.warehouse import DEFAULT_URL, Append, connect
+from warehouse_refresh.warehouse.builds import environment
+from warehouse_refresh.warehouse.names import TableName
+
+FILES = {
+    "db_init/raw.sql": "CREATE TABLE raw.items AS SELECT x, x * 10 AS y FROM UNNEST([1, 2, 3]) AS x",
+    "res/tmp/a.sql": "SELECT x, y FROM raw.items",
+    "res/tmp/a.toml": "[checks]\nunique = ['x']",
+    "res/tmp/b.sql": "SELECT COUNT(*) AS n FROM raw.items",
+    "res/final/c.sql": "SELECT x, y + n AS z FROM tmp.a CROSS JOIN tmp.b",
+    "res/checks/large.sql": "SELECT x FROM tmp.a WHERE y > 1000",
+    "res/dependencies.toml": "[final]\nc = ['tmp.a', 'tmp.b']",
+}
+
+
+@pytest.fixture
+def project(write: Write, capsys: pytest.CaptureFixture[str]) -> Path:
+    """Tables a and b of raw rows, and c of both; all are built in production."""
+    folder = write(FILES)
+    assert (main(["init"]), main(["build"])) == (0, 0)
+    capsys.readouterr()
+    return folder
+
+
+def built(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> set[str]:
+    assert main(["build", "--json", *words]) == code
+    return {row["table"] for row in json.loads(capsys.readouterr().out)["tables"]}
+
+
+def rows(name: str) -> list[tuple[Any, ...]]:
+    with connect(DEFAULT_URL) as warehouse:
+        return sorted(warehouse.first_rows(TableName.parse(name), 100))
+
+
+TEST = """
+["one more"]
+given."raw.items" = [{ x = 1, y = 1 }]
+expected = [{ x = 1, y = 2 }]
+"""
+OLD = [(1, 13), (2, 23), (3, 33)]
+
+
+@pytest.mark.usefixtures("project")
+def test_a_change_is_built_compared_and_promoted_without_building_it_again(
+    write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write({"res/tmp/a.sql": "SELECT x, IF(x = 2, 7, y) AS y FROM raw.items WHERE x < 3"})
+    assert built(capsys, "--env", "alice", "changed+") == {"tmp.a", "final.c"}
+    assert (rows("final.c"), rows("alice_final.c")) == (OLD, [(1, 13), (2, 10)])
+    monkeypatch.setenv("REFRESH_ENV", "alice")
+    assert built(capsys, "stale") == set()
+    monkeypatch.delenv("REFRESH_ENV")
+    assert main(["diff", "tmp.a", "--env", "alice"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "tmp.a: 3 rows before, 2 after",
+        "  0 added, 1 removed, 1 changed by x",
+        "    y: 1 (33.3% of the rows before)",
+        "  ~ 2 y: 20 -> 7",
+        "  - 3",
+    ]
+    assert main(["env", "diff", "alice", "--markdown"]) == 0
+    assert "| `tmp.a` | 3 | 2 | 0 | 1 | 1 | y: 1 changed |" in capsys.readouterr().out
+    assert main(["env", "list"]) == 0
+    assert capsys.readouterr().out.startswith("alice: 2 tables, built last at 20")
+    assert main(["env", "promote", "alice"]) == 2
+    assert "say `refresh env promote alice --yes`" in capsys.readouterr().err
+    with duckdb.connect(".data/warehouse.duckdb") as file:  # a mark that only a copy has
+        file.execute("UPDATE alice_final.c SET z = 99 WHERE x = 2")
+    assert main(["env", "promote", "alice", "--yes"]) == 0
+    assert rows("final.c") == [(1, 13), (2, 99)]
+    capsys.readouterr()
+    assert built(capsys, "stale") == set()
+    assert main(["env", "drop", "alice", "--yes"]) == 0
+    assert main(["env", "diff", "alice"]) == 2
+    assert "there is no environment alice; there is none" in capsys.readouterr().err
+    assert main(["rollback", "--yes"]) == 1  # nothing of it was kept
+    assert "alice" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("project")
+def test_what_has_changed_since_is_built_again_when_it_is_promoted(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({"res/tmp/a.sql": "SELECT x, y + 1 AS y FROM raw.items"})
+    assert built(capsys, "--env", "alice", "changed+") == {"tmp.a", "final.c"}
+    with connect(DEFAULT_URL) as warehouse:
+        warehouse.append(TableName("raw", "items"), [Append([{"x": 4, "y": 40}])])
+    assert main(["env", "promote", "alice", "--yes"]) == 0
+    assert [x for x, _ in rows("final.c")] == [1, 2, 3, 4]
+
+
+@pytest.mark.usefixtures("project")
+def test_checks_and_failures_of_an_environment_stay_in_it(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({"res/tmp/a.sql": "SELECT 1 AS x, y FROM raw.items"})
+    assert built(capsys, "--env", "alice", "changed+", code=3) == {"tmp.a", "final.c"}
+    assert built(capsys, "--env", "alice", "failed", code=3) == {"tmp.a", "final.c"}
+    assert built(capsys, "failed") == set()
+    write({"res/tmp/a.sql": "SELECT x, y * 1000 AS y FROM raw.items"})
+    assert main(["build", "--env", "alice", "changed+"]) == 3
+    assert "checks/large" in capsys.readouterr().out
+    assert rows("final.c") == OLD
+
+
+@pytest.mark.usefixtures("project")
+def test_production_and_two_environments_through_a_day(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(1, 4):
+        for name in ("alice", "bob"):
+            write({"res/tmp/a.sql": f"SELECT x, y + {number * (1 if name == 'alice' else 100)} AS y FROM raw.items"})
+            built(capsys, "--env", name, "changed+")
+        write({"res/tmp/a.sql": FILES["res/tmp/a.sql"]})
+        assert built(capsys) == {"tmp.a", "tmp.b", "final.c"}
+        assert rows("final.c") == OLD
+    assert rows("alice_tmp.a") == [(1, 13), (2, 23), (3, 33)]
+    assert rows("bob_tmp.a") == [(1, 310), (2, 320), (3, 330)]
+
+
+@pytest.mark.usefixtures("project")
+def test_an_environment_that_nobody_builds_in_expires(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built(capsys, "--env", "alice", "tmp.b")
+    built(capsys, "--env", "bob", "tmp.b")
+    monkeypatch.setattr(environment, "DAYS_KEPT", 0)
+    assert main(["build", "--env", "bob", "tmp.b"]) == 0
+    assert "the environment alice is dropped" in capsys.readouterr().out
+    assert main(["env", "list"]) == 0
+    assert capsys.readouterr().out.startswith("bob: 1 table,")
+
+
+@pytest.mark.usefixtures("project")
+def test_tables_without_keys_are_compared_by_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff", "final.c", "--with", "tmp.a"]) == 0
+    assert capsys.readouterr().out.splitlines()[:5] == [
+        "final.c: 3 rows before, 3 after",
+        "  new column y INT64",
+        "  no column z any more",
+        "  0 added, 0 removed, 0 changed",
+    ]
+    assert main(["diff", "tmp.b", "--with", "tmp.b", "--key", "n"]) == 0
+    assert capsys.readouterr().out == "tmp.b: the same 1 row\n"
+    assert main(["diff", "tmp.b"]) == 2
+    assert main(["diff", "tmp.b", "--env", "nobody"]) == 2
+    assert main(["diff", "tmp.b", "--with", "tmp.a", "--key", "gone"]) == 2
+
+
+@pytest.mark.usefixtures("project")
+def test_production_can_be_guarded(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({"refresh.toml": "guard_production = true"})
+    assert main(["build"]) == 2
+    assert "Say --production, or --env NAME" in capsys.readouterr().err
+    assert built(capsys, "--production") == {"tmp.a", "tmp.b", "final.c"}
+    assert built(capsys, "--env", "alice", "tmp.b") == {"tmp.b"}
+    assert main(["build", "--env", "Not a name"]) == 2
+    assert "write a name of small letters" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("project")
+def test_the_steps_of_the_pages_workflow_work(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({"res/tmp/a.sql": "SELECT x, y + 1 AS y FROM raw.items", "res/tmp/a.test.toml": TEST})
+    page = (ROOT / "docs/environments.md").read_text()
+    [workflow] = re.findall(r"```yaml\n(name: .*?)```", page, re.DOTALL)
+    commands = re.findall(r"run: (?:refresh|\.venv/bin/refresh) (.*)", workflow)
+    assert [command.split()[0] for command in commands] == ["check", "test", "build", "env", "env"]
+    for command in commands:
+        words = shlex.split(command.partition(" >")[0].replace("${{ github.event.number }}", "17"))
+        assert main(words) == 0, words
+    assert rows("final.c") == OLD
+    assert "| `tmp.a` | 3 | 3 | 0 | 0 | 3 |" in capsys.readouterr().out

@@ -1,0 +1,104 @@
+"""What every engine promises of an environment: its tables stand beside production's, and it reads there what it
+lacks."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.engines.conftest import Connect
+from warehouse_refresh.warehouse import Append, BuildContext, TableBuild, Warehouse
+from warehouse_refresh.warehouse.builds.environment import Environment, environments
+from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, WarehouseError
+from warehouse_refresh.warehouse.functions import parse_function
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
+from warehouse_refresh.warehouse.sql.query import parse_query
+
+ITEMS, A, B, C = (TableName("raw", "items"), *(TableName("tmp", name) for name in "abc"))
+RUN = BuildContext("run")
+
+
+@pytest.fixture
+def warehouse(connect: Connect) -> Iterator[Warehouse]:
+    """Production: the raw table `items`, and tables a and b that are published as 1 and 2."""
+    with connect() as opened:
+        opened.create_datasets(["raw", "tmp"])
+        opened.run_script(parse_script("CREATE TABLE raw.items (x INT64) AS SELECT 7 AS x"))
+        publish(opened, table(A, "SELECT 1 AS x"), table(B, "SELECT 2 AS x"))
+        yield opened
+
+
+@pytest.fixture
+def alice(warehouse: Warehouse) -> Environment:
+    environment = Environment(warehouse, "alice")
+    environment.create_datasets(["tmp"])
+    return environment
+
+
+def table(name: TableName, sql: str) -> TableBuild:
+    return TableBuild(name, parse_query(sql))
+
+
+def publish(warehouse: Warehouse, *builds: TableBuild) -> None:
+    for number, build in enumerate(builds):
+        warehouse.stage(build, [before.table for before in builds[:number]], RUN)
+    warehouse.publish(builds, RUN)
+
+
+def value(warehouse: Warehouse, name: TableName) -> object:
+    [(found,)] = warehouse.first_rows(name, 10)
+    return found
+
+
+def test_it_reads_its_own_tables_and_production_for_the_rest(warehouse: Warehouse, alice: Environment) -> None:
+    a = table(A, "SELECT x * 10 AS x FROM raw.items")
+    c = table(C, "SELECT a.x + b.x AS x -- of `tmp.a`\nFROM `tmp.a` AS a CROSS JOIN tmp.b")
+    publish(alice, a, c)
+    assert (value(alice, A), value(alice, B), value(alice, C)) == (70, 2, 72)
+    assert (value(warehouse, A), warehouse.tables("tmp")) == (1, [A, B])
+    assert value(warehouse, TableName("alice_tmp", "a")) == 70
+    answer = alice.fetch(parse_query("SELECT a.x, b.x FROM tmp.a CROSS JOIN tmp.b"), None)
+    assert list(answer.rows) == [(70, 2)]
+    assert environments(warehouse.records()).keys() == {"alice"}
+    assert alice.records()[C].fingerprint == c.fingerprint
+
+
+def test_two_environments_do_not_see_each_other(warehouse: Warehouse, alice: Environment) -> None:
+    bob = Environment(warehouse, "bob-1")
+    bob.create_datasets(["tmp"])
+    publish(alice, table(A, "SELECT 10 AS x"))
+    publish(bob, table(A, "SELECT 20 AS x"))
+    assert [value(one, A) for one in (warehouse, alice, bob)] == [1, 10, 20]
+    alice.drop(A)
+    assert [value(one, A) for one in (warehouse, alice, bob)] == [1, 1, 20]
+    with pytest.raises(TableNotFound):
+        warehouse.columns(TableName("alice_tmp", "a"))
+
+
+def test_rows_are_stored_in_production_only(warehouse: Warehouse, alice: Environment) -> None:
+    with pytest.raises(WarehouseError, match="raw tables are production's"):
+        alice.append(ITEMS, [Append([{"x": 8}])])
+    warehouse.append(ITEMS, [Append([{"x": 8}])])
+    assert alice.row_count(ITEMS) == 2
+
+
+def test_an_error_has_its_place_in_the_script_as_it_is_written(alice: Environment) -> None:
+    publish(alice, table(A, "SELECT 10 AS x"))
+    text = "SELECT x FROM tmp.a JOIN tmp.a AS o USING (x) WHERE nothing = 1"
+    with pytest.raises(SqlError, match="nothing") as caught:
+        alice.plan(parse_query(text), {}).confirm()
+    if caught.value.place is not None:  # the emulator has none
+        assert text[caught.value.place.column - 1 :].startswith("nothing")
+
+
+def test_functions_are_the_environments_own(warehouse: Warehouse, alice: Environment) -> None:
+    def function(number: int) -> TableBuild:
+        found = parse_function(f"CREATE FUNCTION tmp.f(x INT64) AS (x + {number})", "tmp")
+        return TableBuild(C, parse_query("SELECT tmp.f(x) AS x FROM tmp.a").calling({found.name: found}))
+
+    for one, number in ((warehouse, 1), (alice, 100)):
+        one.create_functions(function(number).query.functions)
+        publish(one, function(number))
+    assert (value(warehouse, C), value(alice, C)) == (2, 101)
+    publish(warehouse, TableBuild(C, function(1).query))
+    assert value(warehouse, C) == 2

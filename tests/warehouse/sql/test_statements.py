@@ -144,6 +144,13 @@ def test_what_a_refresh_does_anyway_is_as_if_it_were_not_there(text: str) -> Non
     assert definition.preamble.strip() == ""
 
 
+def test_it_may_stand_after_a_declaration() -> None:
+    text = "DECLARE n INT64 DEFAULT 1; CREATE SCHEMA tmp; DROP TABLE tmp.a; CREATE TABLE tmp.a AS SELECT n AS x"
+    definition = parse_definition(text)
+    assert definition.query_text.strip() == "SELECT n AS x"
+    assert definition.preamble.split() == ["DECLARE", "n", "INT64", "DEFAULT", "1;"]
+
+
 @pytest.mark.parametrize("text", ["DROP TABLE tmp.b; CREATE TABLE tmp.a AS SELECT 1 AS x", "DROP TABLE tmp.a"])
 def test_a_drop_of_anything_else_is_refused(text: str) -> None:
     assert refusal(text).reason == "the script is not a query but a DROP"

@@ -162,12 +162,16 @@ def statements_of(text: str) -> list[list[Token]]:
 
 
 def without_needless(text: str, statements: list[list[Token]]) -> tuple[str, list[list[Token]]]:
-    """The script with blanks in place of its first statements, as far as they do what a refresh does anyway: DROP TABLE
-    or DROP VIEW before the CREATE of the same name, CREATE SCHEMA before the CREATE of something in that dataset."""
-    while len(statements) > 1 and _is_needless(statements[0], statements[1:]):
-        text = blanked(text, statements[0][0].start, statements[1][0].start)
-        statements = statements[1:]
-    return text, statements
+    """The script with blanks in place of statements that do what a refresh does anyway: DROP TABLE or DROP VIEW before
+    the CREATE of the same name, CREATE SCHEMA before the CREATE of something in that dataset."""
+    kept = []
+    for number, tokens in enumerate(statements, start=1):
+        after = statements[number:]
+        if after and _is_needless(tokens, after):
+            text = blanked(text, tokens[0].start, after[0][0].start)
+        else:
+            kept.append(tokens)
+    return text, kept
 
 
 def _is_needless(tokens: list[Token], after: list[list[Token]]) -> bool:

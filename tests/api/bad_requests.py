@@ -141,7 +141,7 @@ PATHS = [
     Bad("/?id=1", 405, "method-not-allowed"),
     Bad("/tables/products/1?id=1", 404, "not-found"),
     *[Bad(f"{P}?id=1", 405, "method-not-allowed", method=method) for method in ["PUT", "PATCH", "DELETE", "TRACE"]],
-    Bad("/run", 405, "method-not-allowed", method="GET"),
+    Bad("/run", 405, "method-not-allowed", method="PUT"),
     Bad("/schema", 405, "method-not-allowed"),
     Bad("/metrics", 405, "method-not-allowed"),
     Bad("/run/1", 404, "unknown-run", method="GET"),

@@ -22,7 +22,7 @@ from warehouse_refresh.catalogue.sql import highlighted
 FOLDER = "catalogue"
 """The folder of all pages but the first one."""
 ASSETS = ("style.css", "search.js", "icon.svg")
-LIVE_ASSETS = ("live.js", "form.js")
+LIVE_ASSETS = ("live.js", "form.js", "runs.js")
 _STEPS = 2
 _MANY = 300
 """With more tables than this, the first page lists only their names: it stays below 100 KB with 1,000 tables."""
@@ -66,6 +66,8 @@ class Pages:
         """By the path of each file, what makes it."""
         makers: dict[str, Callable[[], bytes]] = {"index.html": self.first, f"{FOLDER}/index.js": self.search_index}
         makers |= {f"{FOLDER}/{name}": partial(asset, name) for name in ASSETS + (LIVE_ASSETS if self._served else ())}
+        if self._served:
+            makers |= {f"{FOLDER}/runs.html": self.runs, f"{FOLDER}/reads.js": self.reads}
         for table in self._tables.values():
             makers[f"{FOLDER}/{file_name(table.name)}"] = partial(self.table, table)
             for column in table.columns:
@@ -113,6 +115,14 @@ class Pages:
             for table in self._catalogue.tables
         ]
         return b"const CATALOGUE = " + msgspec.json.encode(entries) + b";\n"
+
+    def runs(self) -> bytes:
+        """The page with the last runs, which its script gets from the API."""
+        return self._page("runs.html", "")
+
+    def reads(self) -> bytes:
+        """A script with the tables that each table reads, to tell which ones a run waited for."""
+        return b"export const READS = " + msgspec.json.encode(self._reads) + b";\n"
 
     def _page(self, template: str, base: str, **values: object) -> bytes:
         """`base` is the way from the page to the folder of the others."""

@@ -74,7 +74,8 @@ def document(
 
 
 def _own_paths(bearer: bool) -> Json:
-    run = {"application/json": {"schema": {"$ref": "#/components/schemas/run"}}}
+    run_schema = {"$ref": "#/components/schemas/run"}
+    run = {"application/json": {"schema": run_schema}}
     ended = {"Location": _header({"type": "string"}), "Preference-Applied": _header({"type": "string"})}
     accepted = {**ended, "Preference-Applied": _header({"type": "string"}, required=False)}
     ok = _json_answer({"type": "object", "required": ["status"], "properties": {"status": {"const": "ok"}}})
@@ -109,12 +110,15 @@ def _own_paths(bearer: bool) -> Json:
         "required": False,
         "content": {"application/json": {"schema": _variables(), "example": {"variables": {}}}},
     }
+    runs = {"type": "object", "required": ["runs"], "properties": {"runs": {"type": "array", "items": run_schema}}}
+    listed = _operation("list_runs", "runs", "The last runs", _json_answer(runs), PREFECT, bearer=bearer)
+    events = {"text/event-stream": {"schema": {"type": "string"}}}
     show = _operation(
         "show_run",
         "runs",
         "What became of a run, per table",
         {
-            "200": {"description": "The run", "headers": REQUEST_ID, "content": run},
+            "200": {"description": "The run", "headers": REQUEST_ID, "content": {**run, **events}},
         },
         ("unknown-run", *PREFECT),
         bearer=bearer,
@@ -123,7 +127,7 @@ def _own_paths(bearer: bool) -> Json:
         {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
     )
     return {
-        "/run": {"post": ask},
+        "/run": {"get": listed, "post": ask},
         "/run/{id}": {"get": show},
         "/health/live": {"get": _operation("get_live", "service", "Is the process there?", ok)},
         "/health/ready": {"get": _operation("get_ready", "service", "Can it work?", ok, ("not-ready",))},

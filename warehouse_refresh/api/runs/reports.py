@@ -68,7 +68,7 @@ async def tables_of(prefect: Prefect, run: "FlowRun") -> list[Json]:
         tables = await _from_artifact(client, run.id)
         if tables is None:
             has_ended = run.state is not None and run.state.is_final()
-            tasks = await _tasks(client, run.id)
+            tasks = await tasks_of(client, run.id)
             is_published = any(task.name == PUBLISH and _name_of_state(task) == "Completed" for task in tasks)
             tables = [_of_task(task, has_ended, is_published) for task in tasks if "." in task.name]
     return sorted(tables, key=lambda table: str(table["table"]))
@@ -129,7 +129,8 @@ def _shown(failure: Failure | None) -> Json:
     return {"failure": failure.value, "error": failure.sentence} if failure else {"failure": None, "error": None}
 
 
-async def _tasks(client: "PrefectClient", run: UUID) -> "list[TaskRun]":
+async def tasks_of(client: "PrefectClient", run: UUID) -> "list[TaskRun]":
+    """The task runs of a run."""
     from prefect.client.schemas import filters
 
     tasks: list[TaskRun] = []

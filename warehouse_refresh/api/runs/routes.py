@@ -12,9 +12,11 @@ from uuid import UUID
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
+from litestar.response import ServerSentEvent
 
 from warehouse_refresh.api.idempotency import idempotency_key
 from warehouse_refresh.api.problems import ApiProblem, request_id
+from warehouse_refresh.api.runs.live import events_of, last_runs
 from warehouse_refresh.api.runs.prefect_client import Prefect
 from warehouse_refresh.api.runs.reports import report_of, run_to_json
 from warehouse_refresh.api.runs.run_queue import RunQueue, Wanted, is_in_doubt
@@ -27,6 +29,7 @@ from warehouse_refresh.pipeline.settings_file import SettingError, read_settings
 from warehouse_refresh.warehouse.values.json_text import Object
 
 PREFER_WAIT = re.compile(r"(?:^|[,;\s])wait=([0-9]{1,6})(?:$|[,;\s])", re.IGNORECASE)
+EVENTS = "text/event-stream"
 FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0
 
 
@@ -49,16 +52,28 @@ async def ask_for_run(
     return Response(run_to_json(run), status_code=202, headers=headers)
 
 
+@get("/run", guards=[needs_token])
+async def list_runs(runs: NamedDependency[RunQueue], prefect: NamedDependency[Prefect]) -> dict[str, Any]:
+    """Answer with the last runs, the newest first."""
+    return {"runs": await last_runs(prefect, runs)}
+
+
 @get("/run/{run:str}", guards=[needs_token])
 async def show_run(
-    run: FromPath[str], runs: NamedDependency[RunQueue], prefect: NamedDependency[Prefect]
-) -> dict[str, Any]:
-    """Answer with the state of a run and of its tables."""
+    run: FromPath[str],
+    request: Request[Any, Any, Any],
+    runs: NamedDependency[RunQueue],
+    prefect: NamedDependency[Prefect],
+) -> Response[Any]:
+    """Answer with the state of a run and of its tables, or with a stream of it if the client accepts events."""
     try:
         identity = UUID(run)
     except ValueError:
         raise ApiProblem("unknown-run", "a run's id is a UUID") from None
-    return await _report(runs, prefect, identity)
+    report = await _report(runs, prefect, identity)
+    if EVENTS not in request.headers.get("accept", ""):
+        return Response(report)
+    return ServerSentEvent(events_of(prefect, runs, identity))
 
 
 async def _report(runs: RunQueue, prefect: Prefect, identity: UUID) -> dict[str, Any]:
@@ -117,4 +132,4 @@ def _wait_seconds(request: Request[Any, Any, Any]) -> float:
     return float(found[1]) if found else 0.0
 
 
-HANDLERS = [ask_for_run, show_run]
+HANDLERS = [ask_for_run, list_runs, show_run]

@@ -64,6 +64,11 @@ class RunQueue:
         self._asked: dict[Wanted, str] = {}
         self._next_look: asyncio.Task[dict[Wanted, FlowRun]] | None = None
 
+    @property
+    def flow(self) -> str:
+        """The name of the deployment's flow."""
+        return self._name.partition("/")[0]
+
     async def ask(self, wanted: Wanted, key: str | None, request: str) -> "FlowRun":
         """A run that starts after this call and builds at least the wanted tables.
 
@@ -126,7 +131,7 @@ class RunQueue:
                 flow = await client.read_flow(run.flow_id)
             except ObjectNotFound:
                 raise _unknown(identity) from None
-        if flow.name != self._name.partition("/")[0]:
+        if flow.name != self.flow:
             raise _unknown(identity)
         return run
 

@@ -1,0 +1,107 @@
+// The last runs, and one of them as it goes on: the API sends an event when something of it has changed.
+import { ask, element, events } from "./live.js";
+import { READS } from "./reads.js";
+
+const answer = document.getElementById("answer");
+const summary = document.getElementById("summary");
+const timeline = document.getElementById("timeline");
+const PAUSE = 2000;
+let shown = 0;
+
+function showProblem(body) {
+  answer.replaceChildren(element("div", { className: "problem" }, element("strong", { textContent: body.title + "." }), " ", body.detail || ""));
+}
+
+function seconds(run) {
+  return run.started ? `, ${run.seconds.toFixed(1)} s` : "";
+}
+
+function moment(text) {
+  return text ? new Date(text).toLocaleString() : "";
+}
+
+// Of the tables that the last one waited for, each time the one that ended last.
+function criticalPath(tables) {
+  const byName = new Map(tables.filter((table) => table.ended).map((table) => [table.table, table]));
+  const last = (names) => names.map((name) => byName.get(name)).filter(Boolean).sort((one, other) => (one.ended < other.ended ? 1 : -1))[0];
+  const path = new Set();
+  for (let at = last([...byName.keys()]); at && !path.has(at.table); at = last(READS[at.table] || [])) path.add(at.table);
+  return path;
+}
+
+function row(table, start, end, isCritical) {
+  const from = Date.parse(table.started || end), to = Date.parse(table.ended || end), all = Date.parse(end) - Date.parse(start) || 1;
+  const bar = element("span", { className: "bar " + table.state.replace(" ", "-") });
+  bar.style.marginLeft = (100 * (from - Date.parse(start))) / all + "%";
+  bar.style.width = Math.max(0.3, (100 * (to - from)) / all) + "%";
+  const facts = [table.state, table.rows === null ? "" : `${table.rows.toLocaleString("en")} rows`, table.seconds === null ? "" : `${table.seconds} s`, table.checks || ""];
+  const waited = (READS[table.table] || []).filter((name) => name in READS && READS[name].length);
+  const words = element("span", {}, element("a", { href: encodeURIComponent(table.table + ".html"), textContent: table.table }), " ",
+    element("span", { className: "about", textContent: facts.filter(Boolean).join(", ") }));
+  if (isCritical) words.append(" ", element("span", { className: "tag", textContent: "critical path" }));
+  const made = element("li", { title: waited.length ? "waits for " + waited.join(", ") : "" }, words);
+  if (table.started) made.append(element("span", { className: "track", ariaHidden: "true" }, bar));
+  if (table.error) made.append(element("span", { className: "error", textContent: table.error }));
+  return made;
+}
+
+function show(run) {
+  const done = run.tables.filter((table) => table.state.startsWith("built") || table.state === "staged").length;
+  const words = `${run.name}: ${run.state}${seconds(run)}; ${run.message || `${done} of ${run.tables.length} tables done`}. `;
+  summary.replaceChildren(words);
+  if (run.page) summary.append(element("a", { href: run.page, rel: "noreferrer", textContent: "Look at it in Prefect" }));
+  const moments = run.tables.flatMap((table) => [table.started, table.ended]).filter(Boolean).sort();
+  const start = moments[0] || run.started, end = run.ended ? moments.at(-1) : new Date().toISOString();
+  const critical = run.ended ? criticalPath(run.tables) : new Set();
+  const begun = [...run.tables].sort((one, other) => ((one.started || "~") < (other.started || "~") ? -1 : 1));
+  timeline.replaceChildren(...begun.map((table) => row(table, start, end, critical.has(table.table))));
+}
+
+// Follow a run to its end, or until another one is chosen.
+async function follow(id) {
+  const mine = ++shown;
+  let ended = false;
+  while (!ended && mine === shown) {
+    const problem = await events(`/run/${id}`, (run) => {
+      if (mine !== shown) return false;
+      show(run);
+      ended = Boolean(run.ended);
+      return true;
+    });
+    if (problem) showProblem(problem);
+    if (!ended) await new Promise((resolve) => setTimeout(resolve, PAUSE));
+  }
+  if (mine === shown) await list();
+}
+
+async function list() {
+  const { status, body } = await ask("GET", "/run");
+  if (status !== 200) { showProblem(body); return []; }
+  document.getElementById("runs").replaceChildren(...body.runs.map((run) => {
+    const button = element("button", { type: "button", className: "plain", textContent: run.name });
+    button.addEventListener("click", () => follow(run.id));
+    const selected = run.select.length ? ` of ${run.select.join(" ")}` : "";
+    return element("li", {}, button, element("span", { className: "about", textContent: `${run.state}${selected}, ${moment(run.started || run.created)}${seconds(run)}` }));
+  }));
+  return body.runs;
+}
+
+async function start(event) {
+  event.preventDefault();
+  const wanted = document.getElementById("select").value.split(/\s+/).filter(Boolean);
+  const query = new URLSearchParams(wanted.map((one) => ["select", one])).toString();
+  const { status, body } = await ask("POST", query ? `/run?${query}` : "/run");
+  if (status !== 202) return showProblem(body);
+  answer.replaceChildren();
+  await list();
+  follow(body.id);
+}
+
+async function begin() {
+  const [newest] = await list();
+  if (newest) follow(newest.id);
+}
+
+document.getElementById("ask").addEventListener("submit", start);
+document.getElementById("token")?.addEventListener("change", () => { answer.replaceChildren(); begin(); });
+if (!document.getElementById("token")) begin();

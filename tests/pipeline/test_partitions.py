@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 
 from warehouse_refresh.pipeline.tables.partitions.due import Why, due, overlap, stale, summary
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, Grain, batches
+from warehouse_refresh.pipeline.tables.partitions.planning import DuePartitions, of_all
+from warehouse_refresh.warehouse import QueryPlan
+from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.parts import Interval, PartRecord, Point
 
 NOW = datetime(2024, 3, 10, 7, 30, tzinfo=UTC)
@@ -101,6 +104,12 @@ def test_a_table_that_begins_later_has_no_partitions() -> None:
     by_date = ByDate(Grain.DAY, "at", date(2024, 3, 11), lookback=2)
     assert by_date.partitions(NOW) == []
     assert due(by_date, (), (), (), NOW) == {}
+
+
+def test_what_is_read_for_one_partition_is_read_for_each() -> None:
+    found = DuePartitions(TableName("tmp", "a"), {day(1): Why.MISSING, day(2): Why.MISSING}, 9, whole=False, stale=())
+    assert of_all(QueryPlan((), 100), found).bytes_processed == 200
+    assert of_all(QueryPlan(()), found).bytes_processed is None
 
 
 def test_partitions_of_an_older_script_are_stale() -> None:

@@ -266,7 +266,8 @@ def _with_parts(plan: RefreshPlan, warehouse: Warehouse, asked: Asked) -> Refres
 
     moment = asked.moment or due.now()
     scripts, found = planning.with_parts(plan.graph, plan.scripts, plan.project.scripts, warehouse, asked, moment)
-    return replace(plan, scripts=scripts, due=found)
+    queries = {table: planning.of_all(plan.queries[table], due_now) for table, due_now in found.items()}
+    return replace(plan, scripts=scripts, due=found, queries={**plan.queries, **queries})
 
 
 def _with_checks(plan: RefreshPlan, sources: Sources, cache: SqlCache | None) -> RefreshPlan:

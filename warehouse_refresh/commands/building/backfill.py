@@ -67,5 +67,5 @@ def _again(text: str | None) -> datetime | None:
 def _ask(bytes_processed: int, settings: RefreshSettings) -> None:
     """Ask whether it may read so much. Raises NotConfirmed."""
     price = human_dollars(cost(bytes_processed, settings.price_per_tib))
-    reads = f"this reads about {human_bytes(bytes_processed)}, {price}"
+    reads = f"this reads up to {human_bytes(bytes_processed)}, {price}"
     ask(reads, f"nothing was changed. {reads}; to do it, say `refresh backfill --yes`")

@@ -10,7 +10,7 @@ from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.pipeline.tables.partitions.due import Why, due, due_in, overlap, stale, summary
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, batches
-from warehouse_refresh.warehouse import Warehouse
+from warehouse_refresh.warehouse import QueryPlan, Warehouse
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts
 
@@ -87,6 +87,14 @@ def with_parts(
         rebuilt = [one for read in reads if read in found for one in found[read].reasons]
         planned[table], found[table] = _planned(script, records[table], inputs, rebuilt, asked, moment)
     return planned, found
+
+
+def of_all(query: QueryPlan, due: DuePartitions) -> QueryPlan:
+    """The plan of the queries for all partitions that are due, from that of the query for one of them. If a query reads
+    all of its inputs and builds several partitions, these read less than it says."""
+    if query.bytes_processed is None:
+        return query
+    return replace(query, bytes_processed=query.bytes_processed * len(due.reasons))
 
 
 def is_by_date(script: Script) -> bool:

@@ -215,7 +215,8 @@ class _Reader:
 
     def _without_query(self) -> NoReturn:
         self._at = 0
-        self._wrong("this creates a table without a query", "write AS SELECT …; empty tables belong into db_init/")
+        hint = "write AS and the SELECT that fills it; an empty table belongs into db_init/"
+        self._wrong("this creates a table without a query", hint)
 
     def _storage(self, clauses: dict[str, list[Token]]) -> Storage:
         partition = self._partition(clauses["PARTITION BY"]) if "PARTITION BY" in clauses else None

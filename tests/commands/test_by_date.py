@@ -196,6 +196,54 @@ def test_rows_are_merged_by_their_key(write: Write, today: SetClock, capsys: pyt
     assert "its column, its key, its partitions or their start have changed" in capsys.readouterr().out
 
 
+ITSELF = {
+    **PROJECT,
+    "res/final/days.sql": "SELECT day, COUNT(*) + IFNULL((SELECT MAX(n) FROM `final.days`), 0) AS n FROM `tmp.events`"
+    " WHERE day >= @start AND day < @end GROUP BY day",
+    "res/final/days.toml": 'columns.n = { type = "INT64" }\n'
+    + BUILD.replace("lookback = 1", "lookback = 0\nreads_itself = true"),
+}
+
+
+def test_a_table_that_reads_itself_is_built_again_from_the_first_partition_that_changes(
+    write: Write, today: SetClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(ITSELF)
+    assert main(["check", "--strict"]) == main(["init"]) == 0
+    today(3)
+    arrive((1, 1), (2, 2), (3, 3))
+    assert main(["build"]) == main(["build"]) == 0
+    assert rows(DAYS) == days((1, 1), (2, 2), (3, 3))
+    arrive((22, 2))
+    assert main(["build", "tmp.events"]) == 0
+    today(4)
+    arrive((4, 4))
+    assert main(["plan"]) == 0
+    assert "3 of 4 partitions: 1 not built yet" in (out := capsys.readouterr().out), out
+    assert main(["build"]) == 0
+    assert rows(DAYS) == days((1, 1), (2, 3), (3, 4), (4, 5))
+    for command in (["graph"], ["docs"], ["sync"], ["show", "final.days"]):
+        assert main(command) == 0, command
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "message"),
+    [
+        ("res/final/days.sql", "(SELECT MAX(n) FROM `final.days`)", "0", "the script of final.days does not read it"),
+        ("res/final/days.toml", 'columns.n = { type = "INT64" }', "", "nothing says which columns it has"),
+        ("res/final/days.toml", "lookback = 0", "batch = 2", "is built one partition after the other"),
+        ("res/final/days.toml", "reads_itself = true", "", "may read its earlier partitions: docs/by-date.md"),
+    ],
+)
+def test_what_cannot_be_built_from_itself_is_a_problem(
+    write: Write, capsys: pytest.CaptureFixture[str], path: str, old: str, new: str, message: str
+) -> None:
+    write({**ITSELF, path: ITSELF[path].replace(old, new)})
+    assert main(["check"]) == 2
+    assert message in (out := capsys.readouterr().out)
+    assert ": 1 error" in out
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("late"), st.integers(0, 1)),

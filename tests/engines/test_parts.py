@@ -14,7 +14,7 @@ from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.parts import Interval, Parts, Point, query_of
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
-from warehouse_refresh.warehouse.types import DATE, DATETIME, TIMESTAMP, SqlType
+from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, TIMESTAMP, Column, SqlType
 
 EVENTS, TOTALS = TableName("tmp", "events"), TableName("tmp", "totals")
 FILTERED = "SELECT id, day FROM raw.events WHERE day >= @start AND day < @end"
@@ -218,6 +218,31 @@ def test_rows_that_cannot_be_merged_are_an_error(warehouse: Warehouse, number: s
     with pytest.raises(SqlError, match="cannot be merged by id: "):
         warehouse.stage(merged(1, 2), set(), BuildContext("two"))
     assert states(warehouse) == {1: 1}
+
+
+def test_a_table_may_read_its_own_earlier_partitions(warehouse: Warehouse) -> None:
+    """Each day has the sum of all ids so far: those of the day, and the sum of the day before."""
+    before = "(SELECT MAX(id) FROM tmp.events WHERE day < @end)"
+    sql = (
+        f"SELECT SUM(id) + IFNULL({before}, 0) AS id, day FROM raw.events WHERE day >= @start AND day < @end GROUP BY 2"
+    )
+    own = (Column("id", INT64), Column("day", DATE))
+
+    def sums(*numbers: int) -> TableBuild:
+        days = [day(number) for number in numbers]
+        return built_by(Parts("day", DATE, days, days, own=own), sql)
+
+    assert refreshed(warehouse, sums(1, 2, 3), "one") == 3
+    assert ids(warehouse) == [1, 3, 6]
+    run(warehouse, "INSERT INTO raw.events (id, day) VALUES (10, '2024-03-02')")
+    context = BuildContext("two")
+    warehouse.stage(sums(2, 3, 4), set(), context)
+    assert ids(warehouse) == [1, 3, 6]
+    warehouse.publish([sums(2, 3, 4)], context)
+    assert ids(warehouse) == [1, 13, 16, 20]
+    assert warehouse.tables("tmp") == [EVENTS]
+    refreshed(warehouse, sums(2), "three")  # what comes later is there, and not read
+    assert ids(warehouse) == [1, 13, 16, 20]
 
 
 def test_no_partition_at_all_makes_an_empty_table(warehouse: Warehouse) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse_refresh.pipeline.tables.partitions.due import Why, due, overlap, stale, summary
+from warehouse_refresh.pipeline.tables.partitions.due import Why, due, overlap, stale, summary, with_later
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, Grain, batches
 from warehouse_refresh.pipeline.tables.partitions.planning import DuePartitions, of_all
 from warehouse_refresh.warehouse import QueryPlan
@@ -110,6 +110,20 @@ def test_what_is_read_for_one_partition_is_read_for_each() -> None:
     found = DuePartitions(TableName("tmp", "a"), {day(1): Why.MISSING, day(2): Why.MISSING}, 9, whole=False, stale=())
     assert of_all(QueryPlan((), 100), found).bytes_processed == 200
     assert of_all(QueryPlan(()), found).bytes_processed is None
+
+
+def test_a_table_that_reads_itself_is_built_again_from_the_first_due_partition_on() -> None:
+    built = [recorded(day(number)) for number in (1, 2, 3, 4)]
+    found = with_later({day(2): Why.INPUT, day(5): Why.MISSING}, built)
+    assert list(found.items()) == [
+        (day(2), Why.INPUT),
+        (day(3), Why.EARLIER),
+        (day(4), Why.EARLIER),
+        (day(5), Why.MISSING),
+    ]
+    assert with_later({}, built) == {}
+    cut_off = [recorded(day(1)), recorded(day(2), BUILT + timedelta(seconds=1)), recorded(day(3))]  # a backfill died
+    assert with_later({}, cut_off) == {day(3): Why.EARLIER}
 
 
 def test_partitions_of_an_older_script_are_stale() -> None:

@@ -16,7 +16,7 @@ from warehouse_refresh.pipeline.project.project import Project, reads_of, tables
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script, dataset_folders
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
-from warehouse_refresh.pipeline.tables.contract import contract_problems, raw_problems
+from warehouse_refresh.pipeline.tables.contract import contract_problems, own_columns, raw_problems
 from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.errors import ForeignSource, Place, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
@@ -109,6 +109,8 @@ def check_scripts(
             raise _Skipped
         columns = {read: sources.columns[read] for read in reads if read in sources.columns}
         columns |= {read: plans[read].columns for read in reads if read in plans}
+        if table in reads:
+            columns[table] = own_columns(scripts[table])
         query_plan = sources.planner.plan(scripts[table].query, columns)
         if problems := list(_unstorable(scripts[table], query_plan.columns)):
             raise _Refused(problems)
@@ -168,7 +170,10 @@ def _lacks_values(script: Script) -> bool:
 
 def _read_graph(scripts: Mapping[TableName, Script]) -> tuple[Graph, set[TableName]]:
     """The graph of which script reads which, without scripts in cycles; and the scripts in cycles."""
-    edges = {table: {read for read in reads_of(script) if read in scripts} for table, script in scripts.items()}
+    edges = {
+        table: {read for read in reads_of(script) if read in scripts and (read != table or not own_columns(script))}
+        for table, script in scripts.items()
+    }
     cyclic = {table for cycle in find_cycles(edges) for table in cycle}
     kept = {table: frozenset(reads - cyclic) for table, reads in edges.items() if table not in cyclic}
     return Graph(kept), cyclic

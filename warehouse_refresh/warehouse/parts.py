@@ -33,7 +33,8 @@ class Parts:
     Without a `key`, the rows of the partitions are replaced. With one, the table has one row for each value of the
     key's columns: the one with the greatest value of `column`, and of two with the same value that of this build.
 
-    `unit` is how long a partition is: HOUR, DAY or MONTH."""
+    `unit` is how long a partition is: HOUR, DAY or MONTH. `own` are the columns of the table that its query reads from
+    itself, if it does. It finds the rows before its batch there, and the batches are built in order."""
 
     column: str
     kind: SqlType
@@ -42,6 +43,7 @@ class Parts:
     whole: bool = False
     key: tuple[str, ...] = ()
     unit: str = "DAY"
+    own: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

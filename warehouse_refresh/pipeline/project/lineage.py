@@ -55,6 +55,7 @@ class Lineage:
             # Upstream first: a long chain of scripts is no deep recursion.
             for needed in self._order.only([*self._order.upstream(table), table]).order:
                 if needed not in self._found:
+                    self._found[needed] = {}  # for a script that reads its own table
                     self._found[needed] = self._origins_in_script(self._scripts[needed])
         return self._found[table]
 

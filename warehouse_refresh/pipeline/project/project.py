@@ -44,6 +44,7 @@ _NEITHER = "which is neither a script nor a source"
 _SELF_READ = "{table} reads itself, so what is in it would depend on how often it was built"
 _INSTEAD_OF_SELF_READ = (
     "compute all rows from the sources at each refresh, or keep the earlier rows in a source, which no script builds; "
+    "a table that is built by date may read its earlier partitions: docs/by-date.md; "
     "`--exclude {table}` builds the other tables"
 )
 
@@ -308,6 +309,18 @@ def _not_by_date(script: Script, file: SettingsFile) -> Iterator[Problem]:
             column = file.says.build.column if file.says.build else ""
             hint = f"write WHERE {column} >= @start AND {column} < @end"
             yield Problem(script.path, script.query.start, reason, hint)
+    if file.says.build is not None and file.says.build.reads_itself:
+        yield from _not_of_itself(script, file)
+
+
+def _not_of_itself(script: Script, file: SettingsFile) -> Iterator[Problem]:
+    """Why a table cannot be built from its own earlier partitions."""
+    keys = ("build", "reads_itself")
+    if script.table not in reads_of(script):
+        yield file.problem(keys, f"the script of {script.table} does not read it", "delete this line")
+    elif not any(file.says.column(name).type for name in file.says.columns):
+        reason = f"{script.table} reads itself, and nothing says which columns it has before it is built"
+        yield file.problem(keys, reason, 'write the types of those it reads: [columns] day = { type = "DATE" }')
 
 
 def _with_bounds(script: Script, file: SettingsFile) -> Script:
@@ -575,6 +588,8 @@ class _Check:
             yield sql_problem(script.path, unknown)
 
     def _read(self, script: Script, read: Read) -> Iterator[Problem]:
+        if read.table == script.table and self._may_read_itself(script):
+            return
         if read.table == script.table:
             reason, hint = _SELF_READ.format(table=script.table), _INSTEAD_OF_SELF_READ.format(table=script.table)
         elif self._is_left_out(script.table, read.table):
@@ -585,6 +600,11 @@ class _Check:
         else:
             return
         yield Problem(script.path, read.place, reason, hint)
+
+    def _may_read_itself(self, script: Script) -> bool:
+        """Whether the settings say so. `_not_by_date` reports what is wrong with it then."""
+        build = script.settings.says.build if script.settings is not None else None
+        return script.path in self.misread or (build is not None and build.reads_itself)
 
     def _is_left_out(self, table: TableName, read: TableName) -> bool:
         """Whether the map leaves out what a script reads, and nothing else is wrong with that."""

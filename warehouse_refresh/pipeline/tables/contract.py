@@ -1,6 +1,7 @@
 """Compare a table's settings with the columns of its query's result, before anything is built."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from warehouse_refresh.pipeline.project.problems import Problem
 from warehouse_refresh.pipeline.project.scripts import Script
@@ -112,6 +113,22 @@ def wanted_type(text: str, mode: str | None) -> SqlType | None:
         return None
     kind = parse_type(text.upper() if text.isalnum() else text)
     return array_of(kind) if mode == "REPEATED" and kind.element is None else kind
+
+
+def own_columns(script: Script) -> tuple[Column, ...]:
+    """The columns that a table by date reads from itself: those whose types its settings say, and the one by which it
+    is built. None if it does not read itself, or if no types are said."""
+    says = script.settings.says if script.settings is not None else None
+    build = says.build if says is not None else None
+    if says is None or build is None or not build.reads_itself:
+        return ()
+    found: dict[str, Column] = {}
+    for name in says.columns:
+        said = says.column(name)
+        with suppress(ValueError):  # `declared_problems` has it
+            if (kind := wanted_type(said.type, said.mode)) is not None:
+                found[name] = Column(name, kind)
+    return tuple({build.column: Column(build.column, build.kind), **found}.values()) if found else ()
 
 
 def _of_views(storage: Storage) -> Iterator[tuple[Keys, str, str]]:

@@ -100,14 +100,17 @@ class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
         Literal["replace", "merge"], Meta(description="merge: a row replaces the one with the same key")
     ] = "replace"
     key: Annotated[tuple[str, ...], Meta(description="the columns that tell rows apart, to merge them")] = ()
+    reads_itself: Annotated[bool, Meta(description="the query reads the table's own rows before @start")] = False
 
     def __post_init__(self) -> None:
         """Raises ValueError for a start that is no point of time, or one without the hours that partitions need, and
-        for a key without merge or merge without a key."""
+        for keys that do not go together."""
         if not isinstance(self.point, datetime) and self.by == "hour":
             raise ValueError('start is a date, and partitions of an hour need a time: write "2024-01-31T00:00:00Z"')
         if (self.mode == "merge") != bool(self.key):
             raise ValueError('rows are merged by a key: write both mode = "merge" and, such as, key = ["id"]')
+        if self.reads_itself and (self.batch > 1 or self.key):
+            raise ValueError("a table that reads itself is built one partition after the other: delete batch and merge")
 
     @property
     def point(self) -> Point:
@@ -134,7 +137,7 @@ class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
         point = self.point
         if isinstance(point, datetime) and point.tzinfo:
             point = point.astimezone(UTC)
-        return ByDate(Grain(self.by), self.column, point, self.lookback, self.batch, self.key)
+        return ByDate(Grain(self.by), self.column, point, self.lookback, self.batch, self.key, self.reads_itself)
 
 
 class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):

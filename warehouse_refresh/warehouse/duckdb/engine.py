@@ -216,20 +216,30 @@ class DuckDBWarehouse:
         table; without a published table, or with `whole`, the rows are the table."""
         of_rows = replace(build, table=parts.rows_table(build.table))
         rows, view = beside(of_rows, context), replace(beside(build, context), is_view=True)
+        earlier = replace(rows, table=parts.earlier_table(build.table), is_view=True)
 
         def create(cursor: duckdb.DuckDBPyConnection) -> tuple[int, bool]:
             places = self._places(cursor, build.query, staged, context)
             old = publications.all_stored(cursor).get(build.table.folded())
             is_whole = wanted.whole or old is None or old.is_view
             target = beside(build, context).name if is_whole else rows.name
-            self._part_rows(cursor, build, wanted, target, places)
+            seen = target if is_whole else view.name
+            if wanted.own:
+                cursor.execute(parts.empty_sql(build.table, target, wanted, is_whole=is_whole))
+                if not is_whole:
+                    cursor.execute(parts.view_sql(view, target, wanted))
+                places[build.table] = earlier
+                self._known[earlier.name] = wanted.own
+            try:
+                self._part_rows(cursor, build, wanted, target, places, seen)
+            finally:
+                cursor.execute(earlier.drop_sql)
             if not is_whole:
                 need_same_columns(
                     build.table, self._known_columns(cursor, build.table), self._known_columns(cursor, target)
                 )
                 cursor.execute(parts.view_sql(view, target, wanted))
                 self._known[view.name] = self._known_columns(cursor, target)
-            seen = target if is_whole else view.name
             [(count,)] = cursor.execute(f"SELECT count(*) FROM {table_sql(seen)}").fetchall()
             return int(count), is_whole
 
@@ -249,10 +259,14 @@ class DuckDBWarehouse:
         wanted: Parts,
         target: TableName,
         places: Mapping[TableName, Beside],
+        seen: TableName,
     ) -> None:
-        """Create the table `target` with the rows of the wanted parts."""
+        """Create the table `target` with the rows of the wanted parts. `seen` is the table as it will be: a query that
+        reads its own table reads the earlier rows of that."""
         count = 0
         for number, interval in enumerate(wanted.batches):
+            if wanted.own:
+                cursor.execute(parts.earlier_sql(places[build.table].name, seen, wanted, interval))
             query = query_of(build.query, interval, wanted)
             if number == 0:
                 added = self._built_over(cursor, replace(build, table=target, query=query, parts=None), places) or 0

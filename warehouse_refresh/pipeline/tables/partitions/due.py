@@ -14,6 +14,7 @@ class Why(Enum):
     MISSING = "not built yet"
     RECENT = "current or in the lookback"
     INPUT = "a table that it is built from has new rows for it"
+    EARLIER = "built from earlier partitions that are built anew"
     STALE = "built by an older version of the script"
     AGAIN = "to be built again"
     FULL = "to be built anew, with the whole table"
@@ -89,6 +90,20 @@ def due_in(
         elif again is not None and record.at < again:
             reasons[one] = Why.AGAIN
     return reasons
+
+
+def with_later(reasons: Mapping[Interval, Why], built: Iterable[PartRecord]) -> dict[Interval, Why]:
+    """The partitions of a table that reads itself: also those that are built and come after one of them, or after one
+    that was published later than they were."""
+    found = dict(reasons)
+    first = min((_moment(one.start) for one in reasons), default=None)
+    newest: datetime | None = None
+    for record in sorted(built, key=lambda record: _moment(record.interval.start)):
+        is_later = first is not None and _moment(record.interval.start) > first
+        if is_later or (newest is not None and record.at < newest):
+            found.setdefault(record.interval, Why.EARLIER)
+        newest = record.at if newest is None else max(newest, record.at)
+    return dict(sorted(found.items(), key=lambda pair: _moment(pair[0].start)))
 
 
 def stale(partitions: Sequence[Interval], built: Iterable[PartRecord], fingerprint: str) -> list[Interval]:

@@ -36,7 +36,8 @@ class Grain(Enum):
 class ByDate:
     """What `[build]` says: the `grain` of the partitions, the `column` that says which one a row is in, and the first
     point that the table has. The last `lookback` partitions before the current one are built again each time, since
-    rows come late. One query builds up to `batch` partitions. With a `key`, rows are merged: see `Parts`."""
+    rows come late. One query builds up to `batch` partitions. With a `key`, rows are merged: see `Parts`.
+    With `reads_itself`, a partition is built from those before it."""
 
     grain: Grain
     column: str
@@ -44,6 +45,7 @@ class ByDate:
     lookback: int = 0
     batch: int = 1
     key: tuple[str, ...] = ()
+    reads_itself: bool = False
 
     def has(self, interval: Interval) -> bool:
         """Whether the interval is one of its partitions, now or later."""

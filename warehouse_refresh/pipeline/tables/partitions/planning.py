@@ -7,8 +7,9 @@ from typing import Any
 
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.pipeline.tables.contract import own_columns
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
-from warehouse_refresh.pipeline.tables.partitions.due import Why, due, due_in, overlap, stale, summary
+from warehouse_refresh.pipeline.tables.partitions.due import Why, due, due_in, overlap, stale, summary, with_later
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, batches
 from warehouse_refresh.warehouse import QueryPlan, Warehouse
 from warehouse_refresh.warehouse.names import TableName
@@ -82,7 +83,7 @@ def with_parts(
     planned, found = dict(scripts), dict[TableName, DuePartitions]()
     for table in (table for table in graph.order if table in records):
         script = scripts[table]
-        reads = {read.table for read in script.query.reads}
+        reads = {read.table for read in script.query.reads} - {table}
         inputs = [record for read in reads if read in records for record in records[read]]
         rebuilt = [one for read in reads if read in found for one in found[read].reasons]
         planned[table], found[table] = _planned(script, records[table], inputs, rebuilt, asked, moment)
@@ -125,15 +126,19 @@ def _planned(
         reasons = due_in(partitions, asked.again, built, inputs, rebuilt, fingerprint)
     else:
         reasons = due(by_date, built, inputs, rebuilt, moment)
+    if by_date.reads_itself and not asked.full and not changed:
+        reasons = with_later(reasons, built)
     older = [one for one in stale(partitions, built, fingerprint) if one not in reasons]
     first = by_date.grain.floor(by_date.start)
     joined = batches(reasons, by_date.batch) or [Interval(first, first)]  # an empty one: the columns are wanted
     # Where nothing is recorded, the table is not there, or somebody made it in another way: nothing of it is kept. A
     # backfill publishes it in steps, none of which is the whole table.
     whole = asked.full or (asked.span is None and not built and 0 < len(reasons) == len(partitions))
-    parts = Parts(by_date.column, settings.kind, tuple(reasons), tuple(joined), whole, by_date.key, by_date.grain.name)
+    of_grain = by_date.key, by_date.grain.name, own_columns(script)
+    parts = Parts(by_date.column, settings.kind, tuple(reasons), tuple(joined), whole, *of_grain)
     planned = replace(script, build=replace(script.build, parts=parts))
-    return planned, DuePartitions(script.table, reasons, len(partitions), asked.full, tuple(older), changed)
+    count = max(len(partitions), len(reasons))  # a backfill of a table that reads itself goes on after its span
+    return planned, DuePartitions(script.table, reasons, count, asked.full, tuple(older), changed)
 
 
 def _is_of(record: PartRecord, by_date: ByDate) -> bool:

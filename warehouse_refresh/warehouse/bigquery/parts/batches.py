@@ -24,6 +24,11 @@ def partition_id(interval: Interval, unit: str) -> str:
     return interval.start.strftime(_NAMES[unit])
 
 
+def earlier_rows(parts: Parts, interval: Interval, path: str) -> str:
+    """What a query reads in place of its own table, which is at `path`: the rows before the interval."""
+    return f"(SELECT * FROM {path} WHERE {quoted(parts.column)} < {_literal(parts, interval.start)})"
+
+
 def written_edits(build: TableBuild, parts: Parts, interval: Interval, inner: Sequence[Edit]) -> list[Edit]:
     """The `inner` edits of the query, within those that make it fail for a row outside of the interval."""
     start, end = result_span(build.query)

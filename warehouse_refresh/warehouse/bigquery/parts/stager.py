@@ -27,9 +27,9 @@ from warehouse_refresh.warehouse.bigquery.building.storage import (
 )
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
-from warehouse_refresh.warehouse.bigquery.parts.batches import merge_edits, partition_id, written_edits
+from warehouse_refresh.warehouse.bigquery.parts.batches import earlier_rows, merge_edits, partition_id, written_edits
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside
-from warehouse_refresh.warehouse.bigquery.queries.edits import edited
+from warehouse_refresh.warehouse.bigquery.queries.edits import edited, stand_ins_in
 from warehouse_refresh.warehouse.bigquery.queries.queries import Queries, parameters, places_of
 from warehouse_refresh.warehouse.bigquery.queries.variables import text_of
 from warehouse_refresh.warehouse.bigquery.schema import column_of, field_of
@@ -65,7 +65,8 @@ class PartStager:
         build = _by_parts(build, parts)
         old = self.datasets.table_or_none(build.table)
         old = old if old is not None and old.table_type == "TABLE" and not parts.whole else None
-        before, edits = self.queries.staged_edits(build.query, places)
+        itself = stand_ins_in({build.table: parts.own} if parts.own else {})
+        before, edits = self.queries.staged_edits(build.query, places, itself)
         columns = self.queries.result(build.query, before + edited(text_of(build.query), edits))
         if old is not None:
             if needs_new_table(old, build.storage):
@@ -79,7 +80,7 @@ class PartStager:
             for one in parts.batches
             if one.start != one.end
         ]
-        with ThreadPoolExecutor(_AT_ONCE if single else 1, thread_name_prefix="partitions") as pool:
+        with ThreadPoolExecutor(_AT_ONCE if single and not parts.own else 1, thread_name_prefix="partitions") as pool:
             return list(pool.map(_Batch.run, work))
 
     def _single(self, build: TableBuild, parts: Parts, made: bigquery.Table) -> dict[Interval, str]:
@@ -155,7 +156,8 @@ class _Batch:
         """Run the job, or find that of this run."""
         datasets, build, place = self.stager.datasets, self.build, self.place
         query = query_of(build.query, self.interval, self.parts)
-        before, edits = self.stager.queries.staged_edits(query, self.places)
+        own = earlier_rows(self.parts, self.interval, datasets.path(place.name)) if self.parts.own else ""
+        before, edits = self.stager.queries.staged_edits(query, self.places, {build.table: own} if own else None)
         config = datasets.config(datasets.labels(build.table, self.context))
         config.query_parameters = parameters(query)
         inner = within(edits, required_edits(build))

@@ -10,6 +10,7 @@ from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.queries.edits import (
     Edit,
+    Instead,
     dataset_edits,
     edited,
     original_place,
@@ -102,10 +103,12 @@ class Queries:
             return tuple(map(column_of, self._datasets.jobs.dry_run(f"SELECT * FROM {path}").schema or ()))
         return ()
 
-    def staged_edits(self, query: Query, places: Mapping[TableName, TableName]) -> tuple[str, list[Edit]]:
-        """The edits with which the query reads staged tables, in the order of the text; and what to write before it, if
-        a function that it calls reads tables."""
-        instead = self._paths(places)
+    def staged_edits(
+        self, query: Query, places: Mapping[TableName, TableName], others: Instead | None = None
+    ) -> tuple[str, list[Edit]]:
+        """The edits with which the query reads staged tables, and `others`, in the order of the text; and what to write
+        before it, if a function that it calls reads tables."""
+        instead = {**self._paths(places), **(others or {})}
         edits = [*query_edits(query, instead), *self.edits(query, self._staged_columns(query, places), instead)]
         before = ""
         if any(function.names for function in query.functions):  # those exist only once their tables are published

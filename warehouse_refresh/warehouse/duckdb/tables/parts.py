@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import duckdb
 
 from warehouse_refresh.warehouse import TableBuild
+from warehouse_refresh.warehouse.duckdb.tables.declared import definition_sql
 from warehouse_refresh.warehouse.duckdb.tables.staging import Beside
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
@@ -19,6 +20,25 @@ _RECORDS = f"{OWN_DATASET}.partitions"
 def rows_table(table: TableName) -> TableName:
     """The name under which the new rows of a table are staged; what stands under its own name is the view."""
     return TableName(table.dataset, f"rows/{table.name}")
+
+
+def earlier_table(table: TableName) -> TableName:
+    """The name under which a view of the rows before a batch is staged, for a table that reads itself."""
+    return TableName(table.dataset, f"earlier/{table.name}")
+
+
+def empty_sql(table: TableName, rows: TableName, parts: Parts, *, is_whole: bool) -> str:
+    """Creates the table of new rows without rows, so that a query may read it before the first batch is there."""
+    if is_whole:
+        return f"CREATE OR REPLACE TABLE {table_sql(rows)} ({', '.join(map(definition_sql, parts.own))})"
+    return f"CREATE OR REPLACE TABLE {table_sql(rows)} AS SELECT * FROM {table_sql(table)} LIMIT 0"
+
+
+def earlier_sql(view: TableName, table: TableName, parts: Parts, interval: Interval) -> str:
+    """Creates the view of the rows before the interval."""
+    names = ", ".join(quoted(column.name) for column in parts.own)
+    before = f"{quoted(parts.column)} < {_literal(interval.start)}"
+    return f"CREATE OR REPLACE VIEW {table_sql(view)} AS SELECT {names} FROM {table_sql(table)} WHERE {before}"
 
 
 def outside_sql(rows: TableName, parts: Parts, interval: Interval, first: int) -> str:

@@ -12,10 +12,11 @@ import pytest
 
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.raw.db_init import Filled, NotConfirmed, initialise
+from warehouse_refresh.pipeline.raw.loads import run_script
 from warehouse_refresh.pipeline.raw.seeds import read_seed
-from warehouse_refresh.warehouse import Append, Row, Warehouse
+from warehouse_refresh.warehouse import Append, BuildContext, Row, TableBuild, Warehouse
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.sql.query import Statement
+from warehouse_refresh.warehouse.sql.query import Statement, parse_query
 from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 X = TableName("raw", "x")
@@ -264,3 +265,22 @@ def test_a_table_that_was_there_before_is_left_alone(warehouse: Warehouse, tmp_p
     warehouse.run_script(parse_script("CREATE TABLE raw.x (id INT64) AS SELECT 5"))
     assert fill(warehouse, tmp_path, "id\n1\n") == Filled([], [X], [])
     assert rows(warehouse) == [(5,)]
+
+
+def test_a_file_can_be_read_as_a_table_until_it_is_dropped(warehouse: Warehouse, tmp_path: Path) -> None:
+    path, offered = tmp_path / "x.parquet", TableName("_warehouse", "offered")
+    query = "SELECT 1 AS id, 1.5::DECIMAL(38, 20) AS wide, ['a'] AS list UNION ALL SELECT NULL, NULL, []"
+    duckdb.connect().execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
+    file = read_seed(X, path).parquet
+    assert file is not None
+    run_script(warehouse, "CREATE SCHEMA IF NOT EXISTS _warehouse")
+    for _ in range(2):  # one that is there already is replaced
+        warehouse.offer(offered, file)
+    assert [str(column.type) for column in warehouse.columns(offered)] == ["INT64", "BIGNUMERIC", "ARRAY<STRING>"]
+    build = TableBuild(X, parse_query("SELECT * FROM `_warehouse`.`offered`"))
+    assert warehouse.stage(build, (), BuildContext("a")).rows == 2
+    warehouse.drop(offered)
+    path.unlink()
+    warehouse.publish([build], BuildContext("a"))
+    found = sorted(warehouse.first_rows(X, 9), key=str)
+    assert found == [(1, Decimal("1.5"), ["a"]), (None, None, [])]

@@ -347,6 +347,10 @@ class Warehouse(Planner, Protocol):
         """Load all rows of the file into the table, or none. The table must be empty and have the file's columns. On
         BigQuery this is a load job, which costs nothing."""
 
+    def offer(self, table: TableName, file: "ParquetFile") -> None:
+        """Let queries read the file's rows as `table`, a name of this project's own dataset, until `drop`. Only
+        BigQuery copies them, by a load job."""
+
     def load_rows(self, table: TableName, rows: Sequence[Row]) -> None:
         """Give the table, which is empty and which nobody reads yet, these rows; if this fails, some may be stored. On
         BigQuery this is a load job, unless a column's type is one that Parquet files do not hold exactly."""

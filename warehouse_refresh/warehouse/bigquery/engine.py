@@ -34,7 +34,7 @@ from warehouse_refresh.warehouse.bigquery.publishing.built import MADE_BY, Recor
 from warehouse_refresh.warehouse.bigquery.publishing.publisher import Publisher
 from warehouse_refresh.warehouse.bigquery.publishing.stager import Stager
 from warehouse_refresh.warehouse.bigquery.queries.queries import Queries, parameters, places_of
-from warehouse_refresh.warehouse.bigquery.schema import column_of, load_config, read_as_text
+from warehouse_refresh.warehouse.bigquery.schema import column_of, load_config, quoted, read_as_text, type_sql
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse_refresh.warehouse.bigquery.storing.append import Sender, Target
 from warehouse_refresh.warehouse.bigquery.storing.keys import Keys
@@ -196,6 +196,11 @@ class BigQueryWarehouse:
             plain = Path(folder) / "rows.parquet"
             write_plain(file, plain)
             self._datasets.jobs.load(plain, self._datasets.reference(table.dataset).table(table.name), config)
+
+    def offer(self, table: TableName, file: "ParquetFile") -> None:
+        columns = ", ".join(f"{quoted(column.name)} {type_sql(column.type)}" for column in file.columns)
+        self._datasets.run(f"CREATE OR REPLACE TABLE {self._datasets.path(table)} ({columns})")
+        self.load(table, file)
 
     def load_rows(self, table: TableName, rows: Sequence[Row]) -> None:
         from warehouse_refresh.warehouse.values.parquet import holds_exactly, write_rows  # imports DuckDB

@@ -540,9 +540,12 @@ class DuckDBWarehouse:
 
     def load(self, table: TableName, file: "ParquetFile") -> None:
         names = ", ".join(quoted(column.name) for column in file.columns)
-        values = ", ".join(of_decimals(quoted(column.name), column.type) for column in file.columns)
-        insert = f"INSERT INTO {table_sql(table)} ({names}) SELECT {values} FROM ({file.sql})"
+        insert = f"INSERT INTO {table_sql(table)} ({names}) {_rows_sql(file)}"
         self._in_transaction(lambda cursor: cursor.execute(insert))
+
+    def offer(self, table: TableName, file: "ParquetFile") -> None:
+        self.drop(table)  # one that was left there, when its process died
+        self._in_transaction(lambda cursor: cursor.execute(f"CREATE VIEW {table_sql(table)} AS {_rows_sql(file)}"))
 
     def load_rows(self, table: TableName, rows: Sequence[Row]) -> None:
         for batch in batches(rows):
@@ -745,6 +748,12 @@ def _retrying_conflicts() -> tenacity.Retrying:
         stop=tenacity.stop_after_delay(deadline(30) - time.monotonic()),
         reraise=True,
     )
+
+
+def _rows_sql(file: "ParquetFile") -> str:
+    """The query of the file's rows, as this engine stores them."""
+    values = [f"{of_decimals(quoted(it.name), it.type)} AS {quoted(it.name)}" for it in file.columns]
+    return f"SELECT {', '.join(values)} FROM ({file.sql})"
 
 
 def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName, declared: Declared) -> tuple[Column, ...]:

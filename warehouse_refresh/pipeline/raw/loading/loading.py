@@ -22,7 +22,7 @@ from warehouse_refresh.pipeline.project.project import Project, project_in, sql_
 from warehouse_refresh.pipeline.project.scripts import source_folders
 from warehouse_refresh.pipeline.project.selectors import Named, SelectionError, select
 from warehouse_refresh.pipeline.raw.loading.sources import Loaded, address_of, limits_of, loaded_tables, salt_of
-from warehouse_refresh.pipeline.raw.loads import definitions, path_sql, run_script
+from warehouse_refresh.pipeline.raw.loads import path_sql, run_script
 from warehouse_refresh.pipeline.raw.seeds import bad_names
 from warehouse_refresh.pipeline.refresh import cancel_on_error, waiting_turn
 from warehouse_refresh.pipeline.settings import RefreshSettings
@@ -85,9 +85,7 @@ class Loader:
         landed = _landed(table)
         try:
             file = self._read(table, path)
-            plain = [replace(it, required=False) for it in file.columns]
-            run_script(self.warehouse, f"CREATE OR REPLACE TABLE {path_sql(landed)} ({definitions(plain)})")
-            self.warehouse.load(landed, file)
+            self.warehouse.offer(landed, file)
             built = self.warehouse.stage(self._build(table), staged, self.context)
         finally:
             path.unlink(missing_ok=True)

@@ -100,6 +100,17 @@ def test_a_load_replaces_what_was_there_and_a_failed_check_keeps_it(
     assert [row[0] for row in rows(PEOPLE)] == [1, 2, 3]
 
 
+def test_what_reads_a_loaded_table_is_stale_after_a_load(shop: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["load"]) == 0
+    assert main(["build", "stale"]) == 0
+    assert main(["build", "stale"]) == 0
+    assert "nothing to build" in capsys.readouterr().out
+    shop.run("UPDATE orders SET price = price + 1 WHERE id = 10")
+    assert main(["load", "raw.orders"]) == 0
+    assert main(["build", "stale"]) == 0
+    assert [float(row[1]) for row in rows(TableName("final", "sums"))] == [20.99, 5]
+
+
 def test_only_what_is_selected_is_loaded_and_only_its_database_is_asked(
     shop: Database, write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:

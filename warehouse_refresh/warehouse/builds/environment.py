@@ -273,6 +273,9 @@ class Environment:
     def load(self, table: TableName, file: "ParquetFile") -> None:  # noqa: ARG002 (refused)
         raise self._refusal()
 
+    def offer(self, table: TableName, file: "ParquetFile") -> None:  # noqa: ARG002 (refused)
+        raise self._refusal()
+
     def load_rows(self, table: TableName, rows: Sequence[Row]) -> None:  # noqa: ARG002 (refused)
         raise self._refusal()
 

@@ -87,7 +87,8 @@ def count_changes(cursor: duckdb.DuckDBPyConnection, tables: Collection[TableNam
 
 
 def versions(cursor: duckdb.DuckDBPyConnection, tables: Collection[TableName]) -> Mapping[TableName, str]:
-    """For each of the tables that is a table and there: the changes that were counted, and its rows."""
+    """For each of the tables that is a table and there: the changes that were counted, its rows, and the run that has
+    published it, if one has: a load gives a table other rows, and maybe as many."""
     there = cursor.execute(
         "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1", [CATALOGUE]
     ).fetchall()
@@ -97,7 +98,10 @@ def versions(cursor: duckdb.DuckDBPyConnection, tables: Collection[TableName]) -
     counts = " UNION ALL ".join(f"SELECT {n}, count(*) FROM {table_sql(table)}" for n, table in enumerate(found))
     rows = dict(cursor.execute(counts).fetchall())
     changes = _changes(cursor)
-    return {table: f"{changes.get(table, 0)} changes, {rows[n]} rows" for n, table in enumerate(found)}
+    runs = {table: f", {record.version}" for table, record in recorded(cursor).items() if record.version}
+    return {
+        table: f"{changes.get(table, 0)} changes, {rows[n]} rows{runs.get(table, '')}" for n, table in enumerate(found)
+    }
 
 
 def _changes(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, int]:

@@ -57,7 +57,7 @@ def drawn(columns: Sequence[Sequence[str]], reads: Edges, box: Callable[[str], B
     pieces += _notes(left_out, shown, widths, height)
     width = sum(widths) + _GAP * (len(widths) - 1) + 4
     return Markup(  # noqa: S704 (each piece is escaped)
-        f'<svg class="picture" role="img" aria-label="{escape(label)}" width="{width:.0f}" height="{height}"'
+        f'<svg class="picture" role="group" aria-label="{escape(label)}" width="{width:.0f}" height="{height}"'
         f' viewBox="0 0 {width:.0f} {height}">{"".join(pieces)}</svg>'
     )
 

@@ -100,6 +100,7 @@ async function start(event) {
 async function begin() {
   const [newest] = await list();
   if (newest) follow(newest.id);
+  else if (!answer.hasChildNodes()) summary.textContent = "There is none yet.";
 }
 
 document.getElementById("ask").addEventListener("submit", start);

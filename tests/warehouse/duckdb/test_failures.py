@@ -82,6 +82,35 @@ def test_a_value_that_cannot_be_computed_is_told_in_bigquerys_words(
 
 
 @pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("SAFE.UPPER(CONCAT(s, 'ŉ'))", "cannot change the case of this text"),
+        ("SAFE.FORMAT('%f', f * 1e300)", "cannot write so large a number"),
+        ("SAFE_CAST(f / 0.0000001 * IEEE_DIVIDE(i, 0) AS STRING FORMAT '999')", "cannot write NaN and infinities"),
+        ("SAFE.REGEXP_INSTR(s, 'x*')", "cannot say where BigQuery sees an empty match"),
+        ("SAFE.INSTR(CAST(s AS BYTES), b'', 2)", "cannot say where BigQuery sees an empty value"),
+        ("REGEXP_INSTR(s, 'x*')", "cannot say where BigQuery sees an empty match"),
+        ("NORMALIZE_AND_CASEFOLD('\\u0345\\u0308')", "cannot fold the case of this text"),
+    ],
+)
+def test_what_this_engine_cannot_tell_is_an_error_and_never_null(
+    warehouse: DuckDBWarehouse, expression: str, reason: str
+) -> None:
+    error = failing(warehouse, f"SELECT\n  1 AS a,\n  {expression} AS b\nFROM raw.t")
+    assert error.reason.startswith(f"the embedded engine {reason}")
+    assert error.place is not None
+    assert error.place.line == 3
+
+
+def test_a_view_that_cannot_tell_is_told_without_the_places_of_its_script(warehouse: DuckDBWarehouse) -> None:
+    query = parse_query("SELECT\n\n\n SAFE.UPPER(CONCAT(s, 'ŉ')) AS x FROM raw.t")
+    warehouse.build(TableBuild(TableName("tmp", "w"), query, is_view=True), CONTEXT)
+    error = failing(warehouse, "SELECT x FROM tmp.w")
+    assert error.reason.startswith("the embedded engine cannot change the case of this text")
+    assert error.place is None
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "SELECT i FROM raw.t\nWHERE TRUE\n AND 1 / (i - i) > 1",

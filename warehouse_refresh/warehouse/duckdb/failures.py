@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import duckdb
 
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing
-from warehouse_refresh.warehouse.duckdb.translate.text import read_mark
+from warehouse_refresh.warehouse.duckdb.translate.text import REFUSAL, read_mark
 from warehouse_refresh.warehouse.errors import Place, SqlError, TranslationFault
 
 _OF_VALUES = (
@@ -33,7 +33,11 @@ ABOUT_SQL = (*_OF_VALUES, *_OF_OUR_SQL)
 """The errors that are about a query or its values, not about the file."""
 _CLASS = re.compile(r"\A(?:[A-Z]\w*(?: [a-zA-Z]\w*)* Error|Invalid type): ")
 _NOISE = re.compile(r" when casting from source column .*| Use TRY\(.*| You might want to add .*", re.DOTALL)
-_PYTHON = re.compile(r"\APython exception occurred while executing the UDF: \w+: ", re.DOTALL)
+_WRAPPED = re.compile(
+    r"\APython exception occurred while executing the UDF: \w+: "
+    r"|\AError parsing json: refused: "  # see `translate.text.refusing`
+    r"|\AUnable to transform python value of type '(?=in )|(?<=\S)' to DuckDB LogicalType\Z"  # see `python_functions`
+)
 _DATES = "DATE DATETIME TIMESTAMP CAST"
 _SHIFTS = "DATE_ADD DATE_SUB DATETIME_ADD DATETIME_SUB TIMESTAMP_ADD TIMESTAMP_SUB + -"
 _WORDS = (
@@ -138,14 +142,14 @@ def translation_fault(place: Place | None = None) -> TranslationFault:
 
 def _read(error: duckdb.Error) -> _Failure | None:
     """What an error says; None if it is about SQL of ours."""
-    text = _PYTHON.sub("", _CLASS.sub("", str(error).split("\n\nLINE ")[0].split("\nLINE ")[0].strip(), count=1))
+    text = _WRAPPED.sub("", _CLASS.sub("", str(error).split("\n\nLINE ")[0].split("\nLINE ")[0].strip(), count=1))
     message, place = read_mark(text)
     if place is not None:
         return _Failure(message, place=place)
     for pattern, words, causes in _WORDS:
         if found := re.fullmatch(pattern, _NOISE.sub("", message), re.DOTALL):
             return _Failure(found.expand(words), found.expand(causes))
-    return _Failure(message) if isinstance(error, _OF_VALUES) else None
+    return _Failure(message) if isinstance(error, _OF_VALUES) or message.startswith(REFUSAL) else None
 
 
 def _cause(text: str, causes: str) -> Place | None:

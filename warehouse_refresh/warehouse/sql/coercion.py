@@ -73,7 +73,7 @@ def coerces(value: Value, to: SqlType) -> bool:
         kinds = part_types(value, to)
         if to.element is not None and not _is_literal(value):
             return False
-        rule = _coerces_as_element if to.element is not None else _coerces_as_field
+        rule = _coerces_as_element if to.element is not None else _coerces_as_field if _is_constant(value) else coerces
         return kinds is not None and all(map(rule, value.parts, kinds))
     return literal_coerces(value.literal, to) or widens(value.type, to)
 
@@ -83,10 +83,23 @@ def _is_literal(value: Value) -> bool:
     return value.literal is not None or (bool(value.parts) and all(map(_is_literal, value.parts)))
 
 
+def _is_constant(value: Value) -> bool:
+    """Whether a struct is written out of literals alone, without NULL: then each of its fields has its own type."""
+    return all(_is_literal(part) and not takes_any_type(part) for part in value.parts) and all(
+        _is_constant(part) for part in value.parts if part.type.fields
+    )
+
+
+def _fits_any_array(value: Value, to: SqlType, around: Value) -> bool:
+    """Whether it is an empty array, in a struct that is no constant."""
+    return value.literal is EMPTY and to.element is not None and not _is_constant(around)
+
+
 def _coerces_as_field(value: Value, to: SqlType) -> bool:
-    """Whether a field of a struct that is written out coerces: an array within it does not."""
-    is_array = value.type.element is not None and not takes_any_type(value)
-    return (same(value.type, to) or value.literal is EMPTY) if is_array else coerces(value, to)
+    """Whether a field of a constant struct coerces. An empty array within it is one of INT64."""
+    if value.literal is EMPTY and to.element is not None:
+        return same(value.type, to) or literal_coerces(0, to.element)
+    return coerces(value, to)
 
 
 def _coerces_as_element(value: Value, to: SqlType) -> bool:
@@ -96,10 +109,28 @@ def _coerces_as_element(value: Value, to: SqlType) -> bool:
         return True
     if value.literal is NULL:
         return widens(value.type, to)
+    if value.type.element is not None:  # in a struct: no array has arrays for elements
+        return False
     if value.parts and value.type.name == to.name == "STRUCT":
         kinds = part_types(value, to)
-        return kinds is not None and all(map(_coerces_as_element, value.parts, kinds))
+        return kinds is not None and all(
+            _fits_any_array(part, kind, value) or _coerces_as_element(part, kind)
+            for part, kind in zip(value.parts, kinds, strict=True)
+        )
     return literal_coerces(value.literal, to)
+
+
+def keeps_arrays(value: Value, to: SqlType) -> bool:
+    """Whether each array within a struct that is written out has its type in `to` already: what an array or a typed
+    struct holds coerces no further, while an argument of a function does."""
+    if value.type.element is not None:
+        return same(value.type, to) or takes_any_type(value)
+    if value.type.name != "STRUCT" or len(value.parts) != len(to.fields):
+        return True
+    return all(
+        _fits_any_array(part, field.type, value) or keeps_arrays(part, field.type)
+        for part, field in zip(value.parts, to.fields, strict=True)
+    )
 
 
 def takes_any_type(value: Value) -> bool:

@@ -325,6 +325,26 @@ def _is_zone(tokens: Sequence[Token]) -> bool:
     return [token.text.upper() for token in tokens] == ["AT", "TIME", "ZONE"]
 
 
+_RAW_BYTES = frozenset({"rb", "br"})
+
+
+def _with_raw_bytes(tokens: list[Token]) -> list[Token]:
+    """`rb'…'` as one token: sqlglot reads a name and a string.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#string_and_bytes_literals"""
+    found: list[Token] = []
+    for token in tokens:
+        if token.token_type == TokenType.STRING and found and _is_raw_bytes(found[-1], token):
+            mark = found.pop()
+            token = Token(TokenType.BYTE_STRING, token.text, mark.line, mark.col, mark.start, token.end, [])
+        found.append(token)
+    return found
+
+
+def _is_raw_bytes(before: Token, token: Token) -> bool:
+    is_name = before.token_type == TokenType.VAR and before.text.casefold() in _RAW_BYTES
+    return is_name and before.end + 1 == token.start
+
+
 Rewriting = Callable[[list[Token]], list[Token]]
 _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     (TokenType.WITH, TokenType.OFFSET): _with_unnest,
@@ -332,6 +352,7 @@ _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     (TokenType.PIVOT, TokenType.L_PAREN): _with_subjects,
     **{(kind, TokenType.FORMAT): _with_formats for kind in _ENDS_OF_TYPES},
     (TokenType.HAVING, TokenType.VAR): _with_extremes,
+    (TokenType.VAR, TokenType.STRING): _with_raw_bytes,
     (TokenType.L_PAREN, TokenType.MODEL): _with_arguments,
     (TokenType.L_PAREN, TokenType.TABLE): _with_arguments,
     (TokenType.COMMA, TokenType.TABLE): _with_arguments,

@@ -16,6 +16,10 @@ _MISSING = re.compile(rf"Scalar Function with name ({PREFIX}\w+) does not exist"
 _registering = threading.Lock()
 
 
+class Refusal(ValueError):
+    """A function cannot tell GoogleSQL's answer. Even SAFE makes no NULL of it."""
+
+
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Register the functions that are not there yet, for all connections of this DuckDB. A transaction that has begun
     before may not see them."""

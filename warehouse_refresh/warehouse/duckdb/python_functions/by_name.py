@@ -2,6 +2,9 @@
 
 They take DuckDB's values, NULL as None, and JSON as text. They raise ValueError, whose text the user sees. A FLOAT64 is
 returned as text, since DuckDB takes Python's NaN for NULL.
+
+A `Refusal` must stay an error in DuckDB's TRY, which catches whatever a function raises. So it is a value that DuckDB
+cannot take, of a type that is named after the reason.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,6 +12,7 @@ from typing import Any
 
 from warehouse_refresh.warehouse.duckdb.python_functions import (
     PREFIX,
+    Refusal,
     binary,
     decimals,
     documents,
@@ -25,15 +29,31 @@ def _shown(name: str) -> str:
     return decimals.CALLED_BY.get(part, part.upper())
 
 
+class _RefusalType(type):
+    """A type that DuckDB shows as its reason."""
+
+    reason: str
+
+    def __repr__(cls) -> str:
+        return cls.reason
+
+
+def _refused(reason: str) -> Any:
+    """A value that DuckDB cannot take."""
+    return _RefusalType("Refused", (), {"reason": reason})()
+
+
 def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The function as DuckDB calls it: with a signature of which it infers no types, and its name in its errors."""
 
     def called(*values: Any) -> Any:
         try:
             return function(*values)
-        except RecursionError as error:
+        except Refusal as error:
+            return _refused(f"in {_shown(name)}: {error}")
+        except RecursionError:
             reason = "the embedded engine has no room for a document of so many levels"
-            raise ValueError(f"in {_shown(name)}: {reason}") from error
+            return _refused(f"in {_shown(name)}: {reason}")
         except ValueError as error:
             raise ValueError(f"in {_shown(name)}: {error}") from error
 

@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
+from warehouse_refresh.warehouse.duckdb.python_functions import Refusal
 from warehouse_refresh.warehouse.duckdb.python_functions.documents import float_text
 from warehouse_refresh.warehouse.sql.literals import (
     BIGNUMERIC_SCALE,
@@ -277,7 +278,7 @@ def _units(function: Callable[..., Decimal], numbers: Sequence[Decimal], scale: 
         from_tie = abs(abs(units) % 1 - Decimal("0.5"))
         is_exact = function is _power and not any(number % 1 for number in numbers)
         if function in _GROWING and not is_exact and from_tie < abs(units) * error:
-            raise ValueError("the embedded engine cannot tell the last digit of so large a number: this needs BigQuery")
+            raise Refusal("the embedded engine cannot tell the last digit of so large a number: this needs BigQuery")
         return int(units.to_integral_value(ROUND_HALF_UP))
 
 

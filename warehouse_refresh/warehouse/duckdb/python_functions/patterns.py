@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import re2
 
+from warehouse_refresh.warehouse.duckdb.python_functions import Refusal
+
 Text = TypeVar("Text", str, bytes)
 
 
@@ -102,7 +104,7 @@ def regexp_instr(
     if match is None:
         return 0
     if match.start() == match.end():
-        raise ValueError("the embedded engine cannot say where BigQuery sees an empty match: this needs BigQuery")
+        raise Refusal("the embedded engine cannot say where BigQuery sees an empty match: this needs BigQuery")
     place = match.span(match.re.groups)[after]
     return 0 if place < 0 else position + len(_like(text, match.string[:place]))
 

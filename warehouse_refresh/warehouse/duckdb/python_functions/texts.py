@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from warehouse_refresh.warehouse.duckdb.python_functions import Refusal
+
 
 def sha512(value: str | bytes | None) -> bytes | None:
     """SHA512(value)"""
@@ -49,7 +51,7 @@ def normalize_and_casefold(text: str | None, form: Any) -> str | None:
         return None
     found = unicodedata.normalize(form, text.casefold())
     if found != unicodedata.normalize(form, unicodedata.normalize("NFD", text).casefold()):
-        raise ValueError("the embedded engine cannot fold the case of this text as BigQuery does")
+        raise Refusal("the embedded engine cannot fold the case of this text as BigQuery does")
     return found
 
 

@@ -6,7 +6,8 @@
 - A value that the template needs more than once is computed once, before, unless it is `cheap`. So is one in a lambda,
   or in the template's own TRY: an error in the value stays an error.
 - `error(…)` becomes NULL within TRY and within `Attempt`, since DuckDB's TRY takes no `error(…)`. Anywhere else its
-  message begins with the place of what is compiled at the moment: see `text`.
+  message begins with the place of what is compiled at the moment: see `text`. What says `REFUSAL` stays an error even
+  there: GoogleSQL's answer is not NULL, it is not known.
 
 Names, strings and the like never become part of a template: they are nodes, and are quoted when they are written.
 """
@@ -27,7 +28,14 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     let_all,
     walk,
 )
-from warehouse_refresh.warehouse.duckdb.translate.text import COMPILING, Where, marked
+from warehouse_refresh.warehouse.duckdb.translate.text import (
+    COMPILING,
+    REFUSAL,
+    Where,
+    marked,
+    marked_within_try,
+    refusing,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class Template:
     holes: tuple[str, ...] = field(compare=False)
     pieces: tuple[str | int, ...] = field(compare=False)
     tried: tuple[str | int, ...] = field(compare=False)
-    """The pieces with NULL for each `error(…)`."""
+    """The pieces with NULL for each `error(…)`, but for refusals."""
     shared: tuple[int, ...] = field(compare=False)
     """The holes whose values are computed before, unless they are cheap."""
     random: bool = field(compare=False)
@@ -46,7 +54,7 @@ class Template:
     volatile: bool = field(compare=False)
     """Whether DuckDB takes it for another value each time: it does so for all that may fail by `error(…)`."""
     fails: bool = field(compare=False)
-    """Whether it has an `error(…)` outside of its own TRY."""
+    """Whether it has an `error(…)` outside of its own TRY, or a refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +74,8 @@ class Filled(Node):
                 return
         texts = out.texts
         pieces: Sequence[str | int] = self.template.tried if out.trying else self.template.pieces
-        if self.where is not None and not out.trying:
-            pieces = marked(pieces, self.where)
+        if self.where is not None:
+            pieces = marked_within_try(pieces if out.trying else marked(pieces, self.where), self.where)
         for piece in pieces:
             if isinstance(piece, str):
                 texts.append(piece)
@@ -150,6 +158,8 @@ class _TemplateReader:
 
     def read(self, piece: str) -> None:
         if piece.startswith("'"):
+            if REFUSAL in piece and self.open[-1:] == ["error("]:
+                self._refuse(piece)
             self._add(piece.replace("{{", "{").replace("}}", "}"))
         elif _HOLE.fullmatch(piece):
             self._read_hole(piece[1:-1])
@@ -170,6 +180,12 @@ class _TemplateReader:
         self._add(piece)
         if piece == ")":
             self.open.pop()
+
+    def _refuse(self, message: str) -> None:
+        """In place of the NULL that stands for the `error(…)` within TRY."""
+        self.tried[-1] = refusing(message)
+        if "TRY(" in self.open:
+            self.pieces[-1] = refusing(message)
 
     def _read_hole(self, name: str) -> None:
         known = name in self.holes
@@ -192,7 +208,7 @@ class _TemplateReader:
         random = _RANDOM.search(text) is not None
         volatile = random or "error(" in text
         pieces, tried = _joined(self.pieces), _joined(self.tried)
-        fails = any(isinstance(piece, str) and "error(" in piece for piece in pieces)
+        fails = any(isinstance(piece, str) and ("error(" in piece or REFUSAL in piece) for piece in pieces)
         return Template(text, tuple(self.holes), pieces, tried, tuple(sorted(self.shared)), random, volatile, fails)
 
 

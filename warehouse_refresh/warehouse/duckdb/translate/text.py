@@ -47,7 +47,10 @@ Where = Callable[[], Place | None]
 """Finds a place, once it is needed."""
 _SIGN = "\x1f"
 _MARK = re.compile(rf"{_SIGN}(\d+):(\d+):(\d+){_SIGN}")
-_MARKING = re.compile(rf"'{_SIGN}[\d:]+{_SIGN}' \|\| ")
+_MARKING = re.compile(rf"'{_SIGN}[\d:]+{_SIGN}' \|\| |\\u001f[\d:]+\\u001f")
+REFUSAL = "the embedded engine cannot"
+"""What an error says that comes of this engine, not of the query: such an error never becomes NULL."""
+_REFUSING = '"error_message":"'
 
 
 class _Compiling(threading.local):
@@ -66,6 +69,22 @@ def marked(pieces: Sequence[str | int], where: Where) -> list[str | int]:
         return list(pieces)
     start = f"error('{_SIGN}{place.line}:{place.column}:{place.length}{_SIGN}' || "
     return [piece.replace("error(", start) if isinstance(piece, str) else piece for piece in pieces]
+
+
+def refusing(message: str) -> str:
+    """A template that fails with the message, a literal, within TRY too. TRY catches the errors of values alone
+    (https://duckdb.org/docs/stable/sql/expressions/try), and this one is of DuckDB's parser."""
+    document = f'{{"error":true,"error_type":"refused",{_REFUSING}{message[1:-1]}"}}'
+    return f"""CAST(json_deserialize_sql('{document}') AS "NULL")"""
+
+
+def marked_within_try(pieces: Sequence[str | int], where: Where) -> list[str | int]:
+    """The pieces of a template, the place in the message of each `refusing(…)`."""
+    place = where()
+    if place is None:
+        return list(pieces)
+    mark = f"\\u001f{place.line}:{place.column}:{place.length}\\u001f"
+    return [piece.replace(_REFUSING, _REFUSING + mark) if isinstance(piece, str) else piece for piece in pieces]
 
 
 def unmarked(sql: str) -> str:

@@ -66,7 +66,9 @@ def adjacent(node: exp.Expr, scope: Scope) -> Typed:
     return literals.string("".join(map(str, values)))
 
 
-_BYTES = re.compile(r"""[bB]('''|\"\"\"|'|")(.*)\1\Z""", re.DOTALL)
+_BYTES = re.compile(
+    r"""(?:[bB]|(?P<raw>[rR][bB]|[bB][rR]))(?P<quote>'''|\"\"\"|'|")(?P<body>.*)(?P=quote)\Z""", re.DOTALL
+)
 
 _ESCAPE = re.compile(r"\\(?:[xX]([0-9a-fA-F]{2})|([0-7]{3})|(.))", re.DOTALL)
 
@@ -74,17 +76,20 @@ _CHARACTERS = dict(zip("abfnrtv", "\a\b\f\n\r\t\v", strict=True)) | {char: char 
 
 
 def byte_string(node: exp.Expr, scope: Scope) -> Typed:
-    """b'…', read from the text itself: sqlglot has made one of \\xff and ÿ."""
+    """b'…' or rb'…', read from the text itself: sqlglot has made one of \\xff and ÿ."""
     written = scope.script.text[int(node.meta["start"]) : int(node.meta["end"]) + 1] if "start" in node.meta else ""
     matched = _BYTES.match(written)
     if matched is None:
         unsupported(scope.script.text, node, f"bytes literal {written}")
+    body = matched["body"]
+    if matched["raw"]:
+        return Typed(Literal(body.encode()), BYTES, CONSTANT)
     data, position = b"", 0
-    for escape in _ESCAPE.finditer(matched[2]):
-        data += matched[2][position : escape.start()].encode()
+    for escape in _ESCAPE.finditer(body):
+        data += body[position : escape.start()].encode()
         position = escape.end()
         code = int(escape[1], 16) if escape[1] else int(escape[2], 8) if escape[2] else None
         if code is None and escape[3] not in _CHARACTERS:
             wrong(scope.script.text, node, f"illegal escape sequence {escape[0]}")
         data += bytes([code % 256]) if code is not None else _CHARACTERS[escape[3]].encode()
-    return Typed(Literal(data + matched[2][position:].encode()), BYTES, CONSTANT)
+    return Typed(Literal(data + body[position:].encode()), BYTES, CONSTANT)

@@ -6,12 +6,13 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#struct_
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import common
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import common, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Array
 from warehouse_refresh.warehouse.duckdb.translate.queries.subqueries import array_query
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
+from warehouse_refresh.warehouse.sql.coercion import keeps_arrays
 from warehouse_refresh.warehouse.sql.literals import EMPTY
 from warehouse_refresh.warehouse.types import INT64, Column, array_of, struct_of
 
@@ -26,6 +27,8 @@ def array(node: exp.Expr, scope: Scope) -> Typed:
     if any(value.type.element is not None for value in values):
         wrong(scope.script.text, node, "an array cannot hold arrays", "put each in a STRUCT")
     kind, parts = common(node, scope, "[…]", values)
+    if not all(keeps_arrays(value, kind) for value in values):
+        return no_signature(node, scope, "[…]", values)
     return array_value(parts, array_of(kind))
 
 

@@ -8,12 +8,13 @@ from decimal import Decimal
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, only
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature, only
 from warehouse_refresh.warehouse.duckdb.translate.literals import constant, null
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
+from warehouse_refresh.warehouse.sql.coercion import keeps_arrays
 from warehouse_refresh.warehouse.sql.literals import READERS, BigNumeric, read_bignumeric, read_numeric, text_of_units
 from warehouse_refresh.warehouse.sql.type_syntax import type_of
 from warehouse_refresh.warehouse.types import BIGNUMERIC, NUMERIC, STRING, SqlType
@@ -98,6 +99,8 @@ def _constructed(node: exp.Expr, scope: Scope, to: SqlType) -> Typed:
     if len(parts) != len(kinds):
         wrong(scope.script.text, node, f"{to} takes {len(kinds)} values, not {len(parts)}")
     found = [as_type(node, scope, str(to), part, kind) for part, kind in zip(parts, kinds, strict=True)]
+    if not all(keeps_arrays(part, kind) for part, kind in zip(parts, kinds, strict=True) if part.type.fields):
+        return no_signature(node, scope, str(to), parts)
     return array_value(found, to) if to.element is not None else struct_value(found, to)
 
 

@@ -6,6 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import concatenated
+from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats.binary import BASE64
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     MOST_BYTES,
@@ -125,6 +126,11 @@ DEFINITIONS: Definitions = by_name(
         "CASE WHEN {a} = '' THEN 0 WHEN ascii({a}) > 127 THEN error('Argument to ASCII is not a structurally valid"
         " ASCII string') ELSE ascii({a})::BIGINT END",
     ),
+    define(
+        "ASCII",
+        "BYTES -> INT64",
+        "CASE WHEN octet_length({a}) = 0 THEN 0 ELSE CAST('0x' || hex({a})[:2] AS BIGINT) END",
+    ),
     define("UNICODE", "STRING -> INT64", "CASE WHEN {a} = '' THEN 0 ELSE unicode({a})::BIGINT END"),
     define(
         "CHR",
@@ -135,7 +141,7 @@ DEFINITIONS: Definitions = by_name(
     define("TO_HEX", "BYTES -> STRING", "lower(hex({a}))"),
     define("FROM_HEX", "STRING -> BYTES", "unhex(CASE WHEN length({a}) % 2 = 1 THEN '0' || {a} ELSE {a} END)"),
     define("TO_BASE64", "BYTES -> STRING", "to_base64({a})"),
-    define("FROM_BASE64", "STRING -> BYTES", "from_base64({a})"),
+    define("FROM_BASE64", "STRING -> BYTES", BASE64.replace("{x}", "{a}")),
     *in_python("FARM_FINGERPRINT", "STRING -> INT64"),
     *in_python("FARM_FINGERPRINT", "BYTES -> INT64"),
     *in_python("SHA512", "STRING -> BYTES"),

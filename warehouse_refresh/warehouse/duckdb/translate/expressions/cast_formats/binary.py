@@ -23,10 +23,10 @@ _TEXTS = {
     "UTF8": _UTF8,
     "UTF-8": _UTF8,
 }
+_GROUPS = "([A-Za-z0-9+/]{{4}})*([A-Za-z0-9+/]{{2}}(==)?|[A-Za-z0-9+/]{{3}}=?)?"  # the end may have no =
 _CODE = r"regexp_replace({x}, '\s', '', 'g')"
-_BASE64 = (
-    f"CASE WHEN length({_CODE}) % 4 = 1 OR NOT regexp_full_match({_CODE}, '[A-Za-z0-9+/]*=?=?')"
-    f" THEN error('Failed to decode invalid base64 string')"
+BASE64 = (
+    f"CASE WHEN NOT regexp_full_match({_CODE}, '{_GROUPS}') THEN error('Failed to decode invalid base64 string')"
     f" ELSE from_base64(rpad({_CODE}, ((length({_CODE}) + 3) // 4 * 4)::INTEGER, '=')) END"
 )
 _UNHEX = (
@@ -36,8 +36,8 @@ _UNHEX = (
 _BYTES = {
     "HEX": _UNHEX,
     "BASE16": _UNHEX,
-    "BASE64": _BASE64,
-    "BASE64M": _BASE64,
+    "BASE64": BASE64,
+    "BASE64M": BASE64,
     "ASCII": f"encode({_ASCII})",
     "UTF8": "encode({x})",
     "UTF-8": "encode({x})",

@@ -245,9 +245,11 @@ _WIDE_TEXTS = TEXTS | {
 _LETTER = "CAST(to_json(c_) AS VARCHAR)[2:-2]"
 # By TO_JSON_STRING, which quotes numbers that a double cannot hold, and writes codes of characters in small letters.
 _STRICT_TEXTS = _WIDE_TEXTS | {
-    "STRING": "CASE WHEN regexp_matches({x}, '[\\x0B\\x0E\\x0F\\x1A-\\x1F]') THEN '\"' || array_to_string("
+    "STRING": "replace(replace("
+    "CASE WHEN regexp_matches({x}, '[\\x0B\\x0E\\x0F\\x1A-\\x1F]') THEN '\"' || array_to_string("
     "list_transform(regexp_extract_all({x}, '(?s).'), lambda c_: CASE WHEN c_ < ' '"
-    f" THEN lower({_LETTER}) ELSE {_LETTER} END), '') || '\"' ELSE CAST(to_json({{x}}) AS VARCHAR) END",
+    f" THEN lower({_LETTER}) ELSE {_LETTER} END), '') || '\"' ELSE CAST(to_json({{x}}) AS VARCHAR) END,"
+    " chr(8232), '\\u2028'), chr(8233), '\\u2029')",
     "FLOAT64": f"CASE {_ODD_FLOAT} ELSE {STRING_OF_FLOAT64} END",
     "NUMERIC": f"CASE WHEN {_EXACT} THEN {STRING_OF_NUMERIC} ELSE '\"' || {STRING_OF_NUMERIC} || '\"' END",
     "BIGNUMERIC": "googlesql_bignumeric_to_json({x}, NULL)",
@@ -289,6 +291,8 @@ def _struct_text(struct: Node, kind: SqlType, texts: Mapping[str, str]) -> Node:
             continue
         seen.add(field.name)
         label = json.dumps(field.name, ensure_ascii=False)
+        if texts is _STRICT_TEXTS:
+            label = label.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
         pieces.append(Literal(f"{',' if pieces else '{'}{label}:"))
         pieces.append(json_text(Field(struct, name), field.type, texts))
     text = Chain("||", (*pieces, Literal("}")))

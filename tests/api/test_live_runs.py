@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -59,8 +60,10 @@ def test_events_follow_a_run_to_its_end(api: Served, deployment: Deployment) -> 
     assert table["started"] <= table["ended"]
 
 
-def test_runs_need_the_token_and_unknown_ones_are_a_problem(api: Served, deployment: Deployment) -> None:
+def test_runs_need_the_token_and_unknown_ones_are_a_problem(
+    api: Served, deployment: Deployment, tmp_path: Path
+) -> None:
     unknown = api.client.get(f"/run/{deployment.id}", headers={"Accept": "text/event-stream"})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown-run")
-    with api_over("duckdb:///other.duckdb", deployment=deployment.name, token=SecretStr("secret")) as closed:
+    with api_over(f"duckdb:///{tmp_path}/w.duckdb", deployment=deployment.name, token=SecretStr("secret")) as closed:
         assert closed.client.get("/run").status_code == 401

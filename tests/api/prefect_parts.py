@@ -12,6 +12,8 @@ from prefect.client.schemas.actions import DeploymentCreate
 from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions, FlowRun, State
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from tests.waiting import wait_until
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -47,9 +49,14 @@ class Deployment:
         hourly = [{"schedule": {"interval": 3600, "anchor_date": _text(timedelta(seconds=1))}, "active": True}]
         path = {"id": self.id}
         self.prefect.request("POST", "/deployments/{id}/schedules", path_params=path, json=hourly)
-        backfill = {"start_time": _text(timedelta(seconds=60)), "end_time": _text(timedelta(0))}
-        self.prefect.request("POST", "/deployments/{id}/schedule", path_params=path, json=backfill)
-        return min((run for run in self.runs() if run.auto_scheduled), key=lambda run: str(run.expected_start_time))
+
+        def planned() -> list[FlowRun]:
+            backfill = {"start_time": _text(timedelta(seconds=60)), "end_time": _text(timedelta(0))}
+            self.prefect.request("POST", "/deployments/{id}/schedule", path_params=path, json=backfill)
+            return [run for run in self.runs() if run.auto_scheduled]
+
+        wait_until(lambda: bool(planned()))  # the server may be busy; it plans no run twice
+        return min(planned(), key=lambda run: str(run.expected_start_time))
 
     def end_schedules(self) -> None:
         """Delete the schedules. Prefect deletes their runs that wait."""

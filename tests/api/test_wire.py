@@ -148,7 +148,7 @@ def test_head_is_get_without_its_body(api: Served, path: str) -> None:
     [
         ("/products", {"GET", "HEAD", "OPTIONS", "POST"}),
         ("/tables/products", {"GET", "HEAD", "OPTIONS", "POST"}),
-        ("/run", {"OPTIONS", "POST"}),
+        ("/run", {"GET", "HEAD", "OPTIONS", "POST"}),
         ("/run/1", {"GET", "HEAD", "OPTIONS"}),
         ("/health/live", {"GET", "HEAD", "OPTIONS"}),
         ("/schema", {"GET", "HEAD", "OPTIONS"}),

@@ -75,7 +75,7 @@ def test_bytes_and_cost_are_told_where_the_engine_has_them(
     main(["init"])
     capsys.readouterr()
     monkeypatch.setattr(
-        warehouse_refresh.commands.project.plan, "connect", lambda *_: Metered(folder / ".data" / "warehouse.duckdb")
+        warehouse_refresh.commands.project.plan, "connected", lambda *_: Metered(folder / ".data" / "warehouse.duckdb")
     )
     monkeypatch.setenv("REFRESH_PRICE_PER_TIB", "5")
     assert main(["plan"]) == 0

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 from uuid import UUID
 
-from litestar import Request, Response, get, post
+from litestar import HttpMethod, Request, Response, get, post, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent
@@ -50,6 +50,12 @@ async def ask_for_run(
         if await _ends(runs, run.id, seconds):
             return Response(await _report(runs, prefect, run.id), status_code=200, headers=headers)
     return Response(run_to_json(run), status_code=202, headers=headers)
+
+
+@route("/run", http_method=HttpMethod.OPTIONS, status_code=204)
+async def say_methods() -> Response[None]:
+    """Answer with the methods of /run. Litestar's own answer leaves out GET, which has a handler of its own."""
+    return Response(None, headers={"Allow": "GET, OPTIONS, POST"})
 
 
 @get("/run", guards=[needs_token])
@@ -132,4 +138,4 @@ def _wait_seconds(request: Request[Any, Any, Any]) -> float:
     return float(found[1]) if found else 0.0
 
 
-HANDLERS = [ask_for_run, list_runs, show_run]
+HANDLERS = [say_methods, ask_for_run, list_runs, show_run]

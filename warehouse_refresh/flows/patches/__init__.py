@@ -1,4 +1,4 @@
-"""Changes to Prefect, one module for each: those in PATCHES save time, cron_schedules mends a fault.
+"""Changes to Prefect, one module for each: those in PATCHES save time, cron_schedules fixes a fault.
 
 Each module names the version of Prefect that it was written for. If a name that it needs is missing, it leaves Prefect
 unchanged. REFRESH_PREFECT_PATCHES=off switches all of them off.

@@ -33,8 +33,8 @@ class Deployment:
         return self.prefect.read_flow_run(UUID(identity))
 
     def runs(self) -> list[FlowRun]:
-        """All runs, in any order."""
-        return [run for run in self.prefect.read_flow_runs(limit=200) if run.deployment_id == self.id]
+        """All runs of this deployment, at most 200, in any order; the server has those of other tests, too."""
+        return self.prefect.read_flow_runs(flow_run_filter=self.only_its_runs(), limit=200)
 
     def only_its_runs(self) -> filters.FlowRunFilter:
         """The condition that a run is of this deployment."""
@@ -49,9 +49,10 @@ class Deployment:
         hourly = [{"schedule": {"interval": 3600, "anchor_date": _text(timedelta(seconds=1))}, "active": True}]
         path = {"id": self.id}
         self.prefect.request("POST", "/deployments/{id}/schedules", path_params=path, json=hourly)
+        since = _text(timedelta(seconds=60))
 
         def planned() -> list[FlowRun]:
-            backfill = {"start_time": _text(timedelta(seconds=60)), "end_time": _text(timedelta(0))}
+            backfill = {"start_time": since, "end_time": _text(timedelta(0))}
             self.prefect.request("POST", "/deployments/{id}/schedule", path_params=path, json=backfill)
             return [run for run in self.runs() if run.auto_scheduled]
 

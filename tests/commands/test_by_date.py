@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Write
@@ -255,13 +256,22 @@ STEPS = st.lists(
 )
 
 
-@given(STEPS)
-@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_order_of_rows_and_refreshes_gives_one_full_build(
-    write: Write, today: SetClock, steps: list[tuple[str, Any]]
-) -> None:
-    """Late rows come within the lookback, and events are refreshed on each day."""
+@pytest.mark.parametrize("examples", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_any_order_of_rows_and_refreshes_gives_one_full_build(write: Write, today: SetClock, examples: int) -> None:
+    """Late rows come within the lookback, and events are refreshed on each day. `tests/pipeline/test_equal_by_date.py`
+    goes on from here, without the command line."""
     folder = write(PROJECT)
+
+    @given(STEPS)
+    @settings(max_examples=examples, deadline=None, derandomize=True)
+    def as_counted(steps: list[tuple[str, Any]]) -> None:
+        each_day_has_its_rows(folder, today, steps)
+
+    as_counted()
+
+
+def each_day_has_its_rows(folder: Path, today: SetClock, steps: list[tuple[str, Any]]) -> None:
+    """Take the steps in an empty warehouse, and compare the tables with the rows that arrived."""
     (folder / ".data/warehouse.duckdb").unlink(missing_ok=True)
     assert main(["init"]) == 0
     now, arrived = 1, [(0, 1)]

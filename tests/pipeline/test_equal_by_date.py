@@ -279,7 +279,7 @@ def attacked(folder: Path, fresh: Callable[[], Engine], examples: int, steps: in
     )
 
 
-@pytest.mark.parametrize("examples", [4, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
 def test_equal_to_a_full_build_on_duckdb(folder: Path, tmp_path: Path, examples: int) -> None:
     attacked(folder, lambda: OnDuckDB(tmp_path / f"{token_hex(4)}.duckdb"), examples, 10)
 

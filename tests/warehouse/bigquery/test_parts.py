@@ -77,7 +77,7 @@ def built(endpoint: str, project: str) -> Counter[str]:
 
 @pytest.mark.usefixtures("warehouse")
 @pytest.mark.parametrize(
-    "step", [step if step % 6 == 5 else pytest.param(step, marks=pytest.mark.slow) for step in range(STEPS)]
+    "step", [step if step % 9 == 5 else pytest.param(step, marks=pytest.mark.slow) for step in range(STEPS)]
 )
 def test_a_retry_after_a_death_builds_what_is_missing_and_sends_no_job_twice(
     step: int,

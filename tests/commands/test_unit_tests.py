@@ -241,3 +241,90 @@ def test_the_query_is_printed_with_the_rows_in_it(write: Write, capsys: pytest.C
     capsys.readouterr()
     assert main(["query", query, "--csv"]) == 0
     assert capsys.readouterr().out.startswith("id,price,")
+
+
+RECORDED = """# why
+["changed"] # what
+given."raw.orders" = [
+  { id = 1, price = 1.5, tags = ["b"] },
+  { id = 2, price = 2, day = 2026-01-31 }, # NULL
+  { id = 4 },
+]
+expected = [
+  { id = 1, price = %s }, # the first
+  # about the second
+  { id = 2, price = 4 },%s
+]
+
+["fails as it should"]
+error = "numeric out of range"
+given."raw.orders" = [{ price = "99999999999999999999999999999" }]
+"""
+
+
+def test_what_came_is_recorded_and_the_rest_of_the_file_stays(
+    write: Write, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop(write, RECORDED % (5, "\n  { id = 3, price = 1 },"))
+    code, out = run(capsys, "--record")
+    assert (code, out.splitlines()) == (
+        0,
+        [
+            "recorded: tmp.orders: changed  (res/tmp/orders.test.toml:2): 3 rows",
+            "1 test passed; 1 recorded: read the changes before you commit them",
+        ],
+    )
+    written = (folder / "res/tmp/orders.test.toml").read_text()
+    assert written == RECORDED % (3, "\n  { id = 4 },")
+    assert run(capsys) == (0, "2 tests passed\n")
+
+
+def test_a_new_test_needs_no_expected_rows_to_be_recorded(
+    write: Write, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = '{ id = 1, price = "1.123456789", tags = ["é", ""], rate = -inf }, { id = 2, rate = 1e300 }'
+    shop(write, f'["it"]\ngiven."raw.orders" = [{given}]\n["none"]\n')
+    assert run(capsys)[0] == 2
+    assert run(capsys, "--record")[0] == 0
+    written = (folder / "res/tmp/orders.test.toml").read_text()
+    assert written.splitlines()[2:] == [
+        "expected = [",
+        '  { id = 1, price = 2.246913578, tags = ["é", ""], rate = -inf },',
+        "  { id = 2, tags = [], rate = 1e+300 },",
+        "]",
+        'columns = ["id", "price", "day", "tags", "rate"]',
+        '["none"]',
+        "expected = []",
+    ]
+    assert run(capsys) == (0, "2 tests passed\n")
+
+
+def test_a_folders_rows_are_recorded_in_files(write: Write, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here = "res/tmp/orders.tests/"
+    write({**SHOP, f"{here}a/raw.orders.csv": "id,rate\n1,0.5\n2,\n", f"{here}a/expected.csv": "rate,id\n3,2\n,1\n"})
+    write({f"{here}b/raw.orders.ndjson": '{"id": 1, "tags": [""]}\n'})
+    assert run(capsys, "--record")[0] == 0
+    assert (folder / f"{here}a/expected.csv").read_text() == "id,rate\n2,\n1,0.5\n"
+    assert '"tags":[""]' in (folder / f"{here}b/expected.ndjson").read_text()
+    assert run(capsys) == (0, "2 tests passed\n")
+
+
+def test_json_that_toml_cannot_say_is_not_recorded(
+    write: Write, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(
+        {
+            "db_init/raw.sql": "CREATE TABLE raw.a (x STRING);",
+            "res/raw/a": "",
+            "res/tmp/a.sql": "SELECT PARSE_JSON(x) AS x FROM `raw.a`",
+            "res/dependencies.toml": "[tmp]\n",
+            "res/tmp/a.test.toml": '[it]\ngiven."raw.a" = [{ x = \'{"a": [1, "b"]}\' }]\n',
+        }
+    )
+    assert run(capsys, "--record")[0] == 0
+    path = folder / "res/tmp/a.test.toml"
+    assert 'expected = [\n  { x = { a = [1, "b"] } },\n]' in path.read_text()
+    path.write_text(path.read_text().replace('{"a": [1', '{"a": [null'))
+    before = path.read_text()
+    code, out = run(capsys, "--record")
+    assert (code, "JSON's null" in out, path.read_text()) == (1, True, before)

@@ -213,6 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("-k", dest="named", default="", metavar="NAME", help="only tests with this in their names")
     test.add_argument("--on-warehouse", action="store_true", help="run them in the warehouse; reads no table there")
     test.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML, too")
+    test.add_argument("--record", action="store_true", help="write the rows that come as those that are expected")
     test.add_argument("--sql", action="store_true", help="run nothing; print the queries, with the given rows in them")
 
     new = add("new", "create a small project that runs at once", _PROJECT)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.variables import settings_of
-from warehouse_refresh.pipeline.project.problems import counted
+from warehouse_refresh.pipeline.project.problems import Refused, counted
 from warehouse_refresh.pipeline.project.project import sql_cache
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.testing.prepare import Ready, ready_cases
@@ -23,13 +23,14 @@ def run(options: Namespace) -> int:
     """Run the tests, show those that fail, and answer the exit code: 0 all passed, 1 some failed."""
     settings = settings_of(options)
     with sql_cache(settings.folder) as cache:
-        ready = ready_cases(settings, cache, selection(options), options.named)
+        ready = ready_cases(settings, cache, selection(options), options.named, may_expect_nothing=options.record)
         if options.sql:
             return _print_sql(ready)
         results = _results(ready, settings, cache, on_warehouse=options.on_warehouse)
-    failed = [result for result in results if not result.passed]
+    recorded = _recorded(results) if options.record else []
+    failed = [result for result in results if not result.passed and result not in recorded]
     _show(failed)
-    print(_summary(results))
+    print(_summary(len(results), len(failed), len(recorded)))
     if options.junit and not _wrote_junit(Path(options.junit), results):
         return 2
     return 1 if failed else 0
@@ -68,6 +69,23 @@ def _print_sql(ready: Ready) -> int:
     return 0
 
 
+def _recorded(results: list[Result]) -> list[Result]:
+    """Write what came of tests as what they expect, and answer which ones were written."""
+    from warehouse_refresh.pipeline.testing.recording import can_be_recorded, record  # imports tomlkit
+
+    recorded = []
+    for result in filter(can_be_recorded, results):
+        try:
+            record(result)
+        except Refused as refused:
+            print(refused, file=sys.stderr)
+        else:
+            recorded.append(result)
+            case = result.case
+            print(f"recorded: {case.table}: {case.name}  ({case.where}): {counted(len(result.got or ()), 'row')}")
+    return recorded
+
+
 def _show(failed: list[Result]) -> None:
     if failed:
         from warehouse_refresh.commands.terminal.differences import print_failure  # imports rich
@@ -87,8 +105,8 @@ def _wrote_junit(path: Path, results: list[Result]) -> bool:
     return True
 
 
-def _summary(results: list[Result]) -> str:
-    failed = sum(not result.passed for result in results)
+def _summary(tests: int, failed: int, recorded: int) -> str:
+    review = f"; {recorded} recorded: read the changes before you commit them" if recorded else ""
     if failed:
-        return f"{failed} of {counted(len(results), 'test')} failed"
-    return f"{counted(len(results), 'test')} passed"
+        return f"{failed} of {counted(tests, 'test')} failed{review}"
+    return f"{counted(tests, 'test')} passed" if not recorded else f"{counted(tests - recorded, 'test')} passed{review}"

@@ -29,7 +29,8 @@ class Expected:
 class Case:
     """One test: the tables whose scripts it runs, one after the other, and all tables that these read, with the rows
     given for them. `made` are the columns of what each script makes. It expects rows, or an error with some words.
-    `now` is the moment at which the scripts run; without one, they see the real time."""
+    `now` is the moment at which the scripts run; without one, they see the real time. A new one has nothing
+    that is expected yet."""
 
     name: str
     path: Path
@@ -43,6 +44,7 @@ class Case:
     variables: Variables = field(default_factory=dict)
     in_order: bool = False
     tolerance: float = TOLERANCE
+    is_new: bool = False
 
     @property
     def table(self) -> TableName:

@@ -22,20 +22,22 @@ MOST_PAIRED = 200
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A row that is expected, the row that came in its place (None: no such row), and the columns, from 0 on, whose
-    values differ."""
+    values differ. `at` is the row's place among those expected, from 0 on."""
 
     expected: Values | None
     got: Values | None
     wrong: frozenset[int] = frozenset()
+    at: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A row, and its parts: all that must be the same, and the numbers that may lie apart."""
+    """A row, its parts (all that must be the same, and the numbers that may lie apart), and its place, from 0 on."""
 
     values: Values
     exact: Values
     floats: tuple[float, ...]
+    at: int = -1
 
 
 def differences(
@@ -57,13 +59,13 @@ def differences(
 
 
 def _rows(columns: Sequence[Column], rows: Sequence[Values]) -> list[_Row]:
-    return [_row(columns, values) for values in rows]
+    return [_row(columns, values, at) for at, values in enumerate(rows)]
 
 
-def _row(columns: Sequence[Column], values: Values) -> _Row:
+def _row(columns: Sequence[Column], values: Values, at: int = -1) -> _Row:
     floats: list[float] = []
     exact = tuple(_exact(value, column.type, floats) for value, column in zip(values, columns, strict=True))
-    return _Row(values, exact, tuple(floats))
+    return _Row(values, exact, tuple(floats), at)
 
 
 def _exact(value: Any, kind: SqlType, floats: list[float]) -> Any:
@@ -184,5 +186,5 @@ def _wrong(a: _Row, b: _Row, columns: Sequence[Column], tolerance: float) -> fro
 
 def _difference(a: _Row | None, b: _Row | None, columns: Sequence[Column], tolerance: float) -> Difference:
     if a is None or b is None:
-        return Difference(a.values if a else None, b.values if b else None)
-    return Difference(a.values, b.values, _wrong(a, b, columns, tolerance))
+        return Difference(a.values if a else None, b.values if b else None, at=a.at if a else -1)
+    return Difference(a.values, b.values, _wrong(a, b, columns, tolerance), a.at)

@@ -8,6 +8,7 @@ from warehouse_refresh.pipeline.tables.files import TESTS
 from warehouse_refresh.warehouse.names import TableName
 
 FOLDER = ".tests"
+EXPECTED = "expected"
 KEYS = "test.toml"
 """The file in a test's folder that has what is no row."""
 

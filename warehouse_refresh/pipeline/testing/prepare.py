@@ -25,14 +25,19 @@ class Ready:
 
 
 def ready_cases(
-    settings: RefreshSettings, cache: SqlCache | None = None, selectors: Iterable[str] = (), named: str = ""
+    settings: RefreshSettings,
+    cache: SqlCache | None = None,
+    selectors: Iterable[str] = (),
+    named: str = "",
+    *,
+    may_expect_nothing: bool = False,
 ) -> Ready:
     """The tests of the scripts that the selectors name, with `named` in their names. Raises Refused for tests that are
-    wrong, or whose scripts are, and SelectionError if there are none."""
+    wrong, or whose scripts are, and SelectionError if there are none. See `read_cases` for `may_expect_nothing`."""
     project = project_in(settings, cache)
     sources = declared_sources(project, cache)
     checked = check_scripts(project.scripts, sources, project.functions)
-    found = read_cases(project, sources, checked, cache)
+    found = read_cases(project, sources, checked, cache, may_expect_nothing=may_expect_nothing)
     selectors = list(selectors)
     tables = set(project.chosen(selectors).dependencies) if selectors else set(project.scripts)
     _refuse_wrong(project, checked, found, tables)

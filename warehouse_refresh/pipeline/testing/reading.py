@@ -19,7 +19,7 @@ from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.reading import read_settings
 from warehouse_refresh.pipeline.testing.cases import TOLERANCE, Case, Cases, Columns, Expected
-from warehouse_refresh.pipeline.testing.files import KEYS, test_files
+from warehouse_refresh.pipeline.testing.files import EXPECTED, KEYS, test_files
 from warehouse_refresh.pipeline.testing.rows import ENDINGS, Written, plain, rows_in_file, rows_in_toml, typed_rows
 from warehouse_refresh.warehouse import Given
 from warehouse_refresh.warehouse.errors import Place
@@ -29,7 +29,6 @@ from warehouse_refresh.warehouse.suggest import did_you_mean
 
 Keys = tuple[str | int, ...]
 Rows = tuple[dict[str, Any], ...]
-_EXPECTED = "expected"
 
 
 class CaseKeys(Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,6 +54,7 @@ class _Reading:
     cases: list[Case] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     not_run: set[TableName] = field(default_factory=set)
+    may_expect_nothing: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,19 +84,27 @@ class _Test:
             name: (("given", name), rows_in_toml(self.path, (*self.keys, "given", name), rows))
             for name, rows in self.says.given.items()
         }
-        return {**here, **{name: ((), rows) for name, rows in self.rows.items() if name != _EXPECTED}}
+        return {**here, **{name: ((), rows) for name, rows in self.rows.items() if name != EXPECTED}}
 
     def expected(self) -> Written | None:
         """The expected rows, if there are any."""
         if self.says.expected is None:
-            return self.rows.get(_EXPECTED)
-        return rows_in_toml(self.path, (*self.keys, _EXPECTED), self.says.expected)
+            return self.rows.get(EXPECTED)
+        return rows_in_toml(self.path, (*self.keys, EXPECTED), self.says.expected)
 
 
-def read_cases(project: Project, sources: Sources, checked: Checked, cache: SqlCache | None = None) -> Cases:
-    """All tests of the project; the types of their values are those that the check of the scripts has found."""
+def read_cases(
+    project: Project,
+    sources: Sources,
+    checked: Checked,
+    cache: SqlCache | None = None,
+    *,
+    may_expect_nothing: bool = False,
+) -> Cases:
+    """All tests of the project; the types of their values are those that the check of the scripts has found. A test of
+    which nothing is expected is an error, or with `may_expect_nothing` a new one, to be recorded."""
     planned = {table: plan.columns for table, plan in checked.plans.items()}
-    reading = _Reading(project, {**sources.columns, **planned})
+    reading = _Reading(project, {**sources.columns, **planned}, may_expect_nothing=may_expect_nothing)
     for beside, path in test_files(dataset_folders(project.folder / project.layout.res)):
         try:
             for test in _tests_in(path, cache):
@@ -141,7 +149,8 @@ def _add(reading: _Reading, beside: TableName, test: _Test) -> None:
         says = test.says
         made = {table: reading.tables[table] for table in scripts}
         now = says.now if says.now is None or says.now.tzinfo else says.now.replace(tzinfo=UTC)
-        more = (expected, says.error, now, variables, says.in_order, says.tolerance)
+        is_new = test.expected() is None and not says.error
+        more = (expected, says.error, now, variables, says.in_order, says.tolerance, is_new)
         reading.cases.append(Case(test.name, test.path, test.place(), scripts, given, made, *more))
 
 
@@ -181,14 +190,19 @@ def _given(
 
 def _expected(reading: _Reading, test: _Test, table: TableName, problems: list[Problem]) -> Expected | None:
     written = test.expected()
-    if (written is None) == (not test.says.error):
+    is_new = reading.may_expect_nothing and written is None and not test.says.error
+    if (written is None) == (not test.says.error) and not is_new:
         reason = "nothing is expected of it" if written is None else "it expects rows and an error"
-        problems.append(test.problem((), reason, 'write expected = [{ id = 1 }], or error = "…"'))
+        hint = 'write expected = [{ id = 1 }], or error = "…"; `refresh test --record` writes the rows that come'
+        problems.append(test.problem((), reason, hint if written is None else "leave out one"))
     columns = {column.name: column for column in reading.tables[table]}
     for index, name in enumerate(test.says.columns):
         if name not in columns:
             hint = did_you_mean(name, columns) or f"it has {', '.join(columns)}"
             problems.append(test.problem(("columns", index), f"{table} has no column {name}", hint))
+    if is_new:
+        compared = tuple(column for name, column in columns.items() if name in (test.says.columns or columns))
+        return Expected(compared, ())
     if written is None:
         return None
     rows = typed_rows(written, reading.tables[table], table, problems)

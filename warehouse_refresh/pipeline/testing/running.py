@@ -22,8 +22,8 @@ Scripts = Mapping[TableName, Script]
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a test: why it failed (empty: it passed), the rows that differ, with their columns, and the answer
-    of its last script (None: an error)."""
+    """What came of a test: why it failed (empty: it passed), the rows that differ, with their columns, the answer of
+    its last script (None: an error), and of that the columns that are compared."""
 
     case: Case
     seconds: float
@@ -32,6 +32,7 @@ class Result:
     differences: tuple[Difference, ...] = ()
     problem: Problem | None = None
     answer: Answer | None = None
+    got: tuple[Values, ...] | None = None
 
     @property
     def passed(self) -> bool:
@@ -113,7 +114,7 @@ def _of_answer(case: Case, answer: Answer, seconds: float) -> Result:
     wanted = [tuple(row.get(column.name) for column in expected.columns) for row in expected.rows]
     found = differences(expected.columns, wanted, got, case.tolerance, in_order=case.in_order)
     failure = _said(found, len(wanted), len(got)) if found else ""
-    return Result(case, seconds, failure, expected.columns, tuple(found), answer=answer)
+    return Result(case, seconds, failure, expected.columns, tuple(found), answer=answer, got=tuple(got))
 
 
 def _compared(case: Case, expected: Expected, answer: Answer) -> list[Values]:

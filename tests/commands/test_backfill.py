@@ -120,11 +120,12 @@ def test_partitions_of_an_older_script_are_built_by_a_backfill(
 
 
 def test_a_failed_check_blocks_its_step(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (project / "res/tmp/events.toml").write_text(BUILD + '[checks]\nunique = ["id"]\n')
+    (project / "res/tmp/events.toml").write_text(BUILD + '[checks]\nunique = ["id"]\nrow_count.at_most = 2\n')
     arrive((33, 4), (33, 4))
     assert backfill(1, 9) == 3
     out = capsys.readouterr().out
     assert "blocked: tmp.events: 2 of 6 rows of tmp.events have the same id as another row: 33" in out
+    assert "1 of 2 partitions of tmp.events has a wrong number of rows: 2024-03-04 has 3 rows, and may have" in out
     assert "(with the partitions of 2024-03-03 up to 2024-03-05)" in out
     assert sorted(runs()) == [1, 2]
 

@@ -292,3 +292,34 @@ def each_day_has_its_rows(folder: Path, today: SetClock, steps: list[tuple[str, 
     counts = [(day, sum(on == day for _, on in arrived)) for day in range(1, now + 1)]
     assert rows(DAYS) == days(*(one for one in counts if one[1]))
     assert [number for number, _ in rows(EVENTS)] == sorted(number for number, _ in arrived)
+
+
+def test_checks_look_at_the_partitions_that_are_built(
+    write: Write, today: SetClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = '[checks]\nnot_null = ["id"]\nunique = [["id", "day"]]\nrow_count = { at_least = 2, or_none = true }\n'
+    folder = write({**PROJECT, "res/tmp/events.toml": f"{BUILD}{checks}"})
+    assert main(["check", "--strict"]) == main(["init"]) == 0
+    today(4)
+    arrive((1, 1), (2, 1), (3, 3), (4, 4))
+    assert main(["build", "tmp.events"]) == 3
+    wrong = "1 of 4 partitions of tmp.events has a wrong number of rows: 2024-03-03 has 1 row, and must have at least 2"
+    assert f"{wrong} or none\n" in capsys.readouterr().out  # the second has none, and the fourth has not ended
+    arrive((5, 3))
+    assert main(["build", "tmp.events"]) == main(["check", "--live"]) == 0
+    with connect(DEFAULT_URL) as warehouse:  # a row that was never checked, before the lookback
+        warehouse.run_script(parse_script("INSERT INTO tmp.events (id, day) VALUES (NULL, DATE '2024-03-02')"))
+    assert main(["build", "tmp.events"]) == 0
+    capsys.readouterr()
+    assert main(["check", "--live"]) == 3
+    out = capsys.readouterr().out
+    assert "1 of 6 rows of tmp.events has no id" in out
+    assert "1 of 4 partitions of tmp.events has a wrong number of rows: 2024-03-02 has 1 row" in out
+    arrive((6, 4), (6, 4))
+    assert main(["build", "tmp.events"]) == 3
+    assert "2 of 5 new rows of tmp.events have the same id and day as another row" in capsys.readouterr().out
+    toml = folder / "res/tmp/events.toml"
+    toml.write_text(f"{BUILD}[checks]\nrow_count.change_at_most = 0.1\n")
+    assert main(["build", "tmp.events"]) == 3
+    wrong = "2024-03-04 has 3 rows, and the published one 1: it may change by at most 10 %"
+    assert wrong in capsys.readouterr().out

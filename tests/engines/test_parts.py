@@ -8,6 +8,8 @@ from itertools import pairwise
 import pytest
 
 from tests.engines.conftest import Connect
+from warehouse_refresh.pipeline.checks.partitions import counts_text
+from warehouse_refresh.pipeline.checks.queries import Subject
 from warehouse_refresh.warehouse import BuildContext, TableBuild, Warehouse
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
@@ -105,6 +107,11 @@ def test_partitions_are_of_an_hour_a_day_or_a_month(
         refreshed(warehouse, build, name)
         assert ids(warehouse) == list(range(len(spans)))
         assert [one.interval for one in warehouse.partitions(EVENTS)] == spans
+    columns = (Column("id", INT64), Column("day", kind))
+    counted = parse_query(counts_text(Subject(EVENTS, columns, where="id < 9"), parts))
+    counts = warehouse.fetch(query_of(counted, Interval(points[0], points[1]), parts), None)
+    # The emulator makes a DATETIME of DATE_TRUNC.
+    assert [(f"{start:%Y-%m-%d %H}", count) for start, count in counts.rows] == [(f"{points[0]:%Y-%m-%d %H}", 1)]
 
 
 def test_readers_see_nothing_before_the_publication_and_later_scripts_the_whole_table(

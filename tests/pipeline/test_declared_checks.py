@@ -103,6 +103,7 @@ def test_a_change_of_the_row_count_holds_exactly_at_its_edge(
         ("accepted_values = { a = { values = [nan] } }", "nan is equal to nothing"),
         ("row_count = {}", "write at_least, at_most or change_at_most"),
         ("row_count = { at_least = 2, at_most = 1 }", "no number of rows is right"),
+        ("row_count = { at_least = 1, or_none = true }", "or_none goes with an at_least of 2 or more"),
         ("row_count = { change_at_most = inf }", "write a share"),
         ('fresh = { column = "a", within = "a day" }', "no duration"),
         ('fresh = { column = "a", within = "0h" }', "no duration"),

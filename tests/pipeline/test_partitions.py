@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse_refresh.pipeline.tables.partitions.due import Why, due, overlap, stale, summary, with_later
+from warehouse_refresh.pipeline.tables.partitions.due import (
+    Why,
+    due,
+    ended,
+    overlap,
+    settled,
+    stale,
+    summary,
+    with_later,
+)
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, Grain, batches
 from warehouse_refresh.pipeline.tables.partitions.planning import DuePartitions, of_all
 from warehouse_refresh.warehouse import QueryPlan
@@ -143,3 +152,11 @@ def test_partitions_of_an_older_script_are_stale() -> None:
 )
 def test_the_summary_counts_each_reason(reasons: dict[Interval, Why], text: str) -> None:
     assert summary(reasons, 10) == text
+
+
+def test_a_partition_has_ended_once_its_last_moment_is_over() -> None:
+    days = [day(8), day(9), day(10)]
+    assert ended(days, NOW) == {day(8), day(9)}
+    assert ended(days, BUILT) == {day(8), day(9)}
+    assert settled([recorded(one) for one in days]) == {day(8), day(9)}
+    assert settled([recorded(day(9), BUILT - timedelta(seconds=1))]) == set()

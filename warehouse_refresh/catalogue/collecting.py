@@ -170,7 +170,7 @@ def _rule(declared: Declared) -> str:
 
 def _limits(count: RowCount) -> Iterator[str]:
     if count.at_least is not None:
-        yield f"at least {count.at_least:,}"
+        yield f"at least {count.at_least:,}{' or none' if count.or_none else ''}"
     if count.at_most is not None:
         yield f"at most {count.at_most:,}"
     if count.change_at_most is not None:

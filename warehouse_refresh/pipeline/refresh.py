@@ -29,6 +29,7 @@ from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function
 
 if TYPE_CHECKING:
+    from warehouse_refresh.pipeline.checks.partitions import Checkable
     from warehouse_refresh.pipeline.checks.run import Checker, Unit
     from warehouse_refresh.pipeline.tables.partitions.planning import DuePartitions
 
@@ -276,10 +277,21 @@ def _with_checks(plan: RefreshPlan, sources: Sources, cache: SqlCache | None) ->
 
     read = tables_outside(plan.scripts.values()) - plan.project.scripts.keys()
     tables = {*plan.scripts, *read}
-    checks = plan_checks(plan.project, tables_of(sources, plan.queries), plan.graph, tables, cache)
+    found = tables_of(sources, plan.queries)
+    checks = plan_checks(plan.project, found, plan.graph, tables, cache, _checkable(plan))
     if checks.problems:
         raise Refused(checks.problems)
     return replace(plan, units=checks.units, notes=checks.notes)
+
+
+def _checkable(plan: RefreshPlan) -> "dict[TableName, Checkable]":
+    """What checks look at of the tables by date."""
+    if not plan.due:
+        return {}
+    from warehouse_refresh.pipeline.checks.partitions import of_build
+
+    parts = {table: plan.scripts[table].build.parts for table in plan.due}
+    return {table: of_build(one, plan.due[table].settled) for table, one in parts.items() if one}
 
 
 def with_views_between(graph: Graph, project: Project) -> Graph:

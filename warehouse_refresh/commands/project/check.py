@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.check import Checked, check_project
@@ -17,9 +17,12 @@ from warehouse_refresh.pipeline.project.scripts import script_files
 from warehouse_refresh.pipeline.raw.sources import declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
-from warehouse_refresh.warehouse import connect, project_of
+from warehouse_refresh.warehouse import Warehouse, connect, project_of
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
+
+if TYPE_CHECKING:
+    from warehouse_refresh.pipeline.checks.partitions import Checkable
 
 
 def run(options: Namespace) -> int:
@@ -63,8 +66,18 @@ def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) ->
         from warehouse_refresh.pipeline.checks.run import run_now
 
         tables = {*project.scripts, *project.raw_settings, *tables_outside(project.scripts.values())}
-        planned = plan_checks(project, tables_of(sources, {}), Graph({}), tables, cache)
+        parts = _published_parts(project, warehouse)
+        planned = plan_checks(project, tables_of(sources, {}), Graph({}), tables, cache, parts)
         return _Live(checked, left, run_now(planned.units, warehouse, settings.workers), planned.notes)
+
+
+def _published_parts(project: Project, warehouse: Warehouse) -> "dict[TableName, Checkable]":
+    """What checks look at of the tables by date."""
+    from warehouse_refresh.pipeline.checks.partitions import published
+
+    files = {table: one.settings for table, one in project.scripts.items() if one.settings and one.settings.says.build}
+    found = {table: published(file, warehouse.partitions(table)) for table, file in files.items()}
+    return {table: one for table, one in found.items() if one is not None}
 
 
 def _of_tables(live: _Live) -> Iterator[str]:

@@ -111,10 +111,11 @@ class References(Limited, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class RowCount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many rows the table has. `change_at_most` compares it with the published table: 0.5 allows half as many more
-    or less."""
+    """How many rows the table has, or each new partition of a table by date. `change_at_most` compares it with the
+    published table: 0.5 allows half as many more or less."""
 
     at_least: Rows | None = None
+    or_none: Annotated[bool, Meta(description="no row at all is right, too: for days on which nothing happens")] = False
     at_most: Rows | None = None
     change_at_most: Annotated[float, Meta(ge=0)] | None = None
     severity: Severity = Severity.ERROR
@@ -122,6 +123,8 @@ class RowCount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.at_least is None and self.at_most is None and self.change_at_most is None:
             raise ValueError("write at_least, at_most or change_at_most")
+        if self.or_none and (self.at_least or 0) < 2:
+            raise ValueError("or_none goes with an at_least of 2 or more: any other number of rows is right without it")
         if self.at_least is not None and self.at_most is not None and self.at_least > self.at_most:
             raise ValueError("at_least is more than at_most: no number of rows is right")
         if self.change_at_most is not None and not math.isfinite(self.change_at_most):

@@ -11,6 +11,15 @@ from functools import cached_property, partial
 from warehouse_refresh.pipeline.checks.declared import Declared, References, RowCount
 from warehouse_refresh.pipeline.checks.faults import Fault, faults_of, faults_of_references
 from warehouse_refresh.pipeline.checks.own import OwnCheck, counting, read_own_answer
+from warehouse_refresh.pipeline.checks.partitions import (
+    Checkable,
+    bounded,
+    counts_text,
+    divided,
+    first_of,
+    new_rows,
+    with_counts,
+)
 from warehouse_refresh.pipeline.checks.queries import Subject, query_text
 from warehouse_refresh.pipeline.checks.results import read_answer
 from warehouse_refresh.pipeline.checks.run import Unit
@@ -23,6 +32,7 @@ from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.warehouse import Answer, Planner, QueryPlan
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.parts import query_of
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Query, parse_query
 from warehouse_refresh.warehouse.suggest import did_you_mean
@@ -77,13 +87,18 @@ class PlannedChecks:
 
 
 def plan_checks(
-    project: Project, tables: Tables, built: Graph, checked: Collection[TableName], cache: SqlCache | None = None
+    project: Project,
+    tables: Tables,
+    built: Graph,
+    checked: Collection[TableName],
+    cache: SqlCache | None = None,
+    parts: Mapping[TableName, Checkable] | None = None,
 ) -> PlannedChecks:
     """Plan the checks of the tables `checked`, and those in `res/checks/` that read one of them.
 
     `built` is the graph of the tables that the refresh builds: a check waits for those of them that it reads. Queries
-    that the `cache` knows are not parsed again."""
-    found = _Found(project, tables, built, cache)
+    that the `cache` knows are not parsed again. `parts` are what is checked of tables by date."""
+    found = _Found(project, tables, built, cache, parts or {})
     settings = _settings_of(project)
     for table in sorted(checked):
         file = settings.get(table)
@@ -109,6 +124,7 @@ class _Found:
     tables: Tables
     built: Graph
     cache: SqlCache | None = None
+    parts: Mapping[TableName, Checkable] = field(default_factory=dict)
     units: list[Unit] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -133,8 +149,42 @@ class _Found:
             if found or not self._is_there(declared, table):
                 right.remove(declared)
         self.problems += [file.problem(path, reason, hint) for path, reason, hint in faults]
-        subject = Subject(table, columns, checks.where or "", self.filtered)
-        self._add_units(subject, right, file)
+        self._add_divided(Subject(table, columns, checks.where or "", self.filtered), right, file)
+
+    def _add_divided(self, subject: Subject, checks: list[Declared], file: SettingsFile) -> None:
+        """Add the units of a table, of which those of a table by date look at the new partitions."""
+        found = self.parts.get(subject.table) or first_of(file)
+        if found is None or Column(found.parts.column, found.parts.kind) not in subject.columns:
+            self._add_units(subject, checks, file)
+            return
+        of_all, of_new, counts = divided(checks, found.parts)
+        self._add_units(subject, of_all, file)
+        self._add_units(new_rows(subject, found.parts.column), of_new, file, found)
+        for declared in counts:
+            self._add_counts(subject, declared, file, found)
+
+    def _add_counts(self, subject: Subject, declared: Declared, file: SettingsFile, found: Checkable) -> None:
+        """Add the unit that counts the rows of each partition."""
+        query = query_of(self._query(counts_text(subject, found.parts)), found.span, found.parts)
+        plan = self._plan(query, subject, (), file)
+        if plan is not None:
+            unit = self._unit(subject, query, (), plan, lambda _answer, _before: ())
+            self.units.append(with_counts(unit, subject, declared, found))
+
+    def _unit(
+        self,
+        subject: Subject,
+        query: Query,
+        checks: Sequence[Declared],
+        plan: QueryPlan,
+        read: Callable[[Answer, int | None], Sequence[CheckResult]],
+    ) -> Unit:
+        """The unit of these checks of a table."""
+        needs = {table for declared in checks for table in self._others(subject, declared)}
+        needs |= {subject.table} & self.built.dependencies.keys()
+        counts = any(isinstance(it.check, RowCount) and it.check.change_at_most is not None for it in checks)
+        about = (subject.table,)
+        return Unit(str(subject.table), query, about, frozenset(needs), read, counts, plan.bytes_processed)
 
     def _faults_of_reference(self, declared: Declared, table: TableName, columns: Columns) -> Iterator[Fault]:
         if not isinstance(declared.check, References):
@@ -158,24 +208,22 @@ class _Found:
         self.notes.append(f"not checked: references {declared.columns[0]} of {table}, since {other} is not there yet")
         return False
 
-    def _add_units(self, subject: Subject, checks: Sequence[Declared], file: SettingsFile) -> None:
+    def _add_units(
+        self, subject: Subject, checks: Sequence[Declared], file: SettingsFile, found: Checkable | None = None
+    ) -> None:
         """Add one unit for all checks that can run as soon as the table is built, and one for each reference that must
-        wait for another table."""
+        wait for another table. With `found`, they look at the rows between its bounds."""
         upstream = {*self.built.upstream(subject.table)} if subject.table in self.built.dependencies else set()
         later = [declared for declared in checks if self._others(subject, declared) - upstream]
         at_once = [declared for declared in checks if declared not in later]
         for group in ([at_once] if at_once else []) + [[declared] for declared in later]:
             query = self._query(query_text(subject, group))
+            query = query_of(query, found.span, found.parts) if found else query
             plan = self._plan(query, subject, group, file)
             if plan is None:
                 return
-            needs = {table for declared in group for table in self._others(subject, declared)}
-            needs |= {subject.table} & self.built.dependencies.keys()
-            counts = any(isinstance(it.check, RowCount) and it.check.change_at_most is not None for it in group)
-            read = partial(_read, subject, group)
-            self.units.append(
-                Unit(str(subject.table), query, (subject.table,), frozenset(needs), read, counts, plan.bytes_processed)
-            )
+            unit = self._unit(subject, query, group, plan, partial(_read, subject, group))
+            self.units.append(bounded(unit, found) if found else unit)
 
     def _others(self, subject: Subject, declared: Declared) -> set[TableName]:
         """The other tables of this refresh that the check reads."""

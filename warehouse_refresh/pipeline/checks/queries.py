@@ -33,13 +33,15 @@ _NOT_SHOWN = frozenset({"ARRAY", "STRUCT", "JSON", "GEOGRAPHY"})
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The table that is checked: its columns; a condition for the rows that are checked ("": all); and the columns by
-    which tables are partitioned that refuse a query without a filter on it, by table."""
+    """The table that is checked: its columns; a condition for the rows that are checked ("": all); the columns by
+    which tables are partitioned that refuse a query without a filter on it, by table; and a condition for the rows that
+    are new, if only these are checked."""
 
     table: TableName
     columns: tuple[Column, ...]
     where: str = ""
     filtered: Mapping[TableName, str] | None = None
+    bounds: str = ""
 
     def type_of(self, column: str) -> SqlType:
         """The type of its column of that name."""
@@ -47,8 +49,8 @@ class Subject:
 
     def condition(self, *also: str) -> str:
         """WHERE with the rows that are checked and other conditions; "" for all rows."""
-        own = f"({self.where}\n)" if self.where else self.any_partition(self.table)
-        parts = [part for part in (own, *also) if part]
+        own = f"({self.where}\n)" if self.where else "" if self.bounds else self.any_partition(self.table)
+        parts = [part for part in (own, self.bounds, *also) if part]
         return f" WHERE {' AND '.join(parts)}" if parts else ""
 
     def any_partition(self, table: TableName) -> str:

@@ -1,6 +1,7 @@
 """What the checks of a table found: read from the answer to its query, and said in words."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -89,10 +90,11 @@ def _of_rows(
 ) -> CheckResult:
     examples = examples_text(rows_shown, declared.columns)
     have = "has" if broken == 1 else "have"
-    found = f"{broken:,} of {counted(rows, 'row')} of {subject.table} {have} {_fault(declared, check)}"
+    checked = counted(rows, "new row" if subject.bounds else "row")
+    found = f"{broken:,} of {checked} of {subject.table} {have} {_fault(declared, check)}"
     message = f"{found}{_tolerance(check)}{and_examples(broken, examples)}"
     passed = check.tolerates(broken, rows)
-    query = rows_text(subject, declared)
+    query = rows_text(replace(subject, bounds=""), declared)  # for people, who have no @start
     result = verdict(check.severity, passed=passed)
     return CheckResult(name_of(declared), result, message, broken, rows, examples, query)
 
@@ -128,15 +130,21 @@ def _row_count(
     subject: Subject, declared: Declared, check: RowCount, rows: int, published_rows: int | None
 ) -> CheckResult:
     found = f"{subject.table} has {counted(rows, 'row')}"
-    wrong = ""
-    if check.at_least is not None and rows < check.at_least:
-        wrong = f", and must have at least {check.at_least:,}"
-    elif check.at_most is not None and rows > check.at_most:
-        wrong = f", and may have at most {check.at_most:,}"
-    elif check.change_at_most is not None and published_rows and not check.takes_change(published_rows, rows):
-        wrong = f", and the published one {published_rows:,}: it may change by at most {_percent(check.change_at_most)}"
+    wrong = wrong_count(check, rows, published_rows)
     result = verdict(check.severity, passed=not wrong)
     return CheckResult(name_of(declared), result, found + wrong, rows=rows, query=rows_text(subject, declared))
+
+
+def wrong_count(check: RowCount, rows: int, published: int | None, *, may_grow: bool = False) -> str:
+    """What is wrong with a number of rows, to follow `has 3 rows`; "" if it is right. What is still missing from one
+    that `may_grow` is not wrong."""
+    if check.at_least is not None and rows < check.at_least and not may_grow and (rows or not check.or_none):
+        return f", and must have at least {check.at_least:,}{' or none' if check.or_none else ''}"
+    if check.at_most is not None and rows > check.at_most:
+        return f", and may have at most {check.at_most:,}"
+    if check.change_at_most is not None and published and not check.takes_change(published, rows):
+        return f", and the published one {published:,}: it may change by at most {_percent(check.change_at_most)}"
+    return ""
 
 
 def _fresh(subject: Subject, declared: Declared, check: Fresh, latest: date | None, now: datetime) -> CheckResult:

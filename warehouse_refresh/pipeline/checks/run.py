@@ -4,12 +4,16 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.warehouse import Answer, Warehouse
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import Query
+
+if TYPE_CHECKING:
+    from warehouse_refresh.pipeline.checks.partitions import Checkable
 
 Fetch = Callable[[Query, Collection[TableName]], Answer]
 """Answers a query; it reads these tables as the refresh has just built them, and all others as they are published."""
@@ -21,16 +25,19 @@ PublishedRows = Callable[[TableName], int | None]
 class Unit:
     """Checks that one query answers. `needs` are the tables that it reads and this refresh builds: it runs once the
     last of them is built. `about` are the tables that it checks. `read` turns the answer into results; if `counts` is
-    set, it also gets the number of rows of the published table. `bytes_processed` is how many bytes the query would
-    read; None if the engine does not know."""
+    set, it also gets the number of rows of the published table, and if `compares` is set, the answer of the query over
+    that one. `bytes_processed` is how many bytes the query would read; None if the engine does not know. One that looks
+    at the new partitions of a table by date gives that for other ones by `for_parts`."""
 
     name: str
     query: Query
     about: tuple[TableName, ...]
     needs: frozenset[TableName]
-    read: Callable[[Answer, int | None], Sequence[CheckResult]]
+    read: Callable[[Answer, Any], Sequence[CheckResult]]
     counts: bool = False
     bytes_processed: int | None = None
+    compares: bool = False
+    for_parts: "Callable[[Checkable], Unit] | None" = None
 
 
 class Checker:
@@ -94,4 +101,6 @@ def run_unit(
     except SqlError as error:
         message = f"{unit.name} cannot be answered: {error.reason}"
         return [CheckResult(unit.name, Verdict.FAILED, message, tables=unit.about)]
+    if unit.compares:
+        return unit.read(answer, fetch(unit.query, ()))
     return unit.read(answer, published_rows(unit.about[0]) if unit.counts else None)

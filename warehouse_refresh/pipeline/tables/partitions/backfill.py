@@ -1,6 +1,6 @@
 """Backfill tables by date: build each one's partitions in steps, and publish each step before the next one begins."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -83,9 +83,17 @@ class Backfill(Builder):
         context = replace(self.context, run=f"{self.context.run}/{table}/{start}")
         later = self.plan.graph.downstream(table)
         units = [unit for unit in self.plan.units if table in unit.needs and unit.needs.isdisjoint(later)]
-        alone = [replace(unit, needs=frozenset({table})) for unit in units]
+        alone = [replace(unit, needs=frozenset({table})) for unit in self._units_of(table, step, units)]
         checker = checker_of(alone, self.warehouse, context) if alone else None
         return Builder({table: stepped}, self.warehouse, context, (), checker, versions=self.versions)
+
+    def _units_of(self, table: TableName, step: Parts, units: "Iterable[Unit]") -> "Iterator[Unit]":
+        """The units, of which those of the table's new partitions look at the step."""
+        from warehouse_refresh.pipeline.checks.partitions import of_build  # imports msgspec
+
+        found = of_build(step, self.plan.due[table].settled)
+        for unit in units:
+            yield unit.for_parts(found) if unit.for_parts and table in unit.about else unit
 
 
 def _need_passed(checks: Iterable[CheckResult], step: Parts) -> None:

@@ -117,6 +117,16 @@ def overlap(one: Interval, other: Interval) -> bool:
     return _moment(one.start) < _moment(other.end) and _moment(other.start) < _moment(one.end)
 
 
+def ended(partitions: Iterable[Interval], moment: datetime) -> frozenset[Interval]:
+    """Those of the partitions that had ended at that moment."""
+    return frozenset(one for one in partitions if _moment(one.end) <= moment)
+
+
+def settled(built: Iterable[PartRecord]) -> frozenset[Interval]:
+    """The recorded partitions that had ended when they were published."""
+    return frozenset(record.interval for record in built if _moment(record.interval.end) <= record.at)
+
+
 def _moment(point: Point) -> datetime:
     """The point as a time in UTC: a date is its midnight."""
     if not isinstance(point, datetime):

@@ -9,7 +9,16 @@ from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.tables.contract import own_columns
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
-from warehouse_refresh.pipeline.tables.partitions.due import Why, due, due_in, overlap, stale, summary, with_later
+from warehouse_refresh.pipeline.tables.partitions.due import (
+    Why,
+    due,
+    due_in,
+    overlap,
+    settled,
+    stale,
+    summary,
+    with_later,
+)
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, batches
 from warehouse_refresh.warehouse import QueryPlan, Warehouse
 from warehouse_refresh.warehouse.names import TableName
@@ -20,7 +29,8 @@ from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts
 class DuePartitions:
     """The partitions of a table that a refresh builds, each with the reason, of how many; `whole` says that
     they replace all of the table. `stale` are those of an older version of the script, which are not built.
-    `changed` says that what is there was built with other settings, so that only a full build can follow."""
+    `changed` says that what is there was built with other settings, so that only a full build can follow. `settled`
+    are those that had ended when they were published."""
 
     table: TableName
     reasons: Mapping[Interval, Why]
@@ -28,6 +38,7 @@ class DuePartitions:
     whole: bool
     stale: tuple[Interval, ...]
     changed: bool = False
+    settled: frozenset[Interval] = frozenset()
 
     def lines(self) -> Iterator[str]:
         """What is built, for people."""
@@ -115,7 +126,7 @@ def _planned(
     assert script.settings is not None and script.settings.says.build is not None  # noqa: S101, PT018
     settings = script.settings.says.build
     by_date = settings.by_date
-    changed = not asked.full and any(not _is_of(record, by_date) for record in built)
+    changed = not asked.full and len(_of(built, by_date)) < len(built)
     partitions = by_date.partitions(moment)
     if asked.span is not None:
         partitions = [one for one in partitions if overlap(one, asked.span)]
@@ -138,9 +149,12 @@ def _planned(
     parts = Parts(by_date.column, settings.kind, tuple(reasons), tuple(joined), whole, *of_grain)
     planned = replace(script, build=replace(script.build, parts=parts))
     count = max(len(partitions), len(reasons))  # a backfill of a table that reads itself goes on after its span
-    return planned, DuePartitions(script.table, reasons, count, asked.full, tuple(older), changed)
+    return planned, DuePartitions(
+        script.table, reasons, count, asked.full, tuple(older), changed, settled(_of(built, by_date))
+    )
 
 
-def _is_of(record: PartRecord, by_date: ByDate) -> bool:
-    """Whether a partition was built as the settings now say."""
-    return (record.column, record.key) == (by_date.column, by_date.key) and by_date.has(record.interval)
+def _of(built: list[PartRecord], by_date: ByDate) -> list[PartRecord]:
+    """The partitions that were built as the settings now say."""
+    said = (by_date.column, by_date.key)
+    return [record for record in built if (record.column, record.key) == said and by_date.has(record.interval)]

@@ -50,3 +50,11 @@ def chain(count: int) -> Catalogue:
             )
         )
     return of_tables(*tables)
+
+
+def star(count: int) -> Catalogue:
+    """A catalogue of so many tables, all of which read the first one; its pages cost less than those of a chain."""
+    names = [f"tmp.table_{number:04}" for number in range(count)]
+    hub = TableEntry(names[0], "source", read_by=tuple(names[1:]))
+    others = [TableEntry(name, "table", sql=f"SELECT 1 FROM `{hub.name}`", reads=(hub.name,)) for name in names[1:]]
+    return of_tables(hub, *others)

@@ -1,48 +1,51 @@
 """catalogue.json: what it says of a project's tables."""
 
 import json
-from pathlib import Path
 
 import jsonschema
 import pytest
 
 from tests.catalogue.catalogues import catalogue_of, column, entry
-from tests.conftest import Write
-from warehouse_refresh.catalogue.document import as_json, document_schema
+from tests.conftest import ROOT, Write
+from warehouse_refresh.catalogue.document import Catalogue, as_json, document_schema
 from warehouse_refresh.pipeline.project.problems import Refused
 
 
-def test_the_demonstration_has_an_entry_for_each_table(demonstration: Path) -> None:
-    catalogue = catalogue_of(demonstration)
-    kinds = {table.name: table.kind for table in catalogue.tables}
+@pytest.fixture(scope="module")
+def shop() -> Catalogue:
+    return catalogue_of(ROOT)
+
+
+def test_the_demonstration_has_an_entry_for_each_table(shop: Catalogue) -> None:
+    kinds = {table.name: table.kind for table in shop.tables}
     assert len(kinds) == 15
     assert kinds["raw.products"] == "source"
     assert kinds["tmp.variants"] == "table"
 
 
-def test_a_table_comes_after_those_that_it_reads(demonstration: Path) -> None:
+def test_a_table_comes_after_those_that_it_reads(shop: Catalogue) -> None:
     seen: set[str] = set()
-    for table in catalogue_of(demonstration).tables:
+    for table in shop.tables:
         assert seen.issuperset(table.reads)
         seen.add(table.name)
 
 
-def test_reads_and_readers_are_the_same_links(demonstration: Path) -> None:
-    tables = catalogue_of(demonstration).tables
+def test_reads_and_readers_are_the_same_links(shop: Catalogue) -> None:
+    tables = shop.tables
     assert {(read, one.name) for one in tables for read in one.reads} == {
         (one.name, reader) for one in tables for reader in one.read_by
     }
 
 
-def test_a_column_says_where_it_comes_from_and_who_reads_it(demonstration: Path) -> None:
-    stock = column(catalogue_of(demonstration), "tmp.variants.stock")
+def test_a_column_says_where_it_comes_from_and_who_reads_it(shop: Catalogue) -> None:
+    stock = column(shop, "tmp.variants.stock")
     assert (stock.type, stock.mode) == ("INT64", "REQUIRED")
     assert stock.comes_from == ("tmp.inventory_items.stock",)
     assert stock.read_by == ("final.products.variants",)
 
 
-def test_the_document_fits_its_schema(demonstration: Path) -> None:
-    jsonschema.validate(json.loads(as_json(catalogue_of(demonstration))), document_schema())
+def test_the_document_fits_its_schema(shop: Catalogue) -> None:
+    jsonschema.validate(json.loads(as_json(shop)), document_schema())
 
 
 SETTINGS = """

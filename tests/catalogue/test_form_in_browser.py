@@ -68,7 +68,9 @@ def test_a_good_row_is_stored_and_shown(browser: Chrome, api: Served) -> None:
 
 
 def test_errors_stand_beside_their_fields_and_the_first_gets_the_focus(browser: Chrome, api: Served) -> None:
+    browser.set_window_size(360, 800)
     open_form(browser, api)
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
     fill(browser, id="1", price="much")
     submit(browser)
     answer(browser, "problem")
@@ -103,9 +105,3 @@ def sent_with_a_token(browser: Chrome, api: Served) -> list[object]:
     submit(browser)
     answer(browser, "done")
     return [refused, before, api.rows()["strict_products"]]
-
-
-def test_the_form_fits_a_narrow_page(browser: Chrome, api: Served) -> None:
-    browser.set_window_size(360, 800)
-    open_form(browser, api)
-    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")

@@ -10,9 +10,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.catalogue.browser import browser as browser
-from tests.catalogue.catalogues import chain
+from tests.catalogue.catalogues import catalogue_of, star
+from tests.conftest import ROOT
 from warehouse_refresh.catalogue.site import write_site
-from warehouse_refresh.commands.main import main
 
 WIDTHS = (360, 1000, 2000)
 
@@ -20,14 +20,15 @@ WIDTHS = (360, 1000, 2000)
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("large")
-    write_site(chain(1000), folder)
+    write_site(star(1000), folder)
     return folder
 
 
-@pytest.fixture
-def site(demonstration: Path) -> Path:
-    assert main(["docs"]) == 0
-    return demonstration / "site"
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    write_site(catalogue_of(ROOT), folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +78,7 @@ def test_search_by_keyboard_leads_to_a_column(browser: Chrome, site: Path) -> No
     type_text(browser, "/")
     type_text(browser, "variants sto")
     type_text(browser, Keys.ENTER)
-    wait_for_title(browser, "tmp.variants.stock – " + project(site))
+    wait_for_title(browser, "tmp.variants.stock – shop")
 
 
 def test_search_from_a_table_leads_to_the_next_hit(browser: Chrome, site: Path) -> None:
@@ -87,7 +88,7 @@ def test_search_from_a_table_leads_to_the_next_hit(browser: Chrome, site: Path) 
     hits = [one.text.split("\n")[0] for one in browser.find_elements(By.CSS_SELECTOR, "#results li")]
     type_text(browser, Keys.ARROW_DOWN)
     type_text(browser, Keys.ENTER)
-    wait_for_title(browser, f"{hits[1]} – {project(site)}")
+    wait_for_title(browser, f"{hits[1]} – shop")
 
 
 def test_search_says_that_nothing_was_found(browser: Chrome, site: Path) -> None:
@@ -103,7 +104,7 @@ def test_a_box_of_the_picture_leads_to_its_table(browser: Chrome, site: Path) ->
     open_page(browser, site / "catalogue" / "tmp.variants.html")
     browser.set_window_size(1400, 900)
     browser.find_element(By.XPATH, "//*[name()='svg']//*[name()='a'][contains(@href, 'final.products')]").click()
-    wait_for_title(browser, f"final.products – {project(site)}")
+    wait_for_title(browser, "final.products – shop")
 
 
 def test_a_thousand_tables_are_searched_as_one_types(browser: Chrome, large: Path) -> None:
@@ -112,8 +113,3 @@ def test_a_thousand_tables_are_searched_as_one_types(browser: Chrome, large: Pat
     type_text(browser, "0777")
     type_text(browser, Keys.ENTER)
     wait_for_title(browser, "tmp.table_0777 – shop")
-
-
-def project(site: Path) -> str:
-    name: str = json.loads((site / "catalogue.json").read_text())["project"]
-    return name

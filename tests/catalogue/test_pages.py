@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import pytest
 
-from tests.catalogue.catalogues import catalogue_of, chain, of_tables
+from tests.catalogue.catalogues import catalogue_of, chain, of_tables, star
 from warehouse_refresh.catalogue.document import Catalogue, ColumnEntry, TableEntry
 from warehouse_refresh.catalogue.pages import Pages
 from warehouse_refresh.catalogue.site import write_site
@@ -44,14 +44,14 @@ def odd() -> Catalogue:
     )
 
 
-@pytest.fixture(params=["demonstration", "odd", "chain"])
+@pytest.fixture(params=["demonstration", "odd", "star"])
 def catalogue(request: pytest.FixtureRequest) -> Catalogue:
     if request.param == "demonstration":
         return catalogue_of(request.getfixturevalue("demonstration"))
     if request.param == "odd":
         odd: Catalogue = request.getfixturevalue("odd")
         return odd
-    return chain(400)
+    return star(400)
 
 
 def test_each_address_on_each_page_is_one_of_the_files(catalogue: Catalogue) -> None:
@@ -109,7 +109,7 @@ def test_a_disk_that_is_full_leaves_the_old_pages(small_disk: Path) -> None:
     write_site(chain(2), small_disk)
     before = (small_disk / "index.html").read_bytes()
     with pytest.raises(Refused, match="No space left"):
-        write_site(chain(2000), small_disk)
+        write_site(star(2000), small_disk)
     assert (small_disk / "index.html").read_bytes() == before
     assert not list(small_disk.glob(".catalogue-*"))
 

@@ -6,7 +6,7 @@ The pages need no server and no other host: their links are relative, and their 
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from importlib.resources import files
 from urllib.parse import quote
 
@@ -49,6 +49,7 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            auto_reload=False,
         )
         self._environment.filters |= {"grouped": lambda number: f"{number:,}", "breakable": _breakable}
 
@@ -89,7 +90,7 @@ class Pages:
         picture = drawn(
             around(table.name, self._reads, self._readers, _STEPS),
             self._reads,
-            lambda name: self._table_box(name, table.name),
+            partial(_box, self._table_boxes, table.name),
             f"what {table.name} reads, and what reads it",
         )
         sql = highlighted(table.sql, table.reads, lambda name: link(name, ""))
@@ -103,7 +104,7 @@ class Pages:
         picture = drawn(
             columns,
             self._origins,
-            lambda other: self._column_box(other, name),
+            partial(_box, self._column_boxes, name),
             f"where {name} comes from, and what is computed from it",
         )
         return self._page("column.html", "", table=table, column=column, picture=picture)
@@ -131,15 +132,14 @@ class Pages:
         values |= {"served": self._served}
         return self._environment.get_template(template).render(link=lambda name: link(name, base), **values).encode()
 
-    def _table_box(self, name: str, here: str) -> Box:
-        kind = "here" if name == here else self._tables[name].kind if name in self._tables else "source"
-        return Box(name, kind, link(name, "") if name in self._tables and name != here else "")
+    @cached_property
+    def _table_boxes(self) -> Mapping[str, Box]:
+        return {name: Box(name, table.kind, link(name, "")) for name, table in self._tables.items()}
 
-    def _column_box(self, name: str, here: str) -> Box:
-        table = self._tables.get(name.rpartition(".")[0])
-        kind = "here" if name == here else table.kind if table else "source"
-        is_there = table is not None and any(f"{table.name}.{column.name}" == name for column in table.columns)
-        return Box(name, kind, link(name, "") if is_there and name != here else "")
+    @cached_property
+    def _column_boxes(self) -> Mapping[str, Box]:
+        kinds = {f"{table.name}.{one.name}": table.kind for table in self._tables.values() for one in table.columns}
+        return {name: Box(name, kind, link(name, "")) for name, kind in kinds.items()}
 
     @cached_property
     def _reads(self) -> Edges:
@@ -163,6 +163,12 @@ class Pages:
                 yield f"{table.name}.{column.name}", column
 
 
+def _box(known: Mapping[str, Box], here: str, name: str) -> Box:
+    """The box of a name in the picture around `here`. A name without a page leads nowhere."""
+    return Box(name, "here") if name == here else known.get(name) or Box(name, "source")
+
+
+@lru_cache(maxsize=16_384)  # each name is on many pages
 def link(name: str, base: str) -> str:
     """The address of the page of a table or a column, from a page whose way to the others is `base`."""
     return base + quote(file_name(name))

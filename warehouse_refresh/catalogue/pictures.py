@@ -6,6 +6,7 @@ are steps from it.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markupsafe import Markup, escape
 
@@ -85,12 +86,18 @@ def _places(
 
 def _box(box: Box, place: _Place) -> str:
     left, top, width = place
+    kind, shown, title, link = _escaped(box)
     inside = (
-        f'<rect class="{escape(box.kind)}" x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{_HEIGHT}" rx="5"/>'
-        f'<text x="{left + width / 2:.1f}" y="{top + 16:.1f}" text-anchor="middle">{escape(_short(box.text))}</text>'
-        f"<title>{escape(box.text)}</title>"
+        f'<rect class="{kind}" x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{_HEIGHT}" rx="5"/>'
+        f'<text x="{left + width / 2:.1f}" y="{top + 16:.1f}" text-anchor="middle">{shown}</text>'
+        f"<title>{title}</title>"
     )
-    return f'<a href="{escape(box.link)}">{inside}</a>' if box.link else f"<g>{inside}</g>"
+    return f'<a href="{link}">{inside}</a>' if link else f"<g>{inside}</g>"
+
+
+@lru_cache(maxsize=16_384)  # each box is in many pictures
+def _escaped(box: Box) -> tuple[str, ...]:
+    return tuple(str(escape(text)) for text in (box.kind, _short(box.text), box.text, box.link))
 
 
 def _line(start: _Place, end: _Place) -> str:

@@ -328,3 +328,36 @@ def test_json_that_toml_cannot_say_is_not_recorded(
     before = path.read_text()
     code, out = run(capsys, "--record")
     assert (code, "JSON's null" in out, path.read_text()) == (1, True, before)
+
+
+SIZES = """-- each branch of it
+SELECT CASE WHEN id > 5 THEN 'big' WHEN id > 2 -- more than two
+  THEN 'some' ELSE 'few' END AS size,
+  CASE id WHEN 1 THEN DATE '2020-01-01' WHEN 2 THEN '2020-02-01' END AS day,
+  IF(COUNT(*) > 1, [STRUCT(id, 2)], [STRUCT(1, 2)]) AS pairs
+FROM `raw.orders`
+GROUP BY CASE WHEN id > 5 THEN 'big' WHEN id > 2 THEN 'some' ELSE 'few' END, id
+"""
+
+
+def test_coverage_says_what_no_test_reaches(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({**SHOP, "res/tmp/sizes.sql": SIZES.replace(" -- more than two\n ", "")})
+    some = '["it"]\ngiven."raw.orders" = [{ id = 1 }, { id = 3 }]\nexpected = [{ size = "few" }, { size = "some" }]\n'
+    write({"res/tmp/sizes.test.toml": some})
+    code, out = run(capsys, "--coverage")
+    assert (code, out.splitlines()) == (
+        0,
+        [
+            "1 test passed",
+            "tested: 1 of 3 scripts, 1 of 10 columns, 5 of 8 branches",
+            "  final.today: has no test",
+            "  tmp.orders: has no test",
+            "  tmp.sizes: no test compares day, pairs",
+            "  res/tmp/sizes.sql:2: no test reaches WHEN id > 5 THEN 'big'",
+            "  res/tmp/sizes.sql:3: no test reaches WHEN 2 THEN '2020-02-01'",
+            "  res/tmp/sizes.sql:4: no test reaches IF(COUNT(*) > 1, [STRUCT(id, 2)]",
+        ],
+    )
+    more = '["more"]\ngiven."raw.orders" = [{ id = 2 }, { id = 9 }, { id = 9 }]\nerror = "unlike"\n'
+    write({"res/tmp/sizes.sql": SIZES, "res/tmp/sizes.test.toml": some + more})
+    assert "1 of 10 columns, 8 of 8 branches" in run(capsys, "--coverage")[1]  # whatever they expect

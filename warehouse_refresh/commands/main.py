@@ -214,6 +214,9 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("--on-warehouse", action="store_true", help="run them in the warehouse; reads no table there")
     test.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML, too")
     test.add_argument("--record", action="store_true", help="write the rows that come as those that are expected")
+    test.add_argument(
+        "--coverage", action="store_true", help="show which scripts, columns and branches no test reaches"
+    )
     test.add_argument("--sql", action="store_true", help="run nothing; print the queries, with the given rows in them")
 
     new = add("new", "create a small project that runs at once", _PROJECT)

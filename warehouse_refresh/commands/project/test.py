@@ -4,9 +4,10 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.variables import settings_of
@@ -18,6 +19,9 @@ from warehouse_refresh.pipeline.testing.running import Result, run_cases
 from warehouse_refresh.warehouse import Scratch, connect, scratches
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 
+if TYPE_CHECKING:
+    from warehouse_refresh.pipeline.testing.coverage import Covered
+
 
 def run(options: Namespace) -> int:
     """Run the tests, show those that fail, and answer the exit code: 0 all passed, 1 some failed."""
@@ -27,10 +31,13 @@ def run(options: Namespace) -> int:
         if options.sql:
             return _print_sql(ready)
         results = _results(ready, settings, cache, on_warehouse=options.on_warehouse)
+        covered = _covered(ready, cache) if options.coverage else []
     recorded = _recorded(results) if options.record else []
     failed = [result for result in results if not result.passed and result not in recorded]
     _show(failed)
     print(_summary(len(results), len(failed), len(recorded)))
+    if covered:
+        _print_coverage(covered)
     if options.junit and not _wrote_junit(Path(options.junit), results):
         return 2
     return 1 if failed else 0
@@ -67,6 +74,19 @@ def _print_sql(ready: Ready) -> int:
         for table in case.scripts[1:]:
             print(f"-- then {table}, over the rows that come of it")
     return 0
+
+
+def _covered(ready: Ready, cache: SqlCache) -> "list[Covered]":
+    from warehouse_refresh.pipeline.testing.coverage import coverage  # imports the parser
+
+    with closing(scratches(cache)()) as scratch:
+        return list(coverage(ready, scratch, cache))
+
+
+def _print_coverage(covered: "list[Covered]") -> None:
+    from warehouse_refresh.commands.terminal.covered import print_coverage
+
+    print_coverage(covered)
 
 
 def _recorded(results: list[Result]) -> list[Result]:

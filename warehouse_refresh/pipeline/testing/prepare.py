@@ -17,11 +17,13 @@ from warehouse_refresh.warehouse.sql.cache import SqlCache
 
 @dataclass(frozen=True)
 class Ready:
-    """A project, what the check of its scripts has found, and the tests that are to be run."""
+    """A project, what the check of its scripts has found, the tests that are to be run, and the scripts' tables that
+    were chosen."""
 
     project: Project
     checked: Checked
     cases: tuple[Case, ...]
+    tables: frozenset[TableName]
 
 
 def ready_cases(
@@ -45,7 +47,7 @@ def ready_cases(
     chosen = [case for case in chosen if named.casefold() in case.name.casefold()]
     if not chosen:
         raise SelectionError(_nothing(found.cases, named, is_selected=bool(selectors)))
-    return Ready(project, checked, tuple(chosen))
+    return Ready(project, checked, tuple(chosen), frozenset(tables))
 
 
 def _refuse_wrong(project: Project, checked: Checked, found: Cases, tables: Collection[TableName]) -> None:

@@ -19,7 +19,21 @@ _PLAIN_WIDTH = 200
 
 def print_failure(result: Result) -> None:
     """Print why a test failed, and the rows that differ."""
-    console = Console(soft_wrap=True) if sys.stdout.isatty() else Console(width=_PLAIN_WIDTH, color_system=None)
+    if sys.stdout.isatty():
+        _print_failure(Console(soft_wrap=True), result)
+    else:
+        print(failure_text(result))
+
+
+def failure_text(result: Result) -> str:
+    """Why a test failed, and the rows that differ, without colours; no line ends with blanks."""
+    console = Console(width=_PLAIN_WIDTH, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        _print_failure(console, result)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def _print_failure(console: Console, result: Result) -> None:
     case = result.case
     title = f"failed: {' + '.join(map(str, case.scripts))}: {case.name}  ({case.where})"
     console.print(Text(title, "bold red"))
@@ -27,23 +41,13 @@ def print_failure(result: Result) -> None:
     if result.problem is not None:
         console.print(Text("  " + str(result.problem).replace("\n", "\n  ")))
     if result.differences:
-        _print_table(console, result)
+        console.print(_table(result, marked=not console.is_terminal))
         left = len(result.differences) - MOST_ROWS
         if left > 0:
             console.print(Text(f"  and {left} more"))
     named = shlex.quote(case.name)
     console.print(Text(f"  its query: refresh test {case.table} -k {named} --sql", "dim"))
     console.print()
-
-
-def _print_table(console: Console, result: Result) -> None:
-    """Print the rows; without a terminal no line ends with blanks."""
-    if console.is_terminal:
-        console.print(_table(result, marked=False))
-        return
-    with console.capture() as capture:
-        console.print(_table(result, marked=True))
-    print("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def _table(result: Result, *, marked: bool) -> Table:

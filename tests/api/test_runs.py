@@ -41,7 +41,7 @@ from warehouse_refresh.api.runs.idempotency import delete_old_keys, run_key
 from warehouse_refresh.flows.surplus import cover_surplus
 from warehouse_refresh.pipeline.contract import COVERED, SILENT
 from warehouse_refresh.pipeline.execution import TableRun
-from warehouse_refresh.pipeline.outcomes import Failure
+from warehouse_refresh.pipeline.outcomes import CheckResult, Failure, Verdict
 from warehouse_refresh.pipeline.outcomes import State as TableState
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.selectors import Named, SelectionError, select
@@ -392,7 +392,8 @@ SECRET = "Bad int64 value: Rosé Water Toner in SELECT price FROM raw.orders, /s
 
 def test_a_run_shows_its_tables_from_the_artifact(api: Served, deployment: Deployment) -> None:
     run = ask(api)
-    built = TableRun(TableName("tmp", "variants"), TableState.BUILT, Built(rows=25, seconds=0.12))
+    few = CheckResult("row_count", Verdict.WARNING, SECRET)
+    built = TableRun(TableName("tmp", "variants"), TableState.BUILT, Built(rows=25, seconds=0.12), checks=(few,))
     failed = TableRun(TableName("tmp", "products"), TableState.FAILED, reason=SECRET, failure=Failure.QUERY)
     not_run = TableRun(TableName("final", "all"), TableState.NOT_RUN, reason=SECRET, failure=Failure.NOT_RUN)
     table = json.dumps(table_rows([built, failed, not_run], price_per_tib=6.25))
@@ -408,7 +409,9 @@ def test_a_run_shows_its_tables_from_the_artifact(api: Served, deployment: Deplo
         ("tmp.variants", "built", 25, None, None),
     ]
     assert shown["state"] == "Failed"
-    assert shown["message"] == "1 of 3 tables built; failed: tmp.products; not run: final.all"
+    assert shown["message"] == (
+        "1 of 3 tables built and published; failed: tmp.products; not run: final.all; warnings: tmp.variants"
+    )
     assert shown["started"] <= shown["ended"]
     assert not _leaks(answer.text)
 
@@ -480,7 +483,7 @@ def nothing_selected(selector: str) -> str:
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        (Completed(message="2 of 2 tables built"), "0 of 0 tables built"),
+        (Completed(message="2 of 2 tables built"), "0 of 0 tables built and published"),
         (Failed(message=SECRET), "Nothing was built; Prefect shows why."),
         (
             Failed(message=nothing_selected("tmp.bb")),

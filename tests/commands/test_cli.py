@@ -52,7 +52,7 @@ def test_build_prints_a_plain_line_for_each_table_and_the_summary(write: Write) 
         ["tmp.a", "built", "2"],
         ["tmp.c", "built", "1"],
     ]
-    assert lines[-1] == "3 of 3 tables built"
+    assert lines[-1] == "3 of 3 tables built and published"
     assert "\x1b" not in done.stdout
 
 
@@ -245,7 +245,7 @@ def test_run_goes_through_prefect_and_shows_rows_and_the_runs_address(write: Wri
     assert (done.returncode, done.stderr) == (0, "")
     assert "3 of 3 tables built" in done.stdout
     assert f"in Prefect: {prefect_server.removesuffix('/api')}/runs/flow-run/" in done.stdout
-    assert "final.b" in done.stdout.split("3 of 3 tables built")[1]
+    assert "final.b" in done.stdout.split("3 of 3 tables built and published")[1]
 
 
 def test_a_run_in_a_terminal_says_that_it_is_alive(write: Write, prefect_server: str) -> None:

@@ -31,7 +31,11 @@ def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 def test_a_build_prints_its_tables_and_checks(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", "--json"]) == 0
     document = printed(capsys)
-    assert (document["succeeded"], document["message"], document["prefect"]) == (True, "2 of 2 tables built", None)
+    assert (document["succeeded"], document["message"], document["prefect"]) == (
+        True,
+        "2 of 2 tables built and published, 2 checks passed",
+        None,
+    )
     assert all(set(row) == KEYS for row in document["tables"])
     assert {row["table"]: (row["state"], row["rows"]) for row in document["tables"]} == {
         "tmp.a": ("built", 2),
@@ -78,6 +82,6 @@ def test_a_run_prints_the_same_and_where_prefect_shows_it(project: Path, prefect
     environment = {**os.environ, "PREFECT_API_URL": prefect_server}
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=True)
     document = json.loads(done.stdout)
-    assert document["message"] == "2 of 2 tables built"
+    assert document["message"] == "2 of 2 tables built and published, 2 checks passed"
     assert "/runs/flow-run/" in document["prefect"]
     assert all(set(row) == KEYS for row in document["tables"])

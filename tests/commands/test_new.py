@@ -75,7 +75,7 @@ def test_an_empty_folder_is_taken(folder: Path) -> None:
 def test_a_command_runs_in_another_folder(shop: Path, folder: Path) -> None:
     assert refresh("--project-dir", str(shop), "init").returncode == 0
     done = refresh("build", "tmp.orders", "--project-dir", "shop")
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 of 1 tables built")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 of 1 tables built and published")
     assert (shop / ".data/warehouse.duckdb").is_file()
     assert not (folder / ".data").exists()
 

@@ -57,7 +57,10 @@ def test_what_a_check_blocks_stays_as_it_was_and_the_exit_code_says_so(
     assert numbers() == [2, 2, 1, 1]
     printed = capsys.readouterr().out
     assert "✗ tmp.b  blocked   tmp.b has 1 row\n" in printed
-    assert printed.endswith("2 of 4 tables built\nblocked: tmp.b: tmp.b has 1 row\nnot run: tmp.c: waits for tmp.b\n")
+    assert printed.endswith(
+        "3 of 4 tables built, 2 published, 1 check failed\n"
+        "blocked: tmp.b: tmp.b has 1 row\nnot run: tmp.c: waits for tmp.b\n"
+    )
     assert names_in_the_file(project) == {"a", "v", "b", "c"}
 
 

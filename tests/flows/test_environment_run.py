@@ -15,7 +15,7 @@ def test_a_run_builds_in_an_environment_only_what_is_stale(write: Write, capsys:
     assert main(["build"]) == 0
     write({"res/tmp/a.sql": "SELECT 2 AS x"})
     assert main(["run", "--env", "alice", "stale"]) == 0
-    assert "2 of 2 tables built" in capsys.readouterr().out
+    assert "2 of 2 tables built and published" in capsys.readouterr().out
     assert main(["run", "--env", "alice", "stale"]) == 0
     assert "nothing to build" in capsys.readouterr().out
     with connect(DEFAULT_URL) as warehouse:

@@ -1,7 +1,8 @@
 """What of a refresh is published, and what is said of the rest, without a warehouse."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,10 @@ def test_all_tables_are_published_at_once_at_the_end() -> None:
     assert [set(tables) for tables in work.published] == [{A, B, C, D}]
     assert states(execution) == RIGHT
     assert (execution.succeeded, only_checks_failed(execution.runs.values())) == (True, False)
-    assert execution.summary() == "4 of 4 tables built\nreaders could find new tables beside old ones for 2.50 s"
+    assert (
+        execution.summary()
+        == "4 of 4 tables built and published\nreaders could find new tables beside old ones for 2.50 s"
+    )
 
 
 def test_a_failed_script_leaves_its_old_table_and_all_behind_it() -> None:
@@ -140,6 +144,30 @@ def test_a_warning_blocks_nothing_and_is_said() -> None:
     assert execution.summary().splitlines()[-1] == "warning: tmp.b: few rows"
 
 
+PASSED = CheckResult("row_count", Verdict.PASSED, "4 rows")
+
+
+@pytest.mark.parametrize(
+    ("checks", "sources", "counts"),
+    [
+        ({A: [PASSED]}, [], "4 of 4 tables built and published, 1 check passed"),
+        ({A: [PASSED, WARNING], B: [PASSED]}, [], "4 of 4 tables built and published, 2 checks passed, 1 warning"),
+        ({C: [PASSED, fails()]}, [PASSED], "4 of 4 tables built, 3 published, 2 checks passed, 1 check failed"),
+        ({}, [WARNING, WARNING], "4 of 4 tables built and published, 2 warnings"),
+    ],
+)
+def test_the_summary_counts_the_tables_and_the_checks_of_tables_and_sources(
+    checks: Mapping[TableName, Sequence[CheckResult]], sources: list[CheckResult], counts: str
+) -> None:
+    of_sources = [replace(check, tables=(TableName("raw", "items"),)) for check in sources]
+    execution = Execution(GRAPH, Scripted(checks=checks), source_checks=of_sources)
+    run_here(GRAPH, execution, workers=1)
+    first, *others = execution.summary().splitlines()
+    assert first == counts
+    warned = [check for check in sources if check.verdict is Verdict.WARNING]
+    assert [line for line in others if "raw.items" in line] == ["warning: raw.items: few rows"] * len(warned)
+
+
 def test_a_check_of_several_tables_blocks_them_all_and_what_was_built_from_them() -> None:
     work = Scripted(checks={C: [fails(A, C)]})
     execution = executed(work)
@@ -161,7 +189,7 @@ def test_all_or_nothing(work: Scripted) -> None:
     execution = executed(work, Publishing.ALL)
     assert work.published == []
     assert states(execution)[A] is states(execution)[D] is State.BLOCKED
-    assert execution.summary().startswith("0 of 4 tables built\n")
+    assert re.match("[23] of 4 tables built, 0 published[,\n]", execution.summary())
     assert "REFRESH_PUBLISH=all" in execution.runs[D].reason
     assert executed(Scripted(), Publishing.ALL).succeeded
 
@@ -189,7 +217,7 @@ def test_a_table_that_an_earlier_attempt_staged_is_published_with_the_others() -
     work = Scripted(kept={A})
     execution = executed(work)
     assert states(execution) == {**RIGHT, A: State.BUILT_BEFORE}
-    assert execution.summary().startswith("3 of 4 tables built, 1 built before")
+    assert execution.summary().startswith("3 of 4 tables built and published, 1 built before\n")
 
 
 def test_every_change_of_state_is_reported() -> None:
@@ -200,7 +228,12 @@ def test_every_change_of_state_is_reported() -> None:
 
     run_here(GRAPH, Execution(GRAPH, Scripted(), report), workers=3)
     for table in (A, B, C, D):
-        assert [state for one, state in seen if one == table] == [State.BUILDING, State.STAGED, State.BUILT]
+        assert [state for one, state in seen if one == table] == [
+            State.BUILDING,
+            State.BUILDING,
+            State.STAGED,
+            State.BUILT,
+        ]
 
 
 # What a retry need not build

@@ -379,7 +379,7 @@ def test_tags_select_tables_and_an_owner_is_named_where_a_table_fails(
     assert main(["build", "tag:daily"]) == 0
     assert "1 of 1 tables built" in capsys.readouterr().out
     assert main(["build", "--exclude", "tag:daily"]) == 1
-    _, _, summary = capsys.readouterr().out.partition("tables built\n")
+    _, _, summary = capsys.readouterr().out.partition("tables built and published\n")
     assert "owner: c@example.com" in summary
     assert "shop@example.com" not in summary
     assert main(["build", "tag:dayly"]) == 2

@@ -175,7 +175,7 @@ def _run(
     published = {table for table, found in good.items() if found.is_published}
     work = backfill_of(refresh, context, good) if is_backfill else refresh.work(context, good)
     publishing = Publishing.EACH if is_backfill else settings.publishing
-    execution = Execution(plan.graph, work, report, publishing, plan.owners)
+    execution = Execution(plan.graph, work, report, publishing, plan.owners, refresh.source_checks)
     execution.built_before(sorted(published))
     run_graph(plan.graph.only(plan.graph.dependencies.keys() - published), execution, workers)
     execution.end(for_retry=True)
@@ -253,7 +253,7 @@ def _labels(flow_run: FlowRun) -> dict[str, str]:
 def _record(execution: Execution, settings: RefreshSettings) -> None:
     rows = table_rows(execution.runs.values(), settings.price_per_tib)
     create_table_artifact(key=ARTIFACT, table=rows, description=execution.summary())
-    if checks := check_rows(execution.runs.values()):
+    if checks := check_rows(execution.runs.values(), execution.source_checks):
         create_table_artifact(key=CHECKS_ARTIFACT, table=checks, description="the results of the tables' checks")
     shown = facts(this_flow_run(), scripts_version(settings.folder, res=settings.layout.res))
     create_markdown_artifact(key=GRAPH_KEY, markdown=graph_markdown(execution.graph, execution.runs, shown))

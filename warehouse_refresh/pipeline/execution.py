@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from warehouse_refresh.pipeline.outcomes import CheckResult, Failure, Publishing, State, Verdict
+from warehouse_refresh.pipeline.outcomes import CheckResult, Failure, Publishing, State, Verdict, counts_of
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.project.problems import Problem
+from warehouse_refresh.pipeline.project.problems import Problem, counted
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse_refresh.warehouse import BuildContext, Built, Published, Staged, TableBuild, Warehouse
@@ -33,9 +33,9 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TableRun:
-    """The state of a table. `built` says how it was built, once it is; None if an earlier attempt built it. `failure`
-    and `reason` say why it was not built or not published. `checks` are the results of its checks. `progress` says how
-    far it is, while it is built in steps."""
+    """The state of a table. `built` says how it was built, once it is; None if an earlier attempt built it. A table
+    that is BUILDING and has it is being checked. `failure` and `reason` say why it was not built or not published.
+    `checks` are the results of its checks. `progress` says how far it is, while it is built in steps."""
 
     table: TableName
     state: State
@@ -53,9 +53,7 @@ class TableRun:
     @property
     def checks_text(self) -> str:
         """`2 passed, 1 warning`; "" without checks."""
-        verdicts = [check.verdict for check in self.checks]
-        counts = [(verdicts.count(verdict), verdict.value) for verdict in Verdict]
-        return ", ".join(f"{count} {word}" for count, word in counts if count)
+        return ", ".join(f"{count} {verdict.value}" for verdict, count in counts_of(self.checks).items())
 
     @property
     def warnings(self) -> list[CheckResult]:
@@ -125,8 +123,9 @@ class Execution:
     of every table.
 
     A table is healthy if it was built and passed its checks, and so did all tables of the graph that it is built from.
-    `owners` names a person for a table; the reason of a failure shows the name. `report` is called at each change of
-    state, in the thread that made the change. Safe to use from several threads.
+    `owners` names a person for a table; the reason of a failure shows the name. `source_checks` are the results of the
+    checks that ran before anything was built. `report` is called at each change of state, in the thread that made the
+    change. Safe to use from several threads.
     """
 
     def __init__(
@@ -136,8 +135,10 @@ class Execution:
         report: Report = ignore,
         publishing: Publishing = Publishing.TOGETHER,
         owners: Mapping[TableName, str] | None = None,
+        source_checks: Sequence[CheckResult] = (),
     ) -> None:
         self.graph, self._work, self._report, self._publishing = graph, work, report, publishing
+        self.source_checks = source_checks
         self._owners = owners or {}
         self._lock = threading.Lock()
         self._staged = set[TableName]()
@@ -178,6 +179,7 @@ class Execution:
         with self._lock:
             staged = frozenset(self._staged)
         built = self._work.stage(table, staged)
+        self._set(TableRun(table, State.BUILDING, built))
         checks = tuple(self._work.check(table))
         failed = self._failed(table, checks)
         if failed:
@@ -293,19 +295,33 @@ class Execution:
         return len(self.in_state(State.BUILT, State.BUILT_BEFORE)) == len(self.runs)
 
     def summary(self) -> str:
-        """The message of the whole refresh: how many tables were built and published, why each other one was not, and
-        the warnings."""
-        count = len(self.in_state(State.BUILT))
-        before = len(self.in_state(State.BUILT_BEFORE))
-        lines = [f"{count} of {len(self.runs)} tables built" + (f", {before} built before" if before else "")]
-        if not self.runs:
-            lines = ["nothing to build: the selection names no table now"]
+        """The message of the whole refresh: how many tables were built and published, how many checks passed, why each
+        other table was not published, and the warnings."""
+        lines = [self._counts() if self.runs else "nothing to build: the selection names no table now"]
         if self.published is not None and self.published.window:
             lines.append(f"readers could find new tables beside old ones for {self.published.window:.2f} s")
         for state in (State.FAILED, State.BLOCKED, State.NOT_RUN):
             lines += [f"{state.value}: {run.table}: {run.reason}" for run in self.in_state(state)]
-        lines += [f"warning: {run.table}: {check}" for run in self.runs.values() for check in run.warnings]
-        return "\n".join(lines)
+        warned = [(table, check) for table, check in self._checks() if check.verdict is Verdict.WARNING]
+        return "\n".join([*lines, *(f"warning: {table}: {check}" for table, check in warned)])
+
+    def _counts(self) -> str:
+        """`8 of 8 tables built and published, 21 checks passed`."""
+        built = sum(run.built is not None for run in self.runs.values())
+        published, before = len(self.in_state(State.BUILT)), len(self.in_state(State.BUILT_BEFORE))
+        words = [f"{built} of {len(self.runs)} tables built" + (" and published" if built == published else "")]
+        words += [f"{published} published"] if built != published else []
+        words += [f"{before} built before"] if before else []
+        counts = counts_of([check for _, check in self._checks()])
+        words += [f"{counted(counts[Verdict.PASSED], 'check')} passed"] if Verdict.PASSED in counts else []
+        words += [counted(counts[Verdict.WARNING], "warning")] if Verdict.WARNING in counts else []
+        words += [f"{counted(counts[Verdict.FAILED], 'check')} failed"] if Verdict.FAILED in counts else []
+        return ", ".join(words)
+
+    def _checks(self) -> list[tuple[str, CheckResult]]:
+        """The results of all checks, each with the tables that it is about."""
+        of_sources = [(check.about, check) for check in self.source_checks]
+        return of_sources + [(str(run.table), check) for run in self.runs.values() for check in run.checks]
 
     def _set(self, run: TableRun) -> None:
         owner = self._owners.get(run.table)

@@ -1,6 +1,7 @@
 """The states of a table in a refresh, the kinds of failure and the results of checks, as Prefect's records, the
 terminal and the API show them."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -98,8 +99,19 @@ class CheckResult:
         return f"{self.message}; see them with: {self.command}" if self.query and self.broken else self.message
 
     @property
+    def about(self) -> str:
+        """The tables that a failure blocks: `raw.products, raw.variants`."""
+        return ", ".join(map(str, self.tables))
+
+    @property
     def command(self) -> str:
         """The command that shows the rows."""
         import shlex  # only what has failed needs it
 
         return f"refresh query {shlex.quote(self.query)}"
+
+
+def counts_of(checks: Collection[CheckResult]) -> dict[Verdict, int]:
+    """How many of the checks have each verdict, without those that none has."""
+    verdicts = [check.verdict for check in checks]
+    return {verdict: verdicts.count(verdict) for verdict in Verdict if verdict in verdicts}

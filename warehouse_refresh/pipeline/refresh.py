@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.check import check_scripts
 from warehouse_refresh.pipeline.execution import Builder
-from warehouse_refresh.pipeline.outcomes import Verdict
+from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
@@ -69,15 +69,27 @@ class RefreshPlan:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """A refresh that holds the lock: its plan, the warehouse and its URL. `blocked` has the tables that it does not
-    build, because a check of a source that they read has failed, each with the reason. `versions` are those of the
-    tables that it reads and does not build, from before anything was built."""
+    """A refresh that holds the lock: its plan, the warehouse and its URL. `source_checks` are the results of the checks
+    of its sources. `versions` are those of the tables that it reads and does not build, from before anything was
+    built."""
 
     plan: RefreshPlan
     warehouse: Warehouse
     url: str
-    blocked: Mapping[TableName, str] = field(default_factory=dict)
+    source_checks: Sequence[CheckResult] = ()
     versions: Mapping[TableName, str] = field(default_factory=dict)
+
+    @property
+    def blocked(self) -> dict[TableName, str]:
+        """The tables that it does not build, because a check of a source that they read has failed, each with the
+        reason."""
+        failed = [check for check in self.source_checks if check.verdict is Verdict.FAILED]
+        return {
+            table: f"a check failed: {check.message}"
+            for check in failed
+            for table, script in self.plan.scripts.items()
+            if not reads_of(script).isdisjoint(check.tables)
+        }
 
     def work(self, context: BuildContext, good: Mapping[TableName, Staged] | None = None) -> Builder:
         """The Builder for the run of `context`. `good` are the tables that earlier attempts of the run have built."""
@@ -149,8 +161,8 @@ def start_refresh(
         warehouse.create_datasets(sorted({name.dataset for name in names}))
         warehouse.create_functions(list(free_of_tables(functions)))
         with cache if plan.units else nullcontext():  # checks are read when they run
-            blocked = _blocked(plan, warehouse, settings.workers, say)
-            refresh = Refresh(plan, warehouse, settings.warehouse_url, blocked, _versions(plan, warehouse))
+            checks = _check_sources(plan, warehouse, settings.workers, say)
+            refresh = Refresh(plan, warehouse, settings.warehouse_url, checks, _versions(plan, warehouse))
             with cleared_on_error(refresh):
                 yield refresh
 
@@ -175,24 +187,22 @@ def _versions(plan: RefreshPlan, warehouse: Warehouse) -> dict[TableName, str]:
     return known_versions(plan.project, warehouse, read, records)
 
 
-def _blocked(plan: RefreshPlan, warehouse: Warehouse, workers: int, say: Callable[[str], None]) -> dict[TableName, str]:
-    """Run the checks of the sources, and say which fail. Returns the tables that read a source with a failed check,
-    each with the reason."""
+def _check_sources(
+    plan: RefreshPlan, warehouse: Warehouse, workers: int, say: Callable[[str], None]
+) -> list[CheckResult]:
+    """Run the checks of the sources, and say which fail. Returns their results."""
     for note in plan.notes:
         say(note)
     units = [unit for unit in plan.units if not unit.needs]
     if not units:
-        return {}
+        return []
     from warehouse_refresh.pipeline.checks.run import run_now
 
-    blocked: dict[TableName, str] = {}
-    for result in run_now(units, warehouse, workers):
+    results = run_now(units, warehouse, workers)
+    for result in results:
         if result.verdict is not Verdict.PASSED:
             say(f"{result.verdict.value}: {result}")
-        if result.verdict is Verdict.FAILED:
-            readers = [table for table, script in plan.scripts.items() if reads_of(script) & set(result.tables)]
-            blocked |= dict.fromkeys(readers, f"a check failed: {result.message}")
-    return blocked
+    return results
 
 
 def free_of_tables(functions: Iterable[Function]) -> Iterator[Function]:

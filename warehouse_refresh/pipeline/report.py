@@ -9,16 +9,22 @@ from typing import Any
 from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.settings import cost
-from warehouse_refresh.warehouse.names import TableName
 
 
-def document(runs: Collection[TableRun], message: str, price_per_tib: float, *, succeeded: bool) -> dict[str, Any]:
+def document(
+    runs: Collection[TableRun],
+    source_checks: Iterable[CheckResult],
+    message: str,
+    price_per_tib: float,
+    *,
+    succeeded: bool,
+) -> dict[str, Any]:
     """What a refresh did: whether every table was built and published, the summary, its tables and their checks."""
     return {
         "succeeded": succeeded,
         "message": message,
         "tables": table_rows(runs, price_per_tib),
-        "checks": check_rows(runs),
+        "checks": check_rows(runs, source_checks),
     }
 
 
@@ -27,25 +33,26 @@ def table_rows(runs: Iterable[TableRun], price_per_tib: float) -> list[dict[str,
     return [_row(run, price_per_tib) for run in runs]
 
 
-def check_rows(runs: Iterable[TableRun]) -> list[dict[str, Any]]:
-    """One row for each check, those that failed first, with up to five of the rows that break it, and the command that
-    shows all if they are published."""
+def check_rows(runs: Iterable[TableRun], source_checks: Iterable[CheckResult] = ()) -> list[dict[str, Any]]:
+    """One row for each check of the runs' tables and of their sources, those that failed first, with up to five of the
+    rows that break it, and the command that shows all if they are published."""
     order = [Verdict.FAILED, Verdict.WARNING, Verdict.PASSED]
-    found = [(order.index(check.verdict), run.table, check) for run in runs for check in run.checks]
-    found.sort(key=lambda one: one[:2])
-    return [_check_row(table, check) for _, table, check in found]
+    of_sources = [(check.about, check, True) for check in source_checks]
+    of_tables = [(str(run.table), check, check.verdict is Verdict.WARNING) for run in runs for check in run.checks]
+    found = sorted([*of_sources, *of_tables], key=lambda one: (order.index(one[1].verdict), one[0]))
+    return [_check_row(*one) for one in found]
 
 
-def _check_row(table: TableName, check: CheckResult) -> dict[str, Any]:
+def _check_row(table: str, check: CheckResult, is_published: bool) -> dict[str, Any]:
     return {
-        "table": str(table),
+        "table": table,
         "check": check.name,
         "result": check.verdict.value,
         "broken": check.broken,
         "rows": check.rows,
         "found": check.message,
         "examples": "\n".join(check.examples) or None,
-        "see": check.command if check.query and check.broken and check.verdict is Verdict.WARNING else None,
+        "see": check.command if check.query and check.broken and is_published else None,
     }
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from warehouse_refresh.api.runs.prefect_client import Prefect
 from warehouse_refresh.pipeline.contract import ARTIFACT, BLOCKED, NOTHING_SELECTED, PUBLISH, STAGED
-from warehouse_refresh.pipeline.outcomes import Failure, State
+from warehouse_refresh.pipeline.outcomes import Failure, State, Verdict
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -85,7 +85,9 @@ def _message(run: "FlowRun", tables: list[Json]) -> str | None:
     if not tables and run.state.is_failed():
         return _nothing_built(run.state.message or "")
     kept_back = (State.FAILED, State.BLOCKED, State.NOT_RUN)
-    return "; ".join([_count(tables), *(names for state in kept_back for names in _names(tables, state))])
+    kept = [names for state in kept_back for names in _names(state.value, _in_state(tables, state))]
+    warned = _names("warnings", [it for it in tables if Verdict.WARNING.value in (it["checks"] or "")])
+    return "; ".join([_count(tables), *kept, *warned])
 
 
 def _nothing_built(message: str) -> str:
@@ -97,12 +99,16 @@ def _nothing_built(message: str) -> str:
 
 def _count(tables: list[Json]) -> str:
     built = sum(table["state"] in (State.BUILT.value, State.BUILT_BEFORE.value) for table in tables)
-    return f"{built} of {len(tables)} tables built"
+    return f"{built} of {len(tables)} tables built and published"
 
 
-def _names(tables: list[Json], state: State) -> list[str]:
-    names = [table["table"] for table in tables if table["state"] == state.value]
-    return [f"{state.value}: {', '.join(names)}"] if names else []
+def _in_state(tables: list[Json], state: State) -> list[Json]:
+    return [table for table in tables if table["state"] == state.value]
+
+
+def _names(what: str, tables: list[Json]) -> list[str]:
+    """`failed: tmp.a, tmp.b`; nothing without tables."""
+    return [f"{what}: {', '.join(table['table'] for table in tables)}"] if tables else []
 
 
 async def _from_artifact(client: "PrefectClient", run: UUID) -> list[dict[str, Any]] | None:

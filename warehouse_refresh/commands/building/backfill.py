@@ -44,11 +44,14 @@ def run(options: Namespace) -> int:
     with start_refresh(settings, selectors, "`refresh backfill`", say, asked=asked) as refresh:
         work = backfill_of(refresh, BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))
         with nullcontext(ignore) if options.json else shown(refresh.plan.graph) as report:
-            execution = Execution(refresh.plan.graph, work, report, Publishing.EACH, refresh.plan.owners)
+            execution = Execution(
+                refresh.plan.graph, work, report, Publishing.EACH, refresh.plan.owners, refresh.source_checks
+            )
             run_here(refresh.plan.graph, execution, settings.workers)
     runs, message = execution.runs.values(), execution.summary()
-    print(as_json(runs, message, settings, succeeded=execution.succeeded) if options.json else message)
-    return exit_code(runs, succeeded=execution.succeeded)
+    checks, succeeded = execution.source_checks, execution.succeeded
+    print(as_json(runs, checks, message, settings, succeeded=succeeded) if options.json else message)
+    return exit_code(runs, succeeded=succeeded)
 
 
 def _need_partitions(plan: RefreshPlan, name: str, span: str) -> None:

@@ -25,8 +25,9 @@ def run(options: Namespace) -> int:
         graph = refresh.plan.graph
         work = refresh.work(BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))
         with nullcontext(ignore) if options.json else shown(graph) as report:
-            execution = Execution(graph, work, report, settings.publishing, refresh.plan.owners)
+            execution = Execution(graph, work, report, settings.publishing, refresh.plan.owners, refresh.source_checks)
             run_here(graph, execution, 1 if options.in_order else settings.workers)
     runs, message = execution.runs.values(), execution.summary()
-    print(as_json(runs, message, settings, succeeded=execution.succeeded) if options.json else message)
-    return exit_code(runs, succeeded=execution.succeeded)
+    checks, succeeded = execution.source_checks, execution.succeeded
+    print(as_json(runs, checks, message, settings, succeeded=succeeded) if options.json else message)
+    return exit_code(runs, succeeded=succeeded)

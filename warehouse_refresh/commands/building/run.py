@@ -45,7 +45,8 @@ def run(options: Namespace) -> int:
             state = run_recorded(flow, selectors, in_order=options.in_order, variables=variables, full=options.full)
         message, address, succeeded = state.message or "", address_of(state), state.is_completed()
         if options.json:
-            print(as_json(runs.values(), message, settings, succeeded=succeeded, prefect=address))
+            checks = started.source_checks
+            print(as_json(runs.values(), checks, message, settings, succeeded=succeeded, prefect=address))
         else:
             print(f"in Prefect: {address}\n{message}")
             if succeeded and started.plan.graph.order:

@@ -78,7 +78,9 @@ def _promote(settings: RefreshSettings, name: str, options: Namespace) -> int:
         refresh = with_copies(started, name, context)
         graph = refresh.plan.graph
         with shown(graph) as report:
-            execution = Execution(graph, refresh.work(context), report, settings.publishing, refresh.plan.owners)
+            execution = Execution(
+                graph, refresh.work(context), report, settings.publishing, refresh.plan.owners, refresh.source_checks
+            )
             run_here(graph, execution, settings.workers)
     print(execution.summary())
     return exit_code(execution.runs.values(), succeeded=execution.succeeded)

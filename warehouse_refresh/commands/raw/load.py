@@ -20,5 +20,6 @@ def run(options: Namespace) -> int:
             execution = Execution(graph, loader, report, settings.publishing, loader.plan.owners)
             run_here(graph, execution, settings.workers)
     runs, message = execution.runs.values(), execution.summary()
-    print(as_json(runs, message, settings, succeeded=execution.succeeded) if options.json else message)
-    return exit_code(runs, succeeded=execution.succeeded)
+    checks, succeeded = execution.source_checks, execution.succeeded
+    print(as_json(runs, checks, message, settings, succeeded=succeeded) if options.json else message)
+    return exit_code(runs, succeeded=succeeded)

@@ -6,6 +6,7 @@ from typing import Self
 
 from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import State
+from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.warehouse.names import TableName
 
 DONE = {State.STAGED, State.BUILT, State.BUILT_BEFORE, State.FAILED, State.BLOCKED, State.NOT_RUN}
@@ -28,14 +29,30 @@ def width_of(tables: Iterable[TableName]) -> int:
 
 def line_of(run: TableRun, width: int, seconds: float = 0.0) -> str:
     """The line of a table, its name filled up to `width`; `seconds` is for how long it has been under way."""
-    word = State.BUILT if run.state is State.STAGED else run.state
-    line = f"{_SIGNS[run.state]} {run.table!s:<{width}}  {word.value:<8}"
+    line = f"{_SIGNS[run.state]} {run.table!s:<{width}}  {_word(run):<8}"
     if run.built is not None and not run.reason:
-        return f"{line}  {run.built.amount:>17}  {run.built.seconds:8.2f} s"
+        return "  ".join([line, f"{run.built.amount:>17}", f"{run.built.seconds:8.2f} s", *_checks(run)])
     if run.state is State.BUILDING:
         time = f"{seconds:.1f} s" if seconds else ""
         return f"{line}  {run.progress:>17}  {time:>9}".rstrip()
     return f"{line}  {run.reason}" if run.reason else line
+
+
+def warnings_of(run: TableRun) -> list[str]:
+    """A line for each warning of the table, to follow its own line."""
+    return [f"  warning: {check.message}" for check in run.warnings]
+
+
+def _word(run: TableRun) -> str:
+    """The table's state in a word. It is `built` before it is published, since the summary says that all are."""
+    if run.state is State.STAGED:
+        return State.BUILT.value
+    return "checking" if run.state is State.BUILDING and run.built is not None else run.state.value
+
+
+def _checks(run: TableRun) -> list[str]:
+    """`3 checks`, if the table has any. Which of them failed is said elsewhere."""
+    return [counted(len(run.checks), "check")] if run.checks else []
 
 
 class News:
@@ -73,4 +90,4 @@ class Lines:
     def __call__(self, run: TableRun) -> None:
         """Print the state of a table, if it is done or has got further."""
         if (run.progress or self._news.is_new(run)) and not self._closed:
-            print(line_of(run, self._width), flush=True)
+            print("\n".join([line_of(run, self._width), *warnings_of(run)]), flush=True)

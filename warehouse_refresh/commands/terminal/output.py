@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from warehouse_refresh.commands.terminal.lines import Lines
 from warehouse_refresh.pipeline.execution import Report, TableRun, only_checks_failed
+from warehouse_refresh.pipeline.outcomes import CheckResult
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.warehouse import Warehouse
@@ -63,12 +64,18 @@ def say_for(options: Namespace) -> Callable[[str], None]:
 
 
 def as_json(
-    runs: Collection[TableRun], message: str, settings: RefreshSettings, *, succeeded: bool, prefect: str | None = None
+    runs: Collection[TableRun],
+    source_checks: Collection[CheckResult],
+    message: str,
+    settings: RefreshSettings,
+    *,
+    succeeded: bool,
+    prefect: str | None = None,
 ) -> str:
     """What a refresh did, for machines; `prefect` is the address of its run in Prefect's UI."""
     from warehouse_refresh.pipeline.report import document
 
-    found = document(runs, message, settings.price_per_tib, succeeded=succeeded)
+    found = document(runs, source_checks, message, settings.price_per_tib, succeeded=succeeded)
     return json.dumps({**found, "prefect": prefect}, indent=2)
 
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from warehouse_refresh.commands.terminal.lines import DONE, News, line_of, width_of
+from warehouse_refresh.commands.terminal.lines import DONE, News, line_of, warnings_of, width_of
 from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import State
 from warehouse_refresh.warehouse.names import TableName
@@ -63,8 +63,12 @@ class View:
         if run.state in DONE:
             if self._pending.pop(run.table, None):
                 self._progress.advance(self._task)
+                if not self._pending:
+                    self._progress.update(self._task, description="publishing")
             if self._news.is_new(run):
                 self._console.print(self._line(run), highlight=False, soft_wrap=True)
+                for warning in warnings_of(run):
+                    self._console.print(Text(warning, style="yellow"), highlight=False, soft_wrap=True)
         else:
             self._pending[run.table] = run
             self._since.setdefault(run.table, time.monotonic())

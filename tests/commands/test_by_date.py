@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.pipeline.tables.partitions import due
+from warehouse_refresh.pipeline.tables.partitions import due, pruning
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import parse_script
@@ -323,3 +323,30 @@ def test_checks_look_at_the_partitions_that_are_built(
     assert main(["build", "tmp.events"]) == 3
     wrong = "2024-03-04 has 3 rows, and the published one 1: it may change by at most 10 %"
     assert wrong in capsys.readouterr().out
+
+
+def test_a_script_that_reads_all_partitions_of_its_inputs_is_a_warning(
+    write: Write,
+    today: SetClock,
+    bigquery_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = write(PROJECT)
+    monkeypatch.setenv("WAREHOUSE_URL", bigquery_url)
+    monkeypatch.setattr(pruning, "ALLOWED", 0)
+    today(2)
+    assert main(["init"]) == 0
+    with connect(bigquery_url) as warehouse:
+        warehouse.run_script(parse_script("INSERT INTO raw.events (id, seen) VALUES (1, '2024-03-01 10:00:00+00')"))
+    assert main(["build", "tmp.events"]) == 0
+    capsys.readouterr()
+    assert main(["check", "--live"]) == 0
+    out = capsys.readouterr().out
+    message = "reads 16 B whatever @start and @end are, and 16 B for all partitions at once"
+    assert f"res/tmp/events.sql:1:1: each query for partitions of tmp.events {message}" in out  # raw.events has none
+    assert "2 scripts checked: 1 warning" in out
+    script = folder / "res/final/days.sql"
+    script.write_text(COUNTED.replace("day >=", "DATE_ADD(day, INTERVAL 0 DAY) >=").replace("day <", "DATE(day) <"))
+    assert main(["check", "--live", "--strict"]) == 1
+    assert f"res/final/days.sql:1:1: each query for partitions of final.days {message}" in capsys.readouterr().out

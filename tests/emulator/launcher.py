@@ -39,7 +39,17 @@ from sqlglot.errors import ErrorLevel
 
 from tests.emulator import etags
 from tests.emulator.dispositions import OtherColumns, replaced_by_clone, write
-from tests.emulator.mending import declare, lay_out, mend_sql, mend_tables, mended, named_alike, rows_of, typed
+from tests.emulator.mending import (
+    declare,
+    lay_out,
+    mend_sql,
+    mend_tables,
+    mended,
+    named_alike,
+    read_partitions,
+    rows_of,
+    typed,
+)
 from tests.emulator.transactions import Aborted, is_transaction, run_transaction
 
 MINIMUM_BILLED = 10 * 2**20  # for each table that a query reads: https://cloud.google.com/bigquery/pricing
@@ -214,13 +224,19 @@ def over_budget(job: Job) -> dict[str, str] | None:
 
 
 def statistics(job: Job, context: Any) -> dict[str, Any]:
-    """As BigQuery counts: eight bytes for each value, and ten megabytes at least for each table that is read."""
+    """As BigQuery counts: eight bytes for each value of the partitions that are read, and ten megabytes at least for
+    each table."""
     tables = [
         context.catalog.get_table(job.project, node.db, node.name)
         for tree in sqlglot.parse(job.config["query"]["query"], dialect="bigquery", error_level=ErrorLevel.IGNORE)
         for node in (tree.find_all(exp.Table) if tree is not None and not isinstance(tree, exp.Create) else ())
     ]
-    sizes = [8 * rows_of(table, context) * len(table.schema_.fields) for table in tables if table is not None]
+    config = job.config["query"]
+    sizes = [
+        8 * rows_of(table, context, read_partitions(table, config)) * len(table.schema_.fields)
+        for table in tables
+        if table is not None
+    ]
     return {
         "totalBytesProcessed": str(sum(sizes)),
         "totalBytesBilled": str(sum(max(size, MINIMUM_BILLED) for size in sizes)),

@@ -226,10 +226,26 @@ def lay_out(project: str, settings: dict[str, Any], context: Any) -> None:
     context.catalog.update_table(table.model_copy(update=said))
 
 
-def rows_of(table: Any, context: Any) -> int:
+def rows_of(table: Any, context: Any, where: str = "true") -> int:
     """How many rows the table has now."""
     name = quoted_table_ref(table.project_id, table.dataset_id, table.table_id)
-    return int(context.engine.execute(f"SELECT count(*) FROM {name}").fetchone()[0])
+    return int(context.engine.execute(f"SELECT count(*) FROM {name} WHERE {where}").fetchone()[0])
+
+
+def read_partitions(table: Any, query: dict[str, Any]) -> str:
+    """The rows of the partitions that a query reads, as a condition in DuckDB's SQL: those that its comparisons of the
+    partitioning column alone with parameters do not rule out. Only such comparisons prune here; BigQuery knows more:
+    https://cloud.google.com/bigquery/docs/querying-partitioned-tables#query_a_time-unit_column-partitioned_table"""
+    column = table.time_partitioning.field if table.time_partitioning else ""
+    known = {one["name"]: one for one in query.get("queryParameters") or []}
+    tree = sqlglot.parse_one(query["query"], dialect="bigquery", error_level=ErrorLevel.IGNORE)
+    found = ["true"]
+    for node in tree.find_all(exp.GTE, exp.LT) if column else ():
+        parameter = known.get(node.expression.name) if isinstance(node.expression, exp.Parameter) else None
+        if parameter and isinstance(node.this, exp.Column) and node.this.name == column:
+            value, kind = parameter["parameterValue"]["value"], duckdb_type(parameter["parameterType"])
+            found.append(f"{column} {'>=' if isinstance(node, exp.GTE) else '<'} CAST('{value}' AS {kind})")
+    return " AND ".join(found)
 
 
 def field_resource(field: Any) -> dict[str, Any]:

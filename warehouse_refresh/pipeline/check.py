@@ -107,11 +107,7 @@ def check_scripts(
             raise _Skipped
         if any(function.name in faults for function in scripts[table].query.functions):
             raise _Skipped
-        columns = {read: sources.columns[read] for read in reads if read in sources.columns}
-        columns |= {read: plans[read].columns for read in reads if read in plans}
-        if table in reads:
-            columns[table] = own_columns(scripts[table])
-        query_plan = sources.planner.plan(scripts[table].query, columns)
+        query_plan = sources.planner.plan(scripts[table].query, known_columns(scripts[table], sources, plans))
         if problems := list(_unstorable(scripts[table], query_plan.columns)):
             raise _Refused(problems)
         if required := scripts[table].build.storage.required:
@@ -129,6 +125,14 @@ def check_scripts(
         [*sources.problems, *faults.values(), *broken, *_problems(scripts, errors, sources.unsupported)],
         sorted({*skipped, *done.not_run, *cyclic}),
     )
+
+
+def known_columns(script: Script, sources: Sources, plans: Mapping[TableName, QueryPlan]) -> dict[TableName, Columns]:
+    """The columns of the tables that the script reads, as far as the planner cannot look them up."""
+    reads = {read.table for read in script.query.reads}
+    columns = {read: sources.columns[read] for read in reads if read in sources.columns}
+    columns |= {read: plans[read].columns for read in reads if read in plans}
+    return {**columns, script.table: own_columns(script)} if script.table in reads else columns
 
 
 def function_faults(

@@ -77,6 +77,14 @@ def environment_name(text: str) -> str:
     return text
 
 
+def human_bytes(number: int) -> str:
+    """`512 B`, `1.5 MiB`."""
+    for unit, size in (("TiB", TIB), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number} B"
+
+
 def cost(bytes_read: int, price_per_tib: float) -> float:
     """The price of a query that reads `bytes_read`, in the currency of `price_per_tib`. It ignores BigQuery's free tier
     and its minimum of 10 MB per table: https://cloud.google.com/bigquery/pricing#on_demand_pricing"""

@@ -14,7 +14,7 @@ from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, counted, errors_in
 from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache, tables_outside
 from warehouse_refresh.pipeline.project.scripts import script_files
-from warehouse_refresh.pipeline.raw.sources import declared_sources, stored_sources, with_stored_wildcards
+from warehouse_refresh.pipeline.raw.sources import Sources, declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
 from warehouse_refresh.warehouse import Warehouse, connect, project_of
@@ -59,6 +59,7 @@ def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) ->
         project = replace(project, scripts=with_stored_wildcards(warehouse, project.scripts, project))
         sources = stored_sources(warehouse, project.scripts, project)
         checked = check_project(project, sources, cache)
+        checked.problems.extend(_unpruned(project, sources, checked))
         left = leftovers(warehouse, project)
         if errors_in(checked.problems) or not project.has_checks:
             return _Live(checked, left)
@@ -69,6 +70,14 @@ def _check_live(project: Project, settings: RefreshSettings, cache: SqlCache) ->
         parts = _published_parts(project, warehouse)
         planned = plan_checks(project, tables_of(sources, {}), Graph({}), tables, cache, parts)
         return _Live(checked, left, run_now(planned.units, warehouse, settings.workers), planned.notes)
+
+
+def _unpruned(project: Project, sources: Sources, checked: Checked) -> Iterator[Problem]:
+    """Warnings of tables by date that read too much, where the engine knows the bytes."""
+    if any(plan.bytes_processed is not None for plan in checked.plans.values()):
+        from warehouse_refresh.pipeline.tables.partitions.pruning import pruning_problems
+
+        yield from pruning_problems(project.scripts, sources, checked.plans)
 
 
 def _published_parts(project: Project, warehouse: Warehouse) -> "dict[TableName, Checkable]":

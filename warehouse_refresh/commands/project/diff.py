@@ -4,12 +4,12 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
-from warehouse_refresh.commands.project.plan import human_bytes, human_dollars
+from warehouse_refresh.commands.project.plan import human_dollars
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
-from warehouse_refresh.pipeline.settings import RefreshSettings, cost
+from warehouse_refresh.pipeline.settings import RefreshSettings, cost, human_bytes
 from warehouse_refresh.pipeline.tables.differences import Difference, difference
 from warehouse_refresh.warehouse import Warehouse, connect
 from warehouse_refresh.warehouse.builds.environment import Environment

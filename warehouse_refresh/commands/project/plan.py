@@ -10,7 +10,7 @@ from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import sql_cache
 from warehouse_refresh.pipeline.refresh import RefreshPlan, connected, plan_refresh
-from warehouse_refresh.pipeline.settings import TIB, cost
+from warehouse_refresh.pipeline.settings import cost, human_bytes
 from warehouse_refresh.pipeline.tables.changes.standing import Standing, standings
 from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
@@ -108,14 +108,6 @@ def _sums(plan: RefreshPlan, price: float) -> Iterator[str]:
 def _amount(bytes_processed: int, price: float, *, estimate: bool) -> str:
     mark = "≥ " if estimate else ""
     return f"{mark}{human_bytes(bytes_processed)}, {mark}{human_dollars(cost(bytes_processed, price))}"
-
-
-def human_bytes(number: int) -> str:
-    """`512 B`, `1.5 MiB`."""
-    for unit, size in (("TiB", TIB), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if number >= size:
-            return f"{number / size:.1f} {unit}"
-    return f"{number} B"
 
 
 def human_dollars(amount: float) -> str:

@@ -1,6 +1,8 @@
 """One project of a size, with all the commands that are measured on it: ours, the floor's, the peers'."""
 
 import json
+import shutil
+import sys
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -10,22 +12,38 @@ from typing import Any
 
 from benchmarks.commands import Command, floor, refresh, run
 from benchmarks.generate import generate
-from benchmarks.peers import python_of, reset, write_dbt, write_sqlmesh
+from benchmarks.peers import FUSION, HERE, python_of, reset, write_dbt, write_sqlmesh
 
 LARGE = 1000
 """From this size on, what is read before anything is built is measured too."""
-PEERS = ("dbt", "sqlmesh")
+PEERS = ("dbt", FUSION, "sqlmesh", "prefect")
 _ROWS = 100
 _PATIENCE_SECONDS = 120
 _OURS = ("floor", "refresh build", "refresh run")
-_OURS_LARGE = ("refresh build, new scripts", "refresh check, new scripts")
+_OURS_LARGE = (
+    "refresh build --select stale",
+    "refresh check",
+    "refresh build, new scripts",
+    "refresh check, new scripts",
+)
+_OF_PEERS = {
+    "dbt": ["dbt run"],
+    FUSION: ["Fusion's dbt run"],
+    "sqlmesh": ["sqlmesh plan"],
+    "prefect": ["empty tasks"],
+}
+_OF_PEERS_LARGE = {
+    "dbt": ["dbt parse"],
+    FUSION: ["Fusion's dbt compile", "Fusion's dbt parse", "Fusion's dbt run, nothing changed"],
+}
 
 
 def names(size: int, peers: Sequence[str]) -> list[str]:
     """What is measured for a project of `size` scripts, in the order in which it is."""
-    ours = [*_OURS, *(_OURS_LARGE if size >= LARGE else ())]
-    dbt = ["dbt run", *(["dbt parse"] if size >= LARGE else [])]
-    return [*ours, *(dbt if "dbt" in peers else []), *(["sqlmesh plan"] if "sqlmesh" in peers else [])]
+    wanted = [*_OURS, *(_OURS_LARGE if size >= LARGE else ())]
+    for peer in peers:
+        wanted += _OF_PEERS[peer] + (_OF_PEERS_LARGE.get(peer, []) if size >= LARGE else [])
+    return wanted
 
 
 def commands(size: int, folder: Path, server: dict[str, str], peers: Sequence[str]) -> dict[str, Command]:
@@ -35,15 +53,22 @@ def commands(size: int, folder: Path, server: dict[str, str], peers: Sequence[st
     run(refresh("init", ours))
     recorded = _Recorded(server["PREFECT_API_URL"], size)
     through_prefect = replace(refresh("run", ours), environment=server, before=recorded.before, after=recorded.after)
-    found = [floor(ours), refresh("build", ours), through_prefect]
+    found = [floor(ours), refresh("build", ours), through_prefect, _stale(ours), refresh("check", ours)]
     found += [_forgetful(refresh(word, ours)) for word in ("build", "check")]
     if "dbt" in peers:
         write_dbt(folder / "dbt", reads, _ROWS)
         found += _dbt(folder / "dbt")
+    if FUSION in peers:
+        write_dbt(folder / FUSION, reads, _ROWS)
+        found += _fusion(folder / FUSION)
+    if "prefect" in peers:
+        words: list[str | Path] = [sys.executable, HERE / "empty_tasks.py", str(size)]
+        found.append(Command("empty tasks", words, folder, server))
     if "sqlmesh" in peers:
         write_sqlmesh(folder / "sqlmesh", reads, _ROWS)
         found.append(_sqlmesh(folder / "sqlmesh"))
-    wanted = {command.name: command for command in found if command.name in names(size, peers)}
+    of_name = {command.name: command for command in found}
+    wanted = {name: of_name[name] for name in names(size, peers)}
     for command in wanted.values():
         command.before()
         run(command)
@@ -57,12 +82,38 @@ def _forgetful(command: Command) -> Command:
     return replace(command, name=f"{command.name}, new scripts", before=lambda: notes.unlink(missing_ok=True))
 
 
+def _stale(folder: Path) -> Command:
+    """A refresh where nothing has changed since the last one, which the command before it in turn was."""
+    return replace(
+        refresh("build", folder),
+        name="refresh build --select stale",
+        words=[*refresh("build", folder).words, "--select", "stale"],
+    )
+
+
 def _dbt(folder: Path) -> list[Command]:
     dbt = python_of("dbt").parent / "dbt"
     quiet = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_PROFILES_DIR": "."}
     return [
         Command("dbt run", [dbt, "run"], folder, quiet, lambda: reset(folder)),
         Command("dbt parse", [dbt, "parse", "--no-partial-parse"], folder, quiet),
+    ]
+
+
+def _fusion(folder: Path) -> list[Command]:
+    """It keeps what it knows in target/, which every command writes; the state to compare with is a copy."""
+    dbt = python_of(FUSION).parent / "dbt"
+    quiet = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_PROFILES_DIR": "."}
+    changed: list[str | Path] = [dbt, "run", "--select", "state:modified", "--state", "built"]
+
+    def keep() -> None:
+        shutil.copytree(folder / "target", folder / "built", dirs_exist_ok=True)
+
+    return [
+        Command("Fusion's dbt run", [dbt, "run"], folder, quiet, lambda: reset(folder), keep),
+        Command("Fusion's dbt compile", [dbt, "compile"], folder, quiet),
+        Command("Fusion's dbt parse", [dbt, "parse"], folder, quiet),
+        Command("Fusion's dbt run, nothing changed", changed, folder, quiet),
     ]
 
 

@@ -1,7 +1,7 @@
 """`make bench`: has pytest-benchmark run everything in turn, several times, and writes what it measured to
 docs/benchmarks.md.
 
-python -m benchmarks.run [--rounds 5] [--sizes 8 1000] [--peers dbt sqlmesh]
+python -m benchmarks.run [--rounds 5] [--sizes 8 1000] [--peers dbt fusion sqlmesh prefect]
     [--only commands makespan posting scale patches]
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks.peers import why_not
 from benchmarks.prefect_server import PROJECT
 from benchmarks.projects import LARGE, PEERS
 from benchmarks.report import read, tables
@@ -55,11 +56,15 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", default=list(PEERS), choices=PEERS)
     parser.add_argument("--only", nargs="+", default=list(USUAL), choices=[*USUAL, *SLOW, *PATCHES])
     options = parser.parse_args()
+    left_out = {peer: why for peer in options.peers if (why := why_not(peer))}
+    options.peers = [peer for peer in options.peers if peer not in left_out]
+    notes = [f"Left out: {peer}, since {why}." for peer, why in left_out.items()]
+    print("\n".join(notes), flush=True)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         result = Path(folder) / "measured.json"
         _measure(options, Path(folder), result)
         lines = tables(read(json.loads(result.read_text())))
-    lines.append(f"Measured on {machine()}; {options.rounds} rounds.")
+    lines += [f"Measured on {machine()}; {options.rounds} rounds.", *notes]
     print("\n".join(lines))
     targets = {SLOW: "make bench-scale", PATCHES: "make bench-patches"}
     what = targets.get(tuple(options.only), "make bench")

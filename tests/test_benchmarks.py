@@ -6,7 +6,9 @@ import pytest
 
 from benchmarks.generate import SHAPES, generate
 from benchmarks.makespan import best_known, bound, list_schedule, random_project
-from benchmarks.report import read, tables
+from benchmarks.peers import why_not
+from benchmarks.projects import LARGE, PEERS, names
+from benchmarks.report import GOALS, read, tables
 from benchmarks.run import PAGE, marks, written
 from tests.pipeline.graphs import table
 from warehouse_refresh.commands.main import main
@@ -72,6 +74,24 @@ def test_a_ratio_is_the_median_of_those_of_the_rounds_with_its_goal() -> None:
     assert lines[0] == "### 8 scripts"
     assert "| `floor` | 2.00 | 1.00 | 101 |" in lines
     assert "| `refresh build` to `floor` | 1.50 | 1.50 | at most 1.5 |" in lines
+
+
+def test_a_peer_that_this_machine_cannot_have_is_left_out_with_the_reason(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    monkeypatch.setenv("PATH", str(folder))
+    assert why_not("fusion") == "npm is needed to install DuckDB's library for it"
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    assert why_not("fusion") == "DuckDB's library for it is known for Linux on x86_64 only"
+    assert why_not("dbt") is None
+
+
+def test_each_name_that_a_goal_compares_is_measured() -> None:
+    measured = names(LARGE, PEERS)
+    assert {name for goal in GOALS for name in (goal.name, goal.base)} <= set(measured)
+    assert len(measured) == len(set(measured))
 
 
 def test_rows_are_held_to_the_inserts_of_the_same_round() -> None:

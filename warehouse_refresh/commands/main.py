@@ -221,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
 
     new = add("new", "create a small project that runs at once", _PROJECT)
     new.add_argument("folder", metavar="FOLDER", help="where; its name is the project's name")
+    new.add_argument("--example", choices=["by-date"], help="with files that show this, too: docs/by-date.md")
     sync = add("sync", "write the dependency map from the SQL", _PROJECT)
     sync.add_argument("--check", action="store_true", help="write nothing; exit with 1 if the map would change")
     add("schema", "print the JSON schema of the settings files beside scripts, for editors", _PROJECT)

@@ -19,7 +19,10 @@ def run(options: Namespace) -> int:
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise Refused([Problem(folder, None, "this folder is not empty", "name a new folder")])
     name = project_name(folder, {})
-    _write(files("warehouse_refresh.commands.project") / "template", folder, name)
+    ours = files("warehouse_refresh.commands.project")
+    _write(ours / "template", folder, name)
+    if options.example:
+        _write(ours / "examples" / options.example, folder, name)
     print(f"created {folder}: a project named {name}")
     print(f"\n  cd {shlex.quote(options.folder)}\n  refresh init\n  refresh build")
     return 0

@@ -19,7 +19,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-pytest_plugins = ["tests.emulator.fixtures", "tests.origins.servers"]
+pytest_plugins = ["tests.emulator.fixtures", "tests.origins.servers", "tests.origins.shop"]
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "warehouse_refresh"

@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import Write
 from tests.origins.servers import Database
+from tests.origins.shop import PROJECT
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.project.project import project_in
 from warehouse_refresh.pipeline.raw.loading.findings import connection_findings
@@ -17,44 +18,7 @@ from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName
 
-PEOPLE, ORDERS = TableName("raw", "people"), TableName("raw", "orders")
-SHOP = """
-    CREATE TABLE people (id int4 PRIMARY KEY, name text, email text, secret text);
-    CREATE TABLE orders (id int4 PRIMARY KEY, person int4 REFERENCES people, price numeric(10, 2), paid timestamptz);
-    INSERT INTO people VALUES (1, 'Ada', 'ada@example.com', 'x'), (2, 'Bo', NULL, NULL);
-    INSERT INTO orders VALUES (10, 1, 19.99, '2024-03-01 10:00+01'), (11, 2, 5, NULL);
-"""
-PROJECT = {
-    "refresh.toml": '[connections.shop]\nurl_from = "SHOP_URL"\nsalt_from = "SHOP_SALT"\n',
-    "res/raw/people.toml": """
-        description = "Who buys."
-        [source]
-        connection = "shop"
-        table = "people"
-        exclude = ["secret"]
-        mask = { email = "hash", name = 1 }
-    """,
-    "res/raw/orders.toml": """
-        [source]
-        connection = "shop"
-        query = "SELECT id, person, price, paid FROM public.orders"
-        [checks]
-        unique = ["id"]
-        references = { person = "raw.people.id" }
-    """,
-    "res/final/sums.sql": "SELECT person AS id, SUM(price) AS sum FROM raw.orders GROUP BY 1",
-    "res/dependencies.toml": "[final]\n",
-}
-
-
-@pytest.fixture
-def shop(database: Database, write: Write, monkeypatch: pytest.MonkeyPatch) -> Database:
-    """A shop's database, and a project that loads its two tables."""
-    database.run(SHOP)
-    write(PROJECT)
-    monkeypatch.setenv("SHOP_URL", database.url)
-    monkeypatch.setenv("SHOP_SALT", "pepper")
-    return database
+PEOPLE, ORDERS, SUMS = TableName("raw", "people"), TableName("raw", "orders"), TableName("final", "sums")
 
 
 def rows(table: TableName, url: str = DEFAULT_URL) -> list[tuple[Any, ...]]:
@@ -62,20 +26,22 @@ def rows(table: TableName, url: str = DEFAULT_URL) -> list[tuple[Any, ...]]:
         return sorted(warehouse.first_rows(table, 100))
 
 
-@pytest.mark.usefixtures("shop")
 @pytest.mark.parametrize("engine", ["duckdb", "bigquery"])
 def test_the_tables_that_name_a_source_are_loaded_and_scripts_read_them(
-    engine: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    engine: str, shop: Database, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = DEFAULT_URL if engine == "duckdb" else request.getfixturevalue("bigquery_url")
     monkeypatch.setenv("WAREHOUSE_URL", url)
-    assert main(["load"]) == 0
+    assert main(["build", "--load"]) == 0
     digest = sha256(b"pepperada@example.com").hexdigest()
     assert rows(PEOPLE, url) == [(1, "A", digest), (2, "B", None)]
     paid = datetime(2024, 3, 1, 9, tzinfo=UTC)
     assert rows(ORDERS, url) == [(10, 1, Decimal("19.99"), paid), (11, 2, Decimal(5), None)]
+    assert [float(row[1]) for row in rows(SUMS, url)] == [19.99, 5]
+    shop.run("UPDATE orders SET price = 6 WHERE id = 11")
+    assert main(["load"]) == 0
     assert main(["build"]) == 0
-    assert [float(row[1]) for row in rows(TableName("final", "sums"), url)] == [19.99, 5]
+    assert [float(row[1]) for row in rows(SUMS, url)] == [19.99, 6]
     with connect(url) as warehouse:
         assert [column.name for column in warehouse.columns(PEOPLE)] == ["id", "name", "email"]
         assert warehouse.tables("raw") == [ORDERS, PEOPLE]
@@ -108,7 +74,35 @@ def test_what_reads_a_loaded_table_is_stale_after_a_load(shop: Database, capsys:
     shop.run("UPDATE orders SET price = price + 1 WHERE id = 10")
     assert main(["load", "raw.orders"]) == 0
     assert main(["build", "stale"]) == 0
-    assert [float(row[1]) for row in rows(TableName("final", "sums"))] == [20.99, 5]
+    assert [float(row[1]) for row in rows(SUMS)] == [20.99, 5]
+
+
+def test_a_refresh_loads_what_is_selected_of_its_graph_and_a_plan_says_how_much(
+    shop: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop.run("ANALYZE")
+    assert main(["plan", "--load"]) == 0
+    planned = capsys.readouterr().out
+    assert "  final.sums  (after raw.orders)" in planned
+    assert "    loads: people of shop: about 2 rows, " in planned
+    assert "    loads: the query of shop: about 2 rows, " in planned
+    assert main(["plan", "--load", "--json", "raw.*"]) == 0
+    [orders, people] = json.loads(capsys.readouterr().out)["tables"]
+    assert (people["table"], people["about_rows"], orders["about_rows"]) == ("raw.people", 2, 2)
+    with connect(DEFAULT_URL) as warehouse:
+        assert warehouse.tables("raw") == []
+    assert main(["build", "--load", "raw.people"]) == 0
+    assert main(["build", "--load", "+final.sums"]) == 0
+    assert "2 of 2 tables built" in capsys.readouterr().out
+    assert main(["build", "stale"]) == 0
+    assert "nothing to build" in capsys.readouterr().out
+    shop.run("UPDATE orders SET person = 2; ALTER TABLE orders DROP CONSTRAINT orders_pkey; UPDATE orders SET id = 1")
+    assert main(["build", "--load", "stale"]) == 3
+    told = capsys.readouterr().out
+    assert "not run: final.sums: waits for raw.orders" in told
+    assert [float(row[1]) for row in rows(SUMS)] == [19.99, 5]
+    assert main(["build", "--load", "--env", "me"]) == 2
+    assert "the environment me reads production's raw tables" in capsys.readouterr().err
 
 
 def test_only_what_is_selected_is_loaded_and_only_its_database_is_asked(

@@ -421,6 +421,6 @@ def test_a_run_in_a_terminal_that_is_cancelled_just_before_its_end_is_cancelled_
 
     settings = read_settings()
     with start_refresh(settings, [], "the test", print) as started:
-        state = run_recorded(cancelled_before_its_end, [], in_order=False, variables={})
+        state = run_recorded(cancelled_before_its_end, [], variables={}, in_order=False)
     message = "the run was cancelled in Prefect, while its last tables were built"
     assert (state.is_cancelled(), state.message) == (True, message)

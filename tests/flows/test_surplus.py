@@ -20,11 +20,11 @@ def deployment(prefect_server: str) -> Iterator[Deployment]:
         yield it
 
 
-def asked_for(deployment: Deployment, *select: str, late: int = 1) -> FlowRun:
+def asked_for(deployment: Deployment, *select: str, late: int = 1, **others: Any) -> FlowRun:
     """A run that somebody has asked for, due `late` seconds ago."""
     due: State[None] = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(seconds=late))
     return deployment.prefect.create_flow_run_from_deployment(
-        deployment.id, parameters={"select": list(select)}, state=due
+        deployment.id, parameters={"select": list(select), **others}, state=due
     )
 
 
@@ -76,9 +76,11 @@ def test_a_run_covers_what_it_builds_and_no_more(deployment: Deployment) -> None
     again = asked_for(deployment, "tmp.v")
     cover_surplus(deployment.prefect, deployment.id)
     assert states(deployment, products, variants, both, again) == ["Scheduled", "Scheduled", "Scheduled", COVERED]
+    backfill = asked_for(deployment, "tmp.p", backfill_from="2026-01-01", backfill_to="2026-01-31")
     everything = asked_for(deployment)
     cover_surplus(deployment.prefect, deployment.id)
     assert states(deployment, products, variants, both, everything) == [COVERED, COVERED, COVERED, "Scheduled"]
+    assert states(deployment, backfill) == ["Scheduled"]
 
 
 def test_a_run_of_a_schedule_is_covered_and_covers_nobodys_run_since_it_goes_with_its_schedule(

@@ -234,7 +234,7 @@ class Refreshes(RuleBasedStateMachine):
         with self.engine.connect(steps) as warehouse:
             warehouse.recover(run, lambda _line: None)
             plan = plan_refresh(RefreshSettings(self.folder), selection, warehouse, None, Asked(full, moment))
-            good = still_good(plan.graph, plan.scripts, warehouse.staged(context) if attempt > 1 else {})
+            good = still_good(plan.graph, plan.builds, warehouse.staged(context) if attempt > 1 else {})
             published = {table for table, found in good.items() if found.is_published}
             builder = Builder(plan.scripts, warehouse, context, good.keys() - published)
             execution = Execution(plan.graph, builder, publishing=Publishing.EACH if each else Publishing.TOGETHER)

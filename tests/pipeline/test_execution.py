@@ -250,13 +250,22 @@ def scripts(**texts: str) -> dict[TableName, Script]:
 BEFORE = scripts(a="SELECT 1 AS x", b="SELECT x FROM tmp.a", c="SELECT x FROM tmp.b", d="SELECT 2 AS x")
 
 
-def good(now: dict[TableName, Script], *left: TableName, published: Collection[TableName] = ()) -> set[TableName]:
+def builds(scripts: dict[TableName, Script]) -> dict[TableName, TableBuild]:
+    return {table: script.build for table, script in scripts.items()}
+
+
+def good(
+    now: dict[TableName, Script],
+    *left: TableName,
+    published: Collection[TableName] = (),
+    together: Collection[set[TableName]] = (),
+) -> set[TableName]:
     staged = {
         table: Staged(script.build.fingerprint, is_published=table in published)
         for table, script in BEFORE.items()
         if table in left
     }
-    return set(still_good(GRAPH, now, staged))
+    return set(still_good(GRAPH, builds(now), staged, together))
 
 
 def test_what_was_staged_is_not_built_again() -> None:
@@ -271,9 +280,15 @@ def test_a_table_is_built_again_if_what_it_reads_was_not_staged() -> None:
     assert good(BEFORE, B, C, D) == {D}
 
 
+def test_of_tables_that_were_read_together_all_are_good_or_none() -> None:
+    assert good(BEFORE, A, D, together=[{A, D}]) == {A, D}
+    assert good(BEFORE, A, B, C, D, together=[{A, B}]) == {A, B, C, D}
+    assert good(BEFORE, A, D, together=[{A, B}]) == {D}
+
+
 def test_a_staged_view_is_made_again_and_a_published_one_is_not() -> None:
     before = {**BEFORE, **scripts(d="SELECT 2 AS view")}
     view = {D: Staged(before[D].build.fingerprint)}
-    assert still_good(GRAPH, before, view) == {}
+    assert still_good(GRAPH, builds(before), view) == {}
     published = {D: Staged(before[D].build.fingerprint, is_published=True)}
-    assert set(still_good(GRAPH, before, published)) == {D}
+    assert set(still_good(GRAPH, builds(before), published)) == {D}

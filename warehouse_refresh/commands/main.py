@@ -151,6 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(is_report=True)
     plan.add_argument("--json", action="store_true", help="print the plan for machines")
     for command in (run, build, plan):
+        command.add_argument("--load", action="store_true", help="with the raw tables that come from a database")
         command.add_argument("--env", metavar="NAME", help="in this environment; reads what it lacks from production")
         _add_selection(command)
         _add_variables(command)

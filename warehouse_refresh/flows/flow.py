@@ -31,7 +31,7 @@ from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.project.variables import as_json, given_as_json
 from warehouse_refresh.pipeline.project.version import scripts_version
-from warehouse_refresh.pipeline.refresh import Refresh, cleared_on_error, start_refresh
+from warehouse_refresh.pipeline.refresh import Loads, Refresh, cleared_on_error, start_refresh
 from warehouse_refresh.pipeline.report import check_rows, table_rows
 from warehouse_refresh.pipeline.schedule import ScheduleResult, run_in_parallel
 from warehouse_refresh.pipeline.settings import RefreshSettings
@@ -82,6 +82,7 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
         backfill_from: str | None = None,
         backfill_to: str | None = None,
         backfill_again: bool = False,
+        load: bool = False,
     ) -> PrefectState[Any]:
         """Build all tables, or the selected ones. A retry builds only the tables that did not complete before.
 
@@ -95,6 +96,7 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
             backfill_from: Build the partitions of tables by date from this date, such as 2026-01-01, up to backfill_to.
             backfill_to: The last date, which is in it.
             backfill_again: Build also those that are built already.
+            load: Load the raw tables that come from a database first. Then `select` may name them, too: raw.orders+.
         """
         workers = 1 if in_order else settings.workers
         try:
@@ -103,7 +105,7 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
                 keep_values(used)
                 if started is None:
                     asked = _asked(backfill_from, backfill_to, full=full, again=backfill_again)
-                    return _start_and_run(used, select or [], workers, asked)
+                    return _start_and_run(used, select or [], workers, asked, Loads.FIRST if load else Loads.NONE)
                 return _run_started(started, used, workers)
         except (Refused, SelectionError, SettingError, WarehouseError) as error:
             return Failed(message=str(error))
@@ -141,9 +143,13 @@ def keep_values(settings: RefreshSettings) -> None:
             client.update_flow_run(run.id, parameters=run.parameters)
 
 
-def _start_and_run(settings: RefreshSettings, select: list[str], workers: int, asked: Asked) -> PrefectState[Any]:
+def _start_and_run(
+    settings: RefreshSettings, select: list[str], workers: int, asked: Asked, loads: Loads
+) -> PrefectState[Any]:
+    if asked.span is not None and loads is not Loads.NONE:
+        raise SettingError("a backfill loads nothing: write either load or backfill_from")
     who = f"the run {this_flow_run().name}"
-    with start_refresh(settings, select, who, get_run_logger().info, str(this_flow_run().id), asked) as refresh:
+    with start_refresh(settings, select, who, get_run_logger().info, str(this_flow_run().id), asked, loads) as refresh:
         execution = _run(refresh, settings, workers, _progress_logged(), is_backfill=asked.span is not None)
     return _ended(execution, settings, RETURN_OF_THE_SERVER)
 
@@ -171,7 +177,7 @@ def _run(
     flow_run, plan = this_flow_run(), refresh.plan
     context = BuildContext(str(flow_run.id), flow_run.run_count, _labels(flow_run), settings.keep_previous)
     before = refresh.warehouse.staged(context) if context.attempt > 1 else {}
-    good = still_good(plan.graph, plan.scripts, before)
+    good = still_good(plan.graph, plan.builds, before, plan.load.together if plan.load is not None else ())
     published = {table for table, found in good.items() if found.is_published}
     work = backfill_of(refresh, context, good) if is_backfill else refresh.work(context, good)
     publishing = Publishing.EACH if is_backfill else settings.publishing

@@ -19,7 +19,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Completed, Scheduled
 
 from warehouse_refresh.flows.records import read_all, server_time
-from warehouse_refresh.pipeline.contract import COVERED, COVERED_BY_TAG
+from warehouse_refresh.pipeline.contract import COVERED, COVERED_BY_TAG, beside_selection
 from warehouse_refresh.pipeline.project.selectors import covers
 
 _AT_ONCE = 40  # each takes five requests, and the next sign of life of the run that does this waits for them
@@ -43,7 +43,7 @@ def _surplus(waiting: Iterable[FlowRun]) -> Iterator[tuple[FlowRun, FlowRun]]:
 
 
 def _covers(other: FlowRun, run: FlowRun) -> bool:
-    is_same = _variables(other) == _variables(run)
+    is_same = beside_selection(other.parameters) == beside_selection(run.parameters)
     return is_same and covers(_selection(other), _selection(run)) and (run.auto_scheduled or not other.auto_scheduled)
 
 
@@ -84,7 +84,3 @@ def _order(run: FlowRun) -> tuple[object, ...]:
 
 def _selection(run: FlowRun) -> Sequence[str]:
     return list(run.parameters.get("select") or [])
-
-
-def _variables(run: FlowRun) -> dict[str, object]:
-    return dict(run.parameters.get("variables") or {})

@@ -75,6 +75,9 @@ class Snapshot(Protocol):
         """The rows of these columns, as an Arrow stream of few rows at a time. Raises OriginError; so does reading
         the stream, by whatever error the reader has."""
 
+    def close(self) -> None:
+        """Let go of the database. What another thread reads of it ends with an error. May be called twice."""
+
 
 def open_snapshot(url: str, limits: Limits = Limits()) -> AbstractContextManager[Snapshot]:
     """Connect to the database at `url`, such as `postgresql://user:password@host/shop`, for reading only, and stay at

@@ -4,9 +4,10 @@ Many connections read one snapshot: the first one exports it, and the others tak
 https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-SYNCHRONIZATION
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Semaphore
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,17 +38,24 @@ def open_postgres(url: str, limits: Limits) -> Iterator["PostgresSnapshot"]:
     """See `open_snapshot`."""
     with _faults(url), _connected(url, limits) as connection:
         [(name,)] = _rows(connection, "SELECT pg_export_snapshot() AS name")
-        yield PostgresSnapshot(url, limits, str(name), Semaphore(limits.readers))
+        snapshot = PostgresSnapshot(url, limits, str(name), Semaphore(limits.readers), connection)
+        try:
+            yield snapshot
+        finally:
+            snapshot.close()
 
 
 @dataclass(frozen=True)
 class PostgresSnapshot:
-    """Implements Snapshot. The snapshot `name` is held by a connection of its own: an error ends a transaction."""
+    """Implements Snapshot. The snapshot `name` is held by a connection of its own, `holder`: an error ends a
+    transaction. `open` are the queries whose rows are being read."""
 
     url: str
     limits: Limits
     name: str
     free: Semaphore
+    holder: dbapi.Connection
+    open: set[dbapi.Cursor] = field(default_factory=set)
 
     def tables(self) -> list[str]:
         with self._reader() as connection:
@@ -68,7 +76,7 @@ class PostgresSnapshot:
                 _check_readable(connection, relation.table, _address(self.url))
                 found, size = _of_table(connection, relation.table), _size(connection, relation.table)
             else:
-                found, size = _of_query(connection, relation.query), (None, None)
+                found, size = _of_query(connection, relation.query), _size_of_query(connection, relation.query)
         columns, refused = list[OriginColumn](), dict[str, str]()
         for name, kind in found.items():
             try:
@@ -83,8 +91,18 @@ class PostgresSnapshot:
         source = _path(relation.table) if relation.table else f"({_bare(relation.query)}\n) AS query"
         with self._reader() as connection, connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH)})
-            cursor.execute(f"SELECT {listed} FROM {source}")
-            yield cursor.fetch_arrow()
+            self.open.add(cursor)
+            try:
+                cursor.execute(f"SELECT {listed} FROM {source}")
+                yield cursor.fetch_arrow()
+            finally:
+                self.open.discard(cursor)
+
+    def close(self) -> None:
+        for cursor in list(self.open):
+            with suppress(Error):
+                cursor.adbc_cancel()
+        _end(self.holder)
 
     @contextmanager
     def _reader(self) -> Iterator[dbapi.Connection]:
@@ -152,6 +170,13 @@ def _size(connection: dbapi.Connection, table: str) -> tuple[int | None, int | N
     return rows, size
 
 
+def _size_of_query(connection: dbapi.Connection, query: str) -> tuple[int, int]:
+    """What the planner expects: https://www.postgresql.org/docs/current/using-explain.html"""
+    _, [(text,)] = _answer(connection, f"EXPLAIN (FORMAT JSON) {_bare(query)}", copies=False)
+    plan = json.loads(text)[0]["Plan"]
+    return plan["Plan Rows"], plan["Plan Rows"] * plan["Plan Width"]
+
+
 @contextmanager
 def _connected(url: str, limits: Limits, snapshot: str = "") -> Iterator[dbapi.Connection]:
     """A connection in a transaction that reads only, in the snapshot of that name or in one of its own."""
@@ -164,10 +189,13 @@ def _connected(url: str, limits: Limits, snapshot: str = "") -> Iterator[dbapi.C
             _run(connection, f"SET LOCAL {name} = {_literal(value)}")
         yield connection
     finally:
+        _end(connection)
+
+
+def _end(connection: dbapi.Connection) -> None:
+    for end in (connection.rollback, connection.close):
         with suppress(Error):
-            connection.rollback()
-        with suppress(Error):
-            connection.close()
+            end()
 
 
 def _run(connection: dbapi.Connection, sql: str) -> None:
@@ -179,9 +207,10 @@ def _rows(connection: dbapi.Connection, sql: str) -> list[tuple[Any, ...]]:
     return _answer(connection, sql)[1]
 
 
-def _answer(connection: dbapi.Connection, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """The names and the rows of a small answer."""
+def _answer(connection: dbapi.Connection, sql: str, *, copies: bool = True) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The names and the rows of a small answer. The driver asks by COPY, which not every statement can be put into."""
     with connection.cursor() as cursor, duckdb.connect() as reader:
+        cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": str(copies).lower()})
         cursor.execute(sql)
         found = reader.register("answer", cursor.fetch_arrow()).execute("FROM answer")
         return [str(entry[0]) for entry in found.description], found.fetchall()

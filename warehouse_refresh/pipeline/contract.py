@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 ARTIFACT = "refresh"  # the key of each run's artifact, which has a row for each table
 CHECKS_ARTIFACT = "refresh-checks"  # the key of the artifact of a run with checks, which has a row for each check
@@ -75,6 +76,12 @@ class Names:
     def cloud_run_pool(self) -> str:
         """The work pool of `cloud_run_deployment`."""
         return f"{self.project}-cloud-run"
+
+
+def beside_selection(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's parameters say beside which tables it builds, and how many at once. A run can take another one's
+    place only if both say the same."""
+    return {name: value for name, value in parameters.items() if value and name not in ("select", "in_order")}
 
 
 def names_of(folder: Path, environment: Mapping[str, str] = os.environ) -> Names:

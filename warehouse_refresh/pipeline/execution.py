@@ -27,6 +27,7 @@ from warehouse_refresh.warehouse.names import TableName
 
 if TYPE_CHECKING:
     from warehouse_refresh.pipeline.checks.run import Checker
+    from warehouse_refresh.pipeline.raw.loading.loading import Loader
 
 logger = logging.getLogger(__name__)
 
@@ -356,8 +357,9 @@ def _failure(error: Exception) -> Failure:
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds tables from their scripts, in the run of `context`. Implements Work. Raises BuildFailed, with file and
-    line, for wrong SQL and for values that cannot be computed, and WarehouseError for anything else.
+    """Builds tables from their scripts, and raw tables with the `loader`, in the run of `context`. Implements Work.
+    Raises BuildFailed, with file and line, for wrong SQL and for values that cannot be computed, and WarehouseError for
+    anything else.
 
     `kept` are the tables that an earlier attempt of this run has staged, and that are not staged again. `checker` runs
     the checks, if there are any. `blocked` has the tables that a failed check of a source blocks, each with the reason.
@@ -371,8 +373,11 @@ class Builder:
     checker: "Checker | None" = None
     blocked: Mapping[TableName, str] = field(default_factory=dict)
     versions: Mapping[TableName, str] = field(default_factory=dict)
+    loader: "Loader | None" = None
 
     def must_stage(self, table: TableName) -> bool:
+        if table not in self.scripts:
+            return True
         is_part = self.scripts[table].build.parts is not None
         return is_part or self.context.keep_previous or (self.checker is not None and self.checker.is_checked(table))
 
@@ -384,6 +389,8 @@ class Builder:
     def stage(self, table: TableName, staged: Collection[TableName]) -> Built | None:
         if table in self.kept:
             return None
+        if table not in self.scripts and self.loader is not None:
+            return self.loader.stage(table, staged, self.context)
         with self._placed(table) as script:
             built = self.warehouse.stage(script.build, staged, self.context)
             parts = script.build.parts
@@ -407,6 +414,8 @@ class Builder:
     def _with_inputs(self, table: TableName) -> TableBuild:
         """What builds the table, with what it is built from. That is not known of what an earlier attempt has
         staged."""
+        if table not in self.scripts and self.loader is not None:
+            return self.loader.plan.builds[table]
         build = self.scripts[table].build
         if table in self.kept or build.inputs is not None:
             return build
@@ -426,16 +435,22 @@ class Builder:
 
 
 def still_good(
-    graph: Graph, scripts: Mapping[TableName, Script], staged: Mapping[TableName, Staged]
+    graph: Graph,
+    builds: Mapping[TableName, TableBuild],
+    staged: Mapping[TableName, Staged],
+    together: Iterable[set[TableName]] = (),
 ) -> dict[TableName, Staged]:
     """The tables of `staged`, which earlier attempts of a run have staged or published, that need not be built again:
-    their scripts are the same, and so are all tables that they are built from. A staged view is built again, since it
+    their builds are the same, and so are all tables that they are built from. A staged view is built again, since it
     reads staged tables by names that they may have lost since; so is a table by date, since other partitions may be due
-    now."""
+    now. Of those that belong `together`, since they were read at one moment, all are good or none."""
     good: dict[TableName, Staged] = {}
+    torn = set[TableName]().union(*(tables for tables in together if not tables <= staged.keys()))
     for table in graph.order:
-        found, build = staged.get(table), scripts[table].build
+        found, build = staged.get(table), builds[table]
         if found is None or found.fingerprint != build.fingerprint or not graph.dependencies[table] <= good.keys():
+            continue
+        if table in torn:
             continue
         if found.is_published or not (build.is_view or build.parts):
             good[table] = found

@@ -5,9 +5,12 @@
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.check import check_scripts
@@ -18,20 +21,33 @@ from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.project import Project, project_in, reads_of, sql_cache, tables_outside
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
+from warehouse_refresh.pipeline.project.selectors import SelectionError, select
 from warehouse_refresh.pipeline.raw.sources import Sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.changes.standing import finder, known_versions
 from warehouse_refresh.pipeline.tables.partitions.asked import DUE, Asked
-from warehouse_refresh.warehouse import BuildContext, QueryPlan, Staged, Warehouse, connect
+from warehouse_refresh.warehouse import BuildContext, QueryPlan, Staged, TableBuild, Warehouse, connect
 from warehouse_refresh.warehouse.errors import TableNotFound, WarehouseError
-from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function
 
 if TYPE_CHECKING:
     from warehouse_refresh.pipeline.checks.partitions import Checkable
     from warehouse_refresh.pipeline.checks.run import Checker, Unit
+    from warehouse_refresh.pipeline.raw.loading.planning import LoadPlan
+    from warehouse_refresh.pipeline.raw.loading.sources import Loaded
     from warehouse_refresh.pipeline.tables.partitions.planning import DuePartitions
+
+
+class Loads(Enum):
+    """Whether a refresh loads raw tables from the databases that their settings name: none, before the scripts that
+    read them, or without running scripts."""
+
+    NONE = "none"
+    FIRST = "first"
+    ALONE = "alone"
 
 
 @dataclass(frozen=True)
@@ -39,7 +55,7 @@ class RefreshPlan:
     """A refresh of the project that passed all checks: the graph of its tables, their scripts, and each query's columns
     and bytes. `units` are the checks of its tables and of the sources that they read, and `notes` say which cannot
     be run. `functions` are those to create: all, or those that a part of the scripts calls. `due` are the
-    partitions that are built of tables by date."""
+    partitions that are built of tables by date. `load` has the raw tables of the graph, if it loads some."""
 
     graph: Graph
     scripts: Mapping[TableName, Script]
@@ -49,6 +65,13 @@ class RefreshPlan:
     notes: Sequence[str] = ()
     functions: Mapping[TableName, FunctionScript] = field(default_factory=dict)
     due: "Mapping[TableName, DuePartitions]" = field(default_factory=dict)
+    load: "LoadPlan | None" = None
+
+    @property
+    def builds(self) -> dict[TableName, TableBuild]:
+        """What builds each table of the graph."""
+        loaded = self.load.builds if self.load is not None else {}
+        return {**loaded, **{table: script.build for table, script in self.scripts.items()}}
 
     @property
     def bytes_processed(self) -> int | None:
@@ -59,7 +82,8 @@ class RefreshPlan:
     @property
     def owners(self) -> dict[TableName, str]:
         """Whom to ask about each table, where its settings say it."""
-        return {table: one.settings.says.owner for table, one in self.scripts.items() if one.settings}
+        loaded = self.load.owners if self.load is not None else {}
+        return {**loaded, **{table: one.settings.says.owner for table, one in self.scripts.items() if one.settings}}
 
     @property
     def is_estimate(self) -> bool:
@@ -71,13 +95,20 @@ class RefreshPlan:
 class Refresh:
     """A refresh that holds the lock: its plan, the warehouse and its URL. `source_checks` are the results of the checks
     of its sources. `versions` are those of the tables that it reads and does not build, from before anything was
-    built."""
+    built. Rows that it loads pass through files in `folder`."""
 
     plan: RefreshPlan
     warehouse: Warehouse
     url: str
     source_checks: Sequence[CheckResult] = ()
     versions: Mapping[TableName, str] = field(default_factory=dict)
+    folder: Path = Path()
+
+    def cancel(self) -> None:
+        """Cancel the warehouse's work, and what is read from databases."""
+        if self.plan.load is not None:
+            self.plan.load.close()
+        self.warehouse.cancel()
 
     @property
     def blocked(self) -> dict[TableName, str]:
@@ -97,11 +128,16 @@ class Refresh:
         units = [replace(unit, needs=unit.needs - published) for unit in self.plan.units if unit.needs - published]
         kept = (good or {}).keys() - published
         checker = checker_of(units, self.warehouse, context) if units else None
-        versions = {**self.versions, **dict.fromkeys(self.plan.scripts, context.version)}
+        versions = {**self.versions, **dict.fromkeys(self.plan.graph.dependencies, context.version)}
         if published:
             records = self.warehouse.records()
             versions |= {table: records[table].version for table in published if table in records}
-        return Builder(self.plan.scripts, self.warehouse, context, kept, checker, self.blocked, versions)
+        built = self.plan.scripts, self.warehouse, context, kept, checker, self.blocked, versions
+        if self.plan.load is None:
+            return Builder(*built)
+        from warehouse_refresh.pipeline.raw.loading.loading import Loader
+
+        return Builder(*built, Loader(self.plan.load, self.warehouse, self.folder))
 
 
 def checker_of(units: Sequence["Unit"], warehouse: Warehouse, context: BuildContext) -> "Checker":
@@ -135,6 +171,7 @@ def start_refresh(
     say: Callable[[str], None],
     run: str = "",
     asked: Asked = DUE,
+    loads: Loads = Loads.NONE,
 ) -> Iterator[Refresh]:
     """Wait for the refresh lock, clear up after refreshes that died, plan the refresh of the selected tables and create
     their datasets. The block holds the lock, so that no other refresh of this warehouse runs.
@@ -142,7 +179,8 @@ def start_refresh(
     `who` names this refresh, such as "`refresh run`": a refresh that has to wait for this one shows it. If this one has
     to wait, `say` gets a message first. `run` is the run's id, if earlier attempts of it may have staged tables. An
     exception in the block cancels the warehouse's work, and drops what is staged. Raises what `plan_refresh` raises,
-    and Refused for a table by date that only a full build can change; no table has changed then.
+    and Refused for a table by date that only a full build can change; no table has changed then. The databases of raw
+    tables are open as long as the block.
     """
     # Before anything else: a command in the wrong folder creates no warehouse.
     res_folder(settings.folder, settings.layout.res)
@@ -150,21 +188,33 @@ def start_refresh(
     with (
         connected(settings, cache) as warehouse,
         waiting_turn(warehouse, who, say),
-        cancel_on_error(warehouse),  # inside the lock: the work is cancelled before the next refresh gets the lock
+        _cancel_on_error(warehouse.cancel),  # inside the lock: so it ends before the next refresh gets the lock
+        ExitStack() as stack,
     ):
         warehouse.recover(run, say)
         with cache:
-            plan = plan_refresh(settings, selectors, warehouse, cache, asked)
+            plan = plan_refresh(settings, selectors, warehouse, cache, asked, loads, stack)
         _need_full(plan)
+        folder = _room_for_rows(plan, warehouse, stack)
         functions = [one.function for one in plan.functions.values()]
         names = [*plan.graph.dependencies, *(function.name for function in functions)]
         warehouse.create_datasets(sorted({name.dataset for name in names}))
         warehouse.create_functions(list(free_of_tables(functions)))
         with cache if plan.units else nullcontext():  # checks are read when they run
-            checks = _check_sources(plan, warehouse, settings.workers, say)
-            refresh = Refresh(plan, warehouse, settings.warehouse_url, checks, _versions(plan, warehouse))
+            checks, versions = _check_sources(plan, warehouse, settings.workers, say), _versions(plan, warehouse)
+            refresh = Refresh(plan, warehouse, settings.warehouse_url, checks, versions, folder)
             with cleared_on_error(refresh):
                 yield refresh
+
+
+def _room_for_rows(plan: RefreshPlan, warehouse: Warehouse, stack: ExitStack) -> Path:
+    """A folder for the rows that are loaded, as long as the `stack`, and a dataset for where they land."""
+    if plan.load is None:
+        return Path()
+    from warehouse_refresh.pipeline.raw.loads import run_script
+
+    run_script(warehouse, f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
+    return Path(stack.enter_context(TemporaryDirectory(prefix="refresh-load-", ignore_cleanup_errors=True)))
 
 
 def _need_full(plan: RefreshPlan) -> None:
@@ -222,21 +272,21 @@ def waiting_turn(warehouse: Warehouse, who: str, say: Callable[[str], None]) -> 
 
 
 @contextmanager
-def cancel_on_error(warehouse: Warehouse) -> Iterator[None]:
-    """Cancel the warehouse's work when an exception, Ctrl-C included, ends the block."""
+def _cancel_on_error(cancel: Callable[[], None]) -> Iterator[None]:
+    """Call `cancel` when an exception, Ctrl-C included, ends the block."""
     try:
         yield
     except BaseException:
-        warehouse.cancel()
+        cancel()
         raise
 
 
 @contextmanager
 def cleared_on_error(refresh: Refresh) -> Iterator[None]:
-    """When an exception, Ctrl-C included, ends the block, cancel the warehouse's work and drop what is staged. The
-    refresh holds the lock."""
+    """When an exception, Ctrl-C included, ends the block, cancel the work and drop what is staged. The refresh holds
+    the lock."""
     try:
-        with cancel_on_error(refresh.warehouse):
+        with _cancel_on_error(refresh.cancel):
             yield
     except BaseException:
         with suppress(WarehouseError), connect(refresh.url) as again:  # if it fails, the next refresh does it
@@ -250,23 +300,72 @@ def plan_refresh(
     warehouse: Warehouse,
     cache: SqlCache | None = None,
     asked: Asked = DUE,
+    loads: Loads = Loads.NONE,
+    stack: ExitStack | None = None,
 ) -> RefreshPlan:
     """Read the project, choose the tables, and check them against the warehouse as it is now. Of tables by date the
-    plan has what is `asked` for.
+    plan has what is `asked` for. If raw tables are loaded, their databases are asked, and stay open as long as the
+    `stack`.
 
-    Raises Refused with all problems, SelectionError, WarehouseError.
+    Raises Refused with all problems, SelectionError, SettingError, WarehouseError.
     """
     project = project_in(settings, cache)
-    graph = with_views_between(project.chosen(selectors, finder(project, warehouse)), project)
-    scripts = {table: project.scripts[table] for table in graph.order}
+    loaded = {} if loads is Loads.NONE else _loaded(project, settings)
+    graph = _chosen(project, selectors, warehouse, loaded, alone=loads is Loads.ALONE)
+    scripts = {table: project.scripts[table] for table in graph.order if table not in loaded}
+    load, notes = _planned_load(graph, loaded, warehouse, stack)
     scripts = with_stored_wildcards(warehouse, scripts, project)
-    sources = stored_sources(warehouse, scripts, project)
+    sources = stored_sources(warehouse, scripts, project, load.columns if load is not None else {})
     functions = project.functions if len(scripts) == len(project.scripts) else _called_by(scripts, project.functions)
     checked = check_scripts(scripts, sources, functions)
     if checked.problems:
         raise Refused(checked.problems)
-    plan = _with_parts(RefreshPlan(graph, scripts, checked.plans, project, functions=functions), warehouse, asked)
+    plan = RefreshPlan(graph, scripts, checked.plans, project, notes=notes, functions=functions, load=load)
+    plan = _with_parts(plan, warehouse, asked)
     return _with_checks(plan, sources, cache) if project.has_checks else plan
+
+
+def _loaded(project: Project, settings: RefreshSettings) -> "dict[TableName, Loaded]":
+    """The raw tables that come from a database. Raises Refused, SelectionError if there are none, SettingError."""
+    from warehouse_refresh.pipeline.raw.loading.planning import tables_with_source
+
+    if settings.environment:
+        raise SettingError(f"the environment {settings.environment} reads production's raw tables: load them there")
+    found = tables_with_source(project, settings.connections)
+    if not found:
+        raise SelectionError("no table has a source: write [source] into res/raw/TABLE.toml (docs/load.md)")
+    return found
+
+
+def _chosen(
+    project: Project, selectors: Iterable[str], warehouse: Warehouse, loaded: Collection[TableName], *, alone: bool
+) -> Graph:
+    """The part of the graph that the selectors name: of the scripts and the raw tables `loaded`, or of these `alone`.
+    What is loaded is stale, and so is all that is built from it."""
+    if alone:
+        return select(Graph(dict.fromkeys(loaded, frozenset())), selectors, project.names_over(loaded))
+    find = finder(project, warehouse)
+
+    def found(state: str) -> Collection[TableName]:
+        if state != "stale" or not loaded:
+            return find(state)
+        whole = project.over(loaded)
+        return {*find(state), *loaded}.union(*(whole.downstream(table) for table in loaded))
+
+    return with_views_between(project.chosen(selectors, found, loaded), project, loaded)
+
+
+def _planned_load(
+    graph: Graph, loaded: "Mapping[TableName, Loaded]", warehouse: Warehouse, stack: ExitStack | None
+) -> "tuple[LoadPlan | None, Sequence[str]]":
+    """What is loaded of the graph's tables, and how their columns change."""
+    chosen = {table: loaded[table] for table in graph.order if table in loaded}
+    if not chosen or stack is None:
+        return None, ()
+    from warehouse_refresh.pipeline.raw.loading.planning import changes, plan_load
+
+    plan = plan_load(stack, chosen)
+    return plan, changes(plan, warehouse)
 
 
 def _with_parts(plan: RefreshPlan, warehouse: Warehouse, asked: Asked) -> RefreshPlan:
@@ -286,12 +385,12 @@ def _with_checks(plan: RefreshPlan, sources: Sources, cache: SqlCache | None) ->
     from warehouse_refresh.pipeline.checks.planning import plan_checks, tables_of  # imports msgspec
 
     read = tables_outside(plan.scripts.values()) - plan.project.scripts.keys()
-    tables = {*plan.scripts, *read}
+    tables = {*plan.graph.dependencies, *read}
     found = tables_of(sources, plan.queries)
     checks = plan_checks(plan.project, found, plan.graph, tables, cache, _checkable(plan))
     if checks.problems:
         raise Refused(checks.problems)
-    return replace(plan, units=checks.units, notes=checks.notes)
+    return replace(plan, units=checks.units, notes=[*plan.notes, *checks.notes])
 
 
 def _checkable(plan: RefreshPlan) -> "dict[TableName, Checkable]":
@@ -304,13 +403,13 @@ def _checkable(plan: RefreshPlan) -> "dict[TableName, Checkable]":
     return {table: of_build(one, plan.due[table].settled) for table, one in parts.items() if one}
 
 
-def with_views_between(graph: Graph, project: Project) -> Graph:
+def with_views_between(graph: Graph, project: Project, loaded: Collection[TableName] = ()) -> Graph:
     """The graph of the chosen tables, plus the views through which one of them reads another one. Without these, such a
     view would show that other table as it was before this refresh."""
     views = {script.table for script in project.scripts.values() if script.build.is_view} - graph.dependencies.keys()
     if not views:
         return graph
-    whole = Graph(project.declared)
+    whole = project.over(loaded)
     left = [table for table in whole.order if table in views]
     above, below = set(graph.dependencies), set(graph.dependencies)
     for view in left:

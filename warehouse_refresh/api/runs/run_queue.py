@@ -26,6 +26,7 @@ from warehouse_refresh.pipeline.contract import (
     REQUEST_TAG,
     SILENT,
     START_OF_A_CONTAINER,
+    beside_selection,
 )
 from warehouse_refresh.pipeline.project.selectors import covers
 
@@ -242,8 +243,8 @@ def _serves(run: "FlowRun", wanted: Wanted) -> bool:
 
 
 def _has_values(run: "FlowRun", wanted: Wanted) -> bool:
-    """Whether the run has the same values of variables."""
-    return bool((run.parameters.get("variables") or {}) == json.loads(wanted.variables))
+    """Whether the run has the same values of variables, and does nothing else, such as a backfill."""
+    return beside_selection(run.parameters) == beside_selection(wanted.parameters)
 
 
 async def _widened(client: "PrefectClient", run: "FlowRun") -> bool:

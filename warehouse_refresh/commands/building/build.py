@@ -9,7 +9,7 @@ from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_f
 from warehouse_refresh.commands.terminal.question import ask_for_production
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
-from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.pipeline.refresh import Loads, start_refresh
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse import BuildContext
 
@@ -18,10 +18,9 @@ def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = settings_of(options)
     ask_for_production(settings, options)
-    asked = Asked(full=options.full)
-    with start_refresh(
-        settings, selection(options, settings.select), "`refresh build`", say_for(options), asked=asked
-    ) as refresh:
+    asked, loads = Asked(full=options.full), Loads.FIRST if options.load else Loads.NONE
+    selectors = selection(options, settings.select)
+    with start_refresh(settings, selectors, "`refresh build`", say_for(options), asked=asked, loads=loads) as refresh:
         graph = refresh.plan.graph
         work = refresh.work(BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))
         with nullcontext(ignore) if options.json else shown(graph) as report:

@@ -11,7 +11,7 @@ from warehouse_refresh.commands.terminal.question import ask_for_production
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.execution import TableRun, ignore
 from warehouse_refresh.pipeline.project.variables import as_json as variables_as_json
-from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.pipeline.refresh import Loads, start_refresh
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse.names import TableName
 
@@ -27,7 +27,8 @@ def run(options: Namespace) -> int:
     ask_for_production(settings, options)
     selectors = selection(options, settings.select)
     asked = Asked(full=options.full)
-    with start_refresh(settings, selectors, "`refresh run`", say_for(options), asked=asked) as started:
+    loads = Loads.FIRST if options.load else Loads.NONE
+    with start_refresh(settings, selectors, "`refresh run`", say_for(options), asked=asked, loads=loads) as started:
         with kept():
             from warehouse_refresh.flows.flow import Started, refresh_flow
             from warehouse_refresh.flows.recorded import address_of, check_server, run_recorded
@@ -42,7 +43,8 @@ def run(options: Namespace) -> int:
 
             flow = refresh_flow(settings, Started(started, noted))
             variables = variables_as_json(settings.variables)
-            state = run_recorded(flow, selectors, in_order=options.in_order, variables=variables, full=options.full)
+            switches = {"in_order": options.in_order, "full": options.full, "load": options.load}
+            state = run_recorded(flow, selectors, variables=variables, **switches)
         message, address, succeeded = state.message or "", address_of(state), state.is_completed()
         if options.json:
             checks = started.source_checks

@@ -3,26 +3,31 @@
 import json
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import sql_cache
-from warehouse_refresh.pipeline.refresh import RefreshPlan, connected, plan_refresh
+from warehouse_refresh.pipeline.refresh import Loads, RefreshPlan, connected, plan_refresh
 from warehouse_refresh.pipeline.settings import cost, human_bytes
 from warehouse_refresh.pipeline.tables.changes.standing import Standing, standings
 from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.storage import storage_words
+from warehouse_refresh.warehouse.types import Column
 
 
 def run(options: Namespace) -> int:
     """Print the plan, and answer the exit code. Raises Refused for a refresh that cannot succeed."""
     settings = settings_of(options)
-    with sql_cache(settings.folder) as cache, connected(settings, cache) as warehouse:
-        plan = plan_refresh(settings, selection(options, settings.select), warehouse, cache, Asked(full=options.full))
+    loads, asked = Loads.FIRST if options.load else Loads.NONE, Asked(full=options.full)
+    with sql_cache(settings.folder) as cache, connected(settings, cache) as warehouse, ExitStack() as stack:
+        plan = plan_refresh(
+            settings, selection(options, settings.select), warehouse, cache, asked, loads=loads, stack=stack
+        )
         standing = standings(plan.project, warehouse)
         left = leftovers(warehouse, plan.project)
         storage = {table: warehouse.storage_changes(script.build) for table, script in plan.scripts.items()}
@@ -50,6 +55,8 @@ def _as_text(plan: RefreshPlan, price: float, storage: Changes, standing: Standi
         yield f"step {number}: {counted(len(tables), 'table')}{' at once' if len(tables) > 1 else ''}"
         for table in tables:
             yield from _table_lines(plan, table, price)
+            if table not in plan.scripts:
+                continue
             yield f"    why: {standing[table].why}"
             if table in plan.due:
                 yield from (f"    {line}" for line in plan.due[table].lines())
@@ -57,7 +64,7 @@ def _as_text(plan: RefreshPlan, price: float, storage: Changes, standing: Standi
         yield ""
     widest = max(map(len, plan.graph.levels), default=0)
     steps = counted(len(plan.graph.levels), "step")
-    yield f"{counted(len(plan.queries), 'table')} in {steps}, up to {widest} at once"
+    yield f"{counted(len(plan.graph.dependencies), 'table')} in {steps}, up to {widest} at once"
     yield from _sums(plan, price)
     yield from _checks(plan, price)
     yield from _not_in_it(plan, standing)
@@ -84,10 +91,29 @@ def _checks(plan: RefreshPlan, price: float) -> Iterator[str]:
 def _table_lines(plan: RefreshPlan, table: TableName, price: float) -> Iterator[str]:
     after = ", ".join(map(str, sorted(plan.graph.dependencies[table])))
     yield f"  {table}" + (f"  (after {after})" if after else "")
+    yield f"    columns: {', '.join(f'{column.name} {column.type}' for column in _columns(plan, table))}"
+    if table not in plan.queries:
+        yield f"    loads: {_reads(plan, table)}"
+        return
     query = plan.queries[table]
-    yield f"    columns: {', '.join(f'{column.name} {column.type}' for column in query.columns)}"
     if query.bytes_processed is not None:
         yield f"    reads: {_amount(query.bytes_processed, price, estimate=query.estimate)}"
+
+
+def _columns(plan: RefreshPlan, table: TableName) -> Sequence[Column]:
+    if plan.load is not None and table in plan.load.tables:
+        return plan.load.columns[table]
+    return plan.queries[table].columns
+
+
+def _reads(plan: RefreshPlan, table: TableName) -> str:
+    """`public.orders of shop: about 1,200 rows, 88.0 KiB (an estimate of the database)`."""
+    assert plan.load is not None  # noqa: S101 (a table without a query is loaded)
+    one, found = plan.load.tables[table], plan.load.described[table]
+    rows = None if found.rows is None else counted(found.rows, "row")
+    known = [text for text in (rows, found.bytes and human_bytes(found.bytes)) if text]
+    amount = f"about {', '.join(known)} (an estimate of the database)" if known else "nobody knows how many rows"
+    return f"{one.relation} of {one.source.connection}: {amount}"
 
 
 def _storage_lines(plan: RefreshPlan, table: TableName, changes: Sequence[str]) -> Iterator[str]:
@@ -123,8 +149,7 @@ def _as_json(plan: RefreshPlan, price: float, storage: Changes, standing: Standi
             {
                 "table": str(table),
                 "step": number,
-                **_standing_as_json(standing[table]),
-                **_table_as_json(plan, table, price, storage[table]),
+                **_planned_as_json(plan, table, price, storage, standing),
             }
             for number, tables in enumerate(plan.graph.levels, start=1)
             for table in tables
@@ -138,6 +163,27 @@ def _as_json(plan: RefreshPlan, price: float, storage: Changes, standing: Standi
     }
 
 
+def _planned_as_json(
+    plan: RefreshPlan, table: TableName, price: float, storage: Changes, standing: Standings
+) -> dict[str, Any]:
+    if table in plan.scripts:
+        return {**_standing_as_json(standing[table]), **_table_as_json(plan, table, price, storage[table])}
+    assert plan.load is not None  # noqa: S101 (a table without a script is loaded)
+    one, found = plan.load.tables[table], plan.load.described[table]
+    from_ = {"connection": one.source.connection, "source": str(one.relation)}
+    return {
+        "after": [],
+        **from_,
+        "columns": _columns_as_json(plan, table),
+        "about_rows": found.rows,
+        "about_bytes": found.bytes,
+    }
+
+
+def _columns_as_json(plan: RefreshPlan, table: TableName) -> list[dict[str, str]]:
+    return [{"name": column.name, "type": str(column.type)} for column in _columns(plan, table)]
+
+
 def _standing_as_json(standing: Standing) -> dict[str, Any]:
     states = {f"is_{state}": standing.is_in(state) for state in ("changed", "stale", "failed")}
     return {"why": standing.why, **states}
@@ -147,7 +193,7 @@ def _table_as_json(plan: RefreshPlan, table: TableName, price: float, changes: S
     query = plan.queries[table]
     return {
         "after": [str(dependency) for dependency in sorted(plan.graph.dependencies[table])],
-        "columns": [{"name": column.name, "type": str(column.type)} for column in query.columns],
+        "columns": _columns_as_json(plan, table),
         **({"partitions": plan.due[table].as_json()} if table in plan.due else {}),
         "storage": storage_words(plan.scripts[table].build.storage),
         "storage_changes": list(changes),

@@ -7,17 +7,19 @@ from contextlib import nullcontext
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, shown
 from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
-from warehouse_refresh.pipeline.raw.loading.loading import start_load
+from warehouse_refresh.pipeline.refresh import Loads, start_refresh
 from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.warehouse import BuildContext
 
 
 def run(options: Namespace) -> int:
     """Load, show what happens, and answer the exit code."""
-    settings = read_settings()
-    with start_load(settings, selection(options), "`refresh load`", say_for(options), uuid.uuid4().hex) as loader:
-        graph = loader.plan.graph
+    settings, say = read_settings(), say_for(options)
+    with start_refresh(settings, selection(options), "`refresh load`", say, loads=Loads.ALONE) as refresh:
+        graph = refresh.plan.graph
+        work = refresh.work(BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))
         with nullcontext(ignore) if options.json else shown(graph) as report:
-            execution = Execution(graph, loader, report, settings.publishing, loader.plan.owners)
+            execution = Execution(graph, work, report, settings.publishing, refresh.plan.owners)
             run_here(graph, execution, settings.workers)
     runs, message = execution.runs.values(), execution.summary()
     checks, succeeded = execution.source_checks, execution.succeeded

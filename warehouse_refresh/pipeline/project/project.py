@@ -104,6 +104,13 @@ class Project:
         found = {table: script.settings.says.tags for table, script in self.scripts.items() if script.settings}
         return Named(self.files, found, self._found)
 
+    def names_over(self, loaded: Iterable[TableName]) -> Named:
+        """The same with these raw tables, which have a settings file."""
+        own = {table: self.raw_settings[table] for table in loaded}
+        files = {table: file.path.relative_to(self.folder).as_posix() for table, file in own.items()}
+        named, tags = self.named, {table: file.says.tags for table, file in own.items()}
+        return replace(named, files={**named.files, **files}, tags={**named.tags, **tags})
+
     def _found(self, state: str) -> Collection[TableName]:
         """The tables that `git:…` names. Raises SelectionError, also for what only a warehouse knows."""
         if not state.startswith("git:"):
@@ -125,14 +132,30 @@ class Project:
         """For each script's table, the tables of other scripts that the map puts before it."""
         return _edges({*self.scripts, *self.unreadable}, self.entries)
 
-    def chosen(self, selectors: Iterable[str], found: Callable[[str], Collection[TableName]] | None = None) -> Graph:
-        """The part of the graph that the selectors name: see `select`, and `Named` for `found`. A script that they
-        leave out with `not:` may be wrong. Raises Refused, SelectionError."""
-        written = list(selectors)
-        named = replace(self.named, found=found) if found is not None else self.named
-        if find_cycles(self.declared):
+    def over(self, loaded: Collection[TableName] = ()) -> Graph:
+        """The graph of all scripts, with these raw tables before the scripts that read them. Raises Refused for
+        cycles."""
+        edges = self.declared
+        if find_cycles(edges):
             raise Refused(errors_in(self.problems))
-        whole = Graph(self.declared)
+        if not loaded:
+            return Graph(edges)
+        sources = frozenset(loaded)
+        read = {table: edges[table] | (reads_of(script) & sources) for table, script in self.scripts.items()}
+        return Graph({**dict.fromkeys(loaded, frozenset()), **edges, **read})
+
+    def chosen(
+        self,
+        selectors: Iterable[str],
+        found: Callable[[str], Collection[TableName]] | None = None,
+        loaded: Collection[TableName] = (),
+    ) -> Graph:
+        """The part of the graph that the selectors name: see `select`, `Named` for `found`, and `over` for `loaded`. A
+        script that they leave out with `not:` may be wrong. Raises Refused, SelectionError."""
+        written = list(selectors)
+        named = self.names_over(loaded)
+        named = replace(named, found=found) if found is not None else named
+        whole = self.over(loaded)
         graph = select(whole, written, named)
         if errors := self._errors_without(left_out(whole, written, named)):
             raise Refused(errors)

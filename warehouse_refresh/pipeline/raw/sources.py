@@ -66,13 +66,20 @@ def _add_seeds(project: Project, columns: dict[TableName, tuple[Column, ...]], c
     return problems
 
 
-def stored_sources(warehouse: Warehouse, scripts: Mapping[TableName, Script], project: Project) -> Sources:
-    """The sources of some of the project's `scripts` as the warehouse has them now. Raises WarehouseError."""
-    wanted = tables_outside(scripts.values())
+def stored_sources(
+    warehouse: Warehouse,
+    scripts: Mapping[TableName, Script],
+    project: Project,
+    loaded: Mapping[TableName, tuple[Column, ...]] | None = None,
+) -> Sources:
+    """The sources of some of the project's `scripts` as the warehouse has them now, but for those that are `loaded`
+    before, which will have these columns. Raises WarehouseError."""
+    columns = loaded or {}
+    wanted = tables_outside(scripts.values()) - columns.keys()
     existing = {table for dataset in sorted(_datasets(wanted)) for table in warehouse.tables(dataset)}
     missing = wanted - existing
     problems = list(_missing(scripts, missing, existing, project))
-    return Sources(warehouse, unknown=missing, problems=problems, look_up=warehouse.columns)
+    return Sources(warehouse, columns, unknown=missing, problems=problems, look_up=warehouse.columns)
 
 
 def with_stored_wildcards(

@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from warehouse_refresh.pipeline.findings import Finding, fine, wrong
-from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.project import Project
-from warehouse_refresh.pipeline.project.scripts import source_folders
-from warehouse_refresh.pipeline.raw.loading.loading import plan_load
-from warehouse_refresh.pipeline.raw.loading.sources import Loaded, loaded_tables
+from warehouse_refresh.pipeline.raw.loading.planning import plan_load, tables_with_source
+from warehouse_refresh.pipeline.raw.loading.sources import Loaded
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.warehouse.errors import WarehouseError
@@ -17,9 +15,8 @@ from warehouse_refresh.warehouse.errors import WarehouseError
 
 def connection_findings(settings: RefreshSettings, project: Project) -> Iterator[Finding]:
     """A finding for each connection that a raw table names, and one for what is wrong in the files."""
-    folders = source_folders(settings.folder / settings.layout.res, settings.layout.raw)
     try:
-        tables = loaded_tables(project.raw_settings, settings.connections, folders)
+        tables = tables_with_source(project, settings.connections)
     except Refused as error:
         yield wrong("loaded tables", str(error))
         return
@@ -31,7 +28,7 @@ def _finding(name: str, tables: list[Loaded]) -> Finding:
     of_table = {one.table: one for one in tables}
     try:
         with ExitStack() as stack:
-            plan_load(stack, Graph({table: frozenset() for table in of_table}), of_table)
+            plan_load(stack, of_table)
     except (Refused, SettingError, WarehouseError) as error:
         return wrong(f"connection {name}", str(error))
     return fine(f"connection {name}", f"it answers, and gives {', '.join(map(str, sorted(of_table)))}")

@@ -55,12 +55,13 @@ def standings(project: Project, warehouse: Warehouse) -> dict[TableName, Standin
     scripts = with_stored_wildcards(warehouse, project.scripts, project)
     records = warehouse.records()
     versions = known_versions(project, warehouse, tables_outside(scripts.values()) | scripts.keys(), records)
+    loads = {table: records[table].version for table in project.raw_settings if table in records}
     found: dict[TableName, Standing] = {}
     for table in Graph(project.declared).order:
         if table in scripts:
             record = records.get(table, NEVER)
             changed = _changed(scripts[table], record, warehouse.made_by)
-            stale = changed or next(_reasons(scripts[table], record, versions, found), "")
+            stale = changed or next(_reasons(scripts[table], record, versions, loads, found), "")
             found[table] = Standing(changed, stale, record.is_failed)
     return found
 
@@ -86,9 +87,14 @@ def _changed(script: Script, record: BuildRecord, made_by: str) -> str:
 
 
 def _reasons(
-    script: Script, record: BuildRecord, versions: Mapping[TableName, str], before: Mapping[TableName, Standing]
+    script: Script,
+    record: BuildRecord,
+    versions: Mapping[TableName, str],
+    loads: Mapping[TableName, str],
+    before: Mapping[TableName, Standing],
 ) -> Iterator[str]:
-    """Why a build by the same script may give other rows. `before` has the tables that it reads."""
+    """Why a build by the same script may give other rows. `loads` has the run that has loaded each raw table last: that
+    is its version for what the same run has built from it. `before` has the tables that the script reads."""
     yield from _unknown(script)
     if record.inputs is None:
         yield "it was published by a retry, and nothing is recorded of what it was built from"
@@ -98,7 +104,7 @@ def _reasons(
             yield f"{read} is stale"
         elif read not in record.inputs or read not in versions:
             yield f"nobody knows whether {read} has changed"
-        elif record.inputs[read] != versions[read]:
+        elif record.inputs[read] not in (versions[read], loads.get(read)):
             yield f"{read} {'was published' if read in before else 'has changed'} since"
 
 

@@ -1,0 +1,166 @@
+"""Plan the load of raw tables: open a snapshot of each database, and ask it what it has of each table."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from warehouse_refresh.origins import Described, OriginError, Snapshot, open_snapshot
+from warehouse_refresh.pipeline.project.problems import Problem, Refused
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.scripts import source_folders
+from warehouse_refresh.pipeline.raw.loading.sources import Loaded, address_of, limits_of, loaded_tables, salt_of
+from warehouse_refresh.pipeline.raw.loads import path_sql
+from warehouse_refresh.pipeline.raw.seeds import bad_names
+from warehouse_refresh.pipeline.settings_file import Connection
+from warehouse_refresh.pipeline.tables.settings import storage_of
+from warehouse_refresh.warehouse import TableBuild, Warehouse
+from warehouse_refresh.warehouse.errors import TableNotFound
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.types import STRING, Column, SqlType
+
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """The raw tables that a refresh loads, and what each one's database says of it. Snapshots and salts are by the
+    name of the connection."""
+
+    tables: Mapping[TableName, Loaded]
+    described: Mapping[TableName, Described]
+    snapshots: Mapping[str, Snapshot]
+    salts: Mapping[str, str]
+
+    @property
+    def owners(self) -> dict[TableName, str]:
+        """Whom to ask about each table, where its settings say it."""
+        return {table: one.file.says.owner for table, one in self.tables.items()}
+
+    @property
+    def columns(self) -> dict[TableName, tuple[Column, ...]]:
+        """Each table's columns after the load."""
+        return {table: tuple(it.column for it in found.columns) for table, found in self.described.items()}
+
+    @property
+    def builds(self) -> dict[TableName, TableBuild]:
+        """What stages each table, from where its rows land."""
+        return {table: self._build(table) for table in self.tables}
+
+    @property
+    def together(self) -> list[set[TableName]]:
+        """The tables of each connection: they are of one moment, so a retry loads all of them again or none."""
+        names = {one.source.connection for one in self.tables.values()}
+        return [self.of(name) for name in sorted(names)]
+
+    def of(self, connection: str) -> set[TableName]:
+        """The tables that come from this connection."""
+        return {table for table, one in self.tables.items() if one.source.connection == connection}
+
+    def close(self) -> None:
+        """Let go of all databases; what is still read of them fails. May be called twice."""
+        for snapshot in self.snapshots.values():
+            snapshot.close()
+
+    def _build(self, table: TableName) -> TableBuild:
+        listed = ", ".join(f"`{column.name}`" for column in self.columns[table])
+        query = parse_query(f"SELECT {listed} FROM {path_sql(landed(table))}")
+        return TableBuild(table, query, storage=storage_of(self.tables[table].file.says))
+
+
+def landed(table: TableName) -> TableName:
+    """Where the table's rows are until they are staged."""
+    return TableName(OWN_DATASET, f"load_{table.dataset}_{table.name}")
+
+
+def tables_with_source(project: Project, connections: Mapping[str, Connection]) -> dict[TableName, Loaded]:
+    """The project's raw tables that come from a database. Raises Refused."""
+    folders = source_folders(project.folder / project.layout.res, project.layout.raw)
+    return loaded_tables(project.raw_settings, connections, folders)
+
+
+def plan_load(stack: ExitStack, tables: Mapping[TableName, Loaded]) -> LoadPlan:
+    """Open a snapshot of each database for as long as the `stack`, and ask it about its tables. Raises Refused with all
+    that cannot be read, SettingError for a variable that is not set, OriginError for a database that does not
+    answer."""
+    connections = {one.source.connection: one.connection for one in tables.values()}
+    urls = {name: address_of(name, connection) for name, connection in connections.items()}
+    salts = {name: salt_of(name, connection) for name, connection in connections.items()}
+    snapshots = {
+        name: stack.enter_context(open_snapshot(urls[name], limits_of(connection)))
+        for name, connection in connections.items()
+    }
+    described: dict[TableName, Described] = {}
+    problems: list[Problem] = []
+    for table, one in tables.items():
+        try:
+            described[table] = _described(one, snapshots[one.source.connection])
+        except Refused as error:
+            problems += error.problems
+        except OriginError as error:
+            problems.append(one.file.problem(("source",), str(error)))
+    if problems:
+        raise Refused(problems)
+    return LoadPlan(tables, described, snapshots, salts)
+
+
+def _described(one: Loaded, snapshot: Snapshot) -> Described:
+    """The columns to read. Raises Refused for those that cannot be, and for settings of a column that is not there."""
+    source = one.source
+    found = snapshot.describe(one.relation, {**one.wanted, **dict.fromkeys(source.mask, STRING)})
+    names = [*(it.column.name for it in found.columns), *found.refused]
+    problem = one.file.problem
+    problems = [
+        problem(("source", "table" if source.table else "query"), f"{name}: {reason}")
+        for name, reason in found.refused.items()
+        if name not in source.exclude
+    ]
+    for key, listed in (("exclude", source.exclude), ("mask", source.mask)):
+        problems += [
+            problem(("source", key), f"{one.relation} has no column {name}", did_you_mean(name, names))
+            for name in listed
+            if name not in names
+        ]
+    kept = tuple(it for it in found.columns if it.column.name not in source.exclude)
+    left = [it.column.name for it in kept]
+    problems += [
+        problem(("columns", name), f"{one.relation} gives no column {name}", did_you_mean(name, left))
+        for name in one.file.says.columns
+        if name not in left
+    ]
+    wrong = bad_names(one.file.path, left)
+    problems += [problem(("source",), it.reason, "leave it out (exclude), or rename it in a query") for it in wrong]
+    if not kept and not problems:
+        problems.append(problem(("source", "exclude"), "no column is left", "leave fewer out"))
+    if problems:
+        raise Refused(problems)
+    return replace(found, columns=kept)
+
+
+def changes(plan: LoadPlan, warehouse: Warehouse) -> list[str]:
+    """How the columns of the tables change, for people. Raises Refused for those that are gone or have another type,
+    where the settings do not take that."""
+    notes, problems = list[str](), list[Problem]()
+    for table, one in plan.tables.items():
+        try:
+            before = {column.name: column.type for column in warehouse.columns(table)}
+        except TableNotFound:
+            continue
+        now = {column.name: column.type for column in plan.columns[table]}
+        notes += [f"{table} gets a new column: {name} {kind}" for name, kind in now.items() if name not in before]
+        for change in _lost(before, now):
+            if one.source.changes == "take":
+                notes.append(f"{table}: {change}")
+            else:
+                hint = 'write changes = "take" if that is meant: scripts may need the column'
+                problems.append(one.file.problem(("source",), f"{table}: {change}", hint))
+    if problems:
+        raise Refused(problems)
+    return notes
+
+
+def _lost(before: Mapping[str, SqlType], now: Mapping[str, SqlType]) -> Iterator[str]:
+    for name, kind in before.items():
+        if name not in now:
+            yield f"the source has no column {name} any more"
+        elif now[name] != kind:
+            yield f"{name} is {kind}, and the source now gives {now[name]}"

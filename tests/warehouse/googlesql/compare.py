@@ -22,17 +22,33 @@ class Outcome:
 
 def compare(sql: str, oracle: Oracle, engine: Engine, *, rough: bool = False) -> Outcome:
     """Run the query in both engines; `rough` compares FLOAT64 to 14 digits."""
-    expected: Answer | Rejected
+    return outcome(sql, asked(sql, oracle), tried(sql, engine), rough=rough)
+
+
+def asked(sql: str, oracle: Oracle) -> Answer | Rejected:
+    """What Google's engine says."""
     try:
-        expected = oracle.answer(sql)
+        return oracle.answer(sql)
     except Rejected as error:
-        expected = error
+        return error
+
+
+def tried(sql: str, engine: Engine) -> Answer | SqlError | duckdb.Error:
+    """What our engine says."""
     try:
-        found = engine.answer(sql)
-    except SqlError as error:
-        return _refusal(error, expected)
-    except duckdb.Error as error:
-        return _failure(error, expected)
+        return engine.answer(sql)
+    except (SqlError, duckdb.Error) as error:
+        return error
+
+
+def outcome(
+    sql: str, expected: Answer | Rejected, found: Answer | SqlError | duckdb.Error, *, rough: bool = False
+) -> Outcome:
+    """What the two answers mean."""
+    if isinstance(found, SqlError):
+        return _refusal(found, expected)
+    if isinstance(found, duckdb.Error):
+        return _failure(found, expected)
     if isinstance(expected, Rejected):
         return Outcome("different", f"GoogleSQL rejects it: {expected}; DuckDB gives {found.rows[:3]}")
     return difference(sql, expected, found, rough=rough)

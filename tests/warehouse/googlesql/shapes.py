@@ -15,6 +15,11 @@ class Shape:
     sql: str
     rough: bool
 
+    @property
+    def is_expression(self) -> bool:
+        """Whether the query is the text itself as the one column of d.one."""
+        return self.sql == f"SELECT {self.text} FROM d.one"
+
 
 FILE = Path(__file__).with_name("shapes.txt")
 

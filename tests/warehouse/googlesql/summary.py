@@ -8,12 +8,13 @@ import pytest
 def report(terminal: pytest.TerminalReporter) -> None:
     """Print how many shapes have which outcome, if any were asked."""
     counts: Counter[object] = Counter(
-        value
+        kind
         for reports in terminal.stats.values()
         for found in reports
         if isinstance(found, pytest.TestReport) and found.when == "call"
-        for name, value in found.user_properties
-        if name == "outcome"
+        for name, kinds in found.user_properties
+        if name == "outcomes" and isinstance(kinds, list)
+        for kind in kinds
     )
     if counts:
         told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items(), key=str))

@@ -33,7 +33,7 @@ def test_each_loaded_table_is_a_task_run_and_a_retry_loads_a_database_as_one_mom
         client.set_flow_run_state(flow_run_id(state), AwaitingRetry(), force=True)
         again = client.read_flow_run(flow_run_id(state))
     second = cast("Any", run_flow(refresh_flow(read_settings()), flow_run=again, return_type="state"))
-    assert second.message == "3 of 3 tables built"  # raw.people, too: orders of its first moment would not match
+    assert "3 of 3 tables built" in second.message  # raw.people, too: orders of its first moment would not match
     assert [name for name, _, _ in rows_of(TableName("raw", "people"))] == [1, 2, 3]
     assert [float(total) for _, total in rows_of(TableName("final", "sums"))] == [19.99, 5, 1]
 

@@ -92,8 +92,12 @@ WRONG = [
     ("description = 1", "1:1: description is 1", "it takes a text"),
     ('tags = "daily"', '1:1: tags is "daily"', "it takes a list [a text (letters, digits, _, . and -), …]"),
     ('tags = ["ok", "a b"]', '1:15: the value 2 of tags is "a b"', "it takes a text (letters, digits, _, . and -)"),
-    ("columns = 1", "1:1: columns is 1", "it takes { NAME = a text or { description = …, type = …, mode = … } }"),
-    ("[columns]\nid = 3", "2:1: id is 3", "it takes a text or { description = …, type = …, mode = … }"),
+    (
+        "columns = 1",
+        "1:1: columns is 1",
+        "it takes { NAME = a text or { description = …, type = …, mode = …, personal = … } }",
+    ),
+    ("[columns]\nid = 3", "2:1: id is 3", "it takes a text or { description = …, type = …, mode = …, personal = … }"),
     ('[columns]\nid = { typ = "INT64" }', "2:8: there is no setting typ in columns.id", "did you mean type?"),
     ('[columns]\nid = { type = "INT63" }', "2:8: 'INT63' is not a GoogleSQL type", "such as INT64 or ARRAY<STRING>"),
     (

@@ -218,6 +218,8 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument(
         "--coverage", action="store_true", help="show which scripts, columns and branches no test reaches"
     )
+    test.add_argument("--sample", metavar="TABLE", help="write a test of this table's script, from real rows")
+    test.add_argument("--rows", type=_count, default=20, metavar="N", help="with --sample: of so many rows; else 20")
     test.add_argument("--sql", action="store_true", help="run nothing; print the queries, with the given rows in them")
 
     new = add("new", "create a small project that runs at once", _PROJECT)

@@ -27,12 +27,14 @@ def run(options: Namespace) -> int:
     """Run the tests, show those that fail, and answer the exit code: 0 all passed, 1 some failed."""
     settings = settings_of(options)
     with sql_cache(settings.folder) as cache:
+        if options.sample:
+            _sample(options, settings, cache)
         ready = ready_cases(settings, cache, selection(options), options.named, may_expect_nothing=options.record)
         if options.sql:
             return _print_sql(ready)
         results = _results(ready, settings, cache, on_warehouse=options.on_warehouse)
         covered = _covered(ready, cache) if options.coverage else []
-    recorded = _recorded(results) if options.record else []
+    recorded = _recorded(results, only_new=bool(options.sample)) if options.record else []
     failed = [result for result in results if not result.passed and result not in recorded]
     _show(failed)
     print(_summary(len(results), len(failed), len(recorded)))
@@ -41,6 +43,14 @@ def run(options: Namespace) -> int:
     if options.junit and not _wrote_junit(Path(options.junit), results):
         return 2
     return 1 if failed else 0
+
+
+def _sample(options: Namespace, settings: RefreshSettings, cache: SqlCache) -> None:
+    """Write a test from real rows; it alone is run then, and what comes of it is recorded."""
+    from warehouse_refresh.commands.project.sample import write_sample  # imports the parser
+
+    table, options.named = write_sample(options, settings, cache)
+    options.tables, options.record = [str(table)], True
 
 
 def _results(ready: Ready, settings: RefreshSettings, cache: SqlCache, *, on_warehouse: bool) -> list[Result]:
@@ -89,12 +99,14 @@ def _print_coverage(covered: "list[Covered]") -> None:
     print_coverage(covered)
 
 
-def _recorded(results: list[Result]) -> list[Result]:
+def _recorded(results: list[Result], *, only_new: bool) -> list[Result]:
     """Write what came of tests as what they expect, and answer which ones were written."""
     from warehouse_refresh.pipeline.testing.recording import can_be_recorded, record  # imports tomlkit
 
     recorded = []
-    for result in filter(can_be_recorded, results):
+    for result in results:
+        if not can_be_recorded(result) or (only_new and not result.case.is_new):
+            continue
         try:
             record(result)
         except Refused as refused:

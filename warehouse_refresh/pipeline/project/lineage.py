@@ -5,7 +5,7 @@ count: they decide which rows there are and in which order, not what a value is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sqlglot import exp
@@ -32,6 +32,18 @@ class ColumnName:
 
 
 Origins = frozenset[ColumnName]
+Pair = tuple[ColumnName, ColumnName]
+
+
+@dataclass(slots=True)
+class Joins:
+    """How a query joins the tables that it reads: the pairs of columns that it says are equal, and in `first` the
+    tables of the first item of each FROM; that of the whole query is the last one."""
+
+    pairs: set[Pair] = field(default_factory=set)
+    first: list[TableName] = field(default_factory=list)
+
+
 NO_ORIGINS: Origins = frozenset()
 
 
@@ -58,6 +70,12 @@ class Lineage:
                     self._found[needed] = {}  # for a script that reads its own table
                     self._found[needed] = self._origins_in_script(self._scripts[needed])
         return self._found[table]
+
+    def joins(self, table: TableName) -> Joins:
+        """How the script of `table` joins the tables that it reads. Subqueries in expressions do not count."""
+        query, found = self._scripts[table].query, Joins()
+        _Query(self, {}, None, replace(self._names_of(query), joins=found)).columns_of(query.tree)
+        return found
 
     @cached_property
     def _order(self) -> Graph:
@@ -105,11 +123,12 @@ class Lineage:
 @dataclass(frozen=True, slots=True)
 class _Names:
     """What a query may name besides columns: variables, with the origins of their values; functions, by their folded
-    names; wildcard tables, with those that match."""
+    names; wildcard tables, with those that match. `joins` collects how tables are joined, if somebody asks."""
 
     variables: dict[str, Origins]
     functions: dict[str, exp.Expr]
     wildcards: Mapping[TableName, Sequence[TableName]]
+    joins: Joins | None = None
 
 
 def _created(text: str) -> exp.Expr:
@@ -172,7 +191,25 @@ class _Query:
             return inner.columns_of(tree.this)
         for node in _from_items(tree):
             inner.items.append(inner._item(node))
+        if self.names.joins is not None:
+            inner._note_joins(tree, self.names.joins)
         return [column for projection in tree.selects for column in inner._output_columns(projection)]
+
+    def _note_joins(self, select: exp.Expr, found: Joins) -> None:
+        found.first += sorted({origin.table for item in self.items[:1] for origin in item.whole()})[:1]
+        pairs = ((one, other) for one, other in self._equal(select) if len(one) == len(other) == 1)
+        found.pairs |= {(left, right) for one, other in pairs for left in one for right in other}
+
+    def _equal(self, select: exp.Expr) -> Iterator[tuple[Origins, Origins]]:
+        """The origins of what WHERE and ON say is equal, and of the columns of USING."""
+        joins = select.args.get("joins") or ()
+        for condition in (select.args.get("where"), *(join.args.get("on") for join in joins)):
+            for node in condition.find_all(exp.EQ) if condition is not None else ():
+                if node.parent_select is select:
+                    yield self._origins(node.left), self._origins(node.right)
+        for name in {column.name for join in joins for column in join.args.get("using") or ()}:
+            found = [origins for item in self.items if (origins := item.origins_of(name)) is not None]
+            yield from ((found[0], other) for other in found[1:])
 
     def _item(self, node: exp.Expr) -> _FromItem:
         if isinstance(node, exp.Unnest):

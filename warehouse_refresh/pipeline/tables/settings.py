@@ -35,6 +35,7 @@ class ColumnSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     description: Text = ""
     type: Annotated[str, Meta(description="the type of GoogleSQL that the query gives, such as INT64")] = ""
     mode: Annotated[Mode | None, Meta(description="REQUIRED: a build with a NULL in it fails")] = None
+    personal: Annotated[bool | None, Meta(description="its values never go into a test: fakes take their place")] = None
 
 
 class PartitionSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):

@@ -11,6 +11,7 @@ from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.check import check_project
 from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.raw.db_init import read_init_scripts
 from warehouse_refresh.pipeline.raw.raw_columns import declared_columns
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.refresh import plan_refresh
@@ -222,9 +223,9 @@ def test_the_columns_of_raw_tables_are_read_from_db_init(
     write: Write, statements: str, expected: list[str] | None
 ) -> None:
     folder = write({"db_init/all.sql": statements})
-    columns, problems = declared_columns(folder / "db_init")
-    assert not problems
-    found = columns.get(TableName("raw", "t"))
+    declared = declared_columns(read_init_scripts(folder / "db_init"))
+    assert not declared.problems
+    found = declared.columns.get(TableName("raw", "t"))
     assert (found and [f"{column.name} {column.type}" for column in found]) == expected
 
 

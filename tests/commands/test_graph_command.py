@@ -12,6 +12,7 @@ from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.project.lineage import Lineage
 from warehouse_refresh.pipeline.project.picture import Picture, mermaid
 from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.raw.db_init import read_init_scripts
 from warehouse_refresh.pipeline.raw.raw_columns import declared_columns
 from warehouse_refresh.warehouse.names import TableName
 
@@ -148,7 +149,7 @@ def test_columns_are_followed_through_all_scripts_down_to_raw(capsys: pytest.Cap
 
 
 def test_every_column_of_the_demonstration_comes_from_raw(demonstration: Path) -> None:
-    columns, _ = declared_columns(demonstration / "db_init")
+    columns = declared_columns(read_init_scripts(demonstration / "db_init")).columns
     names = {table: [column.name for column in known] for table, known in columns.items()}
     project = read_project(demonstration)
     lineage = Lineage(project.scripts, names)

@@ -192,7 +192,7 @@ def test_a_script_that_is_wrong_is_not_tested(write: Write, capsys: pytest.Captu
     code, out = run(capsys)
     assert code == 2
     assert "did you mean id?" in out
-    assert "tmp.orders cannot be tested" in out
+    assert out.count("error:") == 1, "what follows from it is not reported"
 
 
 def test_tests_change_no_warehouse(write: Write, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,8 +45,8 @@ def _left(warehouse: Warehouse, settings: RefreshSettings) -> list[TableName]:
     """The left-over tables. Raises Refused if the project has errors: an unreadable script may build one of them."""
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
-    _, wrong = read_init_scripts(settings.folder / settings.layout.db_init, project.own)
-    if errors := errors_in([*project.problems, *wrong]):
+    created = read_init_scripts(settings.folder / settings.layout.db_init, project.own)
+    if errors := errors_in([*project.problems, *created.problems]):
         raise Refused(errors)
     return leftovers(warehouse, project)
 

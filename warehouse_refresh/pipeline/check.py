@@ -5,7 +5,7 @@ tables that no script builds: see pipeline/raw/sources.py.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, and_others, sql_problem
 from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
-from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script, dataset_folders
+from warehouse_refresh.pipeline.project.scripts import FUNCTIONS, FunctionScript, Script, dataset_folders
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse_refresh.pipeline.tables.contract import contract_problems, own_columns, raw_problems
@@ -21,7 +21,7 @@ from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.errors import ForeignSource, Place, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
-from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.sql.query import Query, parse_query
 from warehouse_refresh.warehouse.types import Column, with_required
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class _Skipped(Exception):
 def check_project(project: Project, sources: Sources, cache: SqlCache | None = None) -> Checked:
     """Check the project's files, its map, its SQL, the checks of its tables and the tests of its scripts. Queries of
     checks that the `cache` knows are not parsed again."""
-    checked = check_scripts(project.scripts, sources, project.functions)
+    checked = check_scripts(project.scripts, sources, project.functions, project.unreadable)
     raw = raw_problems(project.raw_settings, sources.columns)
     found = (*_wrong_checks(project, sources, checked, cache), *_wrong_tests(project, sources, checked, cache))
     problems = {*project.problems, *checked.problems, *raw, *found}
@@ -83,21 +83,25 @@ def _wrong_tests(project: Project, sources: Sources, checked: Checked, cache: Sq
 
 
 def check_scripts(
-    scripts: Mapping[TableName, Script], sources: Sources, functions: Mapping[TableName, FunctionScript] | None = None
+    scripts: Mapping[TableName, Script],
+    sources: Sources,
+    functions: Mapping[TableName, FunctionScript] | None = None,
+    unreadable: Collection[TableName] = (),
 ) -> Checked:
     """Plan the functions, then the scripts in order, each over the columns that the scripts before it produce. Nothing
     is built.
 
     A script is skipped if it reads a table of `sources.unknown` or a variable that does not exist, calls a function
-    that is wrong, reads a script that is wrong or skipped, or is part of a cycle. The columns in settings files are
-    compared with the plans. Raises WarehouseError for any error but wrong SQL.
+    that is wrong, reads a script that is wrong or skipped, or is part of a cycle. `unreadable` has the names of the
+    files that cannot be read: some of them may create functions. The columns in settings files are compared with the
+    plans. Raises WarehouseError for any error but wrong SQL.
     """
     graph, cyclic = _read_graph(scripts)
     plans: dict[TableName, QueryPlan] = {}
     called = {function.name for script in scripts.values() for function in script.query.functions}
     faults = {
         name: fault
-        for name, (fault, is_wrong) in function_faults(functions or {}, sources).items()
+        for name, (fault, is_wrong) in function_faults(functions or {}, sources, unreadable).items()
         if is_wrong or name in called or sources.unsupported is Severity.WARNING
     }
 
@@ -106,6 +110,8 @@ def check_scripts(
         if not reads.isdisjoint(sources.unknown) or not reads.isdisjoint(cyclic) or _lacks_values(scripts[table]):
             raise _Skipped
         if any(function.name in faults for function in scripts[table].query.functions):
+            raise _Skipped
+        if _calls_unreadable(scripts[table].query, unreadable):
             raise _Skipped
         query_plan = sources.planner.plan(scripts[table].query, known_columns(scripts[table], sources, plans))
         if problems := list(_unstorable(scripts[table], query_plan.columns)):
@@ -136,18 +142,18 @@ def known_columns(script: Script, sources: Sources, plans: Mapping[TableName, Qu
 
 
 def function_faults(
-    functions: Mapping[TableName, FunctionScript], sources: Sources
+    functions: Mapping[TableName, FunctionScript], sources: Sources, unreadable: Collection[TableName] = ()
 ) -> dict[TableName, tuple[Problem, bool]]:
     """The problem of each function that is wrong by itself, and whether it is wrong on BigQuery, too.
 
     A function that reads tables, or takes an argument of any type, is checked where it is called. One that calls a
-    function that is wrong is not checked."""
+    function that is wrong, or in a file that cannot be read, is not checked."""
     faults: dict[TableName, tuple[Problem, bool]] = {}
     files = {name: one.function for name, one in functions.items()}
     for name, one in functions.items():
         arguments = ", ".join(f"CAST(NULL AS {kind})" for kind in one.function.arguments)
         query = parse_query(f"SELECT `{name}`({arguments}) AS x").calling(files)
-        wrong = any(function.name in faults for function in query.functions)
+        wrong = any(function.name in faults for function in query.functions) or _calls_unreadable(query, unreadable)
         if wrong or query.names or "ANY TYPE" in one.function.arguments:
             continue
         try:
@@ -156,6 +162,14 @@ def function_faults(
             is_wrong = not isinstance(error, UnsupportedSql)
             faults[name] = _function_problem(one, error, sources.unsupported), is_wrong
     return faults
+
+
+def _calls_unreadable(query: Query, unreadable: Collection[TableName]) -> bool:
+    """Whether the query, or a function that it calls, calls a function in a file that cannot be read."""
+    if not unreadable:
+        return False
+    calls = {call.name for call in (*query.calls, *(call for one in query.functions for call in one.calls))}
+    return any(name in unreadable or TableName(FUNCTIONS, name.name) in unreadable for name in calls)
 
 
 def _function_problem(one: FunctionScript, error: SqlError, unsupported: Severity) -> Problem:

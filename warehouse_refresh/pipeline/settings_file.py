@@ -118,7 +118,9 @@ def read_settings_file(folder: Path) -> SettingsFile:
     path = folder / NAME
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if path.is_symlink():
+            raise SettingError(f"{path} is a link that leads nowhere") from error
         return SettingsFile()
     except OSError as error:
         raise SettingError(f"{path} cannot be read: {error.strerror}") from error

@@ -65,7 +65,8 @@ def read_own_checks(
     found: dict[TableName, OwnCheck] = {}
     problems: list[Problem] = []
     called = {name: one.function for name, one in functions.items()}
-    for path in listed(folder):
+    paths = listed(folder)
+    for path in paths:
         table = TableName(CHECKS, path.stem)
         try:
             if is_sql(path):
@@ -73,14 +74,15 @@ def read_own_checks(
                 found[table] = OwnCheck(Script(path, TableBuild(table, query)), OwnSettings())
         except SqlError as error:
             problems.append(sql_problem(path, error))
-    for path in listed(folder):
+    scripts = {path.stem for path in paths if is_sql(path)}
+    for path in paths:
         table = TableName(CHECKS, path.stem)
         if path.suffix == ".toml" and table in found:
             try:
                 found[table] = replace(found[table], says=read_settings(path, OwnSettings, cache))
             except Refused as refused:
                 problems += refused.problems
-        elif path.suffix == ".toml" and not path.with_suffix(".sql").exists():
+        elif path.suffix == ".toml" and path.stem not in scripts:
             reason = f"these are settings of a check, and there is no {path.stem}.sql beside them"
             problems.append(Problem(path, None, reason, "write it, or delete this file"))
     return found, problems

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from warehouse_refresh.pipeline.project.files import read_text
+from warehouse_refresh.pipeline.project.files import is_there, read_text
 from warehouse_refresh.pipeline.project.problems import Problem, sql_problem
 from warehouse_refresh.pipeline.project.toml_places import places_of
 from warehouse_refresh.warehouse.errors import Place, SqlError
@@ -36,7 +36,7 @@ class Entry:
 
 def read_map(path: Path) -> tuple[list[Entry], list[Problem]]:
     """The entries of the map at `path`, and everything that is wrong with their form."""
-    if not path.exists():
+    if not is_there(path):
         return [], [Problem(path, None, "there is no dependency map", "`refresh sync` writes it from the SQL")]
     try:
         text = read_text(path).replace("\r\n", "\n")

@@ -33,8 +33,23 @@ def read_text(path: Path) -> str:
         ) from error
 
 
+def loose_text(path: Path) -> str:
+    """What can be read of a file's text, with U+FFFD for what is not UTF-8; "" if nothing can."""
+    try:
+        return path.read_text(encoding="utf-8-sig", errors="replace") if path.is_file() else ""
+    except OSError:
+        return ""
+
+
+def is_there(path: Path) -> bool:
+    """Whether a folder has an entry of that name: also a link that leads nowhere, which cannot be read."""
+    return os.path.lexists(path)
+
+
 def check_is_file(path: Path) -> None:
     """Raise SqlError for a folder, for a link that leads nowhere, and for a pipe: reading it would wait for ever."""
+    if not is_there(path):
+        raise SqlError("the file was deleted while it was read", hint="run this again")
     if not path.is_file():
         raise SqlError(f"this is {_kind(path)}, not a file", hint="replace it with a file, or delete it")
 

@@ -23,7 +23,7 @@ from warehouse_refresh.pipeline.project.scripts import (
 )
 from warehouse_refresh.pipeline.project.selectors import Named, left_out, select, unknown_state
 from warehouse_refresh.pipeline.project.variables import BOUNDS, Variables, unknown_in
-from warehouse_refresh.pipeline.raw.db_init import read_created_tables
+from warehouse_refresh.pipeline.raw.db_init import InitScripts, read_init_scripts
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
 from warehouse_refresh.pipeline.tables.files import SettingsFile, joined_storage, read_files, settings_paths
@@ -74,7 +74,7 @@ class Project:
     @cached_property
     def problems(self) -> tuple[Problem, ...]:
         """All that is wrong with the files."""
-        return (*self.file_problems, *self.check.problems())
+        return tuple(dict.fromkeys([*self.file_problems, *self.check.problems()]))
 
     @property
     def has_checks(self) -> bool:
@@ -206,7 +206,7 @@ def read_project(
     own_project = next((script.query.own for script in scripts.values()), own)
     checks, check_problems = _own_checks(res, own_project, layout, files.functions, cache, variables or {})
     readers = [*scripts.values(), *(one.script for one in checks.values())]
-    sources = _sources(folder, layout, readers, entries, {*scripts, *unreadable})
+    sources, created = _sources(folder, layout, readers, entries, {*scripts, *unreadable})
     scripts = with_wildcards(scripts, {*scripts, *unreadable, *sources})
     scripts = {table: _given(script, variables or {}) for table, script in scripts.items()}
     settings, settings_problems = _settings(folder, layout, {*scripts, *unreadable}, scripts.values(), cache)
@@ -227,6 +227,7 @@ def read_project(
         variables or {},
         {table: one.script for table, one in checks.items()},
         misread,
+        created,
     )
     return Project(
         folder,
@@ -276,15 +277,14 @@ def _given(script: Script, variables: Variables) -> Script:
 
 def _sources(
     folder: Path, layout: Layout, scripts: Iterable[Script], entries: Iterable[Entry], built: set[TableName]
-) -> set[TableName]:
+) -> tuple[set[TableName], InitScripts]:
     """The tables that files under res/ declare as sources. If a script or the map needs others, also those that
-    db_init/ creates: reading it takes time."""
+    db_init/ creates, and what is wrong there: reading it takes time."""
     sources = read_source_names(folder / layout.res, layout.raw)
     wanted = {table for script in scripts for table in reads_of(script)}
     wanted |= {declared.table for entry in entries for declared in entry.dependencies}
-    if wanted - sources - built:
-        sources |= read_created_tables(folder / layout.db_init)
-    return sources - built
+    created = read_init_scripts(folder / layout.db_init) if wanted - sources - built else InitScripts()
+    return (sources | created.tables) - built, created
 
 
 def _settings(
@@ -300,7 +300,8 @@ def _settings(
         known |= read_source_names(res, layout.raw, settings=False)
         known |= {table for script in scripts for table in reads_of(script)}
     if not tables <= known:
-        known |= read_created_tables(folder / layout.db_init)
+        created = read_init_scripts(folder / layout.db_init)
+        known |= created.tables | {table for table in tables if created.hiding(table)}
     return read_files(paths, known, cache) if paths else ({}, [])
 
 
@@ -456,6 +457,8 @@ class _Check:
     own_checks: Mapping[TableName, Script] = field(default_factory=dict)
     misread: Collection[Path] = ()
     """The scripts whose settings files cannot be read, so that @start and @end have no values."""
+    created: InitScripts = field(default_factory=InitScripts)
+    """The scripts in db_init/, if they were read: one that cannot be read may create what seems to be unknown."""
 
     @cached_property
     def declared_cycles(self) -> list[list[TableName]]:
@@ -536,7 +539,10 @@ class _Check:
             if not is_read:
                 yield problem(f"{entry.table} depends on itself", f"delete {declared.table} from its list")
         elif declared.table not in self.known:
-            if not is_read and declared.table.dataset in self.known_datasets:
+            hidden = self.created.hiding(declared.table)
+            if hidden:
+                yield from hidden
+            elif not is_read and declared.table.dataset in self.known_datasets:
                 like = self.tables_like.did_you_mean(str(declared.table))
                 hint = like or "write its script, or delete it from this list"
                 yield problem(f"{entry.table} depends on {declared.table}, {_NEITHER}", hint)
@@ -551,18 +557,20 @@ class _Check:
         """A problem for each table that scripts read and nothing builds, in a dataset of which scripts build tables."""
         for table, readers in self.readers.items():
             if table not in self.known and table.dataset in self.built_datasets:
-                like = self.tables_like.did_you_mean(str(table))
-                yield read_problem(
-                    readers, _NEITHER, like or f"write its script, or, if it is a source, {self._declare(table)}"
-                )
+                yield from self._nowhere(table, readers, "write its script, or, if it is a source, ")
 
     def undeclared(self) -> Iterator[Problem]:
         """A problem for each table that scripts read and that no file names, though files name others of its
         dataset."""
         for table, readers in self.readers.items():
             if table not in self.known and table.dataset in self.known_datasets - self.built_datasets:
-                like = self.tables_like.did_you_mean(str(table))
-                yield read_problem(readers, _NEITHER, like or f"if it is a source, {self._declare(table)}")
+                yield from self._nowhere(table, readers, "if it is a source, ")
+
+    def _nowhere(self, table: TableName, readers: list[tuple[Script, Read]], way_out: str) -> Iterator[Problem]:
+        """Why nothing is known of a table that scripts read."""
+        like = self.tables_like.did_you_mean(str(table))
+        found = read_problem(readers, _NEITHER, like or f"{way_out}{self._declare(table)}")
+        yield from self.created.hiding(table) or [found]
 
     def _declare(self, table: TableName) -> str:
         folder = self.map_path.parent / table.dataset

@@ -218,9 +218,9 @@ def _sql_files_elsewhere(res: Path, raw: str) -> Iterator[Path]:
 
 
 def _broken_links(res: Path) -> Iterator[Problem]:
-    """A problem for each link to nothing. Without it, the tables of a missing folder would silently not be built."""
+    """A problem for each link to no folder. Without it, the tables of a missing folder would silently not be built."""
     for path in listed(res):
-        if path.is_symlink() and not path.exists():
+        if path.is_symlink() and not path.exists() and not path.suffix:
             yield Problem(path, None, "this link leads nowhere", "fix it, or delete it")
 
 

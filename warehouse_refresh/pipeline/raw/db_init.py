@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from warehouse_refresh.pipeline.project.files import is_sql, listed, read_text
+from warehouse_refresh.pipeline.project.files import is_sql, listed, loose_text, read_text
 from warehouse_refresh.pipeline.project.own_project import statements_within
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, sql_problem
 from warehouse_refresh.pipeline.raw.loads import Load, load, read_loads
@@ -53,9 +53,10 @@ def initialise(
     called first, with each such table and its number of rows, and may raise NotConfirmed. An empty table is not changed
     either if its script inserts no rows. Raises Refused for a script that cannot be read, WarehouseError.
     """
-    scripts, problems = read_init_scripts(folder, own)
+    read = read_init_scripts(folder, own)
+    scripts = read.statements
     of_table = _by_table(scripts)
-    problems += [_twice(seed, scripts) for seed in seeds if seed.table in of_table]
+    problems = [*read.problems, *(_twice(seed, scripts) for seed in seeds if seed.table in of_table)]
     if problems:
         raise Refused(problems)
     tables = sorted({*of_table, *(seed.table for seed in seeds)})
@@ -153,27 +154,40 @@ def _makes_rows(statement: Statement) -> bool:
     return not isinstance(statement.tree, exp.Create) or statement.tree.expression is not None
 
 
-def read_created_tables(folder: Path) -> set[TableName]:
-    """The tables that the readable scripts in `folder` create or fill; `initialise` reports the others."""
-    scripts, _ = read_init_scripts(folder)
-    return {statement.target for statements in scripts.values() for statement in statements if statement.target}
+@dataclass(frozen=True)
+class InitScripts:
+    """The statements of each script in db_init/, and all that is wrong with the scripts. `unread` has the problem of
+    each script that cannot be read, with what can be read of its text."""
+
+    statements: Mapping[Path, list[Statement]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    unread: tuple[tuple[Problem, str], ...] = ()
+
+    @property
+    def tables(self) -> set[TableName]:
+        """The tables that the readable scripts create or fill."""
+        return {one.target for one in chain.from_iterable(self.statements.values()) if one.target}
+
+    def hiding(self, table: TableName) -> list[Problem]:
+        """The problems of the scripts that cannot be read and may create the table, since its name stands in them, or
+        nothing of their text can be read. That the table is unknown follows from these."""
+        return [problem for problem, text in self.unread if not text or table.name in text]
 
 
-def read_init_scripts(folder: Path, own: str = "") -> tuple[dict[Path, list[Statement]], list[Problem]]:
-    """The statements of each script in `folder`, and what is wrong with those that cannot be read.
-
-    `own` is the project that they create tables in; if it is "", the project that they name."""
+def read_init_scripts(folder: Path, own: str = "") -> InitScripts:
+    """Read the scripts in `folder`. `own` is the project that they create tables in; if it is "", the project that they
+    name."""
     from warehouse_refresh.warehouse.sql.parser import parse_script
 
     scripts: dict[Path, list[Statement]] = {}
-    problems = []
+    unread = []
     for path in _script_files(folder):
         try:
             scripts[path] = parse_script(read_text(path))
         except SqlError as error:
-            problems.append(sql_problem(path, error))
+            unread.append((sql_problem(path, error), loose_text(path)))
     within, found = statements_within(own, scripts)
-    return within, [*problems, *found]
+    return InitScripts(within, (*(problem for problem, _ in unread), *found), tuple(unread))
 
 
 def has_init_scripts(folder: Path) -> bool:

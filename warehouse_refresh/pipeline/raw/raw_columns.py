@@ -1,11 +1,11 @@
 """The columns of the raw tables, as the scripts in db_init/ create them."""
 
-from pathlib import Path
+from dataclasses import dataclass
 
 from sqlglot import exp
 
 from warehouse_refresh.pipeline.project.problems import Problem, sql_problem
-from warehouse_refresh.pipeline.raw.db_init import read_init_scripts
+from warehouse_refresh.pipeline.raw.db_init import InitScripts
 from warehouse_refresh.warehouse import Planner, offline_planner
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
@@ -19,19 +19,29 @@ from warehouse_refresh.warehouse.types import Column
 Tables = dict[TableName, tuple[Column, ...]]
 
 
-def declared_columns(folder: Path, own: str = "", cache: SqlCache | None = None) -> tuple[Tables, list[Problem]]:
-    """The columns of the tables that the scripts in `folder` create, and the problems of these scripts. No script is
-    run. A table is left out if its script does not list its columns. `own`: see `read_init_scripts`."""
-    scripts, problems = read_init_scripts(folder, own)
+@dataclass(frozen=True)
+class Declared:
+    """The columns of the tables that the scripts in db_init/ create, the problems of these scripts, and the tables of
+    the statements that are wrong. A table is left out if its script does not list its columns."""
+
+    columns: Tables
+    problems: list[Problem]
+    wrong: set[TableName]
+
+
+def declared_columns(scripts: InitScripts, cache: SqlCache | None = None) -> Declared:
+    """Find the columns of the tables that the scripts create. No script is run."""
+    problems, wrong = [*scripts.problems], set[TableName]()
     planner = offline_planner(cache)
     found: Tables = {}
-    for path, statements in scripts.items():
+    for path, statements in scripts.statements.items():
         for statement in statements:
             try:
                 _follow(statement, found, planner)
             except SqlError as error:
                 problems.append(sql_problem(path, error))
-    return found, problems
+                wrong |= {statement.target} if statement.target else set()
+    return Declared(found, problems, wrong)
 
 
 def _follow(statement: Statement, found: Tables, planner: Planner) -> None:

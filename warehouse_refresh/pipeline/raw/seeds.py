@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from warehouse_refresh.pipeline.project.files import check_is_file, listed, name_problem, read_text
+from warehouse_refresh.pipeline.project.files import check_is_file, is_there, listed, name_problem, read_text
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, sql_problem
 from warehouse_refresh.pipeline.project.toml_places import place_in
 from warehouse_refresh.pipeline.tables.contract import wanted_type
@@ -155,7 +155,7 @@ def read_seed(table: TableName, path: Path) -> Seed:
     try:
         check_is_file(path)
         text = "" if is_parquet else read_text(path)
-        declared = _declared(settings) if settings.exists() else {}
+        declared = _declared(settings) if is_there(settings) else {}
     except SqlError as error:
         raise Refused([sql_problem(path, error)]) from error
     if is_parquet:
@@ -256,7 +256,7 @@ def _read_or_known(table: TableName, path: Path, cache: SqlCache | None) -> Seed
 def _key(path: Path) -> str:
     """A hash of the file's and its settings' bytes. Raises Refused if one cannot be read."""
     settings = path.with_suffix(".toml")
-    hashes = [path.suffix, *(_hash(each) for each in (path, settings) if each.is_file())]
+    hashes = [path.suffix, _hash(path), *([_hash(settings)] if is_there(settings) else [])]
     return hashlib.sha256("\0".join(hashes).encode()).hexdigest()
 
 
@@ -275,8 +275,11 @@ def seed_columns(table: TableName, path: Path, cache: SqlCache | None = None) ->
 def _hash(path: Path) -> str:
     """A hash of the file's bytes. Raises Refused if it cannot be read."""
     try:
+        check_is_file(path)
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    except SqlError as error:
+        raise Refused([sql_problem(path, error)]) from error
     except OSError as error:
         reason = f"the file cannot be read: {error.strerror}"
         raise Refused([Problem(path, None, reason, "see its permissions")]) from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity
 from warehouse_refresh.pipeline.project.project import Project, read_problem, readers_of, tables_outside, with_wildcards
 from warehouse_refresh.pipeline.project.scripts import Script, source_folders
+from warehouse_refresh.pipeline.raw.db_init import read_init_scripts
 from warehouse_refresh.warehouse import Planner, Warehouse, offline_planner
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
@@ -37,33 +38,47 @@ def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources
         declared_columns,  # imports the parser, which a refresh may not need
     )
 
-    columns, problems = declared_columns(project.folder / project.layout.db_init, project.own, cache)
-    problems += _add_seeds(project, columns, cache)
+    scripts = read_init_scripts(project.folder / project.layout.db_init, project.own)
+    declared = declared_columns(scripts, cache)
+    columns = declared.columns
+    seed_problems, wrong_seeds = _add_seeds(project, columns, cache)
     outside = tables_outside(project.scripts.values())
-    undeclared = {table for table in outside - project.sources if table.dataset in _datasets(project.sources)}
+    unknown = outside - set(columns)
+    reported = {table for table in outside - project.sources if table.dataset in _datasets(project.sources)}
+    reported |= {table for table in unknown if scripts.hiding(table)} | declared.wrong | wrong_seeds
     return Sources(
         offline_planner(cache),
         columns,
-        outside - set(columns),
-        [*problems, *project.undeclared, *_without_columns(project, outside - set(columns) - undeclared)],
+        unknown,
+        [
+            *declared.problems,
+            *seed_problems,
+            *project.undeclared,
+            *_without_columns(project, unknown - reported),
+        ],
         Severity.WARNING,
     )
 
 
-def _add_seeds(project: Project, columns: dict[TableName, tuple[Column, ...]], cache: SqlCache | None) -> list[Problem]:
-    """Add the columns of the files with rows. Returns the problems of these files."""
+def _add_seeds(
+    project: Project, columns: dict[TableName, tuple[Column, ...]], cache: SqlCache | None
+) -> tuple[list[Problem], set[TableName]]:
+    """Add the columns of the files with rows. Returns the problems of these files, and the tables of those that are
+    wrong."""
     from warehouse_refresh.pipeline.raw.seeds import (  # imports what reads values, which a refresh does not need
         seed_columns,
         seed_files,
     )
 
     files, problems = seed_files(source_folders(project.folder / project.layout.res, project.layout.raw))
+    wrong = set()
     for table, path in files.items():
         try:
             columns.setdefault(table, seed_columns(table, path, cache))
         except Refused as refused:
             problems += refused.problems
-    return problems
+            wrong.add(table)
+    return problems, wrong
 
 
 def stored_sources(

@@ -55,7 +55,7 @@ def read_files(
     found: dict[TableName, SettingsFile] = {}
     problems: list[Problem] = []
     for table, path in paths:
-        if table not in known and not _names_a_source(path):
+        if table not in known and not _may_name_a_source(path):
             problems.append(_without_table(table, path, known))
         elif table in found:
             reason = f"{table} has settings in {found[table].path}, too"
@@ -68,12 +68,12 @@ def read_files(
     return found, problems
 
 
-def _names_a_source(path: Path) -> bool:
-    """Whether the file has a section [source], which makes its table one that is loaded."""
+def _may_name_a_source(path: Path) -> bool:
+    """Whether the file has a section [source], which makes its table one that is loaded, or cannot be read."""
     try:
         return "source" in tomllib.loads(read_text(path))
     except (SqlError, ValueError):
-        return False
+        return True
 
 
 def raw_settings(folder: Path) -> dict[str, SettingsFile]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from warehouse_refresh.pipeline.project.project import Project, tables_outside
 from warehouse_refresh.pipeline.project.scripts import script_files
-from warehouse_refresh.pipeline.raw.db_init import read_created_tables
+from warehouse_refresh.pipeline.raw.db_init import read_init_scripts
 from warehouse_refresh.pipeline.raw.sources import with_stored_wildcards
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
@@ -23,8 +23,9 @@ def leftovers(warehouse: Warehouse, project: Project) -> list[TableName]:
     left = _without(stored, [*built, *project.sources])
     if left:  # the rest takes time
         scripts = with_stored_wildcards(warehouse, project.scripts, project)
-        created = read_created_tables(project.folder / project.layout.db_init)
-        left = _without(left, [*tables_outside(scripts.values()), *created])
+        created = read_init_scripts(project.folder / project.layout.db_init)
+        left = _without(left, [*tables_outside(scripts.values()), *created.tables])
+        left = {table for table in left if not created.hiding(table)}
     return sorted(left)
 
 

@@ -38,7 +38,7 @@ def ready_cases(
     wrong, or whose scripts are, and SelectionError if there are none. See `read_cases` for `may_expect_nothing`."""
     project = project_in(settings, cache)
     sources = declared_sources(project, cache)
-    checked = check_scripts(project.scripts, sources, project.functions)
+    checked = check_scripts(project.scripts, sources, project.functions, project.unreadable)
     found = read_cases(project, sources, checked, cache, may_expect_nothing=may_expect_nothing)
     selectors = list(selectors)
     tables = set(project.chosen(selectors).dependencies) if selectors else set(project.scripts)
@@ -53,12 +53,17 @@ def ready_cases(
 def _refuse_wrong(project: Project, checked: Checked, found: Cases, tables: Collection[TableName]) -> None:
     problems = list(found.problems)
     if not found.not_run.isdisjoint(tables):
-        problems += errors_in([*project.problems, *checked.problems]) or checked.problems
-        named = ", ".join(sorted(map(str, found.not_run.intersection(tables))))
-        reason = f"{named} cannot be tested, since it or what it reads is wrong or unknown"
-        problems.append(Problem(project.folder / project.layout.res, None, reason, "`refresh check` says more"))
+        problems += errors_in([*project.problems, *checked.problems]) or _unknown(project, checked, found, tables)
     if problems:
         raise Refused(dict.fromkeys(problems))
+
+
+def _unknown(project: Project, checked: Checked, found: Cases, tables: Collection[TableName]) -> list[Problem]:
+    """Why there are tests that cannot be run, although there is no error."""
+    named = ", ".join(sorted(map(str, found.not_run.intersection(tables))))
+    reason = f"{named} cannot be tested, since it or what it reads is unknown"
+    own = Problem(project.folder / project.layout.res, None, reason, "`refresh check` says more")
+    return [*checked.problems, own]
 
 
 def _nothing(cases: Collection[Case], named: str, *, is_selected: bool) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from warehouse_refresh.pipeline.check import Checked
-from warehouse_refresh.pipeline.project.files import listed, read_text
+from warehouse_refresh.pipeline.project.files import is_there, listed, read_text
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.project.project import Project, reads_of
 from warehouse_refresh.pipeline.project.scripts import dataset_folders
@@ -118,7 +118,7 @@ def _tests_in(path: Path, cache: SqlCache | None) -> Iterator[_Test]:
     """The tests in a file, or the one in a folder. Raises Refused."""
     if path.is_dir():
         keys = path / KEYS
-        says = read_settings(keys, CaseKeys, cache) if keys.exists() else CaseKeys()
+        says = read_settings(keys, CaseKeys, cache) if is_there(keys) else CaseKeys()
         files = [each for each in listed(path) if each.suffix in ENDINGS]
         others = [each for each in listed(path) if each not in files and each != keys]
         if others:

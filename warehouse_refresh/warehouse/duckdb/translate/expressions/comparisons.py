@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature, only
+from warehouse_refresh.warehouse.duckdb.translate.expressions.days import by_midnight, within_days
 from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Chain,
@@ -86,6 +87,11 @@ def compared(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) 
 
 def _comparison(sign: str, a: Node, b: Node, kind: SqlType) -> Node:
     """Two values of one type compared."""
+    found = None
+    if kind.name == "DATE":
+        found = within_days(a, b, b) if sign == "=" else by_midnight(sign, a, b)
+    if found is not None:
+        return found
     if kind.name == "FLOAT64" and not (sign in ("=", "<>") and (_is_number(a) or _is_number(b))):
         return sql(f"({NAN_AWARE.get(sign) or NAN_BELOW % sign})", a=a, b=b)
     return sql(f"({{a}} {sign} {{b}})", a=a, b=b)
@@ -171,7 +177,8 @@ def between(node: exp.Expr, scope: Scope) -> Typed:
     nodes = [value.node, low.node, high.node]
     if kind.name == "FLOAT64":
         return Typed(_float_between(nodes) if value.node.cheap else let_all(nodes, _float_between), BOOL)
-    return Typed(sql("({x} BETWEEN {low} AND {high})", x=nodes[0], low=nodes[1], high=nodes[2]), BOOL)
+    found = within_days(nodes[0], nodes[1], nodes[2]) if kind.name == "DATE" else None
+    return Typed(found or sql("({x} BETWEEN {low} AND {high})", x=nodes[0], low=nodes[1], high=nodes[2]), BOOL)
 
 
 def _float_between(nodes: list[Node]) -> Node:

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,17 @@ def test_a_change_is_built_compared_and_promoted_without_building_it_again(
         "  - 3",
     ]
     assert main(["env", "diff", "alice", "--markdown"]) == 0
-    assert "| `tmp.a` | 3 | 2 | 0 | 1 | 1 | y: 1 changed |" in capsys.readouterr().out
+    comment = capsys.readouterr().out
+    assert "| `tmp.a` | 3 | 2 | 0 | 1 | 1 | y: 1 changed |" in comment
+    assert "tmp.b" not in comment  # neither changed nor touched
+    drawn = comment.partition("```mermaid\n")[2].partition("\n```")[0].splitlines()
+    assert [line.strip() for line in drawn[:4]] == [
+        "flowchart LR",
+        'tmp_a["tmp.a"]',
+        'final_c["final.c"]',
+        "tmp_a --> final_c",
+    ]
+    assert drawn[-1].strip() == "class tmp_a,final_c changed"
     assert main(["env", "list"]) == 0
     assert capsys.readouterr().out.startswith("alice: 2 tables, built last at 20")
     assert main(["env", "promote", "alice"]) == 2
@@ -154,6 +165,33 @@ def test_tables_without_keys_are_compared_by_rows(capsys: pytest.CaptureFixture[
     assert main(["diff", "tmp.b"]) == 2
     assert main(["diff", "tmp.b", "--env", "nobody"]) == 2
     assert main(["diff", "tmp.b", "--with", "tmp.a", "--key", "gone"]) == 2
+
+
+def test_a_table_is_compared_with_the_one_of_another_warehouse(
+    project: Path, write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(project / ".data/warehouse.duckdb", project / "before.duckdb")
+    write({"res/tmp/a.sql": "SELECT x, IF(x = 2, 7, y) AS y, JSON '{}' AS j FROM raw.items"})
+    assert built(capsys) == {"tmp.a", "tmp.b", "final.c"}
+    assert main(["diff", "tmp.a", "--from", "before.duckdb"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "tmp.a: 3 rows before, 3 after",
+        "  new column j JSON",
+        "  0 added, 0 removed, 1 changed by x",
+        "    y: 1 (33.3% of the rows before)",
+        "  ~ 2 y: 20 -> 7",
+    ]
+    shutil.copy(project / ".data/warehouse.duckdb", project / "now.duckdb")
+    assert main(["diff", "tmp.a", "--from", "duckdb:///now.duckdb"]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == (
+        "tmp.a: the same 3 rows\n",
+        "tmp.a: j cannot be copied, and not be compared\n",
+    )
+    assert main(["diff", "tmp.a", "--from", "nothing.duckdb"]) == 2
+    assert not (project / "nothing.duckdb").exists()
+    with connect(DEFAULT_URL) as warehouse:
+        assert not [table for table in warehouse.tables("_warehouse") if "diff" in table.name]
 
 
 @pytest.mark.usefixtures("project")

@@ -2,12 +2,16 @@
 lacks."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.engines.conftest import Connect
+from warehouse_refresh.pipeline.tables.differences import difference
+from warehouse_refresh.pipeline.tables.elsewhere import copied
 from warehouse_refresh.warehouse import Append, BuildContext, TableBuild, Warehouse
 from warehouse_refresh.warehouse.builds.environment import Environment, environments
+from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.functions import parse_function
 from warehouse_refresh.warehouse.names import TableName
@@ -102,3 +106,15 @@ def test_functions_are_the_environments_own(warehouse: Warehouse, alice: Environ
     assert (value(warehouse, C), value(alice, C)) == (2, 101)
     publish(warehouse, TableBuild(C, function(1).query))
     assert value(warehouse, C) == 2
+
+
+def test_a_table_of_another_warehouse_is_compared_in_this_one(warehouse: Warehouse, tmp_path: Path) -> None:
+    file = tmp_path / "other.duckdb"
+    with DuckDBWarehouse(file) as other:
+        other.create_datasets(["tmp"])
+        publish(other, table(A, "SELECT x FROM UNNEST([1, 2]) AS x"))
+    with copied(warehouse, str(file), A) as (copy, left_out):
+        found = difference(warehouse, A, copy, A, ["x"], "", lambda _: None, left_out)
+    assert (found.before, found.after, found.removed, found.examples) == (2, 1, 1, ("- 2",))
+    with pytest.raises(TableNotFound):
+        warehouse.columns(copy)

@@ -181,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("table", metavar="TABLE", help="as it was, such as tmp.variants")
     diff.add_argument("--env", metavar="NAME", help="compare it with the environment's")
     diff.add_argument("--with", dest="other", metavar="TABLE", help="compare it with another table")
+    diff.add_argument("--from", dest="where", metavar="FILE|URL", help="compare it with another warehouse's")
     diff.add_argument("--key", nargs="+", default=[], metavar="COLUMN", help="what tells rows apart")
     _add_variables(diff)
     for command in (env, diff):

@@ -2,15 +2,17 @@
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from warehouse_refresh.commands.project.plan import human_dollars
 from warehouse_refresh.commands.variables import settings_of
+from warehouse_refresh.pipeline.project.picture import Picture, mermaid, picture_of
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.settings import RefreshSettings, cost, human_bytes
 from warehouse_refresh.pipeline.tables.differences import Difference, difference
+from warehouse_refresh.pipeline.tables.elsewhere import copied
 from warehouse_refresh.warehouse import Warehouse, connect
 from warehouse_refresh.warehouse.builds.environment import Environment
 from warehouse_refresh.warehouse.errors import TableNotFound
@@ -27,15 +29,24 @@ def run(options: Namespace) -> int:
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
     with connect(settings.warehouse_url) as warehouse:
-        if options.other:
-            other = _parsed(options.other)
-        elif settings.environment:
-            other = Environment(warehouse, settings.environment).stored(table)
+        new = _parsed(options.other) if options.other else _of_environment(warehouse, settings, table)
+        if options.where:
+            with copied(warehouse, options.where, table) as (old, left_out):
+                if left_out:
+                    print(f"{table}: {', '.join(left_out)} cannot be copied, and not be compared", file=sys.stderr)
+                found = compared(warehouse, project, settings, table, new, options.key, old, left_out)
+        elif new == table and not options.other:
+            others = "--env NAME, --with TABLE or --from FILE"
+            raise SelectionError(f"{table} is compared with itself: name an environment or what else, {others}")
         else:
-            raise SelectionError(f"{table} is compared with itself: name an environment, --env NAME, or --with TABLE")
-        found = compared(warehouse, project, settings, table, other, options.key)
-    print("\n".join(markdown([found]) if options.markdown else lines(found)))
+            found = compared(warehouse, project, settings, table, new, options.key)
+    print("\n".join(markdown([found], project) if options.markdown else lines(found)))
     return 0
+
+
+def _of_environment(warehouse: Warehouse, settings: RefreshSettings, table: TableName) -> TableName:
+    """The table in the environment of the settings, which may be production."""
+    return Environment(warehouse, settings.environment).stored(table) if settings.environment else table
 
 
 def compared(
@@ -43,11 +54,13 @@ def compared(
     project: Project,
     settings: RefreshSettings,
     table: TableName,
-    other: TableName,
+    new: TableName,
     keys: Sequence[str] = (),
+    old: TableName | None = None,
+    left_out: Collection[str] = (),
 ) -> Difference:
-    """What differs in `other` from `table`, by these keys, else by the first unique key that the settings file of the
-    table names. Raises SelectionError, WarehouseError."""
+    """What differs in `new` from `old`, else from `table`, by these keys, else by the first unique key that the table's
+    settings name. Raises SelectionError, WarehouseError."""
 
     def say_bytes(number: int | None) -> None:
         if number is not None:
@@ -55,7 +68,8 @@ def compared(
             print(f"{table}: reads {human_bytes(number)}, {price}", file=sys.stderr)
 
     try:
-        return difference(warehouse, table, table, other, keys or key_of(project, table), project.own, say_bytes)
+        keys = keys or key_of(project, table)
+        return difference(warehouse, table, old or table, new, keys, project.own, say_bytes, left_out)
     except TableNotFound as error:
         raise SelectionError(str(error)) from error
 
@@ -84,8 +98,9 @@ def lines(found: Difference) -> Iterator[str]:
     yield from (f"  {example}" for example in found.examples)
 
 
-def markdown(differences: Sequence[Difference]) -> Iterator[str]:
-    """The differences as a comment for a review."""
+def markdown(differences: Sequence[Difference], project: Project, new: Sequence[TableName] = ()) -> Iterator[str]:
+    """The differences as a comment for a review, with a picture of what they and the `new` tables touch, which GitHub
+    and GitLab draw."""
     yield "| table | rows before | after | added | removed | changed | columns |"
     yield "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
     for one in differences:
@@ -97,6 +112,16 @@ def markdown(differences: Sequence[Difference]) -> Iterator[str]:
             yield f"\n<details><summary>{one.table}</summary>\n\n```diff"
             yield from one.examples
             yield "```\n\n</details>"
+    changed = {*new, *(one.table for one in differences if not one.is_none)} & project.scripts.keys()
+    if changed:
+        yield f"\nWhat this touches:\n\n```mermaid\n{mermaid(_touched(project, changed), changed)}\n```"
+
+
+def _touched(project: Project, changed: Collection[TableName]) -> Picture:
+    """The picture of these tables, and of all that is built from them."""
+    found = picture_of(project, [f"{table}+" for table in sorted(changed)])
+    edges = {table: [read for read in reads if read in found.edges] for table, reads in found.edges.items()}
+    return Picture(edges, found.files)
 
 
 def _parsed(text: str) -> TableName:

@@ -59,7 +59,7 @@ def _diff(settings: RefreshSettings, name: str, options: Namespace) -> int:
             if table in there
         ]
     new = [table for table in tables if table not in there]
-    text = list(markdown(found)) if options.markdown else [line for one in found for line in lines(one)]
+    text = list(markdown(found, project, new)) if options.markdown else [line for one in found for line in lines(one)]
     print("\n".join([*text, *(f"{table}: new, with no table in production" for table in new)]))
     return 0
 

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
@@ -58,14 +58,17 @@ def dataset_mermaid(picture: Picture) -> str:
     return "\n".join(["flowchart LR", *boxes, *arrows])
 
 
-def mermaid(picture: Picture) -> str:
-    """The picture as Mermaid source: https://mermaid.js.org/syntax/flowchart.html"""
+def mermaid(picture: Picture, marked: Collection[TableName] = ()) -> str:
+    """The picture as Mermaid source, with some tables in colour: https://mermaid.js.org/syntax/flowchart.html"""
     names = _node_names(picture.tables)
     lines = ["flowchart LR"]
     for table, name in names.items():
         box = f'[("{table}")]' if table not in picture.files else f'["{table}"]'
         lines.append(f"    {name}{box}")
     lines += [f"    {names[read]} --> {names[table]}" for table, reads in picture.edges.items() for read in reads]
+    if marked:
+        lines += ["    classDef changed fill:#fef3c7,stroke:#d97706,color:#000"]
+        lines += [f"    class {','.join(names[table] for table in picture.tables if table in marked)} changed"]
     return "\n".join(lines)
 
 

@@ -1,6 +1,6 @@
 """What differs between two tables: columns, rows and values, found by one query in the warehouse."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from warehouse_refresh.warehouse import Warehouse
@@ -46,11 +46,14 @@ def difference(
     keys: Sequence[str],
     own: str,
     say_bytes: Callable[[int | None], None],
+    left_out: Collection[str] = (),
 ) -> Difference:
     """What differs in `new` from `old`; people know both as `table`. `keys` are the columns that tell rows apart. `own`
-    is the project of the scripts. `say_bytes` gets the bytes that the query reads, before it runs. Raises
-    WarehouseError, also for a key that is no column of both."""
-    columns_old, columns_new = warehouse.columns(old), warehouse.columns(new)
+    is the project of the scripts. Columns of `left_out` are not compared. `say_bytes` gets the bytes that the query
+    reads, before it runs. Raises WarehouseError, also for a key that is no column of both."""
+    columns_old, columns_new = (
+        [column for column in warehouse.columns(one) if column.name not in left_out] for one in (old, new)
+    )
     names = {column.name for column in columns_old}
     both = [column.name for column in columns_new if column.name in names]
     values = [name for name in both if name not in keys]

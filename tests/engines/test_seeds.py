@@ -112,8 +112,8 @@ class Dying:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._warehouse, name)
 
-    def run_script(self, statements: Sequence[Statement]) -> None:
-        self._warehouse.run_script(statements)
+    def run_script(self, statements: Sequence[Statement], *, together: bool = False) -> None:
+        self._warehouse.run_script(statements, together=together)
         if any(statement.target == X for statement in statements):
             raise KeyboardInterrupt
 

@@ -263,8 +263,10 @@ class Warehouse(Planner, Protocol):
         `holder` ("" if unknown), and the call waits. On BigQuery, a process that could not renew its lease in time
         loses the lock: `build` then raises WarehouseError, and the next holder cancels its jobs."""
 
-    def run_script(self, statements: Sequence[Statement]) -> None:
-        """Run statements (CREATE TABLE, INSERT, …) one after the other, in one transaction where the engine can."""
+    def run_script(self, statements: Sequence[Statement], *, together: bool = False) -> None:
+        """Run statements (CREATE TABLE, INSERT, …) one after the other, in one transaction where the engine can.
+
+        With `together`, a process that dies leaves all of them to the engine or none; an error may have no place."""
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:
         """Replace the table atomically: readers see the old table or the new one. Raises SqlError; the old table is

@@ -35,8 +35,9 @@ def load(warehouse: Warehouse, seed: Seed, expected: int | None) -> bool:
     """Replace the table by the seed's rows: readers see the old rows or the new ones. With `expected`, the table must
     have so many rows just before; if somebody has posted others meanwhile, it stays, and the answer is False.
 
-    On DuckDB the look, the replacement and the note of it are one transaction, on BigQuery three jobs. Raises
-    WarehouseError, and Refused for a file that has changed since it was read.
+    The look, the replacement and the note of it are one transaction on DuckDB, and one job of three statements on
+    BigQuery: a process that dies leaves no rows without their note. Raises WarehouseError, and Refused for a file that
+    has changed since it was read.
     """
     staged = TableName(OWN_DATASET, f"seed_{seed.table.dataset}_{seed.table.name}")
     columns = definitions(seed.columns)
@@ -50,7 +51,7 @@ def load(warehouse: Warehouse, seed: Seed, expected: int | None) -> bool:
     try:
         _stage(warehouse, seed, staged)
         replaced = f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {path_sql(staged)}"
-        run_script(warehouse, f"{_look(seed.table, expected)}{replaced}; {_note(seed)}")
+        run_script(warehouse, f"{_look(seed.table, expected)}{replaced}; {_note(seed)}", together=True)
     except WarehouseError as error:
         if _POSTED not in str(error):
             raise
@@ -80,7 +81,7 @@ def _look(table: TableName, expected: int | None) -> str:
 
 
 def _note(seed: Seed) -> str:
-    """A statement that notes the load. It runs with the replacement: a process that dies does one with the other."""
+    """A statement that notes the load."""
     values = f"'{seed.table.dataset}', '{seed.table.name}', '{seed.digest}', {seed.row_count}, COUNT(*)"
     names = "dataset, table_name, digest, row_count, number"
     return f"INSERT INTO {path_sql(LOADS)} ({names}) SELECT {values} FROM {path_sql(LOADS)}"
@@ -96,10 +97,10 @@ def path_sql(table: TableName) -> str:
     return f"`{table.dataset}`.`{table.name}`"
 
 
-def run_script(warehouse: Warehouse, script: str) -> None:
-    """Run a script of statements. Raises WarehouseError."""
+def run_script(warehouse: Warehouse, script: str, *, together: bool = False) -> None:
+    """Run a script of statements: see `Warehouse.run_script`. Raises WarehouseError."""
     from warehouse_refresh.warehouse.sql.parser import (
         parse_script,  # importing it takes longer than a refresh of known scripts
     )
 
-    warehouse.run_script(parse_script(script))
+    warehouse.run_script(parse_script(script), together=together)

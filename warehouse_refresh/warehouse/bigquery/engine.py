@@ -155,8 +155,13 @@ class BigQueryWarehouse:
         finally:
             self._datasets.lease = None
 
-    def run_script(self, statements: Sequence[Statement]) -> None:
-        """Each statement is a job of its own: BigQuery has no transaction around CREATE TABLE."""
+    def run_script(self, statements: Sequence[Statement], *, together: bool = False) -> None:
+        """Each statement is a job of its own, whose error has its place: BigQuery has no transaction around CREATE
+        TABLE. `together` they are one job, which goes on without this process:
+        https://cloud.google.com/bigquery/docs/multi-statement-queries"""
+        if together:
+            self._datasets.run(";\n".join(statement.text for statement in statements))
+            return
         for statement in statements:
             config = self._datasets.config({"table": str(statement.target or "")})
             try:

@@ -261,7 +261,7 @@ class Environment:
     ) -> Mapping[TableName, str]:
         raise self._refusal()
 
-    def run_script(self, statements: Sequence[Statement]) -> None:  # noqa: ARG002 (refused)
+    def run_script(self, statements: Sequence[Statement], *, together: bool = False) -> None:  # noqa: ARG002 (refused)
         raise self._refusal()
 
     def describe(self, table: TableName, storage: Storage) -> None:  # noqa: ARG002 (refused)

@@ -171,7 +171,7 @@ class DuckDBWarehouse:
     def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
         return refresh_lock(self._path, holder, on_wait)
 
-    def run_script(self, statements: Sequence[Statement]) -> None:
+    def run_script(self, statements: Sequence[Statement], *, together: bool = False) -> None:  # noqa: ARG002 (it is always so)
         def run(cursor: duckdb.DuckDBPyConnection) -> Declared:
             declared = dict(self._declared)
             for statement in statements:

@@ -51,7 +51,8 @@ class TableBuild:
     """A table to build, and the query whose result it gets; or a view of the query. `storage` is how it is stored. An
     option of a table is a field here, too: the pipeline hands this on as it is, and each engine applies it. `parts` is
     what is built now of a table by date; such a table is staged and published, and no `build` makes it. `inputs` are
-    recorded with the table once it is built."""
+    recorded with the table once it is built. `copy_of` is a table that holds the query's result already, built with
+    the same options: an engine may copy that one in place of running the query."""
 
     table: TableName
     query: Query
@@ -60,6 +61,7 @@ class TableBuild:
     parts: Parts | None = None
     inputs: Inputs | None = field(default=None, compare=False)
     known_as: str = ""
+    copy_of: TableName | None = None
 
     @property
     def fingerprint(self) -> str:

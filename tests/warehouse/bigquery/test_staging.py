@@ -230,3 +230,19 @@ def test_staged_tables_expire_and_are_not_for_every_reader_of_the_project(
 def test_a_project_may_not_use_the_name_of_the_staging_dataset(warehouse: BigQueryWarehouse) -> None:
     with pytest.raises(WarehouseError, match="is this tool's own"):
         warehouse.create_datasets([STAGED])
+
+
+def test_a_table_that_holds_the_result_is_cloned_if_it_is_laid_out_alike(
+    warehouse: BigQueryWarehouse, proxy: Proxy
+) -> None:
+    other = TableName("tmp", "alice")
+    warehouse.build(TableBuild(other, parse_query("SELECT 7 AS x")), RUN)
+    promoted = TableBuild(A, parse_query("SELECT x FROM tmp.alice"), copy_of=other)
+    stage(warehouse, promoted)
+    assert "CLONE" in jobs(proxy)[-1]["query"]
+    warehouse.publish([promoted], RUN)
+    assert warehouse.first_rows(A, 9) == [(7,)]
+    warehouse.build(TableBuild(other, parse_query("SELECT 8 AS x, 'new' AS y")), BuildContext("a later run"))
+    later = BuildContext("one more run")
+    warehouse.stage(TableBuild(A, parse_query("SELECT x FROM tmp.alice"), copy_of=other), (), later)
+    assert "CLONE" not in jobs(proxy)[-1]["query"]

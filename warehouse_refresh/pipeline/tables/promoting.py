@@ -31,7 +31,8 @@ def _copy(script: Script, stored: TableName, inputs: Inputs | None) -> Script:
     build = script.build
     query = parse_query(f"SELECT * FROM `{stored.dataset}`.`{stored.name}`").within(build.query.own)
     query = replace(query, listed=build.query.listed)
-    return replace(script, build=replace(build, query=query, known_as=build.fingerprint, inputs=inputs))
+    copy = replace(build, query=query, known_as=build.fingerprint, inputs=inputs, copy_of=stored)
+    return replace(script, build=copy)
 
 
 def _inputs(record: BuildRecord, built: Mapping[TableName, Script], context: BuildContext) -> Inputs | None:

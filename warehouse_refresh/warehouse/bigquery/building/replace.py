@@ -28,6 +28,16 @@ def has_columns(table: Table, columns: Sequence[Column]) -> bool:
     return sorted(_shapes(map(column_of, table.schema))) == sorted(_shapes(columns))
 
 
+def is_laid_out_as(table: Table, other: Table) -> bool:
+    """Whether both have the same columns, with modes and policy tags, the same partitions and the same clusters."""
+
+    def layout(one: Table) -> list[object]:
+        fields = [(*_shapes([column_of(field)]), tuple(tagged([field]))) for field in one.schema]
+        return [fields, one.time_partitioning, one.range_partitioning, one.clustering_fields]
+
+    return layout(table) == layout(other)
+
+
 def protections(table: Table, row_policies: Sequence[str]) -> list[str]:
     """The restrictions on who may see the table, in words: `the row access policy x`, `policy tags on the column y`."""
     columns = [f"policy tags on the column {path}" for path in tagged(table.schema)]

@@ -56,7 +56,10 @@ class Stager:
             jobs = PartStager(self._datasets, self._queries).stage(build, build.parts, place, places, context)
             built = self._builder.built(jobs, int(self._datasets.table(place.name).num_rows or 0))
         else:
-            job = self._stage_table(build, place, places, context)
+            if (copy := self._equal_copy(build)) is not None:
+                job = self._stage_clone(build, place, copy, context)
+            else:
+                job = self._stage_table(build, place, places, context)
             built = self._builder.built([job], int(self._datasets.table(place.name).num_rows or 0))
         before = area.get(build.table, place)
         area[build.table] = place
@@ -80,6 +83,23 @@ class Stager:
         text = text_of(build.query)
         with places_of(text, edits, lines_before=1):
             return self._run_staging(build, place, create + edited(text, edits), self._datasets.config({}), context)
+
+    def _equal_copy(self, build: TableBuild) -> TableName | None:
+        """The table that holds the result, if it is laid out as the one whose place it takes."""
+        copy = self._datasets.table_or_none(build.copy_of) if build.copy_of is not None else None
+        if copy is None or copy.table_type != "TABLE":
+            return None
+        old = self._datasets.table_or_none(build.table)
+        is_equal = old is None or old.table_type != "TABLE" or replace.is_laid_out_as(copy, old)
+        return build.copy_of if is_equal else None
+
+    def _stage_clone(
+        self, build: TableBuild, place: Beside, copy: TableName, context: BuildContext
+    ) -> bigquery.QueryJob:
+        """Clone a table that holds the result. That costs nothing, and takes seconds whatever the table's size:
+        https://cloud.google.com/bigquery/docs/table-clones-intro"""
+        sql = f"CREATE OR REPLACE TABLE {self._datasets.path(place.name)} CLONE {self._datasets.path(copy)}"
+        return self._run_staging(build, place, sql, self._datasets.config({}), context)
 
     def _stage_table(
         self, build: TableBuild, place: Beside, places: Mapping[TableName, TableName], context: BuildContext

@@ -4,6 +4,9 @@ import json
 import re
 import shlex
 import shutil
+from argparse import Namespace
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,10 @@ import pytest
 
 from tests.conftest import ROOT, Write
 from warehouse_refresh.commands.main import main
+from warehouse_refresh.commands.terminal import question
+from warehouse_refresh.commands.terminal.question import ask_for_production
+from warehouse_refresh.pipeline.raw.db_init import NotConfirmed
+from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import DEFAULT_URL, Append, connect
 from warehouse_refresh.warehouse.builds import environment
 from warehouse_refresh.warehouse.names import TableName
@@ -203,6 +210,25 @@ def test_production_can_be_guarded(write: Write, capsys: pytest.CaptureFixture[s
     assert built(capsys, "--env", "alice", "tmp.b") == {"tmp.b"}
     assert main(["build", "--env", "Not a name"]) == 2
     assert "write a name of small letters" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("guard", "is_asked"), [("", True), ("true", True), ("false", False)])
+def test_whoever_sits_at_a_terminal_is_asked_before_production_is_built_on_bigquery(
+    guard: str, is_asked: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = read_settings({"WAREHOUSE_URL": "bigquery://shop", "REFRESH_GUARD_PRODUCTION": guard})
+    options = Namespace(production=False)
+    monkeypatch.setattr(question, "somebody_is_there", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda _: "no")
+    with pytest.raises(NotConfirmed) if is_asked else nullcontext():
+        ask_for_production(settings, options)
+    assert ("this builds in production: bigquery://shop" in capsys.readouterr().out) == is_asked
+    ask_for_production(replace(settings, environment="alice"), options)
+    ask_for_production(settings, Namespace(production=True))
+    if guard != "true":
+        ask_for_production(replace(settings, warehouse_url=DEFAULT_URL), options)
+        monkeypatch.setattr(question, "somebody_is_there", lambda: False)
+        ask_for_production(settings, options)  # CI
 
 
 @pytest.mark.usefixtures("project")

@@ -157,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_variables(command)
         command.add_argument("--full", action="store_true", help="build tables by date anew, with all their partitions")
     for command in (run, build):
-        command.add_argument("--production", action="store_true", help="do not ask where guard_production is set")
+        command.add_argument("--production", action="store_true", help="do not ask whether to build in production")
         command.add_argument("--in-order", action="store_true", help="one table after the other")
         command.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
 

@@ -30,7 +30,7 @@ class RefreshSettings:
     BigQuery charges for a TiB that a query reads, in USD, the values of the scripts' variables, and the databases that
     raw tables come from. `select` are the selectors for `build`, `run` and `plan` if they name no tables; without any,
     these are all. `environment` is what they build in, "" for production; with `guard_production` they ask before they
-    build in production."""
+    build in production (None: where somebody sits at a terminal, and others use the warehouse, too)."""
 
     folder: Path
     layout: Layout = DEFAULT_LAYOUT
@@ -42,7 +42,7 @@ class RefreshSettings:
     variables: Variables = field(default_factory=dict)
     select: tuple[str, ...] = ()
     environment: str = ""
-    guard_production: bool = False
+    guard_production: bool | None = None
     connections: Mapping[str, Connection] = field(default_factory=dict)
 
 
@@ -65,7 +65,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSetting
         variables=read_variables(file.variables, NAME),
         select=tuple(value("REFRESH_SELECT", "").split()),
         environment=environment_name(value("REFRESH_ENV", "")),
-        guard_production=_switch("REFRESH_GUARD_PRODUCTION", value("REFRESH_GUARD_PRODUCTION", "false")),
+        guard_production=_guard(value("REFRESH_GUARD_PRODUCTION", "")),
         connections=file.connections,
     )
 
@@ -109,6 +109,10 @@ def _switch(name: str, text: str) -> bool:
     if text not in ("true", "false"):
         raise SettingError(f"{name} is {text!r}: write true or false")
     return text == "true"
+
+
+def _guard(text: str) -> bool | None:
+    return _switch("REFRESH_GUARD_PRODUCTION", text) if text else None
 
 
 def _price(text: str) -> float:

@@ -8,7 +8,7 @@ keep_previous = false                             # REFRESH_KEEP_PREVIOUS
 price_per_tib = 6.25                              # REFRESH_PRICE_PER_TIB
 select = "stale"                                  # REFRESH_SELECT
 env = "alice"                                     # REFRESH_ENV
-guard_production = false                          # REFRESH_GUARD_PRODUCTION
+guard_production = true                           # REFRESH_GUARD_PRODUCTION
 
 [folders]
 scripts = "res"

@@ -392,6 +392,12 @@ def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
     raise _wrong(url, "write duckdb:///path/to/file or bigquery://PROJECT?location=…")
 
 
+def is_shared(url: str) -> bool:
+    """Whether the warehouse at `url` is a service that others use, too, and no file on this machine. Raises
+    WarehouseError."""
+    return _split(url).scheme == "bigquery"
+
+
 def offline_planner(cache: "SqlCache | None" = None) -> Planner:
     """A planner that needs no warehouse: it knows only the tables that it gets as stand-ins. It raises UnsupportedSql
     for a query that only BigQuery can run."""

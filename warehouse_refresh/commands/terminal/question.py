@@ -5,12 +5,13 @@ from argparse import Namespace
 
 from warehouse_refresh.pipeline.raw.db_init import NotConfirmed
 from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.warehouse import is_shared
 
 
 def ask(question: str, without_terminal: str) -> None:
     """Show the question, and wait for yes or no. Raises NotConfirmed for anything but yes, and, with the other message,
     if nobody can be asked."""
-    if sys.stdin is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not somebody_is_there():
         raise NotConfirmed(without_terminal)
     print(question)
     try:
@@ -21,10 +22,19 @@ def ask(question: str, without_terminal: str) -> None:
         raise NotConfirmed("nothing was changed")
 
 
+def somebody_is_there() -> bool:
+    """Whether somebody sits at a terminal, and can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def ask_for_production(settings: RefreshSettings, options: Namespace) -> None:
-    """Ask before tables are built in production, if a setting says so and no option. Raises NotConfirmed."""
-    if settings.guard_production and not (settings.environment or options.production):
+    """Ask before tables are built in production, unless an option or the settings say not to. Without a setting only
+    somebody at a terminal is asked, and only where others use the warehouse, too. Raises NotConfirmed."""
+    if settings.environment or options.production or settings.guard_production is False:
+        return
+    if settings.guard_production or (somebody_is_there() and is_shared(settings.warehouse_url)):
         ask(
-            f"this builds in production: {settings.warehouse_url}",
+            f"this builds in production: {settings.warehouse_url}\n--env NAME builds beside it; --production, or"
+            " guard_production = false in refresh.toml, does not ask",
             "nothing was built: `guard_production` is set. Say --production, or --env NAME to build in an environment",
         )

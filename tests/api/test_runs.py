@@ -421,7 +421,8 @@ def _leaks(text: str) -> list[str]:
 
 
 STATES: dict[str, State[None]] = {
-    "tmp.a": Completed(message="25 rows in 0.12 s"),
+    "tmp.a": Completed(message="1,025 rows, 3 partitions built"),
+    "tmp.a: 2024-03-01 up to 2024-03-03": Completed(message="25 rows, 2 partitions built"),
     "tmp.b": Failed(message=SECRET),
     "tmp.c": Running(message=SECRET),
     "tmp.d": Pending(name="NotReady", message=SECRET),
@@ -440,12 +441,13 @@ def test_a_run_without_an_artifact_shows_its_task_runs(api: Served, deployment: 
         with_state = {**task, "state": to_state_create(state).model_dump(mode="json")}
         deployment.prefect.request("POST", "/task_runs/", json=with_state).raise_for_status()
     deployment.move(run["id"], Running())
-    states = {"tmp.a": ("built", 25, None), "tmp.b": ("failed", None, "unknown"), "tmp.c": ("building", None, None)}
+    states = {"tmp.a": ("built", 1025, None), "tmp.b": ("failed", None, "unknown"), "tmp.c": ("building", None, None)}
     states |= {"tmp.d": ("not run", None, "not-run"), "tmp.e": ("waiting", None, None)}
     states |= {"tmp.f": ("failed", None, "lost"), "tmp.g": ("failed", None, "cancelled")}
     states |= {"tmp.h": ("staged", 3, None), "tmp.i": ("blocked", None, "check-failed")}
     answer = api.client.get(f"/run/{run['id']}")
     assert _states(answer.json()) == states
+    assert [table["partitions"] for table in answer.json()["tables"]] == [3, *[None] * 8]
     assert not _leaks(answer.text)
     deployment.move(run["id"], Crashed(message=SECRET))
     lost = dict.fromkeys(["tmp.c", "tmp.e"], ("failed", None, "lost")) | {"tmp.h": ("failed", 3, "lost")}

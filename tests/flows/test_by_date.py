@@ -48,7 +48,14 @@ def test_a_backfill_is_one_run_and_its_retry_builds_what_is_missing(project: Pat
     assert first.is_failed()
     before = published()
     assert sorted(before) == [1, 2, 3, 4]
-    assert task_runs(first, 2)["final.days"].state_name == "NotReady"
+    runs = {name: one.state_name for name, one in task_runs(first, 5).items()}
+    assert runs == {
+        "tmp.events": "Failed",
+        "tmp.events: 2024-03-01 up to 2024-03-03": "Completed",
+        "tmp.events: 2024-03-03 up to 2024-03-05": "Completed",
+        "tmp.events: 2024-03-05 up to 2024-03-07": "Failed",
+        "final.days": "NotReady",
+    }
     with connect(DEFAULT_URL) as warehouse:
         warehouse.drop(TableName("raw", "events"))
     assert main(["init"]) == 0

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -15,6 +16,7 @@ from prefect.client.schemas.objects import State as PrefectState
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.transactions import CommitMode, transaction
 
 from warehouse_refresh.flows.artifacts import GRAPH_KEY, facts, graph_markdown
 from warehouse_refresh.flows.heartbeat import RunCancelled, heartbeats
@@ -38,7 +40,7 @@ from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked, span_of
 from warehouse_refresh.pipeline.tables.partitions.backfill import backfill_of
-from warehouse_refresh.warehouse import BuildContext
+from warehouse_refresh.warehouse import BuildContext, Built
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.values.json_text import parse_json
@@ -179,7 +181,7 @@ def _run(
     before = refresh.warehouse.staged(context) if context.attempt > 1 else {}
     good = still_good(plan.graph, plan.builds, before, plan.load.together if plan.load is not None else ())
     published = {table for table, found in good.items() if found.is_published}
-    work = backfill_of(refresh, context, good) if is_backfill else refresh.work(context, good)
+    work = backfill_of(refresh, context, good, _as_task_run) if is_backfill else refresh.work(context, good)
     publishing = Publishing.EACH if is_backfill else settings.publishing
     execution = Execution(plan.graph, work, report, publishing, plan.owners, refresh.source_checks)
     execution.built_before(sorted(published))
@@ -224,6 +226,29 @@ def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
     _show_not_run(schedule, submit)
     if execution.in_state(State.STAGED):
         _publish(execution)
+
+
+def _as_task_run(name: str, step: Callable[[], Built]) -> Built:
+    """Run a step of a backfill as a task run within that of its table. Raises what the step raises."""
+    made: list[Built] = []
+    errors: list[Exception] = []
+
+    @task(name="partitions", task_run_name=name, cache_policy=NO_CACHE, persist_result=False)
+    def partitions() -> PrefectState[Any]:
+        try:
+            made.append(step())
+        except (BuildFailed, WarehouseError) as error:
+            errors.append(error)
+            return Failed(message=str(error), name=BLOCKED if isinstance(error, Blocked) else "Failed")
+        return Completed(message=made[0].amount)
+
+    with transaction(
+        commit_mode=CommitMode.EAGER
+    ):  # else Prefect rolls it back with the table's, when a later one fails
+        partitions(return_state=True)
+    if errors:
+        raise errors[0]
+    return made[0]
 
 
 def _publish(execution: Execution) -> None:

@@ -19,6 +19,7 @@ CHECKS_ARTIFACT = "refresh-checks"  # the key of the artifact of a run with chec
 STAGED = "Staged"  # the last state, of type Completed, of a table's task run: the table is built, and not published yet
 BLOCKED = "Blocked"  # the same, of type Failed, of a table that is built and that a check keeps from being published
 PUBLISH = "publish"  # the name of the task run that publishes all of them
+STEP = ": "  # in the name of a task run that builds partitions of a table: `tmp.events: 2024-01-01 up to 2024-02-01`
 API_TAG = "api"  # the tag of runs that the API created
 SILENT = "Silent"  # the state, of type Crashed, of a run without heartbeats; a live run sets itself to Running again
 LOST = "Lost"  # the state of a run that its worker never started, before it is scheduled again

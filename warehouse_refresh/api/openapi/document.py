@@ -262,7 +262,7 @@ def _run() -> Json:
             "state": {"enum": [state.value for state in State]},
             "failure": {"enum": [*(failure.value for failure in Failure), None], "description": "why it is not built"},
             "error": {**text, "description": "the same as a sentence; Prefect has the details"},
-            **dict.fromkeys(("rows", "bytes"), number),
+            **dict.fromkeys(("rows", "partitions", "bytes"), number),
             "seconds": {"type": ["number", "null"]},
             "checks": {**text, "description": "how many of its checks passed or failed", "examples": ["2 passed"]},
         },

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from warehouse_refresh.api.runs.prefect_client import Prefect
-from warehouse_refresh.pipeline.contract import ARTIFACT, BLOCKED, NOTHING_SELECTED, PUBLISH, STAGED
+from warehouse_refresh.pipeline.contract import ARTIFACT, BLOCKED, NOTHING_SELECTED, PUBLISH, STAGED, STEP
 from warehouse_refresh.pipeline.outcomes import Failure, State, Verdict
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun, TaskRun
 
-COPIED = ("table", "rows", "bytes", "seconds", "checks")
+COPIED = ("table", "rows", "partitions", "bytes", "seconds", "checks")
 TASK_STATES = {
     "Completed": State.BUILT,
     STAGED: State.STAGED,
@@ -37,7 +37,7 @@ FAILURES = {
 }
 UNDER_WAY = (State.WAITING, State.BUILDING, State.STAGED)
 Json = dict[str, Any]
-ROWS = re.compile(r"([0-9]+) rows?\b")
+ROWS = re.compile(r"([0-9,]+) rows?\b(?:, ([0-9,]+) partitions?\b)?")
 PAGE = 200
 
 
@@ -70,7 +70,7 @@ async def tables_of(prefect: Prefect, run: "FlowRun") -> list[Json]:
             has_ended = run.state is not None and run.state.is_final()
             tasks = await tasks_of(client, run.id)
             is_published = any(task.name == PUBLISH and _name_of_state(task) == "Completed" for task in tasks)
-            tables = [_of_task(task, has_ended, is_published) for task in tasks if "." in task.name]
+            tables = [_of_task(task, has_ended, is_published) for task in tasks if _is_of_table(task)]
     return sorted(tables, key=lambda table: str(table["table"]))
 
 
@@ -150,6 +150,16 @@ def _name_of_state(task: "TaskRun") -> str:
     return (task.state.name or "") if task.state else ""
 
 
+def _is_of_table(task: "TaskRun") -> bool:
+    """Whether it builds a whole table, and neither publishes tables nor builds some partitions of one."""
+    return "." in task.name and STEP not in task.name
+
+
+def _number(text: str | None) -> int | None:
+    """`1,234` as a number."""
+    return int(text.replace(",", "")) if text else None
+
+
 def _of_task(task: "TaskRun", has_ended: bool, is_published: bool) -> Json:
     """The JSON of a task run's table. A table that was not published when its run ended is reported as lost."""
     name, message = _name_of_state(task), (task.state.message or "") if task.state else ""
@@ -159,11 +169,12 @@ def _of_task(task: "TaskRun", has_ended: bool, is_published: bool) -> Json:
     failure = FAILURES.get(name, Failure.UNKNOWN) if state in (State.FAILED, State.BLOCKED, State.NOT_RUN) else None
     if has_ended and state in UNDER_WAY:
         state, failure = State.FAILED, Failure.LOST
-    rows = ROWS.match(message) if name in ("Completed", STAGED) else None
+    found = ROWS.match(message) if name in ("Completed", STAGED) else None
     return {
         "table": task.name,
         "state": state.value,
-        "rows": int(rows[1]) if rows else None,
+        "rows": _number(found[1]) if found else None,
+        "partitions": _number(found[2]) if found else None,
         "bytes": None,
         "checks": None,
         "seconds": round(task.total_run_time.total_seconds(), 3) if task.start_time else None,

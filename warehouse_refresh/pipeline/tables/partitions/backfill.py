@@ -1,9 +1,11 @@
 """Backfill tables by date: build each one's partitions in steps, and publish each step before the next one begins."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from warehouse_refresh.pipeline.contract import STEP
 from warehouse_refresh.pipeline.execution import Blocked, Builder, Progress, no_progress
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.problems import counted
@@ -18,7 +20,21 @@ if TYPE_CHECKING:
     from warehouse_refresh.pipeline.checks.run import Unit
 
 
-def backfill_of(refresh: Refresh, context: BuildContext, good: Mapping[TableName, Staged] | None = None) -> "Backfill":
+RunStep = Callable[[str, Callable[[], Built]], Built]
+"""Runs a step of that name, and returns what it returns."""
+
+
+def plainly(_name: str, step: Callable[[], Built]) -> Built:
+    """Run the step."""
+    return step()
+
+
+def backfill_of(
+    refresh: Refresh,
+    context: BuildContext,
+    good: Mapping[TableName, Staged] | None = None,
+    run_step: RunStep = plainly,
+) -> "Backfill":
     """The Backfill for the run of `context`: see `Refresh.work`. Raises SelectionError if nothing can be backfilled."""
     need_by_date(refresh.plan)
     published = {table for table, found in (good or {}).items() if found.is_published}
@@ -28,7 +44,8 @@ def backfill_of(refresh: Refresh, context: BuildContext, good: Mapping[TableName
     versions = {**refresh.versions, **dict.fromkeys(plan.scripts, context.version)}
     versions |= {table: records[table].version for table in plan.due.keys() | published if table in records}
     kept = (good or {}).keys() - published
-    return Backfill(plan.scripts, refresh.warehouse, context, kept, checker, refresh.blocked, versions, plan=plan)
+    made = (plan.scripts, refresh.warehouse, context, kept, checker, refresh.blocked, versions)
+    return Backfill(*made, plan=plan, run_step=run_step)
 
 
 def need_by_date(plan: RefreshPlan, named: Iterable[str] = ()) -> None:
@@ -46,6 +63,7 @@ class Backfill(Builder):
 
     versions: dict[TableName, str] = field(default_factory=dict)
     plan: RefreshPlan = field(kw_only=True)
+    run_step: RunStep = field(default=plainly, kw_only=True)
 
     def must_stage(self, table: TableName) -> bool:
         return table not in self.plan.due and super().must_stage(table)
@@ -57,7 +75,8 @@ class Backfill(Builder):
             return super().build(table, progress)
         total = Built(None, seconds=0.0, partitions=0)
         for step in steps(parts):
-            total = _sum(total, self._step(table, step))
+            name = f"{table}{STEP}{_span(step)}"
+            total = _sum(total, self.run_step(name, partial(self._step, table, step)))
             progress(f"{total.partitions:,} of {counted(len(parts.partitions), 'partition')}")
         return total
 
@@ -100,8 +119,11 @@ def _need_passed(checks: Iterable[CheckResult], step: Parts) -> None:
     """Raises Blocked if a check of the step failed."""
     failed = [check.message for check in checks if check.verdict is Verdict.FAILED]
     if failed:
-        span = Interval(step.partitions[0].start, step.partitions[-1].end)
-        raise Blocked(f"{'; '.join(failed)} (with the partitions of {span})")
+        raise Blocked(f"{'; '.join(failed)} (with the partitions of {_span(step)})")
+
+
+def _span(step: Parts) -> Interval:
+    return Interval(step.partitions[0].start, step.partitions[-1].end)
 
 
 def _without(units: "Iterable[Unit]", tables: Collection[TableName]) -> "list[Unit]":

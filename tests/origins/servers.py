@@ -1,11 +1,13 @@
-"""A real PostgreSQL server for tests, of the distribution's package, and databases in it."""
+"""Real PostgreSQL and MariaDB servers for tests, of the distribution's packages, and databases in them."""
 
 import fcntl
+import getpass
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -14,7 +16,7 @@ import pytest
 
 from tests.conftest import SHARED
 
-_STARTED = "postgres.folder"
+_STARTED, _STARTED_MARIADB = "postgres.folder", "mariadb.folder"
 _SERVER = ("-c", "listen_addresses=", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=50")
 
 
@@ -36,6 +38,21 @@ class Database:
         psql = programs()
         assert psql is not None
         command = [str(psql / "psql"), "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", self.url]
+        done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
+        assert not done.returncode, done.stderr
+        return done.stdout
+
+
+class MariaDatabase:
+    """The same in MariaDB."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._command = ["mariadb", "--no-defaults", "--user=shop", f"--socket={folder}/socket", "-N", "-B"]
+        self.name, self.url = name, f"mysql://shop@localhost/{name}?unix_socket={folder}/socket"
+
+    def run(self, sql: str) -> str:
+        """Run statements as somebody else would. Returns what they answer, without headings."""
+        command = [*self._command, "--default-character-set=utf8mb4", self.name]
         done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
         assert not done.returncode, done.stderr
         return done.stdout
@@ -66,6 +83,45 @@ def database(postgres_folder: Path) -> Iterator[Database]:
     whole.run(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def mariadb_folder() -> Path:
+    """The folder with the socket of a MariaDB; one server for all processes of this run of the tests."""
+    if not shutil.which("mariadbd"):
+        pytest.skip("MariaDB is not installed: apt-get install mariadb-server")
+    with (SHARED / "mariadb.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (SHARED / _STARTED_MARIADB).exists():
+            (SHARED / _STARTED_MARIADB).write_text(str(_start_mariadb()))
+    return Path((SHARED / _STARTED_MARIADB).read_text())
+
+
+@pytest.fixture
+def maria(mariadb_folder: Path) -> Iterator[MariaDatabase]:
+    """An empty database of MariaDB."""
+    name = f"test_{uuid4().hex}"
+    whole = MariaDatabase(mariadb_folder, "")
+    whole.run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    yield MariaDatabase(mariadb_folder, name)
+    whole.run(f"DROP DATABASE {name}")
+
+
+def _start_mariadb() -> Path:
+    """Start a server that outlives this process, without tables of users: whoever reaches its socket may do all."""
+    folder = Path(tempfile.mkdtemp(prefix="refresh-mariadb-"))
+    server = ["mariadbd", "--no-defaults", f"--datadir={folder}", f"--socket={folder}/socket", "--skip-networking"]
+    server += ["--skip-grant-tables", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--sql-mode="]
+    server += [f"--pid-file={folder}/pid", "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=4M"]
+    server += [f"--user={'root' if os.geteuid() == 0 else getpass.getuser()}"]
+    log = folder / "log"
+    subprocess.run(["setsid", "sh", "-c", '"$@" > "$0" 2>&1 &', log, *server], check=True)
+    deadline = time.monotonic() + 120
+    while not log.exists() or "ready for connections" not in log.read_text():
+        if time.monotonic() > deadline:
+            pytest.fail(f"MariaDB did not start:\n{log.read_text()}")
+        time.sleep(0.05)
+    return folder
+
+
 def _start() -> Path:
     """Start a server that outlives this process. It does not run as root, so the folder is another user's."""
     found = programs()
@@ -83,7 +139,12 @@ def _start() -> Path:
 
 
 def stop_servers() -> None:
-    """Stop the server that a process of this run of the tests has started."""
+    """Stop the servers that a process of this run of the tests has started."""
+    maria = SHARED / _STARTED_MARIADB
+    if maria.exists():
+        folder = Path(maria.read_text())
+        os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
     started = SHARED / _STARTED
     if started.exists():
         folder = Path(started.read_text())

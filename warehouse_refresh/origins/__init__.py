@@ -1,4 +1,4 @@
-"""Databases that raw tables come from: one protocol, implemented by PostgreSQL, and `open_snapshot(url)`.
+"""Databases that raw tables come from: one protocol, implemented for PostgreSQL and MySQL, and `open_snapshot(url)`.
 
 Knows nothing of a refresh or of Prefect: it reads tables into a Parquet file, each value exactly as a value of
 GoogleSQL, or says which columns it cannot keep. docs/load.md has the types and the promises.
@@ -7,12 +7,19 @@ GoogleSQL, or says which columns it cannot keep. docs/load.md has the types and 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.extras import needs_extra
 from warehouse_refresh.warehouse.types import Column, SqlType
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+class NotReadable(ValueError):
+    """A column that cannot be read exactly; the message says why, and what to do."""
 
 
 class OriginError(WarehouseError):
@@ -62,6 +69,16 @@ class Described:
     bytes: int | None = None
 
 
+class Rows(Protocol):
+    """The rows of a relation, a few at a time, for a database of DuckDB to read once."""
+
+    def offer(self, connection: "DuckDBPyConnection") -> None:
+        """Let the connection read them under the name `stream`."""
+
+    def check(self, count: int) -> None:
+        """Raises OriginError unless these were all, after so many were read."""
+
+
 class Snapshot(Protocol):
     """A database as it was at one moment: all that is read of it matches. Safe to use from several threads."""
 
@@ -71,9 +88,8 @@ class Snapshot(Protocol):
     def describe(self, relation: Relation, wanted: Mapping[str, SqlType]) -> Described:
         """The relation's columns, those of `wanted` with these types. Raises OriginError."""
 
-    def reading(self, relation: Relation, columns: tuple[OriginColumn, ...]) -> AbstractContextManager[Any]:
-        """The rows of these columns, as an Arrow stream of few rows at a time. Raises OriginError; so does reading
-        the stream, by whatever error the reader has."""
+    def reading(self, relation: Relation, columns: tuple[OriginColumn, ...]) -> AbstractContextManager[Rows]:
+        """The rows of these columns. Raises OriginError; reading them raises whatever error DuckDB makes of it."""
 
     def close(self) -> None:
         """Let go of the database. What another thread reads of it ends with an error. May be called twice."""
@@ -88,4 +104,11 @@ def open_snapshot(url: str, limits: Limits = Limits()) -> AbstractContextManager
             from warehouse_refresh.origins.postgres import open_postgres
 
         return open_postgres(url, limits)
-    raise OriginError("the connection's URL is for no database that can be read: write postgresql://user@host/database")
+    if scheme in ("mysql", "mariadb"):
+        with needs_extra("mysql", "reading a MySQL or MariaDB database"):
+            from warehouse_refresh.origins.mysql import open_mysql
+
+        return open_mysql(url, limits)
+    raise OriginError(
+        "the connection's URL is for no database that can be read: write postgresql://user@host/database, or mysql://…"
+    )

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from warehouse_refresh.origins import OriginColumn, OriginError
+from warehouse_refresh.origins import OriginColumn, OriginError, Rows
 from warehouse_refresh.origins.faults import reason_of
 from warehouse_refresh.warehouse.duckdb.faults import reason
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
@@ -17,23 +16,24 @@ HASH = "hash"
 
 
 def land(
-    stream: Any, columns: Sequence[OriginColumn], masks: Mapping[str, str | int], salt: str, target: Path
+    rows: Rows, columns: Sequence[OriginColumn], masks: Mapping[str, str | int], salt: str, target: Path
 ) -> ParquetFile:
-    """Write the Arrow stream's rows to the file `target`, those columns of `masks` as their hash or their first
-    characters. Raises OriginError with all columns that have values which their types do not hold."""
+    """Write the rows to the file `target`, those columns of `masks` as their hash or their first characters. Raises
+    OriginError with all columns that have values which their types do not hold."""
     source = f"read_parquet({string_sql(str(target))}, hive_partitioning = false)"
     listed = ", ".join(f"{_masked(it.column.name, masks, salt)} AS {quoted(it.column.name)}" for it in columns)
     checks = [f"count_if({it.bad})" if it.bad else "0" for it in columns]
     try:
         with _connection(target.parent) as connection:
-            connection.register("stream", stream)
+            rows.offer(connection)
             connection.execute(f"COPY (SELECT {listed} FROM stream) TO {string_sql(str(target))} (FORMAT parquet)")
-            [(rows, *bad)] = connection.execute(f"SELECT count(*), {', '.join(checks)} FROM {source}").fetchall()
+            [(count, *bad)] = connection.execute(f"SELECT count(*), {', '.join(checks)} FROM {source}").fetchall()
     except duckdb.Error as error:
         raise OriginError(_reason(error)) from error
-    _refuse([(it, count) for it, count in zip(columns, bad, strict=True) if count])
+    rows.check(int(count))
+    _refuse([(it, number) for it, number in zip(columns, bad, strict=True) if number])
     values = ", ".join(f"{it.value} AS {quoted(it.column.name)}" for it in columns)
-    return ParquetFile(target, tuple(it.column for it in columns), int(rows), f"SELECT {values} FROM {source}")
+    return ParquetFile(target, tuple(it.column for it in columns), int(count), f"SELECT {values} FROM {source}")
 
 
 def _connection(folder: Path) -> duckdb.DuckDBPyConnection:

@@ -16,9 +16,9 @@ import duckdb
 from adbc_driver_manager import Error
 from adbc_driver_postgresql import dbapi
 
-from warehouse_refresh.origins import Described, Limits, OriginColumn, OriginError, Relation
+from warehouse_refresh.origins import Described, Limits, NotReadable, OriginColumn, OriginError, Relation
 from warehouse_refresh.origins.faults import reason_of
-from warehouse_refresh.origins.postgres_types import Kind, NotReadable, reading_of
+from warehouse_refresh.origins.postgres_types import Kind, reading_of
 from warehouse_refresh.warehouse.types import SqlType
 
 _BATCH = 4 * 2**20  # bytes of rows that are in memory at once, for each reader
@@ -86,7 +86,7 @@ class PostgresSnapshot:
         return Described(tuple(columns), refused, *size)
 
     @contextmanager
-    def reading(self, relation: Relation, columns: tuple[OriginColumn, ...]) -> Iterator[Any]:
+    def reading(self, relation: Relation, columns: tuple[OriginColumn, ...]) -> Iterator["ArrowRows"]:
         listed = ", ".join(f"{it.sql} AS {_identifier(it.column.name)}" for it in columns)
         source = _path(relation.table) if relation.table else f"({_bare(relation.query)}\n) AS query"
         with self._reader() as connection, connection.cursor() as cursor:
@@ -94,7 +94,7 @@ class PostgresSnapshot:
             self.open.add(cursor)
             try:
                 cursor.execute(f"SELECT {listed} FROM {source}")
-                yield cursor.fetch_arrow()
+                yield ArrowRows(cursor.fetch_arrow())
             finally:
                 self.open.discard(cursor)
 
@@ -109,6 +109,19 @@ class PostgresSnapshot:
         """A connection at the snapshot's moment, as soon as one is free."""
         with self.free, _faults(self.url), _connected(self.url, self.limits, self.name) as connection:
             yield connection
+
+
+@dataclass(frozen=True)
+class ArrowRows:
+    """Implements Rows: a stream that ends with an error if it does not have all rows."""
+
+    stream: Any
+
+    def offer(self, connection: duckdb.DuckDBPyConnection) -> None:
+        connection.register("stream", self.stream)
+
+    def check(self, count: int) -> None:
+        """Nothing is left to check."""
 
 
 def _check_readable(connection: dbapi.Connection, table: str, address: str) -> None:

@@ -6,7 +6,7 @@ https://www.postgresql.org/docs/current/datatype.html
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from warehouse_refresh.origins import OriginColumn
+from warehouse_refresh.origins import NotReadable, OriginColumn
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.types import (
@@ -71,10 +71,6 @@ class Kind:
 
     def __str__(self) -> str:
         return f"{self.name}[]" if self.is_array else self.name
-
-
-class NotReadable(ValueError):
-    """A column that cannot be read exactly; the message says why, and what to do."""
 
 
 def reading_of(name: str, kind: Kind, wanted: SqlType | None) -> OriginColumn:

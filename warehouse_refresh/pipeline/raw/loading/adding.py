@@ -54,7 +54,9 @@ def _name(url: str) -> str:
     """A name for the connection: that of the database."""
     found = re.sub(r"\W+", "_", urlsplit(url).path.strip("/"), flags=re.ASCII) if "://" in url else ""
     if not found:
-        raise SettingError("write the URL of a database, postgresql://user@host/database, or the name of a connection")
+        raise SettingError(
+            "write the URL of a database, postgresql://user@host/database or mysql://…, or the name of a connection"
+        )
     return found if re.match("[A-Za-z_]", found) else f"_{found}"
 
 

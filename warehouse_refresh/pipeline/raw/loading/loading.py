@@ -49,8 +49,8 @@ class Loader:
         one, columns = self.plan.tables[table], self.plan.described[table].columns
         name = one.source.connection
         try:
-            with self.plan.snapshots[name].reading(one.relation, columns) as stream:
-                return land(stream, columns, one.source.mask, self.plan.salts[name], path)
+            with self.plan.snapshots[name].reading(one.relation, columns) as rows:
+                return land(rows, columns, one.source.mask, self.plan.salts[name], path)
         except OriginError as error:
             raise BuildFailed(f"{one.file.path}: {error}") from error
         finally:

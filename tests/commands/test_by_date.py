@@ -223,8 +223,13 @@ def test_a_table_that_reads_itself_is_built_again_from_the_first_partition_that_
     assert "3 of 4 partitions: 1 not built yet" in (out := capsys.readouterr().out), out
     assert main(["build"]) == 0
     assert rows(DAYS) == days((1, 1), (2, 3), (3, 4), (4, 5))
-    for command in (["graph"], ["docs"], ["sync"], ["show", "final.days"]):
+    arrive((222, 2))
+    assert main(["backfill", "tmp.events", "--from", "2024-03-02", "--to", "2024-03-02", "--again"]) == 0
+    assert rows(DAYS) == days((1, 1), (2, 4), (3, 5), (4, 6))
+    capsys.readouterr()
+    for command in (["graph"], ["graph", "--datasets"], ["docs"], ["sync"], ["show", "final.days"]):
         assert main(command) == 0, command
+    assert "final_days --> final_days" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class Picture:
 def picture_of(project: Project, selectors: Iterable[str] = ()) -> Picture:
     """The picture of the selected tables, in the order of a refresh. Raises Refused, SelectionError."""
     order, declared = project.chosen(selectors).order, project.declared
-    edges = {table: sorted(reads_of(project.scripts[table]) | declared[table]) for table in order}
+    edges = {table: sorted((reads_of(project.scripts[table]) | declared[table]) - {table}) for table in order}
     return Picture(edges, project.files)
 
 

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from tests.api.conftest import Served, api_over, raw_tables
 from tests.api.prefect_parts import Deployment, deployed
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -58,6 +59,17 @@ def test_events_follow_a_run_to_its_end(api: Served, deployment: Deployment) -> 
     [table] = found[-1]["tables"]
     assert (found[-1]["state"], table["table"], table["state"], table["rows"]) == ("Completed", "tmp.a", "built", 25)
     assert table["started"] <= table["ended"]
+
+
+def test_who_stops_looking_leaves_no_error(api: Served, caplog: pytest.LogCaptureFixture) -> None:
+    run = api.client.post("/run").json()["id"]
+    caplog.set_level("INFO", "warehouse_refresh.api")
+    with api.client.stream("GET", f"/run/{run}", headers={"Accept": "text/event-stream"}) as answer:
+        next(answer.iter_lines())
+    wait_until(
+        lambda: any(record.getMessage().startswith('GET "/run/') for record in caplog.records)
+    )  # the line of the access log
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_runs_need_the_token_and_unknown_ones_are_a_problem(

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -11,6 +12,13 @@ _SWITCHES = (
     *("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"),
     *("disable-component-update", "disable-sync", "disable-dev-shm-usage"),
 )
+
+LOOKS: tuple[tuple[int, str, dict[str, list[str]]], ...] = (
+    (360, "light", {}),
+    (1400, "light", {}),
+    (1400, "dark", {"runOnly": ["color-contrast"]}),
+)
+"""Widths and schemes, with what axe is asked for: in the dark only the colours differ."""
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +38,18 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     started.set_page_load_timeout(120)
     yield started
     started.quit()
+
+
+def broken_rules(browser: Chrome) -> Iterator[str]:
+    """The rules of axe-core that the page breaks, each with the look in which it does.
+
+    axe/ holds https://github.com/dequelabs/axe-core 4.14.1 as its authors publish it, with its licence (MPL-2.0)."""
+    browser.execute_script((Path(__file__).parent / "axe" / "axe.min.js").read_text())
+    for width, scheme, options in LOOKS:
+        wanted = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": wanted})
+        browser.set_window_size(width, 1200)
+        found = browser.execute_async_script("axe.run(arguments[0]).then(arguments[1])", options)
+        address = f"{browser.current_url} {width} {scheme}"
+        yield from (f"{address} {rule['id']}: {rule['nodes'][0]['html']}" for rule in found["violations"])
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

@@ -11,8 +11,12 @@ from selenium.webdriver.support.wait import WebDriverWait
 from tests.api.conftest import Served, api_over, with_tables
 from tests.api.prefect_parts import Deployment, deployed
 from tests.api.test_live_runs import add_table
+from tests.api.test_states import record
+from tests.catalogue.browser import broken_rules
 from tests.catalogue.browser import browser as browser
 from tests.conftest import Write
+from warehouse_refresh.commands.main import main
+from warehouse_refresh.pipeline.contract import ARTIFACT, CHECKS_ARTIFACT
 from warehouse_refresh.warehouse import DEFAULT_URL
 
 
@@ -57,16 +61,38 @@ def test_a_run_is_followed_from_the_button_to_its_end(browser: Chrome, api: Serv
     assert critical == {"tmp.a", "tmp.b"}
     link = browser.find_element(By.CSS_SELECTOR, "#summary a").get_attribute("href") or ""
     assert link.endswith(f"/runs/flow-run/{run.id}")
+    assert list(broken_rules(browser)) == []
+    tables_and_their_builds_are_shown(browser, api, deployment, str(run.id))
 
 
-def test_prefect_out_of_reach_is_said(browser: Chrome, write: Write) -> None:
-    write(
-        {
-            "res/dependencies.toml": "",
-            "db_init/a.sql": "CREATE TABLE raw.products (id INT64)",
-            "res/tmp/a.sql": "SELECT 1 AS x",
-        }
-    )
+def tables_and_their_builds_are_shown(browser: Chrome, api: Served, deployment: Deployment, first: str) -> None:
+    """The table's page has its builds; the runs are those of the walk and one more."""
+    second = api.client.post("/run").json()["id"]
+    for run, rows in ((first, 20), (second, 25)):
+        record(deployment, run, ARTIFACT, [{"table": "tmp.a", "state": "built", "rows": rows, "seconds": 0.5}])
+        record(deployment, run, CHECKS_ARTIFACT, [{"table": "tmp.a", "check": "unique id", "result": "passed"}])
+    deployment.move(second, Completed())
+    browser.get(f"{api.url}/catalogue/tmp.a.html")
+    wait_for_text(browser, "state", "rows: 25 last")
+    for opened in browser.find_elements(By.CSS_SELECTOR, "#state summary"):
+        opened.click()
+    assert "unique id" in browser.find_element(By.ID, "state").text
+    assert list(broken_rules(browser)) == []
+    browser.find_element(By.CSS_SELECTOR, f"#state a[href$='{first}']").click()
+    wait_for_text(browser, "summary", "1 of 1 tables built")
+
+
+def test_without_prefect_the_first_page_says_how_tables_stand(browser: Chrome, write: Write) -> None:
+    write({"res/dependencies.toml": '[tmp]\nb = ["tmp.a"]', "db_init/a.sql": "CREATE TABLE raw.products (id INT64)"})
+    write({"res/tmp/a.sql": "SELECT id FROM raw.products"})
+    write({"res/tmp/b.sql": "SELECT IF(COUNT(*) = 0, ERROR('no'), 1) AS x FROM tmp.a"})
     with api_over(with_tables(DEFAULT_URL), deployment="nobody/has-this") as api:
+        assert main(["build"]) == 1
+        browser.get(api.url)
+        wait_for_text(browser, "state", "1 table is failed")
+        shown = {one.text.partition("\n")[0] for one in browser.find_elements(By.CSS_SELECTOR, "li:has(.live)")}
+        assert {text.partition(" published")[0] for text in shown} == {"a up to date", "b failed"}
+        browser.find_element(By.CSS_SELECTOR, "#state summary").click()
+        assert list(broken_rules(browser)) == []
         browser.get(f"{api.url}/catalogue/runs.html")
         WebDriverWait(browser, 60).until(lambda it: it.find_element(By.CSS_SELECTOR, "#answer .problem"))

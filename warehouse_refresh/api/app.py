@@ -15,7 +15,7 @@ from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from warehouse_refresh.api import health, pages
+from warehouse_refresh.api import health, pages, states
 from warehouse_refresh.api.middleware.admission import Admission
 from warehouse_refresh.api.middleware.body_limits import BodyLimits
 from warehouse_refresh.api.middleware.request_log import RequestLog
@@ -23,7 +23,9 @@ from warehouse_refresh.api.openapi import routes as openapi
 from warehouse_refresh.api.paths import RESERVED
 from warehouse_refresh.api.problems import answer_problem
 from warehouse_refresh.api.runs import routes as refreshes
+from warehouse_refresh.api.runs.history import History
 from warehouse_refresh.api.runs.idempotency import delete_old_keys_again_and_again
+from warehouse_refresh.api.runs.live import LiveRuns
 from warehouse_refresh.api.runs.lost_runs import look_for_lost_runs
 from warehouse_refresh.api.runs.prefect_client import Prefect
 from warehouse_refresh.api.runs.run_queue import RunQueue
@@ -51,6 +53,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *health.HANDLERS,
     *openapi.HANDLERS,
     *pages.HANDLERS,
+    *states.HANDLERS,
     PrometheusController,
 ]
 logger = logging.getLogger("warehouse_refresh.api")
@@ -70,6 +73,7 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
     batcher = Batcher(warehouse, in_thread)
 
     runs = RunQueue(prefect, settings.deployment)
+    project_pages = ProjectPages(Served(needs_token=bool(settings.token.get_secret_value())))
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -94,8 +98,10 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
         settings=settings,
         prefect=prefect,
         catalogue=catalogue,
-        project_pages=ProjectPages(Served(needs_token=bool(settings.token.get_secret_value()))),
+        project_pages=project_pages,
+        states=states.States(lambda: in_thread(project_pages.standings, warehouse), History(prefect, runs)),
         runs=runs,
+        live=LiveRuns(prefect, runs),
         health=health.Health(catalogue, runs),
         tables=tables.Tables(catalogue, batcher, Reader(in_thread, settings.max_rows)),
     )

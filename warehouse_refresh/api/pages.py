@@ -33,8 +33,7 @@ def other(
 
 
 def _answer(path: str, pages: ProjectPages, settings: ApiSettings) -> Response[bytes]:
-    if not settings.shows_pages:
-        raise ApiProblem("not-found", "The catalogue is not shown here: API_PAGES=public shows it.")
+    check_shown(settings)
     try:
         content = pages.file(path)
     except KeyError:
@@ -43,6 +42,12 @@ def _answer(path: str, pages: ProjectPages, settings: ApiSettings) -> Response[b
         raise ApiProblem("not-found", "There is no catalogue: `refresh check` says what is wrong.") from None
     kind = guess_type(path)[0] or "application/octet-stream"
     return Response(content, media_type=kind, headers=HEADERS)
+
+
+def check_shown(settings: ApiSettings) -> None:
+    """Raises ApiProblem where the settings hide the pages."""
+    if not settings.shows_pages:
+        raise ApiProblem("not-found", "The catalogue is not shown here: API_PAGES=public shows it.")
 
 
 HANDLERS: list[ControllerRouterHandler] = [first, other]

@@ -22,7 +22,7 @@ from warehouse_refresh.catalogue.sql import highlighted
 FOLDER = "catalogue"
 """The folder of all pages but the first one."""
 ASSETS = ("style.css", "search.js", "icon.svg")
-LIVE_ASSETS = ("live.js", "form.js", "runs.js")
+LIVE_ASSETS = ("live.js", "form.js", "runs.js", "state.js")
 _STEPS = 2
 _MANY = 300
 """With more tables than this, the first page lists only their names: it stays below 100 KB with 1,000 tables."""

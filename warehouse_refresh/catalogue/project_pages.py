@@ -7,12 +7,14 @@ from pathlib import Path
 
 from warehouse_refresh.catalogue.collecting import collect
 from warehouse_refresh.catalogue.pages import Pages, Served
+from warehouse_refresh.catalogue.standing import TableStanding, table_standings
 from warehouse_refresh.pipeline.contract import names_of
 from warehouse_refresh.pipeline.project.problems import Refused
-from warehouse_refresh.pipeline.project.project import project_in, sql_cache
+from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.pipeline.settings_file import NAME, SettingError, read_settings_file
+from warehouse_refresh.warehouse import Warehouse
 
 _LOOK_SECONDS = 1.0
 
@@ -26,40 +28,48 @@ class ProjectPages:
     def __init__(self, served: Served) -> None:
         self._served = served
         self._lock = threading.Lock()
-        self._pages: Pages | None = None
+        self._made: tuple[Pages, Project] | None = None
         self._state: State = frozenset()
         self._looked = -_LOOK_SECONDS
 
     def file(self, path: str) -> bytes:
         """The content of one of the files that `refresh docs` writes. Raises KeyError for another path; Refused or
         SettingError if the project is wrong and no pages were made before."""
+        made = self._now()
+        if made is None:
+            raise KeyError(path)
+        return made[0].file(path)
+
+    def standings(self, warehouse: Warehouse) -> dict[str, TableStanding]:
+        """How each table stands in the warehouse. Raises WarehouseError; Refused or SettingError as `file` does."""
+        made = self._now()
+        return table_standings(made[1], warehouse) if made else {}
+
+    def _now(self) -> "tuple[Pages, Project] | None":
         with self._lock:
             if time.monotonic() - self._looked >= _LOOK_SECONDS:
                 self._renew()
                 self._looked = time.monotonic()
-            if self._pages is None:
-                raise KeyError(path)
-            pages = self._pages
-        return pages.file(path)
+            return self._made
 
     def _renew(self) -> None:
         """Make the pages anew if a file has changed."""
         state = frozenset(_files())
-        if state == self._state and self._pages is not None:
+        if state == self._state and self._made is not None:
             return
         try:
-            self._pages, self._state = _made(self._served), state
+            self._made, self._state = _make(self._served), state
         except (Refused, SettingError):
-            if self._pages is None:
+            if self._made is None:
                 raise
 
 
-def _made(served: Served) -> Pages:
+def _make(served: Served) -> tuple[Pages, Project]:
     settings = read_settings()
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
         catalogue = collect(project, declared_sources(project, cache), names_of(settings.folder).flow)
-    return Pages(catalogue, served)
+    return Pages(catalogue, served), project
 
 
 def _files() -> Iterator[tuple[str, int, int]]:

@@ -27,16 +27,17 @@ class BodyLimits:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        held = 0
+        held, is_whole = 0, False
         deadline = time.monotonic() + BODY_SECONDS
         limited = has_body(scope["headers"])
 
         async def receive_piece() -> HTTPReceiveMessage | WebSocketReceiveMessage:
-            nonlocal held
-            message = await (_in_time(receive, deadline) if limited else receive())
-            if message["type"] == "http.disconnect":
+            nonlocal held, is_whole
+            message = await (_in_time(receive, deadline) if limited and not is_whole else receive())
+            if message["type"] == "http.disconnect" and not is_whole:
                 raise _too_late()
             if message["type"] == "http.request":
+                is_whole = not message["more_body"]
                 held += len(message["body"])
                 self._hold(len(message["body"]))
             return message

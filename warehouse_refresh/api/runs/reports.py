@@ -6,6 +6,7 @@ which selector names no table.
 
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -41,9 +42,9 @@ ROWS = re.compile(r"([0-9,]+) rows?\b(?:, ([0-9,]+) partitions?\b)?")
 PAGE = 200
 
 
-async def report_of(prefect: Prefect, run: "FlowRun") -> Json:
-    """The JSON of a run with its tables."""
-    tables = await tables_of(prefect, run)
+async def report_of(prefect: Prefect, run: "FlowRun", tasks: "list[TaskRun] | None" = None) -> Json:
+    """The JSON of a run with its tables. Prefect is asked for the `tasks` unless they are given."""
+    tables = await tables_of(prefect, run, tasks)
     return {**run_to_json(run), "message": _message(run, tables), "tables": tables}
 
 
@@ -62,13 +63,13 @@ def run_to_json(run: "FlowRun") -> Json:
     }
 
 
-async def tables_of(prefect: Prefect, run: "FlowRun") -> list[Json]:
+async def tables_of(prefect: Prefect, run: "FlowRun", tasks: "list[TaskRun] | None" = None) -> list[Json]:
     """One entry for each table, sorted by name, with null for what is not known."""
     async with prefect.client() as client:
         tables = await _from_artifact(client, run.id)
         if tables is None:
             has_ended = run.state is not None and run.state.is_final()
-            tasks = await tasks_of(client, run.id)
+            tasks = await tasks_of(client, run.id) if tasks is None else tasks
             is_published = any(task.name == PUBLISH and _name_of_state(task) == "Completed" for task in tasks)
             tables = [_of_task(task, has_ended, is_published) for task in tasks if _is_of_table(task)]
     return sorted(tables, key=lambda table: str(table["table"]))
@@ -111,19 +112,27 @@ def _names(what: str, tables: list[Json]) -> list[str]:
     return [f"{what}: {', '.join(table['table'] for table in tables)}"] if tables else []
 
 
-async def _from_artifact(client: "PrefectClient", run: UUID) -> list[dict[str, Any]] | None:
+async def _from_artifact(client: "PrefectClient", run: UUID) -> list[Json] | None:
+    return (await tables_in_artifacts(client, [run])).get(run)
+
+
+async def tables_in_artifacts(client: "PrefectClient", runs: Sequence[UUID]) -> dict[UUID, list[Json]]:
+    """The tables of each of the runs that has written its artifact. Their last one counts: a retry writes another."""
+    return {run: [_of_row(row) for row in rows] for run, rows in (await rows_of(client, ARTIFACT, runs)).items()}
+
+
+async def rows_of(client: "PrefectClient", key: str, runs: Sequence[UUID]) -> dict[UUID, list[Json]]:
+    """The rows of each run's last artifact of this key."""
     from prefect.client.schemas import filters, sorting
 
     found = await client.read_artifacts(
         artifact_filter=filters.ArtifactFilter(
-            key=filters.ArtifactFilterKey(any_=[ARTIFACT]), flow_run_id=filters.ArtifactFilterFlowRunId(any_=[run])
+            key=filters.ArtifactFilterKey(any_=[key]), flow_run_id=filters.ArtifactFilterFlowRunId(any_=list(runs))
         ),
         sort=sorting.ArtifactSort.CREATED_DESC,
-        limit=1,
+        limit=1 if len(runs) == 1 else PAGE,
     )
-    if not found:
-        return None
-    return [_of_row(row) for row in json.loads(str(found[0].data))]
+    return {one.flow_run_id: json.loads(str(one.data)) for one in reversed(found) if one.flow_run_id is not None}
 
 
 def _of_row(row: Json) -> Json:

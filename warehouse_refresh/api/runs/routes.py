@@ -16,7 +16,7 @@ from litestar.response import ServerSentEvent
 
 from warehouse_refresh.api.idempotency import idempotency_key
 from warehouse_refresh.api.problems import ApiProblem, request_id
-from warehouse_refresh.api.runs.live import events_of, last_runs
+from warehouse_refresh.api.runs.live import LiveRuns, last_runs
 from warehouse_refresh.api.runs.prefect_client import Prefect
 from warehouse_refresh.api.runs.reports import report_of, run_to_json
 from warehouse_refresh.api.runs.run_queue import RunQueue, Wanted, is_in_doubt
@@ -70,16 +70,17 @@ async def show_run(
     request: Request[Any, Any, Any],
     runs: NamedDependency[RunQueue],
     prefect: NamedDependency[Prefect],
+    live: NamedDependency[LiveRuns],
 ) -> Response[Any]:
     """Answer with the state of a run and of its tables, or with a stream of it if the client accepts events."""
     try:
         identity = UUID(run)
     except ValueError:
         raise ApiProblem("unknown-run", "a run's id is a UUID") from None
-    report = await _report(runs, prefect, identity)
     if EVENTS not in request.headers.get("accept", ""):
-        return Response(report)
-    return ServerSentEvent(events_of(prefect, runs, identity))
+        return Response(await _report(runs, prefect, identity))
+    await live.report(identity)  # a problem is an answer of its own, and not an event
+    return ServerSentEvent(live.events(identity))
 
 
 async def _report(runs: RunQueue, prefect: Prefect, identity: UUID) -> dict[str, Any]:

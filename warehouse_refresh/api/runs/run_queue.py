@@ -61,6 +61,7 @@ class RunQueue:
     def __init__(self, prefect: Prefect, deployment: str) -> None:
         self._prefect, self._name = prefect, deployment
         self._keys_in_use = set[str]()
+        self._own_flows = set[UUID]()
         self._one_at_a_time = asyncio.Lock()
         self._asked: dict[Wanted, str] = {}
         self._next_look: asyncio.Task[dict[Wanted, FlowRun]] | None = None
@@ -129,11 +130,13 @@ class RunQueue:
         async with self._prefect.client() as client:
             try:
                 run = await _serving(client, identity)
-                flow = await client.read_flow(run.flow_id)
+                if run.flow_id not in self._own_flows:
+                    flow = await client.read_flow(run.flow_id)
+                    if flow.name != self.flow:
+                        raise _unknown(identity)
+                    self._own_flows.add(run.flow_id)
             except ObjectNotFound:
                 raise _unknown(identity) from None
-        if flow.name != self.flow:
-            raise _unknown(identity)
         return run
 
     async def deployment(self, client: "PrefectClient") -> "DeploymentResponse":

@@ -99,10 +99,12 @@ async function start(event) {
 
 async function begin() {
   const [newest] = await list();
-  if (newest) follow(newest.id);
+  const wanted = location.hash.slice(1) || newest?.id;
+  if (wanted) follow(wanted);
   else if (!answer.hasChildNodes()) summary.textContent = "There is none yet.";
 }
 
+window.addEventListener("hashchange", () => follow(location.hash.slice(1)));
 document.getElementById("ask").addEventListener("submit", start);
 document.getElementById("token")?.addEventListener("change", () => { answer.replaceChildren(); begin(); });
 if (!document.getElementById("token")) begin();

@@ -20,11 +20,12 @@ NEVER = BuildRecord("", "", None, "")
 class Standing:
     """How a table stands. `changed` says in what its script, settings or engine differ from what has built the
     published table, and `stale` why a build may give other rows; "" if nothing does. `is_failed` says that the last
-    refresh of it has not published it."""
+    refresh of it has not published it. `run` is the one that published it ("": not known)."""
 
     changed: str = ""
     stale: str = ""
     is_failed: bool = False
+    run: str = ""
 
     def is_in(self, state: str) -> bool:
         """Whether the selector `changed`, `stale` or `failed` names it."""
@@ -62,7 +63,7 @@ def standings(project: Project, warehouse: Warehouse) -> dict[TableName, Standin
             record = records.get(table, NEVER)
             changed = _changed(scripts[table], record, warehouse.made_by)
             stale = changed or next(_reasons(scripts[table], record, versions, loads, found), "")
-            found[table] = Standing(changed, stale, record.is_failed)
+            found[table] = Standing(changed, stale, record.is_failed, record.version.partition("/")[0])
     return found
 
 

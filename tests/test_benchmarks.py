@@ -10,6 +10,7 @@ from benchmarks.peers import why_not
 from benchmarks.projects import LARGE, PEERS, names
 from benchmarks.report import GOALS, read, tables
 from benchmarks.run import PAGE, marks, written
+from benchmarks.testing import write_tests
 from tests.pipeline.graphs import table
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.project.graph import Graph
@@ -103,3 +104,9 @@ def test_rows_are_held_to_the_inserts_of_the_same_round() -> None:
             for rows, refresh in [(1, "idle"), *([] if number else [(500, "idle"), (1, "running"), (500, "running")])]
         ]
     assert "| one row in a request to that | 1.20 | at least 1.0 |" in tables(read({"benchmarks": measured}))
+
+
+def test_the_tests_that_are_timed_pass(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_tests(folder, generate("random", 4, folder))
+    assert main(["test"]) == 0
+    assert capsys.readouterr().out == "4 tests passed\n"

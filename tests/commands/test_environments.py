@@ -133,19 +133,6 @@ def test_checks_and_failures_of_an_environment_stay_in_it(write: Write, capsys: 
 
 
 @pytest.mark.usefixtures("project")
-def test_production_and_two_environments_through_a_day(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    for number in range(1, 4):
-        for name in ("alice", "bob"):
-            write({"res/tmp/a.sql": f"SELECT x, y + {number * (1 if name == 'alice' else 100)} AS y FROM raw.items"})
-            built(capsys, "--env", name, "changed+")
-        write({"res/tmp/a.sql": FILES["res/tmp/a.sql"]})
-        assert built(capsys) == {"tmp.a", "tmp.b", "final.c"}
-        assert rows("final.c") == OLD
-    assert rows("alice_tmp.a") == [(1, 13), (2, 23), (3, 33)]
-    assert rows("bob_tmp.a") == [(1, 310), (2, 320), (3, 330)]
-
-
-@pytest.mark.usefixtures("project")
 def test_an_environment_that_nobody_builds_in_expires(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,4 +164,6 @@ class _Test(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """See pytest."""
         case = self._case
-        return self.path, case.place.line - 1 if case.place else 0, f"{case.table}: {case.name}"
+        with chdir(self._project.folder):
+            place = case.place
+        return self.path, place.line - 1 if place else 0, f"{case.table}: {case.name}"

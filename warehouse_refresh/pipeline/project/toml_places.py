@@ -6,7 +6,8 @@ then scans its text for the positions.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from warehouse_refresh.warehouse.errors import Place
@@ -28,7 +29,8 @@ class _Token(NamedTuple):
     start: int
 
 
-def places_of(text: str) -> dict[Path, Place]:
+@lru_cache(maxsize=8)
+def places_of(text: str) -> Mapping[Path, Place]:
     """The place of each key, under `(section, key)`, and of each array item, under `(section, key, index)` with the
     index from 0. `text` must be a valid TOML document."""
     return _Walker(text).walk()

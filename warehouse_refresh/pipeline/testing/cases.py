@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from warehouse_refresh.pipeline.project.files import read_text
 from warehouse_refresh.pipeline.project.problems import Problem
+from warehouse_refresh.pipeline.project.toml_places import place_in
 from warehouse_refresh.pipeline.project.variables import Variables
 from warehouse_refresh.warehouse import Given, Row
 from warehouse_refresh.warehouse.errors import Place
@@ -15,6 +17,7 @@ from warehouse_refresh.warehouse.types import Column
 TOLERANCE = 1e-9
 """How far two FLOAT64 may lie apart, as a share of the larger one."""
 Columns = tuple[Column, ...]
+Keys = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +30,14 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test: the tables whose scripts it runs, one after the other, and all tables that these read, with the rows
-    given for them. `made` are the columns of what each script makes. It expects rows, or an error with some words.
-    `now` is the moment at which the scripts run; without one, they see the real time. A new one has nothing
-    that is expected yet."""
+    """One test, which stands in its file under `keys`: the tables whose scripts it runs, one after the other, and all
+    tables that these read, with the rows given for them. `made` are the columns of what each script makes. It expects
+    rows, or an error with some words. `now` is the moment at which the scripts run; without one, they see the real
+    time. A new one has nothing that is expected yet."""
 
     name: str
     path: Path
-    place: Place | None
+    keys: Keys
     scripts: tuple[TableName, ...]
     given: Mapping[TableName, Given]
     made: Mapping[TableName, Columns]
@@ -47,6 +50,11 @@ class Case:
     is_new: bool = False
 
     @property
+    def place(self) -> Place | None:
+        """Where it stands in its file; None for a folder without one."""
+        return place_of(self.path, self.keys)
+
+    @property
     def table(self) -> TableName:
         """The table whose rows are expected."""
         return self.scripts[-1]
@@ -54,7 +62,13 @@ class Case:
     @property
     def where(self) -> str:
         """Its file and line."""
-        return f"{self.path}:{self.place.line}" if self.place else str(self.path)
+        place = self.place
+        return f"{self.path}:{place.line}" if place else str(self.path)
+
+
+def place_of(path: Path, keys: Keys) -> Place | None:
+    """Where these keys stand in a file; None for a folder."""
+    return place_in(read_text(path).replace("\r\n", "\n"), keys) if path.is_file() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,22 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
 from warehouse_refresh.pipeline.check import Checked
-from warehouse_refresh.pipeline.project.files import is_there, listed, read_text
+from warehouse_refresh.pipeline.project.files import is_there, listed
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.project.project import Project, reads_of
 from warehouse_refresh.pipeline.project.scripts import dataset_folders
-from warehouse_refresh.pipeline.project.toml_places import place_in
 from warehouse_refresh.pipeline.project.variables import Variables, given_as_json
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.reading import read_settings
-from warehouse_refresh.pipeline.testing.cases import TOLERANCE, Case, Cases, Columns, Expected
+from warehouse_refresh.pipeline.testing.cases import TOLERANCE, Case, Cases, Columns, Expected, Keys, place_of
 from warehouse_refresh.pipeline.testing.files import EXPECTED, KEYS, test_files
 from warehouse_refresh.pipeline.testing.rows import ENDINGS, Written, plain, rows_in_file, rows_in_toml, typed_rows
 from warehouse_refresh.warehouse import Given
@@ -27,7 +27,6 @@ from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
-Keys = tuple[str | int, ...]
 Rows = tuple[dict[str, Any], ...]
 
 
@@ -56,6 +55,16 @@ class _Reading:
     not_run: set[TableName] = field(default_factory=set)
     may_expect_nothing: bool = False
 
+    @cached_property
+    def scripts(self) -> dict[str, TableName]:
+        """The tables of scripts, by their names as people write them."""
+        return {str(table): table for table in self.project.scripts}
+
+    @cached_property
+    def unreadable(self) -> set[str]:
+        """The names of the tables whose scripts cannot be read."""
+        return set(map(str, self.project.unreadable))
+
 
 @dataclass(frozen=True)
 class _Test:
@@ -70,9 +79,7 @@ class _Test:
 
     def place(self, *keys: str | int) -> Place | None:
         """Where these keys stand; None for a folder without a file for them."""
-        if not self.path.is_file():
-            return None
-        return place_in(read_text(self.path).replace("\r\n", "\n"), (*self.keys, *keys))
+        return place_of(self.path, (*self.keys, *keys))
 
     def problem(self, keys: Keys, reason: str, hint: str = "") -> Problem:
         """A problem at the line of these keys."""
@@ -151,15 +158,14 @@ def _add(reading: _Reading, beside: TableName, test: _Test) -> None:
         now = says.now if says.now is None or says.now.tzinfo else says.now.replace(tzinfo=UTC)
         is_new = test.expected() is None and not says.error
         more = (expected, says.error, now, variables, says.in_order, says.tolerance, is_new)
-        reading.cases.append(Case(test.name, test.path, test.place(), scripts, given, made, *more))
+        reading.cases.append(Case(test.name, test.path, test.keys, scripts, given, made, *more))
 
 
 def _scripts(reading: _Reading, beside: TableName, test: _Test) -> tuple[TableName, ...]:
     """The tables whose scripts the test runs; none if it names one that is not there."""
     says = test.says.script
     names = [says] if isinstance(says, str) else list(says) or [str(beside)]
-    known = {str(table): table for table in reading.project.scripts}
-    unreadable = set(map(str, reading.project.unreadable))
+    known, unreadable = reading.scripts, reading.unreadable
     for name in names:
         if name not in known and name not in unreadable:
             hint = did_you_mean(name, known) or 'name the script beside which it stands, or write script = "tmp.NAME"'

@@ -101,22 +101,22 @@ def _add_duckdb(folder: Path) -> None:
 
 def write_dbt(folder: Path, reads: Reads, rows: int) -> None:
     """The project for dbt and for Fusion: a model for each script, over the same raw table."""
-    _write(folder / "dbt_project.yml", _DBT_PROJECT)
-    _write(folder / "profiles.yml", _DBT_PROFILES)
-    _write(folder / "models" / "sources.yml", _DBT_SOURCES)
-    _write(folder / "macros" / "schema.sql", _DBT_SCHEMA)
+    write(folder / "dbt_project.yml", _DBT_PROJECT)
+    write(folder / "profiles.yml", _DBT_PROFILES)
+    write(folder / "models" / "sources.yml", _DBT_SOURCES)
+    write(folder / "macros" / "schema.sql", _DBT_SCHEMA)
     for table, sources in reads.items():
         references = [_dbt_reference(source) for source in sources]
-        _write(folder / "models" / f"{table.partition('.')[2]}.sql", script_sql(table, references))
+        write(folder / "models" / f"{table.partition('.')[2]}.sql", script_sql(table, references))
     _fill(folder, rows)
 
 
 def write_sqlmesh(folder: Path, reads: Reads, rows: int) -> None:
     """The project for SQLMesh: a model for each script, over the same raw table."""
-    _write(folder / "config.yaml", _SQLMESH_CONFIG)
+    write(folder / "config.yaml", _SQLMESH_CONFIG)
     for table, sources in reads.items():
         model = f"MODEL (name {table}, kind FULL);\n{script_sql(table, sources)}"
-        _write(folder / "models" / f"{table.partition('.')[2]}.sql", model)
+        write(folder / "models" / f"{table.partition('.')[2]}.sql", model)
     _fill(folder, rows)
 
 
@@ -135,6 +135,7 @@ def _fill(folder: Path, rows: int) -> None:
     subprocess.run([sys.executable, "-c", _RAW.format(rows=rows)], cwd=folder, check=True)
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Write a file of a project, and its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.lstrip())

@@ -134,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
 
     load = add("load", "load raw tables from the databases that their settings name", _RAW)
     _add_selection(load)
+    load.add_argument("--full", action="store_true", help="all rows, also of tables that take only what has changed")
     load.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
 
     source = add("source", "write settings files for the tables that a database has", _RAW)

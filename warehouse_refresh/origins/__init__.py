@@ -46,6 +46,20 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """Only the rows that have at least this value in a column, or NULL: a number or a moment in UTC, as text."""
+
+    column: str
+    value: str
+    is_number: bool = False
+
+    def sql(self, identifier: str) -> str:
+        """The condition in SQL; `identifier` is the column's name there."""
+        value = self.value if self.is_number else f"'{self.value}'"
+        return f"({identifier} >= {value} OR {identifier} IS NULL)"
+
+
+@dataclass(frozen=True, slots=True)
 class OriginColumn:
     """A column, and how it is read: `sql` is its value in the database's SQL. `bad` (may be empty) and `value` are in
     DuckDB's SQL, over what came: whether GoogleSQL's type does not hold it, and the value of that type. `bad_values`
@@ -88,8 +102,11 @@ class Snapshot(Protocol):
     def describe(self, relation: Relation, wanted: Mapping[str, SqlType]) -> Described:
         """The relation's columns, those of `wanted` with these types. Raises OriginError."""
 
-    def reading(self, relation: Relation, columns: tuple[OriginColumn, ...]) -> AbstractContextManager[Rows]:
-        """The rows of these columns. Raises OriginError; reading them raises whatever error DuckDB makes of it."""
+    def reading(
+        self, relation: Relation, columns: tuple[OriginColumn, ...], since: Since | None = None
+    ) -> AbstractContextManager[Rows]:
+        """The rows of these columns, or those `since`. Raises OriginError; reading them raises whatever error DuckDB
+        makes of it."""
 
     def close(self) -> None:
         """Let go of the database. What another thread reads of it ends with an error. May be called twice."""

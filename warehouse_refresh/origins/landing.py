@@ -51,6 +51,21 @@ def _masked(name: str, masks: Mapping[str, str | int], salt: str) -> str:
     return f"sha256({string_sql(salt)} || {quoted(name)})" if mask == HASH else f"left({quoted(name)}, {int(mask)})"
 
 
+def check_key(file: ParquetFile, key: Sequence[str]) -> None:
+    """Raises OriginError unless each row of the file has a key, and one that no other row has."""
+    if not key:
+        return
+    listed, names = ", ".join(map(quoted, key)), ", ".join(key)
+    empty = " OR ".join(f"{quoted(name)} IS NULL" for name in key)
+    with _connection(file.path.parent) as connection:
+        if connection.execute(f"SELECT 1 FROM ({file.sql}) WHERE {empty} LIMIT 1").fetchall():
+            raise OriginError(f"a row has no {names}, which is the key: a key tells rows apart")
+        again = f"SELECT {listed} FROM ({file.sql}) GROUP BY ALL HAVING count(*) > 1 LIMIT 1"
+        if found := connection.execute(again).fetchone():
+            value = ", ".join(map(str, found))
+            raise OriginError(f"several rows have the {names} {value}, which is the key: a key tells rows apart")
+
+
 def _refuse(bad: Collection[tuple[OriginColumn, int]]) -> None:
     if bad:
         lines = [f"{it.column.name}: {count:,} values are no {it.column.type}: {it.bad_values}" for it, count in bad]

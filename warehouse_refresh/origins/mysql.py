@@ -19,7 +19,7 @@ import pymysql
 from pymysql.constants import FIELD_TYPE
 from pymysql.cursors import SSCursor
 
-from warehouse_refresh.origins import Described, Limits, NotReadable, OriginColumn, OriginError, Relation
+from warehouse_refresh.origins import Described, Limits, NotReadable, OriginColumn, OriginError, Relation, Since
 from warehouse_refresh.origins.mysql_types import Kind, reading_of
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse_refresh.warehouse.types import BYTES, STRING, SqlType
@@ -85,12 +85,16 @@ class MySqlSnapshot:
         return Described(tuple(columns), refused, *(self._size(relation.table) if relation.table else (None, None)))
 
     @contextmanager
-    def reading(self, relation: Relation, columns: tuple[OriginColumn, ...]) -> Iterator["LineRows"]:
+    def reading(
+        self, relation: Relation, columns: tuple[OriginColumn, ...], since: Since | None = None
+    ) -> Iterator["LineRows"]:
         source = _path(relation.table) if relation.table else f"({_bare(relation.query)}\n) AS query"
         with self.turn, tempfile.TemporaryDirectory(prefix="refresh-rows-") as folder:
             pipe = Path(folder) / "rows"
             os.mkfifo(pipe)
-            rows = LineRows(self.url, self.connection, f"SELECT {_line(columns)} FROM {source}", pipe, columns)
+            where = f" WHERE {since.sql(_identifier(since.column))}" if since else ""
+            sql = f"SELECT {_line(columns)} FROM {source}{where}"
+            rows = LineRows(self.url, self.connection, sql, pipe, columns)
             try:
                 yield rows
             finally:

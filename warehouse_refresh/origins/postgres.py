@@ -16,7 +16,7 @@ import duckdb
 from adbc_driver_manager import Error
 from adbc_driver_postgresql import dbapi
 
-from warehouse_refresh.origins import Described, Limits, NotReadable, OriginColumn, OriginError, Relation
+from warehouse_refresh.origins import Described, Limits, NotReadable, OriginColumn, OriginError, Relation, Since
 from warehouse_refresh.origins.faults import reason_of
 from warehouse_refresh.origins.postgres_types import Kind, reading_of
 from warehouse_refresh.warehouse.types import SqlType
@@ -86,14 +86,17 @@ class PostgresSnapshot:
         return Described(tuple(columns), refused, *size)
 
     @contextmanager
-    def reading(self, relation: Relation, columns: tuple[OriginColumn, ...]) -> Iterator["ArrowRows"]:
+    def reading(
+        self, relation: Relation, columns: tuple[OriginColumn, ...], since: Since | None = None
+    ) -> Iterator["ArrowRows"]:
         listed = ", ".join(f"{it.sql} AS {_identifier(it.column.name)}" for it in columns)
         source = _path(relation.table) if relation.table else f"({_bare(relation.query)}\n) AS query"
         with self._reader() as connection, connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH)})
             self.open.add(cursor)
             try:
-                cursor.execute(f"SELECT {listed} FROM {source}")
+                where = f" WHERE {since.sql(_identifier(since.column))}" if since else ""
+                cursor.execute(f"SELECT {listed} FROM {source}{where}")
                 yield ArrowRows(cursor.fetch_arrow())
             finally:
                 self.open.discard(cursor)

@@ -403,7 +403,10 @@ class Builder:
         return self.checker.check_rest() if self.checker is not None else ()
 
     def publish(self, tables: Sequence[TableName]) -> Published:
-        return self.warehouse.publish([self._with_inputs(table) for table in tables], self.context)
+        published = self.warehouse.publish([self._with_inputs(table) for table in tables], self.context)
+        if self.loader is not None:
+            self.loader.note_published(tables)
+        return published
 
     def discard(self, keep: Collection[TableName]) -> None:
         self.warehouse.discard(self.context, keep)

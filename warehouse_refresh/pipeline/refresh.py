@@ -313,7 +313,7 @@ def plan_refresh(
     loaded = {} if loads is Loads.NONE else _loaded(project, settings)
     graph = _chosen(project, selectors, warehouse, loaded, alone=loads is Loads.ALONE)
     scripts = {table: project.scripts[table] for table in graph.order if table not in loaded}
-    load, notes = _planned_load(graph, loaded, warehouse, stack)
+    load, notes = _planned_load(graph, loaded, warehouse, stack, full=asked.full)
     scripts = with_stored_wildcards(warehouse, scripts, project)
     sources = stored_sources(warehouse, scripts, project, load.columns if load is not None else {})
     functions = project.functions if len(scripts) == len(project.scripts) else _called_by(scripts, project.functions)
@@ -356,16 +356,18 @@ def _chosen(
 
 
 def _planned_load(
-    graph: Graph, loaded: "Mapping[TableName, Loaded]", warehouse: Warehouse, stack: ExitStack | None
+    graph: Graph, loaded: "Mapping[TableName, Loaded]", warehouse: Warehouse, stack: ExitStack | None, *, full: bool
 ) -> "tuple[LoadPlan | None, Sequence[str]]":
-    """What is loaded of the graph's tables, and how their columns change."""
+    """What is loaded of the graph's tables, with `full` all of their rows, and how their columns change."""
     chosen = {table: loaded[table] for table in graph.order if table in loaded}
     if not chosen or stack is None:
         return None, ()
+    from warehouse_refresh.pipeline.raw.loading.changing import with_changes
     from warehouse_refresh.pipeline.raw.loading.planning import changes, plan_load
 
     plan = plan_load(stack, chosen)
-    return plan, changes(plan, warehouse)
+    notes = changes(plan, warehouse)
+    return with_changes(plan, warehouse, full=full), notes
 
 
 def _with_parts(plan: RefreshPlan, warehouse: Warehouse, asked: Asked) -> RefreshPlan:

@@ -113,7 +113,10 @@ def _reads(plan: RefreshPlan, table: TableName) -> str:
     rows = None if found.rows is None else counted(found.rows, "row")
     known = [text for text in (rows, found.bytes and human_bytes(found.bytes)) if text]
     amount = f"about {', '.join(known)} (an estimate of the database)" if known else "nobody knows how many rows"
-    return f"{one.relation} of {one.source.connection}: {amount}"
+    change = plan.load.changed.get(table)
+    since = f"; of these only those with {change.since.column} from {change.since.value} on" if change else ""
+    compares = ", and all keys" if change and change.compares else ""
+    return f"{one.relation} of {one.source.connection}: {amount}{since}{compares}"
 
 
 def _storage_lines(plan: RefreshPlan, table: TableName, changes: Sequence[str]) -> Iterator[str]:

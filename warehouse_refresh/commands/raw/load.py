@@ -9,13 +9,15 @@ from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_f
 from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
 from warehouse_refresh.pipeline.refresh import Loads, start_refresh
 from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse import BuildContext
 
 
 def run(options: Namespace) -> int:
     """Load, show what happens, and answer the exit code."""
     settings, say = read_settings(), say_for(options)
-    with start_refresh(settings, selection(options), "`refresh load`", say, loads=Loads.ALONE) as refresh:
+    asked = Asked(full=options.full)
+    with start_refresh(settings, selection(options), "`refresh load`", say, asked=asked, loads=Loads.ALONE) as refresh:
         graph = refresh.plan.graph
         work = refresh.work(BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))
         with nullcontext(ignore) if options.json else shown(graph) as report:

@@ -155,9 +155,31 @@ class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     changes: Annotated[
         Literal["block", "take"], Meta(description="what a load does when a column is gone or has another type")
     ] = "block"
+    mode: Annotated[
+        Literal["replace", "append", "merge"],
+        Meta(description="whether a load reads all rows, or those that are new, or also those that have changed"),
+    ] = "replace"
+    cursor: Annotated[str, Meta(description="the column that grows with each new row, or each change")] = ""
+    key: Annotated[tuple[str, ...], Meta(description="the columns that tell rows apart")] = ()
+    overlap: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="how much of what was read before is read again: seconds, or numbers"),
+    ] = None
+    deletes_every: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="after so many hours a load looks which rows are gone; 0 for each load"),
+    ] = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for keys that do not go together."""
+        if self.mode == "replace" and (self.cursor or self.key or self.overlap is not None):
+            raise ValueError('cursor, key and overlap are for mode = "append" or "merge": write it, or delete them')
+        if self.mode != "replace" and not (self.cursor and self.key):
+            raise ValueError(f'mode = "{self.mode}" needs a cursor and a key: cursor = "updated_at", key = ["id"]')
+        if self.deletes_every is not None and self.mode != "merge":
+            raise ValueError('deletes_every is for mode = "merge": other loads find no deleted rows')
+        if unread := [name for name in (self.cursor, *self.key) if name in self.exclude or self.cursor in self.mask]:
+            raise ValueError(f"{unread[0]} is needed as it is: take it out of exclude and mask")
         if bool(self.table) == bool(self.query):
             raise ValueError('a source is either a table or a query: write table = "public.products", or query = "…"')
         if both := sorted({*self.exclude} & self.mask.keys()):

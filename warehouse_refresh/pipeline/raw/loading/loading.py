@@ -2,14 +2,16 @@
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse_refresh.origins import OriginError
+from warehouse_refresh.origins import OriginColumn, OriginError, Since
 from warehouse_refresh.pipeline.execution import BuildFailed
-from warehouse_refresh.pipeline.raw.loading.planning import LoadPlan, landed
+from warehouse_refresh.pipeline.raw.loading.changing import note_compared
+from warehouse_refresh.pipeline.raw.loading.planning import LoadPlan, landed, landed_keys
+from warehouse_refresh.pipeline.raw.loading.sources import Loaded
 from warehouse_refresh.warehouse import BuildContext, Built, Warehouse
 from warehouse_refresh.warehouse.names import TableName
 
@@ -33,28 +35,45 @@ class Loader:
     def stage(self, table: TableName, staged: Collection[TableName], context: BuildContext) -> Built:
         """Read the table, and stage it in the run of `context`. Raises BuildFailed for what cannot be read or kept,
         and WarehouseError."""
-        started = time.monotonic()
-        path = self.folder / f"{table}.parquet"
+        started, change = time.monotonic(), self.plan.changed.get(table)
+        places = [landed(table), *([landed_keys(table)] if change and change.compares else [])]
+        paths = [self.folder / f"{place.name}.parquet" for place in places]
         try:
-            self.warehouse.offer(landed(table), self._read(table, path))
+            for place, file in zip(places, self._read(table, paths), strict=True):
+                self.warehouse.offer(place, file)
             built = self.warehouse.stage(self.plan.builds[table], staged, context)
         finally:
-            path.unlink(missing_ok=True)
-            self.warehouse.drop(landed(table))
+            for place, path in zip(places, paths, strict=True):
+                path.unlink(missing_ok=True)
+                self.warehouse.drop(place)
         return replace(built, seconds=time.monotonic() - started)
 
-    def _read(self, table: TableName, path: Path) -> "ParquetFile":
-        from warehouse_refresh.origins.landing import land  # imports DuckDB
+    def note_published(self, tables: Collection[TableName]) -> None:
+        """Note which of these tables have lost the rows that are gone in the source."""
+        compared = [table for table, change in self.plan.changed.items() if change.compares and table in tables]
+        note_compared(self.warehouse, compared)
 
+    def _read(self, table: TableName, paths: Sequence[Path]) -> "list[ParquetFile]":
+        """The table's rows as a file, and if there is a second path, all keys of the source."""
         one, columns = self.plan.tables[table], self.plan.described[table].columns
-        name = one.source.connection
+        keys = tuple(it for it in columns if it.column.name in one.source.key)
+        change = self.plan.changed.get(table)
         try:
-            with self.plan.snapshots[name].reading(one.relation, columns) as rows:
-                return land(rows, columns, one.source.mask, self.plan.salts[name], path)
+            rows = self._land(one, columns, paths[0], change.since if change else None)
+            return [rows, *(self._land(one, keys, path, None) for path in paths[1:])]
         except OriginError as error:
             raise BuildFailed(f"{one.file.path}: {error}") from error
         finally:
-            self._let_go(table, name)
+            self._let_go(table, one.source.connection)
+
+    def _land(self, one: Loaded, columns: tuple[OriginColumn, ...], path: Path, since: Since | None) -> "ParquetFile":
+        from warehouse_refresh.origins.landing import check_key, land  # imports DuckDB
+
+        name, mask = one.source.connection, one.source.mask
+        with self.plan.snapshots[name].reading(one.relation, columns, since) as rows:
+            file = land(rows, columns, mask, self.plan.salts[name], path)
+        check_key(file, one.source.key)
+        return file
 
     def _let_go(self, table: TableName, connection: str) -> None:
         """Close the database after its last table: the scripts that come then need it no more, and an open snapshot

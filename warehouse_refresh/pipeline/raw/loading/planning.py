@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 from warehouse_refresh.origins import Described, OriginError, Snapshot, open_snapshot
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.project.project import Project
 from warehouse_refresh.pipeline.project.scripts import source_folders
+from warehouse_refresh.pipeline.raw.loading.changing import CURSORS, Change, staged_query
 from warehouse_refresh.pipeline.raw.loading.sources import Loaded, address_of, limits_of, loaded_tables, salt_of
 from warehouse_refresh.pipeline.raw.loads import path_sql
 from warehouse_refresh.pipeline.raw.seeds import bad_names
@@ -24,12 +26,13 @@ from warehouse_refresh.warehouse.types import STRING, Column, SqlType
 @dataclass(frozen=True)
 class LoadPlan:
     """The raw tables that a refresh loads, and what each one's database says of it. Snapshots and salts are by the
-    name of the connection."""
+    name of the connection. Of the tables of `changed` only that is read, of all others all rows."""
 
     tables: Mapping[TableName, Loaded]
     described: Mapping[TableName, Described]
     snapshots: Mapping[str, Snapshot]
     salts: Mapping[str, str]
+    changed: Mapping[TableName, Change] = field(default_factory=dict)
 
     @property
     def owners(self) -> dict[TableName, str]:
@@ -61,15 +64,33 @@ class LoadPlan:
         for snapshot in self.snapshots.values():
             snapshot.close()
 
+    def fingerprint(self, table: TableName) -> str:
+        """16 hex digits that differ where what is read of the source would differ, if the source stayed the same."""
+        source = self.tables[table].source
+        columns = [(column.name, str(column.type)) for column in self.columns[table]]
+        read = (source.connection, source.table, source.query, sorted(source.mask.items()), columns)
+        return sha256(repr((read, self.salts[source.connection])).encode()).hexdigest()[:16]
+
     def _build(self, table: TableName) -> TableBuild:
-        listed = ", ".join(f"`{column.name}`" for column in self.columns[table])
-        query = parse_query(f"SELECT {listed} FROM {path_sql(landed(table))}")
-        return TableBuild(table, query, storage=storage_of(self.tables[table].file.says))
+        one, columns, change = self.tables[table], self.columns[table], self.changed.get(table)
+        if change is None:
+            listed = ", ".join(f"`{column.name}`" for column in columns)
+            text = f"SELECT {listed} FROM {path_sql(landed(table))}"
+        else:
+            keys = landed_keys(table) if change.compares else None
+            text = staged_query(table, landed(table), keys, columns, one.source)
+        storage = storage_of(one.file.says)
+        return TableBuild(table, parse_query(text), storage=storage, known_as=self.fingerprint(table))
 
 
 def landed(table: TableName) -> TableName:
     """Where the table's rows are until they are staged."""
     return TableName(OWN_DATASET, f"load_{table.dataset}_{table.name}")
+
+
+def landed_keys(table: TableName) -> TableName:
+    """Where all keys of its source are until it is staged, to find the rows that are gone."""
+    return TableName(OWN_DATASET, f"keys_{table.dataset}_{table.name}")
 
 
 def tables_with_source(project: Project, connections: Mapping[str, Connection]) -> dict[TableName, Loaded]:
@@ -126,6 +147,19 @@ def _described(one: Loaded, snapshot: Snapshot) -> Described:
         problem(("columns", name), f"{one.relation} gives no column {name}", did_you_mean(name, left))
         for name in one.file.says.columns
         if name not in left
+    ]
+    needed = [("cursor", source.cursor)] if source.cursor else []
+    problems += [
+        problem(("source", key), f"{one.relation} gives no column {name}", did_you_mean(name, left))
+        for key, name in (*needed, *(("key", name) for name in source.key))
+        if name not in left
+    ]
+    problems += [
+        problem(
+            ("source", "cursor"), f"{it.column.name} is {it.column.type}, which is no cursor: numbers and dates are"
+        )
+        for it in kept
+        if it.column.name == source.cursor and it.column.type not in CURSORS
     ]
     wrong = bad_names(one.file.path, left)
     problems += [problem(("source",), it.reason, "leave it out (exclude), or rename it in a query") for it in wrong]

@@ -12,6 +12,7 @@ from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.tables.partitions import steps
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 __all__ = ["today"]
 TOTAL = TableName("final", "total")
@@ -146,3 +147,31 @@ def test_what_cannot_be_backfilled_is_refused(
     assert main(["backfill", *words]) == 2
     assert message in capsys.readouterr().err
     assert runs() == {}
+
+
+def test_a_backfill_on_bigquery_says_its_price_first_and_checks_each_partition(
+    write: Write,
+    today: SetClock,
+    bigquery_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write({**PROJECT, "res/tmp/events.toml": BUILD + "[checks]\nrow_count.at_least = 1\n"})
+    monkeypatch.setenv("WAREHOUSE_URL", bigquery_url)
+    today(4)
+    assert main(["init"]) == 0
+    seen = ", ".join(f"({day}, TIMESTAMP '2024-03-0{day} 10:00:00+00')" for day in (1, 3))
+    with connect(bigquery_url) as warehouse:
+        warehouse.run_script(parse_script(f"INSERT INTO raw.events (id, seen) VALUES {seen}"))
+        assert backfill(1, 3, "--only") == 2
+        assert "nothing was changed. this reads up to 96 B" in capsys.readouterr().err
+        assert warehouse.tables("tmp") == []
+        assert backfill(1, 3, "--yes") == 3
+        out = capsys.readouterr().out
+        assert "1 of 3 partitions of tmp.events has a wrong number of rows: 2024-03-02 has 0 rows, and must have" in out
+        assert warehouse.tables("tmp") == []
+        late = "(2, TIMESTAMP '2024-03-02 10:00:00+00')"
+        warehouse.run_script(parse_script(f"INSERT INTO raw.events (id, seen) VALUES {late}"))
+        assert backfill(1, 3, "--yes") == 0
+        assert sorted(warehouse.first_rows(DAYS, 9)) == days((1, 1), (2, 1), (3, 1))
+        assert [one.interval.start.day for one in warehouse.partitions(EVENTS)] == [1, 2, 3]

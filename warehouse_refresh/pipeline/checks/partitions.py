@@ -19,6 +19,7 @@ from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.pipeline.tables.partitions import due
 from warehouse_refresh.warehouse import Answer
 from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, query_of
+from warehouse_refresh.warehouse.types import DATE
 
 MOST_SHOWN = 5
 
@@ -95,7 +96,9 @@ def _bounds(column: str) -> str:
 
 
 def _counts(subject: Subject, parts: Parts) -> str:
-    start = f"{parts.kind.name}_TRUNC({quoted(parts.column)}, {parts.unit})"
+    is_start = (parts.kind, parts.unit) == (DATE, "DAY")
+    column = quoted(parts.column)
+    start = column if is_start else f"{parts.kind.name}_TRUNC({column}, {parts.unit})"
     return f"SELECT {start} AS part, COUNT(*) AS n FROM {path(subject.table)}{subject.condition()} GROUP BY part"
 
 

@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from argparse import Namespace
 from contextlib import nullcontext
 from dataclasses import replace
@@ -12,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from tests.conftest import ROOT, Write
 from warehouse_refresh.commands.main import main
@@ -218,15 +221,66 @@ def test_whoever_sits_at_a_terminal_is_asked_before_production_is_built_on_bigqu
         ask_for_production(settings, options)  # CI
 
 
-@pytest.mark.usefixtures("project")
-def test_the_steps_of_the_pages_workflow_work(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    write({"res/tmp/a.sql": "SELECT x, y + 1 AS y FROM raw.items", "res/tmp/a.test.toml": TEST})
+def workflow() -> str:
+    """The page's workflow for GitHub Actions."""
     page = (ROOT / "docs/environments.md").read_text()
-    [workflow] = re.findall(r"```yaml\n(name: .*?)```", page, re.DOTALL)
-    commands = re.findall(r"run: (?:refresh|\.venv/bin/refresh) (.*)", workflow)
+    [found] = re.findall(r"```yaml\n(name: .*?)```", page, re.DOTALL)
+    return str(found)
+
+
+def steps() -> list[dict[str, str]]:
+    """The steps of its only job."""
+    [job] = yaml.safe_load(workflow())["jobs"].values()
+    return list(job["steps"])
+
+
+@pytest.mark.usefixtures("project")
+def test_the_commands_of_the_pages_workflow_work(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    write({"res/tmp/a.sql": "SELECT x, y + 1 AS y FROM raw.items", "res/tmp/a.test.toml": TEST})
+    commands = [step["run"].removeprefix(".venv/bin/refresh ") for step in steps() if "refresh" in step.get("run", "")]
     assert [command.split()[0] for command in commands] == ["check", "test", "build", "env", "env"]
     for command in commands:
         words = shlex.split(command.partition(" >")[0].replace("${{ github.event.number }}", "17"))
         assert main(words) == 0, words
     assert rows("final.c") == OLD
     assert "| `tmp.a` | 3 | 3 | 0 | 0 | 3 |" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_steps_of_the_pages_workflow_run_in_a_clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a runner does it: each step in bash, in a checkout of its own. The environment of Python is this one's."""
+    clone, summary = tmp_path / "clone", tmp_path / "summary.md"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, tracked.split("\0")):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, clone / name, follow_symlinks=False)
+    (clone / ".venv").symlink_to(ROOT / ".venv")
+    monkeypatch.setenv("WAREHOUSE_URL", f"duckdb:///{tmp_path / 'production.duckdb'}")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+
+    def run(command: str) -> None:
+        done = subprocess.run(["bash", "-eo", "pipefail", "-c", command], cwd=clone, capture_output=True, text=True)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+
+    run(".venv/bin/refresh init && .venv/bin/refresh build")
+    script = clone / "res/tmp/variants.sql"
+    script.write_text(
+        script.read_text().replace("IFNULL(inventory_items.stock, 0)", "IFNULL(inventory_items.stock, -1)")
+    )
+    (clone / "res/tmp/variants.test.toml").unlink()
+    for step in steps():
+        assert ("run" in step) != ("uses" in step)
+        if "run" in step:
+            run(step["run"].replace("${{ github.event.number }}", "17"))
+    assert "| `tmp.variants` |" in summary.read_text()
+    assert "```mermaid" in summary.read_text()
+    with connect(f"duckdb:///{tmp_path / 'production.duckdb'}") as warehouse:
+        assert not warehouse.tables("pr_17_tmp")
+
+
+@pytest.mark.slow
+def test_the_pages_workflow_is_one_that_github_takes(tmp_path: Path) -> None:
+    (tmp_path / "warehouse.yml").write_text(workflow())
+    command = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(tmp_path / "warehouse.yml")]
+    done = subprocess.run([Path(sys.executable).with_name(command[0]), *command[1:]], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -1,5 +1,6 @@
 """Show a refresh on a terminal: a line for each table that is done, and the tables that are being built."""
 
+import threading
 import time
 from decimal import Decimal
 from types import TracebackType
@@ -28,38 +29,56 @@ _STYLES = {
     State.NOT_RUN: "yellow",
 }
 _MOST_LINES = 12
+_TICK_SECONDS = 0.1
 
 
 class View:
-    """Shows the tables of a refresh on `console`; call it with each change, from any one thread at a time."""
+    """Shows the tables of a refresh on `console`; call it with each change, from any thread.
 
-    def __init__(self, console: Console, tables: list[TableName]) -> None:
+    It draws the picture itself every `tick` seconds, under one lock with the lines. rich's own thread would draw it
+    while a line is between its rendering and its output: then lines of the picture stay on the screen, or others go.
+    """
+
+    def __init__(self, console: Console, tables: list[TableName], tick: float = _TICK_SECONDS) -> None:
         self._console = console
         self._width = width_of(tables)
         self._pending = {table: TableRun(table, State.WAITING) for table in tables}
         self._since: dict[TableName, float] = {}
-        self._closed = False
         self._news = News()
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
         )
         self._task = self._progress.add_task("tables", total=len(tables))
-        self._live = Live(console=console, get_renderable=self._picture, refresh_per_second=10, transient=True)
+        self._live = Live(console=console, get_renderable=self._picture, auto_refresh=False, transient=True)
+        self._lock = threading.Lock()
+        self._tick, self._ended = tick, threading.Event()
+        self._drawer = threading.Thread(target=self._draw, name="view", daemon=True)
 
     def __enter__(self) -> Self:
         self._live.start()
+        self._drawer.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._closed = True  # what was interrupted is not news
-        self._live.stop()
+        self._ended.set()
+        self._drawer.join()
+        with self._lock:
+            self._live.stop()
+
+    def _draw(self) -> None:
+        while not self._ended.wait(self._tick):
+            with self._lock:
+                self._live.refresh()
 
     def __call__(self, run: TableRun) -> None:
         """Show the new state of a table."""
-        if self._closed:
-            return
+        with self._lock:
+            if not self._ended.is_set():  # what was interrupted is not news
+                self._show(run)
+
+    def _show(self, run: TableRun) -> None:
         if run.state in DONE:
             if self._pending.pop(run.table, None):
                 self._progress.advance(self._task)

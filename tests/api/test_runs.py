@@ -456,6 +456,21 @@ def test_a_run_without_an_artifact_shows_its_task_runs(api: Served, deployment: 
     assert not _leaks(answer.text)
 
 
+def test_the_tables_of_a_cancelled_run_that_were_not_published_were_cancelled(
+    api: Served, deployment: Deployment
+) -> None:
+    run = ask(api)
+    tasks: dict[str, State[None]] = {"tmp.a": Completed(name="Staged", message="3 rows in 0.12 s"), "tmp.b": Running()}
+    for name, state in tasks.items():
+        task = {"name": name, "flow_run_id": run["id"], "task_key": name, "dynamic_key": "0"}
+        with_state = {**task, "state": to_state_create(state).model_dump(mode="json")}
+        deployment.prefect.request("POST", "/task_runs/", json=with_state).raise_for_status()
+    deployment.move(run["id"], Running())
+    deployment.move(run["id"], Cancelled(message=SECRET))
+    found = _states(api.client.get(f"/run/{run['id']}").json())
+    assert found == {"tmp.a": ("failed", 3, "cancelled"), "tmp.b": ("failed", None, "cancelled")}
+
+
 def test_tables_of_a_run_without_an_artifact_are_built_once_they_are_published(
     api: Served, deployment: Deployment
 ) -> None:

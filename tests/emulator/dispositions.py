@@ -24,7 +24,7 @@ _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD"
 
 
 _CLONE = re.compile(
-    r"CREATE OR REPLACE TABLE `(.+?)`\.`(.+?)`\.`(.+?)` CLONE `(.+?)`\.`(.+?)`\.`(.+?)`"
+    r"CREATE (?:OR REPLACE )?TABLE `(.+?)`\.`(.+?)`\.`(.+?)` CLONE `(.+?)`\.`(.+?)`\.`(.+?)`"
     r"(?: FOR SYSTEM_TIME AS OF TIMESTAMP_MICROS\((\d+)\))?"
 )
 
@@ -78,6 +78,12 @@ def replaced_by_clone(text: str, context: Any) -> bool:
     context.catalog.update_table(old.model_copy(update={"schema_": new.schema_, "labels": {}, "description": None}))
     _drop_policies(key, context)
     return True
+
+
+def keep_layout_of_clone(text: str) -> None:
+    """What the emulator forgets of a table, of one that was cloned."""
+    if found := _CLONE.search(text):
+        keep((found[1], found[2], found[3]), only_layout((found[4], found[5], found[6])), anew=True)
 
 
 def _drop_policies(key: tuple[str, ...], context: Any) -> None:

@@ -38,7 +38,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from tests.emulator import etags
-from tests.emulator.dispositions import OtherColumns, replaced_by_clone, write
+from tests.emulator.dispositions import OtherColumns, keep_layout_of_clone, replaced_by_clone, write
 from tests.emulator.mending import (
     declare,
     lay_out,
@@ -201,9 +201,10 @@ async def run(job: Job, text: str, context: Any) -> None:
     if target:
         await write(job.job_id, text, parameters, target, settings["writeDisposition"], context)
         if settings["writeDisposition"] == "WRITE_TRUNCATE" and "$" not in target["tableId"]:
-            lay_out(job.project, settings, context)
+            lay_out((job.project, target["datasetId"], target["tableId"]), settings, context)
     else:
         await routes.execute_query_job(job.project, job.job_id, text, parameters, context)
+        keep_layout_of_clone(text)
     declare(job.project, text, context)
 
 

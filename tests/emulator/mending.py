@@ -214,15 +214,14 @@ def only_layout(key: tuple[str, str, str]) -> dict[str, Any]:
     return {name: value for name, value in KEPT.get(key, {}).items() if name == "rangePartitioning"}
 
 
-def lay_out(project: str, settings: dict[str, Any], context: Any) -> None:
-    """Partition and cluster the destination of a query as its job says."""
-    target = settings["destinationTable"]
-    table = context.catalog.get_table(project, target["datasetId"], target["tableId"])
+def lay_out(key: tuple[str, str, str], settings: dict[str, Any], context: Any) -> None:
+    """Partition and cluster the destination of a query as its job, or its CREATE TABLE, says."""
+    table = context.catalog.get_table(*key)
     said = {
         "time_partitioning": tables._rest_to_time_partitioning(settings.get("timePartitioning"), None),
         "clustering": tables._rest_to_clustering(settings.get("clustering"), None),
     }
-    keep((project, target["datasetId"], target["tableId"]), settings, anew=False)
+    keep(key, settings, anew=False)
     context.catalog.update_table(table.model_copy(update=said))
 
 
@@ -260,13 +259,37 @@ def field_resource(field: Any) -> dict[str, Any]:
 
 
 def declare(project: str, text: str, context: Any) -> None:
-    """Remember the columns of a CREATE TABLE that was carried out as it declares them."""
+    """Remember the columns, partitions and clusters of a CREATE TABLE that was carried out as it declares them."""
     tree = sqlglot.parse_one(text, dialect="bigquery", error_level=ErrorLevel.IGNORE)
     if isinstance(tree, exp.Create) and isinstance(tree.this, exp.Schema) and tree.args["kind"] == "TABLE":
         name = tree.this.this
         fields = tuple(declared(column) for column in tree.this.expressions if isinstance(column, exp.ColumnDef))
         table = context.catalog.get_table(project, name.db, name.name)
         context.catalog.update_table(table.model_copy(update={"schema_": TableSchema(fields=fields)}))
+        lay_out((project, name.db, name.name), declared_layout(tree.args.get("properties")), context)
+
+
+def declared_layout(properties: exp.Properties | None) -> dict[str, Any]:
+    """PARTITION BY and CLUSTER BY as a job's settings have them:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#partition_expression"""
+    found: dict[str, Any] = {}
+    for one in properties.expressions if properties is not None else ():
+        if isinstance(one, exp.ClusterProperty):
+            found["clustering"] = {"fields": [column.name for column in one.expressions]}
+        elif isinstance(one, exp.PartitionedByProperty) and isinstance(one.this, exp.RangeBucket):
+            series = one.this.expression
+            names = {"start": series.args["start"], "end": series.args["end"], "interval": series.args["step"]}
+            ends = {name: value.name for name, value in names.items()}
+            found["rangePartitioning"] = {"field": one.this.this.name, "range": ends}
+        elif isinstance(one, exp.PartitionedByProperty):
+            unit = one.this.args.get("unit")
+            column = one.this.name if unit is None else one.this.this.name
+            field = {} if column == "_PARTITIONTIME" else {"field": column}
+            found["timePartitioning"] = {"type": "DAY" if unit is None else unit.name, **field}
+        elif isinstance(one, exp.Property) and one.this.name == "partition_expiration_days":
+            days = float(one.args["value"].name)
+            found["timePartitioning"] = {**found["timePartitioning"], "expirationMs": str(int(days * 86_400_000))}
+    return found
 
 
 def declared(column: exp.ColumnDef) -> Any:

@@ -65,7 +65,7 @@ _SENTENCES = {
     Failure.CHECK: "The table was built, and not published: a check of it, or of a table it is built from, failed.",
     Failure.NOT_PUBLISHED: "The table was built, and could not be published; readers find the old one.",
     Failure.NOT_RUN: "A table that it is built from was not built.",
-    Failure.LOST: "The refresh's process ended before the table was built.",
+    Failure.LOST: "The refresh's process ended before the table was published.",
     Failure.BUG: "A bug in the refresh: its log in Prefect has the rest.",
     Failure.UNKNOWN: "The table was not built; Prefect shows why.",
 }

@@ -14,7 +14,7 @@ from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
-from warehouse_refresh.warehouse.bigquery.building.storage import required_edits
+from warehouse_refresh.warehouse.bigquery.building.storage import partition_of, required_edits
 from warehouse_refresh.warehouse.bigquery.queries.edits import edited
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
 from warehouse_refresh.warehouse.errors import SqlError, WarehouseError
@@ -224,6 +224,26 @@ def test_what_is_said_otherwise_is_published_and_nothing_else(
         assert differences(before, stored(client)) == found
 
 
+@pytest.mark.parametrize(
+    "partition", [Partition("day", "MONTH"), Partition("day"), Partition("n", integers=(0, 100, 10)), None]
+)
+def test_partitions_and_clusters_of_a_table_with_required_columns_are_changed_together(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy, partition: Partition | None
+) -> None:
+    """Its staged table is made by CREATE TABLE, not by the settings of a job."""
+    publish(warehouse, Storage(cluster_by=("n",), required=("n",), labels=(("by", "x"),)), "first")
+    said = Storage(partition, cluster_by=("word",), required=("n",))
+    publish(warehouse, said, "second", QUERY.replace("'a'", "'b'"))
+    table = client.get_table("tmp.days")
+    assert (partition_of(table), table.clustering_fields, table.labels) == (partition, ["word"], {"by": "x"})
+    assert [field.mode for field in table.schema] == ["NULLABLE", "REQUIRED", "NULLABLE"]
+    assert [row[2] for row in warehouse.first_rows(DAYS, 9)] == ["b"]
+    proxy.recorded.clear()
+    publish(warehouse, said, "third")
+    assert "DROP" not in str(jobs(proxy))
+    assert "clustering" not in str(changes(proxy))
+
+
 def test_descriptions_and_policy_tags_of_columns_are_changed_alone(
     warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy
 ) -> None:
@@ -299,10 +319,12 @@ def test_a_plan_says_what_changes(warehouse: BigQueryWarehouse, proxy: Proxy) ->
         "changes: its clusters, for rows that are written from then on",
         "changes: when its partitions expire",
     ]
-    [said_of_partitions] = said(dataclasses.replace(ALL, partition=Partition("day")))
+    other = dataclasses.replace(ALL, partition=Partition("day"), cluster_by=("word",), labels=(("team", "data"),))
+    [said_of_partitions, said_of_labels] = said(other)
     assert said_of_partitions.startswith(
-        "changes: partitions: day (MONTH) becomes day (DAY); it is built beside the old"
+        "changes: partitions: day (MONTH) becomes day (DAY); clusters by word; it is built beside the old"
     )
+    assert said_of_labels == "changes: its labels"
     assert changes(proxy) == []
 
 

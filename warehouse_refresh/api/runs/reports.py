@@ -68,11 +68,17 @@ async def tables_of(prefect: Prefect, run: "FlowRun", tasks: "list[TaskRun] | No
     async with prefect.client() as client:
         tables = await _from_artifact(client, run.id)
         if tables is None:
-            has_ended = run.state is not None and run.state.is_final()
             tasks = await tasks_of(client, run.id) if tasks is None else tasks
             is_published = any(task.name == PUBLISH and _name_of_state(task) == "Completed" for task in tasks)
-            tables = [_of_task(task, has_ended, is_published) for task in tasks if _is_of_table(task)]
+            tables = [_of_task(task, _failure_of_open(run), is_published) for task in tasks if _is_of_table(task)]
     return sorted(tables, key=lambda table: str(table["table"]))
+
+
+def _failure_of_open(run: "FlowRun") -> Failure | None:
+    """What has become of a table that was not published when the run ended; None for a run that has not ended."""
+    if run.state is None or not run.state.is_final():
+        return None
+    return Failure.CANCELLED if run.state.is_cancelled() else Failure.LOST
 
 
 def _message(run: "FlowRun", tables: list[Json]) -> str | None:
@@ -169,15 +175,16 @@ def _number(text: str | None) -> int | None:
     return int(text.replace(",", "")) if text else None
 
 
-def _of_task(task: "TaskRun", has_ended: bool, is_published: bool) -> Json:
-    """The JSON of a task run's table. A table that was not published when its run ended is reported as lost."""
+def _of_task(task: "TaskRun", failure_of_open: Failure | None, is_published: bool) -> Json:
+    """The JSON of a task run's table. If the run has ended, a table that was not published has failed with
+    `failure_of_open`."""
     name, message = _name_of_state(task), (task.state.message or "") if task.state else ""
     state = TASK_STATES.get(name, State.WAITING)
     if is_published and state is State.STAGED:
         state = State.BUILT
     failure = FAILURES.get(name, Failure.UNKNOWN) if state in (State.FAILED, State.BLOCKED, State.NOT_RUN) else None
-    if has_ended and state in UNDER_WAY:
-        state, failure = State.FAILED, Failure.LOST
+    if failure_of_open is not None and state in UNDER_WAY:
+        state, failure = State.FAILED, failure_of_open
     found = ROWS.match(message) if name in ("Completed", STAGED) else None
     return {
         "table": task.name,

@@ -51,13 +51,22 @@ def needs_new_table(table: Table, storage: Storage) -> bool:
 
 def changes_of(table: Table, storage: Storage) -> list[str]:
     """What a build changes about a table, or view, that is there."""
-    if table.table_type == "TABLE" and needs_new_table(table, storage):
-        way = "it is built beside the old table and takes its place, and readers find none for about a second"
-        old, new = partition_of(table), storage.partition
-        what = f"partitions: {old or 'none'} becomes {new}" if new not in (None, old) else "clusters by new columns"
-        return [f"{what}; {way}"]
     after = Table.from_api_repr(deepcopy(table.to_api_repr()))
-    return [_WORDS[name] for name in describe(after, storage) if name in _WORDS]
+    changed = [name for name in describe(after, storage) if name != "expires" or table.expires is None]
+    if table.table_type != "TABLE" or not needs_new_table(table, storage):
+        return [_WORDS[name] for name in changed]
+    of_new_table = ["clustering_fields", "time_partitioning"]
+    return [_new_table(table, storage), *(_WORDS[name] for name in changed if name not in of_new_table)]
+
+
+def _new_table(table: Table, storage: Storage) -> str:
+    """Why a new table is needed, how it is clustered, and what readers see of it."""
+    old, new = partition_of(table), storage.partition
+    what = [f"partitions: {old or 'none'} becomes {new}"] if new not in (None, old) else []
+    if storage.cluster_by and table.clustering_fields != list(storage.cluster_by):
+        what.append(f"clusters by {', '.join(storage.cluster_by)}")
+    way = "it is built beside the old table and takes its place, and readers find none for about a second"
+    return f"{'; '.join(what)}; {way}"
 
 
 _WORDS = {
@@ -67,6 +76,7 @@ _WORDS = {
     "require_partition_filter": "queries must name partitions",
     "clustering_fields": "its clusters, for rows that are written from then on",
     "time_partitioning": "when its partitions expire",
+    "expires": "when it expires",
     "schema": "descriptions or policy tags of its columns",
 }
 """By a property of the client's."""

@@ -148,7 +148,10 @@ def publish(warehouse: BigQueryWarehouse, storage: Storage, run: str, query: str
     warehouse.publish([one], BuildContext(run))
 
 
-@pytest.mark.parametrize("storage", [ALL, dataclasses.replace(ALL, policy_tags=())])
+@pytest.mark.parametrize(
+    "storage",
+    [ALL, dataclasses.replace(ALL, policy_tags=()), dataclasses.replace(ALL, policy_tags=(), required=("n",))],
+)
 def test_what_is_said_and_what_was_set_by_hand_stays_over_ten_publications(
     warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy, storage: Storage
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,29 +133,38 @@ def test_disk_space_of_a_refresh_is_at_most_twice_what_its_tables_take(tmp_path:
     assert max(sizes) <= 2.1 * sizes[0]
 
 
-def test_what_settings_say_of_tables_and_views_is_there_after_publishing(tmp_path: Path) -> None:
+def test_what_settings_say_of_tables_and_views_is_there_after_ten_publications_and_is_changed_alone(
+    tmp_path: Path,
+) -> None:
     storage = Storage(description="one's", column_descriptions=(("x", "the x"),), required=("x",))
     view_storage = Storage(description="a view", column_descriptions=(("x", "its x"),))
     table, view = TableName("tmp", "a"), TableName("tmp", "v")
-    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        warehouse.create_datasets(["tmp"])
-        for run in ("first", "second"):
-            context = BuildContext(run)
-            builds = [
-                TableBuild(table, parse_query("SELECT 1 AS x"), storage=storage),
-                TableBuild(view, parse_query("SELECT x FROM tmp.a"), is_view=True, storage=view_storage),
-            ]
-            warehouse.stage(builds[0], (), context)
-            warehouse.stage(builds[1], {table}, context)
-            warehouse.publish(builds, context)
-            assert warehouse.columns(table)[0].required
-    with duckdb.connect(tmp_path / "warehouse.duckdb") as connection:
-        found = connection.execute("SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'tmp'")
-        assert found.fetchall() == [("a", "one's")]
-        found = connection.execute("SELECT view_name, comment FROM duckdb_views() WHERE schema_name = 'tmp'")
-        assert found.fetchall() == [("v", "a view")]
-        query = "SELECT table_name, comment FROM duckdb_columns() WHERE schema_name = 'tmp' ORDER BY table_name"
-        assert connection.execute(query).fetchall() == [("a", "the x"), ("v", "its x")]
+    expected = {"a": "one's", "a.x": "the x", "v": "a view", "v.x": "its x"}
+    for said, runs in ((storage, range(10)), (replace(storage, description="another"), range(10, 11))):
+        with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
+            warehouse.create_datasets(["tmp"])
+            for number in runs:
+                context = BuildContext(f"run {number}")
+                builds = [
+                    TableBuild(table, parse_query(f"SELECT {number} AS x"), storage=said),
+                    TableBuild(view, parse_query("SELECT x FROM tmp.a"), is_view=True, storage=view_storage),
+                ]
+                warehouse.stage(builds[0], (), context)
+                warehouse.stage(builds[1], {table}, context)
+                warehouse.publish(builds, context)
+                assert warehouse.columns(table)[0].required
+        assert comments(tmp_path / "warehouse.duckdb") == {**expected, "a": said.description}
+
+
+def comments(path: Path) -> dict[str, str]:
+    """The comments on the tables, the views and their columns."""
+    with duckdb.connect(path) as connection:
+        found = connection.execute(
+            "SELECT table_name, comment FROM duckdb_tables() WHERE schema_name = 'tmp' UNION ALL "
+            "SELECT view_name, comment FROM duckdb_views() WHERE schema_name = 'tmp' UNION ALL "
+            "SELECT concat(table_name, '.', column_name), comment FROM duckdb_columns() WHERE schema_name = 'tmp'"
+        )
+        return dict(found.fetchall())
 
 
 def test_a_row_without_a_required_value_fails_the_table_before_it_is_published(tmp_path: Path) -> None:

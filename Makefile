@@ -13,7 +13,7 @@ export PIP_CERT ?= $(SSL_CERT_FILE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run build server serve stop test test-slow campaign lint bench bench-scale bench-patches format lock clean
+.PHONY: help run build server serve stop test test-slow campaign lint bench bench-scale bench-patches pictures format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench-scale: $(READY) ## measure it with 5,000 scripts, and with 10 million rows
 
 bench-patches: $(READY) ## measure what each change to Prefect brings
 	@$(BIN)/python -m benchmarks.run --only patches
+
+pictures: $(READY) ## make the pictures of README anew, in Chromium
+	@$(BIN)/python -m tests.pictures
 
 format: $(READY) ## let ruff correct what it can
 	@$(BIN)/ruff check --fix .

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,20 +25,35 @@ LOOKS: tuple[tuple[int, str, dict[str, list[str]]], ...] = (
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """The browser, one for all tests of a process. Tests that need it are skipped where it is not installed."""
-    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if chromium is None or driver is None:
+    if not _program() or not _driver():
         pytest.skip("NOT TESTED IN A BROWSER: install chromium and chromedriver (Debian: chromium chromium-driver)")
+    with chromium(tmp_path_factory.mktemp("browser")) as started:
+        yield started
+
+
+@contextmanager
+def chromium(folder: Path) -> Iterator[Chrome]:
+    """A new browser, whose own files are in the folder."""
     options = ChromeOptions()
-    options.binary_location = chromium
+    options.binary_location = _program()
     for switch in _SWITCHES:
         options.add_argument(f"--{switch}")
-    options.add_argument(f"--user-data-dir={tmp_path_factory.mktemp('browser')}")
+    options.add_argument(f"--user-data-dir={folder}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    environment = {**os.environ, "SE_OFFLINE": "true"}
-    started = Chrome(options, ChromeService(driver, env=environment))
+    started = Chrome(options, ChromeService(_driver(), env={**os.environ, "SE_OFFLINE": "true"}))
     started.set_page_load_timeout(120)
-    yield started
-    started.quit()
+    try:
+        yield started
+    finally:
+        started.quit()
+
+
+def _program() -> str:
+    return shutil.which("chromium") or shutil.which("google-chrome") or ""
+
+
+def _driver() -> str:
+    return shutil.which("chromedriver") or ""
 
 
 def broken_rules(browser: Chrome) -> Iterator[str]:

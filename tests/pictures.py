@@ -1,0 +1,108 @@
+"""Make the pictures of README anew, as `make pictures` does: the demonstration's pages in Chromium, and what commands
+print."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+
+import httpx
+from rich.console import Console
+from rich.text import Text
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.catalogue.browser import chromium
+from tests.conftest import ROOT
+from tests.operation.installation import wait_for
+
+FOLDER = ROOT / "docs" / "pictures"
+SIZE = (1000, 760)
+PAGES = {
+    "first": ("/", ".live"),
+    "table": ("/catalogue/tmp.variants.html", "#state .plot"),
+    "runs": ("/catalogue/runs.html", "#timeline .tag"),
+}
+"""By the name of each picture its page, and what the page must have before it is looked at."""
+COMMANDS = ("refresh build", "refresh plan stale")
+REFRESH = [sys.executable, "-m", "warehouse_refresh.commands.main"]
+
+
+def main() -> None:
+    """Write the pictures into docs/pictures/."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as place:
+        project = Path(place) / "shop"
+        for name in ("res", "db_init"):
+            shutil.copytree(ROOT / name, project / name)
+        for name in ("prefect.yaml", "prefect.toml"):
+            shutil.copy(ROOT / name, project)
+        environment = {**os.environ, **_ports(), "PREFECT_HOME": f"{place}/prefect", "COLUMNS": "90"}
+        subprocess.run([*REFRESH, "init"], cwd=project, env=environment, check=True)
+        (FOLDER / "terminal.svg").write_text(_recorded(project, environment))
+        with _served(project, environment) as url, chromium(Path(place) / "browser") as browser:
+            for _ in range(5):
+                httpx.post(f"{url}/run", headers={"Prefer": "wait=120"}, timeout=150).raise_for_status()
+            for name, (path, wanted) in PAGES.items():
+                _look(browser, f"{url}{path}", wanted, FOLDER / f"{name}.png")
+
+
+def _ports() -> dict[str, str]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        api = f"http://127.0.0.1:{one.getsockname()[1]}/api"
+        return {"PREFECT_API_URL": api, "API_PORT": str(other.getsockname()[1])}
+
+
+@contextmanager
+def _served(project: Path, environment: dict[str, str]) -> Iterator[str]:
+    url = f"http://127.0.0.1:{environment['API_PORT']}"
+    serving = subprocess.Popen([*REFRESH, "serve"], cwd=project, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: _is_ready(serving, url) or None)
+        yield url
+    finally:
+        serving.send_signal(signal.SIGTERM)
+        serving.wait()
+
+
+def _is_ready(serving: "subprocess.Popen[bytes]", url: str) -> bool:
+    assert serving.poll() is None, "refresh serve has ended"
+    try:
+        return httpx.get(f"{url}/health/ready").is_success
+    except httpx.TransportError:
+        return False
+
+
+def _look(browser: Chrome, url: str, wanted: str, path: Path) -> None:
+    browser.set_window_size(*SIZE)
+    browser.get(url)
+    WebDriverWait(browser, 60).until(lambda it: it.find_elements(By.CSS_SELECTOR, wanted))
+    browser.save_screenshot(str(path))
+
+
+def _recorded(project: Path, environment: dict[str, str]) -> str:
+    """What the commands print, as a picture of a terminal."""
+    console = Console(record=True, width=90, file=StringIO())
+    for command in COMMANDS:
+        words = [*REFRESH, *command.split()[1:]]
+        shown = subprocess.run(words, cwd=project, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        text = Text(f"$ {command}\n", style="bold") + Text(shown.stdout, style="not bold")
+        text.highlight_words(["✓"], "green")
+        console.print(text)
+    svg = console.export_svg(title="refresh")
+    return re.sub(r"@font-face\s*\{.*?\}\s*", "", svg, flags=re.DOTALL)  # they are on another host
+
+
+if __name__ == "__main__":
+    main()

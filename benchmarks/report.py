@@ -27,7 +27,8 @@ def read(found: Mapping[str, Any]) -> list[Measured]:
 def tables(measured: Sequence[Measured]) -> list[str]:
     """The lines of all tables of which something was measured."""
     found: list[str] = []
-    makers = {"commands": _commands, "makespan": _makespan, "posting": _posting, "scale": _scale, "patches": _patches}
+    makers = {"commands": _commands, "makespan": _makespan, "posting": _posting, "pages": _pages}
+    makers |= {"scale": _scale, "patches": _patches}
     for module, made in makers.items():
         of_module = [each for each in measured if each.module == module]
         if of_module:
@@ -116,6 +117,15 @@ def _posting(measured: Sequence[Measured]) -> list[str]:
     lines += ["", *_head("ratio, median of the rounds", "rows/s", "goal")]
     lines.append(f"| one INSERT in a transaction, no API | {_median(speeds[1]):,.0f} rows/s | |")
     lines.append(f"| one row in a request to that | {_median(_ratios(*speeds)):.2f} | at least {_LEAST_ROWS:.1f} |")
+    return [*lines, ""]
+
+
+def _pages(measured: Sequence[Measured]) -> list[str]:
+    lines = [f"### The catalogue of {LARGE:,} tables", "", *_head("", "milliseconds", "KB")]
+    for name in _each(measured, "name"):
+        of_name = _where(measured, name=name)
+        size = of_name[0].info["bytes"] / 1000
+        lines.append(f"| {name} | {1000 * _median(_seconds(of_name)):,.1f} | {size:,.0f} |")
     return [*lines, ""]
 
 

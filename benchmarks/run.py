@@ -2,7 +2,7 @@
 docs/benchmarks.md.
 
 python -m benchmarks.run [--rounds 5] [--sizes 8 1000] [--peers dbt fusion sqlmesh prefect]
-    [--only commands makespan posting scale patches]
+    [--only commands makespan posting pages scale patches]
 """
 
 import argparse
@@ -22,7 +22,7 @@ from benchmarks.projects import LARGE, PEERS
 from benchmarks.report import read, tables
 
 PAGE = PROJECT / "docs" / "benchmarks.md"
-USUAL, SLOW, PATCHES = ("commands", "makespan", "posting"), ("scale",), ("patches",)
+USUAL, SLOW, PATCHES = ("commands", "makespan", "posting", "pages"), ("scale",), ("patches",)
 
 
 def marks(what: str) -> tuple[str, str]:

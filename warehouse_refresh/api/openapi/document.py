@@ -265,6 +265,7 @@ def _run() -> Json:
             **dict.fromkeys(("rows", "partitions", "bytes"), number),
             "seconds": {"type": ["number", "null"]},
             "checks": {**text, "description": "how many of its checks passed or failed", "examples": ["2 passed"]},
+            "job": {**text, "format": "uri", "description": "its job in BigQuery's console"},
         },
     }
     return {

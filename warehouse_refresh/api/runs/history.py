@@ -61,7 +61,7 @@ class History:
         self._ended = {key: self._ended[key] if key in self._ended else found.get(new[key], []) for key in ended}
         self._builds = {}
         for key, run in ended.items():
-            about = {"run": run["id"], "name": run["name"], "ended": run["ended"]}
+            about = {"job": None, "run": run["id"], "name": run["name"], "ended": run["ended"]}
             for row in self._ended[key]:
                 self._builds.setdefault(row["table"], []).append({**row, **about})
 

@@ -39,6 +39,7 @@ function row(table, start, end, isCritical) {
   const words = element("span", {}, element("a", { href: encodeURIComponent(table.table + ".html"), textContent: table.table }), " ",
     element("span", { className: "about", textContent: facts.filter(Boolean).join(", ") }));
   if (isCritical) words.append(" ", element("span", { className: "tag", textContent: "critical path" }));
+  if (table.job?.startsWith("https://")) words.append(" ", element("a", { href: table.job, rel: "noreferrer", textContent: "in BigQuery" }));
   const made = element("li", { title: waited.length ? "waits for " + waited.join(", ") : "" }, words);
   if (table.started) made.append(element("span", { className: "track", ariaHidden: "true" }, bar));
   if (table.error) made.append(element("span", { className: "error", textContent: table.error }));

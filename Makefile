@@ -13,7 +13,7 @@ export PIP_CERT ?= $(SSL_CERT_FILE)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run build server serve stop test test-slow campaign lint bench bench-scale bench-patches pictures format lock clean
+.PHONY: help run build run-postgres server serve stop test test-slow campaign lint bench bench-scale bench-patches pictures format lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ run: $(READY) server ## refresh the demonstration data through Prefect, and show
 build: $(READY) ## the same without Prefect, for the quick loop
 	@$(BIN)/refresh init
 	@$(BIN)/refresh build
+
+run-postgres: $(READY) ## the same from a PostgreSQL that is started for it, with the raw tables in it
+	@$(BIN)/python -m tests.origins.demonstration
 
 server: $(READY) ## start a Prefect server in the background, if none answers
 	@$(BIN)/refresh server

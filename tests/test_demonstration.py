@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.origins.demonstration import make_project
+from tests.origins.servers import Database
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.warehouse import DEFAULT_URL, Append, connect
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
@@ -35,6 +37,18 @@ def built(demonstration: Path) -> Path:
     assert main(["init"]) == 0
     assert main(["build"]) == 0
     return demonstration
+
+
+def test_from_a_postgresql_it_is_the_same(
+    built: Path, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_URL", "")  # so that what is set there ends with the test
+    monkeypatch.setenv("WAREHOUSE_URL", DEFAULT_URL)
+    expected = rows_of("final.products")
+    make_project(tmp_path / "from-postgres", database)
+    assert main(["build", "--load"]) == 0
+    assert rows_of("final.products") == expected
+    monkeypatch.chdir(built)
 
 
 @pytest.mark.usefixtures("built")

@@ -69,7 +69,7 @@ def postgres_folder() -> Path:
     with (SHARED / "postgres.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (SHARED / _STARTED).exists():
-            (SHARED / _STARTED).write_text(str(_start()))
+            (SHARED / _STARTED).write_text(str(start_postgres()))
     return Path((SHARED / _STARTED).read_text())
 
 
@@ -122,7 +122,7 @@ def _start_mariadb() -> Path:
     return folder
 
 
-def _start() -> Path:
+def start_postgres() -> Path:
     """Start a server that outlives this process. It does not run as root, so the folder is another user's."""
     found = programs()
     assert found is not None
@@ -147,6 +147,10 @@ def stop_servers() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     started = SHARED / _STARTED
     if started.exists():
-        folder = Path(started.read_text())
-        os.kill(int((folder / "data/postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
-        shutil.rmtree(folder, ignore_errors=True)
+        stop_postgres(Path(started.read_text()))
+
+
+def stop_postgres(folder: Path) -> None:
+    """Stop the server in this folder, and delete it."""
+    os.kill(int((folder / "data/postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -25,6 +25,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from tests.conftest import Write
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal
+from tests.warehouse.duckdb.killed import count_statements
 from warehouse_refresh.pipeline.execution import Builder, Execution, run_here, still_good
 from warehouse_refresh.pipeline.outcomes import Publishing
 from warehouse_refresh.pipeline.refresh import plan_refresh
@@ -101,27 +102,11 @@ class _CutOff(DuckDBWarehouse):
     def __init__(self, path: Path, steps: int | None) -> None:
         super().__init__(path)
         self._steps, self._done = steps, count()
-
-    @contextmanager
-    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with super()._cursor() as cursor:
-            yield _Counted(cursor, self._count)  # type: ignore[misc]  # it stands for the cursor
+        count_statements(self._database, self._count)
 
     def _count(self) -> None:
         if self._steps is not None and next(self._done) >= self._steps:
             raise Dead
-
-
-class _Counted:
-    """A cursor that calls `counted` before each statement."""
-
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, counted: Callable[[], None]) -> None:
-        self._cursor, self._counted = cursor, counted
-
-    def __getattr__(self, name: str) -> Any:
-        if name in ("execute", "begin", "commit"):
-            self._counted()
-        return getattr(self._cursor, name)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from warehouse_refresh.warehouse.duckdb.database import Database
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 
 
@@ -16,10 +18,9 @@ class Killed(DuckDBWarehouse):
 
     step = 0
 
-    @contextmanager
-    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with super()._cursor() as cursor:
-            yield _Deadly(cursor, self._count)  # type: ignore[misc]  # it stands for the cursor
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        count_statements(self._database, self._count)
 
     def _count(self) -> None:
         self.step -= 1
@@ -27,7 +28,19 @@ class Killed(DuckDBWarehouse):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class _Deadly:
+def count_statements(database: Database, count: Callable[[], None]) -> None:
+    """Have all cursors of the database call `count` before each statement."""
+    opened = database.cursor
+
+    @contextmanager
+    def cursor() -> Iterator[duckdb.DuckDBPyConnection]:
+        with opened() as found:
+            yield _Counted(found, count)  # type: ignore[misc]  # it stands for the cursor
+
+    database.cursor = cursor  # type: ignore[method-assign]
+
+
+class _Counted:
     """A cursor that calls `count` before each statement."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, count: Callable[[], None]) -> None:

@@ -231,7 +231,7 @@ def test_a_reader_sees_the_old_table_or_the_new_one_never_none_never_a_part(
     seen: list[tuple[int, int, int]] = []
 
     def read() -> None:
-        with warehouse._cursor() as cursor:  # (a reader of its own, as an analyst's would be)
+        with warehouse._database.cursor() as cursor:  # (a reader of its own, as an analyst's would be)
             while not done.is_set():
                 seen.extend(cursor.execute("SELECT min(version), max(version), count(*) FROM tmp.promises").fetchall())
 
@@ -273,7 +273,7 @@ def test_cancel_ends_a_build_and_leaves_the_old_table(path: Path, warehouse: Duc
     )
     with ThreadPoolExecutor() as pool:
         work = pool.submit(build, warehouse, PROMISES, endless)
-        while not warehouse._file._cursors:
+        while not warehouse._database._file._cursors:
             assert not work.done()
         warehouse.cancel()
         with pytest.raises(Cancelled):
@@ -311,7 +311,7 @@ def test_every_type_is_stored_as_it_was_given(warehouse: DuckDBWarehouse) -> Non
         "r": ("ARRAY<STRUCT<x INT64, y ARRAY<STRING>>>", [{"x": 1, "y": ["z"]}]),
     }
     columns = ", ".join(f"{name} {duckdb_type(parse_type(type_))}" for name, (type_, _) in values.items())
-    with warehouse._cursor() as cursor:
+    with warehouse._database.cursor() as cursor:
         cursor.execute(f"CREATE TABLE raw.items ({columns})")
     assert [column.type for column in warehouse.columns(ITEMS)] == [parse_type(type_) for type_, _ in values.values()]
     store(warehouse, {name: value for name, (_, value) in values.items()})

@@ -221,7 +221,7 @@ def test_a_file_that_vanished_is_not_with_or_replace(path: Path) -> None:
 def test_rows_for_a_file_that_is_removed_while_they_are_stored_are_refused(path: Path) -> None:
     with DuckDBWarehouse(path) as warehouse:
         with pytest.raises(OutcomeUnknown, match="what was written may be lost"):
-            warehouse._in_transaction(lambda _cursor: path.unlink())
+            warehouse._database.in_transaction(lambda _cursor: path.unlink())
         with pytest.raises(Unavailable, match="is gone"):
             warehouse.tables("raw")
     with DuckDBWarehouse(path) as first_start:
@@ -262,7 +262,7 @@ def test_a_conflict_is_not_tried_again_for_longer_than_whoever_asked_waits(path:
     with DuckDBWarehouse(path) as warehouse, waiting_until(0):
         assert warehouse.tables("raw") == [ITEMS]
         with pytest.raises(Transient, match="other transactions kept changing the same tables"):
-            warehouse._in_transaction(conflict)
+            warehouse._database.in_transaction(conflict)
     assert tries == 1
 
 

@@ -61,7 +61,7 @@ def look():
         seen = [list(warehouse.first_rows(table, 9)[0]) for table in TABLES]
         listed = [table.name for table in warehouse.tables("tmp")]
         warehouse.recover("", print)
-        with warehouse._cursor() as cursor:
+        with warehouse._database.cursor() as cursor:
             [[all_]] = cursor.execute("SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'tmp'").fetchall()
             [[views]] = cursor.execute("SELECT count(*) FROM duckdb_views() WHERE schema_name = 'tmp'").fetchall()
         rows = warehouse.row_count(TableName("raw", "items"))

@@ -9,7 +9,7 @@ import duckdb
 
 from tests.warehouse.googlesql.values import Answer, Interval, Json
 from warehouse_refresh.pipeline.project.variables import Variables
-from warehouse_refresh.warehouse.duckdb.engine import prepare
+from warehouse_refresh.warehouse.duckdb.database import prepare
 from warehouse_refresh.warehouse.duckdb.python_functions import register
 from warehouse_refresh.warehouse.duckdb.translate.entry import answer
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render

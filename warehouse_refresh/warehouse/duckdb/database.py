@@ -1,0 +1,119 @@
+"""The file as a database: transactions, repeated as needed, and what is known of its tables."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+import tenacity
+
+from warehouse_refresh.warehouse.deadline import deadline
+from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
+from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
+from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
+from warehouse_refresh.warehouse.duckdb.tables.columns import columns_of
+from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, declared_types
+from warehouse_refresh.warehouse.errors import Transient
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.types import Column
+
+T = TypeVar("T")
+
+
+class Database:
+    """A DuckDB file. `known` caches the columns of tables, and `declared` has the types that the file keeps beside its
+    tables; both are forgotten whenever the file is opened again.
+
+    `patience` is how many seconds to wait for a file that another process has open.
+    """
+
+    def __init__(self, path: Path, patience: float) -> None:
+        self.path = path
+        self.known: dict[TableName, tuple[Column, ...]] = {}
+        self.declared: Declared = {}
+        self._file = DuckDBFile(path, self._prepare, patience)
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Set up a newly opened connection, and forget the cached columns: another process may have changed the tables
+        while this one had the file closed."""
+        self.known.clear()
+        self.declared = declared_types(connection)
+        prepare(connection)
+
+    def known_columns(self, cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
+        """The table's columns. They are cached until the file is opened again, since many scripts read the same
+        tables."""
+        found = self.known.get(table)
+        return found if found is not None else self.known.setdefault(table, columns_of(cursor, table, self.declared))
+
+    def note_declared(self, declared: Declared, tables: Iterable[TableName]) -> None:
+        """Copy the types that `declared` has for these tables. Other threads may do the same for other tables."""
+        for table in tables:
+            if types := declared.get(table):
+                self.declared[table] = types
+            else:
+                self.declared.pop(table, None)
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor of the open file; DuckDB's errors are raised as WarehouseError."""
+        with self._file.cursor() as cursor, faults_of(self.path):
+            yield cursor
+
+    def in_transaction(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Run `work` in a transaction, which an exception rolls back. See `retried`."""
+
+        def committed(cursor: duckdb.DuckDBPyConnection) -> T:
+            cursor.begin()
+            result = work(cursor)
+            cursor.commit()
+            return result
+
+        return self.retried(committed)
+
+    def retried(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+        """Run `work`. Repeat it while it conflicts with other transactions, or needs Python functions that are not
+        registered yet. Raises Transient after 30 s, or at the request's deadline."""
+        try:
+            for attempt in _retrying_conflicts():
+                with attempt, self.cursor() as cursor:
+                    result = _with_python_functions(cursor, work)
+        except duckdb.TransactionException as error:
+            raise Transient(f"other transactions kept changing the same tables: {reason(error)}") from error
+        return result
+
+    def interrupt(self) -> None:
+        """Stop the statements that run now."""
+        self._file.interrupt()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _with_python_functions(cursor: duckdb.DuckDBPyConnection, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
+    """Run `work`. If it needs Python functions that are not registered yet, register them and raise
+    TransactionException, so that the caller runs it again."""
+    try:
+        return work(cursor)
+    except duckdb.CatalogException as error:
+        if not is_missing(error):
+            raise
+        register(cursor)
+        raise duckdb.TransactionException("the functions in Python are registered now") from error
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Set the time zone, which translated SQL relies on, for all cursors of a newly opened `connection`."""
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+
+
+def _retrying_conflicts() -> tenacity.Retrying:
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(duckdb.TransactionException),
+        wait=tenacity.wait_random_exponential(0.01, max=1),
+        stop=tenacity.stop_after_delay(deadline(30) - time.monotonic()),
+        reraise=True,
+    )

@@ -97,5 +97,5 @@ def test_a_cron_schedule_has_its_times_in_its_own_zone() -> None:
 
 def test_without_its_name_schedules_are_left_alone() -> None:
     stock = SimpleNamespace()
-    cron_schedules.mend(stock)
+    cron_schedules.fix(stock)
     assert vars(stock) == {}

@@ -12,7 +12,8 @@ import warehouse_refresh.flows.patches
 import warehouse_refresh.pipeline.settings
 from tests.conftest import ROOT
 from warehouse_refresh.flows.pools import HANDED_ON, NotDeployed, cloud_run_template, local_template
-from warehouse_refresh.pipeline.contract import SETTING
+from warehouse_refresh.flows.stale_runs import automations
+from warehouse_refresh.pipeline.contract import SETTING, Names
 
 
 def defaults(template: dict[str, Any]) -> dict[str, Any]:
@@ -80,3 +81,10 @@ def test_compose_hands_the_same_on_to_its_containers() -> None:
 def test_a_template_that_cannot_take_the_settings_is_told(template: dict[str, Any]) -> None:
     with pytest.raises(NotDeployed, match="without the variable 'image'"):
         cloud_run_template(template, {"REFRESH_IMAGE": "image:1"})
+
+
+def test_only_work_pools_that_are_deployed_get_automations() -> None:
+    names = Names("shop")
+    local = [automation.name for automation in automations(names, [names.local_pool])]
+    both = [automation.name for automation in automations(names, [names.local_pool, names.cloud_run_pool])]
+    assert [name for name in both if name not in local] == [f"{names.flow}: find lost runs of {names.cloud_run_pool}"]

@@ -166,7 +166,7 @@ def test_deploying_again_leaves_a_schedule_on_and_doctor_finds_nothing_missing(i
     [schedule] = client.read_deployment_by_name(NAMES.deployment).schedules
     assert schedule.active
     assert client.read_deployment_by_name(NAMES.deployment).global_concurrency_limit is None
-    for automation in automations(NAMES):
+    for automation in automations(NAMES, [NAMES.local_pool, NAMES.cloud_run_pool]):
         assert len(client.read_automations_by_name(automation.name)) == 1
     wait_for(lambda: client.read_workers_for_work_pool(NAMES.local_pool))
     told = installed.run("warehouse_refresh.commands.main", "doctor")

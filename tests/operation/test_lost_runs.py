@@ -38,7 +38,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Insta
         built.run("warehouse_refresh.commands.main", "deploy")
         for name in ("START_OF_A_PROCESS", "SILENCE"):
             monkeypatch.setattr(stale_runs, name, PATIENCE)
-        for automation in automations(NAMES):
+        for automation in automations(NAMES, [NAMES.local_pool, NAMES.cloud_run_pool]):
             save_automation(built.client, automation)
         yield built
 

@@ -43,7 +43,8 @@ def deploy(folder: Path, *, take_over: bool, say: Callable[[str], None]) -> list
         check_server(client, url)
         if not take_over:
             _check_owner(client, names, folder)
-        for name, type_, template in list(_pools(client, names, (folder / PREFECT_YAML).read_text())):
+        pools = list(_pools(client, names, (folder / PREFECT_YAML).read_text()))
+        for name, type_, template in pools:
             save_pool(client, name, type_, template)
             say(f"work pool {name}")
         with _schedules_kept(client, names, say):
@@ -51,7 +52,7 @@ def deploy(folder: Path, *, take_over: bool, say: Callable[[str], None]) -> list
         deployed = _deployed(client, names)
         for name in deployed:
             say(f"deployment {name}")
-        for automation in automations(names):
+        for automation in automations(names, [name for name, _, _ in pools]):
             save_automation(client, automation)
             say(f"automation {automation.name!r}")
     return deployed

@@ -113,7 +113,8 @@ def _stuck(client: SyncPrefectClient, deployment: DeploymentResponse) -> Iterato
 
 
 def _automations(client: SyncPrefectClient, names: Names) -> Iterator[Finding]:
-    for name in [wanted.name for wanted in automations(names)]:
+    pools = {names.local_pool, *(deployment.work_pool_name or "" for deployment in deployments_of(client, names))}
+    for name in [wanted.name for wanted in automations(names, pools)]:
         found = client.read_automations_by_name(name)
         if any(existing.enabled for existing in found):
             yield fine("automation", name)

@@ -15,6 +15,7 @@ See https://docs.prefect.io/v3/advanced/detect-zombie-flows. If the same event b
 limit, each such event starts the limit again.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -37,10 +38,10 @@ _ENDS = {"Completed", "Failed", "Cancelled", "Cancelling", "Crashed", "Scheduled
 _LIFE = {"heartbeat", "Running", *_ENDS}
 
 
-def automations(names: Names) -> "list[AutomationCore]":
-    """The automations for the runs of a project's flow."""
+def automations(names: Names, pools: Collection[str]) -> "list[AutomationCore]":
+    """The automations for the runs of a project's flow in these work pools."""
     flow = names.flow
-    starts = ((names.local_pool, START_OF_A_PROCESS), (names.cloud_run_pool, START_OF_A_CONTAINER))
+    starts = {names.local_pool: START_OF_A_PROCESS, names.cloud_run_pool: START_OF_A_CONTAINER}
     lost = "it was handed to a worker, and did not begin"
     return [
         _crashed(
@@ -48,7 +49,8 @@ def automations(names: Names) -> "list[AutomationCore]":
         ),
         *(
             _crashed(f"{flow}: find lost runs of {pool}", LOST, lost, {"Pending"}, within, [flow, pool])
-            for pool, within in starts
+            for pool, within in starts.items()
+            if pool in pools
         ),
         _scheduled_again(f"{flow}: start lost runs again", flow),
     ]

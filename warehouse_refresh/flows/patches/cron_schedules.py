@@ -16,7 +16,7 @@ from warehouse_refresh.flows.patches import SETTING
 _NAME = "_whenever_zdt_from_py"
 
 
-def mend(schedules: Any) -> None:
+def fix(schedules: Any) -> None:
     """Change the module that computes the dates of schedules, unless it lacks the name for that."""
     stock = getattr(schedules, _NAME, None)
     if stock is None:
@@ -30,4 +30,4 @@ def mend(schedules: Any) -> None:
 
 
 if sys.version_info < (3, 13) and os.environ.get(SETTING) != "off":
-    mend(sys.modules.get("prefect.server.schemas.schedules"))
+    fix(sys.modules.get("prefect.server.schemas.schedules"))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -18,6 +19,9 @@ from warehouse_refresh.api.settings import ApiSettings
 from warehouse_refresh.warehouse import Warehouse, connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import parse_script
+
+if TYPE_CHECKING:
+    from tests.api.prefect_parts import Deployment
 
 TABLES = """
 CREATE TABLE raw.products (id INT64, name STRING, category_id INT64, external_id INT64, type STRING);
@@ -96,4 +100,13 @@ def api_over(url: str, **settings: object) -> Iterator[Served]:
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One API for all tests of a process that only add rows."""
     with api_over(raw_tables(tmp_path_factory.mktemp("warehouse") / "w.duckdb")) as it:
+        yield it
+
+
+@pytest.fixture
+def deployment(prefect_server: str) -> "Iterator[Deployment]":
+    """A deployment on the tests' server."""
+    from tests.api.prefect_parts import deployed  # imports Prefect
+
+    with deployed(prefect_server) as it:
         yield it

@@ -11,14 +11,8 @@ from prefect.states import Completed, Running
 from pydantic import SecretStr
 
 from tests.api.conftest import Served, api_over, raw_tables
-from tests.api.prefect_parts import Deployment, deployed
+from tests.api.prefect_parts import Deployment
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def deployment(prefect_server: str) -> Iterator[Deployment]:
-    with deployed(prefect_server) as it:
-        yield it
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Runs that die without a word are found by looking, against a real Prefect server."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -9,16 +8,10 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed, Pending, Running
 
-from tests.api.prefect_parts import Deployment, deployed
+from tests.api.prefect_parts import Deployment
 from warehouse_refresh.api.runs import prefect_client
 from warehouse_refresh.api.runs.lost_runs import ENDED, MOST_BEGINNINGS, Silence, end_silent_runs, schedule_lost_runs
 from warehouse_refresh.pipeline.contract import DOUBT, LOST, SILENCE, SILENT, START_OF_A_CONTAINER
-
-
-@pytest.fixture
-def deployment(prefect_server: str) -> Iterator[Deployment]:
-    with deployed(prefect_server) as it:
-        yield it
 
 
 def look(deployment: Deployment, later: timedelta) -> None:

@@ -51,12 +51,6 @@ from warehouse_refresh.warehouse.names import TableName
 
 
 @pytest.fixture
-def deployment(prefect_server: str) -> Iterator[Deployment]:
-    with deployed(prefect_server) as it:
-        yield it
-
-
-@pytest.fixture
 def api(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with api_over(raw_tables(tmp_path_factory.mktemp("w") / "w.duckdb"), deployment=deployment.name) as it:
         yield it

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands.building import built, built_project
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.execution import Execution, run_here
@@ -26,16 +27,7 @@ FILES = {
 @pytest.fixture
 def project(write: Write, capsys: pytest.CaptureFixture[str]) -> Path:
     """Tables a and b of raw tables, and c of both; all are built."""
-    folder = write(FILES)
-    assert (main(["init"]), main(["build"])) == (0, 0)
-    capsys.readouterr()
-    return folder
-
-
-def built(capsys: pytest.CaptureFixture[str], *selectors: str, code: int = 0) -> set[str]:
-    """What a refresh of the selection builds."""
-    assert main(["build", "--json", *selectors]) == code
-    return {row["table"] for row in json.loads(capsys.readouterr().out)["tables"]}
+    return built_project(write, FILES, capsys)
 
 
 def why(capsys: pytest.CaptureFixture[str], table: str) -> str:

@@ -1,6 +1,5 @@
 """`--env`, `refresh env` and `refresh diff`: production holds nothing of an environment that was not promoted."""
 
-import json
 import re
 import shlex
 import shutil
@@ -16,6 +15,7 @@ import duckdb
 import pytest
 import yaml
 
+from tests.commands.building import built, built_project
 from tests.conftest import ROOT, Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.commands.terminal import question
@@ -40,15 +40,7 @@ FILES = {
 @pytest.fixture
 def project(write: Write, capsys: pytest.CaptureFixture[str]) -> Path:
     """Tables a and b of raw rows, and c of both; all are built in production."""
-    folder = write(FILES)
-    assert (main(["init"]), main(["build"])) == (0, 0)
-    capsys.readouterr()
-    return folder
-
-
-def built(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> set[str]:
-    assert main(["build", "--json", *words]) == code
-    return {row["table"] for row in json.loads(capsys.readouterr().out)["tables"]}
+    return built_project(write, FILES, capsys)
 
 
 def rows(name: str) -> list[tuple[Any, ...]]:

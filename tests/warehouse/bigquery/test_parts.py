@@ -4,14 +4,14 @@ import json
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
 from tests.emulator.fixtures import QUICK
-from tests.emulator.proxy import Proxy, Refusal
+from tests.emulator.proxy import Proxy
+from tests.warehouse.bigquery.killed import killed_before
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET as STAGED
@@ -26,15 +26,8 @@ from warehouse_refresh.warehouse.storage import Partition, Storage
 from warehouse_refresh.warehouse.types import DATE
 
 EVENTS = TableName("tmp", "events")
-IMPATIENT = replace(QUICK, total=0.3, cancel=0.1)
-"""Waits of a process that is killed: nothing that it asks for any more is answered."""
 STEPS = 44
 """More than the requests that staging and publishing make."""
-
-
-@pytest.fixture
-def settings(proxy: Proxy, bigquery_project: str) -> BigQuerySettings:
-    return BigQuerySettings(bigquery_project, endpoint=proxy.url)
 
 
 @pytest.fixture
@@ -86,17 +79,9 @@ def test_a_retry_after_a_death_builds_what_is_missing_and_sends_no_job_twice(
     bigquery_endpoint: str,
     bigquery_project: str,
 ) -> None:
-    """The process is killed before its request number `step`: from then on, none of its requests gets through."""
-    build, sent = events(2, 3, 4), list[str]()
-
-    def decide(_method: str, path: str) -> Refusal | None:
-        sent.append(path)
-        return Refusal(400, "invalid", "killed") if len(sent) > step else None
-
-    with suppress(WarehouseError), BigQueryWarehouse(settings, IMPATIENT) as killed:
-        proxy.decide = decide
+    build = events(2, 3, 4)
+    with killed_before(step, settings, proxy) as (killed, _):
         refresh(killed, build, BuildContext("the run"))
-    proxy.decide = lambda _method, _path: None
     context = BuildContext("the run", attempt=2)
     with BigQueryWarehouse(settings, QUICK) as other:
         other.recover(context.run, lambda _line: None)

@@ -1,23 +1,19 @@
 """Files with rows that are loaded into BigQuery by a process that dies."""
 
-from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.emulator.fixtures import QUICK
-from tests.emulator.proxy import Proxy, Refusal
+from tests.emulator.proxy import Proxy
+from tests.warehouse.bigquery.killed import killed_before
 from warehouse_refresh.pipeline.raw.db_init import Filled, initialise
 from warehouse_refresh.pipeline.raw.seeds import read_seed
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
-from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 
 X = TableName("raw", "x")
-IMPATIENT = replace(QUICK, total=0.3, cancel=0.1)
-"""Waits of a process that is killed: nothing that it asks for any more is answered."""
 STEPS = 40
 """More than the requests that one load makes."""
 
@@ -38,16 +34,8 @@ def replacing(proxy: Proxy) -> int:
 
 def killed(settings: BigQuerySettings, proxy: Proxy, path: Path, rows: str, step: int) -> None:
     """Load the file in a process that is killed before its request number `step`."""
-    sent: list[str] = []
-
-    def decide(_method: str, way: str) -> Refusal | None:
-        sent.append(way)
-        return Refusal(400, "invalid", "killed") if len(sent) > step else None
-
-    proxy.decide = decide
-    with suppress(WarehouseError), BigQueryWarehouse(settings, IMPATIENT) as warehouse:
+    with killed_before(step, settings, proxy) as (warehouse, _):
         fill(warehouse, path, rows)
-    proxy.decide = lambda _method, _path: None
 
 
 def check(warehouse: BigQueryWarehouse, path: Path) -> None:
@@ -56,11 +44,6 @@ def check(warehouse: BigQueryWarehouse, path: Path) -> None:
     assert again.changed == [], "rows look as if somebody had posted them"
     assert sorted(warehouse.first_rows(X, 9)) == [(2,), (3,)]
     assert fill(warehouse, path, "id\n4\n") == Filled([X], [], [])
-
-
-@pytest.fixture
-def settings(proxy: Proxy, bigquery_project: str) -> BigQuerySettings:
-    return BigQuerySettings(bigquery_project, endpoint=proxy.url)
 
 
 def test_a_load_is_one_job_with_its_note_whenever_the_process_dies(

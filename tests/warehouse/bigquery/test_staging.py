@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.emulator.fixtures import QUICK
-from tests.emulator.proxy import Fault, Proxy, Refusal
+from tests.emulator.proxy import Fault, Proxy
+from tests.warehouse.bigquery.killed import killed_before
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET as STAGED
@@ -33,17 +32,8 @@ OLD = {A: [(1,)], B: [(2,)], VIEW: [(1, 2)], C: [(2,)]}
 NEW = {A: [(11,)], B: [(12,)], VIEW: [(11, 12)], C: [(12,)]}
 
 
-IMPATIENT = replace(QUICK, total=0.3, cancel=0.1)
-"""Waits of a process that is killed: nothing that it asks for any more is answered."""
-
-
 class Killed(BaseException):
     """The process ends here."""
-
-
-@pytest.fixture
-def settings(proxy: Proxy, bigquery_project: str) -> BigQuerySettings:
-    return BigQuerySettings(bigquery_project, endpoint=proxy.url)
 
 
 @pytest.fixture
@@ -103,20 +93,10 @@ STEPS = 24
 def test_a_publication_that_is_cut_off_is_completed_or_never_begun(
     step: int, warehouse: BigQueryWarehouse, settings: BigQuerySettings, proxy: Proxy
 ) -> None:
-    """The process is killed before its request number `step`: from then on, none of its requests gets through."""
     stage(warehouse, *BUILDS)
-    warehouse = BigQueryWarehouse(settings, IMPATIENT)
-    sent: list[str] = []
-
-    def decide(_method: str, path: str) -> Refusal | None:
-        sent.append(path)
-        return Refusal(400, "invalid", "killed") if len(sent) > step else None
-
-    proxy.decide = decide
-    with suppress(WarehouseError), warehouse:
-        warehouse.publish(BUILDS, RUN)
+    with killed_before(step, settings, proxy) as (killed, sent):
+        killed.publish(BUILDS, RUN)
         assert len(sent) <= step
-    proxy.decide = lambda _method, _path: None
     said: list[str] = []
     with BigQueryWarehouse(settings, QUICK) as other:
         other.recover("", said.append)

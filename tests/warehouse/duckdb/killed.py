@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
-from warehouse_refresh.warehouse.duckdb.database import Database
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
+from warehouse_refresh.warehouse.duckdb.tables.database import Database
 
 
 class Killed(DuckDBWarehouse):

@@ -9,8 +9,8 @@ import duckdb
 
 from tests.warehouse.googlesql.values import Answer, Interval, Json
 from warehouse_refresh.pipeline.project.variables import Variables
-from warehouse_refresh.warehouse.duckdb.database import prepare
 from warehouse_refresh.warehouse.duckdb.python_functions import register
+from warehouse_refresh.warehouse.duckdb.tables.database import prepare
 from warehouse_refresh.warehouse.duckdb.translate.entry import answer
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql

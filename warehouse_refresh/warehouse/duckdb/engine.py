@@ -23,13 +23,13 @@ from warehouse_refresh.warehouse import (
     batches,
 )
 from warehouse_refresh.warehouse.builds.records import BuildRecord
-from warehouse_refresh.warehouse.duckdb.database import Database
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.faults import faults_of
 from warehouse_refresh.warehouse.duckdb.lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.tables import built, parts, publications
 from warehouse_refresh.warehouse.duckdb.tables.builder import Builder, comments_sql
 from warehouse_refresh.warehouse.duckdb.tables.columns import columns_of, described, is_view, with_comments
+from warehouse_refresh.warehouse.duckdb.tables.database import Database
 from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, keep_declared
 from warehouse_refresh.warehouse.duckdb.tables.part_stager import PartStager
 from warehouse_refresh.warehouse.duckdb.tables.publisher import Publisher

@@ -7,10 +7,10 @@ from contextlib import contextmanager, nullcontext, suppress
 import duckdb
 
 from warehouse_refresh.warehouse import BuildContext, Built, TableBuild
-from warehouse_refresh.warehouse.duckdb.database import Database
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.tables import built, parts
 from warehouse_refresh.warehouse.duckdb.tables.columns import is_view
+from warehouse_refresh.warehouse.duckdb.tables.database import Database
 from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, definition_sql, keep_declared
 from warehouse_refresh.warehouse.duckdb.tables.staging import Beside, over
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql, table_sql, unmarked

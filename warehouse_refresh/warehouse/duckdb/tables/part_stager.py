@@ -7,9 +7,9 @@ from dataclasses import replace
 import duckdb
 
 from warehouse_refresh.warehouse import BuildContext, Built, TableBuild
-from warehouse_refresh.warehouse.duckdb.database import Database
 from warehouse_refresh.warehouse.duckdb.tables import parts, publications
 from warehouse_refresh.warehouse.duckdb.tables.builder import Builder
+from warehouse_refresh.warehouse.duckdb.tables.database import Database
 from warehouse_refresh.warehouse.duckdb.tables.stager import Stager
 from warehouse_refresh.warehouse.duckdb.tables.staging import Beside, beside
 from warehouse_refresh.warehouse.duckdb.translate.text import table_sql

@@ -7,9 +7,9 @@ from dataclasses import replace
 import duckdb
 
 from warehouse_refresh.warehouse import BuildContext, Publication, Published, TableBuild
-from warehouse_refresh.warehouse.duckdb.database import Database
 from warehouse_refresh.warehouse.duckdb.tables import built, parts, publications, staging
 from warehouse_refresh.warehouse.duckdb.tables.builder import Builder
+from warehouse_refresh.warehouse.duckdb.tables.database import Database
 from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, renamed
 from warehouse_refresh.warehouse.duckdb.tables.publications import Before, PublishedTable, Stored
 from warehouse_refresh.warehouse.duckdb.tables.stager import Stager

@@ -7,9 +7,9 @@ from dataclasses import replace
 import duckdb
 
 from warehouse_refresh.warehouse import BuildContext, Built, Staged, TableBuild
-from warehouse_refresh.warehouse.duckdb.database import Database
 from warehouse_refresh.warehouse.duckdb.tables import parts, publications, staging
 from warehouse_refresh.warehouse.duckdb.tables.builder import Builder
+from warehouse_refresh.warehouse.duckdb.tables.database import Database
 from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, keep_declared
 from warehouse_refresh.warehouse.duckdb.tables.staging import Beside, beside
 from warehouse_refresh.warehouse.names import TableName

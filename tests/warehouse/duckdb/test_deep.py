@@ -3,7 +3,7 @@
 import pytest
 
 from warehouse_refresh.warehouse import offline_planner
-from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.types import Column, parse_type
@@ -12,8 +12,11 @@ KINDS = {"x": "INT64", "s": "STRING", "f": "FLOAT64", "d": "DATETIME"}
 TABLES = {TableName("raw", "t"): tuple(Column(name, parse_type(kind)) for name, kind in KINDS.items())}
 
 
+PLANNER = offline_planner()
+
+
 def plan(text: str) -> None:
-    offline_planner().plan(parse_query(text), TABLES)
+    PLANNER.plan(parse_query(text), TABLES).confirm()
 
 
 def series(form: str, count: int, joint: str = ", ") -> str:
@@ -33,9 +36,10 @@ def nested(opening: str, inner: str, closing: str, count: int = 2000) -> str:
         f"SELECT {series('x + {0} AS c{0}', 2000)} FROM raw.t",
         f"SELECT {series('SUM(x + {0}) AS c{0}', 500)} FROM raw.t",
         series("SELECT {} AS x", 1000, " UNION ALL "),
-        f"WITH {series('w{0} AS (SELECT {0} AS x)', 1000)} SELECT x FROM w999",
+        f"WITH {series('w{0} AS (SELECT {0} AS x)', 300)} SELECT x FROM w299",
         f"SELECT CASE {series('WHEN x = {0} THEN {0}', 1000, ' ')} END AS y FROM raw.t",
-        f"SELECT CONCAT({series('s', 1000)}) AS y FROM raw.t",
+        f"SELECT CONCAT({series('s', 3000)}) AS y FROM raw.t",
+        f"SELECT {series('s', 1000, ' || ')} AS y FROM raw.t",
     ],
     ids=lambda text: f"{text[:24]}…",
 )
@@ -68,3 +72,8 @@ def test_a_deep_query_is_refused_with_its_place(text: str) -> None:
         plan("\n\n" + text)
     assert caught.value.place is not None
     assert caught.value.place.line == 3
+
+
+def test_more_levels_than_duckdb_takes_are_no_bug_of_ours() -> None:
+    with pytest.raises(UnsupportedSql, match="has no room for"):
+        plan(f"WITH {series('w{0} AS (SELECT {0} AS x)', 1000)} SELECT x FROM w999")

@@ -13,7 +13,7 @@ import duckdb
 
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing
 from warehouse_refresh.warehouse.duckdb.translate.text import REFUSAL, read_mark
-from warehouse_refresh.warehouse.errors import Place, SqlError, TranslationFault
+from warehouse_refresh.warehouse.errors import Place, SqlError, TranslationFault, UnsupportedSql
 
 _OF_VALUES = (
     duckdb.ConversionException,
@@ -136,6 +136,16 @@ def translation_fault(place: Place | None = None) -> TranslationFault:
     return TranslationFault(
         "the embedded engine cannot run this query as it should",
         hint="this is a bug of this tool: please report it with the script; BigQuery runs it",
+        place=place,
+    )
+
+
+def no_room(place: Place | None = None) -> UnsupportedSql:
+    """The error for a query with more levels than Python or DuckDB takes."""
+    return UnsupportedSql(
+        "the embedded engine has no room for an expression of so many levels",
+        hint="write IN (…) for a chain of OR, give inner parts names in WITH queries (hundreds at most), or run it on"
+        " BigQuery",
         place=place,
     )
 

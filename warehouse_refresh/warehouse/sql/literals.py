@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Context, Decimal, InvalidOperation
 from enum import Enum
 from functools import lru_cache
@@ -167,7 +167,22 @@ def read_timestamp(text: str) -> Moment | None:
     zone = _zone_after(matched[3], has_time=bool(matched[2])) if matched else None
     if found is None or zone is None or (isinstance(zone, str) and not is_zone(zone)):
         return None
-    return Moment(found, zone)
+    return Moment(found, zone) if _is_in_range(found, zone) else None
+
+
+def _is_in_range(clock: datetime, zone: int | str) -> bool:
+    """Whether what the clocks of a zone show is in the years 1 to 9999 in UTC, too."""
+    if 1 < clock.year < 9999:
+        return True
+    try:
+        clock.replace(tzinfo=ZoneInfo(zone) if isinstance(zone, str) else timezone(timedelta(minutes=zone))).astimezone(
+            UTC
+        )
+    except OverflowError:
+        return False
+    except ZoneInfoNotFoundError:  # a machine without a list of zones
+        return True
+    return True
 
 
 def _zone_after(text: str, *, has_time: bool) -> int | str | None:

@@ -52,7 +52,22 @@ def named_tokens(text: str) -> list[Token]:
     tokens: list[Token] = _BIGQUERY.tokenize(text)
     for rewritten in _name_words(tokens):
         tokens = rewritten(tokens)
-    return tokens
+    return _with_safe_net(tokens) if _SAFE_NET.search(text) else tokens
+
+
+_SAFE_NET = re.compile(r"\bSAFE\s*\.\s*NET\s*\.", re.IGNORECASE)
+
+
+def _with_safe_net(tokens: list[Token]) -> list[Token]:
+    """The tokens with one token for NET.f of SAFE.NET.f(…): sqlglot takes one name after SAFE."""
+    found = list(tokens)
+    for index in reversed(range(len(tokens) - 5)):
+        safe, dot, net, second, name, bracket = tokens[index : index + 6]
+        is_path = dot.token_type == second.token_type == TokenType.DOT and bracket.token_type == TokenType.L_PAREN
+        if is_path and safe.text.upper() == "SAFE" and net.text.upper() == "NET":
+            name.text = f"NET.{name.text}"
+            del found[index + 2 : index + 4]
+    return found
 
 
 def read_tokens(text: str) -> list[Token]:

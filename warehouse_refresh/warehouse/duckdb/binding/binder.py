@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from warehouse_refresh.warehouse.duckdb.binding.empty_tables import EmptyTables, Task
 from warehouse_refresh.warehouse.duckdb.binding.process import BindingProcess
-from warehouse_refresh.warehouse.duckdb.failures import translation_fault
+from warehouse_refresh.warehouse.duckdb.failures import no_room, translation_fault
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, schema_sql, table_sql
 from warehouse_refresh.warehouse.duckdb.translations import Translation
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
@@ -62,7 +62,7 @@ class Binder:
             fault, task = self._faults[number], self._tasks[number]
         if fault:
             logger.debug("%s: %s", fault, task.sql)  # DuckDB's words are about SQL that no user has written
-            raise translation_fault()
+            raise no_room() if "Max expression depth" in fault else translation_fault()
 
     def _next_fault(self) -> str:
         if self._process is not None:

@@ -375,10 +375,22 @@ _UNITS: Mapping[str, tuple[Callable[..., Any], str, str]] = {
     "of_string": (_of_text, "x", "BIGNUM"),
     "of_float64": (_of_float, "x", "BIGNUM"),
 }
+
+
+def float_cube_root(value: float | None) -> str | None:
+    """CBRT of a FLOAT64: the nearest number, which C libraries miss by a last digit."""
+    if value is None or value == 0 or not math.isfinite(value):
+        return None if value is None else float_text(value)
+    near = math.cbrt(value)
+    around = (math.nextafter(near, -math.inf), near, math.nextafter(near, math.inf))
+    return float_text(min(around, key=lambda root: abs(Fraction(root) ** 3 - Fraction(value))))
+
+
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {
     "parse_bignumeric": (_on_units(_parsed, "x"), "BIGNUM"),
     "bignumeric_to_json": (bignumeric_to_json, "VARCHAR"),
     "numeric_to_json": (numeric_to_json, "VARCHAR"),
+    "cbrt": (float_cube_root, "VARCHAR"),
     "float64_round": (partial(_float_to_digits, "ROUND"), "VARCHAR"),
     "float64_trunc": (partial(_float_to_digits, "TRUNC"), "VARCHAR"),
     "numeric_round": (numeric_round, "DECIMAL(38,9)"),

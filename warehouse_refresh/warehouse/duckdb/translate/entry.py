@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sqlglot import exp
 
+from warehouse_refresh.warehouse.duckdb.failures import no_room
 from warehouse_refresh.warehouse.duckdb.translate.compiler import Compiler
 from warehouse_refresh.warehouse.duckdb.translate.expressions.parameters import given
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
@@ -13,7 +14,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.statements import list
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import as_listed_columns
 from warehouse_refresh.warehouse.duckdb.translate.reading.parsing import parse_by_name
 from warehouse_refresh.warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
-from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql
+from warehouse_refresh.warehouse.errors import Place, SqlError
 from warehouse_refresh.warehouse.sql.query import Query, Statement
 from warehouse_refresh.warehouse.types import Column
 
@@ -25,11 +26,7 @@ def within_reach(place: Place | None = None) -> Iterator[None]:
     try:
         yield
     except RecursionError as error:
-        raise UnsupportedSql(
-            "the embedded engine has no room for an expression of so many levels",
-            hint="write IN (…) for a chain of OR, give inner parts names in WITH queries, or run it on BigQuery",
-            place=place,
-        ) from error
+        raise no_room(place) from error
     except SqlError as error:
         if error.place is not None or place is None:
             raise

@@ -165,12 +165,23 @@ def concatenated(node: exp.Expr, scope: Scope, values: Sequence[Typed]) -> Typed
         return Typed(let_all([value.node for value in arrays], _joined_arrays), kind)
     if any(value.type == BYTES for value in values) and all(coerces(value, BYTES) for value in values):
         values = [coerced(value, BYTES) for value in values]
-        return Typed(Chain("||", tuple([value.node for value in values])), BYTES)
+        return Typed(_joined([value.node for value in values]), BYTES)
     texts = [to_string(value) for value in values if value.type != BYTES]
     found = [text.node for text in texts if text is not None]
     if len(found) < len(values):
         return no_signature(node, scope, "||", values)
-    return Typed(Chain("||", tuple(found)), STRING)
+    return Typed(_joined(found), STRING)
+
+
+_MOST_IN_CHAIN = 100
+
+
+def _joined(texts: Sequence[Node]) -> Node:
+    """The texts one after the other, long chains as chains of chains: to DuckDB each operand is a level of its own."""
+    if len(texts) <= _MOST_IN_CHAIN:
+        return Chain("||", tuple(texts))
+    parts = [texts[start : start + _MOST_IN_CHAIN] for start in range(0, len(texts), _MOST_IN_CHAIN)]
+    return _joined([Chain("||", tuple(part)) for part in parts])
 
 
 def _joined_arrays(arrays: Sequence[Node]) -> Node:

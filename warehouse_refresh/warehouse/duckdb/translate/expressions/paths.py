@@ -3,6 +3,8 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#field_access_operator
 """
 
+import re
+
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, only
@@ -14,13 +16,16 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.types import INT64, STRING
 
+_NAMED_WITH_DOT = re.compile(r"\bAS\s+`[^`.]*\.", re.IGNORECASE)
+
 
 def column(node: exp.Expr, scope: Scope) -> Typed:
     """A path: a column, a range variable, fields."""
     parts = [node.args[key] for key in ("catalog", "db", "table", "this") if node.args.get(key)]
     if isinstance(parts[-1], exp.Star):
         wrong(scope.script.text, node, "* is not allowed here")
-    if node.meta.get("quoted_column") and len(parts) == 2:  # to GoogleSQL `a.b` is one name, unless it is a table's
+    # The parser reads `a.b` as two names. To GoogleSQL it is one, unless it is a table's.
+    if node.meta.get("quoted_column") and (len(parts) == 2 or _NAMED_WITH_DOT.search(scope.script.text)):
         hint = "write back-ticks around each name: `table`.`column`"
         unsupported(scope.script.text, node, "column whose name holds a dot", hint)
     return scope.resolve(node, [part.name for part in parts])

@@ -14,8 +14,11 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_t
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     MOST_ELEMENTS,
     TOO_MANY,
+    Definitions,
     Functions,
     argument,
+    by_name,
+    define,
 )
 from warehouse_refresh.warehouse.duckdb.translate.literals import integer, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import FunctionCall, Literal
@@ -25,6 +28,29 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.sql.coercion import AnyValue, supertype
 from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of
+
+_COMPARABLE = (
+    "CASE WHEN len({a}) <> len({b}) THEN error('Array length mismatch') WHEN list_count({a}) < len({a}) OR"
+    " list_count({b}) < len({b}) THEN error('NULL array element')"
+)
+_LENGTHS = "(sqrt(list_inner_product({a}, {a})) * sqrt(list_inner_product({b}, {b})))"
+
+DEFINITIONS: Definitions = by_name(
+    define(
+        "EUCLIDEAN_DISTANCE",
+        "ARRAY<FLOAT64> ARRAY<FLOAT64> -> FLOAT64",
+        f"{_COMPARABLE} WHEN len({{a}}) = 0 THEN 0.0::DOUBLE WHEN isinf(list_distance({{a}}, {{b}}))"
+        " AND len(list_filter(list_concat({a}, {b}), lambda e_: NOT isfinite(e_))) = 0 THEN error('double overflow')"
+        " ELSE list_distance({a}, {b}) END",
+    ),
+    define(
+        "COSINE_DISTANCE",
+        "ARRAY<FLOAT64> ARRAY<FLOAT64> -> FLOAT64",
+        f"{_COMPARABLE} WHEN len({{a}}) = 0 OR {_LENGTHS} = 0 THEN"
+        " error('Cannot compute cosine distance against zero vector')"
+        f" ELSE 1 - list_inner_product({{a}}, {{b}}) / {_LENGTHS} END",
+    ),
+)
 
 
 def the_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr], *, count: int = 1) -> list[Typed]:

@@ -56,6 +56,7 @@ FUNCTIONS: Functions = {
 """The functions whose types or SQL take more than a signature."""
 
 DEFINITIONS: Definitions = {
+    **arrays.DEFINITIONS,
     **date_values.DEFINITIONS,
     **changes.DEFINITIONS,
     **numbers.DEFINITIONS,

@@ -30,6 +30,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import (
     INSTANTS,
     MICROSECONDS,
     MONTHS,
+    checked,
     of_kind,
     unit_of,
     units_between,
@@ -149,21 +150,6 @@ def interval_parts(text: str, first: int, last: int) -> tuple[int, int, int] | N
 
 
 # Moving
-
-
-_LIMITS = {
-    "DATE": ("DATE '0001-01-01'", "DATE '9999-12-31'"),
-    "DATETIME": ("TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"),
-    "TIMESTAMP": ("TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"),
-}
-
-
-def checked(kind: SqlType, value: Node) -> Node:
-    """A DATE, DATETIME or TIMESTAMP that must lie in the years 1 to 9999; a TIME as it is."""
-    if kind.name not in _LIMITS:
-        return value
-    low, high = _LIMITS[kind.name]
-    return sql(f"(CASE WHEN {{x}} < {low} OR {{x}} > {high} THEN error('date out of range') ELSE {{x}} END)", x=value)
 
 
 _IN_A_DAY = {

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import checked
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import of_kind, zone_of
+from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import checked, of_kind, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, FunctionCall, Literal, Node, let

@@ -11,7 +11,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import F
 from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import CHECKED, UTC, from_local, local, offset
@@ -81,6 +81,33 @@ def zone_of(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Node:
     return null(STRING).node if scope.is_safe and not is_zone(zone) else Literal(zone)
 
 
+_LIMITS = {
+    "DATE": ("DATE '0001-01-01'", "DATE '9999-12-31'"),
+    "DATETIME": ("TIMESTAMP '0001-01-01 00:00:00'", "TIMESTAMP '9999-12-31 23:59:59.999999'"),
+    "TIMESTAMP": ("TIMESTAMPTZ '0001-01-01 00:00:00+00'", "TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"),
+}
+
+
+def checked(kind: SqlType, value: Node) -> Node:
+    """A DATE, DATETIME or TIMESTAMP that must lie in the years 1 to 9999; a TIME as it is."""
+    if kind.name not in _LIMITS:
+        return value
+    low, high = _LIMITS[kind.name]
+    return sql(f"(CASE WHEN {{x}} < {low} OR {{x}} > {high} THEN error('date out of range') ELSE {{x}} END)", x=value)
+
+
+def local_checked(moment: Node, zone: Node) -> Node:
+    """A TIMESTAMP as the DATETIME on the clocks of a zone, which must lie in the years 1 to 9999, too."""
+    clock = local(moment, zone)
+    return clock if zone == UTC else checked(DATETIME, clock)
+
+
+def from_local_checked(clock: Node, zone: Node) -> Node:
+    """The TIMESTAMP of a DATETIME on the clocks of a zone, which must lie in the years 1 to 9999, too."""
+    moment = from_local(clock, zone)
+    return moment if zone == UTC else checked(TIMESTAMP, moment)
+
+
 def trunc_date(day: Node, unit: str) -> Node:
     """A DATE cut to a unit of days or more."""
     if unit == "DAY":
@@ -125,7 +152,8 @@ def trunc(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         if kind != "TIMESTAMP":
             wrong(scope.script.text, node, f"{name} of {kind} takes no time zone")
         zone = zone_of(node, scope, name, argument(parts[2], scope))
-    return Typed(_cut(value, part, zone), value.type)
+    cut = _cut(value, part, zone)
+    return Typed(checked(value.type, cut) if part.startswith("WEEK") else cut, value.type)
 
 
 def _cut(value: Typed, part: str, zone: Node) -> Node:
@@ -143,7 +171,7 @@ def _cut(value: Typed, part: str, zone: Node) -> Node:
     else:
         day = trunc_date(sql("CAST({x} AS DATE)", x=clock), part)
         cut = sql("CAST({x} AS TIMESTAMP)", x=day)
-    return cut if kind == "DATETIME" else from_local(cut, zone)
+    return cut if kind == "DATETIME" else from_local_checked(cut, zone)
 
 
 def _cut_in_zone(moment: Node, clock: Node, part: str) -> Node:
@@ -168,11 +196,14 @@ def last_day(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if part not in DATE_UNITS - {"DAY"}:
         wrong(scope.script.text, node, f"LAST_DAY does not take {part}")
     if part == "ISOYEAR":
-        unsupported(scope.script.text, node, "LAST_DAY of ISOYEAR")
+        return Typed(checked(DATE, sql(_LAST_OF_ISO_YEAR, x=_as_day(value))), DATE)
     first = trunc_date(_as_day(value), part)
     if part in MONTHS:
         return Typed(sql(f"CAST({{x}} + to_months({MONTHS[part]}) - to_days(1) AS DATE)", x=first), DATE)
-    return Typed(sql("({x} + 6)", x=first), DATE)
+    return Typed(checked(DATE, sql("({x} + 6)", x=first)), DATE)
+
+
+_LAST_OF_ISO_YEAR = "(CAST(date_trunc('week', make_date(date_part('isoyear', {x}) + 1, 1, 4)) AS DATE) - 1)"
 
 
 def diff(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
@@ -228,7 +259,9 @@ def extract(node: exp.Expr, scope: Scope) -> Typed:
         return _interval_part(node, scope, value, part)
     if value.type.name not in INSTANTS or (zone is not None and value.type != TIMESTAMP):
         return no_signature(node, scope, "EXTRACT", [value])
-    clock = local(value.node, zone or UTC) if value.type == TIMESTAMP else value.node
+    clock = value.node
+    if value.type == TIMESTAMP:
+        clock = (local_checked if part in ("DATE", "DATETIME") else local)(clock, zone or UTC)
     return _extracted(node, scope, clock, value.type.name, part)
 
 

@@ -13,9 +13,14 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import (
     cast_value,
 )
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import checked
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_formats import AHEAD, local_clock
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
+from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import (
+    INSTANTS,
+    checked,
+    from_local_checked,
+    local_checked,
+    zone_of,
+)
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     Definitions,
     Functions,
@@ -30,7 +35,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.duckdb.translate.zones import UTC, from_local, local
+from warehouse_refresh.warehouse.duckdb.translate.zones import UTC, local
 from warehouse_refresh.warehouse.sql.literals import literal_as
 from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, JSON, STRING, TIME, TIMESTAMP, SqlType
 
@@ -124,15 +129,15 @@ def _in_zone(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) -> Ty
         if value.type == STRING:
             return Typed(unless_null([value.node, zone], _of_text_in_zone), TIMESTAMP)
         if value.type.name in ("DATE", "DATETIME"):
-            return Typed(from_local(sql("CAST({x} AS TIMESTAMP)", x=value.node), zone), TIMESTAMP)
+            return Typed(from_local_checked(sql("CAST({x} AS TIMESTAMP)", x=value.node), zone), TIMESTAMP)
         return no_signature(node, scope, name, values)
-    clock = local(as_type(node, scope, name, value, TIMESTAMP).node, zone)
-    return _part(clock, SqlType(name))
+    to_clock = local if name == "TIME" else local_checked
+    return _part(to_clock(as_type(node, scope, name, value, TIMESTAMP).node, zone), SqlType(name))
 
 
 def _of_text_in_zone(nodes: Sequence[Node]) -> Node:
     text, zone = nodes
-    return checked(TIMESTAMP, from_local(sql(DATETIME_OF_STRING, x=text), zone))
+    return from_local_checked(sql(DATETIME_OF_STRING, x=text), zone)
 
 
 def _part(clock: Node, kind: SqlType) -> Typed:

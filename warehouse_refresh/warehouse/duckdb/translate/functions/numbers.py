@@ -67,6 +67,7 @@ def _within_one(name: str) -> str:
     )
 
 
+_RECIPROCAL = {"COT": "tan", "COTH": "tanh", "CSC": "sin", "CSCH": "sinh", "SEC": "cos", "SECH": "cosh"}
 _NUMBER = r"(?:[0-9,]*[0-9][0-9,]*\.?[0-9]*|,*\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _CLEANED = (
     r"CASE WHEN regexp_matches({a}, '^\s*-|-\s*$') THEN '-' ELSE '' END ||"
@@ -112,9 +113,25 @@ DEFINITIONS: Definitions = by_name(
     ),
     *(
         define(name, "FLOAT64 -> FLOAT64", f"{name.lower()}({{a}})")
-        for name in ("SIN", "COS", "TAN", "ATAN", "SINH", "TANH", "ASINH", "CBRT")
+        for name in ("SIN", "COS", "TAN", "ATAN", "TANH", "ASINH")
     ),
-    define("COSH", "FLOAT64 -> FLOAT64", _FINITE.format("cosh({a})", "COSH")),
+    *in_python("CBRT", "FLOAT64 -> FLOAT64"),
+    *(
+        define(name, "FLOAT64 -> FLOAT64", _FINITE.format(f"(1 / {inverse}({{a}}))", name))
+        for name, inverse in _RECIPROCAL.items()
+    ),
+    define(
+        "ACOSH",
+        "FLOAT64 -> FLOAT64",
+        "CASE WHEN {a} < 1 THEN error('Floating point error in function: ACOSH') ELSE acosh({a}) END",
+    ),
+    define(
+        "ATANH",
+        "FLOAT64 -> FLOAT64",
+        "CASE WHEN abs({a}) >= 1 AND NOT isnan({a}) THEN error('Floating point error in function: ATANH')"
+        " ELSE atanh({a}) END",
+    ),
+    *(define(name, "FLOAT64 -> FLOAT64", _FINITE.format(f"{name.lower()}({{a}})", name)) for name in ("COSH", "SINH")),
     define("ATAN2", "FLOAT64 FLOAT64 -> FLOAT64", "atan2({a}, {b})"),
     *(define(name, "FLOAT64 -> FLOAT64", _within_one(name)) for name in ("ACOS", "ASIN")),
     define("POW POWER", "FLOAT64 FLOAT64 -> FLOAT64", _POW),

@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import checked
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_formats import (
     AHEAD,
     MONTH_NAMES,
@@ -15,6 +14,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.date_formats import 
     Groups,
     local_clock,
 )
+from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import checked
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.zones import from_local, local

@@ -20,7 +20,7 @@ HEAD = """# GoogleSQL on the embedded engine
 
 Scripts are written in GoogleSQL, BigQuery's dialect. On DuckDB, a query gives the answer that BigQuery would give, or
 it is refused before it runs, with the reason, the line, and what to write instead. A few refusals need the data (a
-letter whose capital is two letters, a number such as `1.50` in a JSON text): those come while the query runs.
+letter whose capital is two letters): those come while the query runs.
 
 A plan binds the translated query: DuckDB checks it over empty tables with the columns that the scripts before it make,
 and compares the result's columns. A translation that DuckDB does not take is refused as a bug of this tool.

@@ -20,6 +20,7 @@ from warehouse_refresh.warehouse.duckdb.python_functions import (
     formats,
     patterns,
     texts,
+    written_documents,
 )
 
 
@@ -68,6 +69,7 @@ _ALL = {
     **formats.FUNCTIONS,
     **patterns.FUNCTIONS,
     **texts.FUNCTIONS,
+    **written_documents.FUNCTIONS,
 }
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {
     f"{PREFIX}{name}": (_called(name, function), kind) for name, (function, kind) in _ALL.items()

@@ -33,7 +33,7 @@ def _decoder(wide: Callable[[str], float], decimal: Callable[[str], float]) -> j
         return int(text) if len(text) < 19 or -(2**63) <= int(text) < 2**64 else wide(text)
 
     return json.JSONDecoder(
-        parse_int=integer, parse_float=decimal, parse_constant=_no_number, object_pairs_hook=_first_of_each
+        parse_int=integer, parse_float=decimal, parse_constant=no_number, object_pairs_hook=_first_of_each
     )
 
 
@@ -52,20 +52,20 @@ def _exact(text: str) -> float:
     return found
 
 
-def _no_number(text: str) -> float:
+def no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
 
 
 read = _decoder(float, float).decode
 """The document of a JSON text."""
 _STRICT = {"exact": _decoder(_exact, _exact), "round": _decoder(_rounded, _rounded)}
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _ODD_FLOAT = re.compile(r"\d{16}\.0")
 
 
 def written(document: Any) -> str:
     """The document as GoogleSQL writes it: sorted members, no blanks."""
-    text = _ENCODER.encode(document)
+    text = ENCODER.encode(document)
     return _with_odd_floats(document) if ".0" in text and _ODD_FLOAT.search(text) else text
 
 
@@ -77,7 +77,7 @@ def _with_odd_floats(document: Any) -> str:
     if isinstance(document, dict):
         members = [f"{_with_odd_floats(name)}:{_with_odd_floats(document[name])}" for name in sorted(document)]
         return f"{{{','.join(members)}}}"
-    return _ENCODER.encode(document)
+    return ENCODER.encode(document)
 
 
 def float_text(number: float) -> str:
@@ -152,14 +152,14 @@ def steps(path: str, function: str) -> Path:
     return tuple(found)
 
 
-_MISSING = object()
+MISSING = object()
 
 
-def _found(document: Any, path: Path) -> Any:
-    """What stands at the path; _MISSING where nothing does."""
+def found_at(document: Any, path: Path) -> Any:
+    """What stands at the path; MISSING where nothing does."""
     for step in path:
         if not _has(document, step):
-            return _MISSING
+            return MISSING
         document = document[step]
     return document
 
@@ -237,8 +237,8 @@ def json_remove(document: str | None, *paths: str | None) -> str | None:
 def _remove(document: Any, path: Path) -> None:
     if not path:
         raise ValueError("The JSONPath cannot be '$'")
-    if _found(document, path) is not _MISSING:
-        del _found(document, path[:-1])[path[-1]]
+    if found_at(document, path) is not MISSING:
+        del found_at(document, path[:-1])[path[-1]]
 
 
 def json_array_append(document: str | None, each: bool | None, *triples: Any) -> str | None:
@@ -265,7 +265,7 @@ def _with_elements(
 
 
 def _appended(document: Any, path: Path, elements: list[Any]) -> Any:
-    array = _found(document, path)
+    array = found_at(document, path)
     if isinstance(array, list):
         array.extend(elements)
     elif array is None and elements:
@@ -274,7 +274,7 @@ def _appended(document: Any, path: Path, elements: list[Any]) -> Any:
 
 
 def _inserted(document: Any, path: Path, elements: list[Any]) -> Any:
-    array = _found(document, path[:-1]) if path else _MISSING
+    array = found_at(document, path[:-1]) if path else MISSING
     if not path or not isinstance(path[-1], int) or not elements or not (array is None or isinstance(array, list)):
         return document
     changed = array or []
@@ -288,8 +288,8 @@ def json_strip_nulls(document: str | None, path: str | None, arrays: bool | None
     if document is None or path is None or arrays is None or empty is None:
         return document
     found, place = read(document), steps(path, "JSON_STRIP_NULLS")
-    part = _found(found, place)
-    if part is _MISSING:
+    part = found_at(found, place)
+    if part is MISSING:
         return document
     return written(_replaced(found, place, _stripped(part, arrays=arrays, empty=empty), create=False))
 

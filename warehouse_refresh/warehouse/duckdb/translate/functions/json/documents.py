@@ -94,53 +94,61 @@ def _extracted(document: Typed, path: Node) -> Node:
 
 
 _SCALAR = "CASE WHEN json_type({x}) NOT IN ('OBJECT', 'ARRAY', 'NULL') THEN json_extract_string({x}, '$') END"
-# GoogleSQL gives a number as the text has it (1.50), DuckDB as it would write it (1.5): where they could differ, it
-# is an error.
-_ODD_NUMBER = "'[0-9][.][0-9]*0([^0-9]|$)|[0-9][eE][-+]?[0-9]|[0-9.]{{17,}}'"
-_AS_WRITTEN = (
-    "(CASE WHEN json_type({x}) = 'DOUBLE' AND regexp_matches({d}, "
-    + _ODD_NUMBER
-    + ") THEN error('the embedded engine cannot read a number such as 1.50 or 1e3 out of a JSON text: this needs"
-    " BigQuery') ELSE " + _SCALAR + " END)"
-)
+# Of a JSON, a FLOAT64 is written as GoogleSQL does: 1e-07, 1e+20.
+_FLOAT_OF_JSON = FLOAT_TEXT.replace("{x}", "CAST(json_extract_string({x}, '$') AS DOUBLE)")
+_SCALAR_OF_JSON = f"CASE WHEN json_type({{x}}) = 'DOUBLE' THEN {_FLOAT_OF_JSON} ELSE {_SCALAR} END"
+# Of a STRING, GoogleSQL gives a number as the text has it (1.50), DuckDB as it would write it (1.5). A text that has
+# such numbers, in whatever place, or NaN, or is no document, is read in Python.
+_ODD = "'[.][0-9]+0([^0-9]|$)|[0-9][eE][-+]?[0-9]|[0-9.]{{17,}}|[.]000|-0([^.0-9]|$)|(^|[[:,])\\s*-?(?:[Nn][Aa]|[Ii])'"
+
+
+def _of_text(document: Node, path: Node, template: str, in_python: str) -> Node:
+    """What the template makes of the part {x} of a STRING at the path, or the function where numbers are odd."""
+    is_odd = f"regexp_matches({{d}}, {_ODD}) OR NOT json_valid({{d}})"
+    whole = f"(CASE WHEN {is_odd} THEN googlesql_{in_python}({{d}}, {{p}}) ELSE {template} END)"
+    return let(document, lambda text: sql(whole, d=text, p=path, x=_extracted(Typed(text, STRING), path)))
 
 
 def json_value(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """JSON_VALUE(document, path): a scalar's text, NULL for anything else"""
     document, path = _arguments(node, scope, parts)
     if document.type == JSON:
-        return Typed(sql(f"({_SCALAR})", x=_extracted(document, path)), STRING)
-    return Typed(
-        let(document.node, lambda text: sql(_AS_WRITTEN, x=_extracted(Typed(text, STRING), path), d=text)), STRING
-    )
+        return Typed(sql(f"({_SCALAR_OF_JSON})", x=_extracted(document, path)), STRING)
+    return Typed(_of_text(document.node, path, _SCALAR, "text_value"), STRING)
 
 
 def json_query(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """JSON_QUERY(document, path)"""
     document, path = _arguments(node, scope, parts)
-    found = _extracted(document, path)
     if document.type == JSON:
-        return Typed(found, JSON)
-    return Typed(sql("(CASE WHEN json_type({x}) <> 'NULL' THEN CAST({x} AS VARCHAR) END)", x=found), STRING)
+        return Typed(_extracted(document, path), JSON)
+    template = "CASE WHEN json_type({x}) <> 'NULL' THEN CAST({x} AS VARCHAR) END"
+    return Typed(_of_text(document.node, path, template, "text_query"), STRING)
 
 
 _ITEMS = "json_extract({x}, '$[*]')"
 _STRINGS = (
     f"CASE WHEN len(list_filter({_ITEMS}, lambda i_: json_type(i_) IN ('OBJECT', 'ARRAY'))) > 0 THEN NULL ELSE"
-    f" list_transform({_ITEMS}, lambda i_: json_extract_string(i_, '$')) END"
+    f" list_transform({_ITEMS}, lambda i_: SCALAR) END"
 )
+_SCALARS_OF_TEXT = _STRINGS.replace("SCALAR", "json_extract_string(i_, '$')")
+_SCALARS_OF_JSON = _STRINGS.replace("SCALAR", _SCALAR_OF_JSON.replace("{x}", "i_"))
+
+
+_ARRAY = "(CASE WHEN json_type({x}) = 'ARRAY' THEN ITEMS END)"
 
 
 def json_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """JSON_QUERY_ARRAY(document, path), JSON_VALUE_ARRAY(document, path)"""
     document, path = _arguments(node, scope, parts)
-    items, kind = _ITEMS, JSON
-    if name_of(node) in ("JSON_VALUE_ARRAY", "JSON_EXTRACT_STRING_ARRAY"):
-        items, kind = _STRINGS, STRING
-    elif document.type != JSON:
-        items, kind = f"CAST({_ITEMS} AS VARCHAR[])", STRING
-    template = f"(CASE WHEN json_type({{x}}) = 'ARRAY' THEN {items} END)"
-    return Typed(sql(template, x=_extracted(document, path)), array_of(kind))
+    of_scalars = name_of(node) in ("JSON_VALUE_ARRAY", "JSON_EXTRACT_STRING_ARRAY")
+    if document.type == JSON:
+        items = _SCALARS_OF_JSON if of_scalars else _ITEMS
+        found = sql(_ARRAY.replace("ITEMS", items), x=_extracted(document, path))
+        return Typed(found, array_of(STRING if of_scalars else JSON))
+    items = _SCALARS_OF_TEXT if of_scalars else f"CAST({_ITEMS} AS VARCHAR[])"
+    function = "text_value_array" if of_scalars else "text_query_array"
+    return Typed(_of_text(document.node, path, _ARRAY.replace("ITEMS", items), function), array_of(STRING))
 
 
 def parse_json(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:

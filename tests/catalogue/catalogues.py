@@ -36,8 +36,8 @@ def chain(count: int) -> Catalogue:
     tables = []
     for number, name in enumerate(names):
         before, after = names[max(number - 1, 0) : number], names[number + 1 : number + 2]
-        links = [tuple(f"{other}.id" for other in others) for others in (before, after)]
-        id_column = ColumnEntry("id", "INT64", "NULLABLE", "", *links)
+        comes_from, read_by = (tuple(f"{other}.id" for other in others) for others in (before, after))
+        id_column = ColumnEntry("id", "INT64", "NULLABLE", "", comes_from, read_by)
         tables.append(
             TableEntry(
                 name,

@@ -9,6 +9,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from tests.catalogue.browser import broken_rules
 from tests.catalogue.browser import browser as browser
 from tests.catalogue.catalogues import catalogue_of, star
 from tests.conftest import ROOT
@@ -113,3 +114,13 @@ def test_a_thousand_tables_are_searched_as_one_types(browser: Chrome, large: Pat
     type_text(browser, "0777")
     type_text(browser, Keys.ENTER)
     wait_for_title(browser, "tmp.table_0777 – shop")
+
+
+@pytest.mark.slow
+def test_no_rule_is_broken_on_pages_of_a_thousand_tables(browser: Chrome, large: Path) -> None:
+    open_page(browser, large / "index.html")
+    type_text(browser, "/")
+    type_text(browser, "0777")
+    assert list(broken_rules(browser)) == []
+    open_page(browser, large / "catalogue" / "tmp.table_0000.html")
+    assert list(broken_rules(browser)) == []

@@ -89,7 +89,7 @@ def test_without_prefect_the_first_page_says_how_tables_stand(browser: Chrome, w
     with api_over(with_tables(DEFAULT_URL), deployment="nobody/has-this") as api:
         assert main(["build"]) == 1
         browser.get(api.url)
-        wait_for_text(browser, "state", "1 table is failed")
+        wait_for_text(browser, "state", "failed: 1 table")
         shown = {one.text.partition("\n")[0] for one in browser.find_elements(By.CSS_SELECTOR, "li:has(.live)")}
         assert {text.partition(" published")[0] for text in shown} == {"a up to date", "b failed"}
         browser.find_element(By.CSS_SELECTOR, "#state summary").click()

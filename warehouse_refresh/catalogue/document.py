@@ -30,6 +30,7 @@ class ColumnEntry(Struct, frozen=True):
     description: str = ""
     comes_from: Annotated[tuple[str, ...], Meta(description="columns, such as raw.orders.id")] = ()
     read_by: Annotated[tuple[str, ...], Meta(description="columns, such as final.products.id")] = ()
+    null_share: Annotated[float | None, Meta(description="of its values, from 0 to 1; only with --profile")] = None
 
 
 class TableEntry(Struct, frozen=True):
@@ -47,6 +48,7 @@ class TableEntry(Struct, frozen=True):
     read_by: Annotated[tuple[str, ...], Meta(description="the tables whose scripts read it")] = ()
     storage: Annotated[tuple[str, ...], Meta(description="how it is stored, in words")] = ()
     checks: tuple[CheckEntry, ...] = ()
+    rows: Annotated[int | None, Meta(description="how many there are; only with --profile")] = None
     rows_path: Annotated[str, Meta(description="where the API takes its rows; empty: it takes none")] = ""
 
     @property

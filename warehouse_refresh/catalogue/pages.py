@@ -51,7 +51,11 @@ class Pages:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.filters |= {"grouped": lambda number: f"{number:,}", "breakable": _breakable}
+        self._environment.filters |= {
+            "grouped": lambda number: f"{number:,}",
+            "breakable": _breakable,
+            "percent": _percent,
+        }
 
     def all(self) -> Iterator[tuple[str, bytes]]:
         """Every file: its path and its content."""
@@ -177,6 +181,13 @@ def link(name: str, base: str) -> str:
 def file_name(name: str) -> str:
     """The name of the file of the page of a table or a column. A column's name may hold any character."""
     return f"{name.replace('%', '%25').replace('/', '%2F')}.html"
+
+
+def _percent(share: float) -> str:
+    """A share in percent. What is not quite none, or not quite all, does not look as if it were."""
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    return ">99.9 %" if 0.999 < share < 1 else f"{share:.1%}".replace("%", " %")
 
 
 def _breakable(text: str) -> Markup:

@@ -242,6 +242,9 @@ def _parser() -> argparse.ArgumentParser:
     graph.add_argument("--datasets", action="store_true", help="one box for each dataset")
     docs = add("docs", "write pages with all tables, their columns and where these come from", _PROJECT)
     docs.add_argument("--output", default="site", metavar="FOLDER", help="where to; else site/")
+    docs.add_argument(
+        "--profile", action="store_true", help="with each table's rows and the share of NULLs, as they are"
+    )
     deploy = add("deploy", "create or update Prefect's work pools, deployments and automations", _SERVICES)
     deploy.add_argument(
         "--take-over", action="store_true", help="deploy also where the deployment belongs to another folder"

@@ -61,7 +61,7 @@ function showAll({ tables, runs }) {
   const lines = [...byState].filter(([, found]) => found.length).map(([state, found]) => {
     const names = found.map(([name, one, link]) => element("li", {}, element("a", { href: link.getAttribute("href"), textContent: name }),
       span("about", state === "stale" ? one.stale : "")));
-    const count = `${found.length} ${found.length === 1 ? "table is" : "tables are"} ${state}`;
+    const count = `${state}: ${found.length} ${found.length === 1 ? "table" : "tables"}`;
     return element("details", { open: isOpen(state) }, element("summary", {}, element("span", { className: "state " + state.replaceAll(" ", "-"), textContent: count })), element("ul", { className: "tables" }, ...names));
   });
   place.replaceChildren(...runs.slice(0, 1).map(lastRun), ...lines);

@@ -5,20 +5,24 @@ from pathlib import Path
 
 from warehouse_refresh.catalogue.collecting import collect
 from warehouse_refresh.catalogue.openlineage import Naming
+from warehouse_refresh.catalogue.profiling import profiled
 from warehouse_refresh.catalogue.site import write_site
 from warehouse_refresh.pipeline.contract import names_of
 from warehouse_refresh.pipeline.project.project import project_in, sql_cache
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.settings import read_settings
-from warehouse_refresh.warehouse import project_of
+from warehouse_refresh.warehouse import connect, project_of
 
 
 def run(options: Namespace) -> int:
-    """Write the pages, and answer the exit code."""
+    """Write the pages, and answer the exit code. Raises Refused for files that are wrong, WarehouseError."""
     settings = read_settings()
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
         catalogue = collect(project, declared_sources(project, cache), names_of(settings.folder).flow)
+    if options.profile:
+        with connect(settings.warehouse_url) as warehouse:
+            catalogue = profiled(catalogue, warehouse)
     own = project_of(settings.warehouse_url)
     count = write_site(catalogue, Path(options.output), Naming("bigquery", f"{own}.") if own else None)
     print(f"wrote {count:,} files for {len(catalogue.tables):,} tables: open {Path(options.output) / 'index.html'}")

@@ -28,17 +28,17 @@ def programs() -> Path | None:
 
 
 class Database:
-    """A database of one test: its URL, and statements in it."""
+    """A database of one test: its URL, and statements in it. `command` is a program that takes statements."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.url = f"postgresql:///{name}?host={folder}&user=shop"
+        psql = programs()
+        assert psql is not None
+        self.command = [str(psql / "psql"), "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", self.url]
 
     def run(self, sql: str) -> str:
         """Run statements as somebody else would. Returns what the last one answers, without headings."""
-        psql = programs()
-        assert psql is not None
-        command = [str(psql / "psql"), "-X", "-q", "-t", "-A", "-v", "ON_ERROR_STOP=1", self.url]
-        done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
+        done = subprocess.run(self.command, input=sql, capture_output=True, text=True, check=False)
         assert not done.returncode, done.stderr
         return done.stdout
 
@@ -47,13 +47,13 @@ class MariaDatabase:
     """The same in MariaDB."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self._command = ["mariadb", "--no-defaults", "--user=shop", f"--socket={folder}/socket", "-N", "-B"]
-        self.name, self.url = name, f"mysql://shop@localhost/{name}?unix_socket={folder}/socket"
+        self.command = ["mariadb", "--no-defaults", "--user=shop", f"--socket={folder}/socket", "-N", "-B"]
+        self.command += ["--default-character-set=utf8mb4", "--delimiter=//", name]
+        self.url = f"mysql://shop@localhost/{name}?unix_socket={folder}/socket"
 
     def run(self, sql: str) -> str:
         """Run statements as somebody else would. Returns what they answer, without headings."""
-        command = [*self._command, "--default-character-set=utf8mb4", self.name]
-        done = subprocess.run(command, input=sql, capture_output=True, text=True, check=False)
+        done = subprocess.run(self.command, input=sql, capture_output=True, text=True, check=False)
         assert not done.returncode, done.stderr
         return done.stdout
 

@@ -15,6 +15,7 @@ from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.functions import parse_function
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.definition import parse_definition
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
 
@@ -43,10 +44,10 @@ def table(name: TableName, sql: str) -> TableBuild:
     return TableBuild(name, parse_query(sql))
 
 
-def publish(warehouse: Warehouse, *builds: TableBuild) -> None:
+def publish(warehouse: Warehouse, *builds: TableBuild, run: BuildContext = RUN) -> None:
     for number, build in enumerate(builds):
-        warehouse.stage(build, [before.table for before in builds[:number]], RUN)
-    warehouse.publish(builds, RUN)
+        warehouse.stage(build, [before.table for before in builds[:number]], run)
+    warehouse.publish(builds, run)
 
 
 def value(warehouse: Warehouse, name: TableName) -> object:
@@ -118,3 +119,16 @@ def test_a_table_of_another_warehouse_is_compared_in_this_one(warehouse: Warehou
     assert (found.before, found.after, found.removed, found.examples) == (2, 1, 1, ("- 2",))
     with pytest.raises(TableNotFound):
         warehouse.columns(copy)
+
+
+@pytest.mark.parametrize("words", ["SET most = (SELECT MAX(x) FROM tmp.a)", "SET most=(SELECT MAX(x)FROM `tmp`.a)"])
+def test_variables_are_set_from_the_environments_own_tables(
+    warehouse: Warehouse, alice: Environment, words: str
+) -> None:
+    definition = parse_definition(f"DECLARE most INT64;\n{words};\nSELECT most + x AS x FROM tmp.a")
+    build = TableBuild(C, parse_query(definition.query_text, None, definition.preamble))
+    publish(alice, table(A, "SELECT 10 AS x"), build)
+    publish(warehouse, build)
+    assert (value(alice, C), value(warehouse, C)) == (20, 2)
+    publish(warehouse, table(A, "SELECT 30 AS x"), build, run=BuildContext("the next run"))
+    assert value(warehouse, C) == 60  # with what is staged in the same run

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from sqlglot import exp
+
 from warehouse_refresh.warehouse.errors import Place, SqlError
 from warehouse_refresh.warehouse.functions import parse_function
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import function_bodies, query_tree, span_of, tables_in
+from warehouse_refresh.warehouse.sql.preamble import Assignment, read_preamble
 from warehouse_refresh.warehouse.sql.query import Call, Function, Query, parse_query
 
 Names = Mapping[TableName, TableName]
@@ -53,7 +56,7 @@ def renamed(query: Query, names: Names, function_as: Names | None = None) -> Ren
     if left := [read for read in new.names if read.table in wanted and new.is_own(read.project)]:
         raise SqlError(
             f"an environment cannot read its own {left[0].table} here",
-            hint="only tables after FROM and JOIN can be replaced, not those of SET and of functions in files",
+            hint="only tables after FROM and JOIN can be replaced, not those of functions in files",
         )
     return Renamed(replace(new, listed=query.listed, wildcards=query.wildcards), query.text, edits)
 
@@ -84,11 +87,20 @@ def _call_edits(calls: Iterable[Call], names: Names) -> Iterator[_Edit]:
 
 def _table_edits(query: Query, merged: str, names: Names) -> Iterator[_Edit]:
     trees = [query_tree(query.text, query.default), *function_bodies(query.preamble, query.default)]
-    for node in (node for tree in trees for node in tables_in(tree)):
+    texts = [*((merged, 0, tree) for tree in trees), *_values(query)]
+    for text, longer, node in ((text, longer, node) for text, longer, tree in texts for node in tables_in(tree)):
         other = names.get(TableName(node.db, node.name)) if query.is_own(node.catalog) else None
         if other is not None:
-            start, last = span_of(merged, node)
-            yield _Edit(start, last + 1, f"`{other.dataset}`.`{other.name}`")
+            start, last = span_of(text, node)
+            yield _Edit(start - longer, last + 1 - longer, f"`{other.dataset}`.`{other.name}`")
+
+
+def _values(query: Query) -> Iterator[tuple[str, int, exp.Query]]:
+    """The values of DECLARE and SET as queries: the text of each, by how many characters it is longer before the value,
+    and its tree."""
+    for part in read_preamble(query.preamble) if query.preamble else ():
+        if isinstance(part, Assignment) and part.value:
+            yield part.value, len(part.value) - len(query.preamble), query_tree(part.value, query.default)
 
 
 def _edited(text: str, edits: tuple[_Edit, ...]) -> str:

@@ -58,10 +58,13 @@ def dataset_edits(query: Query, instead: Collection[TableName]) -> list[Edit]:
     ]
 
 
-def named_in_full(text: str, default: str) -> str:
-    """A text of one query with the `default` dataset before each table that it names without one."""
-    nodes = [node for node in tables_in(query_tree(text, default)) if is_without_dataset(node)] if default else []
-    return edited(text, sorted((_dataset_edit(text, node) for node in nodes), key=lambda edit: edit.start))
+def value_reading(text: str, query: Query, instead: Instead) -> str:
+    """A value of the query's preamble, as a query that reads other tables in place of those of `instead`, and has the
+    dataset before each other one that is named without it."""
+    tree = query_tree(text, query.default)
+    plain = [node for node in tables_in(tree) if is_without_dataset(node)]
+    named = [_dataset_edit(text, node) for node in plain if TableName(node.db, node.name) not in instead]
+    return edited(text, sorted([*named, *table_edits(text, [tree], query, instead)], key=lambda edit: edit.start))
 
 
 def _dataset_edit(text: str, node: exp.Table) -> Edit:

@@ -1,7 +1,7 @@
 """A script's query as BigQuery runs it: its variables, its functions, and tables that are not published yet."""
 
 import dataclasses
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from sqlglot import exp
@@ -77,14 +77,17 @@ class Queries:
         return {table: self._datasets.columns(place) for table, place in places.items()} if has_variables(query) else {}
 
     def edits(
-        self, query: Query, known: Mapping[TableName, tuple[Column, ...]], instead: Collection[TableName] = ()
+        self, query: Query, known: Mapping[TableName, tuple[Column, ...]], instead: Instead | None = None
     ) -> list[Edit]:
-        """What to write in place of the query's variables, and of its tables without a dataset but for those of
-        `instead`, in the order of the text. `known` are columns of tables that it reads. Raises SqlError."""
-        edits = [*self._variable_edits(query, known), *dataset_edits(query, instead)]
+        """What to write in place of the query's variables, whose values read the tables of `instead`, and of its
+        tables without a dataset but for those, in the order of the text. `known` are columns of tables that it reads.
+        Raises SqlError."""
+        edits = [*self._variable_edits(query, known, instead or {}), *dataset_edits(query, instead or {})]
         return sorted(edits, key=lambda edit: edit.start)
 
-    def _variable_edits(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> list[Edit]:
+    def _variable_edits(
+        self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]], instead: Instead
+    ) -> list[Edit]:
         """What to write in place of the query's variables. A column of the same name would win, so the columns of all
         tables that it reads are looked at first. Raises SqlError."""
         if not has_variables(query):
@@ -93,7 +96,7 @@ class Queries:
         for read in query.names:
             known = stand_ins.get(read.table) if query.is_own(read.project) else None
             columns += known if known is not None else self._columns_in_sql(read)
-        return variable_edits(query, columns)
+        return variable_edits(query, columns, instead)
 
     def _columns_in_sql(self, read: Read) -> tuple[Column, ...]:
         """The columns of whatever a query names, a wildcard table too; none if it is not there, as the query's own dry

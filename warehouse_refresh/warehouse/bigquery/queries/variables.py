@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from warehouse_refresh.warehouse.bigquery.queries.edits import Edit, named_in_full
+from warehouse_refresh.warehouse.bigquery.queries.edits import Edit, Instead, value_reading
 from warehouse_refresh.warehouse.bigquery.schema import quoted
 from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.sql.parser import place_of
@@ -41,10 +41,11 @@ def has_variables(query: Query) -> bool:
     return any(isinstance(part, Assignment) for part in read_preamble(query.preamble)) if query.preamble else False
 
 
-def variable_edits(query: Query, columns: Iterable[Column]) -> list[Edit]:
+def variable_edits(query: Query, columns: Iterable[Column], instead: Instead | None = None) -> list[Edit]:
     """What to write in place of the variables, in the order of the text. `columns` are those of the tables that the
-    query reads. Raises SqlError for a variable that a name of the query, a column or a field of a column has, too."""
-    values = _values(query.preamble, query.default) if query.preamble else {}
+    query reads; values read other tables in place of those of `instead`. Raises SqlError for a variable that a name of
+    the query, a column or a field of a column has, too."""
+    values = _values(query, instead or {}) if query.preamble else {}
     if not values:
         return []
     tree = query.tree
@@ -86,13 +87,13 @@ def _is_name_of_itself(node: exp.Identifier) -> bool:
     return is_outermost and len(alias.this.parts) == 1 and alias.this.name.casefold() == node.name.casefold()
 
 
-def _values(preamble: str, default: str) -> _Values:
+def _values(query: Query, instead: Instead) -> _Values:
     found: _Values = {}
-    for part in read_preamble(preamble):
+    for part in read_preamble(query.preamble):
         if isinstance(part, Assignment):
             name = part.name.casefold()
             kind = part.kind if part.is_declared else found.get(name, ("", ""))[1]
-            value = _one_line(named_in_full(part.value, default), found) if part.value else "NULL"
+            value = _one_line(value_reading(part.value, query, instead), found) if part.value else "NULL"
             found[name] = (value, " ".join(kind.split()))
     return found
 

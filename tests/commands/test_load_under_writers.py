@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -64,8 +65,9 @@ def loaded() -> Any:
 
 @pytest.mark.usefixtures("project")
 def test_each_load_is_one_moment_also_after_one_that_was_killed(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where a killed load leaves its files
     monkeypatch.setenv("SHOP_URL", database.url)
     with writing(database, POSTGRES):
         assert main(["load"]) == 0

@@ -12,6 +12,8 @@ from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 _MEMORY = "256MB"
+_THREADS = 2  # each has rows in memory
+_ROWS_IN_MEMORY = 40_960
 HASH = "hash"
 
 
@@ -26,7 +28,8 @@ def land(
     try:
         with _connection(target.parent) as connection:
             rows.offer(connection)
-            connection.execute(f"COPY (SELECT {listed} FROM stream) TO {string_sql(str(target))} (FORMAT parquet)")
+            form = f"(FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_MEMORY})"
+            connection.execute(f"COPY (SELECT {listed} FROM stream) TO {string_sql(str(target))} {form}")
             [(count, *bad)] = connection.execute(f"SELECT count(*), {', '.join(checks)} FROM {source}").fetchall()
     except duckdb.Error as error:
         raise OriginError(_reason(error)) from error
@@ -40,6 +43,7 @@ def _connection(folder: Path) -> duckdb.DuckDBPyConnection:
     """A database in memory of little memory, which fetches nothing from the internet."""
     connection = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
     connection.execute(f"SET memory_limit = '{_MEMORY}'; SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
+    connection.execute(f"SET threads = {_THREADS}")
     connection.execute(f"SET temp_directory = {string_sql(str(folder))}")
     return connection
 

@@ -27,7 +27,7 @@ from warehouse_refresh.warehouse.types import BYTES, STRING, SqlType
 Connection = Any  # PyMySQL has no annotations
 
 _ROWS = 2000  # that are fetched at once
-_LONGEST = 32 * 2**20  # bytes of a row
+_LONGEST = 16 * 2**20  # bytes of a row
 _OPTIONS = ("unix_socket", "ssl_ca")
 _KINDS = {
     **dict.fromkeys((FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.LONG, FIELD_TYPE.LONGLONG), "bigint"),

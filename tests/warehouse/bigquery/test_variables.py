@@ -138,3 +138,10 @@ def test_no_other_name_of_the_query_is_a_variables(text: str) -> None:
 def test_a_value_that_is_another_one_at_each_use_is_refused() -> None:
     with pytest.raises(UnsupportedSql, match="RAND in a variable"):
         variable_edits(query("DECLARE a FLOAT64 DEFAULT 1 + rand(); SELECT a + a AS x"), [])
+
+
+def test_a_value_reads_the_tables_that_stand_in_for_others() -> None:
+    found = query("DECLARE t INT64; SET t = (SELECT MAX(x) FROM tmp.t); SELECT t + o.x AS x FROM tmp.o AS o")
+    [edit] = variable_edits(found, [], {TableName("tmp", "t"): "`p`.`staged`.`t_1`"})
+    assert "FROM `p` . `staged` . `t_1` AS `t`" in edit.text  # and not the variable of that name
+    assert "tmp" not in edit.text

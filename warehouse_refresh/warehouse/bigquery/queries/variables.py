@@ -20,6 +20,8 @@ from warehouse_refresh.warehouse.sql.query import Query, blanked
 from warehouse_refresh.warehouse.sql.statements import statements_of
 from warehouse_refresh.warehouse.types import Column
 
+_BEFORE_NAMES = (TokenType.DOT, TokenType.PARAMETER, TokenType.ALIAS)
+"""After these a name is no variable's."""
 _Values = dict[str, tuple[str, str]]
 """By a variable's folded name: its value as one line of SQL, and its type ("" if it has that of its value)."""
 
@@ -103,7 +105,7 @@ def _one_line(query: str, values: _Values) -> str:
     tokens = sqlglot.tokenize(query, dialect="bigquery")[1:]
     words = []
     for before, token in zip([None, *tokens], tokens, strict=False):
-        is_part = before is not None and before.token_type in (TokenType.DOT, TokenType.PARAMETER)
+        is_part = before is not None and before.token_type in _BEFORE_NAMES
         value = None if is_part else values.get(token.text.casefold())
         is_name = token.token_type in (TokenType.VAR, TokenType.IDENTIFIER)
         words.append("" if before is None or before.token_type == TokenType.PARAMETER else " ")

@@ -4,7 +4,7 @@ Knows nothing of a refresh or of Prefect: it reads tables into a Parquet file, e
 GoogleSQL, or says which columns it cannot keep. docs/load.md has the types and the promises.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -86,8 +86,8 @@ class Described:
 class Rows(Protocol):
     """The rows of a relation, a few at a time, for a database of DuckDB to read once."""
 
-    def offer(self, connection: "DuckDBPyConnection") -> None:
-        """Let the connection read them under the name `stream`."""
+    def offer(self, connection: "DuckDBPyConnection") -> Iterator[None]:
+        """Let the connection read them under the name `stream`, a piece at each step; at least one, if none fails."""
 
     def check(self, count: int) -> None:
         """Raises OriginError unless these were all, after so many were read."""

@@ -1,6 +1,6 @@
 """Write what comes from a database into a Parquet file, and look whether GoogleSQL's types hold it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -27,13 +27,19 @@ def land(
     checks = [f"count_if({it.bad})" if it.bad else "0" for it in columns]
     try:
         with _connection(target.parent) as connection:
-            rows.offer(connection)
-            form = f"(FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_MEMORY})"
-            connection.execute(f"COPY (SELECT {listed} FROM stream) TO {string_sql(str(target))} {form}")
+            pieces = list(_pieces(rows, connection, listed, target))
+            rows.check(sum(pieces))
+            if len(pieces) > 1:
+                paths = [_piece(target, number) for number in range(len(pieces))]
+                every = ", ".join(string_sql(str(path)) for path in paths)
+                _copy(connection, f"SELECT * FROM read_parquet([{every}])", target)
+                for path in paths:
+                    path.unlink()
+            else:
+                _piece(target, 0).rename(target)
             [(count, *bad)] = connection.execute(f"SELECT count(*), {', '.join(checks)} FROM {source}").fetchall()
     except duckdb.Error as error:
         raise OriginError(_reason(error)) from error
-    rows.check(int(count))
     _refuse([(it, number) for it, number in zip(columns, bad, strict=True) if number])
     values = ", ".join(f"{it.value} AS {quoted(it.column.name)}" for it in columns)
     return ParquetFile(target, tuple(it.column for it in columns), int(count), f"SELECT {values} FROM {source}")
@@ -53,6 +59,23 @@ def _masked(name: str, masks: Mapping[str, str | int], salt: str) -> str:
     if mask is None:
         return quoted(name)
     return f"sha256({string_sql(salt)} || {quoted(name)})" if mask == HASH else f"left({quoted(name)}, {int(mask)})"
+
+
+def _pieces(rows: Rows, connection: duckdb.DuckDBPyConnection, listed: str, target: Path) -> Iterator[int]:
+    """Write each piece of the rows into a file, and answer how many rows it has."""
+    for number, _ in enumerate(rows.offer(connection)):
+        yield _copy(connection, f"SELECT {listed} FROM stream", _piece(target, number))
+
+
+def _piece(target: Path, number: int) -> Path:
+    return target.with_suffix(f".{number}.parquet")
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    """Write the query's rows into a file, and answer how many these are."""
+    form = f"(FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_MEMORY})"
+    [(count,)] = connection.execute(f"COPY ({query}) TO {string_sql(str(path))} {form}").fetchall()
+    return int(count)
 
 
 def check_key(file: ParquetFile, key: Sequence[str]) -> None:

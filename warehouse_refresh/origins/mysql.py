@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -28,6 +29,7 @@ Connection = Any  # PyMySQL has no annotations
 
 _ROWS = 2000  # that are fetched at once
 _LONGEST = 16 * 2**20  # bytes of a row
+_PIECE = 64 * 2**20  # bytes of rows that DuckDB has in memory at once
 _OPTIONS = ("unix_socket", "ssl_ca")
 _KINDS = {
     **dict.fromkeys((FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.LONG, FIELD_TYPE.LONGLONG), "bigint"),
@@ -90,11 +92,9 @@ class MySqlSnapshot:
     ) -> Iterator["LineRows"]:
         source = _path(relation.table) if relation.table else f"({_bare(relation.query)}\n) AS query"
         with self.turn, tempfile.TemporaryDirectory(prefix="refresh-rows-") as folder:
-            pipe = Path(folder) / "rows"
-            os.mkfifo(pipe)
             where = f" WHERE {since.sql(_identifier(since.column))}" if since else ""
             sql = f"SELECT {_line(columns)} FROM {source}{where}"
-            rows = LineRows(self.url, self.connection, sql, pipe, columns)
+            rows = LineRows(self.url, self.connection, sql, Path(folder), columns)
             try:
                 yield rows
             finally:
@@ -166,21 +166,27 @@ class LineRows:
     """Implements Rows: lines of CSV that a thread hands on from the server to a pipe, from which DuckDB reads them."""
 
     def __init__(
-        self, url: str, connection: Connection, sql: str, pipe: Path, columns: tuple[OriginColumn, ...]
+        self, url: str, connection: Connection, sql: str, folder: Path, columns: tuple[OriginColumn, ...]
     ) -> None:
-        self._url, self._connection, self._sql, self._pipe, self._columns = url, connection, sql, pipe, columns
-        self._sent, self._error = 0, ""
+        self._url, self._connection, self._sql, self._folder, self._columns = url, connection, sql, folder, columns
+        self._sent, self._error, self._stopped = 0, "", False
+        self._pipe: Path | None = None
+        self._pipes: SimpleQueue[Path | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._send, name="rows")
 
-    def offer(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def offer(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Each piece is a pipe of its own: DuckDB keeps what it reads of a pipe until it has read all of it."""
         self._thread.start()
         names = ", ".join(f"{string_sql(it.column.name)}: 'VARCHAR'" for it in self._columns)
-        connection.execute(
-            f"CREATE TEMP VIEW stream AS SELECT {', '.join(quoted(it.column.name) for it in self._columns)}"
-            f" FROM read_csv({string_sql(str(self._pipe))}, columns = {{{names}}}, auto_detect = false, header = false,"
-            " delim = ',', quote = '\"', escape = '\"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false,"
-            f" parallel = false, max_line_size = {_LONGEST}, buffer_size = {_LONGEST})"
-        )
+        listed = ", ".join(quoted(it.column.name) for it in self._columns)
+        while (pipe := self._pipes.get()) is not None:
+            connection.execute(
+                f"CREATE OR REPLACE TEMP VIEW stream AS SELECT {listed} FROM read_csv({string_sql(str(pipe))},"
+                f" columns = {{{names}}}, auto_detect = false, header = false, delim = ',', quote = '\"',"
+                " escape = '\"', new_line = '\\n', nullstr = '', allow_quoted_nulls = false, parallel = false,"
+                f" max_line_size = {_LONGEST}, buffer_size = {_LONGEST})"
+            )
+            yield
 
     def check(self, count: int) -> None:
         self._thread.join()
@@ -193,19 +199,23 @@ class LineRows:
 
     def end(self) -> None:
         """Stop, however far it is."""
+        self._stopped = True
         if self._thread.is_alive():
-            with suppress(OSError):  # if nobody has read the pipe, the thread waits for somebody to open it
-                os.close(os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK))
             _stop(self._url, self._connection)
-            self._thread.join()
+        while self._thread.is_alive():
+            if self._pipe is not None:
+                with suppress(OSError):  # if nobody has read the pipe, the thread waits for somebody to open it
+                    os.close(os.open(self._pipe, os.O_RDONLY | os.O_NONBLOCK))
+            self._thread.join(0.05)
 
     def _send(self) -> None:
         try:
-            with self._pipe.open("wb") as pipe, _faults(self._url), self._connection.cursor() as cursor:
+            with _faults(self._url), self._connection.cursor() as cursor:
                 cursor.execute(self._sql)
-                while rows := cursor.fetchmany(_ROWS):
-                    pipe.write(b"\n".join([line for (line,) in rows]) + b"\n")
-                    self._sent += len(rows)
+                rows = cursor.fetchmany(_ROWS)
+                rows = self._send_piece(cursor, rows)
+                while rows and not self._stopped:
+                    rows = self._send_piece(cursor, rows)
         except (
             TypeError
         ):  # NULL in place of a line: https://mariadb.com/kb/en/server-system-variables/#max_allowed_packet
@@ -216,6 +226,23 @@ class LineRows:
             self._error = str(error)
         except OSError as error:
             self._error = f"the rows were not read to their end: {error.strerror}"
+        finally:
+            self._pipes.put(None)
+
+    def _send_piece(self, cursor: Any, rows: Any) -> Any:
+        """Send these rows and more, as many as make a piece. Answers the first rows of the next piece."""
+        size, number = 0, self._sent
+        self._pipe = self._folder / f"rows-{number}"
+        os.mkfifo(self._pipe)
+        self._pipes.put(self._pipe)
+        with self._pipe.open("wb") as pipe:
+            while rows and size < _PIECE:
+                text = b"\n".join([line for (line,) in rows]) + b"\n"
+                pipe.write(text)
+                size += len(text)
+                self._sent += len(rows)
+                rows = cursor.fetchmany(_ROWS)
+        return rows
 
 
 def _line(columns: tuple[OriginColumn, ...]) -> str:

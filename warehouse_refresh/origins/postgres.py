@@ -120,8 +120,9 @@ class ArrowRows:
 
     stream: Any
 
-    def offer(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def offer(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         connection.register("stream", self.stream)
+        yield
 
     def check(self, count: int) -> None:
         """Nothing is left to check."""

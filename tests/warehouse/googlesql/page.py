@@ -47,6 +47,14 @@ On BigQuery the first kind stops a script, and so does a text that the parser ca
 What is stored follows BigQuery too: a NULL array is stored as an empty one, an array with a NULL element is an error,
 every column needs a name, and two names that differ only by case are an error.
 
+Where the reference engine and BigQuery's documentation differ, the documentation counts, since scripts run on BigQuery:
+
+- An array that a function generates has at most 1,048,575 elements; the reference engine stops at 16,000.
+- CONCAT, `||`, REPLACE, STRING_AGG and ARRAY_TO_STRING may make texts of more than 1 MB, which the reference engine
+  does not; REPEAT, LPAD and RPAD may not in either.
+- PARSE_DATE and its kin take %F, %T and %k, as on BigQuery.
+- A SUM of FLOAT64 may differ in its last digits. On BigQuery, too, they depend on the order in which rows are added.
+
 ## What is refused
 
 {refused}

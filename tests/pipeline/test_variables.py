@@ -81,6 +81,10 @@ def test_values_come_back_from_json_as_they_are(variables: Variables) -> None:
         ("x = [1, 'a']", "its elements have not one type"),
         ("x = []", 'write { type = "ARRAY<STRING>", value = […] }'),
         ("x = { type = 'NUMERIC' }", 'write { type = "NUMERIC", value = "1.5" }'),
+        (
+            "x = { type = 'DATE', default = '2026-01-01' }",
+            "variables.x: default is no key of a variable, value is missing: write",
+        ),
         ("x = { type = 'NUMMERIC', value = 1 }", "is not a GoogleSQL type"),
         ("x = { type = 'DATE', value = 'soon' }", "'soon' is not DATE: write 2026-11-30"),
         ("x = { type = 'INT64', value = 1.5 }", "'1.5' is not INT64"),

@@ -134,8 +134,9 @@ def _declared(name: str, written: object, where: str) -> Variable:
 
     label = f"{where}: variables.{name}"
     if isinstance(written, dict):
-        if set(written) != {"type", "value"}:
-            raise SettingError(f'{label}: write {{ type = "NUMERIC", value = "1.5" }}')
+        if wrong := sorted(set(written) ^ {"type", "value"}):
+            named = ", ".join(f"{key} is {'no key of a variable' if key in written else 'missing'}" for key in wrong)
+            raise SettingError(f'{label}: {named}: write {{ type = "NUMERIC", value = "1.5" }}')
         kind, value = _type(written["type"], label), written["value"]
     else:
         kind, value = _type_of(written, label), written

@@ -199,13 +199,23 @@ def test_the_file_is_left_alone_when_nothing_is_new(path: Path) -> None:
 
 
 def test_notes_about_texts_that_are_gone_do_not_pile_up(path: Path) -> None:
-    one = SqlCache(path, "")
     for number in range(100):
-        with one:
+        with SqlCache(path, "") as one:
             assert one.recall("names", "SELECT 1") == (1 if number else None)
             one.note("names", "SELECT 1", 1)
             one.note("names", f"SELECT {number} AS draft", number)
     assert len(json.loads(path.read_text())["notes"]) <= 3
+
+
+def test_what_an_earlier_block_used_is_kept_by_a_later_one_that_uses_little(path: Path) -> None:
+    one = SqlCache(path, "")
+    with one:
+        for number in range(10):
+            one.note("names", f"SELECT {number}", number)
+    with one:
+        one.note("names", "SELECT 'a check'", 1)
+    with SqlCache(path, "") as next_one:
+        assert [next_one.recall("names", f"SELECT {number}") for number in range(10)] == list(range(10))
 
 
 columns = st.lists(st.builds(Column, st.text(), nested(scalars, names), st.booleans()), max_size=3).map(tuple)
@@ -225,7 +235,7 @@ def test_a_translation_is_recalled_as_it_was_made(text: str, made: Translation) 
 
 
 def test_a_refresh_reads_only_the_scripts_that_changed(write: Write) -> None:
-    write(PROJECT)
+    write(PROJECT | {"res/tmp/a.toml": '[checks]\nnot_null = ["id"]\n'})
     run("init")
     assert build() == ["read SQL", "[('DOUBLE', 3.5)]"]
     assert build() == ["read none", "[('DOUBLE', 3.5)]"]

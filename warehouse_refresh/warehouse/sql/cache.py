@@ -17,11 +17,10 @@ _LIBRARIES = ("duckdb-", "sqlglot-", "sqlglotc-")
 
 
 class _Notes:
-    """Notes by key; remembers which of them were used or are new."""
+    """Notes by key; adds to `used` the keys of those that were used or are new."""
 
-    def __init__(self, found: dict[str, Any]) -> None:
-        self._found = found
-        self._used: set[str] = set()
+    def __init__(self, found: dict[str, Any], used: set[str]) -> None:
+        self._found, self._used = found, used
         self.is_changed = False
 
     def get(self, key: str) -> Any:
@@ -41,7 +40,8 @@ class _Notes:
 
 class SqlCache:
     """Notes about SQL texts, as JSON values, by their kind and the text. They are known inside the `with` block, and
-    kept in the file at `path` from one process to the next.
+    kept in the file at `path` from one process to the next. What an earlier block of the same cache used counts as used
+    in a later one: a refresh that plans in the first and checks in the second keeps the notes of both.
 
     Safe to use from several threads. I/O errors are ignored: then the texts are read again. `made_by` identifies the
     version of the code that writes the notes; notes of another version are ignored.
@@ -50,9 +50,10 @@ class SqlCache:
     def __init__(self, path: Path, made_by: str) -> None:
         self._path, self._made_by = path, made_by
         self._notes: _Notes | None = None
+        self._used: set[str] = set()
 
     def __enter__(self) -> Self:
-        self._notes = _Notes(_read(self._path, self._made_by))
+        self._notes = _Notes(_read(self._path, self._made_by), self._used)
         return self
 
     def __exit__(self, *error: object) -> None:

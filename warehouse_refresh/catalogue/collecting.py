@@ -38,9 +38,9 @@ def collect(project: Project, sources: Sources, title: str) -> Catalogue:
     outside = [table for table in outside if table not in scripts]
     checked = check_scripts(scripts, sources, project.functions)
     columns = {**sources.columns, **{table: plan.columns for table, plan in checked.plans.items()}}
-    links = _Links(scripts, columns)
+    links, files = _Links(scripts, columns), project.files
     entries = [_source(table, project, links) for table in outside]
-    entries += [_built(table, project, links) for table in order]
+    entries += [_built(table, project, files[table], links) for table in order]
     return Catalogue(VERSION, title, tuple(entries))
 
 
@@ -97,7 +97,7 @@ def _source(table: TableName, project: Project, links: _Links) -> TableEntry:
     )
 
 
-def _built(table: TableName, project: Project, links: _Links) -> TableEntry:
+def _built(table: TableName, project: Project, file: str, links: _Links) -> TableEntry:
     script = project.scripts[table]
     own = [
         CheckEntry(check.says.description or check.name, check.says.severity.value)
@@ -108,7 +108,7 @@ def _built(table: TableName, project: Project, links: _Links) -> TableEntry:
     return TableEntry(
         str(table),
         "view" if script.build.is_view else "table",
-        file=project.files[table],
+        file=file,
         sql=script.query.text,
         columns=_columns(table, script.settings, links),
         reads=_texts(links.reads[table]),

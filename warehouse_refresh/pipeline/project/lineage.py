@@ -65,10 +65,10 @@ class Lineage:
             return dict.fromkeys(self._columns.get(table, ()), NO_ORIGINS)
         if table not in self._found:
             # Upstream first: a long chain of scripts is no deep recursion.
-            for needed in self._order.only([*self._order.upstream(table), table]).order:
-                if needed not in self._found:
-                    self._found[needed] = {}  # for a script that reads its own table
-                    self._found[needed] = self._origins_in_script(self._scripts[needed])
+            missing = {*self._order.upstream(table), table} - self._found.keys()
+            for needed in sorted(missing, key=self._places.__getitem__):
+                self._found[needed] = {}  # for a script that reads its own table
+                self._found[needed] = self._origins_in_script(self._scripts[needed])
         return self._found[table]
 
     def joins(self, table: TableName) -> Joins:
@@ -80,6 +80,11 @@ class Lineage:
     @cached_property
     def _order(self) -> Graph:
         return Graph(read_edges(self._scripts))
+
+    @cached_property
+    def _places(self) -> dict[TableName, int]:
+        """The place of each table in the order."""
+        return {table: place for place, table in enumerate(self._order.order)}
 
     def _origins_in_script(self, script: Script) -> dict[str, Origins]:
         try:

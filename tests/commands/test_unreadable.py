@@ -111,6 +111,12 @@ def test_a_refresh_is_refused_for_the_script_that_may_create_what_it_reads(
         assert _found(folder, "res/functions/twice.sql", _is_not_utf8, capsys, command) == ["twice.sql"]
 
 
+def test_tests_of_a_script_that_cannot_be_read_are_not_missing(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _found(write(SHOP), "res/tmp/orders.sql", _leads_nowhere, capsys, "test") == ["orders.sql"]
+
+
 def test_a_name_that_no_unreadable_script_has_is_reported_all_the_same(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:

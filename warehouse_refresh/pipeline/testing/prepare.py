@@ -45,6 +45,8 @@ def ready_cases(
     _refuse_wrong(project, checked, found, tables)
     chosen = [case for case in found.cases if not tables.isdisjoint(case.scripts)]
     chosen = [case for case in chosen if named.casefold() in case.name.casefold()]
+    if not found.cases and (errors := errors_in(project.problems)):
+        raise Refused(errors)  # a script that cannot be read may have tests
     if not chosen:
         raise SelectionError(_nothing(found.cases, named, is_selected=bool(selectors)))
     return Ready(project, checked, tuple(chosen), frozenset(tables))

@@ -33,7 +33,15 @@ def test_every_make_target_that_it_names_exists() -> None:
 
 def test_every_link_leads_to_a_file() -> None:
     for link in re.findall(r"\]\(([^)]+)\)", README):
-        assert link.startswith("https://") or (ROOT / link).exists(), link
+        path, _, heading = link.partition("#")
+        assert link.startswith("https://") or (ROOT / path).exists(), link
+        assert not (heading and path.endswith(".md")) or heading in _headings(ROOT / path), link
+
+
+def _headings(page: Path) -> set[str]:
+    """The page's headings as links name them."""
+    lines = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in lines}
 
 
 def test_the_rows_that_make_run_prints_are_those_that_are_built(

@@ -12,6 +12,7 @@ from tests.campaign.plan import LONG, SHORT, kinds, plan
 SEED = 7
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="it finds its processes in /proc, as Linux has it")
 def test_a_short_campaign_breaks_no_rule(tmp_path: Path) -> None:
     history = tmp_path / "history.jsonl"

@@ -17,7 +17,6 @@ from warehouse_refresh.warehouse import DEFAULT_URL, Append, connect
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 
-some = settings(max_examples=2, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 many = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 few = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -173,12 +172,6 @@ def test_a_day_with_everything_in_it() -> None:
             ("promote", "bob", None),
         ]
     )
-
-
-@some
-@given(st.lists(STEPS, min_size=6, max_size=10))
-def test_some_days(steps: list[Step]) -> None:
-    goes_by(steps)
 
 
 @pytest.mark.slow

@@ -159,7 +159,7 @@ def test_what_the_settings_of_a_raw_table_say_stands_in_the_warehouse(
     assert main(["init"]) == 0
     out, err = capsys.readouterr()
     assert "created raw.variants" in out
-    assert "res/raw/variants.toml:1" in err
+    assert "warning: res/raw/variants.toml:1" in err
     assert "the table's descriptions stay as they are" in err
     assert main(["show", "raw.products"]) == 0
     assert capsys.readouterr().out.endswith("\nid: the number of it\n")

@@ -3,11 +3,12 @@
 import sys
 from argparse import Namespace
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.pipeline.project.files import res_folder
-from warehouse_refresh.pipeline.project.problems import Problem
+from warehouse_refresh.pipeline.project.problems import Problem, Severity
 from warehouse_refresh.pipeline.project.scripts import read_datasets, source_folders
 from warehouse_refresh.pipeline.raw.db_init import Rows, describe_sources, initialise
 from warehouse_refresh.pipeline.raw.seeds import read_seeds
@@ -46,6 +47,8 @@ def run(options: Namespace) -> int:
 
 
 def _say_wrong(problem: Problem) -> None:
+    """Say what is wrong, as a warning, since it stops nothing here: `check` and a refresh call it an error."""
+    problem = replace(problem, severity=Severity.WARNING)
     print(f"{problem}\n  the table's descriptions stay as they are", file=sys.stderr)
 
 

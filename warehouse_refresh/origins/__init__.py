@@ -112,6 +112,17 @@ class Snapshot(Protocol):
         """Let go of the database. What another thread reads of it ends with an error. May be called twice."""
 
 
+def address(url: str) -> str:
+    """The URL without what may be secret."""
+    parts = urlsplit(url)
+    return f"{parts.hostname or 'localhost'}{parts.path}"
+
+
+def bare(query: str) -> str:
+    """The query without its semicolon, so that it can stand in another one."""
+    return query.strip().removesuffix(";")
+
+
 def open_snapshot(url: str, limits: Limits = Limits()) -> AbstractContextManager[Snapshot]:
     """Connect to the database at `url`, such as `postgresql://user:password@host/shop`, for reading only, and stay at
     the moment of the first look. Raises OriginError, and NotInstalled where the database's client is missing."""

@@ -20,7 +20,17 @@ import pymysql
 from pymysql.constants import FIELD_TYPE
 from pymysql.cursors import SSCursor
 
-from warehouse_refresh.origins import Described, Limits, NotReadable, OriginColumn, OriginError, Relation, Since
+from warehouse_refresh.origins import (
+    Described,
+    Limits,
+    NotReadable,
+    OriginColumn,
+    OriginError,
+    Relation,
+    Since,
+    address,
+    bare,
+)
 from warehouse_refresh.origins.mysql_types import Kind, reading_of
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse_refresh.warehouse.types import BYTES, STRING, SqlType
@@ -90,7 +100,7 @@ class MySqlSnapshot:
     def reading(
         self, relation: Relation, columns: tuple[OriginColumn, ...], since: Since | None = None
     ) -> Iterator["LineRows"]:
-        source = _path(relation.table) if relation.table else f"({_bare(relation.query)}\n) AS query"
+        source = _path(relation.table) if relation.table else f"({bare(relation.query)}\n) AS query"
         with self.turn, tempfile.TemporaryDirectory(prefix="refresh-rows-") as folder:
             where = f" WHERE {since.sql(_identifier(since.column))}" if since else ""
             sql = f"SELECT {_line(columns)} FROM {source}{where}"
@@ -119,7 +129,7 @@ class MySqlSnapshot:
     def _of_table(self, table: str) -> dict[str, Kind]:
         schema, _, name = table.rpartition(".")
         at = f"table_schema = {_literal(schema) if schema else 'DATABASE()'} AND table_name = {_literal(name)}"
-        where = f"{table} in {_address(self.url)}"
+        where = f"{table} in {address(self.url)}"
         engines = self._rows(f"SELECT engine FROM information_schema.tables WHERE {at}")
         if not engines:
             raise OriginError(f"there is no table {where}, or its user may not see it")
@@ -139,7 +149,7 @@ class MySqlSnapshot:
 
     def _of_query(self, query: str) -> dict[str, Kind]:
         """A query's types without its rows. Only the character set tells texts from bytes."""
-        source = f"({_bare(query)}\n) AS query"
+        source = f"({bare(query)}\n) AS query"
         described, _ = self._answer(f"SELECT * FROM {source} LIMIT 0")
         names = [_decoded(entry[0]) for entry in described]
         sets = ", ".join(f"CHARSET(query.{_identifier(name)})" for name in names)
@@ -261,7 +271,7 @@ def _connected(url: str) -> Connection:
     parts = urlsplit(url)
     options = {name: found[-1] for name, found in parse_qs(parts.query).items()}
     if unknown := options.keys() - set(_OPTIONS):
-        raise OriginError(f"{_address(url)}: the URL has an option {min(unknown)}, and may have {', '.join(_OPTIONS)}")
+        raise OriginError(f"{address(url)}: the URL has an option {min(unknown)}, and may have {', '.join(_OPTIONS)}")
     return pymysql.connect(
         host=parts.hostname or "localhost",
         port=parts.port or 3306,
@@ -306,25 +316,15 @@ def _faults(url: str) -> Iterator[None]:
         yield
     except pymysql.MySQLError as error:
         text = error.args[1] if len(error.args) > 1 else error.args[0] if error.args else error
-        raise OriginError(f"{_address(url)}: {text}") from error
+        raise OriginError(f"{address(url)}: {text}") from error
 
 
 def _decoded(value: Any) -> Any:
     return value.decode() if isinstance(value, bytes) else value
 
 
-def _address(url: str) -> str:
-    """The URL without what may be secret."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or 'localhost'}{parts.path}"
-
-
 def _path(table: str) -> str:
     return ".".join(_identifier(part) for part in table.split("."))
-
-
-def _bare(query: str) -> str:
-    return query.strip().removesuffix(";")
 
 
 def _identifier(name: str) -> str:

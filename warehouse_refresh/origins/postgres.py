@@ -10,13 +10,22 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Semaphore
 from typing import Any
-from urllib.parse import urlsplit
 
 import duckdb
 from adbc_driver_manager import Error
 from adbc_driver_postgresql import dbapi
 
-from warehouse_refresh.origins import Described, Limits, NotReadable, OriginColumn, OriginError, Relation, Since
+from warehouse_refresh.origins import (
+    Described,
+    Limits,
+    NotReadable,
+    OriginColumn,
+    OriginError,
+    Relation,
+    Since,
+    address,
+    bare,
+)
 from warehouse_refresh.origins.faults import reason_of
 from warehouse_refresh.origins.postgres_types import Kind, reading_of
 from warehouse_refresh.warehouse.types import SqlType
@@ -73,7 +82,7 @@ class PostgresSnapshot:
     def describe(self, relation: Relation, wanted: Mapping[str, SqlType]) -> Described:
         with self._reader() as connection:
             if relation.table:
-                _check_readable(connection, relation.table, _address(self.url))
+                _check_readable(connection, relation.table, address(self.url))
                 found, size = _of_table(connection, relation.table), _size(connection, relation.table)
             else:
                 found, size = _of_query(connection, relation.query), _size_of_query(connection, relation.query)
@@ -90,7 +99,7 @@ class PostgresSnapshot:
         self, relation: Relation, columns: tuple[OriginColumn, ...], since: Since | None = None
     ) -> Iterator["ArrowRows"]:
         listed = ", ".join(f"{it.sql} AS {_identifier(it.column.name)}" for it in columns)
-        source = _path(relation.table) if relation.table else f"({_bare(relation.query)}\n) AS query"
+        source = _path(relation.table) if relation.table else f"({bare(relation.query)}\n) AS query"
         with self._reader() as connection, connection.cursor() as cursor:
             cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH)})
             self.open.add(cursor)
@@ -145,7 +154,7 @@ def _of_table(connection: dbapi.Connection, table: str) -> dict[str, Kind]:
 
 def _of_query(connection: dbapi.Connection, query: str) -> dict[str, Kind]:
     """A query's types without its rows. PostgreSQL says no modifiers of them."""
-    source = f"({_bare(query)}\n) AS query"
+    source = f"({bare(query)}\n) AS query"
     names, _ = _answer(connection, f"SELECT * FROM {source} LIMIT 0")
     twice = sorted({name for name in names if names.count(name) > 1 or not name or name == "?column?"})
     if twice:
@@ -189,7 +198,7 @@ def _size(connection: dbapi.Connection, table: str) -> tuple[int | None, int | N
 
 def _size_of_query(connection: dbapi.Connection, query: str) -> tuple[int, int]:
     """What the planner expects: https://www.postgresql.org/docs/current/using-explain.html"""
-    _, [(text,)] = _answer(connection, f"EXPLAIN (FORMAT JSON) {_bare(query)}", copies=False)
+    _, [(text,)] = _answer(connection, f"EXPLAIN (FORMAT JSON) {bare(query)}", copies=False)
     plan = json.loads(text)[0]["Plan"]
     return plan["Plan Rows"], plan["Plan Rows"] * plan["Plan Width"]
 
@@ -239,21 +248,11 @@ def _faults(url: str) -> Iterator[None]:
     try:
         yield
     except Error as error:
-        raise OriginError(f"{_address(url)}: {reason_of(str(error))}") from error
-
-
-def _address(url: str) -> str:
-    """The URL without what may be secret."""
-    parts = urlsplit(url)
-    return f"{parts.hostname or 'localhost'}{parts.path}"
+        raise OriginError(f"{address(url)}: {reason_of(str(error))}") from error
 
 
 def _path(table: str) -> str:
     return ".".join(_identifier(part) for part in table.split("."))
-
-
-def _bare(query: str) -> str:
-    return query.strip().removesuffix(";")
 
 
 def _identifier(name: str) -> str:

@@ -95,6 +95,10 @@ def test_settings_are_said_in_words(write: Write) -> None:
         ("moment is at most 24h old, where id > 0", "error"),
         ("No order is an orphan.", "warning"),
     ]
+    kinds = ["unique", "unique", "not_null", "accepted_values", "references", "row_count", "fresh", "query"]
+    assert [check.kind for check in orders.checks] == kinds
+    assert [check.columns for check in orders.checks[:2]] == [("id",), ("id", "moment")]
+    assert (orders.checks[3].values, orders.checks[4].to) == (("open", "sent"), "raw.a.id")
 
 
 def test_what_a_create_statement_says_counts_too(write: Write) -> None:

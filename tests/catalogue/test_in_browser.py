@@ -13,6 +13,7 @@ from tests.catalogue.browser import broken_rules
 from tests.catalogue.browser import browser as browser
 from tests.catalogue.catalogues import catalogue_of, star
 from tests.conftest import ROOT
+from warehouse_refresh.catalogue.dbt import Place
 from warehouse_refresh.catalogue.site import write_site
 
 WIDTHS = (360, 1000, 2000)
@@ -21,14 +22,14 @@ WIDTHS = (360, 1000, 2000)
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("large")
-    write_site(star(1000), folder)
+    write_site(star(1000), folder, Place("duckdb"))
     return folder
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    write_site(catalogue_of(ROOT), folder)
+    write_site(catalogue_of(ROOT), folder, Place("duckdb"))
     return folder
 
 

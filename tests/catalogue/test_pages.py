@@ -8,12 +8,14 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 import pytest
 
 from tests.catalogue.catalogues import catalogue_of, chain, of_tables, star
+from warehouse_refresh.catalogue.dbt import Place
 from warehouse_refresh.catalogue.document import Catalogue, ColumnEntry, TableEntry
 from warehouse_refresh.catalogue.pages import Pages
 from warehouse_refresh.catalogue.site import write_site
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.project.problems import Refused
 
+PLACE = Place("duckdb")
 ODD = "50% <b>\"a\"/b & c#d?e\\f 'g'"
 
 
@@ -91,15 +93,16 @@ def test_a_site_is_written_and_written_again() -> None:
 
 
 def pages_in(folder: Path) -> dict[Path, bytes]:
-    """All files but the events, which say when they were written."""
+    """All files but the events and dbt's artifacts, which say when they were written."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".ndjson")
+    files = (path for path in files if path.parent.name != "dbt")
     return {path: path.read_bytes() for path in files}
 
 
 def test_the_page_of_a_table_that_is_gone_goes_with_it(tmp_path: Path) -> None:
-    write_site(chain(3), tmp_path)
+    write_site(chain(3), tmp_path, PLACE)
     (tmp_path / "CNAME").write_text("tables.example.com")
-    write_site(chain(2), tmp_path)
+    write_site(chain(2), tmp_path, PLACE)
     assert not (tmp_path / "catalogue" / "tmp.table_0002.html").exists()
     assert (tmp_path / "CNAME").exists()
 
@@ -107,15 +110,15 @@ def test_the_page_of_a_table_that_is_gone_goes_with_it(tmp_path: Path) -> None:
 def test_a_first_page_of_somebody_else_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("mine")
     with pytest.raises(Refused, match="did not write"):
-        write_site(chain(1), tmp_path)
+        write_site(chain(1), tmp_path, PLACE)
     assert (tmp_path / "index.html").read_text() == "mine"
 
 
 def test_a_disk_that_is_full_leaves_the_old_pages(small_disk: Path) -> None:
-    write_site(chain(2), small_disk)
+    write_site(chain(2), small_disk, PLACE)
     before = (small_disk / "index.html").read_bytes()
     with pytest.raises(Refused, match="No space left"):
-        write_site(star(2000), small_disk)
+        write_site(star(2000), small_disk, PLACE)
     assert (small_disk / "index.html").read_bytes() == before
     assert not list(small_disk.glob(".catalogue-*"))
 

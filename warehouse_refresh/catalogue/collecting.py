@@ -145,7 +145,30 @@ def _said(file: SettingsFile | None) -> dict[str, Any]:
 def _checks(checks: Checks) -> Iterator[CheckEntry]:
     where = f", where {checks.where}" if checks.where else ""
     for declared in checks.listed():
-        yield CheckEntry(_rule(declared) + where, declared.check.severity.value)
+        said = {"columns": declared.columns, **_as_data(declared)}
+        yield CheckEntry(_rule(declared) + where, declared.check.severity.value, **said)
+
+
+def _as_data(declared: Declared) -> dict[str, Any]:
+    """What programs ask about a check, as fields of its entry."""
+    match declared.check:
+        case Unique():
+            return {"kind": "unique"}
+        case NotNull():
+            return {"kind": "not_null"}
+        case AcceptedValues(values=values):
+            return {"kind": "accepted_values", "values": tuple(map(_plain, values))}
+        case References(to=to):
+            return {"kind": "references", "to": to}
+        case RowCount():
+            return {"kind": "row_count"}
+        case Fresh():
+            return {"kind": "fresh"}
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it: moments of TOML are texts."""
+    return value if isinstance(value, str | int | float | bool) else str(value)
 
 
 def _rule(declared: Declared) -> str:

@@ -12,6 +12,7 @@ VERSION = 1
 """Raised by one when a field is renamed or taken away. New fields do not raise it."""
 
 Kind = Literal["table", "view", "source"]
+CheckKind = Literal["unique", "not_null", "accepted_values", "references", "row_count", "fresh", "query"]
 
 
 class CheckEntry(Struct, frozen=True):
@@ -19,6 +20,10 @@ class CheckEntry(Struct, frozen=True):
 
     rule: Annotated[str, Meta(description="in words, such as `unique: id`")]
     severity: Literal["error", "warning"]
+    kind: Annotated[CheckKind, Meta(description="query: one in res/checks")] = "query"
+    columns: tuple[str, ...] = ()
+    values: Annotated[tuple[Any, ...], Meta(description="those that are accepted")] = ()
+    to: Annotated[str, Meta(description="the column that is referred to, such as raw.orders.id")] = ""
 
 
 class ColumnEntry(Struct, frozen=True):
@@ -55,6 +60,11 @@ class TableEntry(Struct, frozen=True):
     def dataset(self) -> str:
         """The part of its name before the first dot."""
         return self.name.partition(".")[0]
+
+    @property
+    def short_name(self) -> str:
+        """Its name without the dataset."""
+        return self.name.partition(".")[2]
 
 
 class Catalogue(Struct, frozen=True):

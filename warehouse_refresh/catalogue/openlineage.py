@@ -17,10 +17,10 @@ _PRODUCER = f"urn:warehouse-refresh:{version('warehouse-refresh')}"
 _SPEC = "https://openlineage.io/spec"
 _EVENT = f"{_SPEC}/2-0-2/OpenLineage.json#/$defs"
 _FACETS = {
-    "schema": f"{_SPEC}/facets/1-1-1/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet",
-    "documentation": f"{_SPEC}/facets/1-0-1/DocumentationDatasetFacet.json#/$defs/DocumentationDatasetFacet",
-    "columnLineage": f"{_SPEC}/facets/1-0-1/ColumnLineageDatasetFacet.json#/$defs/ColumnLineageDatasetFacet",
-    "sql": f"{_SPEC}/facets/1-0-1/SQLJobFacet.json#/$defs/SQLJobFacet",
+    "schema": f"{_SPEC}/facets/1-2-0/SchemaDatasetFacet.json#/$defs/SchemaDatasetFacet",
+    "documentation": f"{_SPEC}/facets/1-1-0/DocumentationDatasetFacet.json#/$defs/DocumentationDatasetFacet",
+    "columnLineage": f"{_SPEC}/facets/1-2-0/ColumnLineageDatasetFacet.json#/$defs/ColumnLineageDatasetFacet",
+    "sql": f"{_SPEC}/facets/1-1-0/SQLJobFacet.json#/$defs/SQLJobFacet",
 }
 
 
@@ -47,7 +47,11 @@ def event_lines(catalogue: Catalogue, naming: Naming, at: datetime) -> Iterator[
 
 def _job(table: TableEntry, naming: Naming, project: str) -> Json:
     return {
-        "job": {"namespace": project, "name": table.name, "facets": _facets(sql={"query": table.sql})},
+        "job": {
+            "namespace": project,
+            "name": table.name,
+            "facets": _facets(sql={"query": table.sql, "dialect": "bigquery"}),
+        },
         "inputs": [naming.named(read) for read in table.reads],
         "outputs": [_dataset(table, naming)],
     }

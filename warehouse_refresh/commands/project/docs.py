@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from warehouse_refresh.catalogue.collecting import collect
-from warehouse_refresh.catalogue.openlineage import Naming
+from warehouse_refresh.catalogue.dbt import Place
 from warehouse_refresh.catalogue.profiling import profiled
 from warehouse_refresh.catalogue.site import write_site
 from warehouse_refresh.pipeline.contract import names_of
@@ -23,7 +23,8 @@ def run(options: Namespace) -> int:
     if options.profile:
         with connect(settings.warehouse_url) as warehouse:
             catalogue = profiled(catalogue, warehouse)
-    own = project_of(settings.warehouse_url)
-    count = write_site(catalogue, Path(options.output), Naming("bigquery", f"{own}.") if own else None)
+    url = settings.warehouse_url
+    place = Place(url.partition(":")[0], project_of(url) or "")
+    count = write_site(catalogue, Path(options.output), place)
     print(f"wrote {count:,} files for {len(catalogue.tables):,} tables: open {Path(options.output) / 'index.html'}")
     return 0

@@ -140,7 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     source = add("source", "write settings files for the tables that a database has", _RAW)
     source.add_argument("action", choices=["add"], help="write a file for each table that has none")
     source.add_argument(
-        "where", metavar="URL", help="postgresql://user@host/database, mysql://…, or a connection of refresh.toml"
+        "where",
+        metavar="URL",
+        help="postgresql://user@host/database, mysql://…, sqlite:///FILE, or a connection of refresh.toml",
     )
 
     clean = add("clean", "drop the tables and views that no script builds any more; asks first")

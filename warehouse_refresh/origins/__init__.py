@@ -1,4 +1,4 @@
-"""Databases that raw tables come from: one protocol, implemented for PostgreSQL and MySQL, and `open_snapshot(url)`.
+"""Databases that raw tables come from: one protocol for PostgreSQL, MySQL and SQLite, and `open_snapshot(url)`.
 
 Knows nothing of a refresh or of Prefect: it reads tables into a Parquet file, each value exactly as a value of
 GoogleSQL, or says which columns it cannot keep. docs/load.md has the types and the promises.
@@ -137,6 +137,12 @@ def open_snapshot(url: str, limits: Limits = Limits()) -> AbstractContextManager
             from warehouse_refresh.origins.mysql import open_mysql
 
         return open_mysql(url, limits)
+    if scheme == "sqlite":
+        with needs_extra("sqlite", "reading an SQLite database"):
+            from warehouse_refresh.origins.sqlite import open_sqlite
+
+        return open_sqlite(url)
     raise OriginError(
-        "the connection's URL is for no database that can be read: write postgresql://user@host/database, or mysql://…"
+        "the connection's URL is for no database that can be read: write postgresql://user@host/database, mysql://… or"
+        " sqlite:///path/to/file"
     )

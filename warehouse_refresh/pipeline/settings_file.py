@@ -93,9 +93,11 @@ DEFAULT_LAYOUT = Layout()
 @dataclass(frozen=True, slots=True)
 class Connection:
     """A database that raw tables come from: the environment variables that have its URL and the salt of its hashes, for
-    how many seconds a statement may run there, and how many connections read at once."""
+    how many seconds a statement may run there, and how many connections read at once. `url` is that of a file, which
+    has no secrets."""
 
-    url_from: str
+    url_from: str = ""
+    url: str = ""
     salt_from: str = ""
     timeout: int = 3600
     readers: int = 2
@@ -148,9 +150,13 @@ def _connection(path: Path, name: str, section: object) -> Connection:
     if not isinstance(section, dict):
         raise SettingError(f"{path}: {where} is a section: write [{where}]")
     _check_keys(path, f"{where}.", section, [key.name for key in fields(Connection)])
-    if "url_from" not in section:
-        raise SettingError(f'{path}: {where} needs the name of a variable with its URL: url_from = "SHOP_URL"')
+    if ("url_from" in section) == ("url" in section):
+        way = 'url_from = "SHOP_URL", or else the URL of a file: url = "sqlite:///data/shop.db"'
+        raise SettingError(f"{path}: {where} needs the name of a variable with its URL: {way}")
     for key, value in section.items():
+        if key == "url":
+            _check_url(path, f"{where}.url", value)
+            continue
         is_name = isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII)
         if key.endswith("_from") and not is_name:
             what = "the name of an environment variable; the secret itself does not belong here"
@@ -158,6 +164,14 @@ def _connection(path: Path, name: str, section: object) -> Connection:
         if not key.endswith("_from") and (type(value) is not int or value < 1):
             raise SettingError(f"{path}: {where}.{key} is {value!r}: write a whole number of at least 1")
     return Connection(**section)
+
+
+def _check_url(path: Path, where: str, url: object) -> None:
+    if not isinstance(url, str) or not url.startswith("sqlite:///"):
+        way = (
+            'write url = "sqlite:///data/shop.db"; a URL with a password belongs into a variable: url_from = "SHOP_URL"'
+        )
+        raise SettingError(f"{path}: {where} takes the URL of a file: {way}")
 
 
 def _check_keys(path: Path, section: str, found: Mapping[str, Any], known: list[str] | tuple[str, ...]) -> None:

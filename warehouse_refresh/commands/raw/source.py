@@ -15,4 +15,6 @@ def run(options: Namespace) -> int:
         print(f"left {table} out: {reason}")
     if added.variable:
         print(f"refresh.toml has a new connection; set the variable {added.variable} to the URL before `refresh load`")
+    elif added.connection:
+        print(f"refresh.toml has a new connection, {added.connection}: `refresh load` reads it")
     return 0

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from warehouse_refresh.origins import Limits, Relation, Snapshot, open_snapshot
 from warehouse_refresh.pipeline.project.files import name_problem, res_folder
@@ -16,14 +16,17 @@ from warehouse_refresh.pipeline.settings_file import NAME, SettingError
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 
+_FILE = "sqlite:///"
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What was written, and the tables that have no file, each with the reason. `variable` is to be set to the URL, if
-    the connection is new."""
+    """What was written, and the tables that have no file, each with the reason. `connection` is one that is new in
+    refresh.toml, and `variable` is to be set to its URL, unless that stands there."""
 
     written: list[Path]
     left: dict[str, str]
+    connection: str = ""
     variable: str = ""
 
 
@@ -43,19 +46,23 @@ def add_sources(settings: RefreshSettings, where: str) -> Added:
     added = _write(folder, texts)
     if known:
         return added
-    variable = f"{name.upper()}_URL"
+    is_file = where.startswith(_FILE)
+    variable = "" if is_file else f"{name.upper()}_URL"
+    line = f"url = {json.dumps(where)}" if is_file else f'url_from = "{variable}"'
     path = settings.folder / NAME
     before = path.read_text(encoding="utf-8") if path.exists() else ""
-    path.write_text(f'{before}\n[connections.{name}]\nurl_from = "{variable}"\n'.lstrip("\n"), encoding="utf-8")
-    return Added(added.written, added.left, variable)
+    path.write_text(f"{before}\n[connections.{name}]\n{line}\n".lstrip("\n"), encoding="utf-8")
+    return Added(added.written, added.left, name, variable)
 
 
 def _name(url: str) -> str:
-    """A name for the connection: that of the database."""
-    found = re.sub(r"\W+", "_", urlsplit(url).path.strip("/"), flags=re.ASCII) if "://" in url else ""
+    """A name for the connection: that of the database, or of its file."""
+    path = unquote(urlsplit(url).path).strip("/") if "://" in url else ""
+    found = re.sub(r"\W+", "_", Path(path).stem if url.startswith(_FILE) else path, flags=re.ASCII)
     if not found:
         raise SettingError(
-            "write the URL of a database, postgresql://user@host/database or mysql://…, or the name of a connection"
+            "write the URL of a database, postgresql://user@host/database, mysql://… or sqlite:///path/to/file, or the"
+            " name of a connection"
         )
     return found if re.match("[A-Za-z_]", found) else f"_{found}"
 

@@ -91,7 +91,7 @@ def _problems(
 
 def address_of(name: str, connection: Connection, environment: Mapping[str, str] = os.environ) -> str:
     """The URL of a connection. Raises SettingError if its variable is not set."""
-    return _secret(environment, connection.url_from, f"the URL of the connection {name}")
+    return connection.url or _secret(environment, connection.url_from, f"the URL of the connection {name}")
 
 
 def salt_of(name: str, connection: Connection, environment: Mapping[str, str] = os.environ) -> str:

@@ -35,6 +35,7 @@ MAY_IMPORT_LIBRARY = {
     "litestar": {"api"},
     "adbc_driver_manager": {"origins"},
     "adbc_driver_postgresql": {"origins"},
+    "adbc_driver_sqlite": {"origins"},
     "pymysql": {"origins"},
 }
 PACKAGES = ("warehouse", "origins", "pipeline", "catalogue", "flows", "commands", "api")

@@ -15,7 +15,7 @@ from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from warehouse_refresh.api import health, pages, states
+from warehouse_refresh.api import first_rows, health, pages, states
 from warehouse_refresh.api.middleware.admission import Admission
 from warehouse_refresh.api.middleware.body_limits import BodyLimits
 from warehouse_refresh.api.middleware.request_log import RequestLog
@@ -54,6 +54,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *openapi.HANDLERS,
     *pages.HANDLERS,
     *states.HANDLERS,
+    *first_rows.HANDLERS,
     PrometheusController,
 ]
 logger = logging.getLogger("warehouse_refresh.api")
@@ -73,7 +74,7 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
     batcher = Batcher(warehouse, in_thread)
 
     runs = RunQueue(prefect, settings.deployment)
-    project_pages = ProjectPages(Served(needs_token=bool(settings.token.get_secret_value())))
+    project_pages = ProjectPages(Served(bool(settings.token.get_secret_value()), settings.first_rows > 0))
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -100,6 +101,9 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
         catalogue=catalogue,
         project_pages=project_pages,
         states=states.States(lambda: in_thread(project_pages.standings, warehouse), History(prefect, runs)),
+        first_rows=first_rows.rows_of(
+            lambda table: in_thread(project_pages.first_rows, warehouse, table, settings.first_rows)
+        ),
         runs=runs,
         live=LiveRuns(prefect, runs),
         health=health.Health(catalogue, runs),

@@ -34,6 +34,7 @@ class ApiSettings(BaseSettings):
     deployment: str = Field(default_factory=lambda: names_of(Path()).deployment, pattern=r"^[^/]+/[^/]+$")
     token: SecretStr = SecretStr("")
     pages: Literal["", "public", "off"] = ""
+    first_rows: int = Field(default=0, ge=0, le=100)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)
     rate_limit: float = Field(default=500.0, ge=0)

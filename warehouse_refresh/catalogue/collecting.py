@@ -22,6 +22,7 @@ from warehouse_refresh.pipeline.project.project import Project, reads_of, tables
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.tables.files import SettingsFile
+from warehouse_refresh.pipeline.tables.personal import Personal, settings_files
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.storage import storage_words
 from warehouse_refresh.warehouse.types import Column
@@ -38,7 +39,7 @@ def collect(project: Project, sources: Sources, title: str) -> Catalogue:
     outside = [table for table in outside if table not in scripts]
     checked = check_scripts(scripts, sources, project.functions)
     columns = {**sources.columns, **{table: plan.columns for table, plan in checked.plans.items()}}
-    links, files = _Links(scripts, columns), project.files
+    links, files = _Links(project, scripts, columns), project.files
     entries = [_source(table, project, links) for table in outside]
     entries += [_built(table, project, files[table], links) for table in order]
     return Catalogue(VERSION, title, tuple(entries))
@@ -47,14 +48,16 @@ def collect(project: Project, sources: Sources, title: str) -> Catalogue:
 class _Links:
     """Which tables and columns read which."""
 
-    def __init__(self, scripts: Mapping[TableName, Script], columns: Columns) -> None:
+    def __init__(self, project: Project, scripts: Mapping[TableName, Script], columns: Columns) -> None:
         self.columns = columns
+        lineage = Lineage(scripts, {table: [column.name for column in known] for table, known in columns.items()})
+        self._personal = Personal(lineage, settings_files(project))
         self.reads = {table: sorted(reads_of(script)) for table, script in scripts.items()}
         self.readers: dict[TableName, list[TableName]] = defaultdict(list)
         for table, reads in self.reads.items():
             for read in reads:
                 self.readers[read].append(table)
-        self.origins, self.column_readers = _column_links(scripts, columns)
+        self.origins, self.column_readers = _column_links(scripts, lineage)
 
     def column(self, table: TableName, column: Column, description: str) -> ColumnEntry:
         """The entry of a column."""
@@ -66,14 +69,14 @@ class _Links:
             description or column.description,
             _texts(self.origins.get(name, ())),
             _texts(self.column_readers.get(name, ())),
+            name in self._personal,
         )
 
 
 def _column_links(
-    scripts: Mapping[TableName, Script], columns: Columns
+    scripts: Mapping[TableName, Script], lineage: Lineage
 ) -> tuple[dict[ColumnName, frozenset[ColumnName]], dict[ColumnName, set[ColumnName]]]:
     """For each column those that it comes from, and those that read it."""
-    lineage = Lineage(scripts, {table: [column.name for column in known] for table, known in columns.items()})
     origins: dict[ColumnName, frozenset[ColumnName]] = {}
     readers: dict[ColumnName, set[ColumnName]] = defaultdict(set)
     for table in scripts:
@@ -138,6 +141,7 @@ def _said(file: SettingsFile | None) -> dict[str, Any]:
         "description": says.description,
         "owner": says.owner,
         "tags": says.tags,
+        "private": says.private,
         "checks": tuple(_checks(says.checks)),
     }
 

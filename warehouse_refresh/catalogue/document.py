@@ -35,7 +35,16 @@ class ColumnEntry(Struct, frozen=True):
     description: str = ""
     comes_from: Annotated[tuple[str, ...], Meta(description="columns, such as raw.orders.id")] = ()
     read_by: Annotated[tuple[str, ...], Meta(description="columns, such as final.products.id")] = ()
+    personal: Annotated[bool, Meta(description="its values are never shown")] = False
     null_share: Annotated[float | None, Meta(description="of its values, from 0 to 1; only with --profile")] = None
+
+
+class FirstRows(Struct, frozen=True):
+    """Some rows of a table, as texts; a text that is long is cut."""
+
+    columns: tuple[str, ...]
+    rows: Annotated[tuple[tuple[str | None, ...], ...], Meta(description="null is NULL")]
+    hidden: Annotated[tuple[str, ...], Meta(description="the columns that are left out")] = ()
 
 
 class TableEntry(Struct, frozen=True):
@@ -54,6 +63,8 @@ class TableEntry(Struct, frozen=True):
     storage: Annotated[tuple[str, ...], Meta(description="how it is stored, in words")] = ()
     checks: tuple[CheckEntry, ...] = ()
     rows: Annotated[int | None, Meta(description="how many there are; only with --profile")] = None
+    private: Annotated[bool, Meta(description="its rows are never shown")] = False
+    first_rows: Annotated[FirstRows | None, Meta(description="only with --rows")] = None
     rows_path: Annotated[str, Meta(description="where the API takes its rows; empty: it takes none")] = ""
 
     @property

@@ -22,7 +22,7 @@ from warehouse_refresh.catalogue.sql import highlighted
 FOLDER = "catalogue"
 """The folder of all pages but the first one."""
 ASSETS = ("style.css", "search.js", "icon.svg")
-LIVE_ASSETS = ("live.js", "form.js", "runs.js", "state.js")
+LIVE_ASSETS = ("live.js", "form.js", "runs.js", "state.js", "rows.js")
 _STEPS = 2
 _MANY = 300
 """With more tables than this, the first page lists only their names: it stays below 100 KB with 1,000 tables."""
@@ -31,9 +31,11 @@ _ALL_STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The API serves the pages: they may ask it. `needs_token`: it answers only who sends its token."""
+    """The API serves the pages: they may ask it. `needs_token`: it answers only who sends its token; `first_rows`: it
+    shows rows of tables."""
 
     needs_token: bool
+    first_rows: bool = False
 
 
 class Pages:
@@ -56,6 +58,10 @@ class Pages:
             "breakable": _breakable,
             "percent": _percent,
         }
+
+    def entry(self, table: str) -> TableEntry:
+        """What the catalogue says of a table. Raises KeyError."""
+        return self._tables[table]
 
     def all(self) -> Iterator[tuple[str, bytes]]:
         """Every file: its path and its content."""

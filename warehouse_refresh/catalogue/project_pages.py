@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from warehouse_refresh.catalogue.collecting import collect
+from warehouse_refresh.catalogue.document import FirstRows
+from warehouse_refresh.catalogue.first_rows import first_rows
 from warehouse_refresh.catalogue.pages import Pages, Served
 from warehouse_refresh.catalogue.standing import TableStanding, table_standings
 from warehouse_refresh.pipeline.contract import names_of
@@ -17,6 +19,11 @@ from warehouse_refresh.pipeline.settings_file import NAME, SettingError, read_se
 from warehouse_refresh.warehouse import Warehouse
 
 _LOOK_SECONDS = 1.0
+
+
+class PrivateTable(Exception):
+    """Nobody is shown the rows of this table."""
+
 
 State = frozenset[tuple[str, int, int]]
 
@@ -44,6 +51,17 @@ class ProjectPages:
         """How each table stands in the warehouse. Raises WarehouseError; Refused or SettingError as `file` does."""
         made = self._now()
         return table_standings(made[1], warehouse) if made else {}
+
+    def first_rows(self, warehouse: Warehouse, table: str, count: int) -> FirstRows:
+        """Up to `count` rows of a table. Raises PrivateTable; KeyError for a table that is not in the catalogue;
+        WarehouseError; Refused or SettingError as `file` does."""
+        made = self._now()
+        entry = made[0].entry(table) if made else None
+        if entry is None:
+            raise KeyError(table)
+        if entry.private:
+            raise PrivateTable(table)
+        return first_rows(entry, warehouse, count)
 
     def _now(self) -> "tuple[Pages, Project] | None":
         with self._lock:

@@ -247,6 +247,9 @@ def _parser() -> argparse.ArgumentParser:
     docs.add_argument(
         "--profile", action="store_true", help="with each table's rows and the share of NULLs, as they are"
     )
+    docs.add_argument(
+        "--rows", type=_count, metavar="N", help="with the first N rows of each table, without personal columns"
+    )
     deploy = add("deploy", "create or update Prefect's work pools, deployments and automations", _SERVICES)
     deploy.add_argument(
         "--take-over", action="store_true", help="deploy also where the deployment belongs to another folder"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from warehouse_refresh.catalogue.collecting import collect
 from warehouse_refresh.catalogue.dbt import Place
+from warehouse_refresh.catalogue.first_rows import with_first_rows
 from warehouse_refresh.catalogue.profiling import profiled
 from warehouse_refresh.catalogue.site import write_site
 from warehouse_refresh.pipeline.contract import names_of
@@ -20,9 +21,10 @@ def run(options: Namespace) -> int:
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
         catalogue = collect(project, declared_sources(project, cache), names_of(settings.folder).flow)
-    if options.profile:
+    if options.profile or options.rows:
         with connect(settings.warehouse_url) as warehouse:
-            catalogue = profiled(catalogue, warehouse)
+            catalogue = profiled(catalogue, warehouse) if options.profile else catalogue
+            catalogue = with_first_rows(catalogue, warehouse, options.rows) if options.rows else catalogue
     url = settings.warehouse_url
     place = Place(url.partition(":")[0], project_of(url) or "")
     count = write_site(catalogue, Path(options.output), place)

@@ -10,9 +10,9 @@ from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import Project, project_in, reads_of
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.settings import RefreshSettings, cost, human_bytes
+from warehouse_refresh.pipeline.tables.personal import Personal, settings_files
 from warehouse_refresh.pipeline.testing.sampling.choosing import choose
 from warehouse_refresh.pipeline.testing.sampling.faking import Fakes
-from warehouse_refresh.pipeline.testing.sampling.personal import is_personal
 from warehouse_refresh.pipeline.testing.sampling.writing import add_test
 from warehouse_refresh.warehouse import Given, connect
 from warehouse_refresh.warehouse.names import TableName
@@ -54,12 +54,11 @@ def _given(project: Project, settings: RefreshSettings, table: TableName, rows: 
 
 def _with_fakes(found: Mapping[TableName, Given], project: Project, lineage: Lineage) -> dict[TableName, Given]:
     """The rows without personal values; the same value has the same fake in all tables."""
-    of_scripts = {table: script.settings for table, script in project.scripts.items() if script.settings}
-    settings, fakes = {**project.raw_settings, **of_scripts}, Fakes()
+    personal, fakes = Personal(lineage, settings_files(project)), Fakes()
 
     def without(table: TableName, given: Given) -> Given:
-        personal = [one for one in given.columns if is_personal(ColumnName(table, one.name), lineage, settings)]
-        rows = [{**row, **{one.name: fakes.fake(row[one.name], one.type) for one in personal}} for row in given.rows]
+        hidden = [one for one in given.columns if ColumnName(table, one.name) in personal]
+        rows = [{**row, **{one.name: fakes.fake(row[one.name], one.type) for one in hidden}} for row in given.rows]
         return Given(given.columns, rows)
 
     return {table: without(table, given) for table, given in found.items()}

@@ -4,13 +4,10 @@ import csv
 import json
 import sys
 from argparse import Namespace
-from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from warehouse_refresh.warehouse import Answer
-from warehouse_refresh.warehouse.types import JSON, SqlType
-from warehouse_refresh.warehouse.values.reading import numeric_text, to_json
+from warehouse_refresh.warehouse.values.plain import plain
 
 SHOWN = 20
 """How many rows people get, if they do not say."""
@@ -35,22 +32,7 @@ def names_of(answer: Answer) -> list[str]:
 
 def _values(answer: Answer) -> list[list[Any]]:
     kinds = [column.type for column in answer.columns]
-    return [[_value(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in answer.rows]
-
-
-def _value(value: Any, kind: SqlType) -> Any:
-    """The value as JSON has it: NUMERIC as a text, so that no digit is lost."""
-    if value is None:
-        return None
-    if kind == JSON:
-        return json.loads(value)
-    if isinstance(value, Decimal):
-        return numeric_text(value)
-    if kind.element is not None:
-        return [_value(each, kind.element) for each in value]
-    if kind.name == "STRUCT":
-        return {field.name: _value(value.get(field.name), field.type) for field in kind.fields}
-    return str(value) if isinstance(value, timedelta) else to_json(value, kind)
+    return [[plain(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in answer.rows]
 
 
 def _csv_text(value: Any) -> str:

@@ -35,7 +35,9 @@ class ColumnSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     description: Text = ""
     type: Annotated[str, Meta(description="the type of GoogleSQL that the query gives, such as INT64")] = ""
     mode: Annotated[Mode | None, Meta(description="REQUIRED: a build with a NULL in it fails")] = None
-    personal: Annotated[bool | None, Meta(description="its values never go into a test: fakes take their place")] = None
+    personal: Annotated[
+        bool | None, Meta(description="no page shows its values, and fakes take their place in tests")
+    ] = None
 
 
 class PartitionSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -192,6 +194,7 @@ class TableSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     description: Text = ""
     owner: Annotated[str, Meta(description="whom to ask when it fails")] = ""
     tags: Annotated[tuple[Tag, ...], Meta(description="names to select tables by: tag:daily")] = ()
+    private: Annotated[bool, Meta(description="no page shows its rows: all of its columns are personal")] = False
     columns: Annotated[dict[str, str | ColumnSettings], Meta(description="descriptions, or more than that")] = {}
     storage: StorageSettings = StorageSettings()
     build: Annotated[BuildSettings | None, Meta(description="for a table that is built by date")] = None

@@ -15,11 +15,13 @@ from litestar.di import Provide
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.types import ASGIApp, ControllerRouterHandler
 
-from warehouse_refresh.api import first_rows, health, pages, states
+from warehouse_refresh.api import health
 from warehouse_refresh.api.middleware.admission import Admission
 from warehouse_refresh.api.middleware.body_limits import BodyLimits
 from warehouse_refresh.api.middleware.request_log import RequestLog
 from warehouse_refresh.api.openapi import routes as openapi
+from warehouse_refresh.api.pages import first_rows, states
+from warehouse_refresh.api.pages import routes as pages
 from warehouse_refresh.api.paths import RESERVED
 from warehouse_refresh.api.problems import answer_problem
 from warehouse_refresh.api.runs import routes as refreshes

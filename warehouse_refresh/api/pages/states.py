@@ -12,7 +12,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from warehouse_refresh.api.pages import check_shown
+from warehouse_refresh.api.pages.routes import check_shown
 from warehouse_refresh.api.runs.history import Builds, History
 from warehouse_refresh.api.settings import ApiSettings
 from warehouse_refresh.api.shared import Shared

@@ -7,7 +7,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from warehouse_refresh.api.pages import check_shown
+from warehouse_refresh.api.pages.routes import check_shown
 from warehouse_refresh.api.problems import ApiProblem
 from warehouse_refresh.api.security import needs_token
 from warehouse_refresh.api.settings import ApiSettings

@@ -31,8 +31,7 @@ else:
     _MAKER = 0
 SHARED = Path(os.environ["REFRESH_TESTS_SHARED"])
 
-if os.environ.pop("PYTHONDONTWRITEBYTECODE", ""):  # else each process that the tests start compiles Prefect anew
-    os.environ["PYTHONPYCACHEPREFIX"] = str(SHARED / "bytecode")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", "")  # else each process that the tests start compiles this project anew
 
 for name in list(os.environ):
     if name.startswith(("PREFECT_", "REFRESH_PR", "REFRESH_W", "WAREHOUSE_", "API_", "GOOGLE_", "BIGQUERY_")):

@@ -66,7 +66,8 @@ def _install(folder: Path) -> None:
     uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     venv.create(folder, with_pip=uv is None)
     python = str(folder / "bin" / "python")
-    command = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install", "--no-deps"]
+    by_uv = [str(uv), "pip", "install", "--compile-bytecode", "--python", python]
+    command = by_uv if uv else [python, "-m", "pip", "install", "--no-deps"]
     subprocess.run(
         [*command, "--quiet", "--require-hashes", "-r", str(LOCK_FILE)], check=True, capture_output=True, text=True
     )

@@ -50,6 +50,7 @@ from tests.emulator.mending import (
     rows_of,
     typed,
 )
+from tests.emulator.quickening import quicken
 from tests.emulator.transactions import Aborted, is_transaction, run_transaction
 
 MINIMUM_BILLED = 10 * 2**20  # for each table that a query reads: https://cloud.google.com/bigquery/pricing
@@ -287,4 +288,5 @@ if __name__ == "__main__":
     duckdb_extensions.import_extension("spatial")
     mend_routes()
     mend_sql()
+    quicken()
     asyncio.run(serve())

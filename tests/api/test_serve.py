@@ -30,12 +30,12 @@ class Served:
     """What is served in the working folder, on a terminal. No profile of Prefect's names a server, and then Prefect has
     a question."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, prefect_home: Path) -> None:
         self.prefect, self.api = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
-        self.database = folder / "prefect" / "prefect.db"
+        self.database = prefect_home / "prefect.db"
         self.environment = {
             **os.environ,
-            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_HOME": str(prefect_home),
             "PREFECT_API_URL": f"{self.prefect}/api",
             "API_PORT": self.api.rpartition(":")[2],
             "PYTHONPATH": str(ROOT),
@@ -82,8 +82,8 @@ class Served:
 
 
 @pytest.fixture
-def served(demonstration: Path) -> Iterator[Served]:
-    yield Served(demonstration)
+def served(demonstration: Path, prefect_home: Path) -> Iterator[Served]:
+    yield Served(demonstration, prefect_home)
     subprocess.run(
         [sys.executable, "-m", "warehouse_refresh.commands.main", "stop"],
         env={**os.environ, "PYTHONPATH": str(ROOT)},

@@ -53,14 +53,14 @@ def ended(api: str, answer: httpx.Response) -> Any:
 class Installation:
     """Everything that runs; `messages` is what the webhook was sent."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, prefect_home: Path) -> None:
         self.folder, self.port = folder, port
         self.url = f"http://127.0.0.1:{port}/api"
         self.api = f"http://127.0.0.1:{free_port()}"
         self.messages: list[dict[str, Any]] = []
         self.client: SyncPrefectClient
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.environment = {**os.environ, "PREFECT_API_URL": self.url, "PREFECT_HOME": str(folder / "prefect")}
+        self.environment = {**os.environ, "PREFECT_API_URL": self.url, "PREFECT_HOME": str(prefect_home)}
         self.environment[SETTING] = NAMES.project
         self.environment["API_PORT"] = self.api.rpartition(":")[2]
 
@@ -161,12 +161,12 @@ class Installation:
 
 
 @contextmanager
-def installation(folder: Path, port: int) -> Iterator[Installation]:
+def installation(folder: Path, port: int, prefect_home: Path) -> Iterator[Installation]:
     """A server on `port`, the deployments as `refresh deploy` makes them, and a worker, all in `folder`."""
     for name in ("prefect.yaml", "prefect.toml"):
         shutil.copy(ROOT / name, folder / name)
     with ExitStack() as stack:
-        built = Installation(folder, port)
+        built = Installation(folder, port, prefect_home)
         built.environment["REFRESH_WEBHOOK_URL"] = stack.enter_context(webhook(built.messages))
         stack.callback(built.kill_all)
         built.start("server", "prefect", "server", "start", "--port", str(port))

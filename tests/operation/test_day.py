@@ -41,8 +41,8 @@ PROJECT = {
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Iterator[Installation]:
-    with installation(tmp_path, free_port()) as built:
+def installed(tmp_path: Path, prefect_home: Path) -> Iterator[Installation]:
+    with installation(tmp_path, free_port(), prefect_home) as built:
         built.write(PROJECT)
         built.run("warehouse_refresh.commands.main", "deploy")
         built.start("worker", "prefect", "worker", "start", "--pool", NAMES.local_pool)
@@ -182,9 +182,9 @@ def test_deploying_again_leaves_a_schedule_on_and_doctor_finds_nothing_missing(i
 
 @pytest.mark.slow
 def test_the_deployment_refreshes_bigquery_records_cost_and_jobs_and_cancels_them(
-    tmp_path: Path, bigquery_url: str, bigquery_endpoint: str, bigquery_project: str
+    tmp_path: Path, prefect_home: Path, bigquery_url: str, bigquery_endpoint: str, bigquery_project: str
 ) -> None:
-    with installation(tmp_path, free_port()) as installed:
+    with installation(tmp_path, free_port(), prefect_home) as installed:
         for name in ("res", "db_init"):
             shutil.copytree(ROOT / name, tmp_path / name)
         installed.environment["WAREHOUSE_URL"] = bigquery_url

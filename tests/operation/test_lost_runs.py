@@ -31,9 +31,9 @@ WORKER = ("prefect", "worker", "start", "--pool", NAMES.local_pool)
 
 
 @pytest.fixture
-def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+def installed(tmp_path: Path, prefect_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
     """An installation without a worker, whose server loses patience sooner."""
-    with installation(tmp_path, free_port()) as built:
+    with installation(tmp_path, free_port(), prefect_home) as built:
         built.write({**PROJECT, "res/tmp/second.sql": RIGHT})
         built.run("warehouse_refresh.commands.main", "deploy")
         for name in ("START_OF_A_PROCESS", "SILENCE"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -58,16 +59,46 @@ def test_pages_follow_the_files_and_stay_while_these_are_wrong(pages: httpx.Clie
         pass
 
 
-def test_with_a_token_nobody_sees_them_unless_the_settings_say_so(project: Path) -> None:
+READ = ("/", "/catalogue/tmp.b.html", "/catalogue/state.json", "/catalogue/rows.json?table=raw.nothing", "/run")
+"""What is read of the catalogue; the last two have rows (404: no such table) and runs (503: no Prefect)."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "without", "with_token"),
+    [
+        ({}, [200, 200, 200, 404, 503], [200, 200, 200, 404, 503]),
+        ({"token": "secret"}, [401] * 5, [200, 200, 200, 404, 503]),
+        ({"token": "secret", "pages": "public"}, [200, 200, 200, 401, 401], [200, 200, 200, 404, 503]),
+        ({"token": "secret", "pages": "off"}, [404, 404, 404, 401, 401], [404, 404, 404, 404, 503]),
+    ],
+    ids=["no token", "token", "public", "off"],
+)
+def test_reading_is_public_or_behind_the_token_as_settings_say(
+    project: Path, settings: dict[str, Any], without: list[int], with_token: list[int]
+) -> None:
     assert project
-    token = SecretStr("secret")
-    settings = [
-        ApiSettings(token=token),
-        ApiSettings(token=token, pages="off"),
-        ApiSettings(token=token, pages="public"),
-    ]
-    found = [one.get("/").status_code for each in settings for one in client(each)]
-    assert found == [404, 404, 200]
+    read = ApiSettings.model_validate({"deployment": "nobody/has-this", "first_rows": 20, **settings})
+    ways = [None, httpx.BasicAuth("anybody", "wrong"), httpx.BasicAuth("anybody", "secret")]
+    [found] = [[[one.get(path, auth=way).status_code for path in READ] for way in ways] for one in client(read)]
+    assert found == [without, without, with_token]
+
+
+def test_a_browser_is_asked_for_the_token_and_programs_are_not(project: Path) -> None:
+    assert project
+    of_a_page = {"X-Requested-With": "catalogue"}
+    sent = {"Basic": 401, "Basic !": 401, "Basic w6kgc2VjcmV0": 401, "Digest x": 401, "Basic OsOpIHNlY3JldA==": 200}
+    settings = (ApiSettings(token=SecretStr("é secret")), ApiSettings(token=SecretStr("é secret"), pages="public"))
+    found = []
+    for each in settings:
+        for one in client(each):
+            found.append([one.get("/"), one.get("/run", headers=of_a_page), one.get("/run"), one.post("/a?id=1")])
+            if each is settings[0]:
+                headers = [{"Authorization": text} for text in sent]
+                assert [one.get("/", headers=header).status_code for header in headers] == list(sent.values())
+    [asked, not_asked] = found
+    basic = 'Basic realm="catalogue", charset="UTF-8"'
+    assert [one.headers.get("www-authenticate") for one in asked] == [basic, basic, "Bearer", "Bearer"]
+    assert [one.headers.get("www-authenticate") for one in not_asked] == [None, "Bearer", "Bearer", "Bearer"]
 
 
 def test_a_project_that_is_wrong_has_no_pages(write: Write) -> None:

@@ -9,7 +9,6 @@ from uuid import UUID
 import pytest
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.states import Completed, Failed, Running
-from pydantic import SecretStr
 
 from tests.api.conftest import api_over, with_tables
 from tests.api.prefect_parts import Deployment, deployed
@@ -77,11 +76,6 @@ def test_a_tables_builds_and_checks_come_from_the_last_runs(url: str, deployment
         assert one.json()["checks"] == [{name: check[name] for name in history.RESULT}]
         assert "secret" not in found.text + one.text + api.client.get(PATH, params={"table": "tmp.a"}).text
         assert api.client.get(f"/run/{run}").json()["tables"][0]["job"] == built["job"]
-
-
-def test_where_the_pages_are_hidden_so_is_the_state(url: str) -> None:
-    with api_over(url, deployment="nobody/has-this", token=SecretStr("secret")) as api:
-        assert api.client.get(PATH).status_code == 404
 
 
 def test_all_who_ask_at_once_get_one_answer() -> None:

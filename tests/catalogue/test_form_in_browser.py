@@ -95,6 +95,22 @@ def test_with_a_token_a_row_needs_it(browser: Chrome, write: Write) -> None:
     assert found == ["A token is needed.", 0, 1]
 
 
+def test_a_browser_that_was_asked_for_the_token_sends_it(browser: Chrome, write: Write) -> None:
+    [rows] = [sent_by_the_browser(browser, api) for api in serve(write, token=SecretStr("secret"))]
+    assert rows == 1
+
+
+def sent_by_the_browser(browser: Chrome, api: Served) -> int:
+    """Log in as the browser's dialog does, and send a row. The page has no field for the token."""
+    browser.get(f"{api.url}{PAGE}".replace("//", "//anybody:secret@", 1))
+    open_form(browser, api)
+    fill(browser, id="1", name="lamp")
+    submit(browser)
+    answer(browser, "done")
+    assert browser.find_elements(By.ID, "token") == []
+    return api.rows()["strict_products"]
+
+
 def sent_with_a_token(browser: Chrome, api: Served) -> list[object]:
     open_form(browser, api)
     fill(browser, id="1", name="lamp")

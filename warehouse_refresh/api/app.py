@@ -76,7 +76,7 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
     batcher = Batcher(warehouse, in_thread)
 
     runs = RunQueue(prefect, settings.deployment)
-    project_pages = ProjectPages(Served(bool(settings.token.get_secret_value()), settings.first_rows > 0))
+    project_pages = ProjectPages(Served(_has_token_field(settings), settings.first_rows > 0))
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -130,8 +130,13 @@ def _litestar(
         middleware=[PrometheusConfig(app_name="api", prefix="api", group_path=True).middleware],
         openapi_config=None,
         request_max_body_size=settings.max_body_bytes,
-        state=State({"token": settings.token.get_secret_value()}),
+        state=State({"token": settings.token.get_secret_value(), "pages_ask": settings.pages_ask}),
     )
+
+
+def _has_token_field(settings: ApiSettings) -> bool:
+    """Whether pages have a field for the token: the browser has not asked for it, and what they ask needs it."""
+    return bool(settings.token.get_secret_value()) and not settings.pages_ask
 
 
 def _always(part: object) -> Callable[[], Any]:

@@ -17,8 +17,9 @@ ORIGIN = re.compile(r"https?://[^/\s@]+")
 
 
 class ApiSettings(BaseSettings):
-    """With an empty `token`, everybody may append rows and start and read runs. `rate_limit` is in requests per second
-    for each client; 0 means no limit.
+    """With an empty `token`, everybody may append rows, start and read runs, and read the catalogue; a token is needed
+    for all of it, but with `pages = "public"` not for the catalogue. `rate_limit` is in requests per second for each
+    client; 0 means no limit.
 
     `trusted_proxies` has addresses and networks, separated by commas, or `*`: see api.middleware.client_address.
     `allowed_origins` has sites such as https://shop.example.com, separated by commas.
@@ -74,9 +75,9 @@ class ApiSettings(BaseSettings):
         return text
 
     @property
-    def shows_pages(self) -> bool:
-        """Whether everybody may read the catalogue. If nothing is said, only where no token is set."""
-        return self.pages == "public" or (not self.pages and not self.token.get_secret_value())
+    def pages_ask(self) -> bool:
+        """Whether who reads the catalogue needs the token; if so, browsers ask for it."""
+        return not self.pages and bool(self.token.get_secret_value())
 
     @property
     def proxies(self) -> Proxies:

@@ -1,13 +1,14 @@
 """GET /catalogue/rows.json?table=tmp.variants: the first rows of a table, for its page in the catalogue."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from warehouse_refresh.api.pages.routes import check_shown
+from warehouse_refresh.api.pages.routes import check_reader
 from warehouse_refresh.api.problems import ApiProblem
 from warehouse_refresh.api.security import needs_token
 from warehouse_refresh.api.settings import ApiSettings
@@ -30,10 +31,13 @@ def rows_of(find: Callable[[str], Awaitable[FirstRows]]) -> Rows:
 
 @get(f"/{FOLDER}/rows.json", guards=[needs_token])
 async def show_rows(
-    first_rows: NamedDependency[Rows], settings: NamedDependency[ApiSettings], table: FromQuery[str]
+    request: Request[Any, Any, Any],
+    first_rows: NamedDependency[Rows],
+    settings: NamedDependency[ApiSettings],
+    table: FromQuery[str],
 ) -> Response[bytes]:
     """Answer with the first rows of a table, without its personal columns."""
-    check_shown(settings)
+    check_reader(request, settings)
     if not settings.first_rows:
         raise ApiProblem("not-found", "Rows are not shown here: API_FIRST_ROWS=20 shows them.")
     try:

@@ -2,13 +2,15 @@
 
 from mimetypes import guess_type
 from pathlib import Path
+from typing import Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.types import ControllerRouterHandler
 
 from warehouse_refresh.api.problems import ApiProblem
+from warehouse_refresh.api.security import check_token
 from warehouse_refresh.api.settings import ApiSettings
 from warehouse_refresh.catalogue.pages import FOLDER
 from warehouse_refresh.catalogue.project_pages import ProjectPages
@@ -19,21 +21,29 @@ HEADERS = {"Cache-Control": "no-cache", "Referrer-Policy": "no-referrer"}
 
 
 @get("/", sync_to_thread=True)
-def first(project_pages: NamedDependency[ProjectPages], settings: NamedDependency[ApiSettings]) -> Response[bytes]:
+def first(
+    request: Request[Any, Any, Any],
+    project_pages: NamedDependency[ProjectPages],
+    settings: NamedDependency[ApiSettings],
+) -> Response[bytes]:
     """The page with all tables."""
-    return _answer("index.html", project_pages, settings)
+    check_reader(request, settings)
+    return _answer("index.html", project_pages)
 
 
 @get(f"/{FOLDER}/{{path:path}}", sync_to_thread=True)
 def other(
-    path: FromPath[Path], project_pages: NamedDependency[ProjectPages], settings: NamedDependency[ApiSettings]
+    path: FromPath[Path],
+    request: Request[Any, Any, Any],
+    project_pages: NamedDependency[ProjectPages],
+    settings: NamedDependency[ApiSettings],
 ) -> Response[bytes]:
     """A table's or a column's page, or a file that the pages need."""
-    return _answer(f"{FOLDER}/{path.as_posix().lstrip('/')}", project_pages, settings)
+    check_reader(request, settings)
+    return _answer(f"{FOLDER}/{path.as_posix().lstrip('/')}", project_pages)
 
 
-def _answer(path: str, pages: ProjectPages, settings: ApiSettings) -> Response[bytes]:
-    check_shown(settings)
+def _answer(path: str, pages: ProjectPages) -> Response[bytes]:
     try:
         content = pages.file(path)
     except KeyError:
@@ -44,10 +54,13 @@ def _answer(path: str, pages: ProjectPages, settings: ApiSettings) -> Response[b
     return Response(content, media_type=kind, headers=HEADERS)
 
 
-def check_shown(settings: ApiSettings) -> None:
-    """Raises ApiProblem where the settings hide the pages."""
-    if not settings.shows_pages:
-        raise ApiProblem("not-found", "The catalogue is not shown here: API_PAGES=public shows it.")
+def check_reader(request: Request[Any, Any, Any], settings: ApiSettings) -> None:
+    """Raises ApiProblem for who may not read the catalogue: nobody may where it is off, and unless it is public only
+    who sends the token, if one is set."""
+    if settings.pages == "off":
+        raise ApiProblem("not-found", "The catalogue is not shown here: API_PAGES is off.")
+    if settings.pages_ask:
+        check_token(request, is_page=True)
 
 
 HANDLERS: list[ControllerRouterHandler] = [first, other]

@@ -12,7 +12,7 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
-from warehouse_refresh.api.pages.routes import check_shown
+from warehouse_refresh.api.pages.routes import check_reader
 from warehouse_refresh.api.runs.history import Builds, History
 from warehouse_refresh.api.settings import ApiSettings
 from warehouse_refresh.api.shared import Shared
@@ -78,7 +78,7 @@ async def show_state(
     table: FromQuery[str | None] = None,
 ) -> Response[bytes]:
     """Answer with the state of all tables, or of one with its builds; 304 if the client has this answer."""
-    check_shown(settings)
+    check_reader(request, settings)
     content = msgspec.json.encode(await (states.of_all() if table is None else states.of_one(table)))
     tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
     headers = {"Cache-Control": "no-cache", "ETag": tag}

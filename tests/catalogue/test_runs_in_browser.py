@@ -35,6 +35,13 @@ def api(deployment: Deployment, write: Write) -> Iterator[Served]:
         yield it
 
 
+UNDERLINED = """res/tmp/c.sql:1:8: there is no column ids
+  1 | SELECT ids FROM raw.products
+    |        ^^^
+  help: did you mean id?"""
+"""What the flow says of a table whose SQL is wrong."""
+
+
 def wait_for_text(browser: Chrome, name: str, text: str) -> None:
     WebDriverWait(browser, 60).until(lambda it: text in it.find_element(By.ID, name).text)
 
@@ -48,13 +55,15 @@ def test_a_run_is_followed_from_the_button_to_its_end(browser: Chrome, api: Serv
     assert run.parameters["select"] == ["+tmp.b", "tmp.c"]
     deployment.move(str(run.id), Running())
     add_table(deployment, str(run.id), "tmp.a", Running(), Completed(message="25 rows in 1 s"))
-    add_table(deployment, str(run.id), "tmp.c", Running(), Failed(message="secret"))
+    add_table(deployment, str(run.id), "tmp.c", Running(), Failed(message=UNDERLINED))
     add_table(deployment, str(run.id), "tmp.b", Running())
     wait_for_text(browser, "timeline", "tmp.b building")
     add_table(deployment, str(run.id), "tmp.b", Completed(message="25 rows in 1 s"))
     deployment.move(str(run.id), Failed(message="secret"))
     wait_for_text(browser, "runs", "Failed")
     wait_for_text(browser, "summary", "failed: tmp.c")
+    wait_for_text(browser, "timeline", "res/tmp/c.sql:1:8 there is no column ids")
+    assert browser.find_element(By.TAG_NAME, "mark").text == "ids"
     critical = {
         item.text.partition(" ")[0] for item in browser.find_elements(By.CSS_SELECTOR, "#timeline li:has(.tag)")
     }

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from warehouse_refresh.api.middleware.admission import Admission
 from warehouse_refresh.api.middleware.body_limits import BodyLimits
 from warehouse_refresh.api.middleware.request_log import RequestLog
 from warehouse_refresh.api.openapi import routes as openapi
-from warehouse_refresh.api.pages import first_rows, states
+from warehouse_refresh.api.pages import failures, first_rows, states
 from warehouse_refresh.api.pages import routes as pages
 from warehouse_refresh.api.paths import RESERVED
 from warehouse_refresh.api.problems import answer_problem
@@ -57,6 +58,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     *pages.HANDLERS,
     *states.HANDLERS,
     *first_rows.HANDLERS,
+    *failures.HANDLERS,
     PrometheusController,
 ]
 logger = logging.getLogger("warehouse_refresh.api")
@@ -107,6 +109,7 @@ def create_app(settings: ApiSettings, warehouse: Warehouse) -> ASGIApp:
             lambda table: in_thread(project_pages.first_rows, warehouse, table, settings.first_rows)
         ),
         runs=runs,
+        failures=failures.Failures(prefect, runs, partial(in_thread, project_pages.may_quote)),
         live=LiveRuns(prefect, runs),
         health=health.Health(catalogue, runs),
         tables=tables.Tables(catalogue, batcher, Reader(in_thread, settings.max_rows)),

@@ -4,7 +4,7 @@ The pages need no server and no other host: their links are relative, and their 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from importlib.resources import files
@@ -58,6 +58,11 @@ class Pages:
             "breakable": _breakable,
             "percent": _percent,
         }
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of all tables."""
+        return self._tables.keys()
 
     def entry(self, table: str) -> TableEntry:
         """What the catalogue says of a table. Raises KeyError."""

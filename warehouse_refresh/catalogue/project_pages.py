@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from warehouse_refresh.catalogue.collecting import collect
-from warehouse_refresh.catalogue.document import FirstRows
+from warehouse_refresh.catalogue.document import FirstRows, TableEntry
 from warehouse_refresh.catalogue.first_rows import first_rows
 from warehouse_refresh.catalogue.pages import Pages, Served
 from warehouse_refresh.catalogue.standing import TableStanding, table_standings
@@ -63,6 +63,13 @@ class ProjectPages:
             raise PrivateTable(table)
         return first_rows(entry, warehouse, count)
 
+    def may_quote(self, tables: Iterable[str]) -> dict[str, bool]:
+        """For each table whether a message about its build may be shown, which may quote values of what it reads: none
+        of these is personal. Raises Refused or SettingError as `file` does."""
+        made = self._now()
+        known = {name: made[0].entry(name) for name in made[0].names} if made else {}
+        return {table: table in known and not _touches_personal(known[table], known) for table in tables}
+
     def _now(self) -> "tuple[Pages, Project] | None":
         with self._lock:
             if time.monotonic() - self._looked >= _LOOK_SECONDS:
@@ -80,6 +87,12 @@ class ProjectPages:
         except (Refused, SettingError):
             if self._made is None:
                 raise
+
+
+def _touches_personal(table: TableEntry, known: Mapping[str, TableEntry]) -> bool:
+    """Whether the table, or one that it reads, has personal columns. Who does not know a table thinks so."""
+    read = [known.get(name) for name in table.reads]
+    return any(one is None or one.private or any(column.personal for column in one.columns) for one in [table, *read])
 
 
 def _make(served: Served) -> tuple[Pages, Project]:

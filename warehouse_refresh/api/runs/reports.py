@@ -70,7 +70,7 @@ async def tables_of(prefect: Prefect, run: "FlowRun", tasks: "list[TaskRun] | No
         if tables is None:
             tasks = await tasks_of(client, run.id) if tasks is None else tasks
             is_published = any(task.name == PUBLISH and _name_of_state(task) == "Completed" for task in tasks)
-            tables = [_of_task(task, _failure_of_open(run), is_published) for task in tasks if _is_of_table(task)]
+            tables = [_of_task(task, _failure_of_open(run), is_published) for task in tasks if is_of_table(task)]
     return sorted(tables, key=lambda table: str(table["table"]))
 
 
@@ -165,7 +165,7 @@ def _name_of_state(task: "TaskRun") -> str:
     return (task.state.name or "") if task.state else ""
 
 
-def _is_of_table(task: "TaskRun") -> bool:
+def is_of_table(task: "TaskRun") -> bool:
     """Whether it builds a whole table, and neither publishes tables nor builds some partitions of one."""
     return "." in task.name and STEP not in task.name
 

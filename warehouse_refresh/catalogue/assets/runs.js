@@ -6,7 +6,7 @@ const answer = document.getElementById("answer");
 const summary = document.getElementById("summary");
 const timeline = document.getElementById("timeline");
 const PAUSE = 2000;
-let shown = 0;
+let shown = 0, latest = null, faults = [], asked = "";
 
 function showProblem(body) {
   answer.replaceChildren(element("div", { className: "problem" }, element("strong", { textContent: body.title + "." }), " ", body.detail || ""));
@@ -29,6 +29,30 @@ function criticalPath(tables) {
   return path;
 }
 
+// A place in a script, with its line underlined there.
+function faultOf(fault) {
+  const end = fault.start + fault.length;
+  const mark = element("mark", {}, fault.text.slice(fault.start, end));
+  const line = element("code", {}, element("span", { className: "soft" }, `${fault.line} | `), fault.text.slice(0, fault.start), mark, fault.text.slice(end));
+  const reason = fault.reason || "What the warehouse says may quote personal values: Prefect has it.";
+  return element("div", { className: "fault" },
+    element("span", {}, element("code", { textContent: `${fault.file}:${fault.line}:${fault.column}` }), ` ${reason}`),
+    element("pre", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: `${fault.file}, line ${fault.line}` }, line),
+    element("span", { className: "about", textContent: fault.help || "" }));
+}
+
+// The faults are asked for when another table has failed, and when the run has ended.
+async function findFaults(run) {
+  const failed = run.tables.filter((table) => table.state === "failed").length;
+  const state = `${run.id} ${failed} ${run.ended}`;
+  if (state === asked) return;
+  if (asked.split(" ")[0] !== run.id) faults = [];
+  asked = state;
+  if (!failed && !(run.state === "Failed" && !run.tables.length)) return;
+  const { status, body } = await ask("GET", "failures.json?" + new URLSearchParams({ run: run.id }));
+  if (status === 200 && asked === state) { faults = body; show(latest); }
+}
+
 function row(table, start, end, isCritical) {
   const from = Date.parse(table.started || end), to = Date.parse(table.ended || end), all = Date.parse(end) - Date.parse(start) || 1;
   const bar = element("span", { className: "bar " + table.state.replace(" ", "-") });
@@ -43,6 +67,7 @@ function row(table, start, end, isCritical) {
   const made = element("li", { title: waited.length ? "waits for " + waited.join(", ") : "" }, words);
   if (table.started) made.append(element("span", { className: "track", ariaHidden: "true" }, bar));
   if (table.error) made.append(element("span", { className: "error", textContent: table.error }));
+  made.append(...faults.filter((fault) => fault.table === table.table).map(faultOf));
   return made;
 }
 
@@ -55,6 +80,7 @@ function show(run) {
   const start = moments[0] || run.started, end = run.ended ? moments.at(-1) : new Date().toISOString();
   const critical = run.ended ? criticalPath(run.tables) : new Set();
   const begun = [...run.tables].sort((one, other) => ((one.started || "~") < (other.started || "~") ? -1 : 1));
+  document.getElementById("faults").replaceChildren(...faults.filter((fault) => !fault.table).map(faultOf));
   timeline.replaceChildren(...begun.map((table) => row(table, start, end, critical.has(table.table))));
 }
 
@@ -65,6 +91,8 @@ async function follow(id) {
   while (!ended && mine === shown) {
     const problem = await events(`/run/${id}`, (run) => {
       if (mine !== shown) return false;
+      latest = run;
+      findFaults(run);
       show(run);
       ended = Boolean(run.ended);
       return true;

@@ -19,8 +19,7 @@ from tests.commands.building import built, built_project
 from tests.conftest import ROOT, Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.commands.terminal import question
-from warehouse_refresh.commands.terminal.question import ask_for_production
-from warehouse_refresh.pipeline.raw.db_init import NotConfirmed
+from warehouse_refresh.commands.terminal.question import NotConfirmed, ask_for_production
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import DEFAULT_URL, Append, connect
 from warehouse_refresh.warehouse.builds import environment

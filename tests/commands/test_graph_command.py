@@ -12,7 +12,7 @@ from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.project.lineage import Lineage
 from warehouse_refresh.pipeline.project.picture import Picture, mermaid
 from warehouse_refresh.pipeline.project.project import read_project
-from warehouse_refresh.pipeline.raw.db_init import read_init_scripts
+from warehouse_refresh.pipeline.raw.init_scripts import read_init_scripts
 from warehouse_refresh.pipeline.raw.raw_columns import declared_columns
 from warehouse_refresh.warehouse.names import TableName
 

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from warehouse_refresh.pipeline.project.problems import Refused
-from warehouse_refresh.pipeline.raw.db_init import Filled, NotConfirmed, initialise
+from warehouse_refresh.pipeline.raw.db_init import Filled, initialise
 from warehouse_refresh.pipeline.raw.loads import run_script
 from warehouse_refresh.pipeline.raw.seeds import read_seed
 from warehouse_refresh.warehouse import Append, BuildContext, Row, TableBuild, Warehouse
@@ -68,9 +68,9 @@ def test_rows_that_were_posted_are_not_lost(warehouse: Warehouse, tmp_path: Path
 
     def refuse(full: Mapping[TableName, int]) -> None:
         assert full == {X: 2}
-        raise NotConfirmed
+        raise PermissionError
 
-    with pytest.raises(NotConfirmed):
+    with pytest.raises(PermissionError):
         fill(warehouse, tmp_path, "id\n2\n", refuse)
     assert rows(warehouse) == [(1,), (7,)]
     assert fill(warehouse, tmp_path, "id\n2\n", lambda _: None) == Filled([X], [], [])

@@ -11,6 +11,7 @@ from warehouse_refresh.pipeline.project.dependency_map import read_map
 from warehouse_refresh.pipeline.project.toml_places import places_of
 from warehouse_refresh.warehouse.errors import Place
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
 
 MAP = """\
 # a comment with "tmp.x" in it
@@ -40,6 +41,23 @@ def test_entries_come_in_order_with_their_places(write: Write) -> None:
         ("tmp.inventory_items", Place(5, 3, 21)),
         ("tmp.images", Place(7, 3, 12)),
     ]
+
+
+def test_a_known_map_is_read_from_the_notes(write: Write) -> None:
+    path = write({"dependencies.toml": MAP}) / "dependencies.toml"
+    cache = SqlCache(path.with_name("notes.json"), "this code")
+    with cache:
+        read = read_map(path, cache)
+    with cache:
+        assert cache.recall("map", MAP) is not None
+        assert read_map(path, cache) == read
+
+
+def test_what_is_wrong_with_a_map_is_said_each_time(write: Write) -> None:
+    path = write({"dependencies.toml": "[tmp]\na = 1\n"}) / "dependencies.toml"
+    with SqlCache(path.with_name("notes.json"), "this code") as cache:
+        assert read_map(path, cache) == read_map(path, cache)
+        assert read_map(path, cache)[1]
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ def _exit_codes() -> dict[type[Exception], int]:
 
     They are imported when a command has failed, so that no command waits for them.
     """
+    from warehouse_refresh.commands.terminal.question import NotConfirmed
     from warehouse_refresh.flows.local.background import AlreadyRunning
     from warehouse_refresh.flows.local.serve import NotServed
     from warehouse_refresh.flows.local.server import NoServer
@@ -84,7 +85,6 @@ def _exit_codes() -> dict[type[Exception], int]:
     from warehouse_refresh.pipeline.contract import ProjectNameError
     from warehouse_refresh.pipeline.project.problems import Refused
     from warehouse_refresh.pipeline.project.selectors import SelectionError
-    from warehouse_refresh.pipeline.raw.db_init import NotConfirmed
     from warehouse_refresh.pipeline.settings_file import SettingError
     from warehouse_refresh.warehouse.errors import WarehouseError
 

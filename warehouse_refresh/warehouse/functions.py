@@ -42,13 +42,13 @@ def parse_function(text: str, default: str, cache: SqlCache | None = None) -> Fu
 
 
 def _from_json(noted: dict[str, Any]) -> Function:
-    reads = tuple(Read(TableName(**one["table"]), Place(**one["place"]), one["project"]) for one in noted["names"])
+    reads = tuple(Read(TableName(*one["table"]), Place(**one["place"]), one["project"]) for one in noted["names"])
     calls = tuple(
-        call_from_json([one["name"].values(), one["start"], one["end"], one["place"].values(), one["project"]])
+        call_from_json([one["name"], one["start"], one["end"], one["place"].values(), one["project"]])
         for one in noted["calls"]
     )
     return Function(
-        TableName(**noted["name"]),
+        TableName(*noted["name"]),
         noted["text"],
         noted["sql"],
         tuple(noted["head"]),

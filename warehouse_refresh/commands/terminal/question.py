@@ -3,9 +3,12 @@
 import sys
 from argparse import Namespace
 
-from warehouse_refresh.pipeline.raw.db_init import NotConfirmed
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.warehouse import is_shared
+
+
+class NotConfirmed(Exception):
+    """Something would have been deleted, changed or paid for, and nobody agreed; the message says what."""
 
 
 def ask(question: str, without_terminal: str) -> None:

@@ -69,12 +69,12 @@ def read_own_checks(
     for path in paths:
         table = TableName(CHECKS, path.stem)
         try:
-            if is_sql(path):
+            if is_sql(path.name):
                 query = _query(read_text(path), cache).with_default(default).within(project).calling(called)
                 found[table] = OwnCheck(Script(path, TableBuild(table, query)), OwnSettings())
         except SqlError as error:
             problems.append(sql_problem(path, error))
-    scripts = {path.stem for path in paths if is_sql(path)}
+    scripts = {path.stem for path in paths if is_sql(path.name)}
     for path in paths:
         table = TableName(CHECKS, path.stem)
         if path.suffix == ".toml" and table in found:

@@ -12,6 +12,7 @@ from warehouse_refresh.pipeline.project.problems import Problem, sql_problem
 from warehouse_refresh.pipeline.project.toml_places import places_of
 from warehouse_refresh.warehouse.errors import Place, SqlError
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _SHAPE = 'write [dataset], then lines such as name = ["dataset.other"]'
@@ -34,15 +35,40 @@ class Entry:
     dependencies: tuple[Declared, ...]
 
 
-def read_map(path: Path) -> tuple[list[Entry], list[Problem]]:
-    """The entries of the map at `path`, and everything that is wrong with their form."""
+def read_map(path: Path, cache: SqlCache | None = None) -> tuple[list[Entry], list[Problem]]:
+    """The entries of the map at `path`, and everything that is wrong with their form. A map that the `cache` knows is
+    not read again: with a thousand scripts that takes as long as to read them."""
     if not is_there(path):
         return [], [Problem(path, None, "there is no dependency map", "`refresh sync` writes it from the SQL")]
     try:
         text = read_text(path).replace("\r\n", "\n")
-        document = tomllib.loads(text)
     except SqlError as error:
         return [], [sql_problem(path, error)]
+    noted = cache.recall("map", text) if cache else None
+    if noted is not None:
+        return [_from_json(entry) for entry in noted], []
+    entries, problems = _read(path, text)
+    if cache and not problems:
+        cache.note("map", text, list(map(_as_json, entries)))
+    return entries, problems
+
+
+def _as_json(entry: Entry) -> list[Any]:
+    return [entry.table, _place(entry.place), [[one.table, _place(one.place)] for one in entry.dependencies]]
+
+
+def _place(place: Place) -> list[int]:
+    return [place.line, place.column, place.length]
+
+
+def _from_json(noted: list[Any]) -> Entry:
+    table, place, needed = noted
+    return Entry(TableName(*table), Place(*place), tuple(Declared(TableName(*one), Place(*at)) for one, at in needed))
+
+
+def _read(path: Path, text: str) -> tuple[list[Entry], list[Problem]]:
+    try:
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return [], [toml_problem(path, text, error, _SHAPE)]
     except RecursionError:

@@ -3,6 +3,7 @@
 import os
 import re
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
@@ -48,9 +49,9 @@ def is_there(path: Path) -> bool:
 
 def check_is_file(path: Path) -> None:
     """Raise SqlError for a folder, for a link that leads nowhere, and for a pipe: reading it would wait for ever."""
-    if not is_there(path):
-        raise SqlError("the file was deleted while it was read", hint="run this again")
     if not path.is_file():
+        if not is_there(path):
+            raise SqlError("the file was deleted while it was read", hint="run this again")
         raise SqlError(f"this is {_kind(path)}, not a file", hint="replace it with a file, or delete it")
 
 
@@ -63,20 +64,32 @@ def res_folder(folder: Path, name: str = "res") -> Path:
     return res
 
 
-def listed(folder: Path) -> list[Path]:
-    """The sorted paths in a folder, without hidden files. Raises Refused for a folder that cannot be read."""
+def listed(folder: Path, wanted: Callable[[str], bool] = bool) -> list[Path]:
+    """The sorted paths in a folder, without hidden files, of those names that are wanted. Raises Refused for a folder
+    that cannot be read."""
     try:
-        # Not Path.glob: it takes 0.1 s for a thousand scripts, and each folder is listed twice.
-        names = sorted(entry.name for entry in os.scandir(folder) if not entry.name.startswith("."))
+        # Not Path.glob, and no path for each name: it takes 0.1 s for a thousand scripts, and a folder is listed often.
+        found = (entry.name for entry in os.scandir(folder))
+        names = sorted(name for name in found if not name.startswith(".") and wanted(name))
     except OSError as error:
         reason = f"the folder cannot be read: {error.strerror}"
         raise Refused([Problem(folder, None, reason, "see its permissions")]) from error
     return [folder / name for name in names]
 
 
-def is_sql(path: Path) -> bool:
-    """Whether a file is a script by its ending, `.sql` or `.SQL`."""
-    return path.suffix.lower() == ".sql"
+def is_sql(name: str) -> bool:
+    """Whether a file is a script by its name's ending, `.sql` or `.SQL`."""
+    return name.lower().endswith(".sql")
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name has no ending: it may be that of a folder which groups files, or of a source."""
+    return "." not in name
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders in a dataset's folder that only group its files. Links are none: they may lead in a circle."""
+    return [path for path in listed(folder, is_plain) if path.is_dir() and not path.is_symlink()]
 
 
 def name_problem(table: TableName, path: Path) -> Problem | None:

@@ -19,11 +19,10 @@ from warehouse_refresh.pipeline.project.scripts import (
     dataset_folders,
     read_scripts,
     read_source_names,
-    script_files,
 )
 from warehouse_refresh.pipeline.project.selectors import Named, left_out, select, unknown_state
 from warehouse_refresh.pipeline.project.variables import BOUNDS, Variables, unknown_in
-from warehouse_refresh.pipeline.raw.db_init import InitScripts, read_init_scripts
+from warehouse_refresh.pipeline.raw.init_scripts import InitScripts, read_init_scripts
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
 from warehouse_refresh.pipeline.tables.files import SettingsFile, joined_storage, read_files, settings_paths
@@ -125,21 +124,26 @@ class Project:
         errors = errors_in(self.problems)
         if errors:
             raise Refused(errors)
-        return Graph(self.declared)
+        return self._whole
 
-    @property
+    @cached_property
     def declared(self) -> dict[TableName, frozenset[TableName]]:
         """For each script's table, the tables of other scripts that the map puts before it."""
         return _edges({*self.scripts, *self.unreadable}, self.entries)
 
+    @cached_property
+    def _whole(self) -> Graph:
+        """The graph of all scripts; only without cycles: raises Refused. What else is wrong may be left out."""
+        if find_cycles(self.declared):
+            raise Refused(errors_in(self.problems))
+        return Graph(self.declared)
+
     def over(self, loaded: Collection[TableName] = ()) -> Graph:
         """The graph of all scripts, with these raw tables before the scripts that read them. Raises Refused for
         cycles."""
-        edges = self.declared
-        if find_cycles(edges):
-            raise Refused(errors_in(self.problems))
         if not loaded:
-            return Graph(edges)
+            return self._whole
+        edges = self._whole.dependencies
         sources = frozenset(loaded)
         read = {table: edges[table] | (reads_of(script) & sources) for table, script in self.scripts.items()}
         return Graph({**dict.fromkeys(loaded, frozenset()), **edges, **read})
@@ -196,13 +200,8 @@ def read_project(
     res = res_folder(folder, layout.res)
     files = read_scripts(res, own, cache, layout)
     scripts, problems = files.scripts, files.problems
-    entries, map_problems = read_map(res / MAP)
-    functions = {one.file_name for one in files.functions.values()}
-    unreadable = {
-        table: path
-        for table, path in script_files(res, layout.raw).items()
-        if table not in scripts and table not in functions
-    }
+    entries, map_problems = read_map(res / MAP, cache)
+    unreadable = files.unreadable
     own_project = next((script.query.own for script in scripts.values()), own)
     checks, check_problems = _own_checks(res, own_project, layout, files.functions, cache, variables or {})
     readers = [*scripts.values(), *(one.script for one in checks.values())]

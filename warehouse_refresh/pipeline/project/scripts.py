@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from warehouse_refresh.pipeline.project.files import is_sql, listed, name_problem, read_text
+from warehouse_refresh.pipeline.project.files import folders_in, is_plain, is_sql, listed, name_problem, read_text
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.own_project import own_project
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, sql_problem
@@ -55,11 +55,12 @@ class FunctionScript:
 @dataclass(frozen=True, slots=True)
 class Files:
     """What the files under res/ hold: scripts by the table that each builds, functions by their names, both in order of
-    the names, and what is wrong with the files."""
+    the names, and what is wrong with the files. `unreadable` are the scripts that could not be read, by their table."""
 
     scripts: dict[TableName, Script]
     functions: dict[TableName, FunctionScript]
     problems: list[Problem]
+    unreadable: dict[TableName, Path]
 
 
 def read_scripts(res: Path, project: str = "", cache: SqlCache | None = None, layout: Layout = DEFAULT_LAYOUT) -> Files:
@@ -76,7 +77,8 @@ def read_scripts(res: Path, project: str = "", cache: SqlCache | None = None, la
     problems = [*(_misplaced(path, res) for path in _sql_files_elsewhere(res, raw)), *_broken_links(res)]
     created_in: dict[Path, str] = {}
     seen: dict[TableName, Path] = {}
-    for table, path in _script_files(res, raw):
+    files = list(_script_files(res, raw))
+    for table, path in files:
         other = seen.setdefault(table.folded(), path)
         if other != path:
             problems.append(Problem(path, None, f"{table} is also built by {other}", "delete or rename one of them"))
@@ -101,7 +103,9 @@ def read_scripts(res: Path, project: str = "", cache: SqlCache | None = None, la
         problems += found
     functions, found = without_cycles(functions, project)
     within = {table: _within(project, script, functions) for table, script in scripts.items()}
-    return Files(within, functions, list(dict.fromkeys([*problems, *found])))
+    read = {*within, *(one.file_name for one in functions.values())}
+    unreadable = {table: path for table, path in files if table not in read}
+    return Files(within, functions, list(dict.fromkeys([*problems, *found])), unreadable)
 
 
 def _function(table: TableName, text: str, cache: SqlCache | None) -> Function:
@@ -154,7 +158,9 @@ def _build(table: TableName, definition: Definition, cache: SqlCache | None, lay
             place=definition.place,
         )
     query = parse_query(definition.query_text, cache, definition.preamble)
-    query = replace(query.with_default(layout.default_of(table.dataset)), listed=definition.listed)
+    query = query.with_default(layout.default_of(table.dataset))
+    if definition.listed:
+        query = replace(query, listed=definition.listed)
     return TableBuild(table, query, definition.is_view, definition.storage)
 
 
@@ -162,7 +168,7 @@ def _within(project: str, script: Script, functions: Mapping[TableName, Function
     query = script.query.within(project)
     if query.calls:
         query = query.calling({name: one.function for name, one in functions.items()})
-    return replace(script, build=replace(script.build, query=query))
+    return script if query is script.query else replace(script, build=replace(script.build, query=query))
 
 
 def read_source_names(res: Path, raw: str = DEFAULT_LAYOUT.raw, *, settings: bool = True) -> set[TableName]:
@@ -171,13 +177,15 @@ def read_source_names(res: Path, raw: str = DEFAULT_LAYOUT.raw, *, settings: boo
     of which there is a settings file only are left out."""
     found = set()
     for folder in dataset_folders(res):
-        paths = listed(folder)
-        others = paths if folder.name == raw else [path for path in paths if not is_sql(path)]
-        named = [path for path in others if len(others) == len(paths) or not path.suffix]
-        files = [path for path in named if path.is_file() and not path.name.endswith(TESTS)]
+        has_scripts = folder.name != raw and bool(listed(folder, is_sql))
+        files = [path for path in listed(folder, is_plain if has_scripts else _is_no_test) if path.is_file()]
         files = [path for path in files if settings or path.suffix != ".toml"]
         found |= {TableName(folder.name, path.stem) for path in files}
     return found
+
+
+def _is_no_test(name: str) -> bool:
+    return not name.endswith(TESTS)
 
 
 def source_folders(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> list[Path]:
@@ -204,23 +212,21 @@ def _script_files(res: Path, raw: str) -> Iterator[tuple[TableName, Path]]:
 
 def _sql_files_below(folder: Path) -> Iterator[Path]:
     """The scripts in a dataset's folder and in the folders below it."""
-    paths = listed(folder)
-    yield from filter(is_sql, paths)
-    for path in paths:
-        if not path.suffix and path.is_dir() and not path.is_symlink():
-            yield from _sql_files_below(path)
+    yield from listed(folder, is_sql)
+    for inner in folders_in(folder):
+        yield from _sql_files_below(inner)
 
 
 def _sql_files_elsewhere(res: Path, raw: str) -> Iterator[Path]:
-    yield from (path for path in listed(res) if is_sql(path))
+    yield from listed(res, is_sql)
     if (res / raw).is_dir():
         yield from _sql_files_below(res / raw)
 
 
 def _broken_links(res: Path) -> Iterator[Problem]:
     """A problem for each link to no folder. Without it, the tables of a missing folder would silently not be built."""
-    for path in listed(res):
-        if path.is_symlink() and not path.exists() and not path.suffix:
+    for path in listed(res, is_plain):
+        if path.is_symlink() and not path.exists():
             yield Problem(path, None, "this link leads nowhere", "fix it, or delete it")
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from warehouse_refresh.pipeline.project.problems import Problem, sql_problem
-from warehouse_refresh.pipeline.raw.db_init import InitScripts
+from warehouse_refresh.pipeline.raw.init_scripts import InitScripts
 from warehouse_refresh.warehouse import Planner, offline_planner
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName

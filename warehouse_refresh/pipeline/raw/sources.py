@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity
 from warehouse_refresh.pipeline.project.project import Project, read_problem, readers_of, tables_outside, with_wildcards
 from warehouse_refresh.pipeline.project.scripts import Script, source_folders
-from warehouse_refresh.pipeline.raw.db_init import read_init_scripts
+from warehouse_refresh.pipeline.raw.init_scripts import read_init_scripts
 from warehouse_refresh.warehouse import Planner, Warehouse, offline_planner
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse_refresh.pipeline.project.files import listed, read_text
+from warehouse_refresh.pipeline.project.files import folders_in, listed, read_text
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity
 from warehouse_refresh.pipeline.project.toml_places import place_in
 from warehouse_refresh.warehouse.errors import SqlError
@@ -139,9 +139,6 @@ def _without_table(table: TableName, path: Path, known: Collection[TableName]) -
 
 
 def _below(folder: Path) -> Iterator[Path]:
-    for path in listed(folder):
-        if path.suffix == ".toml":
-            if not path.name.endswith(TESTS):
-                yield path
-        elif not path.suffix and path.is_dir() and not path.is_symlink():
-            yield from _below(path)
+    yield from listed(folder, lambda name: name.endswith(".toml") and not name.endswith(TESTS))
+    for inner in folders_in(folder):
+        yield from _below(inner)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from warehouse_refresh.pipeline.project.project import Project, tables_outside
 from warehouse_refresh.pipeline.project.scripts import script_files
-from warehouse_refresh.pipeline.raw.db_init import read_init_scripts
+from warehouse_refresh.pipeline.raw.init_scripts import read_init_scripts
 from warehouse_refresh.pipeline.raw.sources import with_stored_wildcards
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName

@@ -7,6 +7,7 @@ the code that makes notes changes.
 import fcntl
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
 from importlib.util import find_spec
@@ -80,8 +81,17 @@ def open_cache(path: Path) -> SqlCache:
 
 def code_in(folder: Path) -> str:
     """A hash of the code in `folder` and of the versions of the libraries that read SQL."""
-    files = sorted((str(path), path.stat().st_mtime_ns, path.stat().st_size) for path in folder.rglob("*.py"))
-    return sha256(repr((files, _versions())).encode()).hexdigest()
+    return sha256(repr((sorted(_files(str(folder))), _versions())).encode()).hexdigest()
+
+
+def _files(folder: str) -> Iterator[tuple[str, int, int]]:
+    """The path, time and size of each module. Not Path.rglob, which takes three times as long."""
+    for entry in os.scandir(folder):
+        if entry.is_dir():
+            yield from _files(entry.path)
+        elif entry.name.endswith(".py"):
+            found = entry.stat()
+            yield entry.path, found.st_mtime_ns, found.st_size
 
 
 def _versions() -> list[str]:

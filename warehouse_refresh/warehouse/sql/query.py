@@ -202,7 +202,7 @@ class Query:
                 )
             if self.is_own(read.project):
                 for table in members.get(read.table) or (read.table,):
-                    first.setdefault(table, replace(read, table=table))
+                    first.setdefault(table, read if table == read.table else replace(read, table=table))
         return tuple(first.values())
 
     @property

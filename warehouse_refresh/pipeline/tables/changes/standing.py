@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.raw.sources import with_stored_wildcards
@@ -58,7 +57,7 @@ def standings(project: Project, warehouse: Warehouse) -> dict[TableName, Standin
     versions = known_versions(project, warehouse, tables_outside(scripts.values()) | scripts.keys(), records)
     loads = {table: records[table].version for table in project.raw_settings if table in records}
     found: dict[TableName, Standing] = {}
-    for table in Graph(project.declared).order:
+    for table in project.over().order:
         if table in scripts:
             record = records.get(table, NEVER)
             changed = _changed(scripts[table], record, warehouse.made_by)

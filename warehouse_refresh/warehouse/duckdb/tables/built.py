@@ -97,11 +97,18 @@ def versions(cursor: duckdb.DuckDBPyConnection, tables: Collection[TableName]) -
         return {}
     counts = " UNION ALL ".join(f"SELECT {n}, count(*) FROM {table_sql(table)}" for n, table in enumerate(found))
     rows = dict(cursor.execute(counts).fetchall())
-    changes = _changes(cursor)
-    runs = {table: f", {record.version}" for table, record in recorded(cursor).items() if record.version}
+    changes, runs = _changes(cursor), _runs(cursor)
     return {
         table: f"{changes.get(table, 0)} changes, {rows[n]} rows{runs.get(table, '')}" for n, table in enumerate(found)
     }
+
+
+def _runs(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, str]:
+    try:
+        rows = cursor.execute(f"SELECT dataset, name, ', ' || version FROM {_BUILT} WHERE version != ''").fetchall()
+    except duckdb.CatalogException:  # nothing was published yet
+        return {}
+    return {TableName(dataset, name): version for dataset, name, version in rows}
 
 
 def _changes(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, int]:

@@ -151,6 +151,8 @@ PATHS = [
     Bad("/run?select=tmp.variants;x", 422, "invalid-selection"),
     Bad("/run?selekt=tmp.variants", 422, "invalid-selection"),
     Bad("/run?select", 422, "invalid-selection"),
+    Bad("/run?load=yes", 422, "invalid-selection"),
+    Bad("/run?load=true&load=false", 422, "invalid-selection"),
     Bad("/run?select=%FF", 422, "invalid-selection"),
     *(
         Bad("/run", 422, "invalid-variables", body=raw, headers=JSON)

@@ -654,8 +654,19 @@ def test_a_waiting_run_serves_requests_with_its_values_only(api: Served, deploym
 
 @pytest.mark.usefixtures("declared")
 def test_a_key_belongs_to_its_values(api: Served) -> None:
-    def of_key(day: str) -> int:
+    def of_key(day: str, target: str = "/run") -> int:
         body = {"variables": {"day": day}}
-        return api.client.post("/run", json=body, headers={"Idempotency-Key": "banana"}).status_code
+        return api.client.post(target, json=body, headers={"Idempotency-Key": "banana"}).status_code
 
-    assert [of_key("2026-01-01"), of_key("2026-01-01"), of_key("2026-01-02")] == [202, 202, 422]
+    asked = [of_key("2026-01-01"), of_key("2026-01-01", "/run?load=false"), of_key("2026-01-02")]
+    assert [*asked, of_key("2026-01-01", "/run?load=true")] == [202, 202, 422, 422]
+
+
+def test_a_run_that_loads_serves_those_who_ask_for_that(api: Served, deployment: Deployment) -> None:
+    plain, loading = ask(api), api.client.post("/run?load=true&select=raw.orders%2B").json()
+    assert (plain["load"], loading["load"], plain["id"] != loading["id"]) == (False, True, True)
+    parameters = deployment.run(loading["id"]).parameters
+    assert (parameters["select"], parameters["load"]) == (["raw.orders+"], True)
+    assert "load" not in deployment.run(plain["id"]).parameters
+    assert api.client.post("/run?load=true&select=raw.orders%2B").json()["id"] == loading["id"]
+    assert api.client.get(f"/run/{loading['id']}").json()["load"] is True

@@ -41,7 +41,7 @@ def odd() -> Catalogue:
     column = ColumnEntry(ODD, "STRUCT<`a<b` STRING>", "NULLABLE", ODD, (f"raw.a.{ODD}",), ())
     source = ColumnEntry(ODD, "STRING", "NULLABLE", "", (), (f"tmp.b.{ODD}",))
     return of_tables(
-        TableEntry("raw.a", "source", columns=(source,), read_by=("tmp.b",)),
+        TableEntry("raw.a", "source", columns=(source,), read_by=("tmp.b",), loaded_from=ODD),
         TableEntry("tmp.b", "table", ODD, ODD, (ODD,), ODD, f"SELECT '{ODD}'", (column,), ("raw.a",)),
     )
 

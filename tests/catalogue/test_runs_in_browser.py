@@ -31,6 +31,7 @@ def api(deployment: Deployment, write: Write) -> Iterator[Served]:
     write({"res/dependencies.toml": '[tmp]\nb = ["tmp.a"]', "db_init/a.sql": "CREATE TABLE raw.products (id INT64)"})
     write({"res/tmp/a.sql": "SELECT id FROM raw.products", "res/tmp/b.sql": "SELECT id FROM tmp.a"})
     write({"res/tmp/c.sql": "SELECT id FROM raw.products"})
+    write({"res/raw/orders.toml": '[source]\nconnection = "shop"\ntable = "orders"\n'})
     with api_over(with_tables(DEFAULT_URL), deployment=deployment.name) as it:
         yield it
 
@@ -49,10 +50,11 @@ def wait_for_text(browser: Chrome, name: str, text: str) -> None:
 def test_a_run_is_followed_from_the_button_to_its_end(browser: Chrome, api: Served, deployment: Deployment) -> None:
     browser.get(f"{api.url}/catalogue/runs.html")
     wait_for_text(browser, "summary", "none yet")
+    browser.find_element(By.ID, "load").click()
     browser.find_element(By.ID, "select").send_keys("+tmp.b tmp.c", Keys.ENTER)
     wait_for_text(browser, "summary", "Scheduled")
     [run] = deployment.runs()
-    assert run.parameters["select"] == ["+tmp.b", "tmp.c"]
+    assert (run.parameters["select"], run.parameters["load"]) == (["+tmp.b", "tmp.c"], True)
     deployment.move(str(run.id), Running())
     add_table(deployment, str(run.id), "tmp.a", Running(), Completed(message="25 rows in 1 s"))
     add_table(deployment, str(run.id), "tmp.c", Running(), Failed(message=UNDERLINED))

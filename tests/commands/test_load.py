@@ -66,6 +66,16 @@ def test_a_load_replaces_what_was_there_and_a_failed_check_keeps_it(
     assert [row[0] for row in rows(PEOPLE)] == [1, 2, 3]
 
 
+def test_before_a_load_checks_say_how_to_get_the_tables(shop: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 0
+    told = capsys.readouterr().out
+    assert "the columns of raw.orders are not known without its database" in told
+    assert "`refresh load raw.orders`, then check against the warehouse with --live" in told
+    assert main(["build"]) == 2
+    assert "load it from its database first: `refresh load raw.orders`, or add --load" in capsys.readouterr().err
+    assert shop.run("SELECT count(*) FROM orders").strip() == "2"
+
+
 def test_what_reads_a_loaded_table_is_stale_after_a_load(shop: Database, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["load"]) == 0
     assert main(["build", "stale"]) == 0

@@ -90,12 +90,15 @@ def _column_links(
 
 def _source(table: TableName, project: Project, links: _Links) -> TableEntry:
     file = project.raw_settings.get(table)
+    source = file.says.source if file is not None else None
+    takes_rows = table.dataset == project.layout.raw and source is None
     return TableEntry(
         str(table),
         "source",
         columns=_columns(table, file, links),
         read_by=_texts(links.readers.get(table, ())),
-        rows_path=f"/tables/{quote(table.name)}" if table.dataset == project.layout.raw else "",
+        loaded_from=source.connection if source is not None else "",
+        rows_path=f"/tables/{quote(table.name)}" if takes_rows else "",
         **_said(file),
     )
 

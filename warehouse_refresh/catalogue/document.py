@@ -65,6 +65,7 @@ class TableEntry(Struct, frozen=True):
     rows: Annotated[int | None, Meta(description="how many there are; only with --profile")] = None
     private: Annotated[bool, Meta(description="its rows are never shown")] = False
     first_rows: Annotated[FirstRows | None, Meta(description="only with --rows")] = None
+    loaded_from: Annotated[str, Meta(description="the connection that its rows are loaded from; empty: none")] = ""
     rows_path: Annotated[str, Meta(description="where the API takes its rows; empty: it takes none")] = ""
 
     @property

@@ -134,7 +134,7 @@ class Pages:
 
     def runs(self) -> bytes:
         """The page with the last runs, which its script gets from the API."""
-        return self._page("runs.html", "")
+        return self._page("runs.html", "", loads=any(table.loaded_from for table in self._catalogue.tables))
 
     def reads(self) -> bytes:
         """A script with the tables that each table reads, to tell which ones a run waited for."""

@@ -104,7 +104,8 @@ def _own_paths(bearer: bool) -> Json:
         ),
         bearer=bearer,
     )
-    ask["parameters"] += [_select_parameter(), _prefer_parameter(), {"$ref": "#/components/parameters/key"}]
+    ask["parameters"] += [_select_parameter(), _load_parameter(), _prefer_parameter()]
+    ask["parameters"].append({"$ref": "#/components/parameters/key"})
     ask["requestBody"] = {
         "description": "Other values for variables of refresh.toml",
         "required": False,
@@ -254,7 +255,7 @@ def _problem() -> Json:
 
 def _run() -> Json:
     text, moment = {"type": ["string", "null"]}, {"type": ["string", "null"], "format": "date-time"}
-    number = {"type": ["integer", "null"]}
+    number, moments = {"type": ["integer", "null"]}, ("created", "started", "ended")
     table = {
         "type": "object",
         "properties": {
@@ -270,7 +271,7 @@ def _run() -> Json:
     }
     return {
         "type": "object",
-        "required": ["id", "name", "state", "message", "select", "variables", "created", "started", "ended", "seconds"],
+        "required": ["id", "name", "state", "message", "select", "variables", "load", *moments, "seconds"],
         "properties": {
             "id": {"type": "string", "format": "uuid"},
             "name": {"type": "string"},
@@ -278,7 +279,8 @@ def _run() -> Json:
             "message": text,
             "select": {"type": "array", "items": {"type": "string"}, "description": "empty: everything"},
             "variables": {"type": "object", "description": "the values that were given or used, by name"},
-            **dict.fromkeys(("created", "started", "ended"), moment),
+            "load": {"type": "boolean", "description": "whether raw tables are loaded from their databases first"},
+            **dict.fromkeys(moments, moment),
             "seconds": {"type": "number"},
             "tables": {"type": "array", "items": table},
         },
@@ -323,6 +325,17 @@ def _select_parameter() -> Json:
         "description": f"{FORMS}; without it, everything is built",
         "schema": {"type": "array", "items": {"type": "string", "pattern": f"^{SELECTOR.pattern}$"}},
         "example": ["tmp.variants+"],
+    }
+
+
+def _load_parameter() -> Json:
+    return {
+        "name": "load",
+        "in": "query",
+        "required": False,
+        "description": "true: raw tables that come from a database are loaded first; select may name them, too",
+        "schema": {"enum": ["true", "false"]},
+        "example": "true",
     }
 
 

@@ -38,11 +38,11 @@ class RunKey:
     selection: str
 
 
-def run_key(deployment: UUID, key: str, select: Sequence[str], variables: str = "{}") -> RunKey:
+def run_key(deployment: UUID, key: str, select: Sequence[str], variables: str = "{}", *, load: bool = False) -> RunKey:
     """The key of a request to `deployment`. A variable's name holds no more than lower-case letters and figures.
-    `variables` are the values of the project's variables, as JSON."""
+    `variables` are the values of the project's variables, as JSON; `load` says whether raw tables are loaded, too."""
     name = f"run-key-{_hash(f'{deployment} {key}')}"
-    wanted = json.dumps(sorted(select)) + (variables if variables != "{}" else "")
+    wanted = json.dumps(sorted(select)) + (variables if variables != "{}" else "") + ("load" if load else "")
     return RunKey(name, _tag(deployment), _hash(wanted))
 
 
@@ -53,7 +53,8 @@ async def run_of(client: "PrefectClient", key: RunKey) -> UUID | None:
         return None
     value: Any = kept.value
     if value["selection"] != key.selection:
-        raise ApiProblem("key-reused", "The key belongs to a request with another selection or other variables.")
+        detail = "The key belongs to a request with another selection, other variables or another load."
+        raise ApiProblem("key-reused", detail)
     return UUID(value["run"])
 
 

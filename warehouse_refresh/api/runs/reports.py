@@ -58,6 +58,7 @@ def run_to_json(run: "FlowRun") -> Json:
         "message": None,
         "select": list(run.parameters.get("select") or []),
         "variables": dict(run.parameters.get("variables") or {}),
+        "load": bool(run.parameters.get("load")),
         **{name: at.isoformat() if at else None for name, at in moments.items()},
         "seconds": round(run.total_run_time.total_seconds(), 3),
     }

@@ -41,7 +41,8 @@ async def ask_for_run(
     settings: NamedDependency[ApiSettings],
 ) -> Response[dict[str, Any]]:
     """Ask for a refresh; with `Prefer: wait=30`, wait that long for its end."""
-    wanted = Wanted(tuple(_selection(request.scope["query_string"])), await _variables(request))
+    select, load = _asked(request.scope["query_string"])
+    wanted = Wanted(tuple(select), await _variables(request), load)
     run = await runs.ask(wanted, idempotency_key(request.headers), request_id.get())
     seconds = min(_wait_seconds(request), settings.max_wait_seconds)
     headers = {"Location": f"/run/{run.id}"}
@@ -120,17 +121,22 @@ async def _variables(request: Request[Any, Any, Any]) -> str:
         raise ApiProblem("invalid-variables", str(error)) from error
 
 
-def _selection(query: bytes) -> list[str]:
+def _asked(query: bytes) -> tuple[list[str], bool]:
+    """The selectors in a query, sorted, and whether raw tables are loaded, too. Raises ApiProblem."""
     try:
         pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=bool(query), errors="strict")
     except ValueError:
         raise ApiProblem("invalid-selection", "write ?select=tmp.variants, more than once for several") from None
-    if others := {name for name, _ in pairs if name != "select"}:
-        raise ApiProblem("invalid-selection", f"/run takes select and nothing else, not {', '.join(sorted(others))}")
-    for _, selector in pairs:
-        if not SELECTOR.fullmatch(selector):
-            raise ApiProblem("invalid-selection", f"select takes {FORMS}; in a query, + is written %2B")
-    return sorted({selector for _, selector in pairs})
+    if others := {name for name, _ in pairs} - {"select", "load"}:
+        detail = f"/run takes select and load, and nothing else, not {', '.join(sorted(others))}"
+        raise ApiProblem("invalid-selection", detail)
+    selectors = {value for name, value in pairs if name == "select"}
+    loads = [value for name, value in pairs if name == "load"] or ["false"]
+    if not all(SELECTOR.fullmatch(selector) for selector in selectors):
+        raise ApiProblem("invalid-selection", f"select takes {FORMS}; in a query, + is written %2B")
+    if loads not in (["true"], ["false"]):
+        raise ApiProblem("invalid-selection", "load is true or false, once")
+    return sorted(selectors), loads == ["true"]
 
 
 def _wait_seconds(request: Request[Any, Any, Any]) -> float:

@@ -3,7 +3,8 @@ further requests share it.
 
 A run that still waits when a request looks starts later than that request, and so serves it. Otherwise the API creates
 a run, with an idempotency key that contains the id of its last run. So requests at the same instant, in whatever
-process, create one run between them. Requests with other values of variables get a run of their own. See docs/api.md.
+process, create one run between them. Requests with other values of variables, and those that load raw tables, get a run
+of their own. See docs/api.md.
 """
 
 import asyncio
@@ -43,16 +44,18 @@ LONGEST_ASK = 30.0
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """The refresh that a request asks for: the tables that `select` names (empty: all), built with these values of
-    variables, the text of a JSON object with sorted names."""
+    variables, the text of a JSON object with sorted names. With `load`, raw tables that come from a database are loaded
+    first."""
 
     select: tuple[str, ...] = ()
     variables: str = "{}"
+    load: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The parameters of a run. Without values there is no `variables`: an old deployment does not accept it."""
-        values = json.loads(self.variables)
-        return {"select": list(self.select), **({"variables": values} if values else {})}
+        """The parameters of a run. What is not asked for is left out: an old deployment does not accept it."""
+        asked = {"variables": json.loads(self.variables), "load": self.load}
+        return {"select": list(self.select), **{name: value for name, value in asked.items() if value}}
 
 
 class RunQueue:
@@ -86,7 +89,8 @@ class RunQueue:
     async def _of_key(self, key: str, wanted: Wanted, request: str) -> "FlowRun":
         with claimed(key, self._keys_in_use):
             async with self._prefect.client() as client:
-                known = run_key((await self.deployment(client)).id, key, wanted.select, wanted.variables)
+                deployment = await self.deployment(client)
+                known = run_key(deployment.id, key, wanted.select, wanted.variables, load=wanted.load)
                 if asked_before := await self._asked_before(client, known):
                     return asked_before
             run = await self._look_for(wanted, request)

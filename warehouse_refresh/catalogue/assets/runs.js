@@ -109,7 +109,7 @@ async function list() {
   document.getElementById("runs").replaceChildren(...body.runs.map((run) => {
     const button = element("button", { type: "button", className: "plain", textContent: run.name });
     button.addEventListener("click", () => follow(run.id));
-    const selected = run.select.length ? ` of ${run.select.join(" ")}` : "";
+    const selected = (run.select.length ? ` of ${run.select.join(" ")}` : "") + (run.load ? ", with a load" : "");
     return element("li", {}, button, element("span", { className: "about", textContent: `${run.state}${selected}, ${moment(run.started || run.created)}${seconds(run)}` }));
   }));
   return body.runs;
@@ -118,7 +118,8 @@ async function list() {
 async function start(event) {
   event.preventDefault();
   const wanted = document.getElementById("select").value.split(/\s+/).filter(Boolean);
-  const query = new URLSearchParams(wanted.map((one) => ["select", one])).toString();
+  const load = document.getElementById("load")?.checked ? [["load", "true"]] : [];
+  const query = new URLSearchParams([...wanted.map((one) => ["select", one]), ...load]).toString();
   const { status, body } = await ask("POST", query ? `/run?${query}` : "/run");
   if (status !== 202) return showProblem(body);
   answer.replaceChildren();

@@ -120,11 +120,18 @@ def _without_columns(project: Project, unknown: set[TableName]) -> Iterator[Prob
     for table, readers in readers_of(project.scripts).items():
         if table in left:
             script, read = readers[0]
-            reason = (
-                f"the columns of {table} are not known from db_init/, so what depends on it is not checked any further"
-            )
-            hint = "write its CREATE TABLE in db_init/, or check against the warehouse with --live"
+            known_from, way = "from db_init/", "write its CREATE TABLE in db_init/, or"
+            if _is_loaded(table, project):
+                known_from, way = "without its database", f"`refresh load {table}`, then"
+            rest = "so what depends on it is not checked any further"
+            reason = f"the columns of {table} are not known {known_from}, {rest}"
+            hint = f"{way} check against the warehouse with --live"
             yield Problem(script.path, read.place, reason, hint, Severity.WARNING)
+
+
+def _is_loaded(table: TableName, project: Project) -> bool:
+    """Whether the table's settings name the database that its rows come from."""
+    return table in project.raw_settings and project.raw_settings[table].says.source is not None
 
 
 def _broken(project: Project) -> set[TableName]:
@@ -151,4 +158,6 @@ def _missing(
 def _way_to_create(table: TableName, like: Suggestions, project: Project) -> str:
     if table in project.scripts or table in project.unreadable:
         return f"build it first: --select +{table}"
+    if _is_loaded(table, project):
+        return f"load it from its database first: `refresh load {table}`, or add --load"
     return like.did_you_mean(str(table)) or "`refresh init` creates the tables that db_init/ has scripts for"

@@ -109,6 +109,39 @@ def test_functions_are_the_environments_own(warehouse: Warehouse, alice: Environ
     assert value(warehouse, C) == 2
 
 
+def test_functions_read_the_environments_own_tables(warehouse: Warehouse, alice: Environment) -> None:
+    text = "CREATE FUNCTION tmp.most() AS ((SELECT MAX(x) FROM tmp.a) + (SELECT MAX(x) FROM `tmp.b`))"
+    twice = "CREATE FUNCTION tmp.twice() AS (tmp.most() * 2)"
+    known = {one.name: one for one in (parse_function(each, "tmp") for each in (text, twice))}
+    build = TableBuild(C, parse_query("SELECT tmp.twice() AS x").calling(known))
+    publish(alice, table(A, "SELECT 10 AS x"))
+    alice.plan(build.query, {}).confirm()
+    publish(alice, build)
+    assert value(alice, C) == 24
+    publish(
+        alice, table(A, "SELECT 30 AS x"), build, run=BuildContext("the next run")
+    )  # the function reads what is staged
+    assert value(alice, C) == 64
+    publish(warehouse, build)
+    assert value(warehouse, C) == 6
+
+
+def test_a_wildcard_finds_the_environments_own_tables_or_is_refused(warehouse: Warehouse, alice: Environment) -> None:
+    parts = [TableName("tmp", f"part_{letter}") for letter in "ab"]
+    publish(warehouse, table(parts[0], "SELECT 1 AS x"), table(parts[1], "SELECT 2 AS x"))
+    publish(alice, table(parts[1], "SELECT 20 AS x"))
+    text = "SELECT SUM(x) AS x, STRING_AGG(_TABLE_SUFFIX, '' ORDER BY _TABLE_SUFFIX) AS s FROM `tmp.part_*`"
+    query = parse_query(text).matched(parts)
+    assert list(warehouse.fetch(query, None).rows) == [(3, "ab")]
+    if isinstance(warehouse, DuckDBWarehouse):
+        assert list(alice.fetch(query, None).rows) == [(21, "ab")]
+    else:
+        with pytest.raises(SqlError, match=r"stands for alice_tmp.part_b, too"):
+            alice.fetch(query, None)
+        with pytest.raises(SqlError, match=r"stands for alice_tmp.part_b, too"):
+            alice.plan(query, {}).confirm()
+
+
 def test_a_table_of_another_warehouse_is_compared_in_this_one(warehouse: Warehouse, tmp_path: Path) -> None:
     file = tmp_path / "other.duckdb"
     with DuckDBWarehouse(file) as other:

@@ -41,8 +41,10 @@ class Renamed:
 
 
 def renamed(query: Query, names: Names, function_as: Names | None = None) -> Renamed:
-    """The query with other tables in place of those of `names`, and other functions in place of those of `function_as`.
-    Raises SqlError where it names a table that cannot be replaced."""
+    """The query with other tables in place of those of `names`, also where its functions read them and where a wildcard
+    stands for them, and other functions in place of those of `function_as`. Raises SqlError where it names a table that
+    cannot be replaced."""
+    query = replace(query, wildcards=tuple((one, _members(tables, names)) for one, tables in query.wildcards))
     wanted = {read.table for read in query.names if query.is_own(read.project)} & names.keys()
     functions = function_as or {}
     if not wanted and functions.keys().isdisjoint(function.name for function in query.functions):
@@ -52,26 +54,38 @@ def renamed(query: Query, names: Names, function_as: Names | None = None) -> Ren
     new = parse_query(_edited(query.text, edits), None, _edited(query.preamble, edits))
     new = new.with_default(query.default).within(query.own)
     new = new.given({variable.name.casefold(): variable for variable in query.variables})
-    new = new.calling({function.name: function for function in functions_as(query.functions, functions)})
+    called = functions_as(query.functions, functions, {table: names[table] for table in wanted}, query.own)
+    new = new.calling({function.name: function for function in called})
     if left := [read for read in new.names if read.table in wanted and new.is_own(read.project)]:
         raise SqlError(
             f"an environment cannot read its own {left[0].table} here",
-            hint="only tables after FROM and JOIN can be replaced, not those of functions in files",
+            hint="only tables after FROM and JOIN can be replaced",
         )
     return Renamed(replace(new, listed=query.listed, wildcards=query.wildcards), query.text, edits)
 
 
-def functions_as(functions: Iterable[Function], names: Names) -> list[Function]:
-    """The functions under other names, also where they call each other."""
-    return [_function_as(function, names) for function in functions]
+def _members(members: Iterable[TableName], names: Names) -> tuple[TableName, ...]:
+    """The tables that a wildcard stands for, in their order."""
+    return tuple(names.get(member, member) for member in members)
 
 
-def _function_as(function: Function, names: Names) -> Function:
-    name = names.get(function.name)
-    if name is None:
-        return function
+def functions_as(
+    functions: Iterable[Function], names: Names, tables: Names | None = None, own: str = ""
+) -> list[Function]:
+    """The functions under other names, also where they call each other, and with other `tables` of the project `own` in
+    their bodies."""
+    return [_function_as(function, names, tables or {}, own) for function in functions]
+
+
+def _function_as(function: Function, names: Names, tables: Names, own: str) -> Function:
+    name = names.get(function.name, function.name)
     head = _Edit(*function.head, f"CREATE FUNCTION `{name.dataset}`.`{name.name}`")
-    edits = tuple(sorted([head, *_call_edits(function.calls, names)], key=_start))
+    bodies = [] if function.language else function_bodies(function.sql)
+    found = [(node, tables.get(TableName(node.db, node.name))) for tree in bodies for node in tables_in(tree)]
+    own_tables = [
+        _table_edit(function.sql, node, other) for node, other in found if other and node.catalog in ("", own)
+    ]
+    edits = tuple(sorted([head, *_call_edits(function.calls, names), *own_tables], key=_start))
     return parse_function(_edited(function.text, edits), name.dataset)
 
 
@@ -91,8 +105,12 @@ def _table_edits(query: Query, merged: str, names: Names) -> Iterator[_Edit]:
     for text, longer, node in ((text, longer, node) for text, longer, tree in texts for node in tables_in(tree)):
         other = names.get(TableName(node.db, node.name)) if query.is_own(node.catalog) else None
         if other is not None:
-            start, last = span_of(text, node)
-            yield _Edit(start - longer, last + 1 - longer, f"`{other.dataset}`.`{other.name}`")
+            yield _table_edit(text, node, other, longer)
+
+
+def _table_edit(text: str, node: exp.Table, other: TableName, longer: int = 0) -> _Edit:
+    start, last = span_of(text, node)
+    return _Edit(start - longer, last + 1 - longer, f"`{other.dataset}`.`{other.name}`")
 
 
 def _values(query: Query) -> Iterator[tuple[str, int, exp.Query]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.bigquery.schema import quoted, type_sql
-from warehouse_refresh.warehouse.errors import Place
+from warehouse_refresh.warehouse.errors import Place, SqlError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import (
     function_bodies,
@@ -41,7 +41,16 @@ def stand_ins_in(tables: Mapping[TableName, Sequence[Column]]) -> Instead:
 
 
 def query_edits(query: Query, instead: Instead) -> list[Edit]:
-    """The edits that replace tables of a query, in the order of the text."""
+    """The edits that replace tables of a query, in the order of the text. Raises SqlError for a wildcard that stands
+    for tables of several datasets, as in an environment that has some of them."""
+    for wildcard, members in query.wildcards:
+        if other := next((member for member in members if member.dataset != wildcard.dataset), None):
+            place = next(read.place for read in query.names if read.table == wildcard)
+            raise SqlError(
+                f"{wildcard} stands for {other}, too, and BigQuery finds the tables of one dataset only",
+                hint="name the tables instead, one after the other: UNION ALL BY NAME",
+                place=place,
+            )
     text = "".join(map(max, query.preamble or query.text, query.text))
     return table_edits(text, _trees(query), query, instead)
 

@@ -18,7 +18,7 @@ from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 
 from tests.emulator import versions
-from tests.emulator.mending import keep, only_layout, sums_as_int64
+from tests.emulator.mending import keep, kept_of, only_layout, sums_as_int64
 
 _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
 
@@ -101,7 +101,15 @@ async def _create(job_id: str, text: str, parameters: Any, key: tuple[str, str, 
 
 
 def _of_partition(table: Any, partition: str) -> str:
-    """Whether a row is in the partition, such as 20240131, as a condition in DuckDB's SQL."""
+    """Whether a row is in the partition, such as 20240131, or 40 for the range of ids that begins with it, as a
+    condition in DuckDB's SQL. Raises OtherColumns for an id with which none begins:
+    https://cloud.google.com/bigquery/docs/managing-partitioned-table-data#partition_decorators"""
+    if layout := kept_of(table).get("rangePartitioning"):
+        field = layout["field"]
+        start, end, interval = (int(layout["range"][name]) for name in ("start", "end", "interval"))
+        if not partition.isdecimal() or int(partition) not in range(start, end, interval):
+            raise OtherColumns(f"Invalid partition id {partition}: the ranges are {start}, {end}, {interval}")
+        return f"{field} >= {partition} AND {field} < {min(int(partition) + interval, end)}"
     form = {4: "%Y", 6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H"}[len(partition)]
     return f"strftime({table.time_partitioning.field}, '{form}') = '{partition}'"
 

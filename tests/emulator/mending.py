@@ -235,7 +235,8 @@ def read_partitions(table: Any, query: dict[str, Any]) -> str:
     """The rows of the partitions that a query reads, as a condition in DuckDB's SQL: those that its comparisons of the
     partitioning column alone with parameters do not rule out. Only such comparisons prune here; BigQuery knows more:
     https://cloud.google.com/bigquery/docs/querying-partitioned-tables#query_a_time-unit_column-partitioned_table"""
-    column = table.time_partitioning.field if table.time_partitioning else ""
+    layout = kept_of(table).get("rangePartitioning") or {}
+    column = table.time_partitioning.field if table.time_partitioning else layout.get("field", "")
     known = {one["name"]: one for one in query.get("queryParameters") or []}
     tree = sqlglot.parse_one(query["query"], dialect="bigquery", error_level=ErrorLevel.IGNORE)
     found = ["true"]

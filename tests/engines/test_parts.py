@@ -13,7 +13,7 @@ from warehouse_refresh.pipeline.checks.queries import Subject
 from warehouse_refresh.warehouse import BuildContext, TableBuild, Warehouse
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, Parts, Point, query_of
+from warehouse_refresh.warehouse.parts import Interval, Parts, Point, Ranges, query_of
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, TIMESTAMP, Column, SqlType
@@ -257,3 +257,37 @@ def test_no_partition_at_all_makes_an_empty_table(warehouse: Warehouse) -> None:
     empty = Interval(date(2024, 3, 1), date(2024, 3, 1))
     refreshed(warehouse, replace(build, parts=Parts("day", DATE, (), (empty,))), "one")
     assert ids(warehouse) == []
+
+
+def ranges(*starts: int, first: int = -10, whole: bool = False) -> TableBuild:
+    found = [Interval(start, start + 10) for start in starts]
+    return built_by(Parts("id", INT64, found, found, whole, unit=Ranges(first, 10)), BY_ID)
+
+
+BY_ID = "SELECT id, note FROM raw.numbers WHERE id >= @start AND id < @end"
+
+
+def test_partitions_are_ranges_of_ids(warehouse: Warehouse) -> None:
+    run(warehouse, "CREATE TABLE raw.numbers (id INT64, note STRING)")
+    run(warehouse, "INSERT INTO raw.numbers (id) VALUES (-20), (-3), (-1), (0), (9), (10), (29), (105)")
+    refreshed(warehouse, ranges(-10, 0, 10, 20, 100), "one")
+    assert ids(warehouse) == [-3, -1, 0, 9, 10, 29, 105]
+    run(warehouse, "INSERT INTO raw.numbers (id) VALUES (-2), (5), (100), (33)")
+    refreshed(warehouse, ranges(0, 100), "two")
+    assert ids(warehouse) == [-3, -1, 0, 5, 9, 10, 29, 100, 105]
+    refreshed(warehouse, ranges(-20, 30, first=-20), "three")  # an earlier start: the rest of the table stays
+    assert ids(warehouse) == [-20, -3, -1, 0, 5, 9, 10, 29, 33, 100, 105]
+    recorded = [(one.interval.start, one.run) for one in warehouse.partitions(EVENTS)]
+    runs = {-20: "three", -10: "one", 0: "two", 10: "one", 20: "one", 30: "three", 100: "two"}
+    assert recorded == list(runs.items())
+    parts = ranges(-20, first=-20).parts
+    assert parts is not None
+    counted = parse_query(counts_text(Subject(EVENTS, (Column("id", INT64),)), parts))
+    counts = warehouse.fetch(query_of(counted, Interval(-20, 20), parts), None)
+    assert sorted(counts.rows) == [(-20, 1), (-10, 2), (0, 3), (10, 1)]
+    with pytest.raises(SqlError, match="id is 10, outside of 0 up to 10"):
+        warehouse.stage(
+            replace(ranges(0), query=query_of(parse_query(BY_ID.replace("<", "<=")), Interval(0, 10), parts)),
+            set(),
+            BuildContext("four"),
+        )

@@ -61,6 +61,16 @@ PROJECT = {
     "res/dependencies.toml": '[tmp]\nlatest = ["tmp.events"]\n'
     '[final]\ndays = ["tmp.events"]\ntotals = ["tmp.events"]\nmonths = ["final.days"]\n',
 }
+BY_IDS = '[build]\nby = "range"\ncolumn = "day"\nstart = 0\nstep = 10\n'
+OF_IDS = {
+    **{name: text.replace(BUILD, BY_IDS) for name, text in PROJECT.items()},
+    "db_init/raw.sql": "CREATE TABLE raw.events (id INT64, day INT64)",
+    "res/tmp/events.toml": f'{BY_IDS}lookback = {LOOKBACK}\nuntil = "raw.events.day"\n',
+    "res/final/months.sql": "SELECT day - MOD(day, 30) AS month, SUM(n) AS n"
+    f" FROM `final.days` {IN_DAY} GROUP BY month",
+    "res/final/months.toml": BY_IDS.replace('"day"', '"month"').replace("step = 10", "step = 30"),
+}
+"""The same tables by ranges of ten ids, each of which is a day."""
 TABLES = [TableName.parse(name) for name in ("tmp.events", "tmp.latest", "final.days", "final.months", "final.totals")]
 SELECTIONS = [[], ["tmp.events"], ["tmp.events+"], ["final.days+"], ["tmp.latest"], ["+final.days"]]
 Rows = list[tuple[Any, ...]]
@@ -144,27 +154,29 @@ class OnBigQuery:
 
 
 class Refreshes(RuleBasedStateMachine):
-    """What happens to a project by date in some days."""
+    """What happens to a project by date in some days, or by ids in some ranges of them."""
 
     engine: Engine
     folder: Path
     fresh: Callable[[], Engine]
+    is_by_ids: bool
 
     @initialize()
     def begin(self) -> None:
         """The first day, without rows."""
         self.engine = type(self).fresh()
-        self.today, self.ids, self.runs = FIRST, count(1), count(1)
+        self.today, self.ids, self.runs = 0, count(1), count(1)
         self.died: tuple[str, int, list[str], bool] | None = None
         with self.engine.connect() as warehouse:
             warehouse.create_datasets(["raw", "tmp", "final"])
-            warehouse.run_script(parse_script(PROJECT["db_init/raw.sql"]))
+            warehouse.run_script(parse_script((OF_IDS if self.is_by_ids else PROJECT)["db_init/raw.sql"]))
 
     @rule(late=st.integers(0, LOOKBACK), number=st.integers(1, 3))
     def rows_arrive(self, late: int, number: int) -> None:
         """Some rows of today or of a day in the lookback."""
-        day = max(FIRST, self.today - timedelta(days=late))
-        values = ", ".join(f"({next(self.ids)}, DATE '{day}')" for _ in range(number))
+        day = max(0, self.today - late)
+        where = str(10 * day + late) if self.is_by_ids else f"DATE '{FIRST + timedelta(days=day)}'"
+        values = ", ".join(f"({next(self.ids)}, {where})" for _ in range(number))
         with self.engine.connect() as warehouse:
             warehouse.run_script(parse_script(f"INSERT INTO raw.events (id, day) VALUES {values}"))
 
@@ -173,7 +185,7 @@ class Refreshes(RuleBasedStateMachine):
         """A refresh of the events runs each day."""
         for _ in range(days):
             self.refresh(["tmp.events"])
-            self.today += timedelta(days=1)
+            self.today += 1
 
     @rule(selection=st.sampled_from(SELECTIONS), each=st.booleans())
     def some_tables_are_refreshed(self, selection: list[str], each: bool) -> None:
@@ -215,7 +227,7 @@ class Refreshes(RuleBasedStateMachine):
         """Refresh as `refresh build` or a retry of the flow does, and return the run's id."""
         run = run or f"run {next(self.runs)}"
         context = BuildContext(run, attempt)
-        moment = datetime(self.today.year, self.today.month, self.today.day, 12, tzinfo=UTC)
+        moment = datetime(FIRST.year, FIRST.month, FIRST.day, 12, tzinfo=UTC) + timedelta(days=self.today)
         with self.engine.connect(steps) as warehouse:
             warehouse.recover(run, lambda _line: None)
             plan = plan_refresh(RefreshSettings(self.folder), selection, warehouse, None, Asked(full, moment))
@@ -244,14 +256,11 @@ class Refreshes(RuleBasedStateMachine):
         self.engine.check()
 
 
-@pytest.fixture
-def folder(write: Write) -> Path:
-    return write(PROJECT)
-
-
-def attacked(folder: Path, fresh: Callable[[], Engine], examples: int, steps: int) -> None:
+def attacked(write: Write, fresh: Callable[[], Engine], examples: int, steps: int, *, is_by_ids: bool) -> None:
     """Runs the machine."""
-    machine = type("Machine", (Refreshes,), {"folder": folder, "fresh": staticmethod(fresh)})
+    folder = write(OF_IDS if is_by_ids else PROJECT)
+    of_class = {"folder": folder, "fresh": staticmethod(fresh), "is_by_ids": is_by_ids}
+    machine = type("Machine", (Refreshes,), of_class)
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -264,11 +273,31 @@ def attacked(folder: Path, fresh: Callable[[], Engine], examples: int, steps: in
     )
 
 
-@pytest.mark.parametrize("examples", [3, pytest.param(40, marks=pytest.mark.slow)])
-def test_equal_to_a_full_build_on_duckdb(folder: Path, tmp_path: Path, examples: int) -> None:
-    attacked(folder, lambda: OnDuckDB(tmp_path / f"{token_hex(4)}.duckdb"), examples, 10)
+@pytest.mark.parametrize(
+    ("is_by_ids", "examples"),
+    [
+        (False, 3),
+        (True, 2),
+        pytest.param(False, 40, marks=pytest.mark.slow),
+        pytest.param(True, 40, marks=pytest.mark.slow),
+    ],
+)
+def test_equal_to_a_full_build_on_duckdb(write: Write, tmp_path: Path, is_by_ids: bool, examples: int) -> None:
+    attacked(write, lambda: OnDuckDB(tmp_path / f"{token_hex(4)}.duckdb"), examples, 10, is_by_ids=is_by_ids)
 
 
-@pytest.mark.parametrize("examples", [2, pytest.param(12, marks=pytest.mark.slow)])
-def test_equal_to_a_full_build_on_bigquery(folder: Path, proxy: Proxy, bigquery_endpoint: str, examples: int) -> None:
-    attacked(folder, lambda: OnBigQuery(proxy, bigquery_endpoint, f"test-{token_hex(8)}"), examples, 8)
+@pytest.mark.parametrize(
+    ("is_by_ids", "examples"),
+    [
+        (False, 2),
+        pytest.param(False, 12, marks=pytest.mark.slow),
+        pytest.param(True, 12, marks=pytest.mark.slow),
+    ],
+)
+def test_equal_to_a_full_build_on_bigquery(
+    write: Write, proxy: Proxy, bigquery_endpoint: str, is_by_ids: bool, examples: int
+) -> None:
+    def fresh() -> Engine:
+        return OnBigQuery(proxy, bigquery_endpoint, f"test-{token_hex(8)}")
+
+    attacked(write, fresh, examples, 8, is_by_ids=is_by_ids)

@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from warehouse_refresh.pipeline.settings_file import SettingError
+from warehouse_refresh.pipeline.tables.partitions import due as dates
+from warehouse_refresh.pipeline.tables.partitions.asked import span_of
 from warehouse_refresh.pipeline.tables.partitions.due import (
     Why,
     due,
@@ -21,7 +24,7 @@ from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, Grain, ba
 from warehouse_refresh.pipeline.tables.partitions.planning import DuePartitions, of_all
 from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Point
+from warehouse_refresh.warehouse.parts import Interval, PartRecord, Point, Ranges, point_in, point_text
 
 NOW = datetime(2024, 3, 10, 7, 30, tzinfo=UTC)
 BUILT = datetime(2024, 3, 10, tzinfo=UTC)
@@ -154,9 +157,68 @@ def test_the_summary_counts_each_reason(reasons: dict[Interval, Why], text: str)
     assert summary(reasons, 10) == text
 
 
-def test_a_partition_has_ended_once_its_last_moment_is_over() -> None:
+def test_a_partition_has_ended_once_its_last_moment_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     days = [day(8), day(9), day(10)]
-    assert ended(days, NOW) == {day(8), day(9)}
-    assert ended(days, BUILT) == {day(8), day(9)}
+    for now in (NOW, BUILT):
+        monkeypatch.setattr(dates, "now", lambda now=now: now)
+        assert ended(days) == {day(8), day(9)}
     assert settled([recorded(one) for one in days]) == {day(8), day(9)}
     assert settled([recorded(day(9), BUILT - timedelta(seconds=1))]) == set()
+
+
+def ids(start: int) -> Interval:
+    return Interval(start, start + 10)
+
+
+@given(st.integers(-100, 100), st.integers(1, 20), st.integers(-200, 300))
+def test_ranges_are_neighbours_from_the_start_to_the_highest_id(start: int, step: int, highest: int) -> None:
+    by_ids = ByDate(Ranges(start, step), "id", start)
+    found = by_ids.partitions(NOW, highest)
+    assert [number for one in found for number in range(*span(one))] == list(
+        range(start, span(found[-1])[1] if found else start)
+    )
+    assert bool(found) == (highest >= start)
+    assert [one for one in found if overlap(one, Interval(highest, highest + 1))] == found[-1:]
+    assert all(by_ids.has(one) and by_ids.grain.floor(span(one)[1] - 1) == one.start for one in found)
+    assert by_ids.partitions(NOW) == []
+
+
+def span(one: Interval) -> tuple[int, int]:
+    assert isinstance(one.start, int)
+    assert isinstance(one.end, int)
+    return one.start, one.end
+
+
+def test_of_ranges_those_that_are_missing_recent_or_have_new_rows_are_due() -> None:
+    by_ids = ByDate(Ranges(0, 10), "id", 0, lookback=1)
+    built = [recorded(ids(start)) for start in (0, 10, 20, 30)]
+    inputs = [recorded(Interval(12, 15), BUILT + timedelta(seconds=1)), recorded(day(1), NOW)]
+    assert due(by_ids, built, inputs, [day(2)], NOW, 45) == {
+        ids(10): Why.INPUT,
+        ids(30): Why.RECENT,
+        ids(40): Why.MISSING,
+    }
+    assert not by_ids.has(day(1))
+    assert not by_ids.has(Interval(0, 20))
+    assert not ByDate(Grain.DAY, "at", date(2024, 3, 1)).has(ids(0))
+
+
+def test_a_range_has_ended_once_there_are_higher_ids() -> None:
+    assert ended([ids(0), ids(10)], 19) == {ids(0)}
+    assert ended([ids(0), ids(10)], 20) == {ids(0), ids(10)}
+    earlier = BUILT - timedelta(days=1)
+    built = [recorded(ids(0), earlier), recorded(ids(10), earlier), recorded(ids(20)), recorded(ids(30))]
+    assert settled(built) == {ids(0), ids(20)}  # of the second one nobody knows: all later ones are newer
+
+
+@pytest.mark.parametrize("point", [-10, 0, 1_000_000_000, 20240131, day(1).start, NOW, NOW.replace(tzinfo=None)])
+def test_a_point_is_found_again_in_its_text(point: Point) -> None:
+    assert point_in(point_text(point)) == point
+
+
+def test_both_ends_of_a_range_are_in_it() -> None:
+    assert span_of("-5", "9") == Interval(-5, 10)
+    assert span_of("2024-03-01", "2024-03-02") == Interval(date(2024, 3, 1), date(2024, 3, 3))
+    for first, last, message in (("10", "9", "ends before"), ("0", "2024-03-01", "a date and an id")):
+        with pytest.raises(SettingError, match=message):
+            span_of(first, last)

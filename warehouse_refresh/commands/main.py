@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
 
     backfill = add("backfill", "build partitions of tables by date, and all that is built from them", _BUILDING)
     backfill.add_argument("tables", nargs="+", metavar="TABLE", help="such as tmp.events")
-    backfill.add_argument("--from", dest="first", required=True, metavar="DATE", help="the first day, or hour")
+    backfill.add_argument("--from", dest="first", required=True, metavar="DATE", help="the first day, hour or id")
     backfill.add_argument("--to", dest="last", required=True, metavar="DATE", help="the last one")
     backfill.add_argument("--only", action="store_true", help="not what is built from them")
     again = "also those that are built already; with a TIME: before it"

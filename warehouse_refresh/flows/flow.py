@@ -81,8 +81,8 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
         in_order: bool = False,
         variables: dict[str, Any] | None = None,
         full: bool = False,
-        backfill_from: str | None = None,
-        backfill_to: str | None = None,
+        backfill_from: str | int | None = None,
+        backfill_to: str | int | None = None,
         backfill_again: bool = False,
         load: bool = False,
     ) -> PrefectState[Any]:
@@ -95,8 +95,9 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
             in_order: Build one table at a time.
             variables: Values that replace those of refresh.toml, by name: {"day": "2026-01-31"}.
             full: Build tables by date anew, with all their partitions.
-            backfill_from: Build the partitions of tables by date from this date, such as 2026-01-01, up to backfill_to.
-            backfill_to: The last date, which is in it.
+            backfill_from: Build the partitions of tables by date from this date, such as 2026-01-01, or this id, up to
+                backfill_to.
+            backfill_to: The last date, or id, which is in it.
             backfill_again: Build also those that are built already.
             load: Load the raw tables that come from a database first. Then `select` may name them, too: raw.orders+.
         """
@@ -123,7 +124,7 @@ def _with_values(settings: RefreshSettings, values: dict[str, Any]) -> RefreshSe
     return replace(settings, variables={**settings.variables, **given})
 
 
-def _asked(first: str | None, last: str | None, *, full: bool, again: bool) -> Asked:
+def _asked(first: str | int | None, last: str | int | None, *, full: bool, again: bool) -> Asked:
     """What the run builds of tables by date. The time for which it was scheduled is its date, also of a retry: it
     builds partitions up to that of this time. Raises SettingError."""
     if (first is None) != (last is None):
@@ -132,7 +133,7 @@ def _asked(first: str | None, last: str | None, *, full: bool, again: bool) -> A
     moment = datetime.fromtimestamp(scheduled.timestamp(), UTC)
     if first is None or last is None:
         return Asked(full, moment)
-    return Asked(full, moment, span_of(first, last), moment if again else None)
+    return Asked(full, moment, span_of(str(first), str(last)), moment if again else None)
 
 
 def keep_values(settings: RefreshSettings) -> None:

@@ -124,6 +124,7 @@ def check_scripts(
     done = run_in_order(graph, plan) if at_once == 1 else _run_in_threads(graph, plan, at_once)
     refused_later = _refused_later(plans)
     broken = [problem for table, plan in plans.items() for problem in contract_problems(scripts[table], plan.columns)]
+    broken += [problem for table in plans for problem in _wrong_ids(scripts[table], sources)]
     skipped = {table for table, future in done.results.items() if isinstance(future.exception(), _Skipped)}
     errors = {table: future.exception() for table, future in done.results.items()} | refused_later
     return Checked(
@@ -131,6 +132,16 @@ def check_scripts(
         [*sources.problems, *faults.values(), *broken, *_problems(scripts, errors, sources.unsupported)],
         sorted({*skipped, *done.not_run, *cyclic}),
     )
+
+
+def _wrong_ids(script: Script, sources: Sources) -> Iterable[Problem]:
+    """What is wrong with the column that has the highest id, of a table that is built by ranges of ids."""
+    build = script.settings.says.build if script.settings is not None else None
+    if build is None or build.source is None:
+        return ()
+    from warehouse_refresh.pipeline.tables.partitions.ids import column_problems
+
+    return column_problems(script, sources.columns_of)
 
 
 def known_columns(script: Script, sources: Sources, plans: Mapping[TableName, QueryPlan]) -> dict[TableName, Columns]:

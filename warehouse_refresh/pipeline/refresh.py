@@ -321,7 +321,7 @@ def plan_refresh(
     if checked.problems:
         raise Refused(checked.problems)
     plan = RefreshPlan(graph, scripts, checked.plans, project, notes=notes, functions=functions, load=load)
-    plan = _with_parts(plan, warehouse, asked)
+    plan = _with_parts(plan, warehouse, asked, cache)
     return _with_checks(plan, sources, cache) if project.has_checks else plan
 
 
@@ -370,14 +370,14 @@ def _planned_load(
     return with_changes(plan, warehouse, full=full), notes
 
 
-def _with_parts(plan: RefreshPlan, warehouse: Warehouse, asked: Asked) -> RefreshPlan:
-    """The plan with what is due or asked for of the tables by date, if it has any. Raises WarehouseError."""
+def _with_parts(plan: RefreshPlan, warehouse: Warehouse, asked: Asked, cache: SqlCache | None) -> RefreshPlan:
+    """The plan with what is due or asked for of the tables by date, if it has any. Raises Refused, WarehouseError."""
     if not any(script.settings is not None and script.settings.says.build for script in plan.scripts.values()):
         return plan
     from warehouse_refresh.pipeline.tables.partitions import due, planning
 
     moment = asked.moment or due.now()
-    scripts, found = planning.with_parts(plan.graph, plan.scripts, plan.project.scripts, warehouse, asked, moment)
+    scripts, found = planning.with_parts(plan.graph, plan.scripts, plan.project, warehouse, asked, moment, cache)
     queries = {table: planning.of_all(plan.queries[table], due_now) for table, due_now in found.items()}
     return replace(plan, scripts=scripts, due=found, queries={**plan.queries, **queries})
 
@@ -402,7 +402,7 @@ def _checkable(plan: RefreshPlan) -> "dict[TableName, Checkable]":
     from warehouse_refresh.pipeline.checks.partitions import of_build
 
     parts = {table: plan.scripts[table].build.parts for table in plan.due}
-    return {table: of_build(one, plan.due[table].settled) for table, one in parts.items() if one}
+    return {table: of_build(one, plan.due[table]) for table, one in parts.items() if one}
 
 
 def with_views_between(graph: Graph, project: Project, loaded: Collection[TableName] = ()) -> Graph:

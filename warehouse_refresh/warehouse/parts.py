@@ -1,4 +1,5 @@
-"""Tables that are built by date: the intervals of a column that a build computes, and the record of what is built."""
+"""Tables that are built by date, or by ranges of ids: the intervals of a column that a build computes, and the record
+of what is built."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,43 @@ from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import Query, Variable
 from warehouse_refresh.warehouse.types import Column, SqlType
 
-Point = date | datetime
-"""A DATE, a DATETIME (naive) or a TIMESTAMP (aware, in UTC). All points of one table are of one of these types."""
+Point = date | datetime | int
+"""A DATE, a DATETIME (naive), a TIMESTAMP (aware, in UTC) or an INT64. All points of one table are of one of these
+types."""
+
+
+def point_text(point: Point) -> str:
+    """The point as a text: in the notation of ISO 8601, or digits."""
+    return str(point) if isinstance(point, int) else point.isoformat()
+
+
+def point_in(text: str) -> Point:
+    """The point of such a text."""
+    if text.removeprefix("-").isdecimal():
+        return int(text)
+    return date.fromisoformat(text) if len(text) == len("2024-01-31") else datetime.fromisoformat(text)
+
+
+MOST_RANGES = 10_000
+"""As many partitions a table of BigQuery can have: https://cloud.google.com/bigquery/quotas#partitioned_tables"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """Partitions of `step` ids each, of which one begins at `start`."""
+
+    start: int
+    step: int
+
+    def floor(self, point: Point) -> int:
+        """The start of the partition that the id is in."""
+        assert isinstance(point, int)  # noqa: S101 (for mypy)
+        return point - (point - self.start) % self.step
+
+    def next(self, start: Point) -> int:
+        """The start of the partition after the one that begins at `start`."""
+        assert isinstance(start, int)  # noqa: S101 (for mypy)
+        return start + self.step
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +57,7 @@ class Interval:
     end: Point
 
     def __str__(self) -> str:
-        return f"{self.start.isoformat()} up to {self.end.isoformat()}"
+        return f"{point_text(self.start)} up to {point_text(self.end)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +69,8 @@ class Parts:
     Without a `key`, the rows of the partitions are replaced. With one, the table has one row for each value of the
     key's columns: the one with the greatest value of `column`, and of two with the same value that of this build.
 
-    `unit` is how long a partition is: HOUR, DAY or MONTH. `own` are the columns of the table that its query reads from
-    itself, if it does. It finds the rows before its batch there, and the batches are built in order."""
+    `unit` is how long a partition is: HOUR, DAY, MONTH or Ranges. `own` are the columns of the table that its query
+    reads from itself, if it does. It finds the rows before its batch there, and the batches are built in order."""
 
     column: str
     kind: SqlType
@@ -42,7 +78,7 @@ class Parts:
     batches: Sequence[Interval]
     whole: bool = False
     key: tuple[str, ...] = ()
-    unit: str = "DAY"
+    unit: str | Ranges = "DAY"
     own: tuple[Column, ...] = ()
 
 

@@ -19,13 +19,13 @@ from warehouse_refresh.warehouse.bigquery.parts.records import parts_in, parts_t
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, Parts, query_of
+from warehouse_refresh.warehouse.parts import Interval, Parts, Ranges, query_of
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.storage import Partition, Storage
-from warehouse_refresh.warehouse.types import DATE
+from warehouse_refresh.warehouse.types import DATE, INT64
 
-EVENTS = TableName("tmp", "events")
+EVENTS, NUMBERS = TableName("tmp", "events"), TableName("tmp", "numbers")
 STEPS = 44
 """More than the requests that staging and publishing make."""
 
@@ -109,7 +109,30 @@ def test_a_table_is_stored_by_its_partitions(warehouse: BigQueryWarehouse) -> No
     assert ids(warehouse) == [1, 2, 3]
 
 
+def test_a_range_of_ids_is_written_to_its_partition(
+    warehouse: BigQueryWarehouse, settings: BigQuerySettings, bigquery_endpoint: str
+) -> None:
+    """Its name is its first id. One that has no name, since the table begins later, or since it is negative, is written
+    by MERGE."""
+    query = parse_query("SELECT id FROM raw.events WHERE id >= @start AND id < @end")
+    for number, (first, starts) in enumerate([(0, (0, 2, 4)), (-2, (-2, 0))]):
+        spans = [Interval(start, start + 2) for start in starts]
+        parts = Parts("id", INT64, spans, spans, unit=Ranges(first, 2))
+        build = TableBuild(NUMBERS, query_of(query, spans[0], parts), parts=parts)
+        refresh(warehouse, build, BuildContext(f"run {number}"))
+    assert sorted(row[0] for row in warehouse.first_rows(NUMBERS, 100)) == [1, 2, 3, 4]
+    url = f"{bigquery_endpoint}/emulator/jobs?project={settings.project}"
+    with urllib.request.urlopen(url, timeout=600) as answer:
+        queries = [job["configuration"]["query"] for job in json.load(answer)]
+    names = [query["destinationTable"]["tableId"] for query in queries if "destinationTable" in query]
+    written = Counter(name.partition("$")[2] for name in names if "numbers" in name and "$" in name)
+    assert written == {"0": 2, "2": 1, "4": 1}
+
+
 def test_the_record_of_a_publication_holds_its_parts() -> None:
     parts = Parts("day", DATE, [day(1), day(2)], [day(1), day(2)], whole=True, key=("id",), unit="MONTH")
+    assert parts_in(parts_text(parts, "the run")) == parts
+    ids = [Interval(-10, 0), Interval(2_000_000_000, 2_000_000_010)]
+    parts = Parts("id", INT64, ids, ids, unit=Ranges(-10, 10))
     assert parts_in(parts_text(parts, "the run")) == parts
     assert parts_in(parts_text(None, "the run")) is None

@@ -17,8 +17,9 @@ from warehouse_refresh.pipeline.outcomes import CheckResult
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.pipeline.tables.partitions import due
+from warehouse_refresh.pipeline.tables.partitions.planning import DuePartitions
 from warehouse_refresh.warehouse import Answer
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, query_of
+from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Ranges, point_text, query_of
 from warehouse_refresh.warehouse.types import DATE
 
 MOST_SHOWN = 5
@@ -41,9 +42,9 @@ class Checkable:
         return Interval(bounds[0].start, bounds[-1].end)
 
 
-def of_build(parts: Parts, settled: Collection[Interval]) -> Checkable:
-    """What is built now of a table."""
-    return Checkable(parts, due.ended(parts.partitions, due.now()), settled)
+def of_build(parts: Parts, found: DuePartitions) -> Checkable:
+    """What is built now of a table, of that what is due."""
+    return Checkable(parts, found.ended(parts.partitions), found.settled)
 
 
 def first_of(file: SettingsFile) -> Checkable | None:
@@ -52,9 +53,8 @@ def first_of(file: SettingsFile) -> Checkable | None:
     build = file.says.build
     if build is None:
         return None
-    grain, start = build.by_date.grain, build.by_date.grain.floor(build.by_date.start)
-    first = (Interval(start, grain.next(start)),)
-    return Checkable(Parts(build.column, build.kind, first, first, key=build.key, unit=grain.name))
+    first = (build.by_date.first,)
+    return Checkable(Parts(build.column, build.kind, first, first, key=build.key, unit=build.by_date.unit))
 
 
 def published(file: SettingsFile, records: Sequence[PartRecord]) -> Checkable | None:
@@ -63,7 +63,9 @@ def published(file: SettingsFile, records: Sequence[PartRecord]) -> Checkable | 
     if first is None:
         return None
     found = tuple(record.interval for record in records)
-    return Checkable(replace(first.parts, partitions=found, whole=True), due.ended(found, due.now()))
+    last = found[-1].start if found else None
+    highest = last if isinstance(last, int) else None
+    return Checkable(replace(first.parts, partitions=found, whole=True), due.ended(found, highest))
 
 
 def divided(checks: Sequence[Declared], parts: Parts) -> tuple[list[Declared], list[Declared], list[Declared]]:
@@ -99,6 +101,8 @@ def _counts(subject: Subject, parts: Parts) -> str:
     is_start = (parts.kind, parts.unit) == (DATE, "DAY")
     column = quoted(parts.column)
     start = column if is_start else f"{parts.kind.name}_TRUNC({column}, {parts.unit})"
+    if isinstance(parts.unit, Ranges):
+        start = f"{column} - MOD({column} - ({parts.unit.start}), {parts.unit.step})"
     return f"SELECT {start} AS part, COUNT(*) AS n FROM {path(subject.table)}{subject.condition()} GROUP BY part"
 
 
@@ -142,4 +146,5 @@ def _wrong(check: RowCount, found: Checkable, rows: dict[Any, int], before: dict
     for one in found.parts.partitions:
         count, earlier = rows.get(one.start, 0), before.get(one.start) if one in found.settled else None
         if reason := wrong_count(check, count, earlier, may_grow=one not in found.over):
-            yield f"{one.start.isoformat()} has {counted(count, 'row')}{reason}"
+            name = str(one) if isinstance(one.start, int) else point_text(one.start)
+            yield f"{name} has {counted(count, 'row')}{reason}"

@@ -351,11 +351,10 @@ def _with_bounds(script: Script, file: SettingsFile) -> Script:
     build = file.says.build
     if build is None:
         return script
-    by_date = build.by_date
-    start = by_date.grain.floor(by_date.start)
+    first = build.by_date.first
     values = {variable.name.casefold(): variable for variable in script.query.variables}
-    values["start"] = Variable("start", build.kind, start)
-    values["end"] = Variable("end", build.kind, by_date.grain.next(start))
+    values["start"] = Variable("start", build.kind, first.start)
+    values["end"] = Variable("end", build.kind, first.end)
     return replace(script, build=replace(script.build, query=script.query.given(values)))
 
 
@@ -605,11 +604,19 @@ class _Check:
         for read in reads:
             yield from self._read(script, read)
         yield from self._values(script)
+        yield from self._source_of_ids(script)
         is_by_date = script.settings is not None and script.settings.says.build is not None  # that is wrong, too
         if script.build.is_view and script.query.parameters and not is_by_date:
             first = script.query.parameters[0]
             reason = f"the view {script.table} reads the variable @{first.name}, and a view cannot have variables"
             yield Problem(script.path, first.place, reason, "make it a table, or write the value")
+
+    def _source_of_ids(self, script: Script) -> Iterator[Problem]:
+        build = script.settings.says.build if script.settings is not None else None
+        if build is not None and build.by == "range":
+            from warehouse_refresh.pipeline.tables.partitions.ids import source_problems
+
+            yield from source_problems(script, self.scripts)
 
     def _values(self, script: Script) -> Iterator[Problem]:
         known = {variable.name.casefold() for variable in script.query.variables}

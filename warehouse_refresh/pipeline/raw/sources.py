@@ -8,6 +8,7 @@ from warehouse_refresh.pipeline.project.project import Project, read_problem, re
 from warehouse_refresh.pipeline.project.scripts import Script, source_folders
 from warehouse_refresh.pipeline.raw.init_scripts import read_init_scripts
 from warehouse_refresh.warehouse import Planner, Warehouse, offline_planner
+from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.suggest import Suggestions
@@ -30,6 +31,15 @@ class Sources:
     problems: Collection[Problem] = ()
     unsupported: Severity = Severity.ERROR
     look_up: Callable[[TableName], tuple[Column, ...]] | None = None
+
+    def columns_of(self, table: TableName) -> tuple[Column, ...] | None:
+        """The columns of a table that no script builds; None if they are not known, or if it is not there."""
+        if table in self.columns or self.look_up is None:
+            return self.columns.get(table)
+        try:
+            return self.look_up(table)
+        except TableNotFound:
+            return None
 
 
 def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources:

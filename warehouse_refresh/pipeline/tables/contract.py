@@ -63,7 +63,8 @@ def _of_partitions(file: SettingsFile, planned: Mapping[str, Column], who: str) 
         yield file.problem(
             ("build", "start"),
             reason,
-            'such as "2024-01-31", "2024-01-31T00:00:00" for a DATETIME, "2024-01-31T00:00:00Z" for a TIMESTAMP',
+            'such as "2024-01-31", "2024-01-31T00:00:00" for a DATETIME, "2024-01-31T00:00:00Z" for a TIMESTAMP, and'
+            ' 0 for an INT64, with by = "range"',
         )
     for index, name in enumerate(build.key):
         if name not in planned:

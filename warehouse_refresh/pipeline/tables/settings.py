@@ -11,9 +11,10 @@ from msgspec import Meta, Struct
 
 from warehouse_refresh.pipeline.checks.declared import Checks
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, Grain
-from warehouse_refresh.warehouse.parts import Point
+from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.parts import Point, Ranges
 from warehouse_refresh.warehouse.storage import Partition, Storage
-from warehouse_refresh.warehouse.types import DATE, DATETIME, TIMESTAMP, SqlType
+from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, TIMESTAMP, SqlType
 
 _MOST_PARTITIONS = 10_000  # https://cloud.google.com/bigquery/quotas#partitioned_tables
 _INGESTION = ("_PARTITIONTIME", "_PARTITIONDATE")
@@ -92,11 +93,19 @@ class StorageSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False)
 
 
 class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """A table that is built by date: its query computes the rows from @start up to @end."""
+    """A table that is built by date, or by ranges of ids: its query computes the rows from @start up to @end."""
 
-    by: Annotated[Literal["hour", "day", "month"], Meta(description="how long a partition is")]
+    by: Annotated[
+        Literal["hour", "day", "month", "range"],
+        Meta(description="how long a partition is, or range: it has `step` ids"),
+    ]
     column: Annotated[str, Meta(description="the column that says which partition a row is in")]
-    start: Annotated[str, Meta(description="the first moment of the table, of the type of the column")]
+    start: Annotated[str | int, Meta(description="the first moment, or id, of the table, of the type of the column")]
+    step: Annotated[Annotated[int, Meta(ge=1)] | None, Meta(description="so many ids are a range")] = None
+    until: Annotated[
+        Annotated[str, Meta(pattern=r"^[^.`]+\.[^.`]+\.[^.`]+$")] | None,
+        Meta(description="the column of a raw table that has the highest id, such as raw.orders.id"),
+    ] = None
     lookback: Annotated[int, Meta(ge=0, description="so many partitions before the current one are built again")] = 0
     batch: Annotated[int, Meta(ge=1, description="up to so many partitions are built by one query")] = 1
     mode: Annotated[
@@ -108,6 +117,10 @@ class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     def __post_init__(self) -> None:
         """Raises ValueError for a start that is no point of time, or one without the hours that partitions need, and
         for keys that do not go together."""
+        if self.by == "range" and (not isinstance(self.start, int) or self.step is None):
+            raise ValueError('by = "range" takes ids: write numbers as start and step, such as start = 0, step = 1000')
+        if self.by != "range" and (isinstance(self.start, int) or self.step is not None or self.until is not None):
+            raise ValueError('start as a number, step and until are for by = "range": write it, or a date as start')
         if not isinstance(self.point, datetime) and self.by == "hour":
             raise ValueError('start is a date, and partitions of an hour need a time: write "2024-01-31T00:00:00Z"')
         if (self.mode == "merge") != bool(self.key):
@@ -118,6 +131,8 @@ class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     @property
     def point(self) -> Point:
         """The start as a value."""
+        if isinstance(self.start, int):
+            return self.start
         try:
             return date.fromisoformat(self.start) if len(self.start) < 12 else datetime.fromisoformat(self.start)
         except ValueError as error:
@@ -130,6 +145,8 @@ class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     def kind(self) -> SqlType:
         """The type of the start, which is that of the column, of @start and of @end."""
         point = self.point
+        if isinstance(point, int):
+            return INT64
         if not isinstance(point, datetime):
             return DATE
         return TIMESTAMP if point.tzinfo else DATETIME
@@ -140,7 +157,16 @@ class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
         point = self.point
         if isinstance(point, datetime) and point.tzinfo:
             point = point.astimezone(UTC)
-        return ByDate(Grain(self.by), self.column, point, self.lookback, self.batch, self.key, self.reads_itself)
+        grain = Ranges(point, self.step or 1) if isinstance(point, int) else Grain(self.by)
+        return ByDate(grain, self.column, point, self.lookback, self.batch, self.key, self.reads_itself)
+
+    @property
+    def source(self) -> tuple[TableName, str] | None:
+        """The table and its column of `until`."""
+        if self.until is None:
+            return None
+        table, _, column = self.until.rpartition(".")
+        return TableName.parse(table), column
 
 
 class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):

@@ -14,7 +14,7 @@ from warehouse_refresh.pipeline.refresh import Refresh, RefreshPlan, checker_of
 from warehouse_refresh.pipeline.tables.partitions.steps import steps
 from warehouse_refresh.warehouse import BuildContext, Built, Staged
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, Parts
+from warehouse_refresh.warehouse.parts import Interval, Parts, point_text
 
 if TYPE_CHECKING:
     from warehouse_refresh.pipeline.checks.run import Unit
@@ -98,7 +98,7 @@ class Backfill(Builder):
         """Builds and checks a step, as a run of its own: so that each one is a job and a publication."""
         script = self.scripts[table]
         stepped = replace(script, build=replace(script.build, parts=step))
-        start = step.partitions[0].start.isoformat()
+        start = point_text(step.partitions[0].start)
         context = replace(self.context, run=f"{self.context.run}/{table}/{start}")
         later = self.plan.graph.downstream(table)
         units = [unit for unit in self.plan.units if table in unit.needs and unit.needs.isdisjoint(later)]
@@ -110,7 +110,7 @@ class Backfill(Builder):
         """The units, of which those of the table's new partitions look at the step."""
         from warehouse_refresh.pipeline.checks.partitions import of_build  # imports msgspec
 
-        found = of_build(step, self.plan.due[table].settled)
+        found = of_build(step, self.plan.due[table])
         for unit in units:
             yield unit.for_parts(found) if unit.for_parts and table in unit.about else unit
 

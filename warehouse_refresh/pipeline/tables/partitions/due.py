@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 
-from warehouse_refresh.pipeline.tables.partitions.grain import ByDate
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Point
+from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, place
+from warehouse_refresh.warehouse.parts import Interval, PartRecord
 
 
 class Why(Enum):
@@ -31,6 +31,7 @@ def due(
     inputs: Iterable[PartRecord],
     rebuilt: Iterable[Interval],
     moment: datetime,
+    highest: int | None = None,
 ) -> dict[Interval, Why]:
     """The partitions to build, in order, each with the reason.
 
@@ -39,7 +40,7 @@ def due(
     lookback, or if an interval of an input that overlaps it was published after it or is built now.
     """
     times = {record.interval: record.at for record in built}
-    partitions = by_date.partitions(moment)
+    partitions = by_date.partitions(moment, highest)
     first_recent = max(0, len(partitions) - 1 - by_date.lookback)
     news = _News(inputs, rebuilt)
     reasons: dict[Interval, Why] = {}
@@ -96,14 +97,14 @@ def with_later(reasons: Mapping[Interval, Why], built: Iterable[PartRecord]) -> 
     """The partitions of a table that reads itself: also those that are built and come after one of them, or after one
     that was published later than they were."""
     found = dict(reasons)
-    first = min((_moment(one.start) for one in reasons), default=None)
+    first = min((place(one.start) for one in reasons), default=None)
     newest: datetime | None = None
-    for record in sorted(built, key=lambda record: _moment(record.interval.start)):
-        is_later = first is not None and _moment(record.interval.start) > first
+    for record in sorted(built, key=lambda record: place(record.interval.start)):
+        is_later = first is not None and place(record.interval.start) > first
         if is_later or (newest is not None and record.at < newest):
             found.setdefault(record.interval, Why.EARLIER)
         newest = record.at if newest is None else max(newest, record.at)
-    return dict(sorted(found.items(), key=lambda pair: _moment(pair[0].start)))
+    return dict(sorted(found.items(), key=lambda pair: place(pair[0].start)))
 
 
 def stale(partitions: Sequence[Interval], built: Iterable[PartRecord], fingerprint: str) -> list[Interval]:
@@ -113,25 +114,32 @@ def stale(partitions: Sequence[Interval], built: Iterable[PartRecord], fingerpri
 
 
 def overlap(one: Interval, other: Interval) -> bool:
-    """Whether a moment is in both intervals, also if one has dates and the other one times."""
-    return _moment(one.start) < _moment(other.end) and _moment(other.start) < _moment(one.end)
+    """Whether a moment is in both intervals, also if one has dates and the other one times; or an id. No moment is an
+    id."""
+    if isinstance(one.start, int) != isinstance(other.start, int):
+        return False
+    return place(one.start) < place(other.end) and place(other.start) < place(one.end)
 
 
-def ended(partitions: Iterable[Interval], moment: datetime) -> frozenset[Interval]:
-    """Those of the partitions that had ended at that moment."""
-    return frozenset(one for one in partitions if _moment(one.end) <= moment)
+def ended(partitions: Iterable[Interval], highest: int | None = None) -> frozenset[Interval]:
+    """Those of the partitions that have ended by now; of ranges of ids, those without the `highest` id."""
+    last = place(now() if highest is None else highest)
+    return frozenset(one for one in partitions if place(one.end) <= last)
 
 
 def settled(built: Iterable[PartRecord]) -> frozenset[Interval]:
-    """The recorded partitions that had ended when they were published."""
-    return frozenset(record.interval for record in built if _moment(record.interval.end) <= record.at)
-
-
-def _moment(point: Point) -> datetime:
-    """The point as a time in UTC: a date is its midnight."""
-    if not isinstance(point, datetime):
-        return datetime(point.year, point.month, point.day, tzinfo=UTC)
-    return point if point.tzinfo else point.replace(tzinfo=UTC)
+    """The recorded partitions that had ended when they were published: a range of ids if a later one is not newer."""
+    found: set[Interval] = set()
+    later: datetime | None = None
+    for record in sorted(built, key=lambda record: place(record.interval.start), reverse=True):
+        one = record.interval
+        if not isinstance(one.end, int):
+            is_settled = place(one.end) <= place(record.at)
+        else:
+            is_settled = later is not None and later <= record.at
+        found |= {one} if is_settled else set()
+        later = record.at if later is None else min(later, record.at)
+    return frozenset(found)
 
 
 def summary(reasons: Mapping[Interval, Why], of: int) -> str:

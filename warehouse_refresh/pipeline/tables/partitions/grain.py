@@ -1,11 +1,11 @@
-"""The partitions of a table: intervals of an hour, a day or a month, without gaps."""
+"""The partitions of a table: intervals of an hour, a day or a month, or ranges of ids, without gaps."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 
-from warehouse_refresh.warehouse.parts import Interval, Point
+from warehouse_refresh.warehouse.parts import MOST_RANGES, Interval, Point, Ranges
 
 
 class Grain(Enum):
@@ -17,6 +17,7 @@ class Grain(Enum):
 
     def floor(self, point: Point) -> Point:
         """The start of the partition that the point is in."""
+        assert not isinstance(point, int)  # noqa: S101 (for mypy)
         if self is Grain.MONTH:
             point = point.replace(day=1)
         if not isinstance(point, datetime):
@@ -26,6 +27,7 @@ class Grain(Enum):
 
     def next(self, start: Point) -> Point:
         """The start of the partition after the one that begins at `start`."""
+        assert not isinstance(start, int)  # noqa: S101 (for mypy)
         if self is Grain.MONTH:
             months = start.year * 12 + start.month
             return start.replace(year=months // 12, month=months % 12 + 1)
@@ -35,11 +37,11 @@ class Grain(Enum):
 @dataclass(frozen=True, slots=True)
 class ByDate:
     """What `[build]` says: the `grain` of the partitions, the `column` that says which one a row is in, and the first
-    point that the table has. The last `lookback` partitions before the current one are built again each time, since
-    rows come late. One query builds up to `batch` partitions. With a `key`, rows are merged: see `Parts`.
-    With `reads_itself`, a partition is built from those before it."""
+    date, time or id that the table has. The current partition has the present time, or the highest id. The `lookback`
+    partitions before it are built again each time, since rows come late. One query builds up to `batch` partitions.
+    With a `key`, rows are merged: see `Parts`. With `reads_itself`, a partition is built from those before it."""
 
-    grain: Grain
+    grain: Grain | Ranges
     column: str
     start: Point
     lookback: int = 0
@@ -47,27 +49,60 @@ class ByDate:
     key: tuple[str, ...] = ()
     reads_itself: bool = False
 
+    @property
+    def unit(self) -> str | Ranges:
+        """The `unit` of its Parts."""
+        return self.grain if isinstance(self.grain, Ranges) else self.grain.name
+
+    @property
+    def first(self) -> Interval:
+        """The first partition."""
+        start = self.grain.floor(self.start)
+        return Interval(start, self.grain.next(start))
+
     def has(self, interval: Interval) -> bool:
         """Whether the interval is one of its partitions, now or later."""
         start = interval.start
-        is_same = isinstance(start, datetime) == isinstance(self.start, datetime)
-        if not is_same or self.grain.floor(start) != start or self.grain.next(start) != interval.end:
+        if type(start) is not type(self.start):
             return False
-        return start >= self.grain.floor(self.start)
+        if self.grain.floor(start) != start or self.grain.next(start) != interval.end:
+            return False
+        return place(start) >= place(self.first.start)
 
-    def partitions(self, now: datetime) -> list[Interval]:
-        """All partitions from `start` up to the one that `now` (in UTC) is in."""
-        return list(self._until(_like(self.start, now)))
+    def partitions(self, now: datetime, highest: int | None = None) -> list[Interval]:
+        """All partitions from `start` up to that of `now` (in UTC), or of the `highest` id: none if there is no id."""
+        last = highest if isinstance(self.start, int) else _like(self.start, now)
+        return [] if last is None else list(self._until(last))
 
-    def _until(self, now: Point) -> Iterator[Interval]:
-        start = self.grain.floor(self.start)
-        while start <= now:
-            end = self.grain.next(start)
-            yield Interval(start, end)
-            start = end
+    def span(self, now: datetime) -> Interval | None:
+        """From the first partition to the one that `now` is in, or all ranges of ids that there can be; None if there
+        is no partition yet."""
+        if isinstance(self.grain, Ranges):
+            return Interval(self.start, self.grain.start + MOST_RANGES * self.grain.step)
+        partitions = self.partitions(now)
+        return Interval(partitions[0].start, partitions[-1].end) if partitions else None
+
+    def _until(self, last: Point) -> Iterator[Interval]:
+        one = self.first
+        while place(one.start) <= place(last):
+            yield one
+            one = Interval(one.end, self.grain.next(one.end))
 
 
-def _like(point: Point, now: datetime) -> Point:
+def place(point: Point) -> int:
+    """Where the point is: an id, or the microseconds since 1970 in UTC, of a date those of its midnight."""
+    if isinstance(point, int):
+        return point
+    if not isinstance(point, datetime):
+        point = datetime(point.year, point.month, point.day, tzinfo=UTC)
+    moment = point if point.tzinfo else point.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _like(point: date, now: datetime) -> date:
     """The time in UTC as a value of the type that the point has."""
     if not isinstance(point, datetime):
         return now.astimezone(UTC).date()

@@ -48,8 +48,8 @@ def _of_script(script: Script, sources: Sources, plans: Mapping[TableName, Query
     first = first_of(script.settings) if script.settings is not None else None
     if first is None or script.settings is None or script.settings.says.build is None:
         return
-    partitions = script.settings.says.build.by_date.partitions(due.now())
-    if not partitions:
+    span = script.settings.says.build.by_date.span(due.now())
+    if span is None:
         return
 
     columns = _not_stored(known_columns(script, sources, plans), sources)
@@ -57,8 +57,7 @@ def _of_script(script: Script, sources: Sources, plans: Mapping[TableName, Query
     def bytes_of(interval: Interval) -> int:
         return sources.planner.plan(query_of(script.query, interval, first.parts), columns).bytes_processed or 0
 
-    start, end = partitions[0].start, partitions[-1].end
-    always, of_all = bytes_of(Interval(start, start)), bytes_of(Interval(start, end))  # the first one is empty
+    always, of_all = bytes_of(Interval(span.start, span.start)), bytes_of(span)  # the first one is empty
     if always > ALLOWED and 2 * always > of_all:
         yield Problem(
             script.path,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from warehouse_refresh.pipeline.tables.partitions.grain import place
 from warehouse_refresh.warehouse.parts import Interval, Parts
 
 PARTITIONS_AT_ONCE = 32
@@ -28,4 +29,4 @@ def steps(parts: Parts) -> Iterator[Parts]:
 
 def _count_in(batch: Interval, partitions: Sequence[Interval]) -> int:
     """How many of the first partitions, which are in order, the batch has."""
-    return next((number for number, one in enumerate(partitions) if one.end > batch.end), len(partitions))
+    return next((number for number, one in enumerate(partitions) if place(one.end) > place(batch.end)), len(partitions))

@@ -14,14 +14,22 @@ from warehouse_refresh.warehouse import TableBuild
 from warehouse_refresh.warehouse.bigquery.building.storage import result_span
 from warehouse_refresh.warehouse.bigquery.queries.edits import Edit
 from warehouse_refresh.warehouse.bigquery.schema import quoted
-from warehouse_refresh.warehouse.parts import Interval, Parts, Point, outside_reason, unmergeable_reason
+from warehouse_refresh.warehouse.parts import (
+    Interval,
+    Parts,
+    Point,
+    outside_reason,
+    point_text,
+    unmergeable_reason,
+)
 
 _NAMES = {"HOUR": "%Y%m%d%H", "DAY": "%Y%m%d", "MONTH": "%Y%m"}
 
 
-def partition_id(interval: Interval, unit: str) -> str:
-    """What follows `$` in the name of a partition."""
-    return interval.start.strftime(_NAMES[unit])
+def partition_id(interval: Interval, parts: Parts) -> str:
+    """What follows `$` in the name of a partition: a time, or the first id of a range."""
+    start, unit = interval.start, parts.unit
+    return start.strftime(_NAMES[unit]) if isinstance(unit, str) and not isinstance(start, int) else point_text(start)
 
 
 def earlier_rows(parts: Parts, interval: Interval, path: str) -> str:
@@ -69,6 +77,8 @@ def _in_sql(parts: Parts, interval: Interval, of: str = "") -> str:
 
 
 def _literal(parts: Parts, point: Point) -> str:
+    if isinstance(point, int):
+        return str(point)
     text = point.isoformat(sep=" ") if isinstance(point, datetime) else point.isoformat()
     return f"{parts.kind.name} '{text}'"
 

@@ -7,16 +7,17 @@ was cut off is recorded in the same words when it is completed.
 import json
 import secrets
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from google.cloud import bigquery
 
 from warehouse_refresh.warehouse.bigquery import names
+from warehouse_refresh.warehouse.bigquery.building.storage import partition_of
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
 from warehouse_refresh.warehouse.bigquery.storing.parameters import Records, Value
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Point
+from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Point, Ranges, point_in, point_text
 from warehouse_refresh.warehouse.types import STRING, TIMESTAMP, parse_type
 
 _COLUMNS = "lower_bound, upper_bound, column_name, key_columns, fingerprint, run, published_at"
@@ -35,10 +36,11 @@ class PartRecords:
             return []
         with google_errors():
             rows = [row.values() for row in self._datasets.client.list_rows(record, **self._datasets.patience)]
-        return [
+        found = [
             PartRecord(column, Interval(_point(start), _point(end)), fingerprint, run, at, tuple(json.loads(key)))
             for start, end, column, key, fingerprint, run, at in sorted(rows)
         ]
+        return sorted(found, key=lambda one: one.interval.start if isinstance(one.interval.start, int) else 0)
 
     def keep(self, table: TableName, parts: Parts, fingerprint: str, run: str, at: datetime) -> None:
         """Record that the run has published these parts of the table, in a publication that began at `at`."""
@@ -73,8 +75,8 @@ class PartRecords:
 
 
 def may_have_records(table: bigquery.Table | None) -> bool:
-    """Whether the table may be built by date: it is partitioned by time then."""
-    return table is not None and table.time_partitioning is not None
+    """Whether the table may be built by date: it is partitioned then."""
+    return table is not None and partition_of(table) is not None
 
 
 def parts_text(parts: Parts | None, run: str) -> str:
@@ -82,7 +84,8 @@ def parts_text(parts: Parts | None, run: str) -> str:
     date."""
     if parts is None:
         return ""
-    said = {"column": parts.column, "kind": str(parts.kind), "key": parts.key, "whole": parts.whole, "unit": parts.unit}
+    unit = parts.unit if isinstance(parts.unit, str) else [parts.unit.start, parts.unit.step]
+    said = {"column": parts.column, "kind": str(parts.kind), "key": parts.key, "whole": parts.whole, "unit": unit}
     return json.dumps({**said, "run": run, "bounds": bounds_text(parts.partitions)})
 
 
@@ -93,7 +96,8 @@ def parts_in(text: str) -> Parts | None:
     said = json.loads(text)
     found = [Interval(*map(_point, one.split("/"))) for one in said["bounds"].split()]
     kind, key = parse_type(said["kind"]), tuple(said["key"])
-    return Parts(said["column"], kind, found, found, said["whole"], key, said["unit"])
+    unit = said["unit"] if isinstance(said["unit"], str) else Ranges(*said["unit"])
+    return Parts(said["column"], kind, found, found, said["whole"], key, unit)
 
 
 def run_in(text: str) -> str:
@@ -102,19 +106,17 @@ def run_in(text: str) -> str:
 
 
 def bounds_text(intervals: Iterable[Interval]) -> str:
-    """The intervals in the notation of ISO 8601, with blanks between them."""
+    """The intervals as texts, with blanks between them."""
     return " ".join("/".join(_texts(one)) for one in intervals)
 
 
 def _texts(interval: Interval) -> tuple[str, str]:
-    return interval.start.isoformat(), interval.end.isoformat()
+    return point_text(interval.start), point_text(interval.end)
 
 
 def _point(text: str) -> Point:
-    if len(text) == len("2024-01-31"):
-        return date.fromisoformat(text)
-    point = datetime.fromisoformat(text)
-    return point.astimezone(UTC) if point.tzinfo else point
+    point = point_in(text)
+    return point.astimezone(UTC) if isinstance(point, datetime) and point.tzinfo else point
 
 
 def _name(table: TableName) -> TableName:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 from google.cloud import bigquery
 
@@ -35,7 +36,7 @@ from warehouse_refresh.warehouse.bigquery.queries.variables import text_of
 from warehouse_refresh.warehouse.bigquery.schema import column_of, field_of
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, Parts, need_same_columns, query_of
+from warehouse_refresh.warehouse.parts import MOST_RANGES, Interval, Parts, Ranges, need_same_columns, query_of
 from warehouse_refresh.warehouse.storage import Partition
 from warehouse_refresh.warehouse.types import Column
 
@@ -62,9 +63,9 @@ class PartStager:
         context: BuildContext,
     ) -> list[bigquery.QueryJob]:
         """Build the parts. Returns the jobs that did it."""
-        build = _by_parts(build, parts)
         old = self.datasets.table_or_none(build.table)
         old = old if old is not None and old.table_type == "TABLE" and not parts.whole else None
+        build = _by_parts(build, parts, old)
         itself = stand_ins_in({build.table: parts.own} if parts.own else {})
         before, edits = self.queries.staged_edits(build.query, places, itself)
         columns = self.queries.result(build.query, before + edited(text_of(build.query), edits))
@@ -80,17 +81,18 @@ class PartStager:
             for one in parts.batches
             if one.start != one.end
         ]
-        with ThreadPoolExecutor(_AT_ONCE if single and not parts.own else 1, thread_name_prefix="partitions") as pool:
+        at_once = _AT_ONCE if all(one.partition for one in work) and not parts.own else 1
+        with ThreadPoolExecutor(at_once, thread_name_prefix="partitions") as pool:
             return list(pool.map(_Batch.run, work))
 
     def _single(self, build: TableBuild, parts: Parts, made: bigquery.Table) -> dict[Interval, str]:
         """The partitions that a query job can write to, each with its id; none if the table takes MERGE. The result of
         a query job has no REQUIRED column."""
-        is_by_parts = partition_of(made) == Partition(parts.column, parts.unit)
         is_required = any(field.mode == "REQUIRED" for field in made.schema)
-        if parts.key or build.query.listed or is_required or not is_by_parts:
+        if parts.key or build.query.listed or is_required:
             return {}
-        return {one: partition_id(one, parts.unit) for one in parts.partitions}
+        found = partition_of(made)
+        return {one: partition_id(one, parts) for one in parts.partitions if _is_partition(found, one, parts)}
 
     def _made(
         self,
@@ -176,11 +178,40 @@ class _Batch:
             return datasets.jobs.run(name, before + edited(text, edits), config, self.context.attempt)
 
 
-def _by_parts(build: TableBuild, parts: Parts) -> TableBuild:
-    """The build with partitions by the column of the parts, unless the table's settings say others."""
+def _by_parts(build: TableBuild, parts: Parts, old: bigquery.Table | None) -> TableBuild:
+    """The build with partitions by the column of the parts, unless the table's settings say others. Ranges of ids are
+    those of the `old` table if the new ones are aligned to them: its first id may be another one."""
     if build.storage.partition is not None:
         return build
-    return replace(build, storage=replace(build.storage, partition=Partition(parts.column, parts.unit)))
+    partition = _partition(parts)
+    if old is not None and isinstance(parts.unit, Ranges) and _is_aligned(found := partition_of(old), parts):
+        partition = found
+    return replace(build, storage=replace(build.storage, partition=partition))
+
+
+def _partition(parts: Parts) -> Partition:
+    """How a new table with these parts is partitioned."""
+    if isinstance(parts.unit, str):
+        return Partition(parts.column, parts.unit)
+    start, step = parts.unit.start, parts.unit.step
+    return Partition(parts.column, integers=(start, start + MOST_RANGES * step, step))
+
+
+def _is_aligned(partition: Partition | None, parts: Parts) -> TypeGuard[Partition]:
+    """Whether the partitions are the ranges of ids of the parts, from some id on."""
+    if partition is None or partition.column != parts.column or not isinstance(parts.unit, Ranges):
+        return False
+    start, _, step = partition.integers or (0, 0, 0)
+    return step == parts.unit.step and parts.unit.floor(start) == start
+
+
+def _is_partition(partition: Partition | None, one: Interval, parts: Parts) -> bool:
+    """Whether the interval is a partition of a table that is partitioned so, with a name. The name of a range is its
+    first id: https://cloud.google.com/bigquery/docs/managing-partitioned-table-data#partition_decorators"""
+    if not isinstance(one.start, int):
+        return partition == _partition(parts)
+    start, end, _ = partition.integers if _is_aligned(partition, parts) and partition.integers else (0, 0, 0)
+    return max(start, 0) <= one.start < end
 
 
 def _other_partitions(build: TableBuild, old: bigquery.Table) -> WarehouseError:

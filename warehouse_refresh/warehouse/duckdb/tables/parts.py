@@ -2,7 +2,7 @@
 the publication moves the rows. The record of the partitions is written with it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import duckdb
 
@@ -11,7 +11,7 @@ from warehouse_refresh.warehouse.duckdb.tables.declared import definition_sql
 from warehouse_refresh.warehouse.duckdb.tables.staging import Beside
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Point
+from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Point, point_in, point_text
 
 RECORDS = TableName(OWN_DATASET, "partitions")
 _RECORDS = f"{OWN_DATASET}.partitions"
@@ -118,8 +118,8 @@ def keep_records(cursor: duckdb.DuckDBPyConnection, run: str, builds: Iterable[T
             " lower_bound VARCHAR, upper_bound VARCHAR, fingerprint VARCHAR, run VARCHAR, published_at TIMESTAMPTZ,"
             " key_columns VARCHAR[])"
         )
-        starts = [one.start.isoformat() for one in build.parts.partitions]
-        ends = [one.end.isoformat() for one in build.parts.partitions]
+        starts = [point_text(one.start) for one in build.parts.partitions]
+        ends = [point_text(one.end) for one in build.parts.partitions]
         of_table = [build.table.dataset, build.table.name]
         delete = f"DELETE FROM {_RECORDS} WHERE dataset = ? AND name = ?"
         if build.parts.whole:
@@ -149,13 +149,13 @@ def recorded(cursor: duckdb.DuckDBPyConnection, table: TableName) -> Sequence[Pa
         return []
     rows = cursor.execute(
         f"SELECT column_name, lower_bound, upper_bound, fingerprint, run, epoch_us(published_at), key_columns"
-        f" FROM {_RECORDS} WHERE dataset = ? AND name = ? ORDER BY lower_bound",
+        f" FROM {_RECORDS} WHERE dataset = ? AND name = ? ORDER BY TRY_CAST(lower_bound AS BIGINT), lower_bound",
         [table.dataset, table.name],
     ).fetchall()
     return [
         PartRecord(
             column,
-            Interval(_point(start), _point(end)),
+            Interval(point_in(start), point_in(end)),
             fingerprint,
             run,
             datetime.fromtimestamp(at / 1e6, UTC),
@@ -181,10 +181,8 @@ def _in_sql(column: str, interval: Interval) -> str:
 
 
 def _literal(point: Point) -> str:
+    if isinstance(point, int):
+        return str(point)
     if not isinstance(point, datetime):
         return f"DATE '{point.isoformat()}'"
     return f"{'TIMESTAMPTZ' if point.tzinfo else 'TIMESTAMP'} '{point.isoformat()}'"
-
-
-def _point(text: str) -> Point:
-    return date.fromisoformat(text) if len(text) == len("2024-01-01") else datetime.fromisoformat(text)

@@ -12,6 +12,7 @@ from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.tables.partitions import steps
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.parts import point_text
 from warehouse_refresh.warehouse.sql.parser import parse_script
 
 __all__ = ["today"]
@@ -41,7 +42,7 @@ def backfill(first: int, last: int, *options: str) -> int:
 def runs() -> dict[int, str]:
     """For each day of March that is recorded, the run that has built it."""
     with connect(DEFAULT_URL) as warehouse:
-        return {record.interval.start.day: record.run for record in warehouse.partitions(EVENTS)}
+        return {int(point_text(record.interval.start)[-2:]): record.run for record in warehouse.partitions(EVENTS)}
 
 
 @pytest.mark.usefixtures("project")
@@ -174,4 +175,6 @@ def test_a_backfill_on_bigquery_says_its_price_first_and_checks_each_partition(
         warehouse.run_script(parse_script(f"INSERT INTO raw.events (id, seen) VALUES {late}"))
         assert backfill(1, 3, "--yes") == 0
         assert sorted(warehouse.first_rows(DAYS, 9)) == days((1, 1), (2, 1), (3, 1))
-        assert [one.interval.start.day for one in warehouse.partitions(EVENTS)] == [1, 2, 3]
+        assert [str(one.interval.start) for one in warehouse.partitions(EVENTS)] == [
+            f"2024-03-0{day}" for day in (1, 2, 3)
+        ]

@@ -96,6 +96,9 @@ class PartStager:
                 )
             else:
                 added = self._builder.added(cursor, query, target, places)
+            if interval.start == interval.end:  # it has no rows, whatever the query gives: only its columns are wanted
+                cursor.execute(f"DELETE FROM {table_sql(target)}")
+                continue
             self._need_inside(cursor, build, wanted, target, interval, count)
             count += added
         if wanted.key:

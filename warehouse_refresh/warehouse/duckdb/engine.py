@@ -130,7 +130,7 @@ class DuckDBWarehouse:
             columns, sql = self._translations.answer(
                 query, lambda table: self._builder.columns_as_staged(cursor, table, places)
             )
-            with failures_in(query.text):
+            with failures_in(query.text), self._database.memory.used_by(cursor, is_load=False):
                 result = cursor.execute(over(sql, places))
                 rows = result.fetchall() if limit is None else result.fetchmany(limit)
             return Answer(columns, rows_of(columns, rows))

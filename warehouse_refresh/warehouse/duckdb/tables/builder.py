@@ -16,7 +16,7 @@ from warehouse_refresh.warehouse.duckdb.tables.staging import Beside, over
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql, table_sql, unmarked
 from warehouse_refresh.warehouse.duckdb.translations import Translations
 from warehouse_refresh.warehouse.errors import SqlError
-from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.query import Query
 from warehouse_refresh.warehouse.storage import Storage
 from warehouse_refresh.warehouse.types import Column, with_required
@@ -48,7 +48,21 @@ class Builder:
         self, cursor: duckdb.DuckDBPyConnection, build: TableBuild, places: Mapping[TableName, Beside]
     ) -> int | None:
         """Replace the table or view. Its query reads the tables of `places` at those places. Returns the number of
-        rows, None for a view."""
+        rows, None for a view. A table of rows that have just landed gets little memory, unless that is too little."""
+        memory = self._database.memory
+        if any(read.table.dataset == OWN_DATASET for read in build.query.reads):
+            try:
+                with memory.used_by(cursor, is_load=True):
+                    return self._built(cursor, build, places)
+            except duckdb.OutOfMemoryException:
+                with suppress(duckdb.TransactionException):
+                    cursor.rollback()
+        with memory.used_by(cursor, is_load=False):
+            return self._built(cursor, build, places)
+
+    def _built(
+        self, cursor: duckdb.DuckDBPyConnection, build: TableBuild, places: Mapping[TableName, Beside]
+    ) -> int | None:
         translation = self._translations.of(build.query, lambda read: self.columns_as_staged(cursor, read, places))
         sql = over(translation.stored_sql(), places)
         is_declared = bool(build.query.listed) and not build.is_view
@@ -69,7 +83,7 @@ class Builder:
     ) -> int:
         """Insert the query's result. Returns the number of rows."""
         found = self._translations.of(query, lambda read: self.columns_as_staged(cursor, read, places))
-        with failures_in(query.text):
+        with failures_in(query.text), self._database.memory.used_by(cursor, is_load=False):
             insert = f"INSERT INTO {table_sql(target)} {over(found.stored_sql(), places)}"
             [(added,)] = cursor.execute(insert).fetchall()
         return int(added)

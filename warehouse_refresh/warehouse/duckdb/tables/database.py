@@ -15,6 +15,7 @@ from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
 from warehouse_refresh.warehouse.duckdb.tables.columns import columns_of
 from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, declared_types
+from warehouse_refresh.warehouse.duckdb.tables.memory import Memory
 from warehouse_refresh.warehouse.errors import Transient
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.types import Column
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 class Database:
     """A DuckDB file. `known` caches the columns of tables, and `declared` has the types that the file keeps beside its
-    tables; both are forgotten whenever the file is opened again.
+    tables; both are forgotten whenever the file is opened again. Whoever builds or reads tables tells `memory` so.
 
     `patience` is how many seconds to wait for a file that another process has open.
     """
@@ -33,6 +34,7 @@ class Database:
         self.path = path
         self.known: dict[TableName, tuple[Column, ...]] = {}
         self.declared: Declared = {}
+        self.memory = Memory()
         self._file = DuckDBFile(path, self._prepare, patience)
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,0 +1,49 @@
+"""How much memory DuckDB may use: little for loads that are alone, and never too little."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from warehouse_refresh.pipeline.raw.loads import run_script
+from warehouse_refresh.warehouse import BuildContext, TableBuild, connect
+from warehouse_refresh.warehouse.duckdb.tables import memory
+from warehouse_refresh.warehouse.duckdb.tables.memory import Memory
+from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.types import INT64, Column
+from warehouse_refresh.warehouse.values.parquet import ParquetFile
+
+
+def test_loads_have_little_memory_as_long_as_they_are_alone() -> None:
+    counted = Memory()
+    with duckdb.connect() as connection:
+
+        def limit() -> str:
+            [(found,)] = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+            return str(found)
+
+        most = limit()
+        with counted.used_by(connection, is_load=True):
+            assert limit() == "190.7 MiB"
+            with counted.used_by(connection, is_load=False), counted.used_by(connection, is_load=True):
+                assert limit() == most
+            assert limit() == "190.7 MiB"
+        assert limit() == most
+        with pytest.raises(ValueError, match="no"), counted.used_by(connection, is_load=True):
+            raise ValueError("no")
+        assert limit() == most
+
+
+def test_a_load_that_needs_more_memory_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "LIMIT", "1MB")
+    with duckdb.connect() as writer:
+        writer.execute(f"COPY (SELECT i AS id FROM range(300_000) AS r (i)) TO '{tmp_path}/rows.parquet'")
+    landed, table = TableName(OWN_DATASET, "load_raw_a"), TableName("raw", "a")
+    columns = (Column("id", INT64),)
+    with connect(f"duckdb:///{tmp_path}/a.duckdb") as warehouse:
+        run_script(warehouse, f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}; CREATE SCHEMA raw")
+        sql = f"SELECT id FROM read_parquet('{tmp_path}/rows.parquet')"
+        warehouse.offer(landed, ParquetFile(tmp_path / "rows.parquet", columns, 300_000, sql))
+        build = TableBuild(table, parse_query(f"SELECT id FROM {landed}"))
+        assert warehouse.stage(build, [], BuildContext(run="a")).rows == 300_000

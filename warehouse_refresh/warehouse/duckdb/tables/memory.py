@@ -1,0 +1,44 @@
+"""How much memory DuckDB may use: little while nothing but loads builds tables.
+
+DuckDB keeps what it has written to its file in memory, up to its limit, which is most of the machine's. For a loaded
+table nobody reads it again soon. A script may need the memory, so the limit is for loads that are alone.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import duckdb
+
+LIMIT = "200MB"
+
+
+class Memory:
+    """Counts what builds tables of one file, and sets DuckDB's limit. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loads = self._others = 0
+        self._is_little = False
+
+    @contextmanager
+    def used_by(self, cursor: duckdb.DuckDBPyConnection, *, is_load: bool) -> Iterator[None]:
+        """The block builds a table: one that is loaded, or another one."""
+        self._count(cursor, 1, is_load=is_load)
+        try:
+            yield
+        finally:
+            self._count(cursor, -1, is_load=is_load)
+
+    def _count(self, cursor: duckdb.DuckDBPyConnection, by: int, *, is_load: bool) -> None:
+        with self._lock:
+            if is_load:
+                self._loads += by
+            else:
+                self._others += by
+            wanted = self._loads > 0 and not self._others
+            if wanted != self._is_little:
+                self._is_little = wanted
+                sql = f"SET GLOBAL memory_limit = '{LIMIT}'" if wanted else "RESET GLOBAL memory_limit"
+                with suppress(duckdb.Error):  # what runs now needs more, or the file cannot be used any more
+                    cursor.cursor().execute(sql).close()

@@ -60,7 +60,15 @@ def test_a_tables_builds_and_checks_come_from_the_last_runs(url: str, deployment
     with api_over(url, deployment=deployment.name) as api:
         run = api.client.post("/run").json()["id"]
         deployment.move(run, Running())
-        built = {"table": "tmp.a", "state": "built", "rows": 3, "seconds": 0.5, "job": "https://bigquery/secret"}
+        built = {
+            "table": "tmp.a",
+            "state": "built",
+            "rows": 3,
+            "seconds": 0.5,
+            "bytes": 10**7,
+            "cost": 0.0001,
+            "job": "https://bigquery/secret",
+        }
         failed = {"table": "tmp.b", "state": "failed", "failure": "query-failed", "error": "secret", "rows": None}
         record(deployment, run, ARTIFACT, [built, failed])
         check = {"table": "tmp.b", "check": "unique: x", "result": "failed", "broken": 1, "rows": 3}
@@ -74,6 +82,8 @@ def test_a_tables_builds_and_checks_come_from_the_last_runs(url: str, deployment
         one = api.client.get(PATH, params={"table": "tmp.b"})
         assert [(build["run"], build["failure"]) for build in one.json()["builds"]] == [(run, "query-failed")]
         assert one.json()["checks"] == [{name: check[name] for name in history.RESULT}]
+        [of_a] = api.client.get(PATH, params={"table": "tmp.a"}).json()["builds"]
+        assert (of_a["bytes"], of_a["cost"]) == (10**7, 0.0001)
         assert "secret" not in found.text + one.text + api.client.get(PATH, params={"table": "tmp.a"}).text
         assert api.client.get(f"/run/{run}").json()["tables"][0]["job"] == built["job"]
 

@@ -7,8 +7,12 @@ import pytest
 
 from tests.catalogue.catalogues import catalogue_of, column, entry
 from tests.conftest import ROOT, Write
+from warehouse_refresh.catalogue.collecting import collect
 from warehouse_refresh.catalogue.document import Catalogue, as_json, document_schema
+from warehouse_refresh.catalogue.pages import Pages
 from warehouse_refresh.pipeline.project.problems import Refused
+from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.raw.sources import declared_sources
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +115,16 @@ def test_what_a_create_statement_says_counts_too(write: Write) -> None:
     )
     view = entry(catalogue_of(folder), "tmp.b")
     assert (view.kind, view.description) == ("view", "all of a")
+
+
+def test_a_table_of_bigquery_has_a_page_in_its_console(write: Write) -> None:
+    folder = write({"res/dependencies.toml": "", "res/tmp/b.sql": "SELECT 1 AS one"})
+    project = read_project(folder)
+    [table] = collect(project, declared_sources(project), "shop", "bigquery://mine?location=EU").tables
+    page = "https://console.cloud.google.com/bigquery?project=mine&p=mine&d=tmp&t=b&page=table"
+    assert table.console == page
+    shown = Pages(Catalogue(1, "shop", (table,))).table(table).decode()
+    assert f'href="{page.replace("&", "&amp;")}" rel="noreferrer"' in shown
 
 
 def test_a_table_that_cannot_be_planned_has_no_columns(write: Write) -> None:

@@ -36,6 +36,7 @@ def api(deployment: Deployment, write: Write) -> Iterator[Served]:
         yield it
 
 
+COST = {"seconds": 0.5, "bytes": 52_400_000, "cost": 0.000298}
 UNDERLINED = """res/tmp/c.sql:1:8: there is no column ids
   1 | SELECT ids FROM raw.products
     |        ^^^
@@ -80,11 +81,13 @@ def tables_and_their_builds_are_shown(browser: Chrome, api: Served, deployment: 
     """The table's page has its builds; the runs are those of the walk and one more."""
     second = api.client.post("/run").json()["id"]
     for run, rows in ((first, 20), (second, 25)):
-        record(deployment, run, ARTIFACT, [{"table": "tmp.a", "state": "built", "rows": rows, "seconds": 0.5}])
+        record(deployment, run, ARTIFACT, [{"table": "tmp.a", "state": "built", "rows": rows, **COST}])
         record(deployment, run, CHECKS_ARTIFACT, [{"table": "tmp.a", "check": "unique id", "result": "passed"}])
     deployment.move(second, Completed())
     browser.get(f"{api.url}/catalogue/tmp.a.html")
     wait_for_text(browser, "state", "rows: 25 last")
+    for shown in ("bytes: 52.4 MB last", "cost: $0.000298 last"):
+        assert shown in browser.find_element(By.ID, "state").text
     for opened in browser.find_elements(By.CSS_SELECTOR, "#state summary"):
         opened.click()
     assert "unique id" in browser.find_element(By.ID, "state").text
@@ -96,14 +99,35 @@ def tables_and_their_builds_are_shown(browser: Chrome, api: Served, deployment: 
 def test_without_prefect_the_first_page_says_how_tables_stand(browser: Chrome, write: Write) -> None:
     write({"res/dependencies.toml": '[tmp]\nb = ["tmp.a"]', "db_init/a.sql": "CREATE TABLE raw.products (id INT64)"})
     write({"res/tmp/a.sql": "SELECT id FROM raw.products"})
-    write({"res/tmp/b.sql": "SELECT IF(COUNT(*) = 0, ERROR('no'), 1) AS x FROM tmp.a"})
-    with api_over(with_tables(DEFAULT_URL), deployment="nobody/has-this") as api:
+    write({"res/tmp/b.sql": "SELECT IF(COUNT(*) = 1, ERROR('no'), 1) AS x FROM tmp.a"})
+    write({"res/tmp/c.sql": "SELECT 1 AS x"})
+    with api_over(with_tables(DEFAULT_URL), deployment="nobody/has-this", first_rows=5) as api:
+        assert api.client.post("/products?id=77").status_code == 201
         assert main(["build"]) == 1
+        write({"res/tmp/c.sql": "SELECT 2 AS x"})
         browser.get(api.url)
         wait_for_text(browser, "state", "failed: 1 table")
         shown = {one.text.partition("\n")[0] for one in browser.find_elements(By.CSS_SELECTOR, "li:has(.live)")}
-        assert {text.partition(" published")[0] for text in shown} == {"a up to date", "b failed"}
-        browser.find_element(By.CSS_SELECTOR, "#state summary").click()
+        assert {text.partition(" published")[0] for text in shown} == {"a up to date", "b failed", "c stale"}
+        for opened in browser.find_elements(By.CSS_SELECTOR, "#state summary"):
+            opened.click()
+        assert "its script, its settings or its variables have changed" in browser.find_element(By.ID, "state").text
         assert list(broken_rules(browser)) == []
+        rows_are_shown_to_who_asks(browser, api)
         browser.get(f"{api.url}/catalogue/runs.html")
         WebDriverWait(browser, 60).until(lambda it: it.find_element(By.CSS_SELECTOR, "#answer .problem"))
+
+
+def rows_are_shown_to_who_asks(browser: Chrome, api: Served) -> None:
+    """With the keyboard: past the header, to the button, and on to the rows, which may be wider than the page."""
+    browser.get(f"{api.url}/catalogue/tmp.a.html")
+    for keys in (Keys.TAB, Keys.ENTER):
+        browser.switch_to.active_element.send_keys(keys)
+    while browser.switch_to.active_element.get_attribute("id") != "read-rows":
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+    browser.switch_to.active_element.send_keys(Keys.ENTER)
+    wait_for_text(browser, "rows-shown", "77")
+    assert list(broken_rules(browser)) == []
+    browser.get(f"{api.url}/catalogue/tmp.b.html")
+    browser.find_element(By.ID, "read-rows").click()
+    wait_for_text(browser, "rows-said", "not built yet")

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from msgspec.structs import replace
+
 from warehouse_refresh.catalogue.document import VERSION, Catalogue, CheckEntry, ColumnEntry, TableEntry
 from warehouse_refresh.pipeline.check import check_scripts
 from warehouse_refresh.pipeline.checks.declared import (
@@ -23,6 +25,7 @@ from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.pipeline.tables.personal import Personal, settings_files
+from warehouse_refresh.warehouse import console_page
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.storage import storage_words
 from warehouse_refresh.warehouse.types import Column
@@ -30,9 +33,9 @@ from warehouse_refresh.warehouse.types import Column
 Columns = Mapping[TableName, tuple[Column, ...]]
 
 
-def collect(project: Project, sources: Sources, title: str) -> Catalogue:
+def collect(project: Project, sources: Sources, title: str, warehouse_url: str = "") -> Catalogue:
     """The catalogue of the project, whose columns are planned over those of the `sources`. A table whose columns cannot
-    be planned has none. Raises Refused for files that are wrong."""
+    be planned has none. `warehouse_url` says where the tables are. Raises Refused for files that are wrong."""
     order = project.graph.order
     scripts = {table: project.scripts[table] for table in order}
     outside = sorted(tables_outside(scripts.values()) | project.raw_settings.keys() | set(sources.columns))
@@ -42,7 +45,12 @@ def collect(project: Project, sources: Sources, title: str) -> Catalogue:
     links, files = _Links(project, scripts, columns), project.files
     entries = [_source(table, project, links) for table in outside]
     entries += [_built(table, project, files[table], links) for table in order]
-    return Catalogue(VERSION, title, tuple(entries))
+    consoles = (console_page(warehouse_url, TableName.parse(entry.name)) for entry in entries)
+    return Catalogue(VERSION, title, tuple(map(_with_console, entries, consoles)))
+
+
+def _with_console(entry: TableEntry, console: str) -> TableEntry:
+    return replace(entry, console=console) if console else entry
 
 
 class _Links:

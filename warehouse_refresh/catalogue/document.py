@@ -66,6 +66,7 @@ class TableEntry(Struct, frozen=True):
     private: Annotated[bool, Meta(description="its rows are never shown")] = False
     first_rows: Annotated[FirstRows | None, Meta(description="only with --rows")] = None
     loaded_from: Annotated[str, Meta(description="the connection that its rows are loaded from; empty: none")] = ""
+    console: Annotated[str, Meta(description="the address of its page in BigQuery's console")] = ""
     rows_path: Annotated[str, Meta(description="where the API takes its rows; empty: it takes none")] = ""
 
     @property

@@ -21,7 +21,7 @@ from warehouse_refresh.catalogue.sql import highlighted
 
 FOLDER = "catalogue"
 """The folder of all pages but the first one."""
-ASSETS = ("style.css", "search.js", "icon.svg")
+ASSETS = ("style.css", "search.js", "picture.js", "icon.svg")
 LIVE_ASSETS = ("live.js", "form.js", "runs.js", "state.js", "rows.js")
 _STEPS = 2
 _MANY = 300

@@ -99,7 +99,9 @@ def _make(served: Served) -> tuple[Pages, Project]:
     settings = read_settings()
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
-        catalogue = collect(project, declared_sources(project, cache), names_of(settings.folder).flow)
+        catalogue = collect(
+            project, declared_sources(project, cache), names_of(settings.folder).flow, settings.warehouse_url
+        )
     return Pages(catalogue, served), project
 
 

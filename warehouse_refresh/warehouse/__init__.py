@@ -440,6 +440,15 @@ def _wrong(url: str, way: str) -> WarehouseError:
     return WarehouseError(f"WAREHOUSE_URL is {url!r}: {way}")
 
 
+def console_page(url: str, table: TableName) -> str:
+    """The address of the table's page in Google's console; "" if it is not on BigQuery."""
+    parts = _split(url)
+    if parts.scheme != "bigquery":
+        return ""
+    place = f"project={parts.netloc}&p={parts.netloc}&d={table.dataset}&t={table.name}"
+    return f"https://console.cloud.google.com/bigquery?{place}&page=table"
+
+
 def project_of(url: str) -> str:
     """The project whose tables scripts may name with it, `PROJECT.tmp.a` for `tmp.a`: BigQuery's, or that of
     `duckdb:///path/to/file?project=PROJECT`; "" where the URL names none."""

@@ -264,6 +264,7 @@ def _run() -> Json:
             "failure": {"enum": [*(failure.value for failure in Failure), None], "description": "why it is not built"},
             "error": {**text, "description": "the same as a sentence; Prefect has the details"},
             **dict.fromkeys(("rows", "partitions", "bytes"), number),
+            "cost": {"type": ["number", "null"], "description": "what BigQuery bills for its query, in US dollars"},
             "seconds": {"type": ["number", "null"]},
             "checks": {**text, "description": "how many of its checks passed or failed", "examples": ["2 passed"]},
             "job": {**text, "format": "uri", "description": "its job in BigQuery's console"},

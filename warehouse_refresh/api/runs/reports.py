@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun, TaskRun
 
-COPIED = ("table", "rows", "partitions", "bytes", "seconds", "checks", "job")
+COPIED = ("table", "rows", "partitions", "bytes", "cost", "seconds", "checks", "job")
 TASK_STATES = {
     "Completed": State.BUILT,
     STAGED: State.STAGED,
@@ -193,6 +193,7 @@ def _of_task(task: "TaskRun", failure_of_open: Failure | None, is_published: boo
         "rows": _number(found[1]) if found else None,
         "partitions": _number(found[2]) if found else None,
         "bytes": None,
+        "cost": None,
         "checks": None,
         "job": None,
         "seconds": round(task.total_run_time.total_seconds(), 3) if task.start_time else None,

@@ -5,7 +5,7 @@ const form = document.getElementById("row");
 const answer = document.getElementById("answer");
 const button = form.querySelector("button");
 const path = form.dataset.path;
-const example = document.querySelector(".address").textContent;
+const example = document.querySelector(".address").textContent.replace(/^https?:\/\/[^/]+/, location.origin);
 let key = newKey();
 
 // A request that is sent twice with one key stores one row.
@@ -95,6 +95,7 @@ async function start() {
   if (status !== 200) return showProblem(body);
   document.getElementById("fields").append(...body.columns.map(field));
   form.hidden = false;
+  showAddress();
   form.addEventListener("input", () => { key = newKey(); showAddress(); });
   form.addEventListener("submit", send);
 }

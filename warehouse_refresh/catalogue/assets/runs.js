@@ -13,7 +13,11 @@ function showProblem(body) {
 }
 
 function seconds(run) {
-  return run.started ? `, ${run.seconds.toFixed(1)} s` : "";
+  return run.started ? `, ${run.seconds.toFixed(1)}\u00a0s` : "";
+}
+
+function badge(state) {
+  return element("span", { className: "tag " + state, textContent: state });
 }
 
 function moment(text) {
@@ -53,12 +57,16 @@ async function findFaults(run) {
   if (status === 200 && asked === state) { faults = body; show(latest); }
 }
 
+function costOf(table) {
+  return table.bytes === null ? "" : `${(table.bytes / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })}\u00a0MB` + (table.cost === null ? "" : `, $${table.cost}`);
+}
+
 function row(table, start, end, isCritical) {
   const from = Date.parse(table.started || end), to = Date.parse(table.ended || end), all = Date.parse(end) - Date.parse(start) || 1;
   const bar = element("span", { className: "bar " + table.state.replace(" ", "-") });
   bar.style.marginLeft = (100 * (from - Date.parse(start))) / all + "%";
   bar.style.width = Math.max(0.3, (100 * (to - from)) / all) + "%";
-  const facts = [table.state, table.rows === null ? "" : `${table.rows.toLocaleString("en")} rows`, table.seconds === null ? "" : `${table.seconds} s`, table.checks || ""];
+  const facts = [table.state, table.rows === null ? "" : `${table.rows.toLocaleString("en")} rows`, table.seconds === null ? "" : `${table.seconds}\u00a0s`, costOf(table), table.checks || ""];
   const waited = (READS[table.table] || []).filter((name) => name in READS && READS[name].length);
   const words = element("span", {}, element("a", { href: encodeURIComponent(table.table + ".html"), textContent: table.table }), " ",
     element("span", { className: "about", textContent: facts.filter(Boolean).join(", ") }));
@@ -73,8 +81,8 @@ function row(table, start, end, isCritical) {
 
 function show(run) {
   const done = run.tables.filter((table) => table.state.startsWith("built") || table.state === "staged").length;
-  const words = `${run.name}: ${run.state}${seconds(run)}; ${run.message || `${done} of ${run.tables.length} tables done`}. `;
-  summary.replaceChildren(words);
+  const said = run.message || `${done} of ${run.tables.length} tables done`;
+  summary.replaceChildren(element("strong", { textContent: run.name }), " ", badge(run.state), `${seconds(run)}: ${said.replace(/\.$/, "")}. `);
   if (run.page) summary.append(element("a", { href: run.page, rel: "noreferrer", textContent: "Look at it in Prefect" }));
   const moments = run.tables.flatMap((table) => [table.started, table.ended]).filter(Boolean).sort();
   const start = moments[0] || run.started, end = run.ended ? moments.at(-1) : new Date().toISOString();
@@ -82,6 +90,13 @@ function show(run) {
   const begun = [...run.tables].sort((one, other) => ((one.started || "~") < (other.started || "~") ? -1 : 1));
   document.getElementById("faults").replaceChildren(...faults.filter((fault) => !fault.table).map(faultOf));
   timeline.replaceChildren(...begun.map((table) => row(table, start, end, critical.has(table.table))));
+  for (const mark of document.querySelectorAll("mark")) toMark(mark);
+}
+
+// A long line is shown at the place that is marked.
+function toMark(mark) {
+  const region = mark.closest("pre"), right = mark.getBoundingClientRect().right - region.getBoundingClientRect().right;
+  if (right > 0) region.scrollLeft = right + region.clientWidth / 3;
 }
 
 // Follow a run to its end, or until another one is chosen.
@@ -110,7 +125,7 @@ async function list() {
     const button = element("button", { type: "button", className: "plain", textContent: run.name });
     button.addEventListener("click", () => follow(run.id));
     const selected = (run.select.length ? ` of ${run.select.join(" ")}` : "") + (run.load ? ", with a load" : "");
-    return element("li", {}, button, element("span", { className: "about", textContent: `${run.state}${selected}, ${moment(run.started || run.created)}${seconds(run)}` }));
+    return element("li", {}, button, " ", badge(run.state), element("span", { className: "about", textContent: `${moment(run.started || run.created)}${seconds(run)}${selected}` }));
   }));
   return body.runs;
 }

@@ -11,7 +11,10 @@ let shown = "";
 const span = (className, textContent) => element("span", { className, textContent });
 const isBuilt = (state) => state.startsWith("built");
 const rowsOf = (build) => (build.rows === null ? "" : `${build.rows.toLocaleString("en")} ${build.rows === 1 ? "row" : "rows"}`);
-const secondsOf = (build) => (build.seconds === null ? "" : `${build.seconds} s`);
+const secondsOf = (build) => (build.seconds === null ? "" : `${build.seconds}\u00a0s`);
+const megabytes = (value) => `${(value / 1e6).toLocaleString("en", { maximumFractionDigits: 1 })}\u00a0MB`;
+const dollars = (value) => `$${value}`;
+const shownAs = (value, words) => (value === null || value === undefined ? "" : words(value));
 
 function stateOf(one) {
   if (!one.is_failed) return one.stale ? "stale" : "up to date";
@@ -73,7 +76,7 @@ function isOpen(state) {
 
 function lastRun(run) {
   const words = element("p", {}, run.ended ? "The last run: " : "Under way: ", element("a", { href: `${runsPage}#${run.id}`, textContent: run.name }), " ", badge(run.state));
-  if (run.ended) words.append(" ", span("soft", `${run.seconds.toFixed(1)} s, `), moment(run.ended));
+  if (run.ended) words.append(" ", span("soft", `${run.seconds.toFixed(1)}\u00a0s, `), moment(run.ended));
   return words;
 }
 
@@ -104,10 +107,16 @@ function listed(head, rows) {
     element("tbody", {}, ...rows.map((row) => element("tr", {}, ...cells(row)))));
 }
 
+// Only BigQuery says how many bytes a build read, and what that costs.
+function isBilled(builds) {
+  return builds.some((build) => build.bytes !== null);
+}
+
 function buildsOf(builds) {
   const rows = builds.map((build) => [element("a", { href: `${runsPage}#${build.run}`, textContent: build.name }), moment(build.ended), badge(build.state),
-    rowsOf(build), secondsOf(build), build.checks || build.error || ""]);
-  return element("details", {}, element("summary", { textContent: `The last ${builds.length} builds` }), listed(["run", "when", "state", "rows", "seconds", "checks"], rows));
+    rowsOf(build), secondsOf(build), ...(isBilled(builds) ? [shownAs(build.bytes, megabytes), shownAs(build.cost, dollars)] : []), build.checks || build.error || ""]);
+  const head = ["run", "when", "state", "rows", "seconds", ...(isBilled(builds) ? ["bytes", "cost"] : []), "checks"];
+  return element("details", {}, element("summary", { textContent: `The last ${builds.length} builds` }), listed(head, rows));
 }
 
 function checksOf(checks) {
@@ -117,8 +126,9 @@ function checksOf(checks) {
 
 function showOne(one) {
   const words = element("p", {}, badge(stateOf(one)), " ", one.stale ? span("", one.stale + ". ") : "", facts(one));
-  const parts = [words, element("div", { className: "plots" }, plot("seconds", one.builds, (build) => build.seconds, (value) => `${value} s`),
-    plot("rows", one.builds, (build) => build.rows, (value) => value.toLocaleString("en")))];
+  const parts = [words, element("div", { className: "plots" }, plot("seconds", one.builds, (build) => build.seconds, (value) => `${value}\u00a0s`),
+    plot("rows", one.builds, (build) => build.rows, (value) => value.toLocaleString("en")),
+    plot("bytes", one.builds, (build) => build.bytes, megabytes), plot("cost", one.builds, (build) => build.cost, dollars))];
   if (one.checks.length) parts.push(checksOf(one.checks));
   if (one.builds.length) parts.push(buildsOf(one.builds));
   place.replaceChildren(...parts);

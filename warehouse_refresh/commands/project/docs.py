@@ -18,14 +18,14 @@ from warehouse_refresh.warehouse import connect, project_of
 def run(options: Namespace) -> int:
     """Write the pages, and answer the exit code. Raises Refused for files that are wrong, WarehouseError."""
     settings = read_settings()
+    url = settings.warehouse_url
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
-        catalogue = collect(project, declared_sources(project, cache), names_of(settings.folder).flow)
+        catalogue = collect(project, declared_sources(project, cache), names_of(settings.folder).flow, url)
     if options.profile or options.rows:
-        with connect(settings.warehouse_url) as warehouse:
+        with connect(url) as warehouse:
             catalogue = profiled(catalogue, warehouse) if options.profile else catalogue
             catalogue = with_first_rows(catalogue, warehouse, options.rows) if options.rows else catalogue
-    url = settings.warehouse_url
     place = Place(url.partition(":")[0], project_of(url) or "")
     count = write_site(catalogue, Path(options.output), place)
     print(f"wrote {count:,} files for {len(catalogue.tables):,} tables: open {Path(options.output) / 'index.html'}")

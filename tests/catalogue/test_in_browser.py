@@ -9,7 +9,7 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.catalogue.browser import broken_rules
+from tests.catalogue.browser import broken_rules, show_at
 from tests.catalogue.browser import browser as browser
 from tests.catalogue.catalogues import catalogue_of, star
 from tests.conftest import ROOT
@@ -50,12 +50,6 @@ def open_page(browser: Chrome, path: Path) -> None:
     browser.get(path.absolute().as_uri())
 
 
-def resize(browser: Chrome, width: int) -> None:
-    """Make the window that wide, and wait until the page is."""
-    browser.set_window_size(width, 800)
-    WebDriverWait(browser, 60).until(lambda it: it.execute_script("return innerWidth") == width)
-
-
 def type_text(browser: Chrome, text: str) -> None:
     browser.switch_to.active_element.send_keys(text)
 
@@ -71,8 +65,10 @@ def test_every_page_opens_and_fits_each_width(browser: Chrome, site: Path) -> No
     for page in pages:
         open_page(browser, page)
         for width in WIDTHS:
-            resize(browser, width)
-            assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), (page, width)
+            show_at(browser, width)
+            wide, shown = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+            assert wide <= shown == width, page
+    show_at(browser, None)
 
 
 def test_search_by_keyboard_leads_to_a_column(browser: Chrome, site: Path) -> None:

@@ -56,7 +56,7 @@ def drawn(columns: Sequence[Sequence[str]], reads: Edges, box: Callable[[str], B
     pieces = [_line(places[read], places[name]) for name in boxes for read in reads.get(name, ()) if read in places]
     pieces += [_box(boxes[name], place) for name, place in places.items()]
     pieces += _notes(left_out, shown, widths, height)
-    width = sum(widths) + _GAP * (len(widths) - 1) + 4
+    width = sum(widths) + _GAP * (len(widths) - 1) + _GAP / 2 + 4  # lines may go round the last boxes
     return Markup(  # noqa: S704 (each piece is escaped)
         f'<svg class="picture" role="group" aria-label="{escape(label)}" width="{width:.0f}" height="{height}"'
         f' viewBox="0 0 {width:.0f} {height}">{"".join(pieces)}</svg>'
@@ -101,9 +101,12 @@ def _escaped(box: Box) -> tuple[str, ...]:
 
 
 def _line(start: _Place, end: _Place) -> str:
+    """A curve from the right edge of a box to the left edge of its reader. A reader that stands in the same column, or
+    before it, is reached at its right edge, so that the curve does not cross both boxes."""
     from_x, from_y = start[0] + start[2], start[1] + _HEIGHT / 2
-    to_x, to_y = end[0], end[1] + _HEIGHT / 2
-    middle = (from_x + to_x) / 2
+    is_forward = end[0] > from_x
+    to_x, to_y = end[0] + (0 if is_forward else end[2]), end[1] + _HEIGHT / 2
+    middle = (from_x + to_x) / 2 if is_forward else max(from_x, to_x) + _GAP / 2
     curve = f"M{from_x:.1f} {from_y:.1f}C{middle:.1f} {from_y:.1f} {middle:.1f} {to_y:.1f} {to_x:.1f} {to_y:.1f}"
     return f'<path d="{curve}"/>'
 

@@ -132,17 +132,17 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--replace", action="store_true", help="replace raw tables that have rows, too; asks first")
     init.add_argument("--yes", action="store_true", help="do not ask, for --replace without a terminal")
 
-    load = add("load", "load raw tables from the databases that their settings name", _RAW)
+    load = add("load", "load raw tables from the databases and files that their settings name", _RAW)
     _add_selection(load)
     load.add_argument("--full", action="store_true", help="all rows, also of tables that take only what has changed")
     load.add_argument("--json", action="store_true", help="print what was done for machines, at the end")
 
-    source = add("source", "write settings files for the tables that a database has", _RAW)
+    source = add("source", "write settings files for the tables that a database has, or for files", _RAW)
     source.add_argument("action", choices=["add"], help="write a file for each table that has none")
     source.add_argument(
         "where",
         metavar="URL",
-        help="postgresql://user@host/database, mysql://…, sqlite:///FILE, or a connection of refresh.toml",
+        help="postgresql://host/database, mysql://…, sqlite:///FILE, files, or a connection of refresh.toml",
     )
 
     clean = add("clean", "drop the tables and views that no script builds any more; asks first")

@@ -7,6 +7,7 @@ GoogleSQL, or says which columns it cannot keep. docs/load.md has the types and 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -16,6 +17,10 @@ from warehouse_refresh.warehouse.types import Column, SqlType
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+TEXTS = (".csv", ".tsv", ".ndjson", ".jsonl")
+TYPED = (".parquet",)
+"""The endings of files that can be read."""
 
 
 class NotReadable(ValueError):
@@ -36,13 +41,17 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """What is read: a table, `products` or `public.products`, or else a query in the database's own SQL."""
+    """What is read: a table, `products` or `public.products`, or else a query in the database's own SQL, or files: a
+    path that may have *. Of files those of `without` are left out, and `file_column` has the name of each row's."""
 
     table: str = ""
     query: str = ""
+    file: str = ""
+    file_column: str = ""
+    without: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
-        return self.table or "the query"
+        return self.table or self.file or "the query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,23 @@ def address(url: str) -> str:
 def bare(query: str) -> str:
     """The query without its semicolon, so that it can stand in another one."""
     return query.strip().removesuffix(";")
+
+
+def is_of_files(where: str) -> bool:
+    """Whether this is a path of files that can be read, by its ending."""
+    return where.lower().removesuffix(".gz").endswith((*TEXTS, *TYPED))
+
+
+def has_types(where: str) -> bool:
+    """Whether the columns of these files have types themselves."""
+    return where.lower().endswith(TYPED)
+
+
+def open_files(folder: Path) -> AbstractContextManager[Snapshot]:
+    """The files that paths from this folder on name. They have to stay as they are, as long as it is open."""
+    from warehouse_refresh.origins import files  # imports DuckDB
+
+    return files.open_files(folder)
 
 
 def open_snapshot(url: str, limits: Limits = Limits()) -> AbstractContextManager[Snapshot]:

@@ -150,7 +150,7 @@ def _connection(path: Path, name: str, section: object) -> Connection:
     if not isinstance(section, dict):
         raise SettingError(f"{path}: {where} is a section: write [{where}]")
     _check_keys(path, f"{where}.", section, [key.name for key in fields(Connection)])
-    if ("url_from" in section) == ("url" in section):
+    if {"url_from", "url"} <= section.keys() or section.keys().isdisjoint(("url", "url_from", "salt_from")):
         way = 'url_from = "SHOP_URL", or else the URL of a file: url = "sqlite:///data/shop.db"'
         raise SettingError(f"{path}: {where} needs the name of a variable with its URL: {way}")
     for key, value in section.items():

@@ -114,9 +114,16 @@ def _reads(plan: RefreshPlan, table: TableName) -> str:
     known = [text for text in (rows, found.bytes and human_bytes(found.bytes)) if text]
     amount = f"about {', '.join(known)} (an estimate of the database)" if known else "nobody knows how many rows"
     change = plan.load.changed.get(table)
-    since = f"; of these only those with {change.since.column} from {change.since.value} on" if change else ""
+    if one.source.file:
+        known_files = f"; of these not {counted(len(change.files), 'file')} that it has" if change else ""
+        return f"{one.origin}: {human_bytes(found.bytes or 0)}{known_files}"
+    since = (
+        f"; of these only those with {change.since.column} from {change.since.value} on"
+        if change and change.since
+        else ""
+    )
     compares = ", and all keys" if change and change.compares else ""
-    return f"{one.relation} of {one.source.connection}: {amount}{since}{compares}"
+    return f"{one.origin}: {amount}{since}{compares}"
 
 
 def _storage_lines(plan: RefreshPlan, table: TableName, changes: Sequence[str]) -> Iterator[str]:

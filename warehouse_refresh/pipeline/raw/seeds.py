@@ -33,7 +33,7 @@ from warehouse_refresh.warehouse.types import Column, SqlType, parse_type
 from warehouse_refresh.warehouse.values.csv_text import CsvText, InvalidCsv, Line, Record, lines_of
 from warehouse_refresh.warehouse.values.invalid import InvalidValue
 from warehouse_refresh.warehouse.values.json_text import InvalidJson, Object, offsets_of, parse_json
-from warehouse_refresh.warehouse.values.reading import from_json, from_text
+from warehouse_refresh.warehouse.values.reading import from_json, from_text, iso
 
 if TYPE_CHECKING:  # it imports DuckDB, which knowing that there is no Parquet file does not need
     from warehouse_refresh.warehouse.values.parquet import ParquetColumn, ParquetFile
@@ -46,7 +46,6 @@ _STRING, _JSON = SqlType("STRING"), SqlType("JSON")
 _NAME = re.compile(r"[A-Za-z_]\w{0,299}", re.ASCII)
 # https://cloud.google.com/bigquery/docs/schemas#column_names
 _RESERVED = re.compile("_TABLE_|_FILE_|_PARTITION|_ROW_TIMESTAMP|__ROOT__|_COLIDENTIFIER|_CHANGE_", re.IGNORECASE)
-_SPACED = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?)(?: ?(UTC|Z|[+-]\d\d(?::?\d\d)?))?")
 
 
 @dataclass(frozen=True)
@@ -428,7 +427,7 @@ def _reader(column: Column, *, is_csv: bool) -> Callable[[Any], Any]:
     def value_of(value: Any) -> Any:
         if value is None or (is_csv and value == ""):
             return _null(column)
-        return read(_iso(value, kind) if is_written_otherwise else value, kind)
+        return read(iso(value, kind) if is_written_otherwise else value, kind)
 
     return value_of
 
@@ -437,21 +436,6 @@ def _null(column: Column) -> Any:
     if column.required:
         raise InvalidValue("missing", "the column is REQUIRED, and the value is empty")
     return [] if column.type.element is not None else None
-
-
-def _iso(value: Any, kind: SqlType) -> Any:
-    """A moment in ISO 8601, also if it is written as databases write it: `2026-11-02 09:30:00+00`."""
-    if kind.name == "BOOL" and isinstance(value, str):
-        return value.lower() if value.lower() in ("true", "false") else value
-    found = _SPACED.fullmatch(value) if kind.name in ("DATETIME", "TIMESTAMP") and isinstance(value, str) else None
-    if found is None:
-        return value
-    zone = (found[3] or "").replace("UTC", "Z")
-    if re.fullmatch(r"[+-]\d\d", zone):
-        zone += ":00"
-    elif re.fullmatch(r"[+-]\d{4}", zone):
-        zone = f"{zone[:3]}:{zone[3:]}"
-    return f"{found[1]}T{found[2]}{zone}"
 
 
 def _digest(text: str, columns: Sequence[Column]) -> str:

@@ -170,11 +170,15 @@ class BuildSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
-    """Where a raw table comes from: a table of a database, or a query there. `refresh load` reads it."""
+    """Where a raw table comes from: a table of a database, a query there, or files. `refresh load` reads it."""
 
-    connection: Annotated[str, Meta(description="the name of a section [connections.NAME] of refresh.toml")]
+    connection: Annotated[str, Meta(description="the name of a section [connections.NAME] of refresh.toml")] = ""
     table: Annotated[str, Meta(description="the table there, such as public.products")] = ""
     query: Annotated[str, Meta(description="instead of a table: a query in the database's own SQL")] = ""
+    file: Annotated[
+        str, Meta(description="instead of a table: a file's path from the project on, or several with *")
+    ] = ""
+    file_column: Annotated[str, Meta(description="a column for the name of the file that a row comes from")] = ""
     exclude: Annotated[tuple[str, ...], Meta(description="columns that are not read")] = ()
     mask: Annotated[
         dict[str, Literal["hash"] | Annotated[int, Meta(ge=0)]],
@@ -200,6 +204,10 @@ class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
     def __post_init__(self) -> None:
         """Raises ValueError for keys that do not go together."""
+        self._check_place()
+        if self.file:
+            self._check_file()
+            return
         if self.mode == "replace" and (self.cursor or self.key or self.overlap is not None):
             raise ValueError('cursor, key and overlap are for mode = "append" or "merge": write it, or delete them')
         if self.mode != "replace" and not (self.cursor and self.key):
@@ -208,10 +216,29 @@ class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
             raise ValueError('deletes_every is for mode = "merge": other loads find no deleted rows')
         if unread := [name for name in (self.cursor, *self.key) if name in self.exclude or self.cursor in self.mask]:
             raise ValueError(f"{unread[0]} is needed as it is: take it out of exclude and mask")
-        if bool(self.table) == bool(self.query):
-            raise ValueError('a source is either a table or a query: write table = "public.products", or query = "…"')
+
+    def _check_place(self) -> None:
+        if [bool(self.table), bool(self.query), bool(self.file)].count(True) != 1:
+            way = 'write table = "public.products", or query = "…", or file = "data/products.csv"'
+            raise ValueError(f"a source is either a table or a query or files: {way}")
+        if not self.file and not self.connection:
+            raise ValueError('a table or a query is in a database: write connection = "shop"')
         if both := sorted({*self.exclude} & self.mask.keys()):
             raise ValueError(f"{both[0]} is in exclude and in mask: delete one of them")
+
+    def _check_file(self) -> None:
+        if (
+            self.mode == "merge"
+            or self.cursor
+            or self.key
+            or self.overlap is not None
+            or self.deletes_every is not None
+        ):
+            raise ValueError('files are read whole, or with mode = "append" each file once: delete the other keys')
+        if self.mode == "append" and not self.file_column:
+            raise ValueError(
+                'mode = "append" reads each file once: write file_column = "file", which says what was read'
+            )
 
 
 class TableSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):

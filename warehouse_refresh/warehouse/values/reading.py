@@ -48,6 +48,7 @@ ZONE = re.compile(r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))")
 INTERVAL = re.compile(
     r"-?([0-9]{1,5})-([0-9]{1,2}) (-?[0-9]{1,7}) -?([0-9]{1,8}):([0-9]{1,2}):([0-9]{1,2})(?:\.([0-9]{1,6}))?"
 )
+_SPACED = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?)(?: ?(UTC|Z|[+-]\d\d(?::?\d\d)?))?")
 
 
 def from_text(text: str, kind: SqlType) -> Any:
@@ -76,6 +77,21 @@ def from_json(value: object, kind: SqlType) -> Any:
     if isinstance(value, str) and not isinstance(value, Number):
         return from_text(value, kind)
     raise InvalidValue("invalid-value", f"JSON {_json_kind(value)} is not {_a(kind)}")
+
+
+def iso(value: Any, kind: SqlType) -> Any:
+    """A moment in ISO 8601, also if it is written as databases write it: `2026-11-02 09:30:00+00`."""
+    if kind.name == "BOOL" and isinstance(value, str):
+        return value.lower() if value.lower() in ("true", "false") else value
+    found = _SPACED.fullmatch(value) if kind.name in ("DATETIME", "TIMESTAMP") and isinstance(value, str) else None
+    if found is None:
+        return value
+    zone = (found[3] or "").replace("UTC", "Z")
+    if re.fullmatch(r"[+-]\d\d", zone):
+        zone += ":00"
+    elif re.fullmatch(r"[+-]\d{4}", zone):
+        zone = f"{zone[:3]}:{zone[3:]}"
+    return f"{found[1]}T{found[2]}{zone}"
 
 
 def to_json(value: Any, kind: SqlType) -> Any:

@@ -4,10 +4,10 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from warehouse_refresh.origins import Limits, Relation, Snapshot, open_snapshot
+from warehouse_refresh.origins import Limits, Relation, Snapshot, has_types, is_of_files, open_files, open_snapshot
 from warehouse_refresh.pipeline.project.files import name_problem, res_folder
 from warehouse_refresh.pipeline.raw.loading.sources import address_of, limits_of
 from warehouse_refresh.pipeline.raw.seeds import bad_names
@@ -33,8 +33,14 @@ class Added:
 def add_sources(settings: RefreshSettings, where: str) -> Added:
     """Write a settings file for each table of a database that has none. `where` is the URL of the database, or the name
     of a connection of refresh.toml; for a URL, refresh.toml gets a connection with the database's name. No file that is
-    there changes otherwise. Raises SettingError, WarehouseError."""
+    there changes otherwise. `where` may also be a path of files, which make one table. Raises SettingError,
+    WarehouseError."""
     folder = res_folder(settings.folder, settings.layout.res) / settings.layout.raw
+    if where not in settings.connections and is_of_files(where):
+        with open_files(Path.cwd()) as files:
+            text = _of_files(files, where)
+        folder.mkdir(parents=True, exist_ok=True)
+        return _write(folder, {_table_of(where): text})
     name = where if where in settings.connections else _name(where)
     known = settings.connections.get(name)
     if "://" in where and known is not None:
@@ -61,8 +67,8 @@ def _name(url: str) -> str:
     found = re.sub(r"\W+", "_", Path(path).stem if url.startswith(_FILE) else path, flags=re.ASCII)
     if not found:
         raise SettingError(
-            "write the URL of a database, postgresql://user@host/database, mysql://… or sqlite:///path/to/file, or the"
-            " name of a connection"
+            "write the URL of a database, postgresql://user@host/database, mysql://… or sqlite:///path/to/file, the"
+            " name of a connection, or the path of a file that ends in .csv, .ndjson or .parquet"
         )
     return found if re.match("[A-Za-z_]", found) else f"_{found}"
 
@@ -88,6 +94,27 @@ def _text(snapshot: Snapshot, connection: str, table: str) -> str:
     exclude = ["exclude = [", *lines, "]"] if left else []
     source = ["[source]", f"connection = {json.dumps(connection)}", f"table = {json.dumps(table)}"]
     return "\n".join([*source, *exclude, ""])
+
+
+def _table_of(where: str) -> str:
+    """A name for the table of such files: what all of them begin with, or else that of their folder."""
+    path = PurePosixPath(where)
+    names = [path.name.partition(".")[0], *(part.name for part in path.parents)]
+    found = (re.sub(r"\W+", "_", re.split(r"[*?\[]", name)[0], flags=re.ASCII).strip("_") for name in names)
+    name = next(filter(None, found), "files")
+    return name if re.match("[A-Za-z_]", name) else f"_{name}"
+
+
+def _of_files(files: Snapshot, where: str) -> str:
+    """The settings of the table. Types of texts stand in them, so that they stay the same."""
+    found = files.describe(Relation(file=where), {})
+    source = ["[source]", f"file = {json.dumps(where)}"]
+    if left := [f"    {json.dumps(name)}, # {reason.partition(': ')[0]}" for name, reason in found.refused.items()]:
+        source += ["exclude = [", *left, "]"]
+    if has_types(where):
+        return "\n".join([*source, ""])
+    types = [f'{json.dumps(it.column.name)} = {{ type = "{it.column.type}" }}' for it in found.columns]
+    return "\n".join([*source, "", "[columns]", *types, ""])
 
 
 def _write(folder: Path, texts: dict[str, str]) -> Added:

@@ -29,10 +29,11 @@ _OVERLAP_OF_MOMENTS, _OVERLAP_OF_NUMBERS = 3600, 1000
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a load reads of a table: the rows `since`, and with `compares` also all keys, to find the rows that are
-    gone."""
+    gone. Of files those that are none of `files`, which it has."""
 
-    since: Since
+    since: Since | None = None
     compares: bool = False
+    files: frozenset[str] = frozenset()
 
 
 def with_changes(plan: "LoadPlan", warehouse: Warehouse, *, full: bool) -> "LoadPlan":
@@ -45,7 +46,9 @@ def with_changes(plan: "LoadPlan", warehouse: Warehouse, *, full: bool) -> "Load
     known = [table for table in asked if table in records and records[table].fingerprint == plan.fingerprint(table)]
     found: dict[TableName, Change] = {}
     for table in known:
-        if (since := _since(plan, table, warehouse)) is not None:
+        if plan.tables[table].source.file:
+            found[table] = Change(files=_files_of(plan.tables[table].source.file_column, table, warehouse))
+        elif (since := _since(plan, table, warehouse)) is not None:
             found[table] = Change(since, _is_due(plan.tables[table].source.deletes_every, compared.get(table)))
     return replace(plan, changed=found)
 
@@ -78,6 +81,12 @@ def _is_due(hours: int | None, last: datetime | None) -> bool:
     return hours is not None and (last is None or datetime.now(UTC) - last >= timedelta(hours=hours))
 
 
+def _files_of(column: str, table: TableName, warehouse: Warehouse) -> frozenset[str]:
+    """The files whose rows the table has."""
+    query = parse_query(f"SELECT DISTINCT `{column}` AS file FROM {path_sql(table)}")
+    return frozenset(str(file) for (file,) in warehouse.fetch(query, None).rows)
+
+
 def _since(plan: "LoadPlan", table: TableName, warehouse: Warehouse) -> Since | None:
     """From where on rows are read. None for a table without any: then all are."""
     source = plan.tables[table].source
@@ -105,7 +114,7 @@ def staged_query(
     """The table's rows after the load, in GoogleSQL: those it had, and those that have landed. Of a merge, what has
     landed replaces what has the same key; `keys`, if given, are all that the source has."""
     listed = ", ".join(f"`{column.name}`" for column in columns)
-    same = " AND ".join(f"had.`{name}` = came.`{name}`" for name in source.key)
+    same = " AND ".join(f"had.`{name}` = came.`{name}`" for name in source.key or (source.file_column,))
     old, new = f"SELECT {listed} FROM {path_sql(table)} AS had", f"SELECT {listed} FROM {path_sql(landed)} AS came"
     if source.mode == "append":
         return f"{old} UNION ALL {new} WHERE NOT EXISTS (SELECT 1 FROM {path_sql(table)} AS had WHERE {same})"

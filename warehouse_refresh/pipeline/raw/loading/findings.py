@@ -1,4 +1,5 @@
-"""Whether each database that raw tables come from answers, and has the tables, for `refresh doctor`."""
+"""Whether each database that raw tables come from answers, and has the tables, and whether files are there, for
+`refresh doctor`."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,21 +15,22 @@ from warehouse_refresh.warehouse.errors import WarehouseError
 
 
 def connection_findings(settings: RefreshSettings, project: Project) -> Iterator[Finding]:
-    """A finding for each connection that a raw table names, and one for what is wrong in the files."""
+    """A finding for each connection that a raw table names, one for files, and one for what is wrong in settings."""
     try:
         tables = tables_with_source(project, settings.connections)
     except Refused as error:
         yield wrong("loaded tables", str(error))
         return
-    for name in sorted({one.source.connection for one in tables.values()}):
-        yield _finding(name, [one for one in tables.values() if one.source.connection == name])
+    for name in sorted({one.place for one in tables.values()}):
+        yield _finding(name, [one for one in tables.values() if one.place == name])
 
 
 def _finding(name: str, tables: list[Loaded]) -> Finding:
     of_table = {one.table: one for one in tables}
+    what, works = (f"connection {name}", "it answers, and gives") if name else ("files", "they are there, and give")
     try:
         with ExitStack() as stack:
             plan_load(stack, of_table)
     except (Refused, SettingError, WarehouseError) as error:
-        return wrong(f"connection {name}", str(error))
-    return fine(f"connection {name}", f"it answers, and gives {', '.join(map(str, sorted(of_table)))}")
+        return wrong(what, str(error))
+    return fine(what, f"{works} {', '.join(map(str, sorted(of_table)))}")

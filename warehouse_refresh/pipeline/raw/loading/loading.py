@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse_refresh.origins import OriginColumn, OriginError, Since
+from warehouse_refresh.origins import OriginColumn, OriginError
 from warehouse_refresh.pipeline.execution import BuildFailed
-from warehouse_refresh.pipeline.raw.loading.changing import note_compared
+from warehouse_refresh.pipeline.raw.loading.changing import Change, note_compared
 from warehouse_refresh.pipeline.raw.loading.planning import LoadPlan, landed, landed_keys
 from warehouse_refresh.pipeline.raw.loading.sources import Loaded
 from warehouse_refresh.warehouse import BuildContext, Built, Warehouse
@@ -59,19 +59,20 @@ class Loader:
         keys = tuple(it for it in columns if it.column.name in one.source.key)
         change = self.plan.changed.get(table)
         try:
-            rows = self._land(one, columns, paths[0], change.since if change else None)
+            rows = self._land(one, columns, paths[0], change)
             return [rows, *(self._land(one, keys, path, None) for path in paths[1:])]
         except OriginError as error:
             raise BuildFailed(f"{one.file.path}: {error}") from error
         finally:
-            self._let_go(table, one.source.connection)
+            self._let_go(table, one.place)
 
-    def _land(self, one: Loaded, columns: tuple[OriginColumn, ...], path: Path, since: Since | None) -> "ParquetFile":
+    def _land(self, one: Loaded, columns: tuple[OriginColumn, ...], path: Path, change: Change | None) -> "ParquetFile":
         from warehouse_refresh.origins.landing import check_key, land  # imports DuckDB
 
-        name, mask = one.source.connection, one.source.mask
-        with self.plan.snapshots[name].reading(one.relation, columns, since) as rows:
-            file = land(rows, columns, mask, self.plan.salts[name], path)
+        relation = replace(one.relation, without=change.files) if change else one.relation
+        salt, since = self.plan.salts[one.source.connection], change.since if change else None
+        with self.plan.snapshots[one.place].reading(relation, columns, since) as rows:
+            file = land(rows, columns, one.source.mask, salt, path)
         check_key(file, one.source.key)
         return file
 

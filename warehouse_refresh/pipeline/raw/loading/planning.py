@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from pathlib import Path
 
-from warehouse_refresh.origins import Described, OriginError, Snapshot, open_snapshot
+from warehouse_refresh.origins import Described, OriginError, Snapshot, open_files, open_snapshot
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.project.project import Project
 from warehouse_refresh.pipeline.project.scripts import source_folders
@@ -52,12 +53,12 @@ class LoadPlan:
     @property
     def together(self) -> list[set[TableName]]:
         """The tables of each connection: they are of one moment, so a retry loads all of them again or none."""
-        names = {one.source.connection for one in self.tables.values()}
-        return [self.of(name) for name in sorted(names)]
+        names = {one.place for one in self.tables.values() if one.place}
+        return [*(self.of(name) for name in sorted(names)), *({table} for table in sorted(self.of("")))]
 
-    def of(self, connection: str) -> set[TableName]:
-        """The tables that come from this connection."""
-        return {table for table, one in self.tables.items() if one.source.connection == connection}
+    def of(self, place: str) -> set[TableName]:
+        """The tables that come from this connection, or from files."""
+        return {table for table, one in self.tables.items() if one.place == place}
 
     def close(self) -> None:
         """Let go of all databases; what is still read of them fails. May be called twice."""
@@ -68,7 +69,14 @@ class LoadPlan:
         """16 hex digits that differ where what is read of the source would differ, if the source stayed the same."""
         source = self.tables[table].source
         columns = [(column.name, str(column.type)) for column in self.columns[table]]
-        read = (source.connection, source.table, source.query, sorted(source.mask.items()), columns)
+        read: tuple[object, ...] = (
+            source.connection,
+            source.table,
+            source.query,
+            sorted(source.mask.items()),
+            columns,
+            *((source.file, source.file_column) if source.file else ()),
+        )
         return sha256(repr((read, self.salts[source.connection])).encode()).hexdigest()[:16]
 
     def _build(self, table: TableName) -> TableBuild:
@@ -96,25 +104,46 @@ def landed_keys(table: TableName) -> TableName:
 def tables_with_source(project: Project, connections: Mapping[str, Connection]) -> dict[TableName, Loaded]:
     """The project's raw tables that come from a database. Raises Refused."""
     folders = source_folders(project.folder / project.layout.res, project.layout.raw)
-    return loaded_tables(project.raw_settings, connections, folders)
+    found = loaded_tables(project.raw_settings, connections, folders)
+    if any(one.source.file for one in found.values()):
+        declared = _declared(project)
+        return {table: replace(one, declared=declared.get(table, {})) for table, one in found.items()}
+    return found
+
+
+def _declared(project: Project) -> dict[TableName, dict[str, SqlType]]:
+    """The types of the columns of the tables that db_init/ creates."""
+    from warehouse_refresh.pipeline.raw.db_init import has_init_scripts, read_init_scripts
+    from warehouse_refresh.pipeline.raw.raw_columns import declared_columns  # imports the parser
+
+    folder = project.folder / project.layout.db_init
+    if not has_init_scripts(folder):
+        return {}
+    columns = declared_columns(read_init_scripts(folder, project.own), None).columns
+    return {
+        table: {column.name: replace(column.type, parameters=()) for column in found}
+        for table, found in columns.items()
+    }
 
 
 def plan_load(stack: ExitStack, tables: Mapping[TableName, Loaded]) -> LoadPlan:
     """Open a snapshot of each database for as long as the `stack`, and ask it about its tables. Raises Refused with all
     that cannot be read, SettingError for a variable that is not set, OriginError for a database that does not
     answer."""
-    connections = {one.source.connection: one.connection for one in tables.values()}
-    urls = {name: address_of(name, connection) for name, connection in connections.items()}
-    salts = {name: salt_of(name, connection) for name, connection in connections.items()}
+    salts = {name: salt_of(name, one) for name, one in _connections(tables).items()}
+    databases = {one.place: one.connection for one in tables.values() if one.place}
+    urls = {name: address_of(name, connection) for name, connection in databases.items()}
     snapshots = {
         name: stack.enter_context(open_snapshot(urls[name], limits_of(connection)))
-        for name, connection in connections.items()
+        for name, connection in databases.items()
     }
+    if any(one.source.file for one in tables.values()):
+        snapshots[""] = stack.enter_context(open_files(Path.cwd()))
     described: dict[TableName, Described] = {}
     problems: list[Problem] = []
     for table, one in tables.items():
         try:
-            described[table] = _described(one, snapshots[one.source.connection])
+            described[table] = _described(one, snapshots[one.place])
         except Refused as error:
             problems += error.problems
         except OriginError as error:
@@ -124,6 +153,10 @@ def plan_load(stack: ExitStack, tables: Mapping[TableName, Loaded]) -> LoadPlan:
     return LoadPlan(tables, described, snapshots, salts)
 
 
+def _connections(tables: Mapping[TableName, Loaded]) -> dict[str, Connection]:
+    return {one.source.connection: one.connection for one in tables.values()}
+
+
 def _described(one: Loaded, snapshot: Snapshot) -> Described:
     """The columns to read. Raises Refused for those that cannot be, and for settings of a column that is not there."""
     source = one.source
@@ -131,7 +164,7 @@ def _described(one: Loaded, snapshot: Snapshot) -> Described:
     names = [*(it.column.name for it in found.columns), *found.refused]
     problem = one.file.problem
     problems = [
-        problem(("source", "table" if source.table else "query"), f"{name}: {reason}")
+        problem(("source", "table" if source.table else "file" if source.file else "query"), f"{name}: {reason}")
         for name, reason in found.refused.items()
         if name not in source.exclude
     ]

@@ -1,8 +1,8 @@
-"""The raw tables that come from a database: which they are, and what of the database is read for each."""
+"""The raw tables that come from a database or from files: which they are, and what is read for each."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.origins import Limits, Relation
@@ -23,22 +23,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A raw table that is loaded: its settings file, what it says of the source, and the connection."""
+    """A raw table that is loaded: its settings file, what it says of the source, and the connection. `declared` are
+    the types that db_init/ gives to the columns of a table that comes from files."""
 
     table: TableName
     file: SettingsFile
     source: "SourceSettings"
     connection: Connection
+    declared: Mapping[str, SqlType] = field(default_factory=dict)
 
     @property
     def relation(self) -> Relation:
-        """What is read in the database."""
-        return Relation(self.source.table, self.source.query)
+        """What is read in the database, or of files."""
+        source = self.source
+        return Relation(source.table, source.query, source.file, source.file_column)
+
+    @property
+    def place(self) -> str:
+        """The connection that it is read from; "" for files."""
+        return "" if self.source.file else self.source.connection
+
+    @property
+    def origin(self) -> str:
+        """What is read, for people."""
+        return f"{self.relation} of {self.place}" if self.place else str(self.relation)
 
     @property
     def wanted(self) -> dict[str, SqlType]:
-        """The types that the settings give to columns. Raises Refused for a text that is no type."""
-        found: dict[str, SqlType] = {}
+        """The types that the settings give to columns, or else what is `declared` of them. Raises Refused for a text
+        that is no type."""
+        found = dict(self.declared)
         for name in self.file.says.columns:
             said = self.file.says.column(name)
             try:
@@ -63,8 +77,8 @@ def loaded_tables(
         if source is None:
             continue
         problems += _problems(table, file, source, connections, files)
-        if source.connection in connections:
-            found[table] = Loaded(table, file, source, connections[source.connection])
+        if source.connection in connections or not source.connection:
+            found[table] = Loaded(table, file, source, connections.get(source.connection, Connection()))
     if problems:
         raise Refused(problems)
     return found
@@ -77,12 +91,18 @@ def _problems(
     connections: Mapping[str, Connection],
     files: "Mapping[TableName, Path]",
 ) -> Iterator[Problem]:
-    if source.connection not in connections:
+    connection = connections.get(source.connection, Connection())
+    if source.connection and source.connection not in connections:
         reason = f"refresh.toml has no section [connections.{source.connection}]"
         hint = did_you_mean(source.connection, connections) or 'write it, with url_from = "SHOP_URL"'
         yield file.problem(("source", "connection"), reason, hint)
-    elif "hash" in source.mask.values() and not connections[source.connection].salt_from:
-        hint = f'write salt_from = "SHOP_SALT" in [connections.{source.connection}] of refresh.toml'
+    elif not source.file and not (connection.url or connection.url_from):
+        hint = 'write url_from = "SHOP_URL"'
+        yield file.problem(("source", "connection"), f"[connections.{source.connection}] has no URL", hint)
+    elif "hash" in source.mask.values() and not connection.salt_from:
+        hint = f'write salt_from = "SHOP_SALT" in [connections.{source.connection or "files"}] of refresh.toml'
+        if not source.connection:
+            hint += ', and connection = "files" here'
         yield file.problem(("source", "mask"), "a hash without a secret salt can be guessed", hint)
     if table in files:
         reason = f"{files[table].name} has rows for {table}, which is loaded from a database"

@@ -54,6 +54,7 @@ class SqliteSnapshot:
     reader: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
     turn: threading.Lock = field(default_factory=threading.Lock)
     open: list["SqliteRows"] = field(default_factory=list)
+    closing: threading.Event = field(default_factory=threading.Event)
 
     def tables(self) -> list[str]:
         found = self._answer(
@@ -90,16 +91,23 @@ class SqliteSnapshot:
                     self.open.remove(rows)
         except OriginError as error:
             misfits = None
-            with suppress(OriginError):  # it is closed, or the query is wrong
+            if self.closing.is_set():
+                raise
+            with suppress(OriginError):  # the query is wrong
                 misfits = self._misfits(relation, columns, source)
             raise misfits or error from error
 
     def close(self) -> None:
-        for rows in list(self.open):
-            rows.interrupt()
-        with self.turn, suppress(Error):
-            self.reader.close()
-            self.connection.close()
+        self.closing.set()
+        while not self.turn.acquire(timeout=0.05):  # what is interrupted before it begins goes on
+            for rows in list(self.open):
+                rows.interrupt()
+        try:
+            with suppress(Error):
+                self.reader.close()
+                self.connection.close()
+        finally:
+            self.turn.release()
 
     def _run(self, sql: str) -> None:
         with self.turn, _faults(self.path):

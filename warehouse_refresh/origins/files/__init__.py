@@ -106,11 +106,14 @@ class FileRows:
         self._columns = columns
         self._own = [column for column in columns if column.name != file_column]
         self._current: File | None = None
+        self._is_stopped = False
         self._reader: duckdb.DuckDBPyConnection | None = None
 
     def offer(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         self._reader = connection
         for file in self._files:
+            if self._is_stopped:
+                raise OriginError("the load was stopped")
             self._current = file
             file.check_unchanged()
             file.check_whole()
@@ -133,6 +136,7 @@ class FileRows:
 
     def interrupt(self) -> None:
         """End what reads them."""
+        self._is_stopped = True
         if self._reader is not None:
             self._reader.interrupt()
 

@@ -113,7 +113,7 @@ def tables_with_source(project: Project, connections: Mapping[str, Connection]) 
 
 def _declared(project: Project) -> dict[TableName, dict[str, SqlType]]:
     """The types of the columns of the tables that db_init/ creates."""
-    from warehouse_refresh.pipeline.raw.db_init import has_init_scripts, read_init_scripts
+    from warehouse_refresh.pipeline.raw.init_scripts import has_init_scripts, read_init_scripts
     from warehouse_refresh.pipeline.raw.raw_columns import declared_columns  # imports the parser
 
     folder = project.folder / project.layout.db_init

@@ -42,8 +42,15 @@ def project(write: Write, capsys: pytest.CaptureFixture[str]) -> Path:
     return built_project(write, FILES, capsys)
 
 
-def rows(name: str) -> list[tuple[Any, ...]]:
-    with connect(DEFAULT_URL) as warehouse:
+@pytest.fixture(params=["prefix", "file"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL where the environment of alice is: in production's file, or in one of its own."""
+    monkeypatch.setenv("REFRESH_ENVIRONMENTS", request.param)
+    return DEFAULT_URL if request.param == "prefix" else DEFAULT_URL.replace(".duckdb", ".env-alice.duckdb")
+
+
+def rows(name: str, url: str = DEFAULT_URL) -> list[tuple[Any, ...]]:
+    with connect(url) as warehouse:
         return sorted(warehouse.first_rows(TableName.parse(name), 100))
 
 
@@ -57,11 +64,11 @@ OLD = [(1, 13), (2, 23), (3, 33)]
 
 @pytest.mark.usefixtures("project")
 def test_a_change_is_built_compared_and_promoted_without_building_it_again(
-    write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    place: str, write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write({"res/tmp/a.sql": "SELECT x, IF(x = 2, 7, y) AS y FROM raw.items WHERE x < 3"})
     assert built(capsys, "--env", "alice", "changed+") == {"tmp.a", "final.c"}
-    assert (rows("final.c"), rows("alice_final.c")) == (OLD, [(1, 13), (2, 10)])
+    assert (rows("final.c"), rows("alice_final.c", place)) == (OLD, [(1, 13), (2, 10)])
     monkeypatch.setenv("REFRESH_ENV", "alice")
     assert built(capsys, "stale") == set()
     monkeypatch.delenv("REFRESH_ENV")
@@ -89,7 +96,7 @@ def test_a_change_is_built_compared_and_promoted_without_building_it_again(
     assert capsys.readouterr().out.startswith("alice: 2 tables, built last at 20")
     assert main(["env", "promote", "alice"]) == 2
     assert "say `refresh env promote alice --yes`" in capsys.readouterr().err
-    with duckdb.connect(".data/warehouse.duckdb") as file:  # a mark that only a copy has
+    with duckdb.connect(place.removeprefix("duckdb:///")) as file:  # a mark that only a copy has
         file.execute("UPDATE alice_final.c SET z = 99 WHERE x = 2")
     assert main(["env", "promote", "alice", "--yes"]) == 0
     assert rows("final.c") == [(1, 13), (2, 99)]
@@ -102,7 +109,7 @@ def test_a_change_is_built_compared_and_promoted_without_building_it_again(
     assert "alice" not in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "place")
 def test_what_has_changed_since_is_built_again_when_it_is_promoted(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -126,7 +133,7 @@ def test_checks_and_failures_of_an_environment_stay_in_it(write: Write, capsys: 
     assert rows("final.c") == OLD
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("project", "place")
 def test_an_environment_that_nobody_builds_in_expires(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

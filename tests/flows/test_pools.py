@@ -68,7 +68,8 @@ def test_all_that_a_refresh_reads_is_handed_on_to_the_jobs() -> None:
         )
         for name in re.findall(r'"((?:REFRESH|WAREHOUSE)_\w+)"', Path(str(module.__file__)).read_text())
     }
-    of_the_command_line = {"REFRESH_ENV", "REFRESH_SELECT", "REFRESH_GUARD_PRODUCTION"}  # a run has parameters
+    # A run has parameters instead.
+    of_the_command_line = {"REFRESH_ENV", "REFRESH_ENVIRONMENTS", "REFRESH_SELECT", "REFRESH_GUARD_PRODUCTION"}
     assert set(HANDED_ON) == read - of_the_command_line | {SETTING}
 
 

@@ -155,12 +155,14 @@ def checker_of(units: Sequence["Unit"], warehouse: Warehouse, context: BuildCont
 
 def connected(settings: RefreshSettings, cache: SqlCache | None = None) -> Warehouse:
     """The warehouse of the settings, as their environment sees it."""
-    warehouse = connect(settings.warehouse_url, cache)
-    if not settings.environment:
-        return warehouse
-    from warehouse_refresh.warehouse.builds.environment import Environment  # what production has no use for
+    if not (settings.environment or settings.promoted):
+        return connect(settings.warehouse_url, cache)
+    from warehouse_refresh.pipeline.tables.environments import (  # what production has no use for
+        environment_of,
+        production_of,
+    )
 
-    return Environment(warehouse, settings.environment)
+    return environment_of(settings, cache) if settings.environment else production_of(settings, cache)
 
 
 @contextmanager

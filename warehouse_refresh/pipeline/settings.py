@@ -29,8 +29,9 @@ class RefreshSettings:
     """Where the project is, which warehouse it fills, how many tables are built at once, when they are published, what
     BigQuery charges for a TiB that a query reads, in USD, the values of the scripts' variables, and the databases that
     raw tables come from. `select` are the selectors for `build`, `run` and `plan` if they name no tables; without any,
-    these are all. `environment` is what they build in, "" for production; with `guard_production` they ask before they
-    build in production (None: where somebody sits at a terminal, and others use the warehouse, too)."""
+    these are all. `environment` is what they build in, "" for production; `environments` says where environments are,
+    and `promoted` which one's tables production is to get. With `guard_production` they ask before they build in
+    production (None: where somebody sits at a terminal, and others use the warehouse, too)."""
 
     folder: Path
     layout: Layout = DEFAULT_LAYOUT
@@ -42,6 +43,8 @@ class RefreshSettings:
     variables: Variables = field(default_factory=dict)
     select: tuple[str, ...] = ()
     environment: str = ""
+    environments: str = "prefix"
+    promoted: str = ""
     guard_production: bool | None = None
     connections: Mapping[str, Connection] = field(default_factory=dict)
 
@@ -65,6 +68,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSetting
         variables=read_variables(file.variables, NAME),
         select=tuple(value("REFRESH_SELECT", "").split()),
         environment=environment_name(value("REFRESH_ENV", "")),
+        environments=_environments(value("REFRESH_ENVIRONMENTS", "prefix")),
         guard_production=_guard(value("REFRESH_GUARD_PRODUCTION", "")),
         connections=file.connections,
     )
@@ -109,6 +113,12 @@ def _switch(name: str, text: str) -> bool:
     if text not in ("true", "false"):
         raise SettingError(f"{name} is {text!r}: write true or false")
     return text == "true"
+
+
+def _environments(text: str) -> str:
+    if text not in ("prefix", "file"):
+        raise SettingError(f"REFRESH_ENVIRONMENTS is {text!r}: write prefix or file")
+    return text
 
 
 def _guard(text: str) -> bool | None:

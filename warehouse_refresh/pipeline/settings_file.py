@@ -8,6 +8,7 @@ keep_previous = false                             # REFRESH_KEEP_PREVIOUS
 price_per_tib = 6.25                              # REFRESH_PRICE_PER_TIB
 select = "stale"                                  # REFRESH_SELECT
 env = "alice"                                     # REFRESH_ENV
+environments = "prefix"                           # REFRESH_ENVIRONMENTS
 guard_production = true                           # REFRESH_GUARD_PRODUCTION
 
 [folders]
@@ -49,6 +50,7 @@ _VARIABLES = {
     "price_per_tib": "REFRESH_PRICE_PER_TIB",
     "select": "REFRESH_SELECT",
     "env": "REFRESH_ENV",
+    "environments": "REFRESH_ENVIRONMENTS",
     "guard_production": "REFRESH_GUARD_PRODUCTION",
 }
 _WANTED: Mapping[str, tuple[tuple[type, ...], str]] = {

@@ -392,6 +392,13 @@ def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
     raise _wrong(url, "write duckdb:///path/to/file or bigquery://PROJECT?location=…")
 
 
+def duckdb_file(url: str) -> Path:
+    """The file at `url`. Raises WarehouseError if it is none."""
+    if _split(url).scheme != "duckdb":
+        raise WarehouseError(f'environments = "file" is for DuckDB, and the warehouse is {url}: write "prefix"')
+    return _duckdb_path(url)
+
+
 def is_shared(url: str) -> bool:
     """Whether the warehouse at `url` is a service that others use, too, and no file on this machine. Raises
     WarehouseError."""

@@ -13,7 +13,8 @@ from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.settings import RefreshSettings, cost, human_bytes
 from warehouse_refresh.pipeline.tables.differences import Difference, difference
 from warehouse_refresh.pipeline.tables.elsewhere import copied
-from warehouse_refresh.warehouse import Warehouse, connect
+from warehouse_refresh.pipeline.tables.environments import connected_to
+from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.builds.environment import Environment
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
@@ -28,7 +29,7 @@ def run(options: Namespace) -> int:
     table = _parsed(options.table)
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
-    with connect(settings.warehouse_url) as warehouse:
+    with connected_to(settings, settings.environment) as warehouse:
         new = _parsed(options.other) if options.other else _of_environment(warehouse, settings, table)
         if options.where:
             with copied(warehouse, options.where, table) as (old, left_out):

@@ -15,10 +15,10 @@ from warehouse_refresh.pipeline.project.project import project_in, sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.refresh import start_refresh, waiting_turn
 from warehouse_refresh.pipeline.settings import RefreshSettings, environment_name, read_settings
+from warehouse_refresh.pipeline.tables.environments import all_of, connected_to, drop, seen_beside, tables_in
 from warehouse_refresh.pipeline.tables.promoting import with_copies
-from warehouse_refresh.warehouse import BuildContext, Warehouse, connect
-from warehouse_refresh.warehouse.builds.environment import Environment, built_at, drop_environment, environments
-from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse import BuildContext, connect
+from warehouse_refresh.warehouse.builds.environment import Environment
 
 
 def run(options: Namespace) -> int:
@@ -34,13 +34,10 @@ def run(options: Namespace) -> int:
 
 
 def _list(settings: RefreshSettings, _name: str, _options: Namespace) -> int:
-    with connect(settings.warehouse_url) as warehouse:
-        found = environments(warehouse.records())
-        times = {name: built_at(warehouse, name, tables) for name, tables in found.items()}
-    for name, tables in sorted(found.items()):
-        at = times[name]
-        when = f"built last at {at:%Y-%m-%d %H:%M} UTC" if at is not None else "not built lately"
-        print(f"{name}: {counted(len(tables), 'table')}, {when}")
+    found = list(all_of(settings))
+    for one in found:
+        when = f"built last at {one.at:%Y-%m-%d %H:%M} UTC" if one.at is not None else "not built lately"
+        print(f"{one.name}: {counted(len(one.tables), 'table')}, {when}")
     if not found:
         print("there is no environment; `refresh build --env NAME` makes one")
     return 0
@@ -49,8 +46,8 @@ def _list(settings: RefreshSettings, _name: str, _options: Namespace) -> int:
 def _diff(settings: RefreshSettings, name: str, options: Namespace) -> int:
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
-    with connect(settings.warehouse_url) as warehouse:
-        tables = _tables(warehouse, name)
+    tables = tables_in(settings, name)
+    with connected_to(settings, name) as warehouse:
         environment = Environment(warehouse, name)
         there = {table for one in {table.dataset for table in tables} for table in warehouse.tables(one)}
         found = [
@@ -65,17 +62,18 @@ def _diff(settings: RefreshSettings, name: str, options: Namespace) -> int:
 
 
 def _promote(settings: RefreshSettings, name: str, options: Namespace) -> int:
-    with connect(settings.warehouse_url) as warehouse:
-        tables = _tables(warehouse, name)
+    tables = tables_in(settings, name)
     names = ", ".join(map(str, tables))
     if not options.yes:
         ask(
             f"these tables of {name} take the place of production's:\n  {names}",
             f"nothing was changed. To publish {names} of {name}, say `refresh env promote {name} --yes`",
         )
-    with start_refresh(settings, list(map(str, tables)), "`refresh env promote`", print) as started:
+    promoting = replace(settings, promoted=name)
+    with start_refresh(promoting, list(map(str, tables)), "`refresh env promote`", print) as started:
         context = BuildContext(uuid.uuid4().hex, keep_previous=settings.keep_previous)
-        refresh = with_copies(started, name, context)
+        with seen_beside(started.warehouse, settings, name) as environment:
+            refresh = with_copies(started, environment, context)
         graph = refresh.plan.graph
         with shown(graph) as report:
             execution = Execution(
@@ -87,26 +85,16 @@ def _promote(settings: RefreshSettings, name: str, options: Namespace) -> int:
 
 
 def _drop(settings: RefreshSettings, name: str, options: Namespace) -> int:
-    with connect(settings.warehouse_url) as warehouse:
-        tables = _tables(warehouse, name)
-        if not options.yes:
-            ask(
-                f"these tables of {name} are dropped: {', '.join(map(str, tables))}",
-                f"nothing was changed. To drop the environment, say `refresh env drop {name} --yes`",
-            )
-        with waiting_turn(warehouse, "`refresh env drop`", print):
-            drop_environment(warehouse, name, tables)
+    tables = tables_in(settings, name)
+    if not options.yes:
+        ask(
+            f"these tables of {name} are dropped: {', '.join(map(str, tables))}",
+            f"nothing was changed. To drop the environment, say `refresh env drop {name} --yes`",
+        )
+    with connect(settings.warehouse_url) as warehouse, waiting_turn(warehouse, "`refresh env drop`", print):
+        drop(settings, name, tables)
     print(f"dropped {name}: {counted(len(tables), 'table')}", file=sys.stderr)
     return 0
-
-
-def _tables(warehouse: Warehouse, name: str) -> list[TableName]:
-    """The environment's tables. Raises SelectionError if it has none."""
-    found = environments(warehouse.records())
-    if name not in found:
-        there = f"there are {', '.join(sorted(found))}" if found else "there is none"
-        raise SelectionError(f"there is no environment {name}; {there}")
-    return sorted(found[name])
 
 
 _ACTIONS: Mapping[str, Callable[[RefreshSettings, str, Namespace], int]] = {

@@ -13,10 +13,10 @@ from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
 
 
-def with_copies(refresh: Refresh, name: str, context: BuildContext) -> Refresh:
-    """The refresh of production with copies of the tables of the environment `name`, for those that a build there would
-    give the same rows. Views and tables by date are built as ever. Raises WarehouseError."""
-    plan, environment = refresh.plan, Environment(refresh.warehouse, name)
+def with_copies(refresh: Refresh, environment: Environment, context: BuildContext) -> Refresh:
+    """The refresh of production with copies of the environment's tables, for those that a build there would give the
+    same rows. Views and tables by date are built as ever. Raises WarehouseError."""
+    plan = refresh.plan
     standing, records = standings(plan.project, environment), environment.records()
     scripts = {
         table: script

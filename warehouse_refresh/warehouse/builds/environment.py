@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from warehouse_refresh.warehouse import (
@@ -88,10 +89,14 @@ def prefix(name: str) -> str:
 
 
 class Environment:
-    """The warehouse in the environment `name`. Implements Warehouse, with the names that tables have in production."""
+    """The warehouse in the environment `name`. Implements Warehouse, with the names that tables have in production.
+    `expire` drops other environments that nobody has used for long."""
 
-    def __init__(self, warehouse: Warehouse, name: str) -> None:
+    def __init__(
+        self, warehouse: Warehouse, name: str, expire: Callable[[Callable[[str], None]], None] | None = None
+    ) -> None:
         self._warehouse, self._name = warehouse, name
+        self._expire = expire or partial(drop_expired, warehouse, name)
         self._found: dict[TableName, BuildRecord] | None = None
         self._built = set[TableName]()
 
@@ -186,7 +191,7 @@ class Environment:
 
     def recover(self, keep: str, say: Callable[[str], None]) -> None:
         self._warehouse.recover(f"env/{self._name}/{keep}", say)
-        drop_expired(self._warehouse, self._name, say)
+        self._expire(say)
 
     def records(self) -> Mapping[TableName, BuildRecord]:
         """Those of the environment, and of production for the tables that it has not."""

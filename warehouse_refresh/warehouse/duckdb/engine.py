@@ -27,6 +27,7 @@ from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.faults import faults_of
 from warehouse_refresh.warehouse.duckdb.lock import refresh_lock
 from warehouse_refresh.warehouse.duckdb.tables import built, parts, publications
+from warehouse_refresh.warehouse.duckdb.tables.attached import ATTACHED, Attached
 from warehouse_refresh.warehouse.duckdb.tables.builder import Builder, comments_sql
 from warehouse_refresh.warehouse.duckdb.tables.columns import columns_of, described, is_view, with_comments
 from warehouse_refresh.warehouse.duckdb.tables.database import Database
@@ -62,12 +63,19 @@ class DuckDBWarehouse:
     """A DuckDB file as a warehouse. Implements `warehouse.Warehouse`.
 
     `patience` is how many seconds to wait for a file that another process has open. `cache` stores translations.
+    Another file may be `attached`: see attached.py.
     """
 
     plans_at_once = 1  # planning is pure Python, which threads do not speed up
 
-    def __init__(self, path: Path, patience: float = 30.0, cache: SqlCache | None = None) -> None:
-        self._database = Database(path, patience)
+    def __init__(
+        self,
+        path: Path,
+        patience: float = 30.0,
+        cache: SqlCache | None = None,
+        attached: Attached | None = None,
+    ) -> None:
+        self._database = Database(path, patience, attached)
         self._translations = Translations(cache)
         self._builder = Builder(self._database, self._translations)
         self._stager = Stager(self._database, self._builder)
@@ -149,7 +157,7 @@ class DuckDBWarehouse:
         """Nothing is created: a function is written out where it is called."""
 
     def refresh_lock(self, holder: str, on_wait: Callable[[str], None]) -> AbstractContextManager[None]:
-        return refresh_lock(self._database.path, holder, on_wait)
+        return refresh_lock(self._database.locks, holder, on_wait)
 
     def run_script(self, statements: Sequence[Statement], *, together: bool = False) -> None:  # noqa: ARG002 (it is always so)
         def run(cursor: duckdb.DuckDBPyConnection) -> Declared:
@@ -199,16 +207,21 @@ class DuckDBWarehouse:
         return built.made_by()
 
     def records(self) -> Mapping[TableName, BuildRecord]:
-        if not self._database.path.exists():
+        if not self._database.is_there:
             return {}
         with self._database.cursor() as cursor:
-            return built.recorded(cursor)
+            own = built.recorded(cursor)
+            if self._database.attached is None:
+                return own
+            others = built.recorded(cursor, ATTACHED).items()
+            return {**{table: one for table, one in others if self._database.attached.has(table)}, **own}
 
     def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
-        if not (tables and self._database.path.exists()):
+        if not (tables and self._database.is_there):
             return {}
         with self._database.cursor() as cursor:
-            return built.versions(cursor, tables)
+            is_production = self._database.locks == self._database.path
+            return built.versions(cursor, tables, CATALOGUE if is_production else ATTACHED)
 
     def note_failed(self, tables: Collection[TableName]) -> None:
         self._database.in_transaction(lambda cursor: built.note_failed(cursor, tables))

@@ -38,15 +38,20 @@ class DuckDBFile:
     """Hands out cursors on the file at `path`, and opens the file when one is needed.
 
     `prepare` is called on each newly opened connection, and its settings apply to every cursor. `patience` is how many
-    seconds to wait for another process before Transient is raised.
+    seconds to wait for another process before Transient is raised. If `prepare` attaches another file, which other
+    processes use, too, `locks` is that one: its locks are those of both.
     """
 
     def __init__(
-        self, path: Path, prepare: Callable[[duckdb.DuckDBPyConnection], None], patience: float = 30.0
+        self,
+        path: Path,
+        prepare: Callable[[duckdb.DuckDBPyConnection], None],
+        patience: float = 30.0,
+        locks: Path | None = None,
     ) -> None:
-        self.path, self._patience = path, patience
-        real = Path(os.path.realpath(path))
-        self._hold, self._turn = Hold(real, prepare), Lock(real.with_name(f"{real.name}.turn"))
+        self.path, self._patience, self._locks = path, patience, locks or path
+        real, locked = Path(os.path.realpath(path)), Path(os.path.realpath(self._locks))
+        self._hold, self._turn = Hold(real, locked, prepare), Lock(locked.with_name(f"{locked.name}.turn"))
         self._changed = threading.Condition()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._opening = self._yielding = self._closed = self._interrupted = False
@@ -207,8 +212,8 @@ class DuckDBFile:
 
     def _busy(self, holder: str = "another process") -> Transient:
         return Transient(
-            f"{self.path} is held by {holder}, and still was after {self._patience:g} s; close the program that has it"
-            " open (a DuckDB shell, another refresh) or try again later",
+            f"{self._locks} is held by {holder}, and still was after {self._patience:g} s; close the program that has"
+            " it open (a DuckDB shell, another refresh) or try again later",
             retry_after=5,
         )
 

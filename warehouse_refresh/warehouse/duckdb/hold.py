@@ -28,12 +28,13 @@ thousand small tables. Writing a table of 10 million rows takes half as long aga
 class Hold:
     """At most one connection to the file at `path`, which has no symbolic links in it. For one thread at a time.
 
-    `prepare` is called on each new connection.
+    `prepare` is called on each new connection. `locks` is the file whose lock is taken: its own, or that of another
+    one that `prepare` attaches.
     """
 
-    def __init__(self, path: Path, prepare: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
+    def __init__(self, path: Path, locks: Path, prepare: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
         self._path, self._prepare = path, prepare
-        self._lock = Lock(path.with_name(f"{path.name}.lock"))
+        self._lock = Lock(locks.with_name(f"{locks.name}.lock"))
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._descriptor: int | None = None
         self._was_there = False

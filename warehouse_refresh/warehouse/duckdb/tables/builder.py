@@ -65,6 +65,9 @@ class Builder:
     ) -> int | None:
         translation = self._translations.of(build.query, lambda read: self.columns_as_staged(cursor, read, places))
         sql = over(translation.stored_sql(), places)
+        if build.copy_of is not None:  # `SELECT *` of a table that may be in the other file
+            where = self._database.catalogue_of(build.copy_of)
+            sql = sql.replace(table_sql(build.copy_of), table_sql(build.copy_of, where))
         is_declared = bool(build.query.listed) and not build.is_view
         columns = translation.columns if is_declared else translation.stored_columns
         columns = with_required(columns, build.storage.required)

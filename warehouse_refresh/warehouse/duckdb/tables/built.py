@@ -11,7 +11,7 @@ import duckdb
 
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.builds.records import BuildRecord, inputs_as_json, inputs_from_json
-from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, table_sql
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 
 _BUILT = f"{OWN_DATASET}.built"
@@ -59,17 +59,17 @@ def note_failed(cursor: duckdb.DuckDBPyConnection, tables: Collection[TableName]
     )
 
 
-def recorded(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, BuildRecord]:
-    """The records of all tables that are there, and of those that failed."""
+def recorded(cursor: duckdb.DuckDBPyConnection, catalogue: str = CATALOGUE) -> dict[TableName, BuildRecord]:
+    """The records of all tables that are in the file which is attached under this name, and of those that failed."""
     query = f"""
         SELECT dataset, name, CASE WHEN there THEN fingerprint ELSE '' END, version, inputs, made_by, is_failed
-        FROM {_BUILT} LEFT JOIN (
+        FROM {quoted(catalogue)}.{_BUILT} LEFT JOIN (
             SELECT schema_name AS dataset, table_name AS name, true AS there FROM duckdb_tables()
             WHERE database_name = $1
             UNION ALL SELECT schema_name, view_name, true FROM duckdb_views() WHERE database_name = $1
         ) USING (dataset, name)"""
     try:
-        rows = cursor.execute(query, [CATALOGUE]).fetchall()
+        rows = cursor.execute(query, [catalogue]).fetchall()
     except duckdb.CatalogException:  # nothing was published yet
         return {}
     return {
@@ -86,34 +86,39 @@ def count_changes(cursor: duckdb.DuckDBPyConnection, tables: Collection[TableNam
         cursor.executemany(f"INSERT INTO {_CHANGES} VALUES (?, ?, 1)", sorted(changed))
 
 
-def versions(cursor: duckdb.DuckDBPyConnection, tables: Collection[TableName]) -> Mapping[TableName, str]:
-    """For each of the tables that is a table and there: the changes that were counted, its rows, and the run that has
-    published it, if one has: a load gives a table other rows, and maybe as many."""
+def versions(
+    cursor: duckdb.DuckDBPyConnection, tables: Collection[TableName], catalogue: str = CATALOGUE
+) -> Mapping[TableName, str]:
+    """For each of the tables that is a table in the file which is attached under this name: the changes that were
+    counted, its rows, and the run that has published it, if one has: a load gives a table other rows, and maybe as
+    many."""
     there = cursor.execute(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1", [CATALOGUE]
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1", [catalogue]
     ).fetchall()
     found = sorted({TableName(*name) for name in there} & {*tables})
     if not found:
         return {}
     counts = " UNION ALL ".join(f"SELECT {n}, count(*) FROM {table_sql(table)}" for n, table in enumerate(found))
     rows = dict(cursor.execute(counts).fetchall())
-    changes, runs = _changes(cursor), _runs(cursor)
+    changes, runs = _changes(cursor, catalogue), _runs(cursor, catalogue)
     return {
         table: f"{changes.get(table, 0)} changes, {rows[n]} rows{runs.get(table, '')}" for n, table in enumerate(found)
     }
 
 
-def _runs(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, str]:
+def _runs(cursor: duckdb.DuckDBPyConnection, catalogue: str) -> dict[TableName, str]:
+    record = f"{quoted(catalogue)}.{_BUILT}"
     try:
-        rows = cursor.execute(f"SELECT dataset, name, ', ' || version FROM {_BUILT} WHERE version != ''").fetchall()
+        rows = cursor.execute(f"SELECT dataset, name, ', ' || version FROM {record} WHERE version != ''").fetchall()
     except duckdb.CatalogException:  # nothing was published yet
         return {}
     return {TableName(dataset, name): version for dataset, name, version in rows}
 
 
-def _changes(cursor: duckdb.DuckDBPyConnection) -> dict[TableName, int]:
+def _changes(cursor: duckdb.DuckDBPyConnection, catalogue: str) -> dict[TableName, int]:
+    query = f"SELECT dataset, name, sum(number) FROM {quoted(catalogue)}.{_CHANGES} GROUP BY ALL"
     try:
-        rows = cursor.execute(f"SELECT dataset, name, sum(number) FROM {_CHANGES} GROUP BY ALL").fetchall()
+        rows = cursor.execute(query).fetchall()
     except duckdb.CatalogException:  # no script has run
         return {}
     return {TableName(dataset, name): int(number) for dataset, name, number in rows}

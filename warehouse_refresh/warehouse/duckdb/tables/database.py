@@ -13,9 +13,11 @@ from warehouse_refresh.warehouse.deadline import deadline
 from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
+from warehouse_refresh.warehouse.duckdb.tables.attached import ATTACHED, Attached, attach
 from warehouse_refresh.warehouse.duckdb.tables.columns import columns_of
 from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, declared_types
 from warehouse_refresh.warehouse.duckdb.tables.memory import Memory
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE
 from warehouse_refresh.warehouse.errors import Transient
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.types import Column
@@ -27,15 +29,32 @@ class Database:
     """A DuckDB file. `known` caches the columns of tables, and `declared` has the types that the file keeps beside its
     tables; both are forgotten whenever the file is opened again. Whoever builds or reads tables tells `memory` so.
 
-    `patience` is how many seconds to wait for a file that another process has open.
+    `patience` is how many seconds to wait for a file that another process has open. The other file, if one is
+    `attached`, is open together with it.
     """
 
-    def __init__(self, path: Path, patience: float) -> None:
-        self.path = path
+    def __init__(self, path: Path, patience: float, attached: Attached | None = None) -> None:
+        self.path, self.attached = path, attached
         self.known: dict[TableName, tuple[Column, ...]] = {}
         self.declared: Declared = {}
         self.memory = Memory()
-        self._file = DuckDBFile(path, self._prepare, patience)
+        self._file = DuckDBFile(path, self._prepare, patience, self.locks)
+
+    @property
+    def locks(self) -> Path:
+        """The file whose locks are taken: an environment's file has those of production."""
+        return self.attached.path if self.attached is not None and self.attached.is_production else self.path
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a file to read: its own, or production's."""
+        return self.path.exists() or self.locks.exists()
+
+    def catalogue_of(self, table: TableName) -> str:
+        """What DuckDB calls the file that has the table: the other one has those of an environment that are
+        promoted."""
+        other = self.attached
+        return ATTACHED if other is not None and not other.is_production and other.has(table) else CATALOGUE
 
     def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Set up a newly opened connection, and forget the cached columns: another process may have changed the tables
@@ -43,12 +62,17 @@ class Database:
         self.known.clear()
         self.declared = declared_types(connection)
         prepare(connection)
+        if self.attached is not None and self.attached.path.exists():
+            attach(connection, self.attached)
+            self.declared = {**declared_types(connection, ATTACHED), **self.declared}
 
     def known_columns(self, cursor: duckdb.DuckDBPyConnection, table: TableName) -> tuple[Column, ...]:
         """The table's columns. They are cached until the file is opened again, since many scripts read the same
         tables."""
         found = self.known.get(table)
-        return found if found is not None else self.known.setdefault(table, columns_of(cursor, table, self.declared))
+        if found is None:
+            found = columns_of(cursor, table, self.declared, self.catalogue_of(table))
+        return self.known.setdefault(table, found)
 
     def note_declared(self, declared: Declared, tables: Iterable[TableName]) -> None:
         """Copy the types that `declared` has for these tables. Other threads may do the same for other tables."""

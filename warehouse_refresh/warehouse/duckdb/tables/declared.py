@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from warehouse_refresh.warehouse.duckdb.translate.text import quoted
+from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type, googlesql_type
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.types import Column, SqlType, parse_type
@@ -15,10 +15,11 @@ Declared = dict[TableName, dict[str, SqlType]]
 """By table and column name, only for types that DuckDB does not store in full."""
 
 
-def declared_types(connection: duckdb.DuckDBPyConnection) -> Declared:
-    """The declared types that the file holds."""
+def declared_types(connection: duckdb.DuckDBPyConnection, catalogue: str = CATALOGUE) -> Declared:
+    """The declared types that the file holds, which is attached under this name."""
+    query = f"SELECT dataset, table_name, column_name, type FROM {quoted(catalogue)}.{_TYPES}"
     try:
-        rows = connection.execute(f"SELECT dataset, table_name, column_name, type FROM {_TYPES}").fetchall()
+        rows = connection.execute(query).fetchall()
     except duckdb.CatalogException:  # no type was declared yet
         return {}
     found: Declared = {}

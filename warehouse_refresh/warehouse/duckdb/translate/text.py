@@ -19,14 +19,14 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def schema_sql(dataset: str) -> str:
+def schema_sql(dataset: str, catalogue: str = CATALOGUE) -> str:
     """A dataset as DuckDB's schema, with the catalogue: `system.x` alone would be a table of DuckDB's own."""
-    return f"{quoted(CATALOGUE)}.{quoted(dataset)}"
+    return f"{quoted(catalogue)}.{quoted(dataset)}"
 
 
-def table_sql(table: TableName) -> str:
+def table_sql(table: TableName, catalogue: str = CATALOGUE) -> str:
     """A table's name, with its dataset and the catalogue."""
-    return f"{schema_sql(table.dataset)}.{quoted(table.name)}"
+    return f"{schema_sql(table.dataset, catalogue)}.{quoted(table.name)}"
 
 
 def string_sql(text: str) -> str:

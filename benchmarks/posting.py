@@ -87,9 +87,10 @@ def _measure(address: str, rows: int, clients: int, seconds: float) -> list[floa
 
 
 @contextmanager
-def api(folder: Path) -> Iterator[str]:
+def api(folder: Path, **settings: str) -> Iterator[str]:
     """The API over the demonstration's raw tables, made in `folder`; its address. Without the settings of its tables:
-    the clients post the same ids again and again, and a check would stop the refreshes beside them."""
+    the clients post the same ids again and again, and a check would stop the refreshes beside them. `settings` are
+    variables of its environment."""
     shutil.copytree(PROJECT / "db_init", folder / "db_init")
     shutil.copytree(PROJECT / "res", folder / "res")
     for settings_of_a_table in folder.glob("res/*/*.toml"):
@@ -97,14 +98,14 @@ def api(folder: Path) -> Iterator[str]:
     subprocess.run(
         [sys.executable, "-m", "warehouse_refresh.commands.main", "init"],
         cwd=folder,
-        env=_environment(),
+        env={**_environment(), **settings},
         check=True,
         stdout=subprocess.DEVNULL,
     )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = {"API_PORT": str(port), "API_RATE_LIMIT": "0"}
+    settings |= {"API_PORT": str(port), "API_RATE_LIMIT": "0"}
     with _process(folder, "-m", "warehouse_refresh.api", **settings):
         address = f"http://127.0.0.1:{port}"
         while not _answers(address):

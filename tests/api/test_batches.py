@@ -3,15 +3,17 @@
 The faults are raised by a DuckDB warehouse that is told to, since a real one has no quota and loses no connection.
 """
 
+import asyncio
 import logging
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import httpx
@@ -37,6 +39,7 @@ from warehouse_refresh.warehouse.errors import (
     WarehouseError,
 )
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 
 class Watched(DuckDBWarehouse):
@@ -219,3 +222,32 @@ def test_the_engines_own_words_are_in_the_log_and_not_in_the_answer(
     assert (answer.status_code, answer.json()["detail"]) == (422, "a value does not fit")
     assert "secret" not in answer.text
     assert "a value does not fit <- Bad int64 value: secret" in caplog.text
+
+
+def test_those_who_post_again_at_once_are_stored_in_one_call_with_the_others(tmp_path: Path) -> None:
+    """Ten clients that each post three rows, one after the other; nine begin while the first one's row is stored."""
+    sizes: list[int] = []
+    begun = asyncio.Event()
+
+    async def slowly(function: Callable[..., Any], /, *arguments: Any) -> Any:
+        begun.set()
+        await asyncio.sleep(0.2)
+        sizes.append(len(arguments[1]))
+        return function(*arguments)
+
+    async def post_all(warehouse: DuckDBWarehouse) -> None:
+        own = batcher.Batcher(warehouse, slowly)
+
+        async def client() -> None:
+            for number in range(3):
+                await own.append(TableName("raw", "items"), Append([{"n": number}]))
+
+        first = asyncio.create_task(client())
+        await begun.wait()
+        await asyncio.gather(first, *(client() for _ in range(9)))
+
+    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
+        warehouse.create_datasets(["raw"])
+        warehouse.run_script(parse_script("CREATE TABLE raw.items (n INT64)"))
+        asyncio.run(post_all(warehouse))
+    assert sizes == [1, 10, 10, 9]

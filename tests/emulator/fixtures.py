@@ -9,7 +9,9 @@ from tests.emulator import running_emulator
 from tests.emulator.proxy import Proxy, running_proxy
 from warehouse_refresh.warehouse.bigquery.settings import Waits
 
-QUICK = Waits(first=0.01, longest=0.1, total=60.0, request=60.0, poll=0.002, poll_longest=0.02, cancel=5.0)
+QUICK = Waits(
+    first=0.01, longest=0.1, total=60.0, request=60.0, long_poll=5.0, poll=0.002, poll_longest=0.02, cancel=5.0
+)
 """Waits for an emulator on this machine, which answers in milliseconds."""
 
 

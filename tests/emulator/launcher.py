@@ -128,6 +128,30 @@ async def get(project: str, job_id: str, location: str = "US") -> Any:
     return job.resource()
 
 
+@router.get("/bigquery/v2/projects/{project}/queries/{job_id}")
+async def results(  # the parameters of getQueryResults
+    project: str,
+    job_id: str,
+    location: str = "US",
+    timeoutMs: int = 10_000,  # noqa: N803
+    maxResults: int = 10_000,  # noqa: N803
+    startIndex: int = 0,  # noqa: N803
+    pageToken: str | None = None,  # noqa: N803
+) -> Any:
+    """Answers once the job has ended, or after the time: https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/getQueryResults"""
+    job = JOBS.get((project, job_id))
+    if job is None or job.location != location:
+        return refusal(404, "notFound", f"Not found: Job {project}:{location}.{job_id}")
+    await asyncio.wait([job.task], timeout=timeoutMs / 1000)
+    if job.state != "DONE":
+        return {"jobComplete": False, "jobReference": job.resource()["jobReference"]}
+    if job.error:
+        return refusal(400, job.error["reason"], job.error["message"])
+    if job_id not in routes.JOB_RESULTS:
+        return {"jobComplete": True, "jobReference": job.resource()["jobReference"], "totalRows": "0"}
+    return routes.get_query_results(project, job_id, None, maxResults, startIndex, pageToken)
+
+
 @router.post("/bigquery/v2/projects/{project}/jobs/{job_id}/cancel")
 async def cancel(project: str, job_id: str, location: str = "US") -> Any:
     job = JOBS.get((project, job_id))

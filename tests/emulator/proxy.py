@@ -78,7 +78,7 @@ def by_seed(seed: int, share: float = 0.3) -> Decide:
 
 def is_poll(method: str, path: str) -> bool:
     """Whether the request looks at a job."""
-    return method == "GET" and "/jobs/" in path
+    return method == "GET" and ("/jobs/" in path or "/queries/" in path)
 
 
 class Proxy:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.emulator.fixtures import QUICK
-from tests.emulator.proxy import Fault, Proxy
+from tests.emulator.proxy import Fault, Proxy, is_poll
 from tests.waiting import wait_until
 from warehouse_refresh.warehouse import Append, BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
@@ -181,10 +181,10 @@ def test_an_answer_that_never_comes_is_not_taken_for_a_failure(
 ) -> None:
     waits = Waits(0.01, 0.05, 0.3, 5, 0.01, 0.01, 0.3)
     with BigQueryWarehouse(BigQuerySettings(bigquery_project, endpoint=proxy.url), waits) as unlucky:
-        proxy.decide = lambda _method, path: Fault.AWAY if "/jobs/" in path else None
+        proxy.decide = lambda method, path: Fault.AWAY if is_poll(method, path) else None
         with pytest.raises(OutcomeUnknown, match="was under way"):
             unlucky.append(NUMBERS, [Append([{"n": 3}])])
-        proxy.decide = lambda method, path: Fault.CUT_AFTER if method == "POST" or "/jobs/" in path else None
+        proxy.decide = lambda method, path: Fault.CUT_AFTER if method == "POST" or is_poll(method, path) else None
         with pytest.raises(OutcomeUnknown):
             unlucky.append(NUMBERS, [Append([{"n": 4}])])
     assert sorted(warehouse.first_rows(NUMBERS, 9)) == [(1,), (2,), (3,), (4,)]
@@ -212,7 +212,7 @@ def test_cancel_stops_the_job_and_the_thread_that_waits_for_it(watched: BigQuery
         held = pool.submit(
             watched.build, TableBuild(OUT, parse_query("SELECT 1 AS n /* emulator: hold */")), BuildContext("one")
         )
-        wait_until(lambda: any("/jobs/refresh-one" in request.path for request in proxy.recorded))
+        wait_until(lambda: any("/refresh-one" in request.path for request in proxy.recorded))
         watched.cancel()
         with pytest.raises(Cancelled):
             held.result(timeout=60)
@@ -252,7 +252,7 @@ def test_closing_cancels_what_nobody_waits_for(watched: BigQueryWarehouse, proxy
         held = pool.submit(
             watched.build, TableBuild(OUT, parse_query("SELECT 1 AS n /* emulator: hold */")), BuildContext("one")
         )
-        wait_until(lambda: any("/jobs/refresh-one" in request.path for request in proxy.recorded))
+        wait_until(lambda: any("/refresh-one" in request.path for request in proxy.recorded))
         watched.close()
         with pytest.raises(Cancelled):
             held.result(timeout=60)

@@ -1,5 +1,6 @@
 """Create Google's client, with the credentials and the endpoint of the settings."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import google.auth
@@ -8,6 +9,7 @@ from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud import bigquery
+from google.cloud.bigquery.table import RowIterator
 from requests.adapters import HTTPAdapter
 
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
@@ -65,3 +67,34 @@ def row_access_policies(
     request = {"method": "GET", "path": f"{table.path}/rowAccessPolicies", "timeout": timeout}
     answer = retry(client._connection.api_request)(**request)
     return [policy["rowAccessPolicyReference"]["policyId"] for policy in answer.get("rowAccessPolicies", [])]
+
+
+def results(
+    client: bigquery.Client, job: bigquery.QueryJob, limit: int | None, seconds: float, timeout: float
+) -> Mapping[str, Any]:
+    """What BigQuery says of the job's result, with its first page of at most `limit` rows: once the job has ended, or
+    after about so many seconds. The client library's own method asks twice, and without rows first:
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/getQueryResults"""
+    asked = {"location": job.location, "timeoutMs": int(seconds * 1000), "formatOptions.useInt64Timestamp": True}
+    if limit is not None:
+        asked["maxResults"] = limit
+    path = f"/projects/{job.project}/queries/{job.job_id}"
+    answer: Mapping[str, Any] = client._connection.api_request(
+        method="GET", path=path, query_params=asked, timeout=timeout
+    )
+    return answer
+
+
+def rows_of(
+    client: bigquery.Client, job: bigquery.QueryJob, page: Mapping[str, Any], limit: int | None, retry: Retry
+) -> RowIterator:
+    """The rows of a result whose first page this is; more pages are asked for as they are needed."""
+    return RowIterator(
+        client=client,
+        api_request=retry(client._connection.api_request),
+        path=f"/projects/{job.project}/queries/{job.job_id}",
+        schema=page.get("schema", {}).get("fields", ()),
+        max_results=limit,
+        extra_params={"location": job.location, "formatOptions.useInt64Timestamp": True},
+        first_page_response=page,
+    )

@@ -8,15 +8,18 @@ so the next try takes the next number: https://cloud.google.com/bigquery/docs/ru
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from google.api_core.exceptions import Conflict, NotFound
 from google.api_core.retry import Retry, exponential_sleep_generator
 from google.cloud import bigquery
+from google.cloud.bigquery.table import RowIterator
 
+from warehouse_refresh.warehouse.bigquery.client import results, rows_of
 from warehouse_refresh.warehouse.bigquery.errors import (
     GOOGLE_ERRORS,
     google_errors,
@@ -32,6 +35,17 @@ from warehouse_refresh.warehouse.bigquery.storing.parameters import Value
 from warehouse_refresh.warehouse.errors import Cancelled, OutcomeUnknown, Transient, WarehouseError
 
 Job = bigquery.QueryJob | bigquery.LoadJob
+Page = Mapping[str, Any]
+"""The first rows of a job's result, as BigQuery answers them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows that are wanted of a result: at most `limit`, or all."""
+
+    limit: int | None
+
+
 _TRIES = 3  # jobs that one call sends: another one after a passing fault
 _IDS = 100  # ids that one call looks at: it skips those of jobs that failed in earlier calls
 
@@ -77,16 +91,24 @@ class Jobs:
                 earlier = self._earlier(f"{name}-{number}", sql)
                 if earlier is not None:
                     return earlier
-            return self._run(name, sql, config, attempt)
+            return self._run(name, sql, config, attempt)[0]
         except Transient:
             self.check_not_cancelled()
             raise
 
-    def result(self, job: bigquery.QueryJob, limit: int | None = None) -> Any:
-        """The rows of a job that has succeeded (of a script: its last statement's), at most `limit`, with their
-        `schema`. Raises OutcomeUnknown."""
+    def answer(self, name: str, sql: str, config: bigquery.QueryJobConfig, limit: int | None = None) -> RowIterator:
+        """The rows of the SQL (of a script: of its last statement), at most `limit`, with their `schema`. Raises what
+        `run` raises."""
+        try:
+            job, page = self._run(name, sql, config, 1, Rows(limit))
+        except Transient:
+            self.check_not_cancelled()
+            raise
         with self._or_unknown(job.job_id):
-            return job.result(retry=self.retry, timeout=self._waits.total, job_retry=None, max_results=limit)
+            if page is None:
+                ask = self._retry_poll(results)
+                page = ask(self.client, job, limit, self._waits.long_poll, self._waits.request)
+            return rows_of(self.client, job, page, limit, self.retry)
 
     def dry_run(self, sql: str, parameters: Sequence[Value] = ()) -> bigquery.QueryJob:
         """A dry run of the SQL with these query parameters: its columns and bytes, or its error. It costs nothing."""
@@ -113,7 +135,9 @@ class Jobs:
         self._cancelled.set()
         self._stop(*self._under_way)
 
-    def _run(self, name: str, sql: str, config: bigquery.QueryJobConfig, first: int) -> bigquery.QueryJob:
+    def _run(
+        self, name: str, sql: str, config: bigquery.QueryJobConfig, first: int, rows: Rows | None = None
+    ) -> tuple[bigquery.QueryJob, Page | None]:
         call = secrets.token_hex(8)
         config.labels = {**config.labels, "call": call}
         pauses = exponential_sleep_generator(self._waits.first, self._waits.longest, 2.0)
@@ -124,9 +148,9 @@ class Jobs:
                 ours = job.labels.get("call", call) == call  # a job without labels counts as ours
                 if not ours and job.error_result:
                     continue  # it failed in an earlier call
-                self._wait(job)
+                page = self._wait(job, rows)
             if not job.error_result:
-                return job
+                return job, page
             conflict = is_conflict(job.error_result)  # with others' jobs: there may be many, so tries are not counted
             tries += not conflict
             enough = time.monotonic() > deadline if conflict else tries >= _TRIES
@@ -198,18 +222,40 @@ class Jobs:
             self._stop(job_id)
             raise OutcomeUnknown(f"the connection to BigQuery broke while the job {job_id} was being sent") from unknown
 
-    def _wait(self, job: Job) -> None:
-        """Wait until the job has succeeded or failed. Raises Cancelled if `cancel()` was called meanwhile."""
+    def _wait(self, job: Job, rows: Rows | None = None) -> Page | None:
+        """Wait until the job has succeeded or failed. If only its `rows` are asked for, the first of them are enough:
+        then it is not looked at once more, and its costs are unknown. Raises Cancelled if `cancel()` was called
+        meanwhile."""
         pause = self._waits.poll
         while job.state != "DONE":
-            if self._cancelled.wait(pause):
-                self._stop(job.job_id)
-            with self._or_unknown(job.job_id):
-                job.reload(retry=self._retry_poll, timeout=self._waits.request)
-            if job.state != "DONE":
-                self.check_not_cancelled()
-            pause = min(pause * 1.5, self._waits.poll_longest)
+            page = self._until_ended(job, rows.limit if rows else 0)
+            if page is not None and page["jobComplete"] and rows:
+                return page
+            if page is None or not page["jobComplete"]:
+                self._cancelled.wait(pause)
+            if page is None or page["jobComplete"]:
+                self._look(job)
+                pause = min(pause * 1.5, self._waits.poll_longest)
         if job.error_result:
+            self.check_not_cancelled()
+        return None
+
+    def _until_ended(self, job: Job, limit: int | None) -> Page | None:
+        """What BigQuery says as soon as the job has ended, or while it runs on. None if that cannot be asked: the job
+        has failed, the request has, a file is loaded, or `cancel()` was called."""
+        page: Page | None = None
+        if isinstance(job, bigquery.QueryJob) and not self._cancelled.is_set():
+            with suppress(*GOOGLE_ERRORS):
+                page = results(self.client, job, limit, self._waits.long_poll, self._waits.request)
+        return None if self._cancelled.is_set() else page
+
+    def _look(self, job: Job) -> None:
+        """Ask for the job's state."""
+        if self._cancelled.is_set():
+            self._stop(job.job_id)
+        with self._or_unknown(job.job_id):
+            job.reload(retry=self._retry_poll, timeout=self._waits.request)
+        if job.state != "DONE":
             self.check_not_cancelled()
 
     @contextmanager

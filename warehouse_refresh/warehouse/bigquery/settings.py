@@ -44,7 +44,8 @@ class Waits:
 
     - `first`, `longest`: the first and the longest wait before a retry; `total`: all tries together
     - `request`: one HTTP request
-    - `poll`, `poll_longest`: the shortest and the longest time between two looks at a running job
+    - `long_poll`: how long BigQuery may take to answer that a job has ended, or that it runs on
+    - `poll`, `poll_longest`: the shortest and the longest time between two looks at a job of which it does not say so
     - `cancel`: how long cancelling waits for the jobs to end
     - `lease`: how long a refresh may go without renewing its lease before another one may begin
     """
@@ -57,6 +58,7 @@ class Waits:
     poll_longest: float = 2.0
     cancel: float = 10.0
     lease: float = 60.0
+    long_poll: float = 10.0
 
 
 def parse_url(url: str) -> BigQuerySettings:

@@ -254,16 +254,16 @@ class Builder:
             )
         return True
 
-    def put_back(self, before: bigquery.Table | None, after: bigquery.Table, storage: Storage) -> None:
-        """Set what the script says about the table, and restore the settings that it had before. A failure is only
-        logged: the table is built by now."""
+    def put_back(self, before: bigquery.Table | None, after: bigquery.Table, storage: Storage) -> bigquery.Table:
+        """Set what the script says about the table, and restore the settings that it had before. Returns the table as
+        it is then. A failure is only logged: the table is built by now."""
         changed = describe(after, storage)
         changed += replace.put_back(before, after) if before is not None else []
-        if changed:
-            try:
-                self._datasets.client.update_table(after, changed, **self._datasets.patience)
-            except GOOGLE_ERRORS as error:
-                logger.warning("%s does not have its %s: %s", after.table_id, ", ".join(changed), translated(error))
+        try:
+            return self._datasets.client.update_table(after, changed, **self._datasets.patience) if changed else after
+        except GOOGLE_ERRORS as error:
+            logger.warning("%s does not have its %s: %s", after.table_id, ", ".join(changed), translated(error))
+            return after
 
 
 def refusal_of_partitions(build: TableBuild, old: bigquery.Table, protected: Sequence[str]) -> WarehouseError:

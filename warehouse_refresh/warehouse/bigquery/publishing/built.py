@@ -71,24 +71,30 @@ class Recorder:
         self._datasets = datasets
         self._writing = threading.Lock()
         self._unrecorded: list[tuple[TableBuild, BuildContext]] = []
+        self._known: dict[TableName, bigquery.Table] = {}  # those of the tables that were looked at since
 
-    def add(self, builds: Iterable[TableBuild], context: BuildContext) -> None:
-        """Have the next write record that the run has built these tables."""
+    def add(self, builds: Iterable[TableBuild], context: BuildContext, known: Iterable[bigquery.Table] = ()) -> None:
+        """Have the next write record that the run has built these tables. Those that are `known` are as BigQuery
+        answered after they had been changed last."""
         self._unrecorded += [(build, context) for build in builds]
+        self._known |= {TableName(table.dataset_id, table.table_id): table for table in known}
 
     def write(self) -> None:
         """Record what was added. A failure is only logged: the tables are built, and what is not recorded counts as
         changed."""
         with self._writing:
             done, self._unrecorded = self._unrecorded, []
+            known, self._known = self._known, {}
             try:
-                self._write_done(done)
+                self._write_done(done, known)
             except WarehouseError as error:
                 logger.warning("what has built these tables could not be recorded: %s", error)
 
-    def _write_done(self, done: Sequence[tuple[TableBuild, BuildContext]]) -> None:
+    def _write_done(
+        self, done: Sequence[tuple[TableBuild, BuildContext]], known: Mapping[TableName, bigquery.Table]
+    ) -> None:
         if done:
-            tables = self.tables([build.table for build, _ in done])
+            tables = {**known, **self.tables([build.table for build, _ in done if build.table not in known])}
             changed = {table: changed_at(found) for table, found in tables.items()}
             self._replace([Row.of(build, context, changed.get(build.table, "")) for build, context in done])
 
@@ -126,7 +132,8 @@ class Recorder:
         is_there = self._datasets.table_or_none(TABLE) is not None
         if not (rows or is_there):
             return
-        self._datasets.create_own_dataset()
+        if not is_there:
+            self._datasets.create_own_dataset()
         config = self._datasets.config({})
         config.destination = self._datasets.reference(TABLE.dataset).table(TABLE.name)
         config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE

@@ -31,6 +31,8 @@ from warehouse_refresh.warehouse.sql.query import parse_query
 
 _AT_ONCE = 16
 """How many tables are published, or dropped, at the same time."""
+PublishedBy = tuple[bigquery.QueryJob, bigquery.Table | None]
+"""The job that has published a table or view, and the table as it is since."""
 
 
 class Publisher:
@@ -47,36 +49,34 @@ class Publisher:
             return Published(0.0)
         started = time.monotonic()
         record = self._write_record([place for _, place in items], context)
-        ends = self._publish_all(items, context)
+        done = self._publish_all(items, context)
         self._record_parts([place for _, place in items], record)
         self._close_record(record)
-        self._recorder.add(builds, context)
+        self._recorder.add(builds, context, [table for _, table in done if table is not None])
         self._recorder.write()
         for build, _ in items:
             del area[build.table]
         self._stager.drop([place for _, place in items])
+        ends = [job.ended for job, _ in done]
         return Published(time.monotonic() - started, (max(ends) - min(ends)).total_seconds())
 
-    def _publish_all(self, items: Sequence[tuple[TableBuild, Beside]], context: BuildContext) -> list[datetime]:
-        """Publish the tables at once, then the views in their order. Returns when each job ended."""
+    def _publish_all(self, items: Sequence[tuple[TableBuild, Beside]], context: BuildContext) -> list[PublishedBy]:
+        """Publish the tables at once, then the views in their order."""
         tables = [item for item in items if not item[0].is_view]
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="publish") as pool:
-            jobs = list(pool.map(lambda item: self._publish_table(item[0], item[1], context), tables))
+            done = list(pool.map(lambda item: self._publish_table(item[0], item[1], context), tables))
         self._datasets.create_functions(function for build, _ in items for function in build.query.functions)
         for build, place in items:
             if build.is_view:
                 config = self._datasets.config(self._datasets.labels(build.table, context))
-                jobs.append(
-                    self._builder.build_view(
-                        build, config, names.publish_name(place.run, build.table, place.fingerprint)
-                    )
-                )
-        return [job.ended for job in jobs]
+                name = names.publish_name(place.run, build.table, place.fingerprint)
+                done.append((self._builder.build_view(build, config, name), None))
+        return done
 
-    def _publish_table(self, build: TableBuild, place: Beside, context: BuildContext) -> bigquery.QueryJob:
+    def _publish_table(self, build: TableBuild, place: Beside, context: BuildContext) -> PublishedBy:
         """Put the staged table in place of the old one. A protected table keeps its protections: it gets the rows by a
         query, which costs as much as reading them."""
-        found, new = self._datasets.table_or_none(build.table), self._datasets.table(place.name)
+        found, new = self._datasets.table_or_none(build.table), self._stager.table(place)
         path, beside = self._datasets.path(build.table), self._datasets.path(place.name)
         if build.parts is None and may_have_records(found):
             self._part_records.forget(build.table)
@@ -96,8 +96,7 @@ class Publisher:
             sql = f"{drop}CREATE OR REPLACE TABLE {path} CLONE {beside}"
         made = f"{place.fingerprint} {new.created}" if build.parts is not None else place.fingerprint
         job = self._datasets.jobs.run(names.publish_name(place.run, build.table, made), sql, config)
-        self._builder.put_back(old, self._datasets.table(build.table), build.storage)
-        return job
+        return job, self._builder.put_back(old, self._datasets.table(build.table), build.storage)
 
     def _may_be_protected(self, name: TableName, old: bigquery.Table, new: bigquery.Table) -> bool:
         """Whether the table has protections, or may have some that this account may not see."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import secrets
+import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -37,6 +38,8 @@ from warehouse_refresh.warehouse.types import Column
 
 _AT_ONCE = 16
 """How many tables are published, or dropped, at the same time."""
+StagedBy = tuple[bigquery.QueryJob, bigquery.Table]
+"""The job that has staged a table or view, and what it has made."""
 
 
 class Stager:
@@ -45,22 +48,26 @@ class Stager:
     def __init__(self, datasets: Datasets, queries: Queries, builder: Builder) -> None:
         self._datasets, self._queries, self._builder = datasets, queries, builder
         self._areas: dict[str, dict[TableName, Beside]] = {}  # what each run has staged, by the hash of the run
+        self._listing = threading.Lock()
+        self._made: dict[Beside, bigquery.Table] = {}  # the tables that this process has staged
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
         place = beside(build, context)
         area, places = self.area(context), self.places(build.query, staged, context)
         self._datasets.create_staging_dataset()
         if build.is_view:
-            built = self._builder.built([self._stage_view(build, place, places, context)], None)
+            job, _ = self._stage_view(build, place, places, context)
+            built = self._builder.built([job], None)
         elif build.parts is not None:
             jobs = PartStager(self._datasets, self._queries).stage(build, build.parts, place, places, context)
             built = self._builder.built(jobs, int(self._datasets.table(place.name).num_rows or 0))
         else:
             if (copy := self._equal_copy(build)) is not None:
-                job = self._stage_clone(build, place, copy, context)
+                job, made = self._stage_clone(build, place, copy, context)
             else:
-                job = self._stage_table(build, place, places, context)
-            built = self._builder.built([job], int(self._datasets.table(place.name).num_rows or 0))
+                job, made = self._stage_table(build, place, places, context)
+            self._made[place] = made
+            built = self._builder.built([job], int(made.num_rows or 0))
         before = area.get(build.table, place)
         area[build.table] = place
         if before != place:
@@ -69,7 +76,7 @@ class Stager:
 
     def _stage_view(
         self, build: TableBuild, place: Beside, places: Mapping[TableName, TableName], context: BuildContext
-    ) -> bigquery.QueryJob:
+    ) -> StagedBy:
         _, edits = self._queries.staged_edits(dataclasses.replace(build.query, functions=()), places)
         if any(read.table in places for function in build.query.functions for read in function.names):
             raise SqlError(
@@ -93,9 +100,7 @@ class Stager:
         is_equal = old is None or old.table_type != "TABLE" or replace.is_laid_out_as(copy, old)
         return build.copy_of if is_equal else None
 
-    def _stage_clone(
-        self, build: TableBuild, place: Beside, copy: TableName, context: BuildContext
-    ) -> bigquery.QueryJob:
+    def _stage_clone(self, build: TableBuild, place: Beside, copy: TableName, context: BuildContext) -> StagedBy:
         """Clone a table that holds the result. That costs nothing, and takes seconds whatever the table's size:
         https://cloud.google.com/bigquery/docs/table-clones-intro"""
         sql = f"CREATE OR REPLACE TABLE {self._datasets.path(place.name)} CLONE {self._datasets.path(copy)}"
@@ -103,7 +108,7 @@ class Stager:
 
     def _stage_table(
         self, build: TableBuild, place: Beside, places: Mapping[TableName, TableName], context: BuildContext
-    ) -> bigquery.QueryJob:
+    ) -> StagedBy:
         """Build the table with the columns, partitions and policy tags that it will have. Raises WarehouseError if
         publishing it would lift a protection of the old one."""
         query, config, text = build.query, self._datasets.config({}), text_of(build.query)
@@ -171,14 +176,20 @@ class Stager:
 
     def _run_staging(
         self, build: TableBuild, place: Beside, sql: str, config: bigquery.QueryJobConfig, context: BuildContext
-    ) -> bigquery.QueryJob:
+    ) -> StagedBy:
         """Run the job that stages a table, or find that of this run. If its table is gone, another one makes it."""
         config.labels = names.labels(self._datasets.labels(build.table, context))
         name = names.build_name(context.run, build.table, f"staged {place.fingerprint} {build.query.values_text}")
         job = self._datasets.jobs.run(name, sql, config, context.attempt)
-        if self._datasets.table_or_none(place.name) is None:
+        made = self._datasets.table_or_none(place.name)
+        if made is None:
             job = self._datasets.jobs.run(f"{name}-{secrets.token_hex(8)}", sql, config)
-        return job
+            made = self._datasets.table(place.name)
+        return job, made
+
+    def table(self, place: Beside) -> bigquery.Table:
+        """The table that is staged there."""
+        return self._made.get(place) or self._datasets.table(place.name)
 
     def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
         area = self.area(context)
@@ -190,9 +201,10 @@ class Stager:
     def area(self, context: BuildContext) -> dict[TableName, Beside]:
         """What the run has staged, by table."""
         run = records.run_hash(context.run)
-        if run not in self._areas:
-            found = {place.table: place for place in records.staged_in(self.items()) if place.run == run}
-            self._areas.setdefault(run, found)
+        with self._listing:
+            if run not in self._areas:
+                found = {place.table: place for place in records.staged_in(self.items()) if place.run == run}
+                self._areas[run] = found
         return self._areas[run]
 
     def places(self, query: Query, staged: Collection[TableName], context: BuildContext) -> dict[TableName, TableName]:
@@ -222,6 +234,7 @@ class Stager:
 
     def drop(self, places: Sequence[Beside]) -> None:
         def drop(place: Beside) -> None:
+            self._made.pop(place, None)
             reference = self._datasets.reference(STAGING_DATASET).table(place.name.name)
             with google_errors():
                 self._datasets.client.delete_table(reference, not_found_ok=True, **self._datasets.patience)

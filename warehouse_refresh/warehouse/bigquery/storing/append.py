@@ -65,7 +65,8 @@ class Sender:
         if rows and any(append.key is not None for append in appends):
             return self._send_keyed(target, columns, appends)
         if rows:
-            self._run(target.table, columns.insert_sql(target.path), _records(columns, appends))
+            config = self._job_config(target.table, _records(columns, appends))
+            self._jobs.run(_job_name(), columns.insert_sql(target.path), config)
         return [Outcome.STORED] * len(appends)
 
     def _send_keyed(self, target: Target, columns: Written, appends: Sequence[Append]) -> list[Outcome]:
@@ -74,20 +75,24 @@ class Sender:
         new_at_most = [append for append in appends if append.key is None or append is first[append.key]]
         keys = [[key, append.fingerprint, bucket(key)] for key, append in first.items()]
         with self._keys.of(target.table) as path:
-            job = self._run(
+            config = self._job_config(
                 target.table,
-                store_sql(path, target.path, columns, first),
                 _records(columns, new_at_most, with_keys=True),
                 Records("keys", [_STRING, _STRING, SqlType("INT64")], keys),
             )
-            known = {row["key"]: row["fingerprint"] for row in self._jobs.result(job)}
+            found = self._jobs.answer(_job_name(), store_sql(path, target.path, columns, first), config)
+            known = {row["key"]: row["fingerprint"] for row in found}
         new: dict[str, str] = {}
         return [outcome_of(append, known, new) for append in appends]
 
-    def _run(self, table: TableName, sql: str, *parameters: Records) -> bigquery.QueryJob:
+    def _job_config(self, table: TableName, *parameters: Records) -> bigquery.QueryJobConfig:
         config = self._config({"table": str(table)})
         config.query_parameters = list(parameters)
-        return self._jobs.run(f"append-{secrets.token_hex(16)}", sql, config)
+        return config
+
+
+def _job_name() -> str:
+    return f"append-{secrets.token_hex(16)}"
 
 
 def _groups(appends: Sequence[Append], sizes: Sequence[int]) -> Iterator[list[Append]]:

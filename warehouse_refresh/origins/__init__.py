@@ -31,6 +31,14 @@ class OriginError(WarehouseError):
     """A database that rows are read from, or what is asked of it, is at fault. The message has no credentials."""
 
 
+class ConnectionLost(OriginError):
+    """The connection ended, or there is none now. At another time the same may work."""
+
+
+class TimedOut(ConnectionLost):
+    """A statement took more time than it may."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How a database is spared: for how many seconds a statement may run, and how many connections read at once."""

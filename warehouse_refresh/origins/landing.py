@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse_refresh.origins import OriginColumn, OriginError, Rows
-from warehouse_refresh.origins.faults import reason_of
+from warehouse_refresh.origins.faults import fault_of
 from warehouse_refresh.warehouse.duckdb.faults import reason
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse_refresh.warehouse.values.parquet import ParquetFile
@@ -39,7 +39,7 @@ def land(
                 _piece(target, 0).rename(target)
             [(count, *bad)] = connection.execute(f"SELECT count(*), {', '.join(checks)} FROM {source}").fetchall()
     except duckdb.Error as error:
-        raise OriginError(_reason(error)) from error
+        raise _fault(error) from error
     _refuse([(it, number) for it, number in zip(columns, bad, strict=True) if number])
     values = ", ".join(f"{it.value} AS {quoted(it.column.name)}" for it in columns)
     return ParquetFile(target, tuple(it.column for it in columns), int(count), f"SELECT {values} FROM {source}")
@@ -100,9 +100,7 @@ def _refuse(bad: Collection[tuple[OriginColumn, int]]) -> None:
         raise OriginError("\n".join([*lines, hint]))
 
 
-def _reason(error: duckdb.Error) -> str:
-    """What went wrong: the database's words, where the stream had an error of its own."""
+def _fault(error: duckdb.Error) -> OriginError:
+    """What went wrong, in the database's words where the stream had an error of its own."""
     text = str(error)
-    if "[libpq]" in text:
-        return reason_of(text)
-    return f"the rows cannot be written: {reason(error)}"
+    return fault_of(text) if "[libpq]" in text else OriginError(f"the rows cannot be written: {reason(error)}")

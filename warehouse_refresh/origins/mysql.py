@@ -21,6 +21,7 @@ from pymysql.constants import FIELD_TYPE
 from pymysql.cursors import SSCursor
 
 from warehouse_refresh.origins import (
+    ConnectionLost,
     Described,
     Limits,
     NotReadable,
@@ -28,6 +29,7 @@ from warehouse_refresh.origins import (
     OriginError,
     Relation,
     Since,
+    TimedOut,
     address,
     bare,
 )
@@ -41,6 +43,9 @@ _ROWS = 2000  # that are fetched at once
 _LONGEST = 16 * 2**20  # bytes of a row
 _PIECE = 64 * 2**20  # bytes of rows that DuckDB has in memory at once
 _OPTIONS = ("unix_socket", "ssl_ca")
+_LATE = (1205, 1969, 3024)
+_LOST = (0, 1040, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1927, 2002, 2003, 2006, 2013, 2055)
+"""Codes of errors: https://mariadb.com/kb/en/mariadb-error-code-reference/"""
 _KINDS = {
     **dict.fromkeys((FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.LONG, FIELD_TYPE.LONGLONG), "bigint"),
     **dict.fromkeys((FIELD_TYPE.INT24, FIELD_TYPE.YEAR), "bigint"),
@@ -179,7 +184,8 @@ class LineRows:
         self, url: str, connection: Connection, sql: str, folder: Path, columns: tuple[OriginColumn, ...]
     ) -> None:
         self._url, self._connection, self._sql, self._folder, self._columns = url, connection, sql, folder, columns
-        self._sent, self._error, self._stopped = 0, "", False
+        self._sent, self._stopped = 0, False
+        self._error: OriginError | None = None
         self._pipe: Path | None = None
         self._pipes: SimpleQueue[Path | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._send, name="rows")
@@ -201,7 +207,7 @@ class LineRows:
     def check(self, count: int) -> None:
         self._thread.join()
         if self._error:
-            raise OriginError(self._error)
+            raise self._error
         if count != self._sent:
             raise OriginError(
                 f"{self._sent:,} rows were sent, and {count:,} were read: this is a bug, please report it"
@@ -229,13 +235,13 @@ class LineRows:
         except (
             TypeError
         ):  # NULL in place of a line: https://mariadb.com/kb/en/server-system-variables/#max_allowed_packet
-            self._error = (
+            self._error = OriginError(
                 "a row is larger than the server's max_allowed_packet: leave a column out (exclude), or raise it"
             )
         except OriginError as error:
-            self._error = str(error)
+            self._error = error
         except OSError as error:
-            self._error = f"the rows were not read to their end: {error.strerror}"
+            self._error = OriginError(f"the rows were not read to their end: {error.strerror}")
         finally:
             self._pipes.put(None)
 
@@ -315,8 +321,9 @@ def _faults(url: str) -> Iterator[None]:
     try:
         yield
     except pymysql.MySQLError as error:
-        text = error.args[1] if len(error.args) > 1 else error.args[0] if error.args else error
-        raise OriginError(f"{address(url)}: {text}") from error
+        code, text = (error.args if len(error.args) > 1 else (0, *error.args, error))[:2]
+        kind = TimedOut if code in _LATE else ConnectionLost if code in _LOST else OriginError
+        raise kind(f"{address(url)}: {text or 'the connection was lost'}") from error
 
 
 def _decoded(value: Any) -> Any:

@@ -26,7 +26,7 @@ from warehouse_refresh.origins import (
     address,
     bare,
 )
-from warehouse_refresh.origins.faults import reason_of
+from warehouse_refresh.origins.faults import fault_of
 from warehouse_refresh.origins.postgres_types import Kind, reading_of
 from warehouse_refresh.warehouse.types import SqlType
 
@@ -248,7 +248,7 @@ def _faults(url: str) -> Iterator[None]:
     try:
         yield
     except Error as error:
-        raise OriginError(f"{address(url)}: {reason_of(str(error))}") from error
+        raise fault_of(str(error), address(url)) from error
 
 
 def _path(table: str) -> str:

@@ -86,6 +86,11 @@ class RefreshPlan:
         return {**loaded, **{table: one.settings.says.owner for table, one in self.scripts.items() if one.settings}}
 
     @property
+    def was_lost(self) -> bool:
+        """Whether the refresh has lost a database after it had read some of its tables."""
+        return self.load is not None and self.load.was_lost
+
+    @property
     def is_estimate(self) -> bool:
         """Whether a query reads a table that does not exist yet, so that the bytes are a lower bound."""
         return any(query.estimate for query in self.queries.values())

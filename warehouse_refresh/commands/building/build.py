@@ -4,12 +4,14 @@ import uuid
 from argparse import Namespace
 from contextlib import nullcontext
 
+from warehouse_refresh.commands.building.again import Done, until_whole
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, shown
 from warehouse_refresh.commands.terminal.question import ask_for_production
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
 from warehouse_refresh.pipeline.refresh import Loads, start_refresh
+from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse import BuildContext
 
@@ -18,6 +20,10 @@ def run(options: Namespace) -> int:
     """Build, show what happens, and answer the exit code."""
     settings = settings_of(options)
     ask_for_production(settings, options)
+    return until_whole(lambda: _build(settings, options), say_for(options))
+
+
+def _build(settings: RefreshSettings, options: Namespace) -> Done:
     asked, loads = Asked(full=options.full), Loads.FIRST if options.load else Loads.NONE
     selectors = selection(options, settings.select)
     with start_refresh(settings, selectors, "`refresh build`", say_for(options), asked=asked, loads=loads) as refresh:
@@ -28,5 +34,5 @@ def run(options: Namespace) -> int:
             run_here(graph, execution, 1 if options.in_order else settings.workers)
     runs, message = execution.runs.values(), execution.summary()
     checks, succeeded = execution.source_checks, execution.succeeded
-    print(as_json(runs, checks, message, settings, succeeded=succeeded) if options.json else message)
-    return exit_code(runs, succeeded=succeeded)
+    text = as_json(runs, checks, message, settings, succeeded=succeeded) if options.json else message
+    return Done(text, exit_code(runs, succeeded=succeeded), refresh.plan.was_lost)

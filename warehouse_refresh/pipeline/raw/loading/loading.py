@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse_refresh.origins import OriginColumn, OriginError
+from warehouse_refresh.origins import OriginColumn, OriginError, Snapshot
 from warehouse_refresh.pipeline.execution import BuildFailed
+from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.raw.loading.changing import Change, note_compared
-from warehouse_refresh.pipeline.raw.loading.planning import LoadPlan, landed, landed_keys
+from warehouse_refresh.pipeline.raw.loading.planning import LoadPlan, described_of, landed, landed_keys
 from warehouse_refresh.pipeline.raw.loading.sources import Loaded
 from warehouse_refresh.warehouse import BuildContext, Built, Warehouse
 from warehouse_refresh.warehouse.names import TableName
@@ -57,21 +58,38 @@ class Loader:
         """The table's rows as a file, and if there is a second path, all keys of the source."""
         one, columns = self.plan.tables[table], self.plan.described[table].columns
         keys = tuple(it for it in columns if it.column.name in one.source.key)
-        change = self.plan.changed.get(table)
+        change, moment = self.plan.changed.get(table), self.plan.moments[one.place]
+
+        def read(snapshot: Snapshot) -> "list[ParquetFile]":
+            if not moment.is_first(snapshot):
+                self._check_columns(one, snapshot)
+            rows = self._land(snapshot, one, columns, paths[0], change)
+            return [rows, *(self._land(snapshot, one, keys, path, None) for path in paths[1:])]
+
         try:
-            rows = self._land(one, columns, paths[0], change)
-            return [rows, *(self._land(one, keys, path, None) for path in paths[1:])]
+            return moment.read(read)
         except OriginError as error:
             raise BuildFailed(f"{one.file.path}: {error}") from error
         finally:
             self._let_go(table, one.place)
 
-    def _land(self, one: Loaded, columns: tuple[OriginColumn, ...], path: Path, change: Change | None) -> "ParquetFile":
+    def _check_columns(self, one: Loaded, snapshot: Snapshot) -> None:
+        """Raises OriginError if a later snapshot has other columns than were planned."""
+        try:
+            found = described_of(one, snapshot)
+        except Refused as error:
+            raise OriginError(str(error)) from error
+        if found.columns != self.plan.described[one.table].columns:
+            raise OriginError("the connection was lost, and the table has other columns since: load it once more")
+
+    def _land(
+        self, snapshot: Snapshot, one: Loaded, columns: tuple[OriginColumn, ...], path: Path, change: Change | None
+    ) -> "ParquetFile":
         from warehouse_refresh.origins.landing import check_key, land  # imports DuckDB
 
         relation = replace(one.relation, without=change.files) if change else one.relation
         salt, since = self.plan.salts[one.source.connection], change.since if change else None
-        with self.plan.snapshots[one.place].reading(relation, columns, since) as rows:
+        with snapshot.reading(relation, columns, since) as rows:
             file = land(rows, columns, one.source.mask, salt, path)
         check_key(file, one.source.key)
         return file
@@ -83,4 +101,4 @@ class Loader:
             self._left.discard(table)
             is_last = self._left.isdisjoint(self.plan.of(connection))
         if is_last:
-            self.plan.snapshots[connection].close()
+            self.plan.moments[connection].close()

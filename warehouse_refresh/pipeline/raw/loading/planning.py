@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from warehouse_refresh.origins import Described, OriginError, Snapshot, open_files, open_snapshot
+from warehouse_refresh.origins.moment import Moment
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.project.project import Project
 from warehouse_refresh.pipeline.project.scripts import source_folders
@@ -26,12 +28,12 @@ from warehouse_refresh.warehouse.types import STRING, Column, SqlType
 
 @dataclass(frozen=True)
 class LoadPlan:
-    """The raw tables that a refresh loads, and what each one's database says of it. Snapshots and salts are by the
+    """The raw tables that a refresh loads, and what each one's database says of it. Moments and salts are by the
     name of the connection. Of the tables of `changed` only that is read, of all others all rows."""
 
     tables: Mapping[TableName, Loaded]
     described: Mapping[TableName, Described]
-    snapshots: Mapping[str, Snapshot]
+    moments: Mapping[str, Moment]
     salts: Mapping[str, str]
     changed: Mapping[TableName, Change] = field(default_factory=dict)
 
@@ -62,8 +64,13 @@ class LoadPlan:
 
     def close(self) -> None:
         """Let go of all databases; what is still read of them fails. May be called twice."""
-        for snapshot in self.snapshots.values():
-            snapshot.close()
+        for moment in self.moments.values():
+            moment.close()
+
+    @property
+    def was_lost(self) -> bool:
+        """Whether a connection was lost after some of its tables had been read: a load of all may work now."""
+        return any(moment.was_lost for moment in self.moments.values())
 
     def fingerprint(self, table: TableName) -> str:
         """16 hex digits that differ where what is read of the source would differ, if the source stayed the same."""
@@ -133,31 +140,31 @@ def plan_load(stack: ExitStack, tables: Mapping[TableName, Loaded]) -> LoadPlan:
     salts = {name: salt_of(name, one) for name, one in _connections(tables).items()}
     databases = {one.place: one.connection for one in tables.values() if one.place}
     urls = {name: address_of(name, connection) for name, connection in databases.items()}
-    snapshots = {
-        name: stack.enter_context(open_snapshot(urls[name], limits_of(connection)))
+    moments = {
+        name: stack.enter_context(Moment(partial(open_snapshot, urls[name], limits_of(connection))))
         for name, connection in databases.items()
     }
     if any(one.source.file for one in tables.values()):
-        snapshots[""] = stack.enter_context(open_files(Path.cwd()))
+        moments[""] = stack.enter_context(Moment(partial(open_files, Path.cwd())))
     described: dict[TableName, Described] = {}
     problems: list[Problem] = []
     for table, one in tables.items():
         try:
-            described[table] = _described(one, snapshots[one.place])
+            described[table] = described_of(one, moments[one.place].snapshot)
         except Refused as error:
             problems += error.problems
         except OriginError as error:
             problems.append(one.file.problem(("source",), str(error)))
     if problems:
         raise Refused(problems)
-    return LoadPlan(tables, described, snapshots, salts)
+    return LoadPlan(tables, described, moments, salts)
 
 
 def _connections(tables: Mapping[TableName, Loaded]) -> dict[str, Connection]:
     return {one.source.connection: one.connection for one in tables.values()}
 
 
-def _described(one: Loaded, snapshot: Snapshot) -> Described:
+def described_of(one: Loaded, snapshot: Snapshot) -> Described:
     """The columns to read. Raises Refused for those that cannot be, and for settings of a column that is not there."""
     source = one.source
     found = snapshot.describe(one.relation, {**one.wanted, **dict.fromkeys(source.mask, STRING)})

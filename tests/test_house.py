@@ -37,6 +37,7 @@ MAY_IMPORT_LIBRARY = {
     "adbc_driver_postgresql": {"origins"},
     "adbc_driver_sqlite": {"origins"},
     "pymysql": {"origins"},
+    "obstore": {"origins"},
 }
 PACKAGES = ("warehouse", "origins", "pipeline", "catalogue", "flows", "commands", "api")
 MOST_MODULES = 16

@@ -185,8 +185,8 @@ def test_all_faults_of_a_file_are_named_up_to_twenty(tmp_path: Path) -> None:
         ("nope.csv", "there is no file nope.csv"),
         ("nope/*.csv", "no file matches nope/*.csv"),
         ("[ab].*", "files of several forms are no table: .csv, .ndjson"),
-        ("c*.csv", "c2.csv:1: there is no column name, which the first of these files has"),
-        ("d*.parquet", "d2.parquet: a is another column than in the first of these files"),
+        ("c*.csv", "c2.csv:1: there is no column name, which others of these files have"),
+        ("d*.parquet", "d2.parquet: a is another column than in others of these files"),
     ],
 )
 def test_files_that_are_missing_or_do_not_go_together_are_refused(tmp_path: Path, where: str, reason: str) -> None:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -27,9 +28,9 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 @contextmanager
 def open_files(folder: Path) -> Iterator["FilesSnapshot"]:
     """The files that paths from this folder on name."""
-    with duckdb.connect(config=_SETTINGS) as reader:
+    with duckdb.connect(config=_SETTINGS) as reader, TemporaryDirectory(prefix="refresh-files-") as copies:
         reader.execute("SET TimeZone = 'UTC'")
-        snapshot = FilesSnapshot(folder, reader)
+        snapshot = FilesSnapshot(folder, Path(copies), reader)
         try:
             yield snapshot
         finally:
@@ -39,9 +40,10 @@ def open_files(folder: Path) -> Iterator["FilesSnapshot"]:
 @dataclass
 class FilesSnapshot:
     """Implements Snapshot: the files stay what they were when they were described, or it is an error. `turn` is held
-    by whoever uses the `reader`."""
+    by whoever uses the `reader`. Files of buckets have their `copies` in a folder."""
 
     folder: Path
+    copies: Path
     reader: duckdb.DuckDBPyConnection
     turn: threading.Lock = field(default_factory=threading.Lock)
     open: list["FileRows"] = field(default_factory=list)
@@ -53,10 +55,10 @@ class FilesSnapshot:
         return []
 
     def describe(self, relation: Relation, wanted: Mapping[str, SqlType]) -> Described:
-        files = find(self.folder, relation.file)
+        files = find(self.folder, relation.file, self.copies)
         try:
             with self.turn:
-                form = form_of(files, self.reader)
+                form = form_of(files, self.reader, files[-1:] if relation.file_column else files)
                 types, refused = form.types(wanted)
         except duckdb.Error as error:
             faults = "\n".join(islice(faults_of(files), _MOST_FAULTS))
@@ -122,6 +124,7 @@ class FileRows:
             connection.execute(f"CREATE OR REPLACE TEMP VIEW stream AS SELECT *{name} FROM ({rows})")
             yield
             file.check_unchanged()
+            file.forget()
         if not self._files:
             listed = ", ".join(f"CAST(NULL AS {duckdb_type(it.type)}) AS {quoted(it.name)}" for it in self._columns)
             connection.execute(f"CREATE TEMP VIEW stream AS SELECT {listed} WHERE false")

@@ -25,9 +25,9 @@ def check_names(file: File, names: Sequence[str]) -> None:
     """Raise OriginError unless the file has these columns, in whatever order."""
     own = names_of(file)
     if missing := [name for name in names if name not in own]:
-        raise OriginError(f"{file.name}:1: there is no column {missing[0]}, which the first of these files has")
+        raise OriginError(f"{file.name}:1: there is no column {missing[0]}, which others of these files have")
     if new := [name for name in own if name not in names]:
-        raise OriginError(f"{file.name}:1: there is a column {new[0]}, which the first of these files has not")
+        raise OriginError(f"{file.name}:1: there is a column {new[0]}, which others of these files have not")
 
 
 def names_of(file: File) -> list[str]:
@@ -91,7 +91,7 @@ def _texts(file: File) -> str:
     names, separator = _header(file)
     columns = ", ".join(f"{string_sql(name)}: 'VARCHAR'" for name in names)
     return (
-        f"read_csv({pattern(file.path)}, columns = {{{columns}}}, auto_detect = false, header = true, nullstr = '',"
+        f"read_csv({pattern(file.local())}, columns = {{{columns}}}, auto_detect = false, header = true, nullstr = '',"
         f" delim = {string_sql(separator)}, quote = '\"', escape = '\"', strict_mode = true,"
         f" compression = '{'gzip' if file.is_gzip else 'none'}', max_line_size = {_LONGEST},"
         f" buffer_size = {_LONGEST})"

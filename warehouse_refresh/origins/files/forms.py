@@ -30,17 +30,18 @@ class Form(Protocol):
         """What is wrong in a file that DuckDB has refused, and where."""
 
 
-def form_of(files: Sequence[File], reader: duckdb.DuckDBPyConnection) -> Form:
-    """The form of these files, by the endings of their names. Raises OriginError."""
+def form_of(files: Sequence[File], reader: duckdb.DuckDBPyConnection, looked_at: Sequence[File]) -> Form:
+    """The form of these files, by the endings of their names. Which columns there are, those that are `looked_at` say.
+    Raises OriginError."""
     endings = {file.form for file in files}
     if len(endings) > 1:
         raise OriginError(f"files of several forms are no table: {', '.join(sorted(endings))}")
     if endings <= _CSV:
-        return Csv(files, reader, csv.names_of(files[0]))
+        return Csv(files, reader, looked_at, csv.names_of(looked_at[0]))
     if endings <= _NDJSON:
-        return Ndjson(files, reader, ndjson.names_of(reader, files))
+        return Ndjson(files, reader, ndjson.names_of(reader, looked_at))
     if endings == {".parquet"} and not any(file.is_gzip for file in files):
-        return Parquet(parquet.columns_of(files[0]))
+        return Parquet(parquet.columns_of(looked_at[0]))
     raise OriginError(
         f"{files[0].name}: the name ends in none of .csv, .tsv, .ndjson, .jsonl (each may have .gz), .parquet"
     )
@@ -61,10 +62,11 @@ class Csv:
 
     files: Sequence[File]
     reader: duckdb.DuckDBPyConnection
+    looked_at: Sequence[File]
     names: Sequence[str]
 
     def types(self, wanted: Mapping[str, SqlType]) -> tuple[dict[str, SqlType], dict[str, str]]:
-        for file in self.files:
+        for file in self.looked_at:
             csv.check_names(file, self.names)
         return _types(self.names, wanted, lambda left: csv.guess(self.reader, self.files, left))
 

@@ -56,7 +56,7 @@ def guess(reader: duckdb.DuckDBPyConnection, files: Sequence[File], names: Seque
 
 def _objects(file: File) -> str:
     return (
-        f"read_ndjson_objects({pattern(file.path)}, compression = '{'gzip' if file.is_gzip else 'uncompressed'}',"
+        f"read_ndjson_objects({pattern(file.local())}, compression = '{'gzip' if file.is_gzip else 'uncompressed'}',"
         f" maximum_object_size = {_LONGEST})"
     )
 

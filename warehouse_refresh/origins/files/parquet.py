@@ -21,7 +21,7 @@ _MOST_FAULTS = 20
 def columns_of(file: File) -> list[ParquetColumn]:
     """The file's columns. Raises OriginError."""
     try:
-        return parquet_columns(file.path)
+        return parquet_columns(file.local())
     except InvalidParquet as error:
         raise OriginError(f"{file.name}: {error.reason}") from error
 
@@ -43,18 +43,16 @@ def rows_sql(file: File, columns: Sequence[Column], kinds: Mapping[str, object])
     own = {it.name: it for it in columns_of(file)}
     if {name: it.kind for name, it in own.items()} != kinds:
         odd = [name for name in {**own, **kinds} if name not in own or own[name].kind != kinds.get(name)]
-        raise OriginError(
-            f"{file.name}: {odd[0]} is another column than in the first of these files, or one has it not"
-        )
+        raise OriginError(f"{file.name}: {odd[0]} is another column than in others of these files, or one has it not")
     pairs = [(own[it.name], it) for it in columns]
     try:
         if bad := list(islice(_bad(file, pairs), _MOST_FAULTS)):
             raise OriginError("\n".join(bad))
-        return read_columns(file.path, pairs).sql
+        return read_columns(file.local(), pairs).sql
     except InvalidParquet as error:
         raise OriginError(f"{file.name}: {error.reason}") from error
 
 
 def _bad(file: File, pairs: Sequence[tuple[ParquetColumn, Column]]) -> Iterator[str]:
-    for it in bad_values(file.path, pairs, _MOST_FAULTS):
+    for it in bad_values(file.local(), pairs, _MOST_FAULTS):
         yield f"{file.name}: row {it.row}: {it.column}: {it.detail}"

@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TextIO
 
 from warehouse_refresh.origins import OriginError
 from warehouse_refresh.warehouse.duckdb.translate.text import string_sql
+from warehouse_refresh.warehouse.extras import needs_extra
 
 NOT_UTF8 = re.compile("[\udc80-\udcff]")
+BUCKETS = ("gs://", "s3://")
 _CHUNK = 2**20
-_WILD = frozenset("*?[")
+WILD = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,13 @@ class File:
         """Whether it is packed."""
         return self.name.lower().endswith(".gz")
 
+    def local(self) -> Path:
+        """Where the bytes are on this machine."""
+        return self.path
+
+    def forget(self) -> None:
+        """Say that the bytes were read."""
+
     def check_unchanged(self) -> None:
         """Raise OriginError if the file is not what it was when it was found."""
         try:
@@ -51,14 +61,15 @@ class File:
     def check_whole(self) -> None:
         """Raise OriginError for a packed file that has lost something: DuckDB does not look at its checksum."""
         if self.is_gzip:
-            with self._faults(), gzip.open(self.path) as file:
+            with self._faults(), gzip.open(self.local()) as file:
                 while file.read(_CHUNK):
                     pass
 
     @contextmanager
     def text(self) -> Iterator[TextIO]:
         """The text, with its line ends. Bytes that are no UTF-8 are such as NOT_UTF8 finds. Raises OriginError."""
-        with self._faults(), gzip.open(self.path) if self.is_gzip else self.path.open("rb") as file:
+        path = self.local()
+        with self._faults(), gzip.open(path) if self.is_gzip else path.open("rb") as file:
             yield TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
 
     @contextmanager
@@ -76,15 +87,24 @@ def pattern(path: Path) -> str:
     return string_sql(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))
 
 
-def find(folder: Path, where: str) -> list[File]:
-    """The files, sorted by name; `where` is a path from the folder on, and may have *, ? and [. Raises
-    OriginError."""
-    found = sorted(_paths(folder, where))
+def find(folder: Path, where: str, copies: Path) -> list[File]:
+    """The files, sorted by name; `where` is a path from the folder on, or in a bucket, and may have *, ? and [. Files
+    of buckets have copies in a folder of their own in `copies`. Raises OriginError, and NotInstalled."""
+    if where.startswith(BUCKETS):
+        with needs_extra("buckets", "reading files of buckets"):
+            from warehouse_refresh.origins.files.buckets import find_in_bucket
+        found = find_in_bucket(Path(mkdtemp(dir=copies)), where)
+    else:
+        found = _local(folder, where)
     if not found:
-        what = "no file matches" if _WILD & set(where) else "there is no file"
+        what = "no file matches" if WILD & set(where) else "there is no file"
         raise OriginError(f"{what} {where}")
-    files = []
-    for path in found:
+    return found
+
+
+def _local(folder: Path, where: str) -> list[File]:
+    files: list[File] = []
+    for path in sorted(_paths(folder, where)):
         name = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
         try:
             files.append(File(name, path, path.stat().st_size, _version(path)))
@@ -95,7 +115,7 @@ def find(folder: Path, where: str) -> list[File]:
 
 def _paths(folder: Path, where: str) -> Iterator[Path]:
     path = folder / where
-    if not _WILD & set(where):
+    if not WILD & set(where):
         return iter([path] if path.is_file() else [])
     start = Path(path.anchor)
     return (one for one in start.glob(str(path.relative_to(start))) if one.is_file())

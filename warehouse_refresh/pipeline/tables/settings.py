@@ -176,7 +176,7 @@ class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     table: Annotated[str, Meta(description="the table there, such as public.products")] = ""
     query: Annotated[str, Meta(description="instead of a table: a query in the database's own SQL")] = ""
     file: Annotated[
-        str, Meta(description="instead of a table: a file's path from the project on, or several with *")
+        str, Meta(description="instead of a table: a file's path from the project on, gs://… or s3://…; several with *")
     ] = ""
     file_column: Annotated[str, Meta(description="a column for the name of the file that a row comes from")] = ""
     exclude: Annotated[tuple[str, ...], Meta(description="columns that are not read")] = ()

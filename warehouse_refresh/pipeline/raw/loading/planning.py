@@ -81,7 +81,7 @@ class LoadPlan:
             source.table,
             source.query,
             sorted(source.mask.items()),
-            columns,
+            sorted(columns) if source.file else columns,  # files may have them in any order
             *((source.file, source.file_column) if source.file else ()),
         )
         return sha256(repr((read, self.salts[source.connection])).encode()).hexdigest()[:16]

@@ -58,13 +58,14 @@ class FilesSnapshot:
         files = find(self.folder, relation.file, self.copies)
         try:
             with self.turn:
-                form = form_of(files, self.reader, files[-1:] if relation.file_column else files)
+                form = form_of(files, self.reader, files[-1:] if relation.file_column and wanted else files)
                 types, refused = form.types(wanted)
         except duckdb.Error as error:
             faults = "\n".join(islice(faults_of(files), _MOST_FAULTS))
             raise OriginError(faults or f"{relation}: {reason(error)}") from error
         self._forms[relation.file] = files, form
-        columns = [_column(name, type_) for name, type_ in types.items()]
+        order = [*(name for name in wanted if name in types), *(name for name in types if name not in wanted)]
+        columns = [_column(name, types[name]) for name in order]
         if relation.file_column:
             if relation.file_column in {**types, **refused}:
                 raise OriginError(f"{relation.file} has a column {relation.file_column}: write another file_column")

@@ -18,8 +18,10 @@ FROM_A_PAGE = ("x-requested-with", "catalogue")
 """The header of a request that a page of the catalogue sends."""
 
 
-def needs_token(connection: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
-    """A guard of Litestar. Raises ApiProblem if a token is set and the request does not send it."""
+async def needs_token(connection: ASGIConnection[Any, Any, Any, Any], __: BaseRouteHandler) -> None:
+    """A guard of Litestar. Raises ApiProblem if a token is set and the request does not send it.
+
+    Litestar would run a guard that is not async in a thread, which takes a fifth of a request's processor time."""
     name, value = FROM_A_PAGE
     check_token(connection, is_page=connection.app.state.pages_ask and connection.headers.get(name) == value)
 

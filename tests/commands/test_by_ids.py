@@ -46,7 +46,7 @@ def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_ranges_are_built_up_to_the_highest_id(write: Write, url: str, capsys: pytest.CaptureFixture[str]) -> None:
     """A refresh, late rows within the lookback and before it, a backfill, a changed script, and a full build."""
     folder = write(PROJECT)
-    assert main(["check", "--strict"]) == main(["init"]) == 0
+    assert main(["init"]) == 0
     assert main(["build"]) == 0  # there is no id yet
     arrive(url, 1, 99, 100, 250)
     capsys.readouterr()
@@ -84,15 +84,18 @@ def test_ranges_are_built_up_to_the_highest_id(write: Write, url: str, capsys: p
     assert main(["check", "--live"]) == 0
 
 
-def test_the_highest_id_is_asked_on_bigquery(write: Write, bigquery_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_highest_id_is_asked_on_bigquery(
+    write: Write, bigquery_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     only_orders = {name: text for name, text in PROJECT.items() if "final" not in name}
     write({**only_orders, "res/dependencies.toml": ""})
     monkeypatch.setenv("WAREHOUSE_URL", bigquery_url)
     assert main(["init"]) == 0
-    for ids in ((7, 107), (250, 350)):
-        arrive(bigquery_url, *ids)
-        assert main(["build", "tmp.orders"]) == 0
-    assert [number for number, _ in rows(bigquery_url, ORDERS)] == [7, 107, 250, 350]
+    arrive(bigquery_url, 7, 107)
+    assert main(["build", "tmp.orders"]) == 0
+    arrive(bigquery_url, 250, 350)
+    assert main(["plan"]) == 0
+    assert "2 of 4 partitions: 2 not built yet" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -105,6 +108,7 @@ def test_the_highest_id_is_asked_on_bigquery(write: Write, bigquery_url: str, mo
         ("tmp/orders", 'column = "id"', 'column = "amount"', "amount is of the type NUMERIC, and start is a INT64"),
         ("tmp/orders", 'until = "raw.orders.id"\n', "", "nothing says up to which id final.ranges has rows"),
         ("tmp/orders", "orders.id", "orders", "until"),
+        ("tmp/orders", "raw.orders", "raw.order", "did you mean raw.orders?"),
         ("tmp/orders", "orders.id", "orders.it", "raw.orders has no column it"),
         ("tmp/orders", "orders.id", "orders.amount", "amount of raw.orders is NUMERIC, and ids are INT64"),
         ("final/ranges", "start", 'until = "tmp.orders.id"\nstart', "a script builds tmp.orders"),

@@ -277,7 +277,7 @@ def attacked(write: Write, fresh: Callable[[], Engine], examples: int, steps: in
     ("is_by_ids", "examples"),
     [
         (False, 3),
-        (True, 2),
+        (True, 1),
         pytest.param(False, 40, marks=pytest.mark.slow),
         pytest.param(True, 40, marks=pytest.mark.slow),
     ],

@@ -4,7 +4,7 @@ whose highest value is asked before anything is built."""
 from collections.abc import Callable, Iterator, Mapping
 
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
-from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.project import Project, reads_of
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.names import TableName
@@ -57,11 +57,27 @@ def source_problems(script: Script, scripts: Mapping[TableName, Script]) -> Iter
     if own is not None and own[0] in scripts:
         reason = f"a script builds {own[0]}, so that its highest id is not known when a refresh begins"
         yield script.settings.problem(("build", "until"), reason, HINT)
+    elif own is not None and own[0] not in (inputs := _built_from(script.table, scripts)):
+        reason = f"{script.table} is not built from {own[0]}"
+        hint = did_you_mean(str(own[0]), [str(table) for table in inputs - scripts.keys()]) or HINT
+        yield script.settings.problem(("build", "until"), reason, hint)
     elif not sources_of(script.table, scripts):
         reason = (
             f"nothing says up to which id {script.table} has rows: neither these settings nor those of what it reads"
         )
         yield script.settings.problem(("build",), reason, HINT)
+
+
+def _built_from(table: TableName, scripts: Mapping[TableName, Script]) -> set[TableName]:
+    """All tables that the table is built from, directly or through others."""
+    found: set[TableName] = set()
+    left = [table]
+    while left:
+        script = scripts.get(left.pop())
+        new = reads_of(script) - found if script is not None else set()
+        found |= new
+        left += new
+    return found
 
 
 def column_problems(script: Script, columns_of: Callable[[TableName], tuple[Column, ...] | None]) -> Iterator[Problem]:

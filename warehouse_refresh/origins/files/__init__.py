@@ -1,7 +1,7 @@
 """Files that raw tables come from: CSV, NDJSON and Parquet, read by DuckDB."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -64,8 +64,7 @@ class FilesSnapshot:
             faults = "\n".join(islice(faults_of(files), _MOST_FAULTS))
             raise OriginError(faults or f"{relation}: {reason(error)}") from error
         self._forms[relation.file] = files, form
-        order = [*(name for name in wanted if name in types), *(name for name in types if name not in wanted)]
-        columns = [_column(name, types[name]) for name in order]
+        columns = [_column(name, types[name]) for name in _order(types, wanted if relation.file_column else ())]
         if relation.file_column:
             if relation.file_column in {**types, **refused}:
                 raise OriginError(f"{relation.file} has a column {relation.file_column}: write another file_column")
@@ -143,6 +142,13 @@ class FileRows:
         self._is_stopped = True
         if self._reader is not None:
             self._reader.interrupt()
+
+
+def _order(names: Iterable[str], first: Iterable[str]) -> list[str]:
+    """The names, beginning with those that are `first`: so a new file of many does not turn the columns around."""
+    left = list(names)
+    begin = [name for name in first if name in left]
+    return [*begin, *(name for name in left if name not in begin)]
 
 
 def _column(name: str, type_: SqlType) -> OriginColumn:

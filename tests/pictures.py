@@ -41,22 +41,29 @@ def main() -> None:
     """Write the pictures into docs/pictures/."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as place:
-        project = Path(place) / "shop"
-        for name in ("res", "db_init"):
-            shutil.copytree(ROOT / name, project / name)
-        for name in ("prefect.yaml", "prefect.toml"):
-            shutil.copy(ROOT / name, project)
-        environment = {**os.environ, **_ports(), "PREFECT_HOME": f"{place}/prefect", "COLUMNS": "90"}
-        subprocess.run([*REFRESH, "init"], cwd=project, env=environment, check=True)
+        project, environment = installed(Path(place))
         (FOLDER / "terminal.svg").write_text(_recorded(project, environment))
-        with _served(project, environment) as url, chromium(Path(place) / "browser") as browser:
+        with served(project, environment) as url, chromium(Path(place) / "browser") as browser:
             for _ in range(5):
                 httpx.post(f"{url}/run", headers={"Prefer": "wait=120"}, timeout=150).raise_for_status()
             for name, (path, wanted) in PAGES.items():
                 _look(browser, f"{url}{path}", wanted, FOLDER / f"{name}.png")
 
 
-def _ports() -> dict[str, str]:
+def installed(place: Path) -> tuple[Path, dict[str, str]]:
+    """The demonstration with its raw tables, in a folder of `place`, and the environment for its commands."""
+    project = place / "shop"
+    for name in ("res", "db_init"):
+        shutil.copytree(ROOT / name, project / name)
+    for name in ("prefect.yaml", "prefect.toml"):
+        shutil.copy(ROOT / name, project)
+    environment = {**os.environ, **ports(), "PREFECT_HOME": f"{place}/prefect", "COLUMNS": "90"}
+    subprocess.run([*REFRESH, "init"], cwd=project, env=environment, check=True)
+    return project, environment
+
+
+def ports() -> dict[str, str]:
+    """Settings with ports that are free."""
     with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))
@@ -65,7 +72,8 @@ def _ports() -> dict[str, str]:
 
 
 @contextmanager
-def _served(project: Path, environment: dict[str, str]) -> Iterator[str]:
+def served(project: Path, environment: dict[str, str]) -> Iterator[str]:
+    """Run Prefect's server, a worker and the API; gives the address of the API."""
     url = f"http://127.0.0.1:{environment['API_PORT']}"
     serving = subprocess.Popen([*REFRESH, "serve"], cwd=project, env=environment, stdout=subprocess.DEVNULL)
     try:

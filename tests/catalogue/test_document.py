@@ -48,6 +48,23 @@ def test_a_column_says_where_it_comes_from_and_who_reads_it(shop: Catalogue) -> 
     assert stock.read_by == ("final.products.variants",)
 
 
+def test_a_table_has_the_names_of_its_tests(shop: Catalogue, write: Write) -> None:
+    assert len(entry(shop, "tmp.variants").tests) == 3
+    folder = write(
+        {
+            "res/dependencies.toml": "",
+            "db_init/a.sql": "CREATE TABLE raw.a (id INT64)",
+            "res/tmp/b.sql": "SELECT id FROM raw.a",
+            "res/tmp/b.tests/one/expected.csv": "id\n",
+            "res/tmp/c.sql": "SELECT id FROM raw.a",
+            "res/tmp/c.test.toml": '["both"]\nscript = ["tmp.b", "tmp.c"]\nexpected = []\n',
+            "res/tmp/wrong.test.toml": "no TOML",
+        }
+    )
+    found = {table.name: table.tests for table in catalogue_of(folder).tables if table.tests}
+    assert found == {"tmp.b": ("one", "both"), "tmp.c": ("both",)}
+
+
 def test_the_document_fits_its_schema(shop: Catalogue) -> None:
     jsonschema.validate(json.loads(as_json(shop)), document_schema())
 

@@ -25,15 +25,19 @@ from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.pipeline.tables.personal import Personal, settings_files
+from warehouse_refresh.pipeline.testing.reading import names_of_tests
 from warehouse_refresh.warehouse import console_page
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.storage import storage_words
 from warehouse_refresh.warehouse.types import Column
 
 Columns = Mapping[TableName, tuple[Column, ...]]
 
 
-def collect(project: Project, sources: Sources, title: str, warehouse_url: str = "") -> Catalogue:
+def collect(
+    project: Project, sources: Sources, title: str, warehouse_url: str = "", cache: SqlCache | None = None
+) -> Catalogue:
     """The catalogue of the project, whose columns are planned over those of the `sources`. A table whose columns cannot
     be planned has none. `warehouse_url` says where the tables are. Raises Refused for files that are wrong."""
     order = project.graph.order
@@ -44,7 +48,8 @@ def collect(project: Project, sources: Sources, title: str, warehouse_url: str =
     columns = {**sources.columns, **{table: plan.columns for table, plan in checked.plans.items()}}
     links, files = _Links(project, scripts, columns), project.files
     entries = [_source(table, project, links) for table in outside]
-    entries += [_built(table, project, files[table], links) for table in order]
+    tests = names_of_tests(project, cache)
+    entries += [_built(table, project, files[table], links, tests.get(str(table), ())) for table in order]
     consoles = (console_page(warehouse_url, TableName.parse(entry.name)) for entry in entries)
     return Catalogue(VERSION, title, tuple(map(_with_console, entries, consoles)))
 
@@ -111,7 +116,7 @@ def _source(table: TableName, project: Project, links: _Links) -> TableEntry:
     )
 
 
-def _built(table: TableName, project: Project, file: str, links: _Links) -> TableEntry:
+def _built(table: TableName, project: Project, file: str, links: _Links, tests: Iterable[str]) -> TableEntry:
     script = project.scripts[table]
     own = [
         CheckEntry(check.says.description or check.name, check.says.severity.value)
@@ -128,6 +133,7 @@ def _built(table: TableName, project: Project, file: str, links: _Links) -> Tabl
         reads=_texts(links.reads[table]),
         read_by=_texts(links.readers.get(table, ())),
         storage=tuple(storage_words(script.build.storage)),
+        tests=tuple(tests),
         **{
             **said,
             "description": said.get("description") or script.build.storage.description,

@@ -62,6 +62,7 @@ class TableEntry(Struct, frozen=True):
     read_by: Annotated[tuple[str, ...], Meta(description="the tables whose scripts read it")] = ()
     storage: Annotated[tuple[str, ...], Meta(description="how it is stored, in words")] = ()
     checks: tuple[CheckEntry, ...] = ()
+    tests: Annotated[tuple[str, ...], Meta(description="the names of its script's tests")] = ()
     rows: Annotated[int | None, Meta(description="how many there are; only with --profile")] = None
     private: Annotated[bool, Meta(description="its rows are never shown")] = False
     first_rows: Annotated[FirstRows | None, Meta(description="only with --rows")] = None

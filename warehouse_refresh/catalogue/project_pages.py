@@ -99,9 +99,8 @@ def _make(served: Served) -> tuple[Pages, Project]:
     settings = read_settings()
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
-        catalogue = collect(
-            project, declared_sources(project, cache), names_of(settings.folder).flow, settings.warehouse_url
-        )
+        sources, name = declared_sources(project, cache), names_of(settings.folder).flow
+        catalogue = collect(project, sources, name, settings.warehouse_url, cache)
     return Pages(catalogue, served), project
 
 

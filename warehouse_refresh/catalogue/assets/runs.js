@@ -6,6 +6,7 @@ const answer = document.getElementById("answer");
 const summary = document.getElementById("summary");
 const timeline = document.getElementById("timeline");
 const PAUSE = 2000;
+const MOST = 4;
 let shown = 0, latest = null, faults = [], asked = "";
 
 function showProblem(body) {
@@ -72,7 +73,9 @@ function row(table, start, end, isCritical) {
     element("span", { className: "about", textContent: facts.filter(Boolean).join(", ") }));
   if (isCritical) words.append(" ", element("span", { className: "tag", textContent: "critical path" }));
   if (table.job?.startsWith("https://")) words.append(" ", element("a", { href: table.job, rel: "noreferrer", textContent: "in BigQuery" }));
-  const made = element("li", { title: waited.length ? "waits for " + waited.join(", ") : "" }, words);
+  const more = waited.length > MOST ? ` and ${waited.length - MOST} more` : "";
+  if (waited.length) words.append(element("span", { className: "about" }, `, after ${waited.slice(0, MOST).join(", ")}${more}`));
+  const made = element("li", {}, words);
   if (table.started) made.append(element("span", { className: "track", ariaHidden: "true" }, bar));
   if (table.error) made.append(element("span", { className: "error", textContent: table.error }));
   made.append(...faults.filter((fault) => fault.table === table.table).map(faultOf));

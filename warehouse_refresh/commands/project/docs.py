@@ -21,7 +21,7 @@ def run(options: Namespace) -> int:
     url = settings.warehouse_url
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
-        catalogue = collect(project, declared_sources(project, cache), names_of(settings.folder).flow, url)
+        catalogue = collect(project, declared_sources(project, cache), names_of(settings.folder).flow, url, cache)
     if options.profile or options.rows:
         with connect(url) as warehouse:
             catalogue = profiled(catalogue, warehouse) if options.profile else catalogue

@@ -1,6 +1,7 @@
 """Read the tests of a project, and find all that is wrong with them, before any is run."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -121,6 +122,23 @@ def read_cases(
     return Cases(tuple(reading.cases), tuple(reading.problems), frozenset(reading.not_run))
 
 
+def names_of_tests(project: Project, cache: SqlCache | None = None) -> dict[str, list[str]]:
+    """The names of the tests of each script's table. A file that is wrong has none: `refresh test` says why."""
+    found: dict[str, list[str]] = {}
+    for beside, path in test_files(dataset_folders(project.folder / project.layout.res)):
+        with suppress(Refused):
+            for test in _tests_in(path, cache):
+                for table in _named_scripts(test, beside):
+                    found.setdefault(table, []).append(test.name)
+    return found
+
+
+def _named_scripts(test: _Test, beside: TableName) -> list[str]:
+    """The tables whose scripts the test runs, as it names them."""
+    says = test.says.script
+    return [says] if says and isinstance(says, str) else list(says) or [str(beside)]
+
+
 def _tests_in(path: Path, cache: SqlCache | None) -> Iterator[_Test]:
     """The tests in a file, or the one in a folder. Raises Refused."""
     if path.is_dir():
@@ -163,8 +181,7 @@ def _add(reading: _Reading, beside: TableName, test: _Test) -> None:
 
 def _scripts(reading: _Reading, beside: TableName, test: _Test) -> tuple[TableName, ...]:
     """The tables whose scripts the test runs; none if it names one that is not there."""
-    says = test.says.script
-    names = [says] if isinstance(says, str) else list(says) or [str(beside)]
+    names = _named_scripts(test, beside)
     known, unreadable = reading.scripts, reading.unreadable
     for name in names:
         if name not in known and name not in unreadable:

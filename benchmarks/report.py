@@ -63,9 +63,9 @@ GOALS = [
     Goal("refresh build --select stale", "Fusion's dbt run, nothing changed", None, 0.5),
     Goal("refresh run", "empty tasks", 0.6, 1.2),
 ]
-_MOST_MEGABYTES = 250
+_MOST_MEGABYTES = 200
 _MOST_MAKESPAN = 1.08
-_LEAST_ROWS = 1.0
+_LEAST_ROWS = 2.0
 
 
 def _commands(measured: Sequence[Measured]) -> list[str]:

@@ -10,7 +10,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks.posting import api, insert, post, refreshing
 
-CLIENTS = 16
+CLIENTS = 64
 SECONDS = 5.0
 
 

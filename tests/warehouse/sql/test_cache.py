@@ -24,7 +24,6 @@ from warehouse_refresh.warehouse.types import Column
 NOTES = Path(".data/scripts.json")
 PROJECT = {
     "db_init/items.sql": "CREATE OR REPLACE TABLE raw.items (id INT64, price INT64) AS SELECT 1, 7",
-    "res/raw/items": "",
     "res/tmp/a.sql": "SELECT id, price / 2 AS half FROM `raw.items`",
     "res/final/b.sql": "SELECT a.* FROM `tmp.a` AS a",
     "res/dependencies.toml": '[final]\nb = ["tmp.a"]\n',

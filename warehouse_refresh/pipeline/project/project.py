@@ -22,7 +22,7 @@ from warehouse_refresh.pipeline.project.scripts import (
 )
 from warehouse_refresh.pipeline.project.selectors import Named, left_out, select, unknown_state
 from warehouse_refresh.pipeline.project.variables import BOUNDS, Variables, unknown_in
-from warehouse_refresh.pipeline.raw.init_scripts import InitScripts, read_init_scripts
+from warehouse_refresh.pipeline.raw.init_scripts import Created, read_created
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
 from warehouse_refresh.pipeline.tables.files import SettingsFile, joined_storage, read_files, settings_paths
@@ -205,7 +205,7 @@ def read_project(
     own_project = next((script.query.own for script in scripts.values()), own)
     checks, check_problems = _own_checks(res, own_project, layout, files.functions, cache, variables or {})
     readers = [*scripts.values(), *(one.script for one in checks.values())]
-    sources, created = _sources(folder, layout, readers, entries, {*scripts, *unreadable})
+    sources, created = _sources(folder, layout, readers, entries, {*scripts, *unreadable}, cache)
     scripts = with_wildcards(scripts, {*scripts, *unreadable, *sources})
     scripts = {table: _given(script, variables or {}) for table, script in scripts.items()}
     settings, settings_problems = _settings(folder, layout, {*scripts, *unreadable}, scripts.values(), cache)
@@ -275,14 +275,19 @@ def _given(script: Script, variables: Variables) -> Script:
 
 
 def _sources(
-    folder: Path, layout: Layout, scripts: Iterable[Script], entries: Iterable[Entry], built: set[TableName]
-) -> tuple[set[TableName], InitScripts]:
+    folder: Path,
+    layout: Layout,
+    scripts: Iterable[Script],
+    entries: Iterable[Entry],
+    built: set[TableName],
+    cache: SqlCache | None,
+) -> tuple[set[TableName], Created]:
     """The tables that files under res/ declare as sources. If a script or the map needs others, also those that
     db_init/ creates, and what is wrong there: reading it takes time."""
     sources = read_source_names(folder / layout.res, layout.raw)
     wanted = {table for script in scripts for table in reads_of(script)}
     wanted |= {declared.table for entry in entries for declared in entry.dependencies}
-    created = read_init_scripts(folder / layout.db_init) if wanted - sources - built else InitScripts()
+    created = read_created(folder / layout.db_init, cache) if wanted - sources - built else Created()
     return (sources | created.tables) - built, created
 
 
@@ -299,7 +304,7 @@ def _settings(
         known |= read_source_names(res, layout.raw, settings=False)
         known |= {table for script in scripts for table in reads_of(script)}
     if not tables <= known:
-        created = read_init_scripts(folder / layout.db_init)
+        created = read_created(folder / layout.db_init, cache)
         known |= created.tables | {table for table in tables if created.hiding(table)}
     return read_files(paths, known, cache) if paths else ({}, [])
 
@@ -455,7 +460,7 @@ class _Check:
     own_checks: Mapping[TableName, Script] = field(default_factory=dict)
     misread: Collection[Path] = ()
     """The scripts whose settings files cannot be read, so that @start and @end have no values."""
-    created: InitScripts = field(default_factory=InitScripts)
+    created: Created = field(default_factory=Created)
     """The scripts in db_init/, if they were read: one that cannot be read may create what seems to be unknown."""
 
     @cached_property

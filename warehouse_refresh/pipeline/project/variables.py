@@ -67,8 +67,6 @@ def read_variables(section: Mapping[str, Any], where: str) -> Variables:
 
 def given_as_text(variables: Variables, settings: Iterable[str]) -> Variables:
     """Other values for some of the variables, each written `name=value`. Raises SettingError."""
-    from warehouse_refresh.warehouse.values.reading import from_text  # takes time to import
-
     given: dict[str, Variable] = {}
     for setting in settings:
         name, is_there, text = setting.partition("=")
@@ -77,8 +75,14 @@ def given_as_text(variables: Variables, settings: Iterable[str]) -> Variables:
         variable = _known(variables, name, f"--var {name}")
         if not text and variable.type != STRING:
             raise SettingError(f"--var {setting}: write a value of type {variable.type} after =")
-        given[name.casefold()] = _with_value(variable, partial(from_text, text), f"--var {name}")
+        given[name.casefold()] = _with_value(variable, partial(_of_text, text), f"--var {name}")
     return given
+
+
+def _of_text(text: str, type_: SqlType) -> Any:
+    from warehouse_refresh.warehouse.values.reading import from_text  # takes time to import
+
+    return from_text(text, type_)
 
 
 def given_as_json(variables: Variables, values: Mapping[str, Any]) -> Variables:

@@ -55,7 +55,7 @@ def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources
     outside = tables_outside(project.scripts.values())
     unknown = outside - set(columns)
     reported = {table for table in outside - project.sources if table.dataset in _datasets(project.sources)}
-    reported |= {table for table in unknown if scripts.hiding(table)} | declared.wrong | wrong_seeds
+    reported |= {table for table in unknown if scripts.created.hiding(table)} | declared.wrong | wrong_seeds
     return Sources(
         offline_planner(cache),
         columns,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from warehouse_refresh.pipeline.project.project import Project, tables_outside
 from warehouse_refresh.pipeline.project.scripts import script_files
-from warehouse_refresh.pipeline.raw.init_scripts import read_init_scripts
+from warehouse_refresh.pipeline.raw.init_scripts import read_created
 from warehouse_refresh.pipeline.raw.sources import with_stored_wildcards
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
@@ -23,7 +23,7 @@ def leftovers(warehouse: Warehouse, project: Project) -> list[TableName]:
     left = _without(stored, [*built, *project.sources])
     if left:  # the rest takes time
         scripts = with_stored_wildcards(warehouse, project.scripts, project)
-        created = read_init_scripts(project.folder / project.layout.db_init)
+        created = read_created(project.folder / project.layout.db_init)
         left = _without(left, [*tables_outside(scripts.values()), *created.tables])
         left = {table for table in left if not created.hiding(table)}
     return sorted(left)

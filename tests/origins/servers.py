@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -91,7 +91,7 @@ def mariadb_folder() -> Path:
     with (SHARED / "mariadb.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (SHARED / _STARTED_MARIADB).exists():
-            (SHARED / _STARTED_MARIADB).write_text(str(_start_mariadb()))
+            (SHARED / _STARTED_MARIADB).write_text(str(start_mariadb()))
     return Path((SHARED / _STARTED_MARIADB).read_text())
 
 
@@ -105,13 +105,13 @@ def maria(mariadb_folder: Path) -> Iterator[MariaDatabase]:
     whole.run(f"DROP DATABASE {name}")
 
 
-def _start_mariadb() -> Path:
+def start_mariadb(*options: str) -> Path:
     """Start a server that outlives this process, without tables of users: whoever reaches its socket may do all."""
     folder = Path(tempfile.mkdtemp(prefix="refresh-mariadb-"))
     server = ["mariadbd", "--no-defaults", f"--datadir={folder}", f"--socket={folder}/socket", "--skip-networking"]
     server += ["--skip-grant-tables", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--sql-mode="]
     server += [f"--pid-file={folder}/pid", "--innodb-buffer-pool-size=16M", "--innodb-log-file-size=4M"]
-    server += [f"--user={'root' if os.geteuid() == 0 else getpass.getuser()}"]
+    server += [f"--user={'root' if os.geteuid() == 0 else getpass.getuser()}", *options]
     log = folder / "log"
     subprocess.run(["setsid", "sh", "-c", '"$@" > "$0" 2>&1 &', log, *server], check=True)
     deadline = time.monotonic() + 120
@@ -122,8 +122,15 @@ def _start_mariadb() -> Path:
     return folder
 
 
-def start_postgres() -> Path:
-    """Start a server that outlives this process. It does not run as root, so the folder is another user's."""
+def stop_mariadb(folder: Path) -> None:
+    """Stop the server in this folder, and delete it."""
+    os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def start_postgres(*options: str, keys: Mapping[str, str] | None = None) -> Path:
+    """Start a server that outlives this process. It does not run as root, so the folder is another user's; `keys` are
+    files in it that only that user may read."""
     found = programs()
     assert found is not None
     folder = Path(tempfile.mkdtemp(prefix="refresh-postgres-"))
@@ -131,9 +138,14 @@ def start_postgres() -> Path:
     if other:
         shutil.chown(folder, "nobody", "nogroup")
     folder.chmod(0o755)
+    for name, text in (keys or {}).items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+        if other:
+            shutil.chown(folder / name, "nobody", "nogroup")
     initdb = [found / "initdb", "-D", folder / "data", "-A", "trust", "-U", "shop", "-E", "UTF8", "--locale", "C", "-N"]
     start = [found / "pg_ctl", "start", "-w", "-D", folder / "data", "-l", folder / "log"]
-    for command in (initdb, [*start, "-o", " ".join([*_SERVER, "-k", str(folder)])]):
+    for command in (initdb, [*start, "-o", " ".join([*_SERVER, "-k", str(folder), *options])]):
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=folder, **other)  # type: ignore[call-overload]
     return folder
 
@@ -142,9 +154,7 @@ def stop_servers() -> None:
     """Stop the servers that a process of this run of the tests has started."""
     maria = SHARED / _STARTED_MARIADB
     if maria.exists():
-        folder = Path(maria.read_text())
-        os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
-        shutil.rmtree(folder, ignore_errors=True)
+        stop_mariadb(Path(maria.read_text()))
     started = SHARED / _STARTED
     if started.exists():
         stop_postgres(Path(started.read_text()))

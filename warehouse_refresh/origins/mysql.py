@@ -5,6 +5,7 @@ of a load, one after the other. https://dev.mysql.com/doc/refman/8.4/en/commit.h
 """
 
 import os
+import ssl
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ Connection = Any  # PyMySQL has no annotations
 _ROWS = 2000  # that are fetched at once
 _LONGEST = 16 * 2**20  # bytes of a row
 _PIECE = 64 * 2**20  # bytes of rows that DuckDB has in memory at once
-_OPTIONS = ("unix_socket", "ssl_ca")
+_OPTIONS = ("unix_socket", "sslmode", "ssl_ca")
 _LATE = (1205, 1969, 3024)
 _LOST = (0, 1040, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1927, 2002, 2003, 2006, 2013, 2055)
 """Codes of errors: https://mariadb.com/kb/en/mariadb-error-code-reference/"""
@@ -285,11 +286,27 @@ def _connected(url: str) -> Connection:
         password=unquote(parts.password or ""),
         database=unquote(parts.path.strip("/")) or None,
         unix_socket=options.get("unix_socket"),
-        ssl_ca=options.get("ssl_ca"),
+        ssl=_tls(address(url), options),
         charset="utf8mb4",
         use_unicode=False,
         cursorclass=SSCursor,
     )
+
+
+def _tls(where: str, options: Mapping[str, str]) -> ssl.SSLContext | None:
+    """TLS as the URL's options ask for it. With a file of certificates, the server's is checked, and its name, too."""
+    mode = options.get("sslmode", "verify-full" if "ssl_ca" in options else "")
+    if mode not in ("", "require", "verify-full"):
+        raise OriginError(f"{where}: sslmode is {mode}: write require, or verify-full")
+    if not mode:
+        return None  # the driver uses it where the server has it
+    try:
+        context = ssl.create_default_context(cafile=options.get("ssl_ca"))
+    except OSError as error:
+        raise OriginError(f"{where}: the certificates in {options.get('ssl_ca')} cannot be read: {error}") from error
+    if mode == "require":
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _stop(url: str, connection: Connection) -> None:

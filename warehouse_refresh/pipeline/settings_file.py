@@ -94,13 +94,15 @@ DEFAULT_LAYOUT = Layout()
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A database that raw tables come from: the environment variables that have its URL and the salt of its hashes, for
-    how many seconds a statement may run there, and how many connections read at once. `url` is that of a file, which
-    has no secrets."""
+    """A database that raw tables come from: the environment variables, or else the secret blocks of Prefect, that have
+    its URL and the salt of its hashes, for how many seconds a statement may run there, and how many connections read at
+    once. `url` is that of a file, which has no secrets."""
 
     url_from: str = ""
+    url_block: str = ""
     url: str = ""
     salt_from: str = ""
+    salt_block: str = ""
     timeout: int = 3600
     readers: int = 2
 
@@ -152,20 +154,35 @@ def _connection(path: Path, name: str, section: object) -> Connection:
     if not isinstance(section, dict):
         raise SettingError(f"{path}: {where} is a section: write [{where}]")
     _check_keys(path, f"{where}.", section, [key.name for key in fields(Connection)])
-    if {"url_from", "url"} <= section.keys() or section.keys().isdisjoint(("url", "url_from", "salt_from")):
-        way = 'url_from = "SHOP_URL", or else the URL of a file: url = "sqlite:///data/shop.db"'
+    urls, salts = ({key for key in section if key.startswith(word)} for word in ("url", "salt"))
+    if len(urls) > 1 or not urls | salts:
+        way = (
+            'url_from = "SHOP_URL", or of a secret block of Prefect: url_block = "shop-url", or else the URL of a file:'
+            ' url = "sqlite:///data/shop.db"'
+        )
         raise SettingError(f"{path}: {where} needs the name of a variable with its URL: {way}")
+    if len(salts) > 1:
+        raise SettingError(f"{path}: {where} has salt_from and salt_block: delete one of them")
     for key, value in section.items():
-        if key == "url":
-            _check_url(path, f"{where}.url", value)
-            continue
-        is_name = isinstance(value, str) and re.fullmatch(r"[A-Za-z_]\w*", value, re.ASCII)
-        if key.endswith("_from") and not is_name:
-            what = "the name of an environment variable; the secret itself does not belong here"
-            raise SettingError(f"{path}: {where}.{key} takes {what}")
-        if not key.endswith("_from") and (type(value) is not int or value < 1):
-            raise SettingError(f"{path}: {where}.{key} is {value!r}: write a whole number of at least 1")
+        _check_value(path, f"{where}.{key}", value)
     return Connection(**section)
+
+
+def _check_value(path: Path, key: str, value: object) -> None:
+    """Raises SettingError for a value that a key of a connection cannot have."""
+    text = value if isinstance(value, str) else ""
+    if key.endswith(".url"):
+        _check_url(path, key, value)
+    elif key.endswith("_from"):
+        if not re.fullmatch(r"[A-Za-z_]\w*", text, re.ASCII):
+            what = "the name of an environment variable; the secret itself does not belong here"
+            raise SettingError(f"{path}: {key} takes {what}")
+    elif key.endswith("_block"):
+        if not re.fullmatch("[a-z0-9-]+", text):
+            what = "the name of a secret block of Prefect, such as shop-url; the secret itself does not belong here"
+            raise SettingError(f"{path}: {key} takes {what}")
+    elif type(value) is not int or value < 1:
+        raise SettingError(f"{path}: {key} is {value!r}: write a whole number of at least 1")
 
 
 def _check_url(path: Path, where: str, url: object) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.origins import Limits, Relation
+from warehouse_refresh.origins.blocks import secret_of
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.raw.seeds import seed_files
 from warehouse_refresh.pipeline.settings_file import Connection, SettingError
@@ -96,10 +97,10 @@ def _problems(
         reason = f"refresh.toml has no section [connections.{source.connection}]"
         hint = did_you_mean(source.connection, connections) or 'write it, with url_from = "SHOP_URL"'
         yield file.problem(("source", "connection"), reason, hint)
-    elif not source.file and not (connection.url or connection.url_from):
+    elif not source.file and not (connection.url or connection.url_from or connection.url_block):
         hint = 'write url_from = "SHOP_URL"'
         yield file.problem(("source", "connection"), f"[connections.{source.connection}] has no URL", hint)
-    elif "hash" in source.mask.values() and not connection.salt_from:
+    elif "hash" in source.mask.values() and not (connection.salt_from or connection.salt_block):
         hint = f'write salt_from = "SHOP_SALT" in [connections.{source.connection or "files"}] of refresh.toml'
         if not source.connection:
             hint += ', and connection = "files" here'
@@ -110,12 +111,17 @@ def _problems(
 
 
 def address_of(name: str, connection: Connection, environment: Mapping[str, str] = os.environ) -> str:
-    """The URL of a connection. Raises SettingError if its variable is not set."""
+    """The URL of a connection. Raises SettingError if its variable is not set, WarehouseError for a block."""
+    if connection.url_block:
+        return secret_of(connection.url_block)
     return connection.url or _secret(environment, connection.url_from, f"the URL of the connection {name}")
 
 
 def salt_of(name: str, connection: Connection, environment: Mapping[str, str] = os.environ) -> str:
-    """The salt of a connection's hashes; "" if it names none. Raises SettingError if its variable is not set."""
+    """The salt of a connection's hashes; "" if it names none. Raises SettingError if its variable is not set,
+    WarehouseError for a block."""
+    if connection.salt_block:
+        return secret_of(connection.salt_block)
     return connection.salt_from and _secret(environment, connection.salt_from, f"the salt of the connection {name}")
 
 

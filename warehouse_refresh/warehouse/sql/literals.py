@@ -235,10 +235,10 @@ READERS: Mapping[str, Callable[[str], Constant | None]] = {
 
 def literal_coerces(literal: LiteralValue, to: SqlType) -> bool:
     """Whether GoogleSQL reads the literal as that type by itself. Its value does not count: 'no date' is then an error,
-    and no STRING.
+    and no STRING. But a text of more than ASCII is never BYTES.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules#literal_coercion"""
     if isinstance(literal, str):
-        return to.name == "BYTES" or to.name in READERS
+        return literal.isascii() if to.name == "BYTES" else to.name in READERS
     if isinstance(literal, int | float):
         return to.name in ("NUMERIC", "BIGNUMERIC") or (isinstance(literal, int) and to.name == "FLOAT64")
     return False

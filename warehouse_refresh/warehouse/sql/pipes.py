@@ -10,7 +10,7 @@ from itertools import pairwise
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse_refresh.warehouse.errors import OnlyBigQuery, UnsupportedSql, place_at
+from warehouse_refresh.warehouse.errors import OnlyBigQuery, SqlError, UnsupportedSql, place_at
 
 _BIGQUERY = BigQuery()
 PIPE = "|> "
@@ -38,7 +38,10 @@ def unpiped(tokens: Tokens, text: str) -> Tokens:
     if len(parts) > 1:
         return _nested(parts, text)
     head, first = _with(found)
-    return [*head, *_select(State(first[1:]), [], first[0])] if _word(first) == "FROM" else found
+    if _word(first) != "FROM":
+        return found
+    _check_clauses(first, text)
+    return [*head, *_select(State(first[1:]), [], first[0])]
 
 
 def has_pipes(tokens: Tokens) -> bool:
@@ -91,11 +94,36 @@ def _nested(parts: list[Tokens], text: str) -> Tokens:
     head, first = _with(parts[0])
     mark = parts[1][0]
     state = State(first[1:]) if _word(first) == "FROM" else State(_query(first, mark))
+    for part in [first] * (_word(first) == "FROM") + [part[1:] for part in parts[1:]]:
+        _check_clauses(part, text)
     for part in parts[1:]:
         state = _step(state, part, text)
     if state.named:
         head = [*head, *words("," if head else "WITH", mark), *state.named]
     return [*head, *_whole(state, parts[-1][0])]
+
+
+_CLAUSES = {TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY, TokenType.ORDER_BY}
+_CLAUSES |= {TokenType.LIMIT, TokenType.WINDOW, TokenType.UNION, TokenType.INTERSECT, TokenType.EXCEPT}
+_ALLOWED = {
+    "AGGREGATE": {TokenType.GROUP_BY, TokenType.ORDER_BY},
+    "SELECT": {TokenType.WINDOW},
+    "UNION": {TokenType.UNION, TokenType.INTERSECT, TokenType.EXCEPT},
+}
+
+
+def _check_clauses(part: Tokens, text: str) -> None:
+    """Raise SqlError for a clause that stands behind a pipe operator, or a FROM, without a pipe of its own."""
+    allowed = _ALLOWED.get(_operator(part), set())
+    depth = 0
+    for index, (before, token) in enumerate(pairwise(part), 1):
+        depth += (before.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        is_clause = token.token_type in _CLAUSES - allowed and before.token_type != TokenType.DOT
+        columns = token.token_type == TokenType.EXCEPT and _word(part[index + 1 :]) == "("
+        if depth == 0 and is_clause and not columns:
+            word = token.text.upper()
+            place = place_at(text, token.start, token.end)
+            raise SqlError(f"{word} cannot stand here", hint="write |> before it", place=place)
 
 
 def _whole(state: State, mark: Token) -> Tokens:
@@ -128,7 +156,8 @@ def _query(tokens: Tokens, mark: Token) -> Tokens:
 
 
 def _select(state: State, items: Tokens, mark: Token, operator: str = "") -> Tokens:
-    """SELECT `items` FROM the state so far. `operator` is the pipe operator, if it allows less than SELECT does."""
+    """SELECT `items` FROM the state so far. `operator` is the pipe operator, if it allows less than SELECT does;
+    AGGREGATE has the number of its keys behind it."""
     first = words("SELECT", mark)
     if operator:
         first = [Token(first[0].token_type, "SELECT", mark.line, mark.col, mark.start, mark.end, [PIPE + operator])]
@@ -215,7 +244,11 @@ def _join(state: State, rest: Tokens, mark: Token) -> State:  # noqa: ARG001
 
 
 def _list(state: State, rest: Tokens, mark: Token) -> State:
-    return _listed(state, rest[1:], mark)
+    """SELECT items, after which windows may be named."""
+    split = next((i for i, token in enumerate(rest) if token.token_type == TokenType.WINDOW), len(rest))
+    if split == len(rest):
+        return _listed(state, rest[1:], mark)
+    return _around(state, [*_select(state, rest[1:split], mark, "SELECT"), *rest[split:]], mark)
 
 
 def _extend(state: State, rest: Tokens, mark: Token) -> State:
@@ -274,7 +307,7 @@ def _aggregate(state: State, rest: Tokens, mark: Token) -> State:
     split = next((i for i in range(len(rest)) if _is_group(rest[i : i + 2])), len(rest))
     tail = rest[split:]
     sorts = bool(tail) and tail[0].token_type == TokenType.VAR  # GROUP AND ORDER BY
-    keys = _sorted_items(tail[3 if sorts else 1 :])
+    keys, groups = _keys(tail[3 if sorts else 1 :], mark, sorts=sorts)
     found = [*keys, *_sorted_items(rest[1:split])]
     items: Tokens = []
     order: list[str] = []
@@ -282,10 +315,52 @@ def _aggregate(state: State, rest: Tokens, mark: Token) -> State:
         items += [*(words(",", mark) if items else []), *item]
         if direction or (sorts and place < len(keys)):
             order.append(f"{place + 1} {direction}")
-    sql = _select(state, items, mark, "AGGREGATE")
-    if keys:
-        sql += words(f"GROUP BY {', '.join(str(place + 1) for place in range(len(keys)))}", mark)
+    sql = _select(state, items, mark, f"AGGREGATE {len(keys)}")
+    if groups:
+        sql += [*words("GROUP BY", mark), *groups]
     return replace(_around(state, sql, mark), order=words(f"ORDER BY {', '.join(order)}", mark) if order else [])
+
+
+_SETS = ("ROLLUP", "CUBE", "GROUPING SETS")
+
+
+def _keys(tokens: Tokens, mark: Token, *, sorts: bool) -> tuple[list[tuple[Tokens, str]], Tokens]:
+    """The columns that a query is grouped by, each with its direction, and the GROUP BY's list. ROLLUP and the like
+    hold names of columns only, each of which is one column of the result."""
+    keys: list[tuple[Tokens, str]] = []
+    groups: Tokens = []
+    for item in filter(None, commas(tokens)):
+        groups += words(",", mark) if groups else []
+        if _word(item) == "(" and closing(item, 0) == 1:
+            groups += item
+        elif _word(item) in _SETS and not sorts and all(map(_is_path, _names(item))):
+            known = [_text(key) for key, _ in keys]
+            keys += [(name, "") for name in _names(item) if _text(name) not in known]
+            groups += item
+        else:
+            keys += _sorted_items(item)
+            groups += words(str(len(keys)), mark)
+    return keys, groups
+
+
+def _names(tokens: Tokens) -> list[Tokens]:
+    """What stands in the parentheses of ROLLUP and the like, each once."""
+    found: list[Tokens] = [[]]
+    for token in tokens:
+        if token.token_type in (TokenType.L_PAREN, TokenType.R_PAREN, TokenType.COMMA) or _word([token]) in _SETS:
+            found.append([])
+        else:
+            found[-1].append(token)
+    return list({_text(name): name for name in found if name}.values())
+
+
+def _is_path(tokens: Tokens) -> bool:
+    """Whether it is names with dots between them."""
+    return all((token.token_type == TokenType.DOT) == bool(index % 2) for index, token in enumerate(tokens))
+
+
+def _text(tokens: Tokens) -> str:
+    return "".join(token.text for token in tokens).casefold()
 
 
 def _sorted_items(tokens: Tokens) -> list[tuple[Tokens, str]]:
@@ -316,8 +391,8 @@ def _alias(state: State, rest: Tokens, mark: Token) -> State:
     return replace(found, source=[*found.source, *rest])
 
 
-def _distinct(state: State, rest: Tokens, mark: Token) -> State:  # noqa: ARG001
-    return _changed(state, words(f"DISTINCT {_STAR}", mark), mark)
+def _distinct(state: State, rest: Tokens, mark: Token) -> State:
+    return _changed(state, [*words(f"DISTINCT {_STAR}", mark), *rest[1:]], mark)
 
 
 def _union(state: State, rest: Tokens, mark: Token) -> State:

@@ -9,7 +9,6 @@ from functools import lru_cache, wraps
 from itertools import islice
 from typing import Any
 
-from warehouse_refresh.warehouse.duckdb.python_functions import Refusal
 from warehouse_refresh.warehouse.duckdb.python_functions.patterns import compiled
 
 MOST_BYTES = 1 << 20
@@ -160,11 +159,7 @@ def instr(data: bytes, sought: bytes, position: int, occurrence: int) -> int:
         raise ValueError("INSTR: the position must not be 0")
     if occurrence < 1:
         raise ValueError("INSTR: the occurrence must be above 0")
-    if not sought and (position, occurrence) != (1, 1):
-        raise Refusal("the embedded engine cannot say where BigQuery sees an empty value: this needs BigQuery")
-    if not sought:
-        return 1
-    starts = range(position - 1, len(data)) if position > 0 else range(len(data) + position, -1, -1)
+    starts = range(position - 1, len(data) + 1) if position > 0 else range(len(data) + position + (not sought), -1, -1)
     found = (start + 1 for start in starts if data.startswith(sought, start))
     return next(islice(found, occurrence - 1, None), 0)
 

@@ -100,8 +100,8 @@ def regexp_instr(
         return None
     if after not in (0, 1):
         raise ValueError("Invalid return_position_after_match.")
-    match = _nth(text, pattern, position, occurrence) if pattern else None
-    if match is None:
+    match = _nth(text, pattern, position, occurrence)
+    if match is None or not pattern:
         return 0
     if match.start() == match.end():
         raise Refusal("the embedded engine cannot say where BigQuery sees an empty match: this needs BigQuery")

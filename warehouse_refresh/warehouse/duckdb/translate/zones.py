@@ -4,7 +4,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#time_zo
 """
 
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node
-from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse_refresh.warehouse.sql.literals import ZONE_NAME
 
 UTC = Literal("UTC")
@@ -44,7 +44,7 @@ def local(value: Node, zone: Node = UTC) -> Node:
     """A TIMESTAMP as the DATETIME on the clocks of a zone."""
     if not isinstance(zone, Literal):
         shift, base = sql(SHIFT, z=zone), sql(BASE, z=zone)
-        return sql("(timezone({z}, {x}) + {s})", z=base, x=value, s=shift)
+        return unless_null([value], lambda n: sql("(timezone({z}, {x}) + {s})", z=base, x=n[0], s=shift))
     if isinstance(zone.value, int):
         return sql("(timezone('UTC', {x}) + to_minutes({m}))", x=value, m=zone)
     return sql("timezone({z}, {x})", z=zone, x=value)
@@ -56,8 +56,8 @@ def from_local(clock: Node, zone: Node) -> Node:
     if zone == UTC:
         return sql("timezone('UTC', {x})", x=clock)
     if not isinstance(zone, Literal):
-        shifted = sql("({x} - {s})", x=clock, s=sql(SHIFT, z=zone))
-        return sql(FROM_LOCAL, x=shifted, z=sql(BASE, z=zone))
+        shift, base = sql(SHIFT, z=zone), sql(BASE, z=zone)
+        return unless_null([clock], lambda n: sql(FROM_LOCAL, x=sql("({x} - {s})", x=n[0], s=shift), z=base))
     if isinstance(zone.value, int):
         return sql("timezone('UTC', {x} - to_minutes({m}))", x=clock, m=zone)
     return sql(FROM_LOCAL, x=clock, z=zone)

@@ -33,7 +33,7 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wro
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import field_names
-from warehouse_refresh.warehouse.sql.coercion import coerces, is_groupable, supertype, takes_any_type
+from warehouse_refresh.warehouse.sql.coercion import coerces, is_groupable, same, supertype, takes_any_type
 from warehouse_refresh.warehouse.sql.literals import EMPTY
 from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, STRING, SqlType, array_of
 
@@ -280,6 +280,9 @@ def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
     relation, column = one_column(node, scope)
     found = reread(column, "q$")
     kind, (one, _) = common(node, scope, "IN", [_of_its_type(value), Typed(found.node, found.type)])
+    if not _may_be_in(value, found.type):
+        left = "NULL" if value.is_null else str(value.type)
+        wrong(scope.script.text, node, f"IN (SELECT …) does not compare {left} with {found.type}", "write a CAST")
     if kind.name in ("JSON", "GEOGRAPHY"):
         unsupported(scope.script.text, node, f"IN (SELECT …) of {kind}", "write EXISTS with a condition")
     query = with_types(relation, [kind])
@@ -291,6 +294,16 @@ def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
         items = (Item(sql(_WITHOUT_NAN.replace("NAN", "'nan there'"), x=ColumnNode("q$", column.column)), "c"),)
         return Typed(_in_rows(own, Select(items, FromItem(query, "q$")), Typed(ColumnNode("q$", "c"), STRING)), BOOL)
     return Typed(_in_rows(one.node, query, Typed(ColumnNode("q$", column.column), kind)), BOOL)
+
+
+def _may_be_in(value: Typed, kind: SqlType) -> bool:
+    """Whether IN (SELECT …) compares the types: it takes less than `=` does."""
+    if kind.name == "STRUCT":
+        return not value.is_null and all(
+            takes_any_type(part) or same(part.type, field.type)
+            for part, field in zip(_fields(value), kind.fields, strict=True)
+        )
+    return {value.type.name, kind.name} != {"DATE", "DATETIME"} or takes_any_type(value)
 
 
 def _of_its_type(value: Typed) -> Typed:

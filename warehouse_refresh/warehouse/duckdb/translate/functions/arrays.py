@@ -125,7 +125,8 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
     first, last, step = [*found, coerced(integer(1), kind)][:3]
     if kind != INT64:
         nodes = dict(zip("abc", [first.node, last.node, step.node], strict=True))
-        return Typed(sql(_SERIES.replace("PRODUCT", _PRODUCTS[kind.name]), **nodes), array_of(kind))
+        series = _SERIES.replace("ELEMENT", _ELEMENTS[kind.name]).replace("DISTANCE", _DISTANCES[kind.name])
+        return Typed(sql(series, **nodes), array_of(kind))
     too_many = f"({{b}}::HUGEINT - {{a}}) // nullif({{c}}, 0) >= {MOST_ELEMENTS}"
     template = (  # DuckDB computes constants beforehand, also in the branches that it does not take
         "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0"
@@ -135,13 +136,20 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
     return Typed(sql(template, a=first.node, b=last.node, c=step.node), array_of(INT64))
 
 
-_PRODUCTS = {"FLOAT64": "(n_ * {c})", "NUMERIC": "CAST(n_::DECIMAL(10,0) * {c} AS DECIMAL(38,9))"}
-_STEPS = "(CAST({b} AS DOUBLE) - CAST({a} AS DOUBLE)) / CAST({c} AS DOUBLE)"
+_ELEMENTS = {  # the one after the last, which is left out, may be no NUMERIC
+    "FLOAT64": "{a} + (n_ * {c})",
+    "NUMERIC": "TRY({a} + CAST(n_::DECIMAL(10,0) * {c} AS DECIMAL(38,9)))",
+}
+_DISTANCES = {
+    "FLOAT64": "({b} - {a})",
+    "NUMERIC": "coalesce(CAST(TRY({b} - {a}) AS DOUBLE), CAST({b} AS DOUBLE) - CAST({a} AS DOUBLE))",
+}
+_STEPS = "DISTANCE / CAST({c} AS DOUBLE)"
 _SERIES = (
     "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0 THEN error('Sequence step cannot be"
     f" 0.') WHEN isnan({_STEPS}) THEN error('Sequence start, end, and step cannot be NaN.')"
     f" WHEN {_STEPS} >= {MOST_ELEMENTS} THEN {TOO_MANY} WHEN {_STEPS} < 0 THEN [] ELSE"
-    f" list_filter(list_transform(range(CAST(floor({_STEPS}) AS BIGINT) + 2), lambda n_: {{a}} + PRODUCT),"
+    f" list_filter(list_transform(range(CAST(floor({_STEPS}) AS BIGINT) + 2), lambda n_: ELEMENT),"
     " lambda e_: CASE WHEN {c} > 0 THEN e_ <= {b} ELSE e_ >= {b} END) END)"
 )
 

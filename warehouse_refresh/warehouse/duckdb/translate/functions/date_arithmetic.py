@@ -46,7 +46,7 @@ from warehouse_refresh.warehouse.duckdb.translate.literals import integer
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
-from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import supertype
@@ -404,9 +404,10 @@ def make_interval(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
             wrong(scope.script.text, node, "MAKE_INTERVAL takes year, month, day, hour, minute, second")
         value = scope.compile(part.expression) if named else argument(part, scope)
         found[span] = as_type(node, scope, "MAKE_INTERVAL", value, INT64).node
-    values = {letter: found.get(span, integer(0).node) for letter, span in zip("abcdef", _SPANS, strict=True)}
+    values = [found.get(span, integer(0).node) for span in _SPANS]
     micros = "{d}::HUGEINT * 3600000000 + {e}::HUGEINT * 60000000 + {f}::HUGEINT * 1000000"
-    return Typed(sql(made("{a}::HUGEINT * 12 + {b}", "{c}", micros), **values), INTERVAL)
+    template = made("{a}::HUGEINT * 12 + {b}", "{c}", micros)
+    return Typed(unless_null(values, lambda n: sql(template, **dict(zip("abcdef", n, strict=True)))), INTERVAL)
 
 
 FUNCTIONS: Functions = {

@@ -105,8 +105,12 @@ def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
             return sql("CASE WHEN {x} IS NOT NULL THEN {t} END", x=moment, t=Literal(text))
         return Chain("||", tuple([_element(piece, moment, clock) for piece in pieces]))
 
+    def at_zone(moment: Node) -> Node:
+        found = let(local_clock(moment, zone), lambda clock: texts(moment, clock))
+        return found if isinstance(zone, Literal) else sql("CASE WHEN {z} IS NOT NULL THEN {t} END", z=zone, t=found)
+
     if kind == TIMESTAMP:
-        text = let(value.node, lambda moment: let(local_clock(moment, zone), lambda clock: texts(moment, clock)))
+        text = unless_null([value.node], lambda n: at_zone(n[0]))
     else:
         clock = sql("(DATE '1970-01-01' + {x})", x=value.node) if kind == TIME else value.node
         text = let(clock, lambda clock: texts(clock, clock))

@@ -54,16 +54,11 @@ _POW = (
 _UNITS_A, _UNITS_B = UNSCALED.replace("{x}", "{a}"), UNSCALED.replace("{x}", "{b}")
 
 
-def _positive(name: str) -> str:
-    """LN and the like, which take numbers above 0."""
-    return f"CASE WHEN {{a}} <= 0 THEN error('Floating point error in function: {name}') ELSE {name.lower()}({{a}}) END"
-
-
-def _within_one(name: str) -> str:
-    """ACOS and ASIN, which take numbers from -1 to 1."""
+def _taking(values: str, name: str, function: str = "") -> str:
+    """A function that takes some values only. It fails for the other numbers, and is NaN for an infinity among them."""
     return (
-        f"CASE WHEN abs({{a}}) > 1 AND NOT isnan({{a}}) THEN error('Floating point error in function: {name}') ELSE"
-        f" {name.lower()}({{a}}) END"
+        f"CASE WHEN {values} OR isnan({{a}}) THEN {function or name.lower()}({{a}}) WHEN isinf({{a}}) THEN"
+        f" 'nan'::DOUBLE WHEN {{a}} IS NOT NULL THEN error('Floating point error in function: {name}') END"
     )
 
 
@@ -97,19 +92,15 @@ DEFINITIONS: Definitions = by_name(
         "FLOAT64 -> FLOAT64",
         "CASE WHEN {a} < 0 THEN error('Argument to SQRT cannot be negative: ' || {a}) ELSE sqrt({a}) END",
     ),
-    define("LN", "FLOAT64 -> FLOAT64", _positive("LN")),
-    define("LOG10", "FLOAT64 -> FLOAT64", _positive("LOG10")),
-    define(
-        "LOG",
-        "FLOAT64 -> FLOAT64",
-        "CASE WHEN {a} <= 0 THEN error('Floating point error in function: LOG') ELSE ln({a}) END",
-    ),
+    define("LN", "FLOAT64 -> FLOAT64", _taking("{a} > 0", "LN")),
+    define("LOG10", "FLOAT64 -> FLOAT64", _taking("{a} > 0", "LOG10")),
+    define("LOG", "FLOAT64 -> FLOAT64", _taking("{a} > 0", "LOG", "ln")),
     define(
         "LOG",
         "FLOAT64 FLOAT64 -> FLOAT64",
-        "CASE WHEN {a} <= 0 OR {b} <= 0 OR {b} = 1"
-        " THEN error('Floating point error in function: LOG') ELSE ln({a}) /"
-        " ln({b}) END",
+        "CASE WHEN isnan({a}) OR isnan({b}) OR isinf({b}) OR {a} = '-inf'::DOUBLE OR isinf({a}) AND {b} <= 0"
+        " THEN 'nan'::DOUBLE WHEN {b} = 1 AND isinf({a}) THEN {a} WHEN {a} <= 0 OR {b} <= 0 OR {b} = 1"
+        " THEN error('Floating point error in function: LOG') ELSE ln({a}) / ln({b}) END",
     ),
     *(
         define(name, "FLOAT64 -> FLOAT64", f"{name.lower()}({{a}})")
@@ -120,20 +111,11 @@ DEFINITIONS: Definitions = by_name(
         define(name, "FLOAT64 -> FLOAT64", _FINITE.format(f"(1 / {inverse}({{a}}))", name))
         for name, inverse in _RECIPROCAL.items()
     ),
-    define(
-        "ACOSH",
-        "FLOAT64 -> FLOAT64",
-        "CASE WHEN {a} < 1 THEN error('Floating point error in function: ACOSH') ELSE acosh({a}) END",
-    ),
-    define(
-        "ATANH",
-        "FLOAT64 -> FLOAT64",
-        "CASE WHEN abs({a}) >= 1 AND NOT isnan({a}) THEN error('Floating point error in function: ATANH')"
-        " ELSE atanh({a}) END",
-    ),
+    define("ACOSH", "FLOAT64 -> FLOAT64", _taking("{a} >= 1", "ACOSH")),
+    define("ATANH", "FLOAT64 -> FLOAT64", _taking("abs({a}) < 1", "ATANH")),
     *(define(name, "FLOAT64 -> FLOAT64", _FINITE.format(f"{name.lower()}({{a}})", name)) for name in ("COSH", "SINH")),
     define("ATAN2", "FLOAT64 FLOAT64 -> FLOAT64", "atan2({a}, {b})"),
-    *(define(name, "FLOAT64 -> FLOAT64", _within_one(name)) for name in ("ACOS", "ASIN")),
+    *(define(name, "FLOAT64 -> FLOAT64", _taking("abs({a}) <= 1", name)) for name in ("ACOS", "ASIN")),
     define("POW POWER", "FLOAT64 FLOAT64 -> FLOAT64", _POW),
     define(
         "DIV",

@@ -6,7 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import concatenated
-from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats.binary import BASE64
+from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats.binary import BASE64, HEX
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     MOST_BYTES,
@@ -139,7 +139,7 @@ DEFINITIONS: Definitions = by_name(
         " ELSE chr({a}::INTEGER) END",
     ),
     define("TO_HEX", "BYTES -> STRING", "lower(hex({a}))"),
-    define("FROM_HEX", "STRING -> BYTES", "unhex(CASE WHEN length({a}) % 2 = 1 THEN '0' || {a} ELSE {a} END)"),
+    define("FROM_HEX", "STRING -> BYTES", HEX.replace("{x}", "{a}")),
     define("TO_BASE64", "BYTES -> STRING", "to_base64({a})"),
     define("FROM_BASE64", "STRING -> BYTES", BASE64.replace("{x}", "{a}")),
     *in_python("FARM_FINGERPRINT", "STRING -> INT64"),
@@ -230,12 +230,14 @@ DEFINITIONS: Definitions = by_name(
 )
 """The functions that take and give strings and bytes, by name."""
 
-# The n-th occurrence counts from the position on, backwards from a negative one.
+# The n-th occurrence counts from the position on, backwards from a negative one. An empty text is found behind the last
+# letter, too.
 _INSTR = (
     "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL OR {d} IS NULL THEN NULL WHEN {c} = 0 OR {d} < 1 THEN"
-    " error('INSTR: position or occurrence') WHEN {b} = '' THEN error('INSTR: the text sought is empty') ELSE"
-    " coalesce(list_filter(CASE WHEN {c} > 0 THEN range({c}, length({a}) + 1) ELSE list_reverse(range(1, length({a}) +"
-    " {c} + 2)) END, lambda p_: substring({a}, p_, length({b})) = {b})[{d}], 0) END)"
+    " error('INSTR: position or occurrence') ELSE"
+    " coalesce(list_filter(CASE WHEN {c} > 0 THEN range({c}, length({a}) + 2) ELSE list_reverse(range(1, length({a}) +"
+    " {c} + CASE WHEN {b} = '' THEN 3 ELSE 2 END)) END, lambda p_: substring({a}, p_, length({b})) = {b} AND p_ +"
+    " length({b}) <= length({a}) + 1)[{d}], 0) END)"
 )
 
 

@@ -142,17 +142,17 @@ def _let_aggregates_see_aliases(node: exp.Select, scope: GroupedScope) -> None:
 def _check_pipe(node: exp.Select, scope: Scope) -> None:
     """Raises SqlError for aggregates and windows that a pipe operator does not take. A SELECT that was
     written for an operator has a comment with the operator's name."""
-    operator = next((comment for comment in node.comments or () if comment.startswith(PIPE)), "").removeprefix(PIPE)
+    comment = next((comment for comment in node.comments or () if comment.startswith(PIPE)), "").removeprefix(PIPE)
+    operator, _, keys = comment.partition(" ")
     if operator == "AGGREGATE":
-        _check_aggregated(node, scope)
+        _check_aggregated(node.expressions[int(keys) :], scope)
     elif operator and (call := next((call for part in node.expressions for call in aggregates_in(part)), None)):
         wrong(scope.script.text, call, f"|> {operator} takes no aggregate function", "write |> AGGREGATE")
 
 
-def _check_aggregated(node: exp.Select, scope: Scope) -> None:
+def _check_aggregated(items: list[exp.Expr], scope: Scope) -> None:
     """Raises SqlError for an item of |> AGGREGATE that is more than aggregates."""
-    group = node.args.get("group")
-    for item in node.expressions[len(group.expressions) if group is not None else 0 :]:
+    for item in items:
         if call := next(windows_in(item), None):
             wrong(scope.script.text, call, "|> AGGREGATE takes no window function", "write |> EXTEND after it")
         if not any(True for _ in aggregates_in(item)):

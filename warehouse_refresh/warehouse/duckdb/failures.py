@@ -76,7 +76,6 @@ _WORDS = (
     (r"Unknown TimeZone '(.*)'.*", r"Invalid time zone: \1", ""),
     (r"More than one row returned by a subquery .*", "Scalar subquery produced more than one element", ""),
     (r"Invalid UTF8 Codepoint (\S+)", r"Invalid codepoint \1", "CODE_POINTS_TO_STRING"),
-    (r"Invalid input for hex digit: .*", "Failed to decode invalid hexadecimal string", "FROM_HEX"),
     (
         r"((?:missing|invalid|bad|trailing|unexpected|no argument|pattern too large)\b.*)",
         r"Cannot parse regular expression: \1",

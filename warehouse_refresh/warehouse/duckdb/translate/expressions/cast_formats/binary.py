@@ -30,8 +30,8 @@ BASE64 = (
     f" ELSE from_base64(rpad({_CODE}, ((length({_CODE}) + 3) // 4 * 4)::INTEGER, '=')) END"
 )
 HEX = (  # the digits are checked before: DuckDB's own error holds a piece of a letter, which nobody can read
-    "CASE WHEN NOT regexp_full_match({x}, '[0-9a-fA-F]*') THEN error('Failed to decode invalid hexadecimal string: ' ||"
-    " {x}) ELSE unhex({x}) END"
+    "CASE WHEN NOT regexp_full_match({x}, '[0-9a-fA-F]*') THEN error('Failed to decode invalid hexadecimal string')"
+    " ELSE unhex({x}) END"
 )
 _BYTES = {
     "HEX": HEX,

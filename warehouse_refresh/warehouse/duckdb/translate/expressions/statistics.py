@@ -5,10 +5,10 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/statistical_aggreg
 
 _REASON = "the embedded engine cannot compute a variance of numbers of this size: this needs BigQuery"
 COUNTED = (
-    "CASE WHEN {x} BETWEEN -999999999::DECIMAL(38,9) AND 999999999::DECIMAL(38,9) THEN CAST({x} AS DECIMAL(18,9)) WHEN"
-    f" {{x}} IS NOT NULL THEN CAST(error('{_REASON}') AS DECIMAL(18,9)) END"
+    "CASE WHEN {x} BETWEEN -999999999::DECIMAL(38,9) AND 999999999::DECIMAL(38,9) THEN TRY_CAST({x} AS DECIMAL(18,9))"
+    f" WHEN {{x}} IS NOT NULL THEN CAST(error('{_REASON}') AS DECIMAL(18,9)) END"
 )
-"""A NUMERIC as 64 bits hold it."""
+"""A NUMERIC as 64 bits hold it. DuckDB computes the CAST of all rows, those that have none among them."""
 WHOLE = "CAST(trunc({x}) AS BIGINT)"
 UNITS = "CAST(round(CAST({x} - trunc({x}) AS DOUBLE) * 1e9) AS BIGINT)"
 """What a number has before the point and after it, there in units of the ninth digit."""

@@ -10,7 +10,8 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import UNSCALED
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, only
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature, only
+from warehouse_refresh.warehouse.duckdb.translate.expressions.comparisons import UNORDERED
 from warehouse_refresh.warehouse.duckdb.translate.functions.aggregates import AGGREGATES, aggregate
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     AggregateCall,
@@ -307,6 +308,8 @@ def percentile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: 
     if name == "PERCENTILE_CONT" and kinds == (NUMERIC, NUMERIC):
         hint = "write the second argument as a FLOAT64: 0.5"
         unsupported(scope.script.text, node, "PERCENTILE_CONT of two NUMERIC", hint)
+    if kinds[0].name in UNORDERED:
+        return no_signature(node, scope, name, values)
     function = "quantile_disc" if name == "PERCENTILE_DISC" else "quantile_cont"
     value = values[0] if name == "PERCENTILE_DISC" else as_type(node, scope, name, values[0], FLOAT64)
     if kinds[0] == FLOAT64:

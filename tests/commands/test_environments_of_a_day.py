@@ -4,7 +4,7 @@ and drops: a table has rows of what was built in it or promoted to it, and of no
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +44,7 @@ class Day:
     environment those that it has built."""
 
     url: str
+    place: str = "prefix"
     numbers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TABLES, 1))
     raw: Rows = field(default_factory=lambda: [1])
     tables: dict[str, dict[str, Rows]] = field(default_factory=lambda: {who: {} for who in (PRODUCTION, *ENVIRONMENTS)})
@@ -123,39 +124,44 @@ class Day:
             Path(f"res/tmp/{table}.sql").write_text(sql)
 
     def _found(self) -> dict[str, dict[str, Rows]]:
-        found: dict[str, dict[str, Rows]] = {}
-        with connect(self.url) as warehouse:
-            for who in self.tables:
-                found[who] = {}
-                for table in TABLES:
-                    name = TableName(f"{who}_tmp" if who else "tmp", table)
-                    try:
-                        found[who][table] = sorted(x for (x,) in warehouse.first_rows(name, 1000))
-                    except TableNotFound:
-                        continue
+        return {who: self._found_in(who) for who in self.tables}
+
+    def _found_in(self, who: str) -> dict[str, Rows]:
+        found: dict[str, Rows] = {}
+        url = self.url.replace(".duckdb", f".env-{who}.duckdb") if who and self.place == "file" else self.url
+        if self.place == "file" and not Path(url.removeprefix("duckdb:///")).exists():
+            return {}
+        with connect(url) as warehouse:
+            for table in TABLES:
+                with suppress(TableNotFound):
+                    rows = warehouse.first_rows(TableName(f"{who}_tmp" if who else "tmp", table), 1000)
+                    found[table] = sorted(x for (x,) in rows)
         return found
 
 
 @contextmanager
-def on_warehouse(url: str) -> Iterator[None]:
-    """A folder of its own, whose warehouse is at `url`."""
+def on_warehouse(url: str, place: str) -> Iterator[None]:
+    """A folder of its own, whose warehouse is at `url`, and whose environments are in that `place`."""
+    names = {"WAREHOUSE_URL": url, "REFRESH_ENVIRONMENTS": place}
     with in_a_folder():
-        os.environ["WAREHOUSE_URL"] = url
+        os.environ.update(names)
         try:
             yield
         finally:
-            del os.environ["WAREHOUSE_URL"]
+            for name in names:
+                del os.environ[name]
 
 
-def goes_by(steps: list[Step], url: str = DEFAULT_URL) -> None:
-    with on_warehouse(url):
-        day = Day(url)
+def goes_by(steps: list[Step], url: str = DEFAULT_URL, place: str = "prefix") -> None:
+    with on_warehouse(url, place):
+        day = Day(url, place)
         day.begin()
         for step in steps:
             day.step(*step)
 
 
-def test_a_day_with_everything_in_it() -> None:
+@pytest.mark.parametrize("place", ["prefix", pytest.param("file", marks=pytest.mark.slow)])
+def test_a_day_with_everything_in_it(place: str) -> None:
     goes_by(
         [
             ("edit", "a", 2),
@@ -170,15 +176,16 @@ def test_a_day_with_everything_in_it() -> None:
             ("drop", "alice", None),
             ("build", PRODUCTION, "stale"),
             ("promote", "bob", None),
-        ]
+        ],
+        place=place,
     )
 
 
 @pytest.mark.slow
 @many
-@given(st.lists(STEPS, min_size=5, max_size=30))
-def test_many_days(steps: list[Step]) -> None:
-    goes_by(steps)
+@given(st.lists(STEPS, min_size=5, max_size=30), st.sampled_from(["prefix", "file"]))
+def test_many_days(steps: list[Step], place: str) -> None:
+    goes_by(steps, place=place)
 
 
 @pytest.mark.slow

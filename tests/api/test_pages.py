@@ -41,6 +41,9 @@ def test_the_first_page_leads_to_the_others_and_their_files(pages: httpx.Client)
         assert found.status_code == 200, path
         assert found.headers["x-content-type-options"] == "nosniff"
     assert "tmp.b" in pages.get("/catalogue/raw.a.html").text
+    document = pages.get("/catalogue/catalogue.json")
+    assert document.headers["content-type"] == "application/json"
+    assert [table["name"] for table in document.json()["tables"]] == ["raw.a", "tmp.b"]
 
 
 def test_a_page_that_is_none_is_a_problem(pages: httpx.Client) -> None:

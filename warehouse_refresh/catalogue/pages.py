@@ -14,7 +14,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from warehouse_refresh.catalogue.document import Catalogue, ColumnEntry, TableEntry
+from warehouse_refresh.catalogue.document import Catalogue, ColumnEntry, TableEntry, as_json
 from warehouse_refresh.catalogue.pictures import Box, Edges, around, drawn
 from warehouse_refresh.catalogue.posting import example_address
 from warehouse_refresh.catalogue.sql import highlighted
@@ -84,6 +84,7 @@ class Pages:
         makers |= {f"{FOLDER}/{name}": partial(asset, name) for name in ASSETS + (LIVE_ASSETS if self._served else ())}
         if self._served:
             makers |= {f"{FOLDER}/runs.html": self.runs, f"{FOLDER}/reads.js": self.reads}
+            makers[f"{FOLDER}/catalogue.json"] = partial(as_json, self._catalogue)
         for table in self._tables.values():
             makers[f"{FOLDER}/{file_name(table.name)}"] = partial(self.table, table)
             for column in table.columns:

@@ -122,6 +122,37 @@ def test_settings_are_said_in_words(write: Write) -> None:
     assert (orders.checks[3].values, orders.checks[4].to) == (("open", "sent"), "raw.a.id")
 
 
+IDS = """
+SELECT id, day FROM raw.a WHERE id >= @start AND id < @end
+AND id NOT IN (SELECT id FROM tmp.ids)
+"""
+
+
+def test_how_a_table_is_built_by_date_is_said_in_words(write: Write) -> None:
+    by_day = 'by = "day"\ncolumn = "day"\nstart = "2026-01-01"\nlookback = 3\nmode = "merge"\nkey = ["id"]'
+    by_range = 'by = "range"\ncolumn = "id"\nstart = 0\nstep = 1000\nuntil = "raw.a.id"\nreads_itself = true'
+    folder = write(
+        {
+            "res/dependencies.toml": "",
+            "db_init/a.sql": "CREATE TABLE raw.a (id INT64, day DATE)",
+            "res/tmp/days.sql": "SELECT id, day FROM raw.a WHERE day >= @start AND day < @end",
+            "res/tmp/days.toml": f"[build]\n{by_day}",
+            "res/tmp/ids.sql": IDS,
+            "res/tmp/ids.toml": f'[columns]\nid = {{ type = "INT64" }}\nday = {{ type = "DATE" }}\n[build]\n{by_range}',
+        }
+    )
+    catalogue = catalogue_of(folder)
+    assert entry(catalogue, "tmp.days").build == (
+        "by day of day, from 2026-01-01 on",
+        "again: the current day and the 3 before it",
+        "a row replaces the one with the same id",
+    )
+    assert entry(catalogue, "tmp.ids").build == (
+        "by ranges of 1,000 of id, from 0 on",
+        "each is built from those before it",
+    )
+
+
 def test_what_a_create_statement_says_counts_too(write: Write) -> None:
     folder = write(
         {

@@ -1,24 +1,15 @@
 """Collect what the files of a project say about its tables. No warehouse is needed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from msgspec.structs import replace
 
 from warehouse_refresh.catalogue.document import VERSION, Catalogue, CheckEntry, ColumnEntry, TableEntry
+from warehouse_refresh.catalogue.words import build_words, check_entries
 from warehouse_refresh.pipeline.check import check_scripts
-from warehouse_refresh.pipeline.checks.declared import (
-    AcceptedValues,
-    Checks,
-    Declared,
-    Fresh,
-    NotNull,
-    References,
-    RowCount,
-    Unique,
-)
 from warehouse_refresh.pipeline.project.lineage import ColumnName, Lineage
 from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
 from warehouse_refresh.pipeline.project.scripts import Script
@@ -159,66 +150,9 @@ def _said(file: SettingsFile | None) -> dict[str, Any]:
         "owner": says.owner,
         "tags": says.tags,
         "private": says.private,
-        "checks": tuple(_checks(says.checks)),
+        "build": tuple(build_words(says.build)) if says.build else (),
+        "checks": tuple(check_entries(says.checks)),
     }
-
-
-def _checks(checks: Checks) -> Iterator[CheckEntry]:
-    where = f", where {checks.where}" if checks.where else ""
-    for declared in checks.listed():
-        said = {"columns": declared.columns, **_as_data(declared)}
-        yield CheckEntry(_rule(declared) + where, declared.check.severity.value, **said)
-
-
-def _as_data(declared: Declared) -> dict[str, Any]:
-    """What programs ask about a check, as fields of its entry."""
-    match declared.check:
-        case Unique():
-            return {"kind": "unique"}
-        case NotNull():
-            return {"kind": "not_null"}
-        case AcceptedValues(values=values):
-            return {"kind": "accepted_values", "values": tuple(map(_plain, values))}
-        case References(to=to):
-            return {"kind": "references", "to": to}
-        case RowCount():
-            return {"kind": "row_count"}
-        case Fresh():
-            return {"kind": "fresh"}
-
-
-def _plain(value: object) -> object:
-    """A value as JSON has it: moments of TOML are texts."""
-    return value if isinstance(value, str | int | float | bool) else str(value)
-
-
-def _rule(declared: Declared) -> str:
-    """A check in words."""
-    names = ", ".join(declared.columns)
-    match declared.check:
-        case Unique():
-            return f"unique: {names}"
-        case NotNull(at_least=None):
-            return f"not null: {names}"
-        case NotNull(at_least=share):
-            return f"not null: {names}, in {share:.1%} of the rows at least"
-        case AcceptedValues(values=values):
-            return f"{names} is one of {', '.join(map(str, values))}"
-        case References(to=to):
-            return f"{names} is in {to}"
-        case RowCount() as count:
-            return f"rows: {', '.join(_limits(count))}"
-        case Fresh(within=within):
-            return f"{names} is at most {within} old"
-
-
-def _limits(count: RowCount) -> Iterator[str]:
-    if count.at_least is not None:
-        yield f"at least {count.at_least:,}{' or none' if count.or_none else ''}"
-    if count.at_most is not None:
-        yield f"at most {count.at_most:,}"
-    if count.change_at_most is not None:
-        yield f"a change of {count.change_at_most:.1%} at most"
 
 
 def _texts(names: Iterable[object]) -> tuple[str, ...]:

@@ -60,6 +60,7 @@ class TableEntry(Struct, frozen=True):
     columns: Annotated[tuple[ColumnEntry, ...], Meta(description="empty: they are not known")] = ()
     reads: Annotated[tuple[str, ...], Meta(description="the tables that its script reads")] = ()
     read_by: Annotated[tuple[str, ...], Meta(description="the tables whose scripts read it")] = ()
+    build: Annotated[tuple[str, ...], Meta(description="how it is built by date, in words; empty: as a whole")] = ()
     storage: Annotated[tuple[str, ...], Meta(description="how it is stored, in words")] = ()
     checks: tuple[CheckEntry, ...] = ()
     tests: Annotated[tuple[str, ...], Meta(description="the names of its script's tests")] = ()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.origins.servers import Database
-from warehouse_refresh.origins import Described, Limits, OriginError, Relation, Snapshot, open_snapshot
+from warehouse_refresh.origins import Described, Limits, OriginError, Relation, Snapshot, open_snapshot, postgres
 from warehouse_refresh.origins.landing import land
 from warehouse_refresh.warehouse.types import STRING, SqlType, parse_type
 
@@ -30,6 +30,26 @@ def read(
     with duckdb.connect() as reader:
         reader.execute("SET TimeZone = 'UTC'")
         return described, reader.execute(file.sql).fetchall()
+
+
+@pytest.mark.parametrize("readers", [1, 3])
+def test_a_large_table_is_read_in_ranges_at_once(
+    readers: int, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_PAGES", 4)
+    database.run(
+        "CREATE TABLE odd AS SELECT i AS id, repeat('x', 100) AS x FROM generate_series(1, 3000) AS i;"
+        "DELETE FROM odd WHERE id % 7 = 0; CREATE TABLE more () INHERITS (odd); INSERT INTO more VALUES (7, '')"
+    )
+    with open_snapshot(database.url, Limits(readers=readers)) as snapshot:
+        database.run("INSERT INTO odd VALUES (0, '')")  # later than the snapshot
+        columns = snapshot.describe(ODD, {}).columns
+        with snapshot.reading(ODD, columns) as rows:
+            assert len(cast("postgres.ArrowRows", rows).streams) == readers
+            file = land(rows, columns, {}, "", tmp_path / "landed.parquet")
+    with duckdb.connect() as reader:
+        found = sorted(id_ for id_, _ in reader.execute(file.sql).fetchall())
+    assert found == sorted([7, *(number for number in range(1, 3001) if number % 7)])
 
 
 def read_odd(database: Database, folder: Path, wanted: Mapping[str, SqlType] | None = None) -> tuple[list[str], Rows]:

@@ -5,8 +5,8 @@ https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Semaphore
 from typing import Any
@@ -31,6 +31,7 @@ from warehouse_refresh.origins.postgres_types import Kind, reading_of
 from warehouse_refresh.warehouse.types import SqlType
 
 _BATCH = 4 * 2**20  # bytes of rows that are in memory at once, for each reader
+_PAGES = 4096  # of 8 KB, as a rule: smaller tables are read by one reader
 _SETTINGS = {
     "client_encoding": "UTF8",
     "timezone": "UTC",
@@ -100,21 +101,43 @@ class PostgresSnapshot:
     ) -> Iterator["ArrowRows"]:
         listed = ", ".join(f"{it.sql} AS {_identifier(it.column.name)}" for it in columns)
         source = _path(relation.table) if relation.table else f"({bare(relation.query)}\n) AS query"
-        with self._reader() as connection, connection.cursor() as cursor:
-            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH)})
-            self.open.add(cursor)
-            try:
-                where = f" WHERE {since.sql(_identifier(since.column))}" if since else ""
-                cursor.execute(f"SELECT {listed} FROM {source}{where}")
-                yield ArrowRows(cursor.fetch_arrow())
-            finally:
-                self.open.discard(cursor)
+        with ExitStack() as stack, _faults(self.url):
+            connections = [stack.enter_context(self._reader())]
+            if since:
+                conditions = [f" WHERE {since.sql(_identifier(since.column))}"]
+            else:
+                pages = _pages(connections[0], relation.table) if relation.table else 0
+                connections += self._more_readers(stack, pages // _PAGES)
+                conditions = list(_ranges(pages, len(connections)))
+            selects = [f"SELECT {listed} FROM {source}{condition}" for condition in conditions]
+            streams = [stack.enter_context(self._stream(*one)) for one in zip(connections, selects, strict=True)]
+            yield ArrowRows(streams)
 
     def close(self) -> None:
         for cursor in list(self.open):
             with suppress(Error):
                 cursor.adbc_cancel()
         _end(self.holder)
+
+    @contextmanager
+    def _stream(self, connection: dbapi.Connection, sql: str) -> Iterator[Any]:
+        """The rows of a query as a stream of Arrow."""
+        with connection.cursor() as cursor:
+            cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH)})
+            self.open.add(cursor)
+            try:
+                cursor.execute(sql)
+                yield cursor.fetch_arrow()
+            finally:
+                self.open.discard(cursor)
+
+    def _more_readers(self, stack: ExitStack, most: int) -> Iterator[dbapi.Connection]:
+        """Connections that nobody else uses now, for as long as the stack. It never waits: others may wait for it."""
+        for _ in range(most):
+            if not self.free.acquire(blocking=False):
+                return
+            stack.callback(self.free.release)
+            yield stack.enter_context(_connected(self.url, self.limits, self.name))
 
     @contextmanager
     def _reader(self) -> Iterator[dbapi.Connection]:
@@ -125,12 +148,15 @@ class PostgresSnapshot:
 
 @dataclass(frozen=True)
 class ArrowRows:
-    """Implements Rows: a stream that ends with an error if it does not have all rows."""
+    """Implements Rows: streams that are read at once, and end with an error if they do not have all rows."""
 
-    stream: Any
+    streams: Sequence[Any]
 
     def offer(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        connection.register("stream", self.stream)
+        for number, stream in enumerate(self.streams):
+            connection.register(f"stream_{number}", stream)
+        every = " UNION ALL ".join(f"SELECT * FROM stream_{number}" for number in range(len(self.streams)))
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW stream AS {every}")
         yield
 
     def check(self, count: int) -> None:
@@ -184,6 +210,28 @@ def _kinds(connection: dbapi.Connection, given: str) -> dict[str, Kind]:
         WHERE own.typtype <> 'd' ORDER BY number""",
     )
     return {str(name): Kind(kind, modifier, category, is_array) for name, kind, modifier, category, is_array in rows}
+
+
+def _pages(connection: dbapi.Connection, table: str) -> int:
+    """How many pages a table has; 0 for what cannot be read by ranges of pages: before PostgreSQL 14 each range reads
+    all pages, and the place of a row may be seen by those only who may read the whole table."""
+    [(pages,)] = _rows(
+        connection,
+        f"""SELECT CASE WHEN relkind = 'r' AND current_setting('server_version_num')::int >= 140000
+            AND has_table_privilege(oid, 'SELECT')
+            THEN pg_relation_size(oid) / current_setting('block_size')::int ELSE 0 END::int8 AS pages
+        FROM pg_class WHERE oid = to_regclass({_literal(_path(table))})""",
+    )
+    return int(pages)
+
+
+def _ranges(pages: int, count: int) -> Iterator[str]:
+    """Conditions, of which each row fulfils one: https://www.postgresql.org/docs/current/ddl-system-columns.html"""
+    bounds = [pages * number // count for number in range(1, count)]
+    for first, end in zip([None, *bounds], [*bounds, None], strict=True):
+        sides = [f"ctid >= '({first},0)'"] if first is not None else []
+        sides += [f"ctid < '({end},0)'"] if end is not None else []
+        yield f" WHERE {' AND '.join(sides)}" if sides else ""
 
 
 def _size(connection: dbapi.Connection, table: str) -> tuple[int | None, int | None]:

@@ -73,6 +73,19 @@ def test_a_refresh_builds_what_is_missing_and_what_may_have_late_rows(write: Wri
     assert [number for number, _ in rows(EVENTS)] == [1, 2, 3, 4, 33]
 
 
+def test_rows_of_a_day_that_come_after_its_refresh_are_not_left_out(write: Write, today: SetClock) -> None:
+    """No refresh runs on the next days, so that it is not in the lookback any more."""
+    write(PROJECT)
+    assert main(["init"]) == 0
+    today(1)
+    arrive((1, 1))
+    assert main(["build"]) == 0
+    arrive((2, 1), (3, 2))
+    today(4)
+    assert main(["build"]) == 0
+    assert rows(DAYS) == days((1, 2), (2, 1))
+
+
 def test_a_failed_table_keeps_its_rows_and_records_nothing(write: Write, today: SetClock) -> None:
     folder = write(PROJECT)
     assert main(["init"]) == 0
@@ -110,9 +123,9 @@ def test_the_plan_says_which_partitions_are_built_and_why(
     script.write_text(f"{script.read_text()} AND TRUE")
     assert main(["plan"]) == 0
     out = capsys.readouterr().out
-    assert "2 of 4 partitions: 1 not built yet, 1 current or in the lookback" in out
-    assert "2 partitions were built by an older version of the script, and stay: from 2024-03-01 on" in out
-    assert "2 of 4 partitions: 1 not built yet, 1 a table that it is built from has new rows for it" in out
+    assert "3 of 4 partitions: 1 not built yet, 1 current or in the lookback, 1 current or in the lookback when" in out
+    assert "1 partition was built by an older version of the script, and stay: from 2024-03-01 on" in out
+    assert "when last built, 1 a table that it is built from has new rows for it" in out
 
 
 def test_other_partitions_need_a_full_build(write: Write, today: SetClock, capsys: pytest.CaptureFixture[str]) -> None:

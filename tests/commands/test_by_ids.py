@@ -1,6 +1,8 @@
 """Tables that are built by ranges of ids, from their settings to their rows."""
 
 import json
+import sqlite3
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -69,7 +71,7 @@ def test_ranges_are_built_up_to_the_highest_id(write: Write, url: str, capsys: p
     assert "refresh backfill tmp.orders --from 0 --to 199\n" in capsys.readouterr().out
     arrive(url, 510)
     assert main(["build", "tmp.orders"]) == 3
-    wrong = "1 of 2 partitions of tmp.orders has a wrong number of rows: 400 up to 500 has 0 rows, and must have"
+    wrong = "1 of 4 partitions of tmp.orders has a wrong number of rows: 400 up to 500 has 0 rows, and must have"
     assert wrong in capsys.readouterr().out  # the last one may get more rows
     arrive(url, 499)
     assert main(["build"]) == 0
@@ -95,7 +97,26 @@ def test_the_highest_id_is_asked_on_bigquery(
     assert main(["build", "tmp.orders"]) == 0
     arrive(bigquery_url, 250, 350)
     assert main(["plan"]) == 0
-    assert "2 of 4 partitions: 2 not built yet" in capsys.readouterr().out
+    assert "4 of 4 partitions: 2 not built yet, 2 current or in the lookback when last built" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", ["", 'mode = "append"\ncursor = "id"\nkey = ["id"]\n'])
+def test_ranges_go_up_to_the_highest_id_that_a_load_brings(write: Write, more: str) -> None:
+    source = f'[source]\nconnection = "shop"\ntable = "orders"\n{more}'
+    shop = '[connections.shop]\nurl = "sqlite:///data/shop.db"\n'
+    files = {name: text for name, text in PROJECT.items() if name.startswith(("res/tmp", "res/final", "res/dep"))}
+    write({**files, "refresh.toml": shop, "res/raw/orders.toml": source, "data/none": ""})
+    in_shop("CREATE TABLE orders (id INT, amount INT); INSERT INTO orders VALUES (1, 5), (150, 6)")
+    assert main(["build", "--load"]) == 0
+    assert rows(DEFAULT_URL, RANGES) == [(0, 1), (100, 1)]
+    in_shop("INSERT INTO orders VALUES (160, 7), (200, 8), (399, 9)")
+    assert main(["build", "--load"]) == 0
+    assert rows(DEFAULT_URL, RANGES) == [(0, 1), (100, 2), (200, 1), (300, 1)]
+
+
+def in_shop(sql: str) -> None:
+    with closing(sqlite3.connect("data/shop.db")) as connection, connection:
+        connection.executescript(sql)
 
 
 @pytest.mark.parametrize(

@@ -180,11 +180,12 @@ class Refreshes(RuleBasedStateMachine):
         with self.engine.connect() as warehouse:
             warehouse.run_script(parse_script(f"INSERT INTO raw.events (id, day) VALUES {values}"))
 
-    @rule(days=st.integers(1, 3))
-    def days_pass(self, days: int) -> None:
-        """A refresh of the events runs each day."""
+    @rule(days=st.integers(1, 4), is_refreshed=st.booleans())
+    def days_pass(self, days: int, is_refreshed: bool) -> None:
+        """A refresh of the events runs each day, or none does."""
         for _ in range(days):
-            self.refresh(["tmp.events"])
+            if is_refreshed:
+                self.refresh(["tmp.events"])
             self.today += 1
 
     @rule(selection=st.sampled_from(SELECTIONS), each=st.booleans())

@@ -87,10 +87,19 @@ def test_batches_hold_the_same_points_in_the_same_order(by_date: ByDate, data: s
 def test_what_is_missing_or_in_the_lookback_is_due_and_nothing_else(by_date: ByDate, data: st.DataObject) -> None:
     partitions = by_date.partitions(NOW)
     built = [one for one in partitions if data.draw(st.integers(0, 3))] if len(partitions) < 100 else partitions
-    found = due(by_date, map(recorded, built), (), (), NOW)
+    found = due(by_date, [recorded(one, NOW) for one in built], (), (), NOW)
     recent = partitions[-1 - by_date.lookback :]
-    assert list(found) == [one for one in partitions if one not in built or one in recent]
-    assert all((why is Why.MISSING) == (one not in built) for one, why in found.items())
+    last = partitions.index(built[-1]) if built else 0  # a refresh before this one knew nothing that is later
+    open_then = partitions[max(0, last - by_date.lookback) : last + 1]
+    assert list(found) == [one for one in partitions if one not in built or one in recent or one in open_then]
+    for one, why in found.items():
+        assert why is (Why.MISSING if one not in built else Why.RECENT if one in recent else Why.UNFINISHED)
+
+
+def test_what_was_published_before_it_had_ended_is_due() -> None:
+    by_date = ByDate(Grain.DAY, "at", date(2024, 3, 7))
+    built = [recorded(day(7), BUILT), recorded(day(8), NOW - timedelta(days=2)), recorded(day(9)), recorded(day(10))]
+    assert due(by_date, built, (), (), NOW) == {day(8): Why.UNFINISHED, day(10): Why.RECENT}
 
 
 @given(st.sets(st.integers(1, 9)), st.sets(st.integers(1, 9)), st.sets(st.integers(1, 9)))
@@ -199,6 +208,7 @@ def test_of_ranges_those_that_are_missing_recent_or_have_new_rows_are_due() -> N
     inputs = [recorded(Interval(12, 15), BUILT + timedelta(seconds=1)), recorded(day(1), NOW)]
     assert due(by_ids, built, inputs, [day(2)], NOW, 45) == {
         ids(10): Why.INPUT,
+        ids(20): Why.UNFINISHED,
         ids(30): Why.RECENT,
         ids(40): Why.MISSING,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -43,6 +44,24 @@ def land(
     _refuse([(it, number) for it, number in zip(columns, bad, strict=True) if number])
     values = ", ".join(f"{it.value} AS {quoted(it.column.name)}" for it in columns)
     return ParquetFile(target, tuple(it.column for it in columns), int(count), f"SELECT {values} FROM {source}")
+
+
+def highest(rows: Rows, column: OriginColumn) -> int | None:
+    """The greatest value that the rows have of the column, which has integers; None if there is none. Raises
+    OriginError."""
+    found: list[int] = []
+    total = 0
+    try:
+        with TemporaryDirectory() as folder, _connection(Path(folder)) as connection:
+            for _ in rows.offer(connection):
+                asked = connection.execute(f"SELECT count(*), max({column.value}) FROM stream")
+                [(count, value)] = asked.fetchall()
+                total += count
+                found += [] if value is None else [int(value)]
+            rows.check(total)
+    except duckdb.Error as error:
+        raise _fault(error) from error
+    return max(found, default=None)
 
 
 def _connection(folder: Path) -> duckdb.DuckDBPyConnection:

@@ -384,7 +384,8 @@ def _with_parts(plan: RefreshPlan, warehouse: Warehouse, asked: Asked, cache: Sq
     from warehouse_refresh.pipeline.tables.partitions import due, planning
 
     moment = asked.moment or due.now()
-    scripts, found = planning.with_parts(plan.graph, plan.scripts, plan.project, warehouse, asked, moment, cache)
+    of_plan = plan.graph, plan.scripts, plan.project
+    scripts, found = planning.with_parts(*of_plan, warehouse, asked, moment, cache, plan.load)
     queries = {table: planning.of_all(plan.queries[table], due_now) for table, due_now in found.items()}
     return replace(plan, scripts=scripts, due=found, queries={**plan.queries, **queries})
 

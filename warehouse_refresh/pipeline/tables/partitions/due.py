@@ -13,6 +13,7 @@ class Why(Enum):
 
     MISSING = "not built yet"
     RECENT = "current or in the lookback"
+    UNFINISHED = "current or in the lookback when last built"
     INPUT = "a table that it is built from has new rows for it"
     EARLIER = "built from earlier partitions that are built anew"
     STALE = "built by an older version of the script"
@@ -37,11 +38,13 @@ def due(
 
     `built` are the records of the table, `inputs` those of the tables by date that it is built from, and `rebuilt` the
     intervals of these that this refresh builds. A partition is due if it is missing, if it is the current one or in the
-    lookback, or if an interval of an input that overlaps it was published after it or is built now.
+    lookback, or was so when the last one was built, since more rows may have come for it; or if an interval of an input
+    that overlaps it was published after it or is built now.
     """
     times = {record.interval: record.at for record in built}
     partitions = by_date.partitions(moment, highest)
     first_recent = max(0, len(partitions) - 1 - by_date.lookback)
+    last_built = max((index for index, one in enumerate(partitions) if one in times), default=0)
     news = _News(inputs, rebuilt)
     reasons: dict[Interval, Why] = {}
     for index, one in enumerate(partitions):
@@ -49,9 +52,16 @@ def due(
             reasons[one] = Why.MISSING
         elif index >= first_recent:
             reasons[one] = Why.RECENT
+        elif index >= last_built - by_date.lookback or _was_open(one, times[one]):
+            reasons[one] = Why.UNFINISHED
         elif news.are_for(one, times[one]):
             reasons[one] = Why.INPUT
     return reasons
+
+
+def _was_open(one: Interval, at: datetime) -> bool:
+    """Whether the partition had not ended when it was published. Of a range of ids nobody knows."""
+    return not isinstance(one.end, int) and place(at) < place(one.end)
 
 
 class _News:

@@ -2,17 +2,23 @@
 whose highest value is asked before anything is built."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.project.project import Project, reads_of
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.warehouse import Warehouse
+from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.parts import MOST_RANGES, PartRecord, Ranges
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Variable, parse_query
 from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import INT64, Column
+
+if TYPE_CHECKING:
+    from warehouse_refresh.pipeline.raw.loading.planning import LoadPlan
 
 Source = tuple[TableName, str]
 """A table and one of its columns."""
@@ -97,10 +103,12 @@ def column_problems(script: Script, columns_of: Callable[[TableName], tuple[Colu
 
 
 class HighestIds:
-    """Asks a warehouse for the highest ids, for each column once."""
+    """Asks a warehouse for the highest ids, for each column once, and the databases of which tables are loaded."""
 
-    def __init__(self, warehouse: Warehouse, project: Project, cache: SqlCache | None) -> None:
-        self._warehouse, self._project, self._cache = warehouse, project, cache
+    def __init__(
+        self, warehouse: Warehouse, project: Project, cache: SqlCache | None, load: "LoadPlan | None" = None
+    ) -> None:
+        self._warehouse, self._project, self._cache, self._load = warehouse, project, cache, load
         self._found: dict[tuple[Source, int], int | None] = {}
 
     def of(self, script: Script, built: list[PartRecord]) -> int | None:
@@ -122,12 +130,23 @@ class HighestIds:
 
     def _asked(self, source: Source, first: int) -> int | None:
         if (source, first) not in self._found:
-            table, column = source
+            self._found[source, first] = max(self._highest(source, first), default=None)
+        return self._found[source, first]
+
+    def _highest(self, source: Source, first: int) -> Iterator[int]:
+        """The highest id that the table has, and that of the rows which are loaded into it."""
+        table, column = source
+        is_loaded = self._load is not None and table in self._load.tables
+        with suppress(*([TableNotFound, SqlError] if is_loaded else [])):  # a load creates it, or adds the column
             text = f"SELECT MAX(`{column}`) AS id FROM `{table.dataset}`.`{table.name}` WHERE `{column}` >= @start"
             query = parse_query(text, self._cache).within(self._project.own)
             answer = self._warehouse.fetch(query.given({"start": Variable("start", INT64, first)}), 1)
-            self._found[source, first] = answer.rows[0][0]
-        return self._found[source, first]
+            yield from (value for (value,) in answer.rows if value is not None)
+        if self._load is not None and is_loaded:
+            from warehouse_refresh.pipeline.raw.loading.highest import highest_of
+
+            brought = highest_of(self._load, table, column, first)
+            yield from [] if brought is None else [brought]
 
 
 def _too_many(script: Script, sources: list[Source], highest: int, ranges: Ranges) -> Problem:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.project import Project
@@ -27,6 +27,9 @@ from warehouse_refresh.warehouse import QueryPlan, Warehouse
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Point
 from warehouse_refresh.warehouse.sql.cache import SqlCache
+
+if TYPE_CHECKING:
+    from warehouse_refresh.pipeline.raw.loading.planning import LoadPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,7 @@ def with_parts(
     asked: Asked,
     moment: datetime,
     cache: SqlCache | None = None,
+    load: "LoadPlan | None" = None,
 ) -> tuple[dict[TableName, Script], dict[TableName, DuePartitions]]:
     """The scripts of the graph with what is due at that moment or asked for, and what that is. By the scripts of the
     project, the tables by date are found that are not of the graph. Raises Refused for too many ranges of ids, and
@@ -112,7 +116,7 @@ def with_parts(
         table: list(warehouse.partitions(table)) for table, script in project.scripts.items() if is_by_date(script)
     }
     planned, found = dict(scripts), dict[TableName, DuePartitions]()
-    ids = HighestIds(warehouse, project, cache)
+    ids = HighestIds(warehouse, project, cache, load)
     for table in (table for table in graph.order if table in records):
         script = scripts[table]
         reads = {read.table for read in script.query.reads} - {table}

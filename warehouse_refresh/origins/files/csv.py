@@ -5,15 +5,14 @@ An empty value is NULL, in quotes too. The first line has the names.
 
 import csv
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
 
 import duckdb
 
 from warehouse_refresh.origins import OriginError
 from warehouse_refresh.origins.files.places import NOT_UTF8, File, pattern
-from warehouse_refresh.origins.files.texts import GUESSES, fault, strict
+from warehouse_refresh.origins.files.texts import fault, first_fitting, strict
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
-from warehouse_refresh.warehouse.types import STRING, Column, SqlType
+from warehouse_refresh.warehouse.types import Column, SqlType
 from warehouse_refresh.warehouse.values.invalid import InvalidValue
 from warehouse_refresh.warehouse.values.reading import from_text, iso
 
@@ -43,17 +42,8 @@ def rows_sql(file: File, columns: Sequence[Column]) -> str:
 
 def guess(reader: duckdb.DuckDBPyConnection, files: Sequence[File], names: Sequence[str]) -> Mapping[str, SqlType]:
     """The first type that takes all values, for each of these columns."""
-    tests = [f"count_if({fault(quoted(name), type_)}), count({quoted(name)})" for name in names for type_ in GUESSES]
     rows = " UNION ALL BY NAME ".join(f"SELECT * FROM {_texts(file)}" for file in files)
-    [found] = reader.execute(f"SELECT {', '.join(tests)} FROM ({rows})").fetchall()
-    counts = iter(zip(found[::2], found[1::2], strict=True))
-    by_name = {name: list(islice(counts, len(GUESSES))) for name in names}
-    return {name: _first(tried) for name, tried in by_name.items()}
-
-
-def _first(tried: Sequence[tuple[int, int]]) -> SqlType:
-    fitting = (type_ for type_, (bad, count) in zip(GUESSES, tried, strict=True) if count and not bad)
-    return next(fitting, STRING)
+    return first_fitting(reader, rows, names, lambda name, type_: (fault(quoted(name), type_), quoted(name)))
 
 
 def faults(file: File, columns: Sequence[Column]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import duckdb
 
 from warehouse_refresh.origins.files.places import NOT_UTF8, File, pattern
-from warehouse_refresh.origins.files.texts import GUESSES, fault, strict
+from warehouse_refresh.origins.files.texts import fault, first_fitting, strict
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse_refresh.warehouse.types import BOOL, BYTES, STRING, Column, SqlType
 from warehouse_refresh.warehouse.values.invalid import InvalidValue
@@ -43,15 +43,8 @@ def rows_sql(file: File, columns: Sequence[Column], names: Sequence[str]) -> str
 
 def guess(reader: duckdb.DuckDBPyConnection, files: Sequence[File], names: Sequence[str]) -> Mapping[str, SqlType]:
     """The first type that takes all values, for each of these columns. An array or object is a STRING."""
-    tests = [f"count_if({_misfit(name, type_)}), count({_text(name)})" for name in names for type_ in GUESSES]
     rows = " UNION ALL ".join(f"SELECT json FROM {_objects(file)}" for file in files)
-    [found] = reader.execute(f"SELECT {', '.join(tests)} FROM ({rows})").fetchall()
-    counts = iter(zip(found[::2], found[1::2], strict=True))
-    guessed = {}
-    for name in names:
-        tried = [(type_, *next(counts)) for type_ in GUESSES]
-        guessed[name] = next((type_ for type_, bad, count in tried if count and not bad), STRING)
-    return guessed
+    return first_fitting(reader, rows, names, lambda name, type_: (_misfit(name, type_), _text(name)))
 
 
 def _objects(file: File) -> str:

@@ -3,7 +3,9 @@
 warehouse/values/reading.py does the same in Python, one value after the other.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import duckdb
 
 from warehouse_refresh.origins import NotReadable
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
@@ -25,6 +27,7 @@ from warehouse_refresh.warehouse.types import (
 GUESSES = (INT64, NUMERIC, FLOAT64, BOOL, DATE, DATETIME, TIMESTAMP)
 """The types that a column of texts may have, the best one first; STRING if it is none of them."""
 KNOWN = (*GUESSES, BIGNUMERIC, STRING, BYTES, TIME)
+_SAMPLE = 2000
 _DAY, _CLOCK = "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?"
 _ZONE = "(Z| ?UTC|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)"
 _FORMS: Mapping[str, str] = {
@@ -70,6 +73,25 @@ def strict(x: str, type_: SqlType) -> str:
     return f"CASE WHEN {fault(x, type_)} THEN error('no {type_}: ' || {x}) ELSE {value(x, type_)} END"
 
 
+def first_fitting(
+    reader: duckdb.DuckDBPyConnection, rows: str, names: Sequence[str], tests: Callable[[str, SqlType], tuple[str, str]]
+) -> dict[str, SqlType]:
+    """For each column the first type that takes all values of these rows. `tests` are for a column and a type what is
+    true of a bad value, and the value. The first rows say which types are left, so that all rows are asked little."""
+    left = {name: list(GUESSES) for name in names}
+    for part in (f"(SELECT * FROM ({rows}) LIMIT {_SAMPLE})", f"({rows})"):
+        asked = [(name, type_) for name, types in left.items() for type_ in types]
+        if not asked:
+            break
+        listed = (tests(name, type_) for name, type_ in asked)
+        counts = ", ".join(f"count_if({bad}), count({found})" for bad, found in listed)
+        [found] = reader.execute(f"SELECT {counts} FROM {part}").fetchall()
+        for (name, type_), bad, count in zip(asked, found[::2], found[1::2], strict=True):
+            if bad or (not count and not part.startswith("(SELECT * FROM (")):
+                left[name].remove(type_)
+    return {name: types[0] if types else STRING for name, types in left.items()}
+
+
 def _faults(x: str, type_: SqlType) -> Iterator[str]:
     if type_ == STRING:
         yield f"contains({x}, chr(0))"
@@ -78,15 +100,16 @@ def _faults(x: str, type_: SqlType) -> Iterator[str]:
         yield f"coalesce(to_base64({value(x, type_)}) <> {x}, {x} IS NOT NULL)"
         return
     yield f"NOT regexp_full_match({x}, '{_FORMS[type_.name]}')"
-    yield f"{x} IS NOT NULL AND try({value(x, type_)}) IS NULL"
+    tried = value(x, type_).replace("CAST(", "TRY_CAST(", 1)  # not try(…), which takes rows one by one after an error
+    yield f"{x} IS NOT NULL AND {tried} IS NULL"
     if type_.name in _DIGITS:
         yield f"regexp_matches({x}, '[.][0-9]{{{_DIGITS[type_.name]}}}0*[1-9]')"
     if type_ == FLOAT64:
-        yield f"isinf(try({value(x, type_)})) AND NOT {x} LIKE '%Infinity'"
-        yield f"try({value(x, type_)}) = 0 AND regexp_matches({x}, '^[^eE]*[1-9]')"
+        yield f"isinf({tried}) AND NOT {x} LIKE '%Infinity'"
+        yield f"{tried} = 0 AND regexp_matches({x}, '^[^eE]*[1-9]')"
     if type_ in (DATE, DATETIME, TIMESTAMP):
         yield f"{x} < '0001'"
-        yield f"try(CAST({value(x, type_)} AS DATE)) NOT BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
+        yield f"TRY_CAST({tried} AS DATE) NOT BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
     if type_ == TIME:
         yield f"{x} >= '24'"
 

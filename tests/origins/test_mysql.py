@@ -136,8 +136,13 @@ def test_what_cannot_be_read_is_told_with_its_column_and_the_way_out(maria: Mari
         with pytest.raises(OriginError, match="a row is larger than the server's max_allowed_packet"):
             read(snapshot, tmp_path, Relation(query="SELECT id, x FROM odd"))
         assert read(snapshot, tmp_path, Relation(query="SELECT id FROM odd"))[1] == [(1,), (2,)]
-    with pytest.raises(OriginError, match="may have unix_socket, ssl_ca"), open_snapshot(f"{maria.url}&x=1"):
-        pass
+    for option, reason in (
+        ("x=1", "may have unix_socket, sslmode, ssl_ca"),
+        ("sslmode=maybe", "write require, or verify-full"),
+        ("ssl_ca=no.crt", "the certificates in no.crt cannot be read"),
+    ):
+        with pytest.raises(OriginError, match=reason), open_snapshot(f"{maria.url}&{option}"):
+            pass
 
 
 def test_a_snapshot_is_of_one_moment_and_closing_it_ends_what_is_read(maria: MariaDatabase, tmp_path: Path) -> None:

@@ -105,4 +105,4 @@ def test_only_the_url_of_a_file_stands_in_the_settings(
     assert main(["load"]) == 2
     told = capsys.readouterr().err
     assert reason in told
-    assert "secret" not in told
+    assert "secret@" not in told

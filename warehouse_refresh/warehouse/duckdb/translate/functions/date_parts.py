@@ -108,6 +108,9 @@ def from_local_checked(clock: Node, zone: Node) -> Node:
     return moment if zone == UTC else checked(TIMESTAMP, moment)
 
 
+_ISO_YEAR = "CAST(date_part('isoyear', {x}) AS BIGINT)"  # of NULL it is a DOUBLE, which make_date does not take
+
+
 def trunc_date(day: Node, unit: str) -> Node:
     """A DATE cut to a unit of days or more."""
     if unit == "DAY":
@@ -115,7 +118,7 @@ def trunc_date(day: Node, unit: str) -> Node:
     if unit in MONTHS:
         return sql(f"CAST(date_trunc('{unit.lower()}', {{x}}) AS DATE)", x=day)
     if unit == "ISOYEAR":
-        return sql("CAST(date_trunc('week', make_date(date_part('isoyear', {x}), 1, 4)) AS DATE)", x=day)
+        return sql(f"CAST(date_trunc('week', make_date({_ISO_YEAR}, 1, 4)) AS DATE)", x=day)
     return sql(f"({{x}} - ((date_part('dow', {{x}}) + {7 - first_day(unit)}) % 7)::INTEGER)", x=day)
 
 
@@ -203,7 +206,7 @@ def last_day(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     return Typed(checked(DATE, sql("({x} + 6)", x=first)), DATE)
 
 
-_LAST_OF_ISO_YEAR = "(CAST(date_trunc('week', make_date(date_part('isoyear', {x}) + 1, 1, 4)) AS DATE) - 1)"
+_LAST_OF_ISO_YEAR = f"(CAST(date_trunc('week', make_date({_ISO_YEAR} + 1, 1, 4)) AS DATE) - 1)"
 
 
 def diff(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:

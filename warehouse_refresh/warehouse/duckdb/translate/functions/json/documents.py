@@ -54,6 +54,8 @@ def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
     if not isinstance(value.literal, str):
         unsupported(scope.script.text, node, f"{name_of(node)} with a path that is not a literal")
     text = value.literal.strip()
+    if text.startswith(("lax ", "strict ")):
+        unsupported(scope.script.text, node, f"the JSON path {text!r}")
     if not text.startswith("$"):
         wrong(scope.script.text, node, f"the JSON path {text!r} does not start with $")
     rest, found = text[1:], "$"
@@ -201,6 +203,13 @@ _SCALARS = {
 }
 
 
+_CHECKED_EXACT = (
+    "CASE WHEN json_type({x}) IN ('BIGINT', 'UBIGINT', 'HUGEINT') AND CAST(CAST(json_extract_string({x}, '$') AS"
+    " DOUBLE) AS HUGEINT) <> CAST(json_extract_string({x}, '$') AS HUGEINT) THEN error('JSON number cannot be converted"
+    " to FLOAT64 without loss of precision') ELSE {x} END"
+)
+
+
 def json_scalar(name: str, value: Typed) -> Typed:
     """STRING(json), INT64(json) …: an error for a document of another type"""
     kind, accepted, scalar = _SCALARS[name]
@@ -212,11 +221,18 @@ def json_scalar(name: str, value: Typed) -> Typed:
 
 
 def scalar_of(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
-    """BOOL(json), INT64(json), FLOAT64(json)"""
-    values = [argument(part, scope) for part in parts]
+    """BOOL(json), INT64(json), FLOAT64(json [, wide_number_mode => 'round' or 'exact'])"""
+    name = name_of(node)
+    known = {"wide_number_mode": string("round")} if name == "FLOAT64" else {}
+    plain, options = options_of(node, scope, parts, known)
+    values = [argument(part, scope) for part in plain]
     if len(values) != 1:
-        return no_signature(node, scope, name_of(node), values)
-    return json_scalar(name_of(node), Typed(_json(node, scope, values[0]), JSON))
+        return no_signature(node, scope, name, values)
+    document = _json(node, scope, values[0])
+    mode = options["wide_number_mode"].literal if options else "round"
+    if mode not in ("round", "exact"):
+        unsupported(scope.script.text, node, f"{name} with this wide_number_mode")
+    return json_scalar(name, Typed(sql(_CHECKED_EXACT, x=document) if mode == "exact" else document, JSON))
 
 
 _CLOCK = f"strftime({{x}}, '%Y-%m-%dT%H:%M:%S') || {FRACTION}"

@@ -157,7 +157,7 @@ def _connection(path: Path, name: str, section: object) -> Connection:
     urls, salts = ({key for key in section if key.startswith(word)} for word in ("url", "salt"))
     if len(urls) > 1 or not urls | salts:
         way = (
-            'url_from = "SHOP_URL", or of a secret block of Prefect: url_block = "shop-url", or else the URL of a file:'
+            'url_from = "SHOP_URL", or of a block of Prefect: url_block = "shop-url", or else the URL of a file:'
             ' url = "sqlite:///data/shop.db"'
         )
         raise SettingError(f"{path}: {where} needs the name of a variable with its URL: {way}")

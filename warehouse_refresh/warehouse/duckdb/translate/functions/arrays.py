@@ -48,7 +48,8 @@ DEFINITIONS: Definitions = by_name(
         "ARRAY<FLOAT64> ARRAY<FLOAT64> -> FLOAT64",
         f"{_COMPARABLE} WHEN len({{a}}) = 0 OR {_LENGTHS} = 0 THEN"
         " error('Cannot compute cosine distance against zero vector')"
-        f" WHEN isinf({_LENGTHS}) AND isfinite(list_sum({{a}})) AND isfinite(list_sum({{b}})) THEN"
+        " WHEN isinf(list_inner_product({a}, {a})) AND isfinite(list_sum({a}))"
+        " OR isinf(list_inner_product({b}, {b})) AND isfinite(list_sum({b})) THEN"
         " error('COSINE_DISTANCE: double overflow')"
         f" ELSE 1 - list_inner_product({{a}}, {{b}}) / {_LENGTHS} END",
     ),

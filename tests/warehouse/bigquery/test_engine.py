@@ -190,6 +190,13 @@ def test_an_answer_that_never_comes_is_not_taken_for_a_failure(
     assert sorted(warehouse.first_rows(NUMBERS, 9)) == [(1,), (2,), (3,), (4,)]
 
 
+def test_all_pages_of_an_answer_are_fetched(watched: BigQueryWarehouse, proxy: Proxy) -> None:
+    many = parse_query("SELECT n FROM UNNEST(GENERATE_ARRAY(1, 25000)) AS n")
+    assert sorted(watched.fetch(many, None).rows) == [(n,) for n in range(1, 25_001)]
+    assert sum("pageToken=" in request.path for request in proxy.recorded) == 2
+    assert len(watched.fetch(many, 5).rows) == 5
+
+
 def test_a_script_stops_at_its_first_wrong_statement(warehouse: BigQueryWarehouse) -> None:
     script = parse_script(
         "CREATE TABLE raw.a (n INT64);\nINSERT INTO raw.nowhere VALUES (1);\nCREATE TABLE raw.b (n INT64)"

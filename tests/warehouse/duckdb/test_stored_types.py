@@ -2,12 +2,17 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import duckdb
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import Write
-from warehouse_refresh.warehouse.duckdb.types import duckdb_type, googlesql_type, stored_type
+from warehouse_refresh.warehouse.duckdb import described
+from warehouse_refresh.warehouse.duckdb.described import googlesql_type
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type, stored_type
 from warehouse_refresh.warehouse.types import Column, SqlType, array_of, parse_type, struct_of
 
 SCALARS = ["INT64", "FLOAT64", "NUMERIC", "BOOL", "STRING", "BYTES", "DATE", "TIME", "DATETIME", "TIMESTAMP", "JSON"]
@@ -17,7 +22,7 @@ scalars = st.sampled_from(
 
 
 def structs(types: st.SearchStrategy[SqlType]) -> st.SearchStrategy[SqlType]:
-    names = st.sampled_from(["", "a", "A", "b c", 'say "x"', "_field_2"])
+    names = st.sampled_from(["", "a", "A", "b c", 'say "x"', "_field_2", "a, b", "x)(", "select"])
     return st.lists(st.builds(Column, names, types), min_size=1, max_size=3).map(lambda fields: struct_of(*fields))
 
 
@@ -28,6 +33,26 @@ def nested(types: st.SearchStrategy[SqlType]) -> st.SearchStrategy[SqlType]:
 @given(st.recursive(scalars, nested, max_leaves=6))
 def test_it_is_what_duckdb_describes(type_: SqlType) -> None:
     assert stored_type(type_) == googlesql_type(duckdb_type(type_))
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as opened:
+        yield opened
+
+
+@given(st.recursive(scalars, nested, max_leaves=6))
+def test_what_duckdb_describes_is_read_as_the_parser_reads_it(
+    connection: duckdb.DuckDBPyConnection, type_: SqlType
+) -> None:
+    connection.execute(f"CREATE OR REPLACE TABLE it (x {duckdb_type(type_)})")
+    [(text,)] = connection.execute("SELECT column_type FROM (DESCRIBE it)").fetchall()
+    assert described.read(text) == described.parsed(text)
+
+
+@pytest.mark.parametrize("text", ["BIGINT[3]", "MAP(VARCHAR, BIGINT)", "ENUM('a', 'b')", "STRUCT(a BIT)", "UUID[]"])
+def test_other_types_of_duckdb_are_left_to_the_parser(text: str) -> None:
+    assert described.read(text) is None
 
 
 def test_a_build_of_known_scripts_with_nested_columns_does_not_import_the_parser(write: Write) -> None:

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from decimal import Context, Decimal
-from functools import lru_cache
 from typing import Any
 
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, UnsupportedSql
 from warehouse_refresh.warehouse.sql.literals import BIGNUMERIC_SCALE
-from warehouse_refresh.warehouse.types import SCALARS, Column, SqlType, array_of, parse_type, struct_of
+from warehouse_refresh.warehouse.types import SCALARS, Column, SqlType, array_of, struct_of
 
-_DUCKDB_OF = {
+DUCKDB_OF = {
     "INT64": "BIGINT",
     "FLOAT64": "DOUBLE",
     "NUMERIC": "DECIMAL(38,9)",
@@ -25,12 +24,7 @@ _DUCKDB_OF = {
     "JSON": "JSON",
     "INTERVAL": "INTERVAL",
 }
-
-
-_GOOGLESQL_OF = {
-    **{duckdb: googlesql for googlesql, duckdb in _DUCKDB_OF.items()},
-    "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",  # as DuckDB describes it
-}
+"""The type of DuckDB's that holds each of GoogleSQL's."""
 
 
 def duckdb_type(type_: SqlType) -> str:
@@ -42,14 +36,14 @@ def duckdb_type(type_: SqlType) -> str:
         return f"STRUCT({', '.join(f'{quoted(name)} {duckdb_type(field.type)}' for name, field in fields)})"
     if type_.name not in SCALARS:
         raise UnsupportedSql(f"GoogleSQL has no type {type_}", hint="give the table's column another type")
-    if type_.name not in _DUCKDB_OF:
+    if type_.name not in DUCKDB_OF:
         if type_.name == "GEOGRAPHY":
             raise OnlyBigQuery("only BigQuery has GEOGRAPHY", hint="keep the longitude and latitude as FLOAT64")
         raise UnsupportedSql(f"the embedded engine has no {type_.name} yet", hint="BigQuery runs it")
     if type_.name == "NUMERIC" and type_.parameters:
         precision, scale = (*type_.parameters, 0)[:2]
         return f"DECIMAL({precision},{scale})"
-    return _DUCKDB_OF[type_.name]
+    return DUCKDB_OF[type_.name]
 
 
 def stored_type(type_: SqlType) -> SqlType:
@@ -63,32 +57,6 @@ def stored_type(type_: SqlType) -> SqlType:
     duckdb_type(type_)
     parameters = (*type_.parameters, 0)[:2] if type_.name == "NUMERIC" and type_.parameters else ()
     return SqlType(type_.name, () if parameters == (38, 9) else parameters)
-
-
-@lru_cache(1000)
-def googlesql_type(description: str) -> SqlType:
-    """The GoogleSQL type of a column that DuckDB describes so; the description itself, where GoogleSQL has none."""
-    if description in _GOOGLESQL_OF:
-        return SqlType(_GOOGLESQL_OF[description])  # most are, and need no parser
-    from sqlglot import exp
-    from sqlglot.errors import ParseError
-
-    try:
-        tree = exp.DataType.build(description, dialect="duckdb")
-        for part in tree.find_all(exp.DataType):
-            if part.this == exp.DataType.Type.BIGNUM:
-                part.set("this", exp.DataType.Type.BIGDECIMAL)
-        return _without_default_scale(parse_type(tree.sql("bigquery")))
-    except (ParseError, ValueError):
-        return SqlType(description)
-
-
-def _without_default_scale(type_: SqlType) -> SqlType:
-    if type_.element is not None:
-        return array_of(_without_default_scale(type_.element))
-    if type_.name == "STRUCT":
-        return struct_of(*(Column(field.name, _without_default_scale(field.type)) for field in type_.fields))
-    return SqlType(type_.name, () if type_.parameters in ((38, 9), ()) else type_.parameters)
 
 
 def field_names(type_: SqlType) -> list[str]:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import Write
-from warehouse_refresh.warehouse.duckdb import described
-from warehouse_refresh.warehouse.duckdb.described import googlesql_type
+from warehouse_refresh.warehouse.duckdb.tables import described
+from warehouse_refresh.warehouse.duckdb.tables.described import googlesql_type
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type, stored_type
 from warehouse_refresh.warehouse.types import Column, SqlType, array_of, parse_type, struct_of
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import duckdb
 
-from warehouse_refresh.warehouse.duckdb.described import googlesql_type
+from warehouse_refresh.warehouse.duckdb.tables.described import googlesql_type
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName

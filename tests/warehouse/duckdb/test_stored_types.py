@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import Write
-from warehouse_refresh.warehouse.duckdb.tables import described
-from warehouse_refresh.warehouse.duckdb.tables.described import googlesql_type
-from warehouse_refresh.warehouse.duckdb.types import duckdb_type, stored_type
+from warehouse_refresh.warehouse.duckdb import types
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type, googlesql_type, stored_type
 from warehouse_refresh.warehouse.types import Column, SqlType, array_of, parse_type, struct_of
 
 SCALARS = ["INT64", "FLOAT64", "NUMERIC", "BOOL", "STRING", "BYTES", "DATE", "TIME", "DATETIME", "TIMESTAMP", "JSON"]
@@ -47,12 +46,12 @@ def test_what_duckdb_describes_is_read_as_the_parser_reads_it(
 ) -> None:
     connection.execute(f"CREATE OR REPLACE TABLE it (x {duckdb_type(type_)})")
     [(text,)] = connection.execute("SELECT column_type FROM (DESCRIBE it)").fetchall()
-    assert described.read(text) == described.parsed(text)
+    assert types.simply_read(text) == types.parsed(text)
 
 
 @pytest.mark.parametrize("text", ["BIGINT[3]", "MAP(VARCHAR, BIGINT)", "ENUM('a', 'b')", "STRUCT(a BIT)", "UUID[]"])
 def test_other_types_of_duckdb_are_left_to_the_parser(text: str) -> None:
-    assert described.read(text) is None
+    assert types.simply_read(text) is None
 
 
 def test_a_build_of_known_scripts_with_nested_columns_does_not_import_the_parser(write: Write) -> None:

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import duckdb
 
-from warehouse_refresh.warehouse.duckdb.tables.described import googlesql_type
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted
-from warehouse_refresh.warehouse.duckdb.types import duckdb_type
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type, googlesql_type
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.types import Column, SqlType, parse_type
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
@@ -34,6 +35,8 @@ PAGES = {
 }
 """By the name of each picture its page, and what the page must have before it is looked at."""
 COMMANDS = ("refresh build", "refresh plan stale")
+PAUSE = 1.0
+"""How many seconds the recording waits before and after a command."""
 REFRESH = [sys.executable, "-m", "warehouse_refresh.commands.main"]
 
 
@@ -100,16 +103,43 @@ def _look(browser: Chrome, url: str, wanted: str, path: Path) -> None:
 
 
 def _recorded(project: Path, environment: dict[str, str]) -> str:
-    """What the commands print, as a picture of a terminal."""
+    """What the commands print, as a recording of a terminal: each line appears when it was printed."""
     console = Console(record=True, width=90, file=StringIO())
+    times, begun = list[float](), 0.0
     for command in COMMANDS:
-        words = [*REFRESH, *command.split()[1:]]
-        shown = subprocess.run(words, cwd=project, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-        text = Text(f"$ {command}\n", style="bold") + Text(shown.stdout, style="not bold")
+        lines, ended = _printed([*REFRESH, *command.split()[1:]], project, environment)
+        text = Text(f"$ {command}\n", style="bold") + Text("".join(line for line, _ in lines), style="not bold")
         text.highlight_words(["✓"], "green")
         console.print(text)
+        after = begun + PAUSE
+        times += [begun, *(after + at for _, at in lines), after + ended]  # the last one is an empty line
+        begun = after + ended + PAUSE
     svg = console.export_svg(title="refresh")
-    return re.sub(r"@font-face\s*\{.*?\}\s*", "", svg, flags=re.DOTALL)  # they are on another host
+    svg = re.sub(r"@font-face\s*\{.*?\}\s*", "", svg, flags=re.DOTALL)  # they are on another host
+    return _played(svg, times)
+
+
+def _printed(words: list[str], project: Path, environment: dict[str, str]) -> tuple[list[tuple[str, float]], float]:
+    """The lines that a command prints, with the second of each, and the second of its end."""
+    started = time.monotonic()
+    with subprocess.Popen(words, cwd=project, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        lines = [(line, time.monotonic() - started) for line in process.stdout]
+    assert process.returncode == 0
+    return lines, time.monotonic() - started
+
+
+def _played(svg: str, times: list[float]) -> str:
+    """The picture with each of its lines hidden until its time. Whoever wants no motion sees all lines at once."""
+    shown = "@keyframes shown { from { visibility: hidden } }"
+    still = "@media (prefers-reduced-motion: reduce) { text { animation: none !important } }"
+    svg = svg.replace("<style>", f"<style>\n    {shown}\n    {still}\n", 1)
+
+    def appear(found: re.Match[str]) -> str:
+        at = times[min(int(found[2]), len(times) - 1)]
+        return f'{found[1]} style="animation: shown {at:.2f}s step-end"' if at else found[1]
+
+    return re.sub(r'(clip-path="url\(#[\w-]+-line-(\d+)\)")', appear, svg)
 
 
 if __name__ == "__main__":

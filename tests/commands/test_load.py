@@ -246,6 +246,27 @@ def test_without_a_table_that_names_a_source_there_is_nothing_to_load(
     assert "no table has a source" in capsys.readouterr().err
 
 
+def test_nothing_is_loaded_while_the_settings_of_a_raw_table_are_wrong(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(
+        {
+            "a.csv": "id\n1\n",
+            "res/raw/a.toml": '[source]\nfile = "a.csv"\n',
+            "res/raw/b.toml": '[source]\nfiel = "b.csv"\n',
+            "res/final/x.sql": "SELECT id FROM raw.a",
+            "res/dependencies.toml": "",
+        }
+    )
+    assert main(["load"]) == 2
+    told = capsys.readouterr()
+    assert "res/raw/b.toml:2:1: there is no setting fiel in source" in told.err
+    assert "built" not in told.out
+    write({"res/raw/b.toml": "[source\n"})
+    assert main(["load", "raw.a"]) == 2
+    assert "res/raw/b.toml" in capsys.readouterr().err
+
+
 def test_settings_for_a_whole_database_are_written_and_can_be_loaded(
     shop: Database, write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

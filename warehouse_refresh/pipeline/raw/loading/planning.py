@@ -9,7 +9,7 @@ from pathlib import Path
 
 from warehouse_refresh.origins import Described, OriginError, Snapshot, open_files, open_snapshot
 from warehouse_refresh.origins.moment import Moment
-from warehouse_refresh.pipeline.project.problems import Problem, Refused
+from warehouse_refresh.pipeline.project.problems import Problem, Refused, errors_in
 from warehouse_refresh.pipeline.project.project import Project
 from warehouse_refresh.pipeline.project.scripts import source_folders
 from warehouse_refresh.pipeline.raw.loading.changing import CURSORS, Change, staged_query
@@ -109,8 +109,11 @@ def landed_keys(table: TableName) -> TableName:
 
 
 def tables_with_source(project: Project, connections: Mapping[str, Connection]) -> dict[TableName, Loaded]:
-    """The project's raw tables that come from a database. Raises Refused."""
+    """The project's raw tables that come from a database. Raises Refused, also if one cannot be told: a settings file
+    of a raw table is wrong."""
     folders = source_folders(project.folder / project.layout.res, project.layout.raw)
+    if wrong := errors_in(one for one in project.file_problems if one.file.parent in folders):
+        raise Refused(wrong)
     found = loaded_tables(project.raw_settings, connections, folders)
     if any(one.source.file for one in found.values()):
         declared = _declared(project)

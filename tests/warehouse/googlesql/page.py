@@ -54,6 +54,8 @@ Where the reference engine and BigQuery's documentation differ, the documentatio
   does not; REPEAT, LPAD and RPAD may not in either.
 - PARSE_DATE and its kin take %F, %T and %k, as on BigQuery.
 - A SUM of FLOAT64 may differ in its last digits. On BigQuery, too, they depend on the order in which rows are added.
+- STDDEV, VARIANCE, CORR and COVAR of numbers that are very large, or very different in size, may differ from the
+  eighth digit on. A covariance that is nearly 0 may be another small number.
 
 ## What is refused
 

@@ -40,7 +40,7 @@ stop: ## end what was started in the background
 	@if [ -x $(BIN)/refresh ]; then $(BIN)/refresh stop; else echo "nothing to stop"; fi
 
 test: $(READY) ## run the tests
-	@$(BIN)/pytest -q -n 3 --dist worksteal -m "not slow" # more than the cores: the longest tests wait for other processes
+	@$(BIN)/pytest -q -n 4 --dist worksteal -m "not slow" # more than the cores: the longest tests wait for other processes
 
 test-slow: $(READY) ## run the sweeps that take minutes
 	@$(BIN)/pytest -q -n 2 -m slow

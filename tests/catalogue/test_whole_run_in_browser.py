@@ -1,5 +1,5 @@
 """A refresh from the key press to its end, in a real browser, with Prefect's server and a worker as `refresh serve`
-starts them: one that succeeds, one that fails, one that is refused, and one that mends it all."""
+starts them: one that succeeds, one that fails, one that is refused, and one that builds all tables again."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -15,7 +15,7 @@ def secret_of(name: str) -> str:
     blocks: Any = Secret  # its annotations leave out what its decorator adds
     try:
         value = blocks.load(name, _sync=True).get()
-    except Exception as error:  # the server, its client, or the block: whatever it is, the way out is the same
+    except Exception as error:  # of the server, its client, or the block: the user does the same about each
         raise WarehouseError(
             f"Prefect's block secret/{name} cannot be read ({type(error).__name__}): save it in the server that"
             " PREFECT_API_URL names"

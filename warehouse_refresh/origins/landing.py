@@ -115,7 +115,7 @@ def check_key(file: ParquetFile, key: Sequence[str]) -> None:
 def _refuse(bad: Collection[tuple[OriginColumn, int]]) -> None:
     if bad:
         lines = [f"{it.column.name}: {count:,} values are no {it.column.type}: {it.bad_values}" for it, count in bad]
-        hint = "leave the column out (exclude), give it the type STRING, or write a query that mends the values"
+        hint = "leave the column out (exclude), give it the type STRING, or write a query that fixes the values"
         raise OriginError("\n".join([*lines, hint]))
 
 

@@ -171,7 +171,7 @@ class SqliteSnapshot:
                 where = f", the first one in row {first}" if first is not None else ""
                 wrong.append(f"{it.column.name}: {count:,} values are no {type_}{where}: {what_fits(type_)}")
         hint = (
-            "leave the column out (exclude), give it another type in [columns], or write a query that mends the values"
+            "leave the column out (exclude), give it another type in [columns], or write a query that fixes the values"
         )
         return OriginError("\n".join([*wrong, hint])) if wrong else None
 

@@ -1,6 +1,7 @@
 """Create Google's client, with the credentials and the endpoint of the settings."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import google.auth
@@ -86,12 +87,17 @@ def results(
 
 
 def rows_of(
-    client: bigquery.Client, job: bigquery.QueryJob, page: Mapping[str, Any], limit: int | None, retry: Retry
+    client: bigquery.Client,
+    job: bigquery.QueryJob,
+    page: Mapping[str, Any],
+    limit: int | None,
+    retry: Retry,
+    timeout: float,
 ) -> RowIterator:
     """The rows of a result whose first page this is; more pages are asked for as they are needed."""
     return RowIterator(
         client=client,
-        api_request=retry(client._connection.api_request),
+        api_request=retry(partial(client._connection.api_request, timeout=timeout)),
         path=f"/projects/{job.project}/queries/{job.job_id}",
         schema=page.get("schema", {}).get("fields", ()),
         max_results=limit,

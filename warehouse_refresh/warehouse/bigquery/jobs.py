@@ -108,7 +108,7 @@ class Jobs:
             if page is None:
                 ask = self._retry_poll(results)
                 page = ask(self.client, job, limit, self._waits.long_poll, self._waits.request)
-            return rows_of(self.client, job, page, limit, self.retry)
+            return rows_of(self.client, job, page, limit, self.retry, self._waits.request)
 
     def dry_run(self, sql: str, parameters: Sequence[Value] = ()) -> bigquery.QueryJob:
         """A dry run of the SQL with these query parameters: its columns and bytes, or its error. It costs nothing."""

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,15 +32,16 @@ class Command:
 
 @dataclass(frozen=True)
 class Usage:
-    """What one run took: processor seconds, the most memory that the process held, in MB, and what it printed."""
+    """What one run took: processor seconds, the most memory that was held at one time, in MB, and what it printed."""
 
     processor: float
     megabytes: float
     printed: str
 
 
-def run(command: Command) -> Usage:
-    """Run the command once. One that fails ends everything, with what it printed."""
+def run(command: Command, *, with_others: bool = False) -> Usage:
+    """Run the command once. One that fails ends everything, with what it printed. The memory is that of this process,
+    or that of the processes that it starts, too."""
     log = command.folder / "benchmark.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -49,11 +52,48 @@ def run(command: Command) -> Usage:
             stdout=output,
             stderr=output,
         )
+        watch = _Watch(process.pid)
+        if with_others:
+            watch.start()
         _, status, used = os.wait4(process.pid, 0)
+        watch.end()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command.name} failed:\n{log.read_text()[-2000:]}")
-    return Usage(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, log.read_text())
+    megabytes = max(used.ru_maxrss / 1024, watch.megabytes)
+    return Usage(used.ru_utime + used.ru_stime, megabytes, log.read_text())
+
+
+class _Watch(threading.Thread):
+    """Looks ten times a second at the memory of a process and all that it started: the system does not add it up."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.megabytes, self._pid, self._ended = 0.0, pid, threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.1):
+            self.megabytes = max(self.megabytes, _memory_of_all(self._pid))
+
+    def end(self) -> None:
+        """Stop looking."""
+        self._ended.set()
+        if self.is_alive():
+            self.join()
+
+
+def _memory_of_all(pid: int) -> float:
+    """MB that the process and all that it started hold now."""
+    parents, held = dict[int, int](), dict[int, int]()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended meanwhile
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()  # a name may have blanks
+            parents[int(folder.name)], held[int(folder.name)] = int(fields[1]), int(fields[21])
+
+    def is_of_it(one: int) -> bool:
+        return one == pid or (one in parents and is_of_it(parents[one]))
+
+    return sum(pages for one, pages in held.items() if is_of_it(one)) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def refresh(word: str, folder: Path) -> Command:

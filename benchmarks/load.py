@@ -2,8 +2,8 @@
 
 python -m benchmarks.load [--rows 1000000] [--rounds 3] [--only dlt ...]
 
-The ways take turns, so that what else the machine does falls on all of them. Memory is that of the process that writes
-into DuckDB. What cannot be installed here is left out, and said so.
+The ways take turns, so that what else the machine does falls on all of them. Memory is that of all processes of a way
+at one time, without the server's. What cannot be installed here is left out, and said so.
 """
 
 import argparse
@@ -145,7 +145,7 @@ def _measured(command: Command, rows: int) -> tuple[float, float, float]:
         shutil.rmtree(path, ignore_errors=True)
         path.unlink(missing_ok=True)
     started = time.monotonic()
-    used = run(command)
+    used = run(command, with_others=True)
     seconds = time.monotonic() - started
     with duckdb.connect(command.folder / "warehouse.duckdb", read_only=True) as connection:
         [(count,)] = connection.execute("SELECT count(*) FROM raw.items").fetchall()

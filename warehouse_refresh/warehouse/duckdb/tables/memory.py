@@ -2,6 +2,8 @@
 
 DuckDB keeps what it has written to its file in memory, up to its limit, which is most of the machine's. For a loaded
 table nobody reads it again soon. A script may need the memory, so the limit is for loads that are alone.
+
+Rows of a load come in any order, so DuckDB need not keep it: then all its threads write at once.
 """
 
 import threading
@@ -39,6 +41,7 @@ class Memory:
             wanted = self._loads > 0 and not self._others
             if wanted != self._is_little:
                 self._is_little = wanted
-                sql = f"SET GLOBAL memory_limit = '{LIMIT}'" if wanted else "RESET GLOBAL memory_limit"
+                little = f"SET GLOBAL memory_limit = '{LIMIT}'; SET GLOBAL preserve_insertion_order = false"
+                sql = little if wanted else "RESET GLOBAL memory_limit; RESET GLOBAL preserve_insertion_order"
                 with suppress(duckdb.Error):  # what runs now needs more, or the file cannot be used any more
                     cursor.cursor().execute(sql).close()

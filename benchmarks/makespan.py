@@ -1,10 +1,12 @@
 """How close a refresh comes to the best possible: scripts that only sleep, in a random graph, over some workers.
 
-    python -m benchmarks.makespan threads|prefect [--seed 1] [--scripts 60] [--workers 8]
+    python -m benchmarks.makespan threads|prefect [--seed 1] [--scripts 60] [--workers 8] [--skewed [--unknown]]
 
 Nobody can be faster than the longest chain of dependencies, nor than all the work spread evenly: that is the bound.
-What comes closest to it of many orders tried out is the best that is known. Each seed is another graph. Prints the
-makespan and its ratio to the best known. For `prefect` a server must run where PREFECT_API_URL says.
+What comes closest to it of many orders tried out is the best that is known. Each seed is another graph. With
+`--skewed`, most scripts are short, a few are long, and each build takes up to a third more or less than the last one:
+the schedule knows what the last five took, unless `--unknown` is said. Prints the makespan and its ratio to the best
+known. For `prefect` a server must run where PREFECT_API_URL says.
 """
 
 import argparse
@@ -13,11 +15,13 @@ import json
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from warehouse_refresh.pipeline.execution import Execution, Progress, ignore, run_here
 from warehouse_refresh.pipeline.outcomes import CheckResult
 from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.schedule import expected_seconds, seconds_left
 from warehouse_refresh.warehouse import Built, Published
 from warehouse_refresh.warehouse.names import TableName
 
@@ -28,25 +32,42 @@ ORDERS_TRIED = 2000
 def random_project(scripts: int, seed: int) -> tuple[Graph, Seconds]:
     """A graph in which each script depends on up to three before it, and how long each sleeps: 0.1 to 1 s."""
     pick = random.Random(seed)
+    graph = _random_graph(pick, scripts, most=3)
+    return graph, {table: pick.uniform(0.1, 1) for table in graph.dependencies}
+
+
+def skewed_project(scripts: int, seed: int) -> tuple[Graph, Seconds, Mapping[TableName, Sequence[float]]]:
+    """A wider graph, how long each script sleeps, most 0.05 to 0.5 s and none more than 2 s, and what it slept in its
+    last five builds."""
+    pick = random.Random(seed)
+    graph = _random_graph(pick, scripts, most=2)
+    usual = {table: min(0.2 * pick.lognormvariate(0, 1), 1.5) for table in graph.dependencies}
+    builds = [{table: time * pick.uniform(0.75, 1.33) for table, time in usual.items()} for _ in range(6)]
+    return graph, builds[-1], {table: [build[table] for build in builds[:-1]] for table in usual}
+
+
+def _random_graph(pick: random.Random, scripts: int, most: int) -> Graph:
+    """Each script depends on up to `most` before it."""
     tables = [TableName("tmp", f"t{number:03}") for number in range(scripts)]
-    dependencies = {
-        table: frozenset(pick.sample(tables[:number], min(number, pick.randrange(4))))
-        for number, table in enumerate(tables)
-    }
-    return Graph(dependencies), {table: pick.uniform(0.1, 1) for table in tables}
+    return Graph(
+        {
+            table: frozenset(pick.sample(tables[:number], min(number, pick.randrange(most + 1))))
+            for number, table in enumerate(tables)
+        }
+    )
 
 
 def bound(graph: Graph, seconds: Seconds, workers: int) -> float:
     """The time under which no schedule can be: the longest chain, or all the work over all workers."""
-    return max(max(_chains(graph, seconds).values()), sum(seconds.values()) / workers)
+    return max(max(seconds_left(graph, seconds).values()), sum(seconds.values()) / workers)
 
 
-def best_known(graph: Graph, seconds: Seconds, workers: int, seed: int = 8) -> float:
+def best_known(graph: Graph, seconds: Seconds, workers: int, seed: int = 8, tried: int = ORDERS_TRIED) -> float:
     """The makespan of the best of many schedules that give each free worker a ready script at once."""
     pick = random.Random(seed)
-    chains = _chains(graph, seconds)
+    chains = seconds_left(graph, seconds)
     orders = [chains] + [
-        {table: chain * pick.uniform(0.8, 1.2) for table, chain in chains.items()} for _ in range(ORDERS_TRIED)
+        {table: chain * pick.uniform(0.8, 1.2) for table, chain in chains.items()} for _ in range(tried)
     ]
     return min(list_schedule(graph, seconds, workers, order) for order in orders)
 
@@ -70,12 +91,12 @@ def list_schedule(graph: Graph, seconds: Seconds, workers: int, urgency: Mapping
     return now
 
 
-def through_threads(graph: Graph, execution: Execution, workers: int) -> None:
+def through_threads(graph: Graph, execution: Execution, workers: int, expected: Seconds) -> None:
     """As `refresh build` does."""
-    run_here(graph, execution, workers)
+    run_here(graph, execution, workers, expected)
 
 
-def through_prefect(graph: Graph, execution: Execution, workers: int) -> None:
+def through_prefect(graph: Graph, execution: Execution, workers: int, expected: Seconds) -> None:
     """As the flow does."""
     from prefect import flow
     from prefect.task_runners import ThreadPoolTaskRunner
@@ -83,7 +104,7 @@ def through_prefect(graph: Graph, execution: Execution, workers: int) -> None:
     from warehouse_refresh.flows.flow import run_graph
 
     runner: Any = ThreadPoolTaskRunner(max_workers=workers)
-    flow(name="makespan", task_runner=runner)(lambda: run_graph(graph, execution, workers))()
+    flow(name="makespan", task_runner=runner)(lambda: run_graph(graph, execution, workers, expected))()
 
 
 class OnlyBuilt:
@@ -142,14 +163,6 @@ def makespan(run: Callable[[Graph, Execution, int], None], graph: Graph, seconds
     return max(ends) - min(starts)
 
 
-def _chains(graph: Graph, seconds: Seconds) -> dict[TableName, float]:
-    """For each table the seconds of the longest chain that starts with it."""
-    chains: dict[TableName, float] = {}
-    for table in reversed(graph.order):
-        chains[table] = seconds[table] + max((chains[after] for after in graph.dependents[table]), default=0)
-    return chains
-
-
 WAYS = {"threads": through_threads, "prefect": through_prefect}
 
 
@@ -159,10 +172,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--scripts", type=int, default=60)
     parser.add_argument("--workers", type=int, default=8)
+    parser.add_argument("--skewed", action="store_true")
+    parser.add_argument("--unknown", action="store_true")
     options = parser.parse_args()
-    graph, seconds = random_project(options.scripts, options.seed)
+    expected: Seconds = {}
+    if options.skewed:
+        graph, seconds, took = skewed_project(options.scripts, options.seed)
+        expected = {} if options.unknown else expected_seconds(dict.fromkeys(seconds, 1), took)
+    else:
+        graph, seconds = random_project(options.scripts, options.seed)
     best = best_known(graph, seconds, options.workers)
-    span = makespan(WAYS[options.way], graph, seconds, options.workers)
+    span = makespan(partial(WAYS[options.way], expected=expected), graph, seconds, options.workers)
     least = bound(graph, seconds, options.workers)
     print(json.dumps({"seed": options.seed, "makespan": span, "best": best, "bound": least, "ratio": span / best}))
 

@@ -10,11 +10,28 @@ from benchmarks.commands import BIN, Command, run
 from benchmarks.makespan import WAYS
 from benchmarks.prefect_server import PROJECT
 
+DURATIONS = {
+    "even durations": [],
+    "skewed durations, known": ["--skewed"],
+    "skewed durations, unknown": ["--skewed", "--unknown"],
+}
+CASES = [(way, durations) for durations in DURATIONS for way in WAYS]
+
 
 @pytest.mark.parametrize("seed", range(1, 6))
-@pytest.mark.parametrize("way", WAYS)
-def test_makespan(benchmark: BenchmarkFixture, server: dict[str, str], tmp_path: Path, way: str, seed: int) -> None:
+@pytest.mark.parametrize(("way", "durations"), CASES)
+def test_makespan(
+    benchmark: BenchmarkFixture, server: dict[str, str], tmp_path: Path, way: str, durations: str, seed: int
+) -> None:
     environment = server | {"PYTHONPATH": str(PROJECT), "PREFECT_LOGGING_LEVEL": "ERROR"}
-    words: list[str | Path] = [BIN / "python", "-m", "benchmarks.makespan", way, "--seed", str(seed)]
+    words: list[str | Path] = [
+        BIN / "python",
+        "-m",
+        "benchmarks.makespan",
+        way,
+        "--seed",
+        str(seed),
+        *DURATIONS[durations],
+    ]
     usage = benchmark.pedantic(run, args=[Command("makespan", words, tmp_path, environment)])
-    benchmark.extra_info |= {"way": way, **json.loads(usage.printed.splitlines()[-1])}
+    benchmark.extra_info |= {"way": f"{way}, {durations}", **json.loads(usage.printed.splitlines()[-1])}

@@ -58,7 +58,8 @@ def test_a_range_is_built_in_steps_with_all_that_is_built_from_it(capsys: pytest
     assert rows(TOTAL) == [(5,)]
     assert len(set(runs().values())) == 3
     with connect(DEFAULT_URL) as warehouse:
-        records = warehouse.records()
+        records, took = warehouse.records(), warehouse.durations()
+    assert [len(took[table]) for table in (EVENTS, DAYS, TOTAL)] == [3, 3, 1]
     for table, read in ((DAYS, EVENTS), (TOTAL, DAYS)):
         assert (records[table].inputs or {})[read] == records[read].version
     assert main(["build"]) == 0

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+import duckdb
 import pytest
 
 import warehouse_refresh.commands.project.plan
@@ -15,7 +16,7 @@ from warehouse_refresh.pipeline.project.project import read_project
 from warehouse_refresh.pipeline.refresh import RefreshPlan
 from warehouse_refresh.pipeline.settings import human_bytes, read_settings
 from warehouse_refresh.pipeline.settings_file import SettingError
-from warehouse_refresh.warehouse import DEFAULT_URL, QueryPlan, connect
+from warehouse_refresh.warehouse import DEFAULT_URL, QueryPlan, connect, duckdb_file
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import Query
@@ -52,6 +53,24 @@ def test_it_tells_order_and_columns_and_builds_nothing(write: Write, capsys: pyt
     )
     with connect(DEFAULT_URL) as warehouse:
         assert warehouse.tables("tmp") == warehouse.tables("final") == []
+
+
+def test_it_tells_how_long_the_refresh_takes_by_its_last_builds(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({**GOOD, "res/tmp/c.sql": "SELECT 1 AS x"})
+    assert [main(["init"]), main(["build"]), main(["build"])] == [0, 0, 0]
+    with connect(DEFAULT_URL) as warehouse:
+        took = warehouse.durations()
+    assert [len(took[table]) for table in (A, B)] == [2, 2]
+    with duckdb.connect(duckdb_file(DEFAULT_URL)) as database:
+        database.execute("UPDATE _warehouse.durations SET took = if(name = 'c', '1', '1 60 1.5')")
+    capsys.readouterr()
+    assert main(["plan"]) == 0
+    assert "\ntakes about 3.0 s by the last builds; the longest chain: tmp.a, final.b\n" in capsys.readouterr().out
+    assert main(["plan", "--json", "--select", "tmp.c"]) == 0
+    expected = json.loads(capsys.readouterr().out)["expected"]
+    assert expected == {"seconds": 1.0, "longest_chain": ["tmp.c"]}
 
 
 def test_json_says_the_same(write: Write, capsys: pytest.CaptureFixture[str]) -> None:

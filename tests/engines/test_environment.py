@@ -2,6 +2,7 @@
 lacks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_it_reads_its_own_tables_and_production_for_the_rest(warehouse: Warehous
     assert list(answer.rows) == [(70, 2)]
     assert environments(warehouse.records()).keys() == {"alice"}
     assert alice.records()[C].fingerprint == c.fingerprint
+
+
+def test_a_table_takes_as_long_as_in_production_until_the_environment_has_built_it(
+    warehouse: Warehouse, alice: Environment
+) -> None:
+    publish(warehouse, *(replace(table(one, "SELECT 1 AS x"), took=(3.0,)) for one in (A, B)))
+    publish(alice, replace(table(A, "SELECT 10 AS x"), took=(1.0, 2.0)))
+    assert [alice.durations()[one] for one in (A, B)] == [(1.0, 2.0), (3.0,)]
 
 
 def test_two_environments_do_not_see_each_other(warehouse: Warehouse, alice: Environment) -> None:

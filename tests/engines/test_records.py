@@ -1,6 +1,7 @@
 """What every engine promises of the record of what has built each table, and of the versions of raw tables."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -109,6 +110,21 @@ def test_the_version_of_a_raw_table_differs_after_each_of_our_writes(warehouse: 
     assert len(set(seen)) == len(seen)
     look()
     assert seen[-1] == seen[-2]
+
+
+def test_the_seconds_of_the_last_builds_are_kept(warehouse: Warehouse, connect: Connect) -> None:
+    a, b = table(A, "SELECT x FROM raw.items"), table(B, "SELECT 1 AS x")
+    assert dict(warehouse.durations()) == {}
+    publish(warehouse, replace(a, took=(9.0, 1.0, 2.5, 3.0, 0.25, 0.125)), b)
+    warehouse.note_failed([A])
+    with connect() as other:
+        found = other.durations()
+        assert found[A] == (1.0, 2.5, 3.0, 0.25, 0.125)
+        assert not found.get(B)
+    warehouse.build(replace(a, took=(4.0,)), BuildContext("each"))
+    warehouse.discard(BuildContext("each"))
+    known, last = warehouse.durations()[A]
+    assert (known, last >= 0) == (4.0, True)
 
 
 def test_what_has_no_version_is_left_out(warehouse: Warehouse) -> None:

@@ -1,7 +1,9 @@
 """The schedule, for any graph: over threads here, over Prefect's task runner in test_refresh.py."""
 
+import random
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 
@@ -9,9 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.makespan import best_known, bound, skewed_project
 from tests.pipeline.graphs import graphs, table
+from warehouse_refresh.pipeline import schedule as schedules
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
+from warehouse_refresh.pipeline.schedule import (
+    ScheduleResult,
+    expected_seconds,
+    returned,
+    run_in_order,
+    run_in_parallel,
+)
 from warehouse_refresh.warehouse.names import TableName
 
 
@@ -152,3 +162,61 @@ def test_an_interrupt_is_not_taken_for_a_failed_table() -> None:
 
 def test_an_empty_graph_is_done_at_once() -> None:
     assert run_in_order(Graph({}), Recorder()) == ScheduleResult()
+
+
+class Clock:
+    """Time that passes only while the schedule waits for a table to end. Stands for its queue."""
+
+    def __init__(self, seconds: Mapping[TableName, float]) -> None:
+        self.seconds, self.now = seconds, 0.0
+        self._running: list[tuple[float, TableName]] = []
+
+    def start(self, name: TableName, _dependencies: object) -> Future[None]:
+        self._running.append((self.now + self.seconds[name], name))
+        return Future()
+
+    def get(self) -> TableName:
+        end = min(self._running)
+        self._running.remove(end)
+        self.now = end[0]
+        return end[1]
+
+
+def simulated(
+    graph: Graph, seconds: Mapping[TableName, float], workers: int, known: Mapping[TableName, float]
+) -> float:
+    """The makespan of tables that take so many seconds, of which the schedule knows what is `known`."""
+    clock = Clock(seconds)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schedules, "SimpleQueue", lambda: clock)
+        run_in_parallel(graph, clock.start, lambda _: True, workers, known)
+    return clock.now
+
+
+@given(graphs(), st.integers(1, 4), st.randoms())
+def test_known_seconds_keep_to_grahams_bound(graph: Graph, workers: int, pick: random.Random) -> None:
+    """No schedule without idle workers takes longer than 2 - 1/workers times the best one:
+    https://doi.org/10.1137/0117039"""
+    seconds = {name: pick.choice([0.1, 1.0, 5.0, pick.uniform(0.1, 9)]) for name in sorted(graph.dependencies)}
+    least = bound(graph, seconds, workers)
+    for known in (seconds, {}):
+        assert least - 1e-9 <= simulated(graph, seconds, workers, known) <= (2 - 1 / workers) * least + 1e-9
+
+
+def test_a_schedule_that_knows_the_last_builds_is_nearly_the_best_one() -> None:
+    learned, unlearned = [], []
+    for seed in range(12):
+        graph, seconds, took = skewed_project(60, seed)
+        best = best_known(graph, seconds, 8, tried=40)
+        known = expected_seconds(dict.fromkeys(seconds, 1), took)
+        learned.append(simulated(graph, seconds, 8, known) / best)
+        unlearned.append(simulated(graph, seconds, 8, {}) / best)
+    assert sum(learned) / len(learned) <= 1.02 <= sum(unlearned) / len(unlearned)
+    assert max(learned) <= 1.05
+
+
+def test_a_table_is_expected_to_take_the_median_of_its_last_builds_for_each_of_its_queries() -> None:
+    a, b, c, new = (table(name) for name in ("a", "b", "c", "new"))
+    took = {a: (1.0, 90.0, 2.0, 1.5, 1.0), b: (4.0, 60.0), c: (7.0,), table("other"): (1000.0,)}
+    assert expected_seconds({a: 1, b: 3, c: 1, new: 2}, took) == {a: 1.5, b: 12.0, c: 7.0, new: 8.0}
+    assert expected_seconds({a: 1, new: 2}, {}) == {a: 1.0, new: 2.0}

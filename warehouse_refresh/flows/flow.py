@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -198,7 +198,7 @@ def _run(
     publishing = Publishing.EACH if is_backfill else settings.publishing
     execution = Execution(plan.graph, work, report, publishing, plan.owners, refresh.source_checks)
     execution.built_before(sorted(published))
-    run_graph(plan.graph.only(plan.graph.dependencies.keys() - published), execution, workers)
+    run_graph(plan.graph.only(plan.graph.dependencies.keys() - published), execution, workers, refresh.seconds)
     execution.end(for_retry=True)
     return execution
 
@@ -214,9 +214,12 @@ def _ended(execution: Execution, settings: RefreshSettings, patience: float) -> 
     return Completed(message=message) if execution.succeeded else Failed(message=message)
 
 
-def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
+def run_graph(
+    graph: Graph, execution: Execution, workers: int, seconds: Mapping[TableName, float] | None = None
+) -> None:
     """Build the tables of `graph` with Prefect's task runner, up to `workers` at once. Then publish the healthy ones in
-    a task run of its own. Call it inside a flow whose task runner has at least `workers` threads."""
+    a task run of its own. `seconds` is what each table is expected to take. Call it inside a flow whose task runner has
+    at least `workers` threads."""
     patches = switched_on()
     if "task_events" in patches:
         send_events_in_batches()
@@ -234,7 +237,7 @@ def run_graph(graph: Graph, execution: Execution, workers: int) -> None:
         return cast("Future", build.submit(table=str(table), return_state=False, wait_for=dependencies))
 
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)  # the state of a task run says as much
-    schedule = run_in_parallel(graph, submit, _completed, workers)
+    schedule = run_in_parallel(graph, submit, _completed, workers, seconds)
     execution.not_run(schedule.not_run)
     _show_not_run(schedule, submit)
     if execution.in_state(State.STAGED):

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -363,7 +364,8 @@ class Builder:
 
     `kept` are the tables that an earlier attempt of this run has staged, and that are not staged again. `checker` runs
     the checks, if there are any. `blocked` has the tables that a failed check of a source blocks, each with the reason.
-    `versions` are those of the tables that the scripts read, as the tables are recorded to be built from them.
+    `versions` are those of the tables that the scripts read, as the tables are recorded to be built from them. `took`
+    is what each table took in its last builds, and `seconds` what staging and checking takes it in this one.
     """
 
     scripts: Mapping[TableName, Script]
@@ -374,6 +376,8 @@ class Builder:
     blocked: Mapping[TableName, str] = field(default_factory=dict)
     versions: Mapping[TableName, str] = field(default_factory=dict)
     loader: "Loader | None" = None
+    took: dict[TableName, tuple[float, ...]] = field(default_factory=dict)
+    seconds: dict[TableName, float] = field(default_factory=dict)
 
     def must_stage(self, table: TableName) -> bool:
         if table not in self.scripts:
@@ -384,11 +388,16 @@ class Builder:
     def build(self, table: TableName, _progress: Progress = no_progress) -> Built:
         with self._placed(table) as script:
             self.warehouse.create_functions(script.query.functions)
-            return self.warehouse.build(self._with_inputs(table), self.context)
+            build = replace(self._with_inputs(table), took=self.took.get(table, ()))
+            return self.warehouse.build(build, self.context)
 
     def stage(self, table: TableName, staged: Collection[TableName]) -> Built | None:
         if table in self.kept:
             return None
+        with self._timed(table):
+            return self._stage(table, staged)
+
+    def _stage(self, table: TableName, staged: Collection[TableName]) -> Built:
         if table not in self.scripts and self.loader is not None:
             return self.loader.stage(table, staged, self.context)
         with self._placed(table) as script:
@@ -397,13 +406,18 @@ class Builder:
             return built if parts is None else replace(built, partitions=len(parts.partitions))
 
     def check(self, table: TableName) -> Sequence[CheckResult]:
-        return self.checker.check(table) if self.checker is not None else ()
+        if self.checker is None:
+            return ()
+        with self._timed(table):
+            return self.checker.check(table)
 
     def check_rest(self) -> Sequence[CheckResult]:
         return self.checker.check_rest() if self.checker is not None else ()
 
     def publish(self, tables: Sequence[TableName]) -> Published:
-        published = self.warehouse.publish([self._with_inputs(table) for table in tables], self.context)
+        builds = [self._with_seconds(self._with_inputs(table)) for table in tables]
+        published = self.warehouse.publish(builds, self.context)
+        self.took.update((build.table, build.took) for build in builds)
         if self.loader is not None:
             self.loader.note_published(tables)
         return published
@@ -424,6 +438,18 @@ class Builder:
             return build
         reads = [read.table for read in build.query.reads]
         return replace(build, inputs={read: self.versions[read] for read in reads if read in self.versions})
+
+    def _with_seconds(self, build: TableBuild) -> TableBuild:
+        """What builds the table, with what its last builds took, and this one unless an earlier attempt has staged
+        it."""
+        known = replace(build, took=self.took.get(build.table, ()))
+        return known.after(self.seconds[build.table]) if build.table in self.seconds else known
+
+    @contextmanager
+    def _timed(self, table: TableName) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.seconds[table] = self.seconds.get(table, 0.0) + time.monotonic() - started
 
     @contextmanager
     def _placed(self, table: TableName) -> Iterator[Script]:
@@ -460,23 +486,30 @@ def still_good(
     return good
 
 
-def run_here(graph: Graph, execution: Execution, workers: int) -> None:
+def run_here(
+    graph: Graph, execution: Execution, workers: int, seconds: Mapping[TableName, float] | None = None
+) -> None:
     """Build the tables of `graph` in this process, one after the other or with a pool of threads. Then publish the
-    healthy ones."""
-    done = run_in_order(graph, execution.build) if workers == 1 else _run_in_threads(graph, execution, workers)
+    healthy ones. `seconds` is what each table is expected to take."""
+    if workers == 1:
+        done = run_in_order(graph, execution.build)
+    else:
+        done = _run_in_threads(graph, execution, workers, seconds or {})
     execution.not_run(done.not_run)
     with suppress(BuildFailed):  # the states of the tables have the reason
         execution.publish()
     execution.end()
 
 
-def _run_in_threads(graph: Graph, execution: Execution, workers: int) -> ScheduleResult[Future[TableRun]]:
+def _run_in_threads(
+    graph: Graph, execution: Execution, workers: int, seconds: Mapping[TableName, float]
+) -> ScheduleResult[Future[TableRun]]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="build")
 
     def submit(table: TableName, _dependencies: list[Future[TableRun]]) -> Future[TableRun]:
         return pool.submit(execution.build, table)
 
     try:
-        return run_in_parallel(graph, submit, returned, workers)
+        return run_in_parallel(graph, submit, returned, workers, seconds)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

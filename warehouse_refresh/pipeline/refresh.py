@@ -23,6 +23,7 @@ from warehouse_refresh.pipeline.project.project import Project, project_in, read
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.project.selectors import SelectionError, select
 from warehouse_refresh.pipeline.raw.sources import Sources, stored_sources, with_stored_wildcards
+from warehouse_refresh.pipeline.schedule import expected_seconds
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.changes.standing import finder, known_versions
@@ -73,6 +74,10 @@ class RefreshPlan:
         loaded = self.load.builds if self.load is not None else {}
         return {**loaded, **{table: script.build for table, script in self.scripts.items()}}
 
+    def seconds(self, took: Mapping[TableName, Sequence[float]]) -> dict[TableName, float]:
+        """How long each table of the graph is expected to take, by what its last builds took."""
+        return expected_seconds({table: build.steps for table, build in self.builds.items()}, took)
+
     @property
     def bytes_processed(self) -> int | None:
         """The bytes that all queries would read together; None where the engine has no such figure."""
@@ -100,7 +105,7 @@ class RefreshPlan:
 class Refresh:
     """A refresh that holds the lock: its plan, the warehouse and its URL. `source_checks` are the results of the checks
     of its sources. `versions` are those of the tables that it reads and does not build, from before anything was
-    built. Rows that it loads pass through files in `folder`."""
+    built. Rows that it loads pass through files in `folder`. `took` is what each table took in its last builds."""
 
     plan: RefreshPlan
     warehouse: Warehouse
@@ -108,6 +113,12 @@ class Refresh:
     source_checks: Sequence[CheckResult] = ()
     versions: Mapping[TableName, str] = field(default_factory=dict)
     folder: Path = Path()
+    took: Mapping[TableName, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> dict[TableName, float]:
+        """How long each table is expected to take."""
+        return self.plan.seconds(self.took)
 
     def cancel(self) -> None:
         """Cancel the warehouse's work, and what is read from databases."""
@@ -139,10 +150,10 @@ class Refresh:
             versions |= {table: records[table].version for table in published if table in records}
         built = self.plan.scripts, self.warehouse, context, kept, checker, self.blocked, versions
         if self.plan.load is None:
-            return Builder(*built)
+            return Builder(*built, took=dict(self.took))
         from warehouse_refresh.pipeline.raw.loading.loading import Loader
 
-        return Builder(*built, Loader(self.plan.load, self.warehouse, self.folder))
+        return Builder(*built, Loader(self.plan.load, self.warehouse, self.folder), dict(self.took))
 
 
 def checker_of(units: Sequence["Unit"], warehouse: Warehouse, context: BuildContext) -> "Checker":
@@ -209,7 +220,8 @@ def start_refresh(
         warehouse.create_functions(list(free_of_tables(functions)))
         with cache if plan.units else nullcontext():  # checks are read when they run
             checks, versions = _check_sources(plan, warehouse, settings.workers, say), _versions(plan, warehouse)
-            refresh = Refresh(plan, warehouse, settings.warehouse_url, checks, versions, folder)
+            took = warehouse.durations()
+            refresh = Refresh(plan, warehouse, settings.warehouse_url, checks, versions, folder, took)
             with cleared_on_error(refresh):
                 yield refresh
 

@@ -1,7 +1,7 @@
 """The order of a refresh: plain Python, for any graph and any way of building a table."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
@@ -55,24 +55,26 @@ def run_in_parallel(
     submit: Callable[[TableName, list[F]], F],
     succeeded: Callable[[F], bool],
     workers: int = sys.maxsize,
+    seconds: Mapping[TableName, float] | None = None,
 ) -> ScheduleResult[F]:
     """Submit each table as soon as all its dependencies have succeeded and one of `workers` is free. Return when all
     submitted tables have finished.
 
     `submit` starts building a table and returns its future at once; it gets the futures of the table's dependencies. A
     table waits only for its own dependencies, not for a whole level, and occupies no worker while it waits. If several
-    tables are ready, the most urgent goes first (`Graph.urgency`): so ready tables wait here, not in the workers'
-    queue.
+    tables are ready, the one goes first from which on the longest way is left to the end, by the `seconds` that each
+    table is expected to take: so ready tables wait here, not in the workers' queue.
     """
+    left = seconds_left(graph, seconds or {})
     sorter = TopologicalSorter(graph.dependencies)
     sorter.prepare()
     finished: SimpleQueue[TableName] = SimpleQueue()
     submitted: dict[TableName, F] = {}
-    ready: list[tuple[int, TableName]] = []
+    ready: list[tuple[float, TableName]] = []
     running = 0
     while True:
         for table in sorter.get_ready():
-            heappush(ready, graph.urgency(table))
+            heappush(ready, (-left[table], table))
         while ready and running < workers:
             _, table = heappop(ready)
             dependencies = [submitted[dependency] for dependency in sorted(graph.dependencies[table])]
@@ -85,6 +87,52 @@ def run_in_parallel(
         running -= 1
         if succeeded(submitted[table]):
             sorter.done(table)
+
+
+def expected_seconds(
+    steps: Mapping[TableName, int], took: Mapping[TableName, Sequence[float]]
+) -> dict[TableName, float]:
+    """How long each table is expected to take, from what each query of its last builds `took`: their median, times the
+    number of its queries, its `steps`. A table that was never built counts as the median of the others, and as 1 if
+    there are none."""
+    known = {table: _median(took[table]) for table in steps if took.get(table)}
+    usual = _median(list(known.values())) if known else 1.0
+    return {table: known.get(table, usual) * count for table, count in steps.items()}
+
+
+def seconds_left(graph: Graph, seconds: Mapping[TableName, float]) -> dict[TableName, float]:
+    """For each table the seconds of the longest chain of tables that begins with it. A table without seconds counts as
+    one that takes 1."""
+    left: dict[TableName, float] = {}
+    for table in reversed(graph.order):
+        left[table] = seconds.get(table, 1.0) + max((left[after] for after in graph.dependents[table]), default=0.0)
+    return left
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """About how many seconds a refresh will take, and the longest chain of its tables by seconds, each after the one
+    that it waits for."""
+
+    seconds: float
+    chain: tuple[TableName, ...]
+
+
+def forecast(graph: Graph, seconds: Mapping[TableName, float], workers: int) -> Forecast | None:
+    """What can be said of a refresh of these tables, which are expected to take so many seconds: it takes as long as
+    their longest chain, and as all of them spread over the workers. None without tables."""
+    left = seconds_left(graph, seconds)
+    if not left:
+        return None
+    chain = [max(graph.order, key=left.__getitem__)]
+    while after := graph.dependents[chain[-1]]:
+        chain.append(max(after, key=left.__getitem__))
+    return Forecast(max(left[chain[0]], sum(seconds[table] for table in left) / workers), tuple(chain))
+
+
+def _median(numbers: Sequence[float]) -> float:
+    """The middle one; of two the smaller one, since what happens once makes a build slower, not faster."""
+    return sorted(numbers)[(len(numbers) - 1) // 2]
 
 
 def returned(future: Future[T]) -> bool:

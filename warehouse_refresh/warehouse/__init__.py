@@ -6,7 +6,7 @@ second to import.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from functools import partial
@@ -51,7 +51,8 @@ class TableBuild:
     """A table to build, and the query whose result it gets; or a view of the query. `storage` is how it is stored. An
     option of a table is a field here, too: the pipeline hands this on as it is, and each engine applies it. `parts` is
     what is built now of a table by date; such a table is staged and published, and no `build` makes it. `inputs` are
-    recorded with the table once it is built. `copy_of` is a table that holds the query's result already, built with
+    recorded with the table once it is built, and so is what each query of its last builds `took`, in seconds, the last
+    one last. `copy_of` is a table that holds the query's result already, built with
     the same options: an engine may copy that one in place of running the query."""
 
     table: TableName
@@ -62,6 +63,18 @@ class TableBuild:
     inputs: Inputs | None = field(default=None, compare=False)
     known_as: str = ""
     copy_of: TableName | None = None
+    took: tuple[float, ...] = field(default=(), compare=False)
+
+    @property
+    def steps(self) -> int:
+        """In how many queries the table is built: one for each batch of a table by date."""
+        return len(self.parts.batches) if self.parts is not None else 1
+
+    def after(self, seconds: float) -> Self:
+        """The same build, once the table has been built in so many seconds."""
+        if self.copy_of is not None:  # the next build will run the query
+            return self
+        return replace(self, took=(*self.took, seconds / max(self.steps, 1)))
 
     @property
     def fingerprint(self) -> str:
@@ -319,6 +332,10 @@ class Warehouse(Planner, Protocol):
         """What is recorded of the tables that runs have built and that are there since; also of those that a run did
         not publish. A table that something else has changed since has no fingerprint here, as far as the engine can
         tell."""
+
+    def durations(self) -> Mapping[TableName, tuple[float, ...]]:
+        """What is recorded of the seconds that a query took in the last builds of each table, the last one last. This
+        is one quick question to the engine."""
 
     def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
         """For tables that no build makes, texts that differ once their rows may differ. Those that are not there, that

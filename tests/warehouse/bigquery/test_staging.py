@@ -70,6 +70,19 @@ def jobs(proxy: Proxy) -> list[dict[str, Any]]:
     return [settings["query"] for settings in sent if "query" in settings and not settings.get("dryRun")]
 
 
+def test_a_record_that_an_earlier_version_has_written_stays(warehouse: BigQueryWarehouse) -> None:
+    earlier = "'tmp' AS dataset, 'old' AS name, 'f' AS fingerprint, 'i' AS inputs, 'v' AS version, 'c' AS changed"
+    sql = f"CREATE OR REPLACE TABLE _warehouse.built AS SELECT {earlier}, true AS is_failed"
+    warehouse.run_script(parse_script(sql))
+    assert dict(warehouse.durations()) == {}
+    build = TableBuild(A, parse_query("SELECT 1 AS x"), took=(1.0, 2.0))
+    stage(warehouse, build)
+    warehouse.publish([build], RUN)
+    found = warehouse.durations()
+    assert (found[TableName("tmp", "old")], found[A]) == ((), (1.0, 2.0))
+    assert warehouse.fetch(parse_query("SELECT name FROM _warehouse.built WHERE is_failed"), 9).rows == [("old",)]
+
+
 def test_a_publication_costs_nothing_and_sends_one_job_for_each_table(
     warehouse: BigQueryWarehouse, proxy: Proxy
 ) -> None:

@@ -11,6 +11,7 @@ from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import sql_cache
 from warehouse_refresh.pipeline.refresh import Loads, RefreshPlan, connected, plan_refresh
+from warehouse_refresh.pipeline.schedule import forecast
 from warehouse_refresh.pipeline.settings import cost, human_bytes
 from warehouse_refresh.pipeline.tables.changes.standing import Standing, standings
 from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
@@ -31,14 +32,25 @@ def run(options: Namespace) -> int:
         standing = standings(plan.project, warehouse)
         left = leftovers(warehouse, plan.project)
         storage = {table: warehouse.storage_changes(script.build) for table, script in plan.scripts.items()}
+        expected = _forecast(plan, warehouse.durations(), settings.workers)
     price = settings.price_per_tib
     if options.json:
         shown = _as_json(plan, price, storage, standing)
-        print(json.dumps({**shown, "left_over": list(map(str, left))}, indent=2))
+        print(json.dumps({**shown, "expected": expected, "left_over": list(map(str, left))}, indent=2))
     else:
-        text = "\n".join(_as_text(plan, price, storage, standing))
+        text = "\n".join(_as_text(plan, price, storage, standing, expected))
         print("\n".join(filter(None, [text, left_over(left)])))
     return 0
+
+
+def _forecast(plan: RefreshPlan, took: Mapping[TableName, Sequence[float]], workers: int) -> dict[str, Any] | None:
+    """How long the refresh takes by the last builds of its tables; None if none of them was ever built."""
+    if plan.graph.dependencies.keys().isdisjoint(took):
+        return None
+    found = forecast(plan.graph, plan.seconds(took), workers)
+    if found is None:
+        return None
+    return {"seconds": round(found.seconds, 3), "longest_chain": list(map(str, found.chain))}
 
 
 Changes = Mapping[TableName, Sequence[str]]
@@ -49,7 +61,9 @@ Standings = Mapping[TableName, Standing]
 """How each table of the project stands to what is published."""
 
 
-def _as_text(plan: RefreshPlan, price: float, storage: Changes, standing: Standings) -> Iterator[str]:
+def _as_text(
+    plan: RefreshPlan, price: float, storage: Changes, standing: Standings, expected: Mapping[str, Any] | None
+) -> Iterator[str]:
     """The tables by step, then the sums. A table need not wait for the others of the step before it."""
     for number, tables in enumerate(plan.graph.levels, start=1):
         yield f"step {number}: {counted(len(tables), 'table')}{' at once' if len(tables) > 1 else ''}"
@@ -65,6 +79,9 @@ def _as_text(plan: RefreshPlan, price: float, storage: Changes, standing: Standi
     widest = max(map(len, plan.graph.levels), default=0)
     steps = counted(len(plan.graph.levels), "step")
     yield f"{counted(len(plan.graph.dependencies), 'table')} in {steps}, up to {widest} at once"
+    if expected is not None:
+        chain = ", ".join(expected["longest_chain"])
+        yield f"takes about {expected['seconds']:.1f} s by the last builds; the longest chain: {chain}"
     yield from _sums(plan, price)
     yield from _checks(plan, price)
     yield from _not_in_it(plan, standing)

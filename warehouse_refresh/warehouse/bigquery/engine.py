@@ -246,7 +246,7 @@ class BigQueryWarehouse:
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:
         done = self._builder.build(build, context)
-        self._recorder.add([build], context)
+        self._recorder.add([build.after(done.seconds)], context)
         return done
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
@@ -271,6 +271,9 @@ class BigQueryWarehouse:
 
     def records(self) -> Mapping[TableName, BuildRecord]:
         return self._recorder.records()
+
+    def durations(self) -> Mapping[TableName, tuple[float, ...]]:
+        return self._recorder.durations()
 
     def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
         found = {table: version_of(stored) for table, stored in self._recorder.tables(tables).items()}

@@ -164,7 +164,7 @@ class Environment:
     def build(self, build: TableBuild, context: BuildContext) -> Built:
         """It is a publication, too: then it is known when the environment was built in last."""
         done = self.stage(build, (), context)
-        self.publish([build], context)
+        self.publish([build.after(done.seconds)], context)
         return done
 
     def fetch(
@@ -203,6 +203,12 @@ class Environment:
             if record.is_failed and table.dataset.startswith(prefix(self._name))
         }
         return {**in_production(found), **failed, **own}
+
+    def durations(self) -> Mapping[TableName, tuple[float, ...]]:
+        """Those of the environment, and of production for the tables that it has never built."""
+        found = self._warehouse.durations()
+        own = {table for table in found if table.dataset.startswith(prefix(self._name))}
+        return {**found, **{self._original(table): found[table] for table in own}}
 
     def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
         return self._warehouse.versions(tables)

@@ -1,7 +1,7 @@
 """What is recorded in the warehouse of the tables that runs have published: what built each, and from what."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from warehouse_refresh.warehouse.names import TableName
@@ -21,6 +21,20 @@ class BuildRecord:
     inputs: Inputs | None
     made_by: str
     is_failed: bool = False
+
+
+_SECONDS_KEPT = 5
+"""Of so many builds the seconds are kept: one of them that took unusually long does not change the median."""
+
+
+def seconds_as_text(seconds: Sequence[float]) -> str:
+    """The seconds of the last builds that count, as text, for a column of a table: `0.12 0.1`."""
+    return " ".join(f"{one:.6g}" for one in seconds[-_SECONDS_KEPT:])
+
+
+def seconds_from_text(text: str | None) -> tuple[float, ...]:
+    """The seconds from their text."""
+    return tuple(map(float, (text or "").split()))
 
 
 def inputs_as_json(inputs: Inputs | None) -> str | None:

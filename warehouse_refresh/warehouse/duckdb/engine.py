@@ -216,6 +216,13 @@ class DuckDBWarehouse:
             others = built.recorded(cursor, ATTACHED).items()
             return {**{table: one for table, one in others if self._database.attached.has(table)}, **own}
 
+    def durations(self) -> Mapping[TableName, tuple[float, ...]]:
+        if not self._database.is_there:
+            return {}
+        with self._database.cursor() as cursor:
+            others = built.durations(cursor, ATTACHED) if self._database.attached is not None else {}
+            return {**others, **built.durations(cursor)}
+
     def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
         if not (tables and self._database.is_there):
             return {}

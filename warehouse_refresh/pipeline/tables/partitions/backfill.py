@@ -45,7 +45,7 @@ def backfill_of(
     versions |= {table: records[table].version for table in plan.due.keys() | published if table in records}
     kept = (good or {}).keys() - published
     made = (plan.scripts, refresh.warehouse, context, kept, checker, refresh.blocked, versions)
-    return Backfill(*made, plan=plan, run_step=run_step)
+    return Backfill(*made, plan=plan, run_step=run_step, took=dict(refresh.took))
 
 
 def need_by_date(plan: RefreshPlan, named: Iterable[str] = ()) -> None:
@@ -104,7 +104,7 @@ class Backfill(Builder):
         units = [unit for unit in self.plan.units if table in unit.needs and unit.needs.isdisjoint(later)]
         alone = [replace(unit, needs=frozenset({table})) for unit in self._units_of(table, step, units)]
         checker = checker_of(alone, self.warehouse, context) if alone else None
-        return Builder({table: stepped}, self.warehouse, context, (), checker, versions=self.versions)
+        return Builder({table: stepped}, self.warehouse, context, (), checker, versions=self.versions, took=self.took)
 
     def _units_of(self, table: TableName, step: Parts, units: "Iterable[Unit]") -> "Iterator[Unit]":
         """The units, of which those of the table's new partitions look at the step."""

@@ -8,7 +8,7 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
@@ -19,24 +19,37 @@ from google.cloud import bigquery
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
-from warehouse_refresh.warehouse.builds.records import BuildRecord, inputs_as_json, inputs_from_json
+from warehouse_refresh.warehouse.builds.records import (
+    BuildRecord,
+    inputs_as_json,
+    inputs_from_json,
+    seconds_as_text,
+    seconds_from_text,
+)
 from warehouse_refresh.warehouse.errors import NotAllowed, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 
 logger = logging.getLogger(__name__)
 TABLE = TableName(OWN_DATASET, "built")
 MADE_BY = "BigQuery"
-_COLUMNS = (
-    "dataset STRING, name STRING, fingerprint STRING, inputs STRING, version STRING, changed STRING, is_failed BOOL"
-)
+_COLUMNS = {
+    "dataset": "STRING",
+    "name": "STRING",
+    "fingerprint": "STRING",
+    "inputs": "STRING",
+    "version": "STRING",
+    "changed": "STRING",
+    "is_failed": "BOOL",
+    "took": "STRING",
+}
 _AT_ONCE = 16
 """How many tables are asked for at the same time."""
-_NAMES = "dataset, name, fingerprint, inputs, version, changed, is_failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the record: see `BuildRecord`. `changed` is when the table was changed last."""
+    """A row of the record: see `BuildRecord`. `changed` is when the table was changed last, `took` the text of
+    its seconds."""
 
     dataset: str
     name: str
@@ -45,12 +58,14 @@ class Row:
     version: str = ""
     changed: str = ""
     is_failed: bool = False
+    took: str | None = None
 
     @classmethod
     def of(cls, build: TableBuild, context: BuildContext, changed: str) -> Self:
         """The row of a table that the run has published."""
         table, inputs = build.table, inputs_as_json(build.inputs)
-        return cls(table.dataset, table.name, build.fingerprint, inputs, context.version, changed)
+        took = seconds_as_text(build.took)
+        return cls(table.dataset, table.name, build.fingerprint, inputs, context.version, changed, took=took)
 
     @property
     def table(self) -> TableName:
@@ -115,6 +130,17 @@ class Recorder:
         changed = {table: changed_at(found) for table, found in tables.items()}
         return {row.table: row.record(changed.get(row.table, "")) for row in rows}
 
+    def durations(self) -> Mapping[TableName, tuple[float, ...]]:
+        """The seconds of each table's last builds."""
+        fields = [bigquery.SchemaField(name, _COLUMNS[name]) for name in ("dataset", "name", "took")]
+        table = self._datasets.reference(TABLE.dataset).table(TABLE.name)
+        try:
+            with google_errors():
+                rows = self._datasets.client.list_rows(table, selected_fields=fields, **self._datasets.patience)
+                return {TableName(row[0], row[1]): seconds_from_text(row[2]) for row in rows}
+        except WarehouseError:  # nothing was published yet, or by an earlier version of this software
+            return {}
+
     def tables(self, names: Iterable[TableName]) -> dict[TableName, bigquery.Table]:
         """Those of the tables that are there, and that this account may see."""
 
@@ -129,15 +155,15 @@ class Recorder:
             return {name: table for name, table in found if table is not None}
 
     def _replace(self, rows: Sequence[Row], gone: Sequence[TableName] = ()) -> None:
-        is_there = self._datasets.table_or_none(TABLE) is not None
-        if not (rows or is_there):
+        old = self._datasets.table_or_none(TABLE)
+        if not (rows or old):
             return
-        if not is_there:
+        if old is None:
             self._datasets.create_own_dataset()
         config = self._datasets.config({})
         config.destination = self._datasets.reference(TABLE.dataset).table(TABLE.name)
         config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
-        sql = rows_sql(self._datasets.path(TABLE), rows, gone, is_there=is_there)
+        sql = rows_sql(self._datasets.path(TABLE), rows, gone, [field.name for field in old.schema] if old else ())
         self._datasets.jobs.run(f"built-{secrets.token_hex(16)}", sql, config)
 
     def _rows(self) -> list[Row]:
@@ -161,14 +187,17 @@ def version_of(table: bigquery.Table) -> str:
     return f"{changed_at(table)}, {table.num_rows} rows"
 
 
-def rows_sql(path: str, rows: Sequence[Row], gone: Iterable[TableName], *, is_there: bool) -> str:
-    """The query for the new content of the record, which is at `path`: these rows, and of the old ones (if it
-    `is_there`) all but those of the same tables and of those that are `gone`."""
-    new = f"SELECT {_NAMES} FROM UNNEST(ARRAY<STRUCT<{_COLUMNS}>>[{', '.join(map(_row_sql, rows))}])"
-    if not is_there:
+def rows_sql(path: str, rows: Sequence[Row], gone: Iterable[TableName], there: Collection[str]) -> str:
+    """The query for the new content of the record, which is at `path`: these rows, and of the old ones all but those of
+    the same tables and of those that are `gone`. The record is `there` with these columns, which may be those of an
+    earlier version of this software."""
+    struct = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
+    new = f"SELECT {', '.join(_COLUMNS)} FROM UNNEST(ARRAY<STRUCT<{struct}>>[{', '.join(map(_row_sql, rows))}])"
+    if not there:
         return new
+    kept = [name if name in there else f"CAST(NULL AS {kind}) AS {name}" for name, kind in _COLUMNS.items()]
     names = ", ".join(_literal(f"{one}") for one in sorted({*gone, *(row.table for row in rows)}))
-    old = f"SELECT {_NAMES} FROM {path} WHERE CONCAT(dataset, '.', name) NOT IN UNNEST(ARRAY<STRING>[{names}])"
+    old = f"SELECT {', '.join(kept)} FROM {path} WHERE CONCAT(dataset, '.', name) NOT IN UNNEST(ARRAY<STRING>[{names}])"
     return f"{old} UNION ALL {new}"
 
 

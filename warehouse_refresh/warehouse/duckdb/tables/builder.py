@@ -41,7 +41,8 @@ class Builder:
             lambda cursor: built.forget(cursor, [build.table])
         )  # a build is no transaction of its own
         rows = self._database.retried(replaced)
-        self._database.in_transaction(lambda cursor: built.keep(cursor, context, [build]))
+        done = build.after(time.monotonic() - started)
+        self._database.in_transaction(lambda cursor: built.keep(cursor, context, [done]))
         return Built(rows=rows, seconds=time.monotonic() - started)
 
     def built_over(

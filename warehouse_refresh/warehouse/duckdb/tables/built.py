@@ -3,19 +3,26 @@
 Rows that are stored need no count of their own: the number of a table's rows tells.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 
 import duckdb
 
 from warehouse_refresh.warehouse import BuildContext, TableBuild
-from warehouse_refresh.warehouse.builds.records import BuildRecord, inputs_as_json, inputs_from_json
+from warehouse_refresh.warehouse.builds.records import (
+    BuildRecord,
+    inputs_as_json,
+    inputs_from_json,
+    seconds_as_text,
+    seconds_from_text,
+)
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 
 _BUILT = f"{OWN_DATASET}.built"
 _CHANGES = f"{OWN_DATASET}.changes"
+_TOOK = f"{OWN_DATASET}.durations"
 
 
 @cache
@@ -35,6 +42,29 @@ def keep(cursor: duckdb.DuckDBPyConnection, context: BuildContext, builds: Colle
     ]
     unnested = ", ".join(["unnest(?::VARCHAR[])"] * len(columns))
     cursor.execute(f"INSERT INTO {_BUILT} SELECT {unnested}, ?, ?, false", [*columns, context.version, made_by()])
+    if timed := [build for build in builds if build.took]:
+        _keep_seconds(cursor, timed)
+
+
+def _keep_seconds(cursor: duckdb.DuckDBPyConnection, builds: Sequence[TableBuild]) -> None:
+    """Record how long these tables took. This has a table of its own, so that it outlives the other records."""
+    columns = [
+        [build.table.dataset for build in builds],
+        [build.table.name for build in builds],
+        [seconds_as_text(build.took) for build in builds],
+    ]
+    names = ", ".join(["unnest(?::VARCHAR[])"] * 2)
+    cursor.execute(f"DELETE FROM {_TOOK} WHERE (dataset, name) IN (SELECT ({names}))", columns[:2])
+    cursor.execute(f"INSERT INTO {_TOOK} SELECT {names}, unnest(?::VARCHAR[])", columns)
+
+
+def durations(cursor: duckdb.DuckDBPyConnection, catalogue: str = CATALOGUE) -> dict[TableName, tuple[float, ...]]:
+    """The seconds of each table's last builds in the file which is attached under this name."""
+    try:
+        rows = cursor.execute(f"SELECT dataset, name, took FROM {quoted(catalogue)}.{_TOOK}").fetchall()
+    except duckdb.CatalogException:  # nothing was published yet
+        return {}
+    return {TableName(dataset, name): seconds_from_text(took) for dataset, name, took in rows}
 
 
 def forget(cursor: duckdb.DuckDBPyConnection, tables: Iterable[TableName]) -> None:
@@ -129,5 +159,6 @@ def _create(cursor: duckdb.DuckDBPyConnection) -> None:
         f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET};"
         f"CREATE TABLE IF NOT EXISTS {_BUILT} (dataset VARCHAR, name VARCHAR, fingerprint VARCHAR, inputs VARCHAR,"
         " version VARCHAR, made_by VARCHAR, is_failed BOOLEAN);"
-        f"CREATE TABLE IF NOT EXISTS {_CHANGES} (dataset VARCHAR, name VARCHAR, number BIGINT)"
+        f"CREATE TABLE IF NOT EXISTS {_CHANGES} (dataset VARCHAR, name VARCHAR, number BIGINT);"
+        f"CREATE TABLE IF NOT EXISTS {_TOOK} (dataset VARCHAR, name VARCHAR, took VARCHAR)"
     )

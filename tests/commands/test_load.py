@@ -226,6 +226,7 @@ def test_what_is_wrong_in_the_files_is_found_before_anything_is_loaded(
         ),
         ('[connections.shop]\nurl_from = "A"\nreaders = 0', "write a whole number of at least 1"),
         ('[connections.shop]\nurl_from = "A"\nreader = 1', "there is no setting connections.shop.reader"),
+        ('[connections.shop]\nurl_from = "A"\ncredentials_block = "b"', "has a URL, and credentials_block is"),
     ],
 )
 def test_connections_are_read_strictly_and_have_no_secrets(

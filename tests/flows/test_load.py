@@ -1,6 +1,7 @@
 """The flow, as it loads raw tables before it runs scripts: a real PostgreSQL, a real Prefect server."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from prefect.states import AwaitingRetry
 
 from tests.conftest import Write
 from tests.flows.test_refresh import flow_run_id, rows_of, run, task_runs
+from tests.origins.buckets import serving
 from tests.origins.servers import Database
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.flows.flow import refresh_flow
@@ -34,6 +36,27 @@ def secret(prefect_api: str, shop: Database, write: Write, monkeypatch: pytest.M
     yield password
     for block in (name, f"{name}-salt"):
         blocks.delete(block, _sync=True)
+
+
+def test_credentials_of_a_bucket_are_in_a_block(
+    prefect_api: str, tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert prefect_api
+    blocks: Any = Secret
+    name = f"bucket-{uuid4().hex}"
+    write({"refresh.toml": f'[connections.files]\ncredentials_block = "{name}"\n'})
+    write({"res/raw/a.toml": '[source]\nfile = "s3://shop/a.csv"\nconnection = "files"\n'})
+    write({"res/tmp/x.sql": "SELECT 1 AS x", "res/dependencies.toml": ""})
+    with serving(tmp_path, monkeypatch) as buckets:
+        buckets.objects["a.csv"] = b"id\n7\n"
+        blocks(value=buckets.credentials["s3"]).save(name, _sync=True)
+        monkeypatch.delenv("AWS_ENDPOINT_URL")
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+        assert main(["load"]) == 0
+    blocks.delete(name, _sync=True)
+    assert main(["load"]) == 2
+    assert f"secret/{name} cannot be read" in capsys.readouterr().err
+    assert rows_of(TableName("raw", "a")) == [(7,)]
 
 
 def records(run: UUID) -> str:

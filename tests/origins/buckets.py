@@ -23,13 +23,14 @@ _LIST = (
 
 class Buckets:
     """The objects of one bucket, by key, and the keys that were asked for. Those of `denied` may not be read, and those
-    of `changed` have changed since they were listed."""
+    of `changed` have changed since they were listed. `credentials` are what a secret block would have, by scheme."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.read: list[str] = []
         self.denied: set[str] = set()
         self.changed: set[str] = set()
+        self.credentials: dict[str, str] = {}
 
     def etag(self, key: str) -> str:
         return f'"{hash(self.objects[key])}"'
@@ -88,8 +89,10 @@ def serving(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Buckets]:
     account = {"gcs_base_url": url, "disable_oauth": True, "client_email": "", "private_key": "", "private_key_id": ""}
     (folder / "account.json").write_text(json.dumps(account))
     patch.setenv("GOOGLE_SERVICE_ACCOUNT", str(folder / "account.json"))
-    for name, text in {"ENDPOINT_URL": url, "ACCESS_KEY_ID": "me", "SECRET_ACCESS_KEY": "secret-key"}.items():
-        patch.setenv(f"AWS_{name}", text)
+    keys = {"endpoint_url": url, "access_key_id": "me", "secret_access_key": "secret-key"}
+    for name, text in keys.items():
+        patch.setenv(f"AWS_{name.upper()}", text)
+    buckets.credentials = {"gs": json.dumps(account), "s3": json.dumps(keys)}
     patch.setenv("AWS_REGION", "here")
     patch.setenv("AWS_ALLOW_HTTP", "true")
     try:

@@ -9,8 +9,9 @@ import pytest
 from tests.conftest import Write
 from tests.origins.buckets import Buckets, serving
 from tests.origins.test_files import read_file
+from tests.origins.test_postgres import read
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.origins import OriginError
+from warehouse_refresh.origins import OriginError, Relation, open_files
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName
 
@@ -33,6 +34,8 @@ def test_files_of_a_bucket_are_read_as_others_are(scheme: str, buckets: Buckets,
     assert described.bytes == sum(len(buckets.objects[key]) for key in ("out/a 1.csv", "out/b.csv"))
     assert sorted(buckets.read) == ["out/a 1.csv", "out/b.csv"]
     assert read_file(tmp_path, f"{scheme}://shop/*/*/c.csv")[1] == [(14, "ä")]
+    assert sorted(read_file(tmp_path, f"{scheme}://shop/**/*.csv")[1]) == [(9, "ä"), (11, "ä"), (11, "ä"), (14, "ä")]
+    assert sorted(read_file(tmp_path, f"{scheme}://shop/out/**/c.csv")[1]) == [(14, "ä")]
     assert read_file(tmp_path, f"{scheme}://shop/x.parquet")[1] == [(7,)]
 
 
@@ -53,6 +56,24 @@ def test_what_is_missing_denied_or_changed_is_an_error(scheme: str, buckets: Buc
         assert "secret-key" not in str(found.value)
     with pytest.raises(OriginError, match=f"write {scheme}://bucket/path"):
         read_file(tmp_path, f"{scheme}://shop")
+
+
+@pytest.mark.parametrize("scheme", ["gs", "s3"])
+def test_credentials_that_are_given_are_taken(
+    scheme: str, buckets: Buckets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buckets.objects["a.csv"] = b"id\n7\n"
+    where = f"{scheme}://shop/a.csv"
+    for name in ("GOOGLE_SERVICE_ACCOUNT", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    with open_files(tmp_path, {where: buckets.credentials[scheme]}) as files:
+        assert read(files, tmp_path, Relation(file=where))[1] == [(7,)]
+        assert "secret-key" not in repr(files)
+    for wrong in ("hidden", '["hidden"]', '{"allow_http": "hidden"}', '{"region": 1, "private_key": "hidden"}'):
+        with open_files(tmp_path, {where: wrong}) as files, pytest.raises(OriginError) as found:
+            read(files, tmp_path, Relation(file=where))
+        assert "has no credentials that this bucket takes: save " in str(found.value)
+        assert "hidden" not in str(found.value)
 
 
 def test_a_table_from_a_bucket_reads_each_file_once(

@@ -150,11 +150,12 @@ def has_types(where: str) -> bool:
     return where.lower().endswith(TYPED)
 
 
-def open_files(folder: Path) -> AbstractContextManager[Snapshot]:
-    """The files that paths from this folder on name. They have to stay as they are, as long as it is open."""
+def open_files(folder: Path, credentials: Mapping[str, str] | None = None) -> AbstractContextManager[Snapshot]:
+    """The files that paths from this folder on name. They have to stay as they are, as long as it is open. For paths in
+    buckets there may be `credentials`, as JSON: without them those of the environment are taken."""
     from warehouse_refresh.origins import files  # imports DuckDB
 
-    return files.open_files(folder)
+    return files.open_files(folder, credentials or {})
 
 
 def open_snapshot(url: str, limits: Limits = Limits()) -> AbstractContextManager[Snapshot]:

@@ -3,6 +3,7 @@
 The only module here that knows Prefect, as BigQuery's client knows its blocks of credentials.
 """
 
+import json
 from typing import Any
 
 from warehouse_refresh.warehouse.errors import WarehouseError
@@ -20,6 +21,8 @@ def secret_of(name: str) -> str:
             f"Prefect's block secret/{name} cannot be read ({type(error).__name__}): save it in the server that"
             " PREFECT_API_URL names"
         ) from None
+    if isinstance(value, dict):  # it reads a text that is JSON
+        return json.dumps(value)
     if not isinstance(value, str) or not value:
         raise WarehouseError(f"Prefect's block secret/{name} has no text")
     return value

@@ -96,13 +96,14 @@ DEFAULT_LAYOUT = Layout()
 class Connection:
     """A database that raw tables come from: the environment variables, or else the secret blocks of Prefect, that have
     its URL and the salt of its hashes, for how many seconds a statement may run there, and how many connections read at
-    once. `url` is that of a file, which has no secrets."""
+    once. `url` is that of a file, which has no secrets. For files in buckets, a secret block has the credentials."""
 
     url_from: str = ""
     url_block: str = ""
     url: str = ""
     salt_from: str = ""
     salt_block: str = ""
+    credentials_block: str = ""
     timeout: int = 3600
     readers: int = 2
 
@@ -155,7 +156,9 @@ def _connection(path: Path, name: str, section: object) -> Connection:
         raise SettingError(f"{path}: {where} is a section: write [{where}]")
     _check_keys(path, f"{where}.", section, [key.name for key in fields(Connection)])
     urls, salts = ({key for key in section if key.startswith(word)} for word in ("url", "salt"))
-    if len(urls) > 1 or not urls | salts:
+    if "credentials_block" in section and urls:
+        raise SettingError(f"{path}: {where} has a URL, and credentials_block is for files: delete one of them")
+    if len(urls) > 1 or not (urls or salts or "credentials_block" in section):
         way = (
             'url_from = "SHOP_URL", or of a block of Prefect: url_block = "shop-url", or else the URL of a file:'
             ' url = "sqlite:///data/shop.db"'

@@ -26,11 +26,11 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 
 
 @contextmanager
-def open_files(folder: Path) -> Iterator["FilesSnapshot"]:
-    """The files that paths from this folder on name."""
+def open_files(folder: Path, credentials: Mapping[str, str]) -> Iterator["FilesSnapshot"]:
+    """The files that paths from this folder on name; for some paths in buckets there are credentials."""
     with duckdb.connect(config=_SETTINGS) as reader, TemporaryDirectory(prefix="refresh-files-") as copies:
         reader.execute("SET TimeZone = 'UTC'")
-        snapshot = FilesSnapshot(folder, Path(copies), reader)
+        snapshot = FilesSnapshot(folder, Path(copies), reader, credentials)
         try:
             yield snapshot
         finally:
@@ -45,6 +45,7 @@ class FilesSnapshot:
     folder: Path
     copies: Path
     reader: duckdb.DuckDBPyConnection
+    credentials: Mapping[str, str] = field(repr=False)
     turn: threading.Lock = field(default_factory=threading.Lock)
     open: list["FileRows"] = field(default_factory=list)
     is_closed: bool = False
@@ -55,7 +56,7 @@ class FilesSnapshot:
         return []
 
     def describe(self, relation: Relation, wanted: Mapping[str, SqlType]) -> Described:
-        files = find(self.folder, relation.file, self.copies)
+        files = find(self.folder, relation.file, self.copies, self.credentials.get(relation.file, ""))
         try:
             with self.turn:
                 form = form_of(files, self.reader, files[-1:] if relation.file_column and wanted else files)

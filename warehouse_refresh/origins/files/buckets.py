@@ -1,10 +1,11 @@
 """Files in buckets, `gs://bucket/path` and `s3://bucket/path`: listed, and copied to this machine when they are read.
 
-The environment has the credentials, as Google's and Amazon's own tools take them:
+The environment has the credentials, as Google's and Amazon's own tools take them, unless they are given:
 https://developmentseed.org/obstore/latest/authentication/
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,6 +22,7 @@ from warehouse_refresh.origins import OriginError
 from warehouse_refresh.origins.files.places import WILD, File
 
 _CHUNK = 4 * 2**20
+_OPTIONS = ("access_key_id", "secret_access_key", "session_token", "region", "endpoint_url")
 _RETRIES: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=60)}
 
 
@@ -54,20 +56,42 @@ class BucketFile(File):
         part.rename(self.path)
 
 
-def find_in_bucket(copies: Path, where: str) -> list[File]:
-    """The files, sorted by name, which have their copies in a folder. In each part of the path *, ? and [ may stand.
-    Raises OriginError."""
+def find_in_bucket(copies: Path, where: str, credentials: str) -> list[File]:
+    """The files, sorted by name, which have their copies in a folder. In each part of the path *, ? and [ may stand,
+    and ** for any number of parts. `credentials` are JSON, or "". Raises OriginError."""
     scheme, _, rest = where.partition("://")
     bucket, _, pattern = rest.partition("/")
     if not bucket or not pattern:
         raise OriginError(f"write {scheme}://bucket/path/to/files")
     with faults(where):
-        store = from_url(f"{scheme}://{bucket}", retry_config=_RETRIES)
-        found = {key: meta for key, meta in _listed(store, pattern) if _matches(key, pattern)}
+        store = _store(f"{scheme}://{bucket}", credentials)
+        parts = pattern.split("/")
+        found = {key: meta for key, meta in _listed(store, pattern) if _matches(key.split("/"), parts)}
     return [
         BucketFile(f"{scheme}://{bucket}/{key}", copies / str(number), meta["size"], meta["e_tag"], store, key)
         for number, (key, meta) in enumerate(sorted(found.items()))
     ]
+
+
+def _store(url: str, credentials: str) -> Any:
+    """The bucket. Raises OriginError for credentials that are none; it has no part of them."""
+    if not credentials:
+        return from_url(url, retry_config=_RETRIES)
+    is_google = url.startswith("gs:")
+    try:
+        options: Any = {"service_account_key": credentials} if is_google else _options(credentials)
+        return from_url(url, config=options, retry_config=_RETRIES)
+    except (BaseError, TypeError, ValueError):
+        way = "the JSON of a service account's key" if is_google else f"a JSON object with {', '.join(_OPTIONS)}"
+        raise OriginError(f"{url}: the secret block has no credentials that this bucket takes: save {way}") from None
+
+
+def _options(credentials: str) -> Any:
+    """The options of S3. Raises ValueError for others: some make the store panic."""
+    said = json.loads(credentials)
+    if not isinstance(said, dict) or not said.keys() <= {*_OPTIONS}:
+        raise ValueError
+    return said
 
 
 def _listed(store: Any, pattern: str) -> Iterator[tuple[str, Any]]:
@@ -83,9 +107,12 @@ def _listed(store: Any, pattern: str) -> Iterator[tuple[str, Any]]:
         yield from ((meta["path"], meta) for meta in batch)
 
 
-def _matches(key: str, pattern: str) -> bool:
-    parts, wanted = key.split("/"), pattern.split("/")
-    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+def _matches(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    if not wanted:
+        return not parts
+    if wanted[0] == "**":
+        return _matches(parts, wanted[1:]) or (len(parts) > 1 and _matches(parts[1:], wanted))
+    return bool(parts) and fnmatchcase(parts[0], wanted[0]) and _matches(parts[1:], wanted[1:])
 
 
 @contextmanager

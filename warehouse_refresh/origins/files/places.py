@@ -87,13 +87,14 @@ def pattern(path: Path) -> str:
     return string_sql(re.sub(r"([*?\[])", r"[\1]", str(path.absolute())))
 
 
-def find(folder: Path, where: str, copies: Path) -> list[File]:
-    """The files, sorted by name; `where` is a path from the folder on, or in a bucket, and may have *, ? and [. Files
-    of buckets have copies in a folder of their own in `copies`. Raises OriginError, and NotInstalled."""
+def find(folder: Path, where: str, copies: Path, credentials: str = "") -> list[File]:
+    """The files, sorted by name; `where` is a path from the folder on, or in a bucket, and may have *, **, ? and [.
+    Files of buckets have copies in a folder of their own in `copies`, and may need `credentials`. Raises OriginError,
+    and NotInstalled."""
     if where.startswith(BUCKETS):
         with needs_extra("buckets", "reading files of buckets"):
             from warehouse_refresh.origins.files.buckets import find_in_bucket
-        found = find_in_bucket(Path(mkdtemp(dir=copies)), where)
+        found = find_in_bucket(Path(mkdtemp(dir=copies)), where, credentials)
     else:
         found = _local(folder, where)
     if not found:

@@ -13,7 +13,14 @@ from warehouse_refresh.pipeline.project.problems import Problem, Refused, errors
 from warehouse_refresh.pipeline.project.project import Project
 from warehouse_refresh.pipeline.project.scripts import source_folders
 from warehouse_refresh.pipeline.raw.loading.changing import CURSORS, Change, staged_query
-from warehouse_refresh.pipeline.raw.loading.sources import Loaded, address_of, limits_of, loaded_tables, salt_of
+from warehouse_refresh.pipeline.raw.loading.sources import (
+    Loaded,
+    address_of,
+    credentials_of,
+    limits_of,
+    loaded_tables,
+    salt_of,
+)
 from warehouse_refresh.pipeline.raw.loads import path_sql
 from warehouse_refresh.pipeline.raw.seeds import bad_names
 from warehouse_refresh.pipeline.settings_file import Connection
@@ -148,7 +155,8 @@ def plan_load(stack: ExitStack, tables: Mapping[TableName, Loaded]) -> LoadPlan:
         for name, connection in databases.items()
     }
     if any(one.source.file for one in tables.values()):
-        moments[""] = stack.enter_context(Moment(partial(open_files, Path.cwd())))
+        credentials = credentials_of(tables.values())
+        moments[""] = stack.enter_context(Moment(partial(open_files, Path.cwd(), credentials)))
     described: dict[TableName, Described] = {}
     problems: list[Problem] = []
     for table, one in tables.items():

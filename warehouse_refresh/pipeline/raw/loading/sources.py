@@ -125,6 +125,14 @@ def salt_of(name: str, connection: Connection, environment: Mapping[str, str] = 
     return connection.salt_from and _secret(environment, connection.salt_from, f"the salt of the connection {name}")
 
 
+def credentials_of(tables: Iterable[Loaded]) -> dict[str, str]:
+    """The credentials for the files of these tables that are in buckets, by the path that the settings name, where a
+    block of Prefect has them. Raises WarehouseError."""
+    blocks = {one.source.file: one.connection.credentials_block for one in tables if one.source.file}
+    secrets = {name: secret_of(name) for name in {*blocks.values()} if name}
+    return {file: secrets[name] for file, name in blocks.items() if name}
+
+
 def limits_of(connection: Connection) -> Limits:
     """How the database is spared."""
     return Limits(connection.timeout, connection.readers)

@@ -14,7 +14,7 @@ from warehouse_refresh.warehouse import Append, BuildContext, Outcome, TableBuil
 from warehouse_refresh.warehouse.deadline import waiting_until
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse_refresh.warehouse.duckdb.faults import faults_of
-from warehouse_refresh.warehouse.errors import OutcomeUnknown, Transient, Unavailable, WarehouseError
+from warehouse_refresh.warehouse.errors import OutcomeUnknown, TableNotFound, Transient, Unavailable, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
@@ -288,6 +288,14 @@ def test_a_dataset_may_be_named_as_the_file_or_as_something_of_duckdbs(tmp_path:
         assert warehouse.tables(dataset) == [copy, table]
         assert [column.name for column in warehouse.columns(copy)] == ["x"]
         assert sorted(warehouse.first_rows(table, 10)) == [(1,), (2,), (3,)]
+
+
+def test_a_table_that_is_missing_is_no_variable_of_that_name(path: Path) -> None:
+    with DuckDBWarehouse(path) as warehouse:
+        warehouse.create_datasets(["raw"])
+        for name in ("cursor", "durations", "Path"):  # DuckDB would look for such names in our code
+            with pytest.raises(TableNotFound):
+                warehouse.row_count(TableName("raw", name))
 
 
 @pytest.mark.parametrize("dataset", ["information_schema", "PG_CATALOG", "_warehouse"])

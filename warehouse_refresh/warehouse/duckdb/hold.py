@@ -121,6 +121,7 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     config: dict[str, str | bool | int | float | list[str]] = {
         "default_block_size": _BLOCK_SIZE,
         "temp_directory": f"{path}.tmp",
+        "python_enable_replacements": False,  # a table that is missing is not a variable of that name
     }
     connection = duckdb.connect(config=config)
     try:

@@ -197,6 +197,14 @@ class Scope:
         here = any(source.alias.casefold() == name for source in self.sources)
         return here or (self.parent is not None and self.parent.has_range(alias))
 
+    def is_row_with(self, name: str) -> bool:
+        """Whether the name is an item of FROM, as a row that has a column of the same name."""
+        alias = name.casefold()
+        for source in self.sources:
+            if source.alias.casefold() == alias and source.element is None and not source.is_weak:
+                return any(column.name.casefold() == alias for column in source.columns)
+        return False
+
     def add(self, relation: Relation, alias: str, *, is_weak: bool = False) -> n.Node:
         """Put a table or query into the scope; gives it as an item of FROM, with an alias of its own. `is_weak`: see
         Source."""

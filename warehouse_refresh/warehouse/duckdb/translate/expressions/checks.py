@@ -39,7 +39,15 @@ def no_signature(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed
     if not values:
         wrong(scope.script.text, node, f"{what} needs arguments")
     kinds = ", ".join("NULL" if value.is_null else str(value.type) for value in values)
-    wrong(scope.script.text, node, f"{what} does not take {kinds}", "convert with CAST")
+    wrong(scope.script.text, node, f"{what} does not take {kinds}", _way_out(node, scope))
+
+
+def _way_out(node: exp.Expr, scope: Scope) -> str:
+    """What to write instead: a table's name comes before a column of the same name."""
+    for name in (part.name for part in node.find_all(exp.Column) if not part.args.get("table")):
+        if scope.is_row_with(name):
+            return f"{name} is a row of its table: write {name}.{name} for the column, or give the table an alias"
+    return "convert with CAST"
 
 
 def common(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed]) -> tuple[SqlType, list[Typed]]:

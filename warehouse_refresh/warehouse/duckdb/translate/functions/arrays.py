@@ -128,7 +128,7 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
     first, last, step = [*found, coerced(integer(1), kind)][:3]
     if kind != INT64:
         nodes = dict(zip("abc", [first.node, last.node, step.node], strict=True))
-        series = _SERIES.replace("ELEMENT", _ELEMENTS[kind.name]).replace("DISTANCE", _DISTANCES[kind.name])
+        series = _FLOAT_SERIES if kind == FLOAT64 else _NUMERIC_SERIES
         return Typed(sql(series, **nodes), array_of(kind))
     too_many = f"({{b}}::HUGEINT - {{a}}) // nullif({{c}}, 0) >= {MOST_ELEMENTS}"
     template = (  # DuckDB computes constants beforehand, also in the branches that it does not take
@@ -139,21 +139,29 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
     return Typed(sql(template, a=first.node, b=last.node, c=step.node), array_of(INT64))
 
 
-_ELEMENTS = {  # the one after the last, which is left out, may be no NUMERIC
-    "FLOAT64": "{a} + (n_ * {c})",
-    "NUMERIC": "TRY({a} + CAST(n_::DECIMAL(10,0) * {c} AS DECIMAL(38,9)))",
-}
-_DISTANCES = {
-    "FLOAT64": "({b} - {a})",
-    "NUMERIC": "coalesce(CAST(TRY({b} - {a}) AS DOUBLE), CAST({b} AS DOUBLE) - CAST({a} AS DOUBLE))",
-}
-_STEPS = "DISTANCE / CAST({c} AS DOUBLE)"
-_SERIES = (
-    "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0 THEN error('Sequence step cannot be"
-    f" 0.') WHEN isnan({_STEPS}) THEN error('Sequence start, end, and step cannot be NaN.')"
-    f" WHEN {_STEPS} >= {MOST_ELEMENTS} THEN {TOO_MANY} WHEN {_STEPS} < 0 THEN [] ELSE"
-    f" list_filter(list_transform(range(CAST(floor({_STEPS}) AS BIGINT) + 2), lambda n_: ELEMENT),"
-    " lambda e_: CASE WHEN {c} > 0 THEN e_ <= {b} ELSE e_ >= {b} END) END)"
+def _series(element: str, steps: str) -> str:
+    """The template of a series from {a} to {b} by {c}: its n_-th element, and how many steps there are about."""
+    return (
+        "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0 THEN error('Sequence step cannot"
+        f" be 0.') WHEN isnan({steps}) THEN error('Sequence start, end, and step cannot be NaN.')"
+        " WHEN isinf(CAST({c} AS DOUBLE)) THEN error('Sequence step cannot be +/-inf.')"
+        f" WHEN {steps} >= {MOST_ELEMENTS} THEN {TOO_MANY} WHEN {steps} < 0 THEN [] ELSE"
+        f" list_filter(list_transform(range(CAST(floor({steps}) AS BIGINT) + 2), lambda n_: {element}),"
+        " lambda e_: CASE WHEN {c} > 0 THEN e_ <= {b} ELSE e_ >= {b} END) END)"
+    )
+
+
+_LARGEST = "1.7976931348623157e308"
+_FLOAT_SERIES = _series(
+    "CASE WHEN isfinite({a} + n_ * {c}) OR NOT isfinite({a}) THEN {a} + n_ * {c} END",
+    "CASE WHEN isfinite({b} - {a}) OR NOT isfinite({a}) THEN ({b} - {a}) / {c} ELSE"  # or the distance's quarter
+    f" (greatest(least({{b}}, {_LARGEST}), -{_LARGEST}) / 4 - {{a}} / 4) / ({{c}} / 4) END",
+)
+_HALVES = "CAST((n_ // 2)::DECIMAL(10,0) * {c} AS DECIMAL(38,9))"
+_NUMERIC_SERIES = _series(
+    # The one after the last, which is left out, may be no NUMERIC; nor may all steps together.
+    f"TRY({{a}} + {_HALVES} + ({_HALVES} + CAST((n_ % 2)::DECIMAL(10,0) * {{c}} AS DECIMAL(38,9))))",
+    "coalesce(CAST(TRY({b} - {a}) AS DOUBLE), CAST({b} AS DOUBLE) - CAST({a} AS DOUBLE)) / CAST({c} AS DOUBLE)",
 )
 
 

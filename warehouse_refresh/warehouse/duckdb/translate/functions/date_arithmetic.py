@@ -196,6 +196,8 @@ def add(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if given.type == DATE and part in CLOCK_UNITS:
         wrong(scope.script.text, node, f"{name} of a DATE does not take {part}", "use DATETIME_ADD")
     count = count_of(parts[1], scope)
+    if name == "TIME_SUB":  # less than a day of them, so that the smallest INT64 can be taken
+        count = sql(f"({{n}} % {_IN_A_DAY[part]})", n=count) if part in _IN_A_DAY else count
     return shifted(node, scope, value, sql("(-{n})", n=count) if name.endswith("SUB") else count, part)
 
 

@@ -77,7 +77,7 @@ def _values(node: exp.Expr, scope: Scope, parts: list[exp.Expr], kind: SqlType) 
     if len(parts) not in ((2, 3) if kind == TIMESTAMP else (2,)):
         wrong(scope.script.text, node, f"wrong number of arguments for {name}")
     values = [argument(part, scope) for part in parts]
-    return values, zone_of(node, scope, name, values[2]) if len(values) == 3 else UTC
+    return values, zone_of(node, scope, name, values[2], values[1]) if len(values) == 3 else UTC
 
 
 # FORMAT_
@@ -277,7 +277,10 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 
     if not in_zone:
         return Typed(let(text, parsed), kind)
-    return Typed(unless_null([text, zone], lambda found: parsed(found[0])), kind)
+    if isinstance(zone, Literal) and zone.value is not None:
+        return Typed(let(text, parsed), kind)
+    unless_no_zone = "CASE WHEN {z} IS NOT NULL THEN {v} END"
+    return Typed(unless_null([text], lambda found: sql(unless_no_zone, z=zone, v=parsed(found[0]))), kind)
 
 
 def _pattern(node: exp.Expr, scope: Scope, pieces: list[str], kind: SqlType) -> tuple[str, list[str]]:

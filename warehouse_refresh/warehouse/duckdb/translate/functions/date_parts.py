@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse_refresh.warehouse.duckdb.translate.literals import null
+from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, wrong
@@ -67,9 +67,12 @@ def first_day(unit: str) -> int:
     return 1 if unit == "ISOWEEK" else DAYS.index(unit[5:-1]) if unit.startswith("WEEK(") else 0
 
 
-def zone_of(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Node:
-    """The time zone that an argument names. Raises SqlError for a text that names none."""
+def zone_of(node: exp.Expr, scope: Scope, name: str, value: Typed, of: Typed | None = None) -> Node:
+    """The time zone that an argument names: NULL where what it is the zone `of` is NULL. Raises SqlError for a text
+    that names none."""
     text = as_type(node, scope, name, value, STRING)
+    if of is not None and is_null(of.node):
+        return null(STRING).node
     if not isinstance(text.literal, str):
         return text.node if text.is_null else sql(CHECKED, z=text.node)
     zone = read_zone(text.literal)
@@ -154,7 +157,7 @@ def trunc(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if len(parts) == 3:
         if kind != "TIMESTAMP":
             wrong(scope.script.text, node, f"{name} of {kind} takes no time zone")
-        zone = zone_of(node, scope, name, argument(parts[2], scope))
+        zone = zone_of(node, scope, name, argument(parts[2], scope), value)
     cut = _cut(value, part, zone)
     return Typed(checked(value.type, cut) if part.startswith("WEEK") else cut, value.type)
 
@@ -253,10 +256,9 @@ def units_between(kind: str, a: Node, b: Node, part: str) -> Node:
 def extract(node: exp.Expr, scope: Scope) -> Typed:
     """EXTRACT(part FROM x [AT TIME ZONE zone])"""
     inner, zone = node.expression, None
+    value = scope.compile(inner.this if isinstance(inner, exp.AtTimeZone) else inner)
     if isinstance(inner, exp.AtTimeZone):
-        zone = zone_of(node, scope, "AT TIME ZONE", scope.compile(inner.args["zone"]))
-        inner = inner.this
-    value = scope.compile(inner)
+        zone = zone_of(node, scope, "AT TIME ZONE", scope.compile(inner.args["zone"]), value)
     part = unit_of(node.this, scope)
     if value.type == INTERVAL:
         return _interval_part(node, scope, value, part)

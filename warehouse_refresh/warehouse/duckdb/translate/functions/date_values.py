@@ -30,7 +30,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
 )
 from warehouse_refresh.warehouse.duckdb.translate.functions.json.documents import json_scalar
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, let
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
@@ -120,24 +120,24 @@ _BUILT: Mapping[str, Callable[[Sequence[Node]], Node]] = {
 
 
 def _in_zone(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) -> Typed:
-    value, zone = values[0], zone_of(node, scope, name, values[1])
+    value, zone = values[0], zone_of(node, scope, name, values[1], values[0])
     if name == "TIMESTAMP":
-        if value.is_null or is_null(zone):
+        if value.type.name not in ("DATE", "DATETIME", "STRING") and not value.is_null:
+            return no_signature(node, scope, name, values)
+        if is_null(zone):
             return null(TIMESTAMP)
         if value.type == STRING and isinstance(value.literal, str):
             value = as_type(node, scope, name, value, DATETIME)
         if value.type == STRING:
-            return Typed(unless_null([value.node, zone], _of_text_in_zone), TIMESTAMP)
-        if value.type.name in ("DATE", "DATETIME"):
-            return Typed(from_local_checked(sql("CAST({x} AS TIMESTAMP)", x=value.node), zone), TIMESTAMP)
-        return no_signature(node, scope, name, values)
+            return Typed(unless_null([value.node], lambda texts: _of_text_in_zone(texts[0], zone)), TIMESTAMP)
+        return Typed(from_local_checked(sql("CAST({x} AS TIMESTAMP)", x=value.node), zone), TIMESTAMP)
     to_clock = local if name == "TIME" else local_checked
     return _part(to_clock(as_type(node, scope, name, value, TIMESTAMP).node, zone), SqlType(name))
 
 
-def _of_text_in_zone(nodes: Sequence[Node]) -> Node:
-    text, zone = nodes
-    return from_local_checked(sql(DATETIME_OF_STRING, x=text), zone)
+def _of_text_in_zone(text: Node, zone: Node) -> Node:
+    moment = from_local_checked(sql(DATETIME_OF_STRING, x=text), zone)
+    return moment if isinstance(zone, Literal) else sql("CASE WHEN {z} IS NOT NULL THEN {m} END", z=zone, m=moment)
 
 
 def _part(clock: Node, kind: SqlType) -> Typed:
@@ -156,9 +156,9 @@ def string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return _cast(node, scope, values[0], STRING)
     if len(values) != 2:
         return no_signature(node, scope, "STRING", values)
-    moment = as_type(node, scope, "STRING", values[0], TIMESTAMP).node
-    zone = zone_of(node, scope, "STRING", values[1])
-    return Typed(let(moment, lambda instant: _text_in_zone(instant, local_clock(instant, zone))), STRING)
+    moment = as_type(node, scope, "STRING", values[0], TIMESTAMP)
+    zone = zone_of(node, scope, "STRING", values[1], moment)
+    return Typed(let(moment.node, lambda instant: _text_in_zone(instant, local_clock(instant, zone))), STRING)
 
 
 def _text_in_zone(instant: Node, clock: Node) -> Node:

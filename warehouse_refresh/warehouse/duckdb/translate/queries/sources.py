@@ -434,6 +434,9 @@ def using(node: exp.Expr, scope: Scope, left: list[Named], side: str) -> Node:
 
 def _only_column(node: exp.Expr, scope: Scope, columns: list[Named], name: str) -> Typed:
     found = [column.value for column in columns if column.name.casefold() == name.casefold()]
+    if scope.is_row_with(name):
+        reason = f"USING: {name} is a table here, not a column"
+        wrong(scope.script.text, node, reason, "give the table an alias")
     if len(found) != 1:
         problem = "is on neither" if not found else "is ambiguous on one"
         wrong(scope.script.text, node, f"USING: column {name} {problem} side of the join")

@@ -15,13 +15,14 @@ from pathlib import Path
 SHAPES = ("wide", "deep", "random")
 RAW_TABLE = "raw.events"
 SEED = 8
+_PART = 1_000_000
 
 Reads = Mapping[str, list[str]]
 """The tables that each script's table is made from."""
 
 
 def generate(shape: str, scripts: int, folder: Path, rows: int = 100) -> Reads:
-    """Write the project into `folder`, which is made; its raw table has `rows` rows. Answers what reads what."""
+    """Write the project into `folder`, which is made; its raw table has `rows` rows, whole millions of them above one. Answers what reads what."""
     reads = dict(zip(*_graph(shape, scripts), strict=True))
     for name in ("res/raw", "res/tmp", "db_init"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -51,10 +52,15 @@ GROUP BY id, category
 
 
 def raw_sql(rows: int) -> str:
-    """The script of db_init/ that fills the raw table."""
+    """The script of db_init/ that fills the raw table. An array has at most a million elements."""
+    times, part = (rows // _PART, _PART) if rows > _PART else (1, rows)
     return f"""CREATE OR REPLACE TABLE {RAW_TABLE} (id INT64, category STRING, value INT64) AS
+WITH ids AS (
+  SELECT part * {part} + place AS id
+  FROM UNNEST(GENERATE_ARRAY(0, {times - 1})) AS part, UNNEST(GENERATE_ARRAY(1, {part})) AS place
+)
 SELECT id, CONCAT('category ', CAST(MOD(id, 7) AS STRING)), MOD(id, 97)
-FROM UNNEST(GENERATE_ARRAY(1, {rows})) AS id
+FROM ids
 """
 
 

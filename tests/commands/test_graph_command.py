@@ -10,8 +10,9 @@ from tests.commands.test_check import GOOD
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.project.lineage import Lineage
-from warehouse_refresh.pipeline.project.picture import Picture, mermaid
+from warehouse_refresh.pipeline.project.picture import Picture, mermaid, svg
 from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.raw.init_scripts import read_init_scripts
 from warehouse_refresh.pipeline.raw.raw_columns import declared_columns
 from warehouse_refresh.warehouse.names import TableName
@@ -53,6 +54,12 @@ def test_svg_is_a_picture_that_a_browser_shows(tmp_path: Path, capsys: pytest.Ca
     links = {link.get("{http://www.w3.org/1999/xlink}href") or "" for link in picture.iter(f"{SVG}a")}
     assert len(links) == 8
     assert all((tmp_path / link).is_file() for link in links)
+
+
+def test_too_many_tables_for_a_drawing_are_told_at_once() -> None:
+    edges: dict[TableName, list[TableName]] = {TableName("tmp", f"t{number}"): [] for number in range(10_000)}
+    with pytest.raises(SelectionError, match="cannot draw 10,000 tables in a useful time, but at most 3,000: choose"):
+        svg(Picture(edges, {}))
 
 
 @pytest.mark.usefixtures("demonstration")

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from warehouse_refresh.pipeline.project.project import Project, reads_of
+from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.warehouse.extras import needs_extra
 from warehouse_refresh.warehouse.names import TableName
 
@@ -18,6 +19,8 @@ _COLOURS = ["#dbeafe", "#dcfce7", "#fef3c7", "#fce7f3", "#ede9fe", "#ccfbf1"]
 _SOURCE_COLOUR = "#e5e7eb"
 _MANY = 200
 """With more tables than this, Graphviz gets less time to improve the layout: 1,000 tables take 5 s instead of 15."""
+_MOST = 3_000
+"""With as many tables Graphviz takes half a minute; 10,000 are not drawn within ten."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,9 @@ def mermaid(picture: Picture, marked: Collection[TableName] = ()) -> str:
 
 
 def svg(picture: Picture, folder: Path = Path()) -> bytes:
-    """The picture as an SVG document for `folder`, drawn by Graphviz. Each table leads to its script."""
+    """The picture as an SVG document for `folder`, drawn by Graphviz. Each table leads to its script. Raises
+    SelectionError for too many tables."""
+    _check_size(picture)
     with needs_extra("graph", "a picture as SVG"):
         from pygraphviz import AGraph
 
@@ -97,6 +102,15 @@ def svg(picture: Picture, folder: Path = Path()) -> bytes:
     with _no_stderr():
         drawn: bytes = graph.draw(format="svg", prog="dot")
     return drawn
+
+
+def _check_size(picture: Picture) -> None:
+    if len(picture.tables) > _MOST:
+        raise SelectionError(
+            f"Graphviz cannot draw {len(picture.tables):,} tables in a useful time, but at most {_MOST:,}:"
+            " choose some of them (`refresh graph --svg FILE +final.products`), or draw the datasets"
+            " (`refresh graph --datasets`)"
+        )
 
 
 @contextmanager

@@ -22,7 +22,8 @@ Reads = Mapping[str, list[str]]
 
 
 def generate(shape: str, scripts: int, folder: Path, rows: int = 100) -> Reads:
-    """Write the project into `folder`, which is made; its raw table has `rows` rows, whole millions of them above one. Answers what reads what."""
+    """Write the project into `folder`, which is made; its raw table has `rows` rows, above a million whole millions.
+    Answers what reads what."""
     reads = dict(zip(*_graph(shape, scripts), strict=True))
     for name in ("res/raw", "res/tmp", "db_init"):
         (folder / name).mkdir(parents=True, exist_ok=True)

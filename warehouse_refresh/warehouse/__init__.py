@@ -4,6 +4,7 @@ Knows nothing of Prefect, HTTP or res/. An engine is imported when its URL is co
 second to import.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 DEFAULT_URL = "duckdb:///.data/warehouse.duckdb"
-_PROJECT = "?project="
+_OPTIONS = re.compile(r"[?](?=(?:project|memory)=)")
+_MEMORY = re.compile(r"[0-9]+(?:[.][0-9]+)?[KMGT]i?B")
 
 Row = Mapping[str, Any]
 """Values by column name: int, float, Decimal, bool, str, bytes, date, time; DATETIME is a naive datetime, TIMESTAMP an
@@ -392,7 +394,8 @@ class Warehouse(Planner, Protocol):
 def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
     """The warehouse at `url`, `duckdb:///path/to/file` or `bigquery://PROJECT?location=…`; nothing is opened yet.
 
-    After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root. The engine uses
+    After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root; after the path maybe
+    `?project=…&memory=…` (see `project_of` and `memory_of`). The engine uses
     `cache` to store translations and plans of SQL texts. Raises WarehouseError for a URL that names no warehouse, and
     NotInstalled where BigQuery's client is missing.
     """
@@ -400,7 +403,7 @@ def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
     if scheme == "duckdb":
         from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 
-        return DuckDBWarehouse(_duckdb_path(url), cache=cache)
+        return DuckDBWarehouse(_duckdb_path(url), cache=cache, memory=memory_of(url))
     if scheme == "bigquery":
         with needs_extra("bigquery", "a warehouse on BigQuery"):
             from warehouse_refresh.warehouse.bigquery import open_bigquery
@@ -440,7 +443,7 @@ def scratches(cache: "SqlCache | None" = None) -> Callable[[], Scratch]:
 
 def _duckdb_path(url: str) -> Path:
     prefix = "duckdb:///"
-    name = url.partition(_PROJECT)[0]
+    name = _OPTIONS.split(url, maxsplit=1)[0]
     path = name.removeprefix(prefix)
     if not url.startswith(prefix) or not path or "\0" in path:
         raise _wrong(url, "write duckdb:///path/to/file")
@@ -477,4 +480,24 @@ def project_of(url: str) -> str:
     """The project whose tables scripts may name with it, `PROJECT.tmp.a` for `tmp.a`: BigQuery's, or that of
     `duckdb:///path/to/file?project=PROJECT`; "" where the URL names none."""
     parts = _split(url)
-    return parts.netloc if parts.scheme == "bigquery" else url.partition(_PROJECT)[2]
+    return parts.netloc if parts.scheme == "bigquery" else _duckdb_options(url).get("project", "")
+
+
+def memory_of(url: str) -> str:
+    """How much memory DuckDB may use, such as "4GB" in `duckdb:///path/to/file?memory=4GB`; "" where the URL does not
+    say. Raises WarehouseError for another word."""
+    found = _duckdb_options(url).get("memory", "")
+    if found and not _MEMORY.fullmatch(found):
+        raise _wrong(url, f"memory={found} is no size; write one such as memory=4GB or memory=500MB")
+    return found
+
+
+def _duckdb_options(url: str) -> dict[str, str]:
+    """What stands after the path. Raises WarehouseError for an option that there is not."""
+    _, *texts = _OPTIONS.split(url, maxsplit=1)
+    options = {}
+    for name, _, value in (pair.partition("=") for text in texts for pair in text.split("&")):
+        if name not in ("project", "memory"):
+            raise _wrong(url, f"a DuckDB file has no option {name}, but project and memory")
+        options[name] = value
+    return options

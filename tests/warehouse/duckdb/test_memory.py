@@ -1,5 +1,6 @@
 """How much memory DuckDB may use: little for loads that are alone, and never too little."""
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -9,6 +10,7 @@ from warehouse_refresh.pipeline.raw.loads import run_script
 from warehouse_refresh.warehouse import BuildContext, TableBuild, connect
 from warehouse_refresh.warehouse.duckdb.tables import memory
 from warehouse_refresh.warehouse.duckdb.tables.memory import Memory
+from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.types import INT64, Column
@@ -36,6 +38,44 @@ def test_loads_have_little_memory_and_no_order_as_long_as_they_are_alone() -> No
         with pytest.raises(ValueError, match="no"), counted.used_by(connection, is_load=True):
             raise ValueError("no")
         assert found() == usual
+
+
+def test_the_limit_of_the_url_holds_but_for_loads() -> None:
+    counted = Memory("2GB")
+    with duckdb.connect() as connection:
+
+        def found() -> str:
+            [(limit,)] = connection.execute("SELECT current_setting('memory_limit')").fetchall()
+            return str(limit)
+
+        counted.limit(connection)
+        assert found() == "1.8 GiB"
+        with counted.used_by(connection, is_load=True):
+            assert found() == "190.7 MiB"
+        assert found() == "1.8 GiB"
+
+
+def test_a_query_that_needs_more_memory_than_the_url_allows_is_told(tmp_path: Path) -> None:
+    rows = "SELECT a FROM UNNEST(GENERATE_ARRAY(1, 300000)) AS a"
+    build = TableBuild(TableName("tmp", "a"), parse_query(f"SELECT a, COUNT(*) AS n FROM ({rows}) GROUP BY a"))
+    with connect(f"duckdb:///{tmp_path}/a.duckdb?project=mine&memory=2MB") as warehouse:
+        warehouse.create_datasets(["tmp"])
+        with pytest.raises(WarehouseError, match=r"more memory than DuckDB may use.*or raise memory in WAREHOUSE_URL"):
+            warehouse.build(build, BuildContext(run="a"))
+    assert (tmp_path / "a.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("?memory=4", "memory=4 is no size; write one such as memory=4GB"),
+        ("?memory=all", "memory=all is no size"),
+        ("?project=mine&threads=2", "a DuckDB file has no option threads, but project and memory"),
+    ],
+)
+def test_an_option_that_says_nothing_is_told(options: str, message: str) -> None:
+    with pytest.raises(WarehouseError, match=re.escape(message)):
+        connect(f"duckdb:///a.duckdb{options}")
 
 
 def test_a_load_that_needs_more_memory_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.settings import RefreshSettings
-from warehouse_refresh.warehouse import Warehouse, connect, duckdb_file
+from warehouse_refresh.warehouse import Warehouse, connect, duckdb_file, memory_of
 from warehouse_refresh.warehouse.builds.environment import Environment, built_at, drop_environment, environments
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
@@ -31,7 +31,7 @@ def connected_to(settings: RefreshSettings, name: str, cache: SqlCache | None = 
         return connect(settings.warehouse_url, cache)
     from warehouse_refresh.warehouse.duckdb.tables.environment_files import opened
 
-    return opened(duckdb_file(settings.warehouse_url), name, cache)
+    return opened(duckdb_file(settings.warehouse_url), name, cache, memory_of(settings.warehouse_url))
 
 
 def production_of(settings: RefreshSettings, cache: SqlCache | None = None) -> Warehouse:
@@ -40,7 +40,8 @@ def production_of(settings: RefreshSettings, cache: SqlCache | None = None) -> W
         return connect(settings.warehouse_url, cache)
     from warehouse_refresh.warehouse.duckdb.tables.environment_files import promoting
 
-    return promoting(duckdb_file(settings.warehouse_url), settings.promoted, cache)
+    file = duckdb_file(settings.warehouse_url)
+    return promoting(file, settings.promoted, cache, memory_of(settings.warehouse_url))
 
 
 def environment_of(settings: RefreshSettings, cache: SqlCache | None = None) -> Environment:

@@ -63,7 +63,8 @@ class DuckDBWarehouse:
     """A DuckDB file as a warehouse. Implements `warehouse.Warehouse`.
 
     `patience` is how many seconds to wait for a file that another process has open. `cache` stores translations.
-    Another file may be `attached`: see attached.py.
+    Another file may be `attached`: see attached.py. `memory`, such as "4GB", is how much DuckDB may use ("": most of
+    the machine's).
     """
 
     plans_at_once = 1  # planning is pure Python, which threads do not speed up
@@ -74,8 +75,9 @@ class DuckDBWarehouse:
         patience: float = 30.0,
         cache: SqlCache | None = None,
         attached: Attached | None = None,
+        memory: str = "",
     ) -> None:
-        self._database = Database(path, patience, attached)
+        self._database = Database(path, patience, attached, memory)
         self._translations = Translations(cache)
         self._builder = Builder(self._database, self._translations)
         self._stager = Stager(self._database, self._builder)

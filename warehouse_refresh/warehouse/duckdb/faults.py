@@ -52,7 +52,8 @@ def meaning(error: duckdb.Error, path: Path) -> WarehouseError:
     if isinstance(error, duckdb.IOException | duckdb.TransactionException | duckdb.FatalException):
         return Unavailable(f"{path} cannot be used: {reason(error)}", "its file cannot be used")
     if isinstance(error, duckdb.OutOfMemoryException):
-        return WarehouseError("the query needs more memory than DuckDB may use: let it do less at once")
+        way = "let it do less at once, or raise memory in WAREHOUSE_URL"
+        return WarehouseError(f"the query needs more memory than DuckDB may use: {way}")
     if isinstance(error, duckdb.InternalException):
         return WarehouseError(reason(error))
     return failure(error) if isinstance(error, ABOUT_SQL) else SqlError(reason(error))

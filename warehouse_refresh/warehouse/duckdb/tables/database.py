@@ -29,15 +29,16 @@ class Database:
     """A DuckDB file. `known` caches the columns of tables, and `declared` has the types that the file keeps beside its
     tables; both are forgotten whenever the file is opened again. Whoever builds or reads tables tells `memory` so.
 
+    DuckDB uses `memory` at most, such as "4GB"; "" is DuckDB's default.
     `patience` is how many seconds to wait for a file that another process has open. The other file, if one is
     `attached`, is open together with it.
     """
 
-    def __init__(self, path: Path, patience: float, attached: Attached | None = None) -> None:
+    def __init__(self, path: Path, patience: float, attached: Attached | None = None, memory: str = "") -> None:
         self.path, self.attached = path, attached
         self.known: dict[TableName, tuple[Column, ...]] = {}
         self.declared: Declared = {}
-        self.memory = Memory()
+        self.memory = Memory(memory)
         self._file = DuckDBFile(path, self._prepare, patience, self.locks)
 
     @property
@@ -62,6 +63,7 @@ class Database:
         self.known.clear()
         self.declared = declared_types(connection)
         prepare(connection)
+        self.memory.limit(connection)
         if self.attached is not None and self.attached.path.exists():
             attach(connection, self.attached)
             self.declared = {**declared_types(connection, ATTACHED), **self.declared}

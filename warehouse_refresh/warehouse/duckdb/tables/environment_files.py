@@ -25,16 +25,17 @@ def names(production: Path) -> list[str]:
     return sorted(match[1] for match in found if match)
 
 
-def opened(production: Path, name: str, cache: SqlCache | None = None) -> DuckDBWarehouse:
-    """The environment's file as a warehouse, with production's tables in it to be read."""
+def opened(production: Path, name: str, cache: SqlCache | None = None, memory: str = "") -> DuckDBWarehouse:
+    """The environment's file as a warehouse, with production's tables in it to be read. For `memory` see
+    DuckDBWarehouse."""
     attached = Attached(production, prefix(name), is_production=True)
-    return DuckDBWarehouse(file_of(production, name), cache=cache, attached=attached)
+    return DuckDBWarehouse(file_of(production, name), cache=cache, attached=attached, memory=memory)
 
 
-def promoting(production: Path, name: str, cache: SqlCache | None = None) -> DuckDBWarehouse:
+def promoting(production: Path, name: str, cache: SqlCache | None = None, memory: str = "") -> DuckDBWarehouse:
     """Production as a warehouse that finds the tables of the environment in its file, to copy them."""
     attached = Attached(file_of(production, name), prefix(name), is_production=False)
-    return DuckDBWarehouse(production, cache=cache, attached=attached)
+    return DuckDBWarehouse(production, cache=cache, attached=attached, memory=memory)
 
 
 def drop(production: Path, name: str) -> None:

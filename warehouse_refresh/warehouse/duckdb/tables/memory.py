@@ -16,12 +16,20 @@ LIMIT = "200MB"
 
 
 class Memory:
-    """Counts what builds tables of one file, and sets DuckDB's limit. Safe to use from several threads."""
+    """Counts what builds tables of one file, and sets DuckDB's limit: `most`, such as "4GB" ("": DuckDB's default), and
+    LIMIT while nothing but loads is built. Safe to use from several threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: str = "") -> None:
+        self._usual = f"SET GLOBAL memory_limit = '{most}'" if most else "RESET GLOBAL memory_limit"
+        self._most = most
         self._lock = threading.Lock()
         self._loads = self._others = 0
         self._is_little = False
+
+    def limit(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Set the limit of a new connection."""
+        if self._most:
+            connection.execute(self._usual)
 
     @contextmanager
     def used_by(self, cursor: duckdb.DuckDBPyConnection, *, is_load: bool) -> Iterator[None]:
@@ -42,6 +50,6 @@ class Memory:
             if wanted != self._is_little:
                 self._is_little = wanted
                 little = f"SET GLOBAL memory_limit = '{LIMIT}'; SET GLOBAL preserve_insertion_order = false"
-                sql = little if wanted else "RESET GLOBAL memory_limit; RESET GLOBAL preserve_insertion_order"
+                sql = little if wanted else f"{self._usual}; RESET GLOBAL preserve_insertion_order"
                 with suppress(duckdb.Error):  # what runs now needs more, or the file cannot be used any more
                     cursor.cursor().execute(sql).close()

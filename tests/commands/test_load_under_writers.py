@@ -13,6 +13,7 @@ from tests.origins.servers import Database, MariaDatabase
 from tests.processes import child
 from tests.waiting import wait_until
 from warehouse_refresh.commands.main import main
+from warehouse_refresh.origins import mysql_readers
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName
 
@@ -24,6 +25,7 @@ MARIA = f"SET autocommit = 0; BEGIN NOT ATOMIC WHILE TRUE DO {STEP} DO SLEEP(0.0
 DIES = """
 import os, signal
 from warehouse_refresh.commands.main import main
+from warehouse_refresh.origins import mysql_readers
 from warehouse_refresh.pipeline.execution import Builder
 
 def die(*_):
@@ -81,7 +83,11 @@ def test_each_load_is_one_moment_also_after_one_that_was_killed(
 
 
 @pytest.mark.usefixtures("project")
-def test_a_load_from_mariadb_is_one_moment(maria: MariaDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("large", [mysql_readers.LARGE, 1])
+def test_a_load_from_mariadb_is_one_moment_also_by_several_connections(
+    maria: MariaDatabase, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr(mysql_readers, "LARGE", large)
     monkeypatch.setenv("SHOP_URL", maria.url)
     with writing(maria, MARIA):
         assert main(["load"]) == 0

@@ -47,6 +47,7 @@ class MariaDatabase:
     """The same in MariaDB."""
 
     def __init__(self, folder: Path, name: str) -> None:
+        self.name = name
         self.command = ["mariadb", "--no-defaults", "--user=shop", f"--socket={folder}/socket", "-N", "-B"]
         self.command += ["--default-character-set=utf8mb4", "--delimiter=//", name]
         self.url = f"mysql://shop@localhost/{name}?unix_socket={folder}/socket"

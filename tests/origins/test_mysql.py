@@ -184,10 +184,10 @@ def test_any_text_and_any_bytes_come_as_they_are(
 def test_rows_in_several_pieces_are_all_there(
     maria: MariaDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("warehouse_refresh.origins.mysql._PIECE", 1)
+    monkeypatch.setattr("warehouse_refresh.origins.mysql_lines._PIECE", 1)
     _, rows = read_odd(maria, tmp_path, Relation(query="SELECT seq FROM seq_1_to_5000"))
     assert sorted(rows) == [(number,) for number in range(1, 5001)]
-    assert [path.name for path in tmp_path.iterdir()] == ["landed.parquet"]
+    assert [path.name for path in tmp_path.iterdir()] == ["landed"]
 
 
 def test_a_refresh_loads_tables_of_mariadb(

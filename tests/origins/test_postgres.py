@@ -26,7 +26,7 @@ def read(
     """What the relation has, through the file that is loaded."""
     described = snapshot.describe(relation, wanted or {})
     with snapshot.reading(relation, described.columns) as stream:
-        file = land(stream, described.columns, {}, "", folder / "landed.parquet")
+        file = land(stream, described.columns, {}, "", folder / "landed")
     with duckdb.connect() as reader:
         reader.execute("SET TimeZone = 'UTC'")
         return described, reader.execute(file.sql).fetchall()
@@ -46,7 +46,7 @@ def test_a_large_table_is_read_in_ranges_at_once(
         columns = snapshot.describe(ODD, {}).columns
         with snapshot.reading(ODD, columns) as rows:
             assert len(cast("postgres.ArrowRows", rows).streams) == readers
-            file = land(rows, columns, {}, "", tmp_path / "landed.parquet")
+            file = land(rows, columns, {}, "", tmp_path / "landed")
     with duckdb.connect() as reader:
         found = sorted(id_ for id_, _ in reader.execute(file.sql).fetchall())
     assert found == sorted([7, *(number for number in range(1, 3001) if number % 7)])

@@ -237,9 +237,9 @@ def test_rows_since_a_moment_are_never_too_few(lite: Lite, tmp_path: Path) -> No
         with open_snapshot(lite.url) as snapshot:
             columns = snapshot.describe(ODD, {}).columns
             with snapshot.reading(ODD, columns, since) as stream:
-                land(stream, columns, {}, "", tmp_path / "landed.parquet")
+                land(stream, columns, {}, "", tmp_path / "landed")
         with duckdb.connect() as reader:
-            found = reader.execute(f"SELECT id FROM '{tmp_path}/landed.parquet' ORDER BY 1").fetchall()
+            found = reader.execute(f"SELECT id FROM '{tmp_path}/landed/*.parquet' ORDER BY 1").fetchall()
         return [row[0] for row in found]
 
     assert ids(Since("at", "2024-03-01 04:30:00.000000")) == [1, 2, 3, 4]
@@ -267,7 +267,7 @@ def test_what_is_being_read_ends_when_the_snapshot_is_closed(lite: Lite, tmp_pat
             pytest.raises(OriginError, match=r"Interrupted|AdbcConnectionInit"),
             snapshot.reading(query, columns) as rows,
         ):
-            land(rows, columns, {}, "", tmp_path / "landed.parquet")
+            land(rows, columns, {}, "", tmp_path / "landed")
         stop.join()
 
 

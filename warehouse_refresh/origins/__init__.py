@@ -4,7 +4,7 @@ Knows nothing of a refresh or of Prefect: it reads tables into a Parquet file, e
 GoogleSQL, or says which columns it cannot keep. docs/load.md has the types and the promises.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,11 +100,18 @@ class Described:
     bytes: int | None = None
 
 
-class Rows(Protocol):
-    """The rows of a relation, a few at a time, for a database of DuckDB to read once."""
+class Part(Protocol):
+    """Rows for a database of DuckDB to read once, a few at a time."""
 
     def offer(self, connection: "DuckDBPyConnection") -> Iterator[None]:
         """Let the connection read them under the name `stream`, a piece at each step; at least one, if none fails."""
+
+
+class Rows(Protocol):
+    """The rows of a relation, in parts that may be read at once."""
+
+    def parts(self) -> Sequence[Part]:
+        """At least one part; each row is in one of them, and it may not be known in which."""
 
     def check(self, count: int) -> None:
         """Raises OriginError unless these were all, after so many were read."""
@@ -112,6 +119,10 @@ class Rows(Protocol):
 
 class Snapshot(Protocol):
     """A database as it was at one moment: all that is read of it matches. Safe to use from several threads."""
+
+    @property
+    def note(self) -> str:
+        """Why it is read more slowly than it could be; empty as a rule."""
 
     def tables(self) -> list[str]:
         """The tables that the user may read, such as `public.orders`, sorted; without those of the database itself."""

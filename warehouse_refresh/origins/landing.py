@@ -1,12 +1,14 @@
-"""Write what comes from a database into a Parquet file, and look whether GoogleSQL's types hold it."""
+"""Write what comes from a database into Parquet files, and look whether GoogleSQL's types hold it."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 import duckdb
 
-from warehouse_refresh.origins import OriginColumn, OriginError, Rows
+from warehouse_refresh.origins import OriginColumn, OriginError, Part, Rows
 from warehouse_refresh.origins.faults import fault_of
 from warehouse_refresh.warehouse.duckdb.faults import reason
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
@@ -23,23 +25,16 @@ HASH = "hash"
 def land(
     rows: Rows, columns: Sequence[OriginColumn], masks: Mapping[str, str | int], salt: str, target: Path
 ) -> ParquetFile:
-    """Write the rows to the file `target`, those columns of `masks` as their hash or their first characters. Raises
-    OriginError with all columns that have values which their types do not hold."""
-    source = f"read_parquet({string_sql(str(target))}, hive_partitioning = false)"
+    """Write the rows to files in the folder `target`, in place of what it has; those columns of `masks` as their hash
+    or their first characters. Raises OriginError with all columns that have values which their types do not hold."""
+    source = f"read_parquet({string_sql(f'{target}/*.parquet')}, hive_partitioning = false)"
     listed = ", ".join(f"{_masked(it.column.name, masks, salt)} AS {quoted(it.column.name)}" for it in columns)
     checks = [f"count_if({it.bad})" if it.bad else "0" for it in columns]
+    rmtree(target, ignore_errors=True)
+    target.mkdir()
     try:
         with _connection(target.parent) as connection:
-            pieces = list(_pieces(rows, connection, listed, target))
-            rows.check(sum(pieces))
-            if len(pieces) > 1:
-                paths = [_piece(target, number) for number in range(len(pieces))]
-                every = ", ".join(string_sql(str(path)) for path in paths)
-                _copy(connection, f"SELECT * FROM read_parquet([{every}])", target)
-                for path in paths:
-                    path.unlink()
-            else:
-                _piece(target, 0).rename(target)
+            rows.check(_write(rows.parts(), connection, listed, target))
             [(count, *bad)] = connection.execute(f"SELECT count(*), {', '.join(checks)} FROM {source}").fetchall()
     except duckdb.Error as error:
         raise _fault(error) from error
@@ -55,11 +50,12 @@ def highest(rows: Rows, column: OriginColumn) -> int | None:
     total = 0
     try:
         with TemporaryDirectory() as folder, _connection(Path(folder)) as connection:
-            for _ in rows.offer(connection):
-                asked = connection.execute(f"SELECT count(*), max({column.value}) FROM stream")
-                [(count, value)] = asked.fetchall()
-                total += count
-                found += [] if value is None else [int(value)]
+            for part in rows.parts():
+                for _ in part.offer(connection):
+                    asked = connection.execute(f"SELECT count(*), max({column.value}) FROM stream")
+                    [(count, value)] = asked.fetchall()
+                    total += count
+                    found += [] if value is None else [int(value)]
             rows.check(total)
     except duckdb.Error as error:
         raise _fault(error) from error
@@ -82,21 +78,32 @@ def _masked(name: str, masks: Mapping[str, str | int], salt: str) -> str:
     return f"sha256({string_sql(salt)} || {quoted(name)})" if mask == HASH else f"left({quoted(name)}, {int(mask)})"
 
 
-def _pieces(rows: Rows, connection: duckdb.DuckDBPyConnection, listed: str, target: Path) -> Iterator[int]:
-    """Write each piece of the rows into a file, and answer how many rows it has."""
-    for number, _ in enumerate(rows.offer(connection)):
-        yield _copy(connection, f"SELECT {listed} FROM stream", _piece(target, number))
+def _write(parts: Sequence[Part], connection: duckdb.DuckDBPyConnection, listed: str, target: Path) -> int:
+    """Write all parts at once, and answer how many rows they have. If one fails, the others are stopped."""
+    cursors = [connection.cursor() for _ in parts]
+    with ThreadPoolExecutor(len(parts)) as pool:
+        writing = [
+            pool.submit(_write_part, part, cursor, listed, target / str(number))
+            for number, (part, cursor) in enumerate(zip(parts, cursors, strict=True))
+        ]
+        left = wait(writing, return_when=FIRST_EXCEPTION).not_done
+        while left:
+            for cursor in cursors:
+                cursor.interrupt()
+            left = wait(left, timeout=0.1).not_done  # what is interrupted before it begins goes on
+        failed = [it for it in writing if it.exception() and not isinstance(it.exception(), duckdb.InterruptException)]
+        return sum(it.result() for it in [*failed, *writing])
 
 
-def _piece(target: Path, number: int) -> Path:
-    return target.with_suffix(f".{number}.parquet")
-
-
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
-    """Write the query's rows into a file, and answer how many these are."""
-    form = f"(FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_MEMORY}, {_FAST})"
-    [(count,)] = connection.execute(f"COPY ({query}) TO {string_sql(str(path))} {form}").fetchall()
-    return int(count)
+def _write_part(part: Part, connection: duckdb.DuckDBPyConnection, listed: str, start: Path) -> int:
+    """Write each piece into a file whose path starts so, and answer how many rows there are."""
+    count = 0
+    for number, _ in enumerate(part.offer(connection)):
+        query, path = f"SELECT {listed} FROM stream", start.with_suffix(f".{number}.parquet")
+        form = f"(FORMAT parquet, ROW_GROUP_SIZE {_ROWS_IN_MEMORY}, {_FAST})"
+        [(written,)] = connection.execute(f"COPY ({query}) TO {string_sql(str(path))} {form}").fetchall()
+        count += int(written)
+    return count
 
 
 def check_key(file: ParquetFile, key: Sequence[str]) -> None:

@@ -67,6 +67,10 @@ class PostgresSnapshot:
     holder: dbapi.Connection
     open: set[dbapi.Cursor] = field(default_factory=set)
 
+    @property
+    def note(self) -> str:
+        return ""
+
     def tables(self) -> list[str]:
         with self._reader() as connection:
             found = _rows(
@@ -151,6 +155,9 @@ class ArrowRows:
     """Implements Rows: streams that are read at once, and end with an error if they do not have all rows."""
 
     streams: Sequence[Any]
+
+    def parts(self) -> "list[ArrowRows]":
+        return [self]
 
     def offer(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         for number, stream in enumerate(self.streams):

@@ -56,6 +56,10 @@ class SqliteSnapshot:
     open: list["SqliteRows"] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def note(self) -> str:
+        return ""
+
     def tables(self) -> list[str]:
         found = self._answer(
             "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%'"
@@ -188,6 +192,9 @@ class SqliteRows:
     def __init__(self, stream: Any, columns: tuple[OriginColumn, ...]) -> None:
         self._stream, self._columns = stream, columns
         self._reader: duckdb.DuckDBPyConnection | None = None
+
+    def parts(self) -> "list[SqliteRows]":
+        return [self]
 
     def offer(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         self._reader = connection

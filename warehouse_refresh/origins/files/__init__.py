@@ -51,6 +51,10 @@ class FilesSnapshot:
     is_closed: bool = False
     _forms: dict[str, tuple[list[File], Form]] = field(default_factory=dict)
 
+    @property
+    def note(self) -> str:
+        return ""
+
     def tables(self) -> list[str]:
         """None: files are named one by one."""
         return []
@@ -111,6 +115,9 @@ class FileRows:
         self._current: File | None = None
         self._is_stopped = False
         self._reader: duckdb.DuckDBPyConnection | None = None
+
+    def parts(self) -> "list[FileRows]":
+        return [self]
 
     def offer(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         self._reader = connection

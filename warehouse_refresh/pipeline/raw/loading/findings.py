@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from warehouse_refresh.pipeline.findings import Finding, fine, wrong
+from warehouse_refresh.pipeline.findings import Finding, fine, note, wrong
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.project import Project
 from warehouse_refresh.pipeline.raw.loading.planning import plan_load, tables_with_source
@@ -30,7 +30,8 @@ def _finding(name: str, tables: list[Loaded]) -> Finding:
     what, works = (f"connection {name}", "it answers, and gives") if name else ("files", "they are there, and give")
     try:
         with ExitStack() as stack:
-            plan_load(stack, of_table)
+            slow = plan_load(stack, of_table).moments[name].snapshot.note
     except (Refused, SettingError, WarehouseError) as error:
         return wrong(what, str(error))
-    return fine(what, f"{works} {', '.join(map(str, sorted(of_table)))}")
+    works += f" {', '.join(map(str, sorted(of_table)))}"
+    return note(what, f"{works}\n{slow}") if slow else fine(what, works)

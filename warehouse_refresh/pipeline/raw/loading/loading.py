@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.origins import OriginColumn, OriginError, Snapshot
@@ -38,14 +39,14 @@ class Loader:
         and WarehouseError."""
         started, change = time.monotonic(), self.plan.changed.get(table)
         places = [landed(table), *([landed_keys(table)] if change and change.compares else [])]
-        paths = [self.folder / f"{place.name}.parquet" for place in places]
+        paths = [self.folder / place.name for place in places]
         try:
             for place, file in zip(places, self._read(table, paths), strict=True):
                 self.warehouse.offer(place, file)
             built = self.warehouse.stage(self.plan.builds[table], staged, context)
         finally:
             for place, path in zip(places, paths, strict=True):
-                path.unlink(missing_ok=True)
+                rmtree(path, ignore_errors=True)
                 self.warehouse.drop(place)
         return replace(built, seconds=time.monotonic() - started)
 
@@ -55,7 +56,7 @@ class Loader:
         note_compared(self.warehouse, compared)
 
     def _read(self, table: TableName, paths: Sequence[Path]) -> "list[ParquetFile]":
-        """The table's rows as a file, and if there is a second path, all keys of the source."""
+        """The table's rows in a folder of files, and if there is a second path, all keys of the source."""
         one, columns = self.plan.tables[table], self.plan.described[table].columns
         keys = tuple(it for it in columns if it.column.name in one.source.key)
         change, moment = self.plan.changed.get(table), self.plan.moments[one.place]

@@ -41,6 +41,7 @@ from tests.emulator import etags
 from tests.emulator.dispositions import OtherColumns, keep_layout_of_clone, replaced_by_clone, write
 from tests.emulator.mending import (
     declare,
+    field_resource,
     lay_out,
     mend_sql,
     mend_tables,
@@ -130,6 +131,7 @@ async def get(project: str, job_id: str, location: str = "US") -> Any:
 
 @router.get("/bigquery/v2/projects/{project}/queries/{job_id}")
 async def results(  # the parameters of getQueryResults
+    request: Request,
     project: str,
     job_id: str,
     location: str = "US",
@@ -147,9 +149,21 @@ async def results(  # the parameters of getQueryResults
         return {"jobComplete": False, "jobReference": job.resource()["jobReference"]}
     if job.error:
         return refusal(400, job.error["reason"], job.error["message"])
+    if (target := job.config.get("query", {}).get("destinationTable")) and not maxResults:
+        return {**written_to(project, target, request), "jobReference": job.resource()["jobReference"]}
     if job_id not in routes.JOB_RESULTS:
         return {"jobComplete": True, "jobReference": job.resource()["jobReference"], "totalRows": "0"}
     return routes.get_query_results(project, job_id, None, maxResults, startIndex, pageToken)
+
+
+def written_to(project: str, target: dict[str, str], request: Request) -> dict[str, Any]:
+    """What is said, without rows, of the result of a job that has written to the table."""
+    context = request.app.state.context
+    table = context.catalog.get_table(project, target["datasetId"], target["tableId"].partition("$")[0])
+    if table is None:
+        return {"jobComplete": True}
+    schema = {"fields": [field_resource(field) for field in table.schema_.fields]}
+    return {"jobComplete": True, "schema": schema, "totalRows": str(rows_of(table, context))}
 
 
 @router.post("/bigquery/v2/projects/{project}/jobs/{job_id}/cancel")

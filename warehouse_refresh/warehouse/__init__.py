@@ -395,8 +395,8 @@ def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
     """The warehouse at `url`, `duckdb:///path/to/file` or `bigquery://PROJECT?location=…`; nothing is opened yet.
 
     After `duckdb:///` comes a path from the working folder; after `duckdb:////` one from the root; after the path maybe
-    `?project=…&memory=…` (see `project_of` and `memory_of`). The engine uses
-    `cache` to store translations and plans of SQL texts. Raises WarehouseError for a URL that names no warehouse, and
+    `?project=…&memory=…` (see `project_of` and `memory_of`). The engine uses `cache` to store what it knows of SQL
+    texts: translations, and columns of results. Raises WarehouseError for a URL that names no warehouse, and
     NotInstalled where BigQuery's client is missing.
     """
     scheme = _split(url).scheme
@@ -408,7 +408,7 @@ def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
         with needs_extra("bigquery", "a warehouse on BigQuery"):
             from warehouse_refresh.warehouse.bigquery import open_bigquery
 
-        return open_bigquery(url)
+        return open_bigquery(url, cache)
     raise _wrong(url, "write duckdb:///path/to/file or bigquery://PROJECT?location=…")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import Write
 from tests.emulator.proxy import Proxy, Recorded
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.execution import Builder
@@ -13,6 +14,7 @@ from warehouse_refresh.pipeline.refresh import plan_refresh
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.warehouse import BuildContext, Warehouse, connect
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.types import SqlType
 
 ROOT = Path(__file__).parents[3]
@@ -127,3 +129,33 @@ def staged_by(request: Recorded) -> tuple[str, TableName] | None:
 def written(sql: str) -> str:
     """The SQL with published tables in place of staged ones, as its script has it."""
     return re.sub(r"`[\w-]+`\.`_warehouse_staged`\.`\w{29}_\d+_([a-z]+)_(\w+)`( AS `\2`)?", r"`\1.\2`", sql)
+
+
+def test_only_what_has_changed_is_dry_run(
+    write: Write, proxy: Proxy, bigquery_project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"bigquery://{bigquery_project}?endpoint={proxy.url}"
+    monkeypatch.setenv("WAREHOUSE_URL", url)
+    folder = write(
+        {
+            "db_init/items.sql": "CREATE TABLE raw.items (x INT64)",
+            "res/tmp/a.sql": "SELECT x FROM raw.items",
+            "res/tmp/b.sql": "SELECT x FROM tmp.a",
+            "res/dependencies.toml": '[tmp]\nb = ["tmp.a"]\n',
+        }
+    )
+    assert main(["init"]) == 0
+
+    def dry_runs(command: str = "build") -> int:
+        proxy.recorded.clear()
+        assert main([command]) == 0
+        return sum(bool(request.body.get("configuration", {}).get("dryRun")) for request in proxy.recorded)
+
+    assert [dry_runs(), dry_runs(), dry_runs("plan")] == [2, 0, 2]
+    (folder / "res/tmp/b.sql").write_text("SELECT x + 1 AS x FROM tmp.a")
+    assert [dry_runs(), dry_runs()] == [1, 0]
+    with connect(url) as warehouse:
+        warehouse.run_script(parse_script("CREATE OR REPLACE TABLE raw.items (x STRING)"))
+    assert main(["build"]) == 2  # b adds to what is a text now
+    (folder / "res/tmp/a.sql").write_text("SELECT 7 AS x FROM raw.items")
+    assert [dry_runs(), dry_runs()] == [1, 0]

@@ -29,6 +29,8 @@ from warehouse_refresh.warehouse.types import Column
 logger = logging.getLogger(__name__)
 
 
+PAGE = 1000
+"""As many tables are listed in one answer, if BigQuery gives so many."""
 _STAGED_DAYS = 7
 """For so many days a run that failed can be retried without building again what it had staged."""
 
@@ -47,6 +49,8 @@ class Datasets:
         self.settings, self.waits = settings, waits
         self.lease: Lease | None = None
         """Held while a refresh runs."""
+        self.seen: dict[TableName, bigquery.Table] | None = None
+        """The tables that a refresh has looked at so far, until it changes the first one; None at any other time."""
         self._opened: Jobs | None = None
         self._opening = threading.Lock()
         self._creating = threading.Lock()
@@ -57,7 +61,7 @@ class Datasets:
         """The dataset's tables with what BigQuery calls each: TABLE, VIEW, MATERIALIZED_VIEW, EXTERNAL, SNAPSHOT."""
         with google_errors():
             try:
-                items = list(self.client.list_tables(self.reference(dataset), **self.patience))
+                items = list(self.client.list_tables(self.reference(dataset), page_size=PAGE, **self.patience))
             except NotFound:
                 return []
         return [(TableName(dataset, item.table_id), str(item.table_type)) for item in items]
@@ -71,7 +75,14 @@ class Datasets:
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         """The table's columns. Raises TableNotFound."""
-        return tuple(map(column_of, self.table(table).schema))
+        return tuple(map(column_of, self.look(table).schema))
+
+    def look(self, table: TableName) -> bigquery.Table:
+        """The table, or what a refresh has seen of it before it changes anything. Raises TableNotFound."""
+        seen = self.seen if self.seen is not None else {}
+        found = seen.get(table) or self.table(table)
+        seen[table] = found
+        return found
 
     def table_or_none(self, name: TableName) -> bigquery.Table | None:
         try:

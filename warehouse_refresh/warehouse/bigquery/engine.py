@@ -48,6 +48,7 @@ from warehouse_refresh.warehouse.storage import PLAIN, Storage
 from warehouse_refresh.warehouse.types import Column
 
 if TYPE_CHECKING:
+    from warehouse_refresh.warehouse.sql.cache import SqlCache
     from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 
@@ -59,9 +60,9 @@ class BigQueryWarehouse:
 
     plans_at_once = 16  # a plan is a request that mostly waits
 
-    def __init__(self, settings: BigQuerySettings, waits: Waits | None = None) -> None:
+    def __init__(self, settings: BigQuerySettings, waits: Waits | None = None, cache: "SqlCache | None" = None) -> None:
         self._datasets = Datasets(settings, waits or Waits())
-        self._queries = Queries(self._datasets)
+        self._queries = Queries(self._datasets, cache)
         self._builder = Builder(self._datasets, self._queries)
         self._stager = Stager(self._datasets, self._queries, self._builder)
         self._recorder = Recorder(self._datasets)
@@ -150,14 +151,16 @@ class BigQueryWarehouse:
         self._datasets.lease = Lease(self._datasets.jobs, self._datasets.waits, table, self._datasets.make_lease)
         try:
             with self._datasets.lease.held(holder, on_wait):
+                self._datasets.seen = {}
                 yield
         finally:
-            self._datasets.lease = None
+            self._datasets.lease = self._datasets.seen = None
 
     def run_script(self, statements: Sequence[Statement], *, together: bool = False) -> None:
         """Each statement is a job of its own, whose error has its place: BigQuery has no transaction around CREATE
         TABLE. `together` they are one job, which goes on without this process:
         https://cloud.google.com/bigquery/docs/multi-statement-queries"""
+        self._datasets.seen = None
         if together:
             self._datasets.run(";\n".join(statement.text for statement in statements))
             return
@@ -202,6 +205,7 @@ class BigQueryWarehouse:
             self._datasets.jobs.load(plain, self._datasets.reference(table.dataset).table(table.name), config)
 
     def offer(self, table: TableName, file: "ParquetFile") -> None:
+        self._datasets.seen = None
         columns = ", ".join(f"{quoted(column.name)} {type_sql(column.type)}" for column in file.columns)
         self._datasets.run(f"CREATE OR REPLACE TABLE {self._datasets.path(table)} ({columns})")
         self.load(table, file)
@@ -245,11 +249,13 @@ class BigQueryWarehouse:
         return self._queries.plan(query, stand_ins)
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:
+        self._datasets.seen = None
         done = self._builder.build(build, context)
         self._recorder.add([build.after(done.seconds)], context)
         return done
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
+        self._datasets.seen = None
         return self._stager.stage(build, staged, context)
 
     def staged(self, context: BuildContext) -> Mapping[TableName, Staged]:
@@ -276,7 +282,9 @@ class BigQueryWarehouse:
         return self._recorder.durations()
 
     def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
-        found = {table: version_of(stored) for table, stored in self._recorder.tables(tables).items()}
+        known = {table: stored for table, stored in (self._datasets.seen or {}).items() if table in tables}
+        asked = self._recorder.tables([table for table in tables if table not in known])
+        found = {table: version_of(stored) for table, stored in {**known, **asked}.items()}
         return {table: version for table, version in found.items() if version}
 
     def note_failed(self, tables: Collection[TableName]) -> None:

@@ -86,29 +86,46 @@ class Jobs:
         lost. Raises the job's error as WarehouseError, Cancelled, or OutcomeUnknown if BigQuery does not say how it
         ended.
         """
+        return self.run_for_page(name, sql, config, attempt)[0]
+
+    def run_for_page(
+        self, name: str, sql: str, config: bigquery.QueryJobConfig, attempt: int = 1
+    ) -> tuple[bigquery.QueryJob, Page | None]:
+        """As `run`; also returns what BigQuery has said of the result when the job ended, without rows. None if the job
+        was found, or was done when it was sent."""
         try:
             for number in range(1, attempt):
                 earlier = self._earlier(f"{name}-{number}", sql)
                 if earlier is not None:
-                    return earlier
-            return self._run(name, sql, config, attempt)[0]
+                    return earlier, None
+            return self._run(name, sql, config, attempt)
         except Transient:
             self.check_not_cancelled()
             raise
 
+    def finish(self, name: str, sql: str, config: bigquery.QueryJobConfig) -> None:
+        """Run the SQL as the job with this name, and wait for its end, but do not ask what it did and cost. Raises what
+        `run` raises."""
+        self._first_page(name, sql, config, Rows(0))
+
     def answer(self, name: str, sql: str, config: bigquery.QueryJobConfig, limit: int | None = None) -> RowIterator:
         """The rows of the SQL (of a script: of its last statement), at most `limit`, with their `schema`. Raises what
         `run` raises."""
-        try:
-            job, page = self._run(name, sql, config, 1, Rows(limit))
-        except Transient:
-            self.check_not_cancelled()
-            raise
+        job, page = self._first_page(name, sql, config, Rows(limit))
         with self._or_unknown(job.job_id):
             if page is None:
                 ask = self._retry_poll(results)
                 page = ask(self.client, job, limit, self._waits.long_poll, self._waits.request)
             return rows_of(self.client, job, page, limit, self.retry, self._waits.request)
+
+    def _first_page(
+        self, name: str, sql: str, config: bigquery.QueryJobConfig, rows: Rows
+    ) -> tuple[bigquery.QueryJob, Page | None]:
+        try:
+            return self._run(name, sql, config, 1, rows)
+        except Transient:
+            self.check_not_cancelled()
+            raise
 
     def dry_run(self, sql: str, parameters: Sequence[Value] = ()) -> bigquery.QueryJob:
         """A dry run of the SQL with these query parameters: its columns and bytes, or its error. It costs nothing."""
@@ -224,9 +241,9 @@ class Jobs:
 
     def _wait(self, job: Job, rows: Rows | None = None) -> Page | None:
         """Wait until the job has succeeded or failed. If only its `rows` are asked for, the first of them are enough:
-        then it is not looked at once more, and its costs are unknown. Raises Cancelled if `cancel()` was called
-        meanwhile."""
-        pause = self._waits.poll
+        then it is not looked at once more, and its costs are unknown. Returns what was said last of the result. Raises
+        Cancelled if `cancel()` was called meanwhile."""
+        pause, page = self._waits.poll, None
         while job.state != "DONE":
             page = self._until_ended(job, rows.limit if rows else 0)
             if page is not None and page["jobComplete"] and rows:
@@ -238,7 +255,7 @@ class Jobs:
                 pause = min(pause * 1.5, self._waits.poll_longest)
         if job.error_result:
             self.check_not_cancelled()
-        return None
+        return page
 
     def _until_ended(self, job: Job, limit: int | None) -> Page | None:
         """What BigQuery says as soon as the job has ended, or while it runs on. None if that cannot be asked: the job

@@ -64,7 +64,7 @@ class PartRecords:
         if not parts.whole and self._datasets.table_or_none(record) is not None:
             kept = "lower_bound NOT IN (SELECT one.f0 FROM UNNEST(@bounds) AS one)"
             sql = f"SELECT {_COLUMNS} FROM {self._datasets.path(record)} WHERE {kept} UNION ALL {sql}"
-        self._datasets.jobs.run(f"partitions-{secrets.token_hex(16)}", sql, config)
+        self._datasets.jobs.finish(f"partitions-{secrets.token_hex(16)}", sql, config)
 
     def forget(self, table: TableName) -> None:
         """Delete the records of a table that is not what they say any more."""

@@ -113,7 +113,7 @@ class PartStager:
         else:
             sql = f"CREATE OR REPLACE TABLE {self.datasets.path(place.name)} CLONE {self.datasets.path(build.table)}"
             config = self.datasets.config(self.datasets.labels(build.table, context))
-            self.datasets.jobs.run(f"clone-{secrets.token_hex(16)}", sql, config)
+            self.datasets.jobs.finish(f"clone-{secrets.token_hex(16)}", sql, config)
         made = self.datasets.table(place.name)
         if made.require_partition_filter:  # checks read all of it
             made.require_partition_filter = False

@@ -86,6 +86,7 @@ class Recorder:
         self._datasets = datasets
         self._writing = threading.Lock()
         self._unrecorded: list[tuple[TableBuild, BuildContext]] = []
+        self._read: Sequence[Row] | None = None
         self._known: dict[TableName, bigquery.Table] = {}  # those of the tables that were looked at since
 
     def add(self, builds: Iterable[TableBuild], context: BuildContext, known: Iterable[bigquery.Table] = ()) -> None:
@@ -125,13 +126,15 @@ class Recorder:
 
     def records(self) -> Mapping[TableName, BuildRecord]:
         """The record of each table."""
-        rows = self._rows()
+        rows = self._read = self._rows()
         tables = self.tables([row.table for row in rows])
         changed = {table: changed_at(found) for table, found in tables.items()}
         return {row.table: row.record(changed.get(row.table, "")) for row in rows}
 
     def durations(self) -> Mapping[TableName, tuple[float, ...]]:
-        """The seconds of each table's last builds."""
+        """The seconds of each table's last builds, as the record was when it was read last: they are only a hint."""
+        if self._read is not None:
+            return {row.table: seconds_from_text(row.took) for row in self._read}
         fields = [bigquery.SchemaField(name, _COLUMNS[name]) for name in ("dataset", "name", "took")]
         table = self._datasets.reference(TABLE.dataset).table(TABLE.name)
         try:
@@ -155,7 +158,7 @@ class Recorder:
             return {name: table for name, table in found if table is not None}
 
     def _replace(self, rows: Sequence[Row], gone: Sequence[TableName] = ()) -> None:
-        old = self._datasets.table_or_none(TABLE)
+        old, self._read = self._datasets.table_or_none(TABLE), None
         if not (rows or old):
             return
         if old is None:
@@ -164,7 +167,7 @@ class Recorder:
         config.destination = self._datasets.reference(TABLE.dataset).table(TABLE.name)
         config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
         sql = rows_sql(self._datasets.path(TABLE), rows, gone, [field.name for field in old.schema] if old else ())
-        self._datasets.jobs.run(f"built-{secrets.token_hex(16)}", sql, config)
+        self._datasets.jobs.finish(f"built-{secrets.token_hex(16)}", sql, config)
 
     def _rows(self) -> list[Row]:
         table = self._datasets.table_or_none(TABLE)

@@ -31,8 +31,8 @@ from warehouse_refresh.warehouse.sql.query import parse_query
 
 _AT_ONCE = 16
 """How many tables are published, or dropped, at the same time."""
-PublishedBy = tuple[bigquery.QueryJob, bigquery.Table | None]
-"""The job that has published a table or view, and the table as it is since."""
+PublishedAt = tuple[float, bigquery.Table | None]
+"""When a table or view was published, by time.monotonic(), and the table as it is since."""
 
 
 class Publisher:
@@ -57,10 +57,10 @@ class Publisher:
         for build, _ in items:
             del area[build.table]
         self._stager.drop([place for _, place in items])
-        ends = [job.ended for job, _ in done]
-        return Published(time.monotonic() - started, (max(ends) - min(ends)).total_seconds())
+        ends = [ended for ended, _ in done]
+        return Published(time.monotonic() - started, max(ends) - min(ends))
 
-    def _publish_all(self, items: Sequence[tuple[TableBuild, Beside]], context: BuildContext) -> list[PublishedBy]:
+    def _publish_all(self, items: Sequence[tuple[TableBuild, Beside]], context: BuildContext) -> list[PublishedAt]:
         """Publish the tables at once, then the views in their order."""
         tables = [item for item in items if not item[0].is_view]
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="publish") as pool:
@@ -70,10 +70,11 @@ class Publisher:
             if build.is_view:
                 config = self._datasets.config(self._datasets.labels(build.table, context))
                 name = names.publish_name(place.run, build.table, place.fingerprint)
-                done.append((self._builder.build_view(build, config, name), None))
+                self._builder.build_view(build, config, name)
+                done.append((time.monotonic(), None))
         return done
 
-    def _publish_table(self, build: TableBuild, place: Beside, context: BuildContext) -> PublishedBy:
+    def _publish_table(self, build: TableBuild, place: Beside, context: BuildContext) -> PublishedAt:
         """Put the staged table in place of the old one. A protected table keeps its protections: it gets the rows by a
         query, which costs as much as reading them."""
         found, new = self._datasets.table_or_none(build.table), self._stager.table(place)
@@ -95,8 +96,9 @@ class Publisher:
             drop = f"DROP {found.table_type} IF EXISTS {path}; " if found is not None and goes else ""
             sql = f"{drop}CREATE OR REPLACE TABLE {path} CLONE {beside}"
         made = f"{place.fingerprint} {new.created}" if build.parts is not None else place.fingerprint
-        job = self._datasets.jobs.run(names.publish_name(place.run, build.table, made), sql, config)
-        return job, self._builder.put_back(old, self._datasets.table(build.table), build.storage)
+        self._datasets.jobs.finish(names.publish_name(place.run, build.table, made), sql, config)
+        ended = time.monotonic()
+        return ended, self._builder.put_back(old, self._datasets.table(build.table), build.storage)
 
     def _may_be_protected(self, name: TableName, old: bigquery.Table, new: bigquery.Table) -> bool:
         """Whether the table has protections, or may have some that this account may not see."""
@@ -115,7 +117,7 @@ class Publisher:
         config.destination = self._datasets.reference(STAGING_DATASET).table(record.name.name)
         config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE
         sql, config.query_parameters = records.record_sql(places)
-        self._datasets.jobs.run(f"record-{secrets.token_hex(16)}", sql, config)
+        self._datasets.jobs.finish(f"record-{secrets.token_hex(16)}", sql, config)
         return record
 
     def _record_parts(self, places: Sequence[Beside], record: Record) -> None:
@@ -161,8 +163,7 @@ class Publisher:
         for record in records.records_in(items):
             if not record.is_done:
                 self._complete(record, {place.name for place in staged}, say)
-        kept = records.run_hash(keep)
-        self._stager.drop([place for place in staged if place.run != kept])
+        self._stager.keep_only(records.run_hash(keep), staged)
 
     def publications(self) -> Iterator[Publication]:
         done = [record for record in records.records_in(self._stager.items()) if record.is_done and record.at]
@@ -206,7 +207,7 @@ class Publisher:
             f" FOR SYSTEM_TIME AS OF TIMESTAMP_MICROS({moment})"
         )
         try:
-            self._datasets.jobs.run(
+            self._datasets.jobs.finish(
                 f"earlier-{secrets.token_hex(16)}", sql, self._datasets.config(self._datasets.labels(table, context))
             )
         except (Transient, Unavailable, Cancelled, NotAllowed):

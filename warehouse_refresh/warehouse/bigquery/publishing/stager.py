@@ -21,8 +21,9 @@ from warehouse_refresh.warehouse.bigquery.building.storage import (
     required_edits,
     said_schema,
 )
-from warehouse_refresh.warehouse.bigquery.datasets import Datasets
+from warehouse_refresh.warehouse.bigquery.datasets import PAGE, Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
+from warehouse_refresh.warehouse.bigquery.jobs import Page
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
 from warehouse_refresh.warehouse.bigquery.parts.stager import PartStager
 from warehouse_refresh.warehouse.bigquery.publishing import records
@@ -48,6 +49,7 @@ class Stager:
     def __init__(self, datasets: Datasets, queries: Queries, builder: Builder) -> None:
         self._datasets, self._queries, self._builder = datasets, queries, builder
         self._areas: dict[str, dict[TableName, Beside]] = {}  # what each run has staged, by the hash of the run
+        self._kept: Sequence[Beside] | None = None  # all that was staged when this refresh began
         self._listing = threading.Lock()
         self._made: dict[Beside, bigquery.Table] = {}  # the tables that this process has staged
 
@@ -180,8 +182,8 @@ class Stager:
         """Run the job that stages a table, or find that of this run. If its table is gone, another one makes it."""
         config.labels = names.labels(self._datasets.labels(build.table, context))
         name = names.build_name(context.run, build.table, f"staged {place.fingerprint} {build.query.values_text}")
-        job = self._datasets.jobs.run(name, sql, config, context.attempt)
-        made = self._datasets.table_or_none(place.name)
+        job, page = self._datasets.jobs.run_for_page(name, sql, config, context.attempt)
+        made = _made_by(config, page) or self._datasets.table_or_none(place.name)
         if made is None:
             job = self._datasets.jobs.run(f"{name}-{secrets.token_hex(8)}", sql, config)
             made = self._datasets.table(place.name)
@@ -203,8 +205,8 @@ class Stager:
         run = records.run_hash(context.run)
         with self._listing:
             if run not in self._areas:
-                found = {place.table: place for place in records.staged_in(self.items()) if place.run == run}
-                self._areas[run] = found
+                places = records.staged_in(self.items()) if self._kept is None else self._kept
+                self._areas[run] = {place.table: place for place in places if place.run == run}
         return self._areas[run]
 
     def places(self, query: Query, staged: Collection[TableName], context: BuildContext) -> dict[TableName, TableName]:
@@ -226,11 +228,16 @@ class Stager:
             try:
                 return list(
                     self._datasets.client.list_tables(
-                        self._datasets.reference(STAGING_DATASET), **self._datasets.patience
+                        self._datasets.reference(STAGING_DATASET), page_size=PAGE, **self._datasets.patience
                     )
                 )
             except NotFound:
                 return []
+
+    def keep_only(self, run: str, staged: Sequence[Beside]) -> None:
+        """Of all that is `staged`, drop what other runs have staged than the one with this hash."""
+        self.drop([place for place in staged if place.run != run])
+        self._kept = [place for place in staged if place.run == run]
 
     def drop(self, places: Sequence[Beside]) -> None:
         def drop(place: Beside) -> None:
@@ -241,3 +248,21 @@ class Stager:
 
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drop") as pool:
             list(pool.map(drop, places))
+
+
+def _made_by(config: bigquery.QueryJobConfig, page: Page | None) -> bigquery.Table | None:
+    """The table that a job has just written, as far as the answer about its result tells; None where it is not sure to
+    tell."""
+    if page is None or not {"schema", "totalRows"} <= page.keys() or config.write_disposition != "WRITE_TRUNCATE":
+        return None
+    layout = ("timePartitioning", "rangePartitioning", "clustering")
+    written = config.to_api_repr()["query"]
+    return bigquery.Table.from_api_repr(
+        {
+            "tableReference": written["destinationTable"],
+            "type": "TABLE",
+            "schema": page["schema"],
+            "numRows": page["totalRows"],
+            **{name: written[name] for name in layout if name in written},
+        }
+    )

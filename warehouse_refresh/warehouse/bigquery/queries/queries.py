@@ -4,9 +4,11 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
+from google.cloud.bigquery import SchemaField
 from sqlglot import exp
 
 from warehouse_refresh.warehouse import QueryPlan
+from warehouse_refresh.warehouse.bigquery.building.storage import partition_of
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.queries.edits import (
     Edit,
@@ -21,8 +23,9 @@ from warehouse_refresh.warehouse.bigquery.queries.functions import call_edits, t
 from warehouse_refresh.warehouse.bigquery.queries.variables import has_variables, text_of, variable_edits
 from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted
 from warehouse_refresh.warehouse.bigquery.storing.parameters import Value
-from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
+from warehouse_refresh.warehouse.errors import NotAllowed, SqlError, TableNotFound
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.coercion import AnyValue, as_listed
 from warehouse_refresh.warehouse.sql.literals import NULL
 from warehouse_refresh.warehouse.sql.query import Query, Read
@@ -32,21 +35,55 @@ from warehouse_refresh.warehouse.types import Column
 class Queries:
     """Writes queries for BigQuery, and remembers the columns of those that it planned."""
 
-    def __init__(self, datasets: Datasets) -> None:
-        self._datasets = datasets
+    def __init__(self, datasets: Datasets, cache: SqlCache | None = None) -> None:
+        self._datasets, self._cache = datasets, cache
         # By the query's text and the values of its parameters; a refresh plans before it builds.
         self._planned: dict[tuple[str, str], tuple[Column, ...]] = {}
 
     def plan(self, query: Query, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> QueryPlan:
         with self.alone(query, stand_ins) as sql:
-            job = self._datasets.jobs.dry_run(sql, parameters(query))
-        columns = tuple(map(column_of, job.schema or ()))
+            schema, bytes_processed = self._planned_as(query, sql, stand_ins)
+        columns = tuple(map(column_of, schema))
         if query.listed:
             columns = tuple(as_listed(query.listed, _values(query, columns)))
         self._planned[text_of(query), query.values_text] = columns
         in_functions = any(read.table in stand_ins for function in query.functions for read in function.names)
         estimate = in_functions or bool(query_edits(query, stand_ins_in(stand_ins)))
-        return QueryPlan(columns, job.total_bytes_processed, estimate=estimate)
+        return QueryPlan(columns, bytes_processed, estimate=estimate)
+
+    def _planned_as(
+        self, query: Query, sql: str, stand_ins: Mapping[TableName, tuple[Column, ...]]
+    ) -> tuple[Sequence[SchemaField], int | None]:
+        """The schema of the result, and the bytes that the query reads. A refresh needs no bytes: it dry runs no query
+        that it has planned before over tables with the same columns."""
+        known = self._known_as(query, sql, stand_ins)
+        noted = self._cache.recall("bigquery", known) if self._cache is not None and known else None
+        if noted is not None:
+            return [SchemaField.from_api_repr(field) for field in noted], None
+        job = self._datasets.jobs.dry_run(sql, parameters(query))
+        if self._cache is not None and known:
+            self._cache.note("bigquery", known, [field.to_api_repr() for field in job.schema or ()])
+        return job.schema or (), job.total_bytes_processed
+
+    def _known_as(self, query: Query, sql: str, stand_ins: Mapping[TableName, tuple[Column, ...]]) -> str:
+        """A text that differs where a dry run may answer something else; "" where nobody knows, and outside of a
+        refresh."""
+        if self._cache is None or self._datasets.seen is None or query.wildcards:
+            return ""
+        settings = self._datasets.settings
+        texts = [settings.project, settings.location, sql, query.values_text]
+        for read in (*query.names, *(read for function in query.functions for read in function.names)):
+            found = None
+            if not query.is_own(read.project):
+                return ""
+            if read.table not in stand_ins:
+                with suppress(TableNotFound, NotAllowed):
+                    found = self._datasets.look(read.table)
+                if found is None or found.table_type != "TABLE":
+                    return ""
+                texts.append(repr((read.table, [field.to_api_repr() for field in found.schema])))
+                texts.append(f"{found.require_partition_filter} {partition_of(found)}")
+        return "\n".join(texts)
 
     @contextmanager
     def alone(

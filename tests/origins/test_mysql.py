@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,12 +18,13 @@ from tests.origins.shop import PROJECT
 from tests.origins.test_postgres import read
 from tests.waiting import wait_until
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.origins import OriginError, Relation, open_snapshot
+from warehouse_refresh.origins import ConnectionLost, OriginError, Relation, open_snapshot
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.types import BOOL, INT64, STRING, SqlType
 
 ODD = Relation("odd")
+MINE = "WHERE db = DATABASE() AND id <> CONNECTION_ID()"
 KEPT: Mapping[str, tuple[str, str, Any]] = {
     "tiny": ("tinyint", "-128", -128),
     "flag": ("boolean", "TRUE", 1),
@@ -188,6 +190,20 @@ def test_rows_in_several_pieces_are_all_there(
     _, rows = read_odd(maria, tmp_path, Relation(query="SELECT seq FROM seq_1_to_5000"))
     assert sorted(rows) == [(number,) for number in range(1, 5001)]
     assert [path.name for path in tmp_path.iterdir()] == ["landed"]
+
+
+def test_a_connection_that_is_lost_between_rows_is_an_error(
+    maria: MariaDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warehouse_refresh.origins.mysql_lines._PIECE", 1)
+    relation = Relation(query="SELECT seq, repeat('x', 900) AS x FROM seq_1_to_100000")  # more than is sent ahead
+    with open_snapshot(maria.url) as snapshot, duckdb.connect() as reader:
+        columns = snapshot.describe(relation, {}).columns
+        with pytest.raises(ConnectionLost), snapshot.reading(relation, columns) as rows:  # noqa: PT012
+            for number, _ in enumerate(rows.parts()[0].offer(reader)):
+                reader.execute("SELECT count(*) FROM stream").fetchall()
+                if number == 1:
+                    maria.run(maria.run(f"SELECT concat('KILL ', id) FROM information_schema.processlist {MINE}"))
 
 
 def test_a_refresh_loads_tables_of_mariadb(

@@ -9,6 +9,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 import duckdb
+import pymysql
 
 from warehouse_refresh.origins import OriginColumn, OriginError
 from warehouse_refresh.origins.mysql_readers import Connection, faults, stop
@@ -71,7 +72,7 @@ class Lines:
         self._url, self._connection, self._left, self._folder, self._piece = url, connection, left, folder, piece
         self._columns = columns
         self._stopped = False
-        self._error: OriginError | None = None
+        self._error: OriginError | None = OriginError("the rows were not read to their end")  # until they are
         self._pipe: Path | None = None
         self._pipes: SimpleQueue[Path | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._send, name="rows")
@@ -110,6 +111,7 @@ class Lines:
                 first = self._send_piece(next(rows, []), rows)
                 while first:
                     first = self._send_piece(first, rows)
+            self._error = None
         except (
             TypeError
         ):  # NULL in place of a line: https://mariadb.com/kb/en/server-system-variables/#max_allowed_packet
@@ -132,8 +134,12 @@ class Lines:
                 return
             with self._connection.cursor() as cursor:
                 cursor.execute(query)
-                while not self._stopped and (rows := cursor.fetchmany(_ROWS)):
-                    yield rows
+                try:
+                    while not self._stopped and (rows := cursor.fetchmany(_ROWS)):
+                        yield rows
+                except pymysql.MySQLError:
+                    cursor._result.unbuffered_active = False  # no more rows come, so the driver must not wait for them
+                    raise
 
     def _send_piece(self, rows: Sequence[Any], others: Iterator[Sequence[Any]]) -> Sequence[Any]:
         """Send these rows and more, as many as make a piece. Answers the first rows of the next piece."""

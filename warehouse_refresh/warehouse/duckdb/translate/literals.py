@@ -63,6 +63,11 @@ def null(type_: SqlType) -> Typed:
     return Typed(Literal(None, duckdb_type(type_)), type_, NULL)
 
 
+def no_value(type_: SqlType) -> Typed:
+    """NULL as a function's result: unlike the literal, it coerces no further than its type."""
+    return Typed(null(type_).node, type_)
+
+
 def is_null(node: Node) -> bool:
     """Whether it is NULL, of whatever type."""
     return isinstance(node, Literal) and node.value is None

@@ -79,7 +79,7 @@ def compared(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) 
         found = let_all([a.node, b.node], lambda nodes: _array_equality(node, scope, nodes, kind))
         return Typed(found if sign == "=" else sql("(NOT {x})", x=found), BOOL)
     if kind.name in UNORDERED:
-        if kind.element is not None or (sign in ("=", "<>") and kind.name == "JSON"):
+        if kind.element is not None or kind.name == "JSON":
             unsupported(scope.script.text, node, f"{sign} for {kind}", "compare TO_JSON_STRING of both")
         return no_signature(node, scope, f"operator {sign}", [one, other])
     return Typed(_comparison(sign, a.node, b.node, kind), BOOL)
@@ -172,6 +172,8 @@ def between(node: exp.Expr, scope: Scope) -> Typed:
     kind, (value, low, high) = common(node, scope, "BETWEEN", values)
     if kind.element is not None:
         unsupported(scope.script.text, node, f"BETWEEN for {kind}")
+    if kind.name == "JSON":
+        unsupported(scope.script.text, node, "BETWEEN for JSON", "compare values of it, such as INT64(json)")
     if kind.name in UNORDERED:
         return no_signature(node, scope, "BETWEEN", values)
     nodes = [value.node, low.node, high.node]
@@ -201,6 +203,8 @@ def in_(node: exp.Expr, scope: Scope) -> Typed:
     kind, (first, *rest) = common(node, scope, "IN", [value, *values])
     if kind.name in ("FLOAT64", "STRUCT", "ARRAY"):
         return Typed(_in_one_by_one(node, scope, first, rest), BOOL)
+    if kind.name == "JSON":
+        unsupported(scope.script.text, node, "IN for JSON", "compare TO_JSON_STRING of them")
     if kind.name in UNORDERED:
         return no_signature(node, scope, "IN", [value, *values])
     listed = FunctionCall("", tuple([other.node for other in rest]))
@@ -332,6 +336,8 @@ def like(node: exp.Expr, scope: Scope) -> Typed:
     other = node.expression
     if isinstance(other, exp.Any | exp.All):
         patterns = other.this.expressions if isinstance(other.this, exp.Tuple) else [other.this.unnest()]
+        if not patterns:
+            wrong(scope.script.text, node, "LIKE ANY and LIKE ALL take at least one pattern")
         if any(isinstance(pattern, exp.Query | exp.Unnest) for pattern in patterns):
             unsupported(scope.script.text, node, "LIKE ANY of a query or an array")
         word = "OR" if isinstance(other, exp.Any) else "AND"

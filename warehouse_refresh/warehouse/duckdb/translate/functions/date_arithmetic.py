@@ -286,7 +286,8 @@ def generate(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if len(parts) == 3:
         if parts[2].args.get("unit") is None:
             wrong(scope.script.text, node, "INTERVAL needs a date part", "write INTERVAL 1 HOUR")
-        part, step = unit_of(parts[2].args["unit"], scope), _step(node, scope, parts[2].this)
+        part = unit_of(parts[2].args["unit"], scope)
+        step = max(-_longest(part), min(_step(node, scope, parts[2].this), _longest(part)))
     elif kind == TIMESTAMP:
         wrong(scope.script.text, node, f"{name} needs an INTERVAL")
     if (kind == TIMESTAMP and part not in units_of("TIMESTAMP")) or (kind == DATE and part in CLOCK_UNITS):
@@ -294,6 +295,14 @@ def generate(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     span = interval_of(node, scope, integer(step).node, part)
     length = Literal(step * (MICROSECONDS.get(part) or MICROSECONDS["DAY"] * (28 if part in MONTHS else 7)))
     return Typed(sql(_SERIES[kind.name], a=first, b=last, s=span, n=length), array_of(kind))
+
+
+def _longest(part: str) -> int:
+    """A step that leaves the calendar from any day, and the longest that an INTERVAL holds:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#interval_type"""
+    if part in MONTHS:
+        return 120_000 // MONTHS[part]
+    return 3_660_000 * MICROSECONDS["DAY"] // MICROSECONDS.get(part, 7 * MICROSECONDS["DAY"])
 
 
 def _step(node: exp.Expr, scope: Scope, count: exp.Expr) -> int:

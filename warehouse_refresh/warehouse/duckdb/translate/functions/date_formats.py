@@ -12,7 +12,7 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import checked, of_kind, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
+from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, no_value
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, FunctionCall, Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -95,7 +95,7 @@ def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     else:
         value = as_type(node, scope, name, value, kind)
     if values[0].is_null:
-        return null(STRING)
+        return no_value(STRING)
     pieces = _format(node, scope, values[0])
     pieces = [text for piece in pieces for text in _formatted(node, scope, piece, kind)]
 
@@ -255,7 +255,7 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values, zone = _values(node, scope, parts, kind)
     text = as_type(node, scope, name, values[1], STRING).node
     if values[0].is_null or is_null(text):
-        return null(kind)
+        return no_value(kind)
     pattern, codes = _pattern(node, scope, _format(node, scope, values[0]), kind)
     in_zone = kind == TIMESTAMP and "s" not in codes and _last_of(codes, "z", "Ez", "Z") in (None, "Z")
     fails = f"error('Failed to parse input string for {name}: ' || {{x}})"

@@ -29,7 +29,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     define,
 )
 from warehouse_refresh.warehouse.duckdb.translate.functions.json.documents import json_scalar
-from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
+from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, no_value
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, wrong
@@ -75,7 +75,9 @@ def _from_one(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Typed:
         value = _timestamp_of(node, scope, name, value)
     if isinstance(value.literal, str) and name == "TIME":  # a text coerces to what TIME takes, not to a TIME
         value = as_type(node, scope, name, value, TIMESTAMP)
-    if isinstance(value.literal, str) or value.is_null:
+    if value.is_null:
+        return no_value(SqlType(name))
+    if isinstance(value.literal, str):
         return as_type(node, scope, name, value, SqlType(name))
     takes = ("TIME", "DATETIME", "TIMESTAMP") if name == "TIME" else ("DATE", "DATETIME", "TIMESTAMP", "STRING")
     if value.type.name not in takes:
@@ -125,7 +127,7 @@ def _in_zone(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) -> Ty
         if value.type.name not in ("DATE", "DATETIME", "STRING") and not value.is_null:
             return no_signature(node, scope, name, values)
         if is_null(zone):
-            return null(TIMESTAMP)
+            return no_value(TIMESTAMP)
         if value.type == STRING and isinstance(value.literal, str):
             value = as_type(node, scope, name, value, DATETIME)
         if value.type == STRING:
@@ -149,7 +151,7 @@ def string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """STRING(timestamp [, zone]), STRING(date), STRING(json) and the like"""
     values = [argument(part, scope) for part in parts]
     if len(values) == 1 and values[0].is_null:
-        return null(STRING)
+        return no_value(STRING)
     if len(values) == 1 and values[0].type == JSON:
         return json_scalar("STRING", values[0])
     if len(values) == 1 and values[0].type.name in INSTANTS:

@@ -27,7 +27,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import (
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import no_signature
 from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import STRING_OF_INTERVAL
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse_refresh.warehouse.duckdb.translate.literals import null
+from warehouse_refresh.warehouse.duckdb.translate.literals import no_value
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Case,
     Chain,
@@ -62,7 +62,7 @@ def formatted(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if not values or (values[0].type != STRING and not values[0].is_null):
         return no_signature(node, scope, "FORMAT", values)
     if values[0].is_null:
-        return null(STRING)
+        return no_value(STRING)
     text = values[0].literal
     if not isinstance(text, str):
         return _by_any_format(node, scope, values[0], values[1:])

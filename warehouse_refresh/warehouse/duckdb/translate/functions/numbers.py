@@ -31,7 +31,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     define,
     in_python,
 )
-from warehouse_refresh.warehouse.duckdb.translate.literals import integer, null
+from warehouse_refresh.warehouse.duckdb.translate.literals import integer, no_value
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, FunctionCall, Literal, Node, let_all
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -237,7 +237,7 @@ def _rounded_by_mode(node: exp.Expr, scope: Scope, values: list[Typed]) -> Typed
     """ROUND(x, digits, mode) of NUMERIC and BIGNUMERIC"""
     digits, mode = values[1].literal, values[2]
     if mode.is_null:
-        return null(values[0].type)
+        return no_value(values[0].type)
     if mode.literal not in ("ROUND_HALF_EVEN", "ROUND_HALF_AWAY_FROM_ZERO"):
         wrong(scope.script.text, node, "the mode of ROUND is 'ROUND_HALF_EVEN' or 'ROUND_HALF_AWAY_FROM_ZERO'")
     if not isinstance(digits, int) or not -20 <= digits <= 20 or values[0].type == BIGNUMERIC:

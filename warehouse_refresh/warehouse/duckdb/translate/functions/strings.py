@@ -35,8 +35,13 @@ _SPACE = (
     "[\\x{{0009}}-\\x{{000D}}\\x{{0020}}\\x{{0085}}\\x{{00A0}}\\x{{1680}}\\x{{2000}}-\\x{{200A}}"
     "\\x{{2028}}\\x{{2029}}\\x{{202F}}\\x{{205F}}\\x{{3000}}]+"
 )
+_MOST = 2**32 - 1
+"""The largest position and length that DuckDB's substring takes; no text is as long."""
 # Position 0 is read as 1, and one before the start as the start: https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions#substr
-_FROM = "CASE WHEN {b} = 0 OR {b} < -length({a}) THEN 1 WHEN {b} < 0 THEN length({a}) + {b} + 1 ELSE {b} END"
+_FROM = (
+    "CASE WHEN {b} = 0 OR {b} < -length({a}) THEN 1 WHEN {b} < 0 THEN length({a}) + {b} + 1"
+    f" WHEN {{b}} > {_MOST} THEN {_MOST} ELSE {{b}} END"
+)
 _PAD = (
     "CASE WHEN {b} < 0 THEN error('Second argument (output size) for LPAD/RPAD cannot be negative')"
     " WHEN {c} = '' THEN error('Third argument (pad pattern) for LPAD/RPAD cannot be empty')"
@@ -179,7 +184,8 @@ DEFINITIONS: Definitions = by_name(
     define(
         "LEFT",
         "STRING INT64 -> STRING",
-        "CASE WHEN {b} < 0 THEN error('Second argument in LEFT() cannot be negative') ELSE substring({a}, 1, {b}) END",
+        "CASE WHEN {b} < 0 THEN error('Second argument in LEFT() cannot be negative')"
+        f" ELSE substring({{a}}, 1, CASE WHEN {{b}} > {_MOST} THEN {_MOST} ELSE {{b}} END) END",
     ),
     define(
         "RIGHT",
@@ -193,7 +199,7 @@ DEFINITIONS: Definitions = by_name(
         "SUBSTR SUBSTRING",
         "STRING INT64 INT64 -> STRING",
         f"CASE WHEN {{c}} < 0 THEN error('Third argument in SUBSTR() cannot be negative')"
-        f" ELSE substring({{a}}, {_FROM}, {{c}}) END",
+        f" ELSE substring({{a}}, {_FROM}, CASE WHEN {{c}} > {_MOST} THEN {_MOST} ELSE {{c}} END) END",
     ),
     define("LPAD", "STRING INT64 STRING -> STRING", _LPAD),
     define("LPAD", "STRING INT64 -> STRING", _LPAD.replace("{c}", "' '")),

@@ -147,6 +147,8 @@ def frame_sql(node: exp.Expr, scope: Scope, order: Sequence[SortKey]) -> str:
         return ""
     only(spec, scope, "kind", "start", "start_side", "end", "end_side")
     kind = str(spec.args["kind"]).upper()
+    if kind == "GROUPS":
+        wrong(scope.script.text, spec, "a frame is of ROWS or RANGE")
     if not node.args.get("order") and kind == "RANGE":
         wrong(scope.script.text, node, "a RANGE frame needs ORDER BY")
     if spec.args.get("start") is None:

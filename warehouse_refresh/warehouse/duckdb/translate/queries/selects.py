@@ -10,7 +10,19 @@ from dataclasses import replace
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import boolean, only
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, Field, FromItem, Item, Node, Select, SortKey
+from warehouse_refresh.warehouse.duckdb.translate.nodes import (
+    Chain,
+    Field,
+    FromItem,
+    Item,
+    Node,
+    Select,
+    SortKey,
+    Star,
+    reads,
+    rebuilt,
+)
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import (
     GroupedScope,
     aggregates_in,
@@ -213,7 +225,9 @@ def _relation(
     node: exp.Select, scope: Scope, bare: Select, items: Sequence[Named], order: Sequence[SortKey], *, unordered: bool
 ) -> Relation:
     if bare.distinct:
-        _check_distinct(node, scope, items, order)
+        _check_distinct(node, scope, items)
+        if order and not _names_items(node.args["order"], items, order):
+            return _sorted_distinct(node, scope, items, bare)
     names = unique([*(item.name for item in items), *(f"o_{index}" for index in range(len(order)))])
     listed = [Item(item.value.node, name) for item, name in zip(items, names, strict=False)]
     columns = tuple(
@@ -255,22 +269,53 @@ def _ranges(node: exp.Select, scope: Scope, items: Sequence[Named], columns: Seq
     return tuple(found)
 
 
-def _check_distinct(node: exp.Select, scope: Scope, items: Sequence[Named], order: Sequence[SortKey]) -> None:
+def _check_distinct(node: exp.Select, scope: Scope, items: Sequence[Named]) -> None:
     for item in items:
         if not is_groupable(item.value.type):
             unsupported(scope.script.text, node, f"SELECT DISTINCT of {item.value.type}", "select TO_JSON_STRING of it")
-    if order:
-        _check_distinct_order(node.args["order"], scope, {item.value.node for item in items}, order)
 
 
-def _check_distinct_order(clause: exp.Expr, scope: Scope, outputs: set[Node], order: Sequence[SortKey]) -> None:
-    """After DISTINCT only what is selected can be sorted by. Raises SqlError, UnsupportedSql."""
-    for part in clause.expressions:
-        if not isinstance(part.this, exp.Column | exp.Dot | exp.Literal):
-            what = "ORDER BY of an expression after SELECT DISTINCT"
-            unsupported(scope.script.text, part, what, "select it with an alias, and sort by that")
-    if any(key.value not in outputs for key in order):
-        wrong(scope.script.text, clause, "ORDER BY after SELECT DISTINCT must name a selected column")
+def _names_items(clause: exp.Expr, items: Sequence[Named], order: Sequence[SortKey]) -> bool:
+    """Whether each key of ORDER BY is an item of SELECT by its name or number."""
+    plain = all(isinstance(part.this, exp.Column | exp.Dot | exp.Literal) for part in clause.expressions)
+    return plain and {key.value for key in order} <= {item.value.node for item in items}
+
+
+def _sorted_distinct(node: exp.Select, scope: Scope, items: Sequence[Named], bare: Select) -> Relation:
+    """SELECT DISTINCT with ORDER BY of expressions: an outer query sorts, which sees only what is selected. Raises
+    SqlError, UnsupportedSql.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#select_distinct"""
+    clause = node.args["order"]
+    if node.args.get("kind"):
+        unsupported(scope.script.text, clause, "ORDER BY of an expression after SELECT DISTINCT AS STRUCT")
+    if any(True for found in (aggregates_in(clause), windows_in(clause)) for _ in found):
+        reason = "ORDER BY after SELECT DISTINCT takes no aggregate and no window function"
+        wrong(scope.script.text, clause, reason, "select it with an alias, and sort by that")
+    found = _relation(node, scope, replace(bare, limit=None, offset=None), items, (), unordered=False)
+    own = scope.script.alias()
+    outputs = [column.of(own) for column in found.columns]
+    pairs = zip([item.value.node for item in items], outputs, strict=True)
+    known = {value: output.node for value, output in pairs if _is_column(value, scope)}
+    scope.set_aliases([Named(column.name, output) for column, output in zip(found.columns, outputs, strict=True)])
+
+    def seen(part: Node) -> Node:
+        return known.get(part, part)
+
+    keys = ordering(clause, scope, outputs)
+    order = [SortKey(rebuilt(key.key, seen), key.direction, rebuilt(key.value, seen)) for key in keys]
+    tables = {scope.own} if isinstance(scope, GroupedScope) else scope.tables()
+    if any(reads(key.key, tables) for key in order):
+        wrong(scope.script.text, clause, "ORDER BY after SELECT DISTINCT reads a column that is not selected")
+    source = FromItem(found.query, own)
+    query = Select((Star(own),), source, order=tuple(order), limit=bare.limit, offset=bare.offset)
+    return replace(found, query=query)
+
+
+def _is_column(value: Node, scope: Scope) -> bool:
+    """Whether an item is a column of FROM or a field of one, and not computed from it."""
+    if isinstance(scope, GroupedScope):
+        value = next((grouped for grouped, key in scope.keys.items() if key.node == value), value)
+    return isinstance(value, ColumnNode | Field) or any(column.value.node == value for column in scope.listed)
 
 
 def expanded(node: exp.Select, scope: Scope) -> list[Named]:

@@ -13,7 +13,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions
-from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
+from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, no_value
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Node, let_all
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
@@ -39,11 +39,11 @@ def cast_format(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         wrong(scope.script.text, node, str(error))
     value, text = scope.compile(cast.this), as_type(node, scope, "FORMAT", scope.compile(parts[1]), STRING)
     if value.is_null and plain(to) == STRING:
-        return null(STRING)
+        return no_value(STRING)
     converter = _converter(node, scope, value.type, plain(to), has_zone=len(parts) == 3)
     zone = zone_of(node, scope, "AT TIME ZONE", scope.compile(parts[2])) if len(parts) == 3 else UTC
     if is_null(text.node) or is_null(value.node):
-        return null(plain(to))
+        return no_value(plain(to))
     if not isinstance(text.literal, str):
         unsupported(scope.script.text, node, "CAST with a FORMAT that is not a literal")
     written, other = text.literal, plain(to) if value.type == STRING else value.type
@@ -52,7 +52,7 @@ def cast_format(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         found = let_all([value.node, zone], lambda both: _attempted(converter(written, other, *both), safe=is_safe))
     except ValueError as error:
         if is_safe:
-            return null(plain(to))
+            return no_value(plain(to))
         wrong(scope.script.text, node, str(error))
     return cast_value(Typed(found, plain(to)), to) or Typed(found, to)
 

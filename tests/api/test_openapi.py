@@ -15,6 +15,7 @@ from warehouse_refresh.api.paths import RESERVED
 from warehouse_refresh.api.problems import KINDS
 from warehouse_refresh.api.runs.routes import HANDLERS as RUNS
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.parser import parse_script
 
 HTTP_METHODS = {"get", "post"}
 
@@ -74,6 +75,28 @@ def test_rows_cannot_be_posted_to_a_table_that_is_loaded_from_a_database(folder:
         assert refused.json()["detail"].startswith("products is loaded from a database")
         assert api.client.get("/products").status_code == 200
         assert api.warehouse.row_count(TableName("raw", "products")) == 0
+
+
+def test_rows_can_be_posted_to_a_loaded_table_that_tells_them(folder: Path) -> None:
+    merge = 'mode = "merge"\ncursor = "id"\nkey = ["id"]\nposted_column = "posted_at"\n'
+    (folder / "res/raw").mkdir(parents=True)
+    (folder / "res/raw/products.toml").write_text(f'[source]\nconnection = "shop"\ntable = "products"\n{merge}')
+    with api_over(raw_tables(folder / "w.duckdb"), schema_seconds=0) as api:
+        refused = api.client.post("/products?name=a")
+        assert (refused.status_code, refused.json()["code"]) == (409, "loaded-table")
+        assert "has no column yet that tells posted rows" in refused.json()["detail"]
+        added = "SELECT *, CAST(NULL AS TIMESTAMP) AS posted_at FROM raw.products"
+        added = f"CREATE OR REPLACE TABLE raw.products AS {added}"
+        api.warehouse.run_script(parse_script(added))
+        assert "posted_at" not in [column["name"] for column in api.client.get("/products").json()["columns"]]
+        stored = api.client.post("/products?name=a", headers={"Idempotency-Key": "one"})
+        assert (stored.status_code, "posted_at" in stored.json()) == (201, False)
+        again = api.client.post("/products?name=a", headers={"Idempotency-Key": "one"})
+        assert (again.status_code, again.json()) == (201, stored.json())
+        assert api.client.post("/products?posted_at=2026-01-01T00:00:00Z").status_code == 422
+        [row] = api.warehouse.first_rows(TableName("raw", "products"), 9)
+        assert row[-1] is not None
+        assert "post" in api.client.get("/schema/openapi.json").json()["paths"]["/products"]
 
 
 def test_every_answer_names_the_id_and_every_error_is_a_problem(document: dict[str, Any]) -> None:

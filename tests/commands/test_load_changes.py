@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.conftest import Write
 from tests.origins.servers import Database, MariaDatabase
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse import DEFAULT_URL, Append, connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import parse_script
 
@@ -123,16 +124,27 @@ def test_an_append_adds_new_keys_and_changes_no_row(
 
 
 def test_a_merge_on_bigquery(
-    database: Database, settings: Settings, bigquery_url: str, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    settings: Settings,
+    bigquery_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """Rows are posted in between: the load reads what has changed all the same, and keeps them."""
     monkeypatch.setenv("SHOP_URL", database.url)
     monkeypatch.setenv("WAREHOUSE_URL", bigquery_url)
-    settings(f"{MERGE}\n    deletes_every = 24")
+    settings(f'{MERGE}\n    deletes_every = 24\n    posted_column = "posted_at"')
     database.run(f"{TABLE}; INSERT INTO items VALUES (1, 1, 'a', {at(0)}), (1, 2, 'b', {at(0)}), (1, 3, 'c', {at(0)})")
     assert main(["load"]) == 0
+    ahead = {"changed": datetime.fromisoformat("2030-01-01"), "posted_at": datetime.now(UTC)}
+    posted = [{"shop": 1, "id": number, "name": f"posted {number}", **ahead} for number in (2, 4)]
+    with connect(bigquery_url) as warehouse:
+        warehouse.append(ITEMS, [Append(posted)])
     database.run(f"DELETE FROM items WHERE id = 1; UPDATE items SET name = 'd', changed = {at(1)} WHERE id = 2")
+    assert main(["plan", "--load", "raw.items"]) == 0
+    assert "of these only those with changed from 2024-03-01 09:59:00 on" in capsys.readouterr().out
     assert main(["load"]) == 0
-    assert rows(bigquery_url) == [(1, 2, "d"), (1, 3, "c")]
+    assert rows(bigquery_url) == [(1, 2, "d"), (1, 3, "c"), (1, 4, "posted 4")]
 
 
 def test_a_key_that_tells_no_rows_apart_fails_the_load(
@@ -146,9 +158,10 @@ def test_a_key_that_tells_no_rows_apart_fails_the_load(
     settings(MERGE.replace('"shop", "id"', '"name"'))
     assert main(["load"]) == 1
     assert "a row has no name, which is the key" in capsys.readouterr().out
-    settings(MERGE.replace('"changed"', '"name"').replace('"id"', '"ids"'))
+    settings(MERGE.replace('"changed"', '"name"').replace('"id"', '"ids"') + '    posted_column = "changed"\n')
     assert main(["load"]) == 2
     told = capsys.readouterr().err
+    assert "items has a column changed itself: choose another name" in told
     assert "items gives no column ids" in told
     assert "name is STRING, which is no cursor" in told
 
@@ -160,6 +173,7 @@ def test_a_key_that_tells_no_rows_apart_fails_the_load(
         (('cursor = "changed"', ""), 'mode = "merge" needs a cursor and a key'),
         (('"merge"', '"append"\n    deletes_every = 1'), "deletes_every is for mode"),
         (("overlap = 60", 'exclude = ["id"]'), "id is needed as it is"),
+        (('"merge"', '"replace"\n    posted_column = "at"'), "posted_column is for mode"),
         (("overlap = 60", 'mask = { changed = "hash" }'), "changed is needed as it is"),
     ],
 )

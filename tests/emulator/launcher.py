@@ -40,6 +40,7 @@ from sqlglot.errors import ErrorLevel
 from tests.emulator import etags
 from tests.emulator.dispositions import OtherColumns, keep_layout_of_clone, replaced_by_clone, write
 from tests.emulator.mending import (
+    alter,
     declare,
     field_resource,
     lay_out,
@@ -231,6 +232,7 @@ async def run(job: Job, text: str, context: Any) -> None:
     if is_transaction(text):
         parameters = settings.get("queryParameters", [])
         await run_transaction(job.project, job.job_id, text, parameters, context, seconds)
+        alter(job.project, text, context)
         return
     await asyncio.sleep(seconds)
     target, parameters = settings.get("destinationTable"), settings.get("queryParameters") or []

@@ -259,6 +259,19 @@ def field_resource(field: Any) -> dict[str, Any]:
     return {**resource, **{name: str(size) for name, size in sizes.items() if size is not None}}
 
 
+def alter(project: str, text: str, context: Any) -> None:
+    """Remember the columns that the ALTER TABLE statements of a script, each a line, have added and dropped."""
+    for line in re.findall(r"^ALTER TABLE .* COLUMN .*?(?=;?$)", text, re.MULTILINE):
+        tree = sqlglot.parse_one(line, dialect="bigquery")
+        table = context.catalog.get_table(project, tree.this.db, tree.this.name)
+        for action in tree.args["actions"]:
+            name = action.name if isinstance(action, exp.ColumnDef) else action.args["tables"][0].name
+            fields = [field for field in table.schema_.fields if field.name != name]
+            fields += [declared(action)] if isinstance(action, exp.ColumnDef) else []
+            table = table.model_copy(update={"schema_": TableSchema(fields=tuple(fields))})
+        context.catalog.update_table(table)
+
+
 def declare(project: str, text: str, context: Any) -> None:
     """Remember the columns, partitions and clusters of a CREATE TABLE that was carried out as it declares them."""
     tree = sqlglot.parse_one(text, dialect="bigquery", error_level=ErrorLevel.IGNORE)

@@ -95,7 +95,7 @@ def _column_links(
 def _source(table: TableName, project: Project, links: _Links) -> TableEntry:
     file = project.raw_settings.get(table)
     source = file.says.source if file is not None else None
-    takes_rows = table.dataset == project.layout.raw and source is None
+    takes_rows = table.dataset == project.layout.raw and (source is None or bool(source.posted_column))
     return TableEntry(
         str(table),
         "source",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import SplitResult, urlsplit
 
 from warehouse_refresh.warehouse.builds.normal_form import normal_form
+from warehouse_refresh.warehouse.builds.posted import Posted
 from warehouse_refresh.warehouse.builds.records import BuildRecord, Inputs
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.extras import needs_extra
@@ -54,8 +55,9 @@ class TableBuild:
     option of a table is a field here, too: the pipeline hands this on as it is, and each engine applies it. `parts` is
     what is built now of a table by date; such a table is staged and published, and no `build` makes it. `inputs` are
     recorded with the table once it is built, and so is what each query of its last builds `took`, in seconds, the last
-    one last. `copy_of` is a table that holds the query's result already, built with
-    the same options: an engine may copy that one in place of running the query."""
+    one last. `posted` tells the rows that others store in the table: publishing it keeps them, also those that were
+    stored since it was staged. `copy_of` is a table that holds the query's result already, built with the same
+    options: an engine may copy that one in place of running the query."""
 
     table: TableName
     query: Query
@@ -66,6 +68,7 @@ class TableBuild:
     known_as: str = ""
     copy_of: TableName | None = None
     took: tuple[float, ...] = field(default=(), compare=False)
+    posted: Posted | None = None
 
     @property
     def steps(self) -> int:

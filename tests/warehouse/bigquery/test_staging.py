@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,11 +10,12 @@ import pytest
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy
 from tests.warehouse.bigquery.killed import killed_before
-from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse import Append, BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET as STAGED
 from warehouse_refresh.warehouse.bigquery.publishing.records import beside, over_published
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.builds.posted import Posted
 from warehouse_refresh.warehouse.errors import Cancelled, SqlError, WarehouseError
 from warehouse_refresh.warehouse.functions import parse_function
 from warehouse_refresh.warehouse.names import TableName
@@ -62,6 +64,10 @@ def rows(warehouse: BigQueryWarehouse) -> dict[TableName, list[tuple[Any, ...]]]
 
 def left_in_staging(warehouse: BigQueryWarehouse) -> list[str]:
     return [table.name for table in warehouse.tables(STAGED) if not table.name.startswith("publication_")]
+
+
+def die(*_: Any) -> None:
+    raise Killed
 
 
 def jobs(proxy: Proxy) -> list[dict[str, Any]]:
@@ -121,15 +127,32 @@ def test_a_publication_that_is_cut_off_is_completed_or_never_begun(
         assert rows(other) == found
 
 
+def test_a_completed_publication_keeps_posted_rows(
+    warehouse: BigQueryWarehouse, settings: BigQuerySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(x: int) -> TableBuild:
+        query = parse_query(f"SELECT {x} AS x, CAST(NULL AS TIMESTAMP) AS posted_at")
+        return TableBuild(A, query, posted=Posted("posted_at", ("x",)))
+
+    first = BuildContext("first")
+    warehouse.stage(build(1), (), first)
+    warehouse.publish([build(1)], first)
+    stage(warehouse, build(2))
+    with monkeypatch.context() as patch:
+        patch.setattr(warehouse._publisher, "_publish_all", die)
+        with pytest.raises(Killed):
+            warehouse.publish([build(2)], RUN)
+    warehouse.append(A, [Append([{"x": 3, "posted_at": datetime.now(UTC)}])])
+    with BigQueryWarehouse(settings, QUICK) as other:
+        other.recover("", lambda _: None)
+        assert sorted(x for x, _ in other.first_rows(A, 9)) == [2, 3]
+
+
 def test_a_completed_view_reads_published_tables(
     warehouse: BigQueryWarehouse, settings: BigQuerySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage(warehouse, *BUILDS)
-
-    def killed(*_: Any) -> None:
-        raise Killed
-
-    monkeypatch.setattr(warehouse._publisher, "_publish_all", killed)
+    monkeypatch.setattr(warehouse._publisher, "_publish_all", die)
     with pytest.raises(Killed):
         warehouse.publish(BUILDS, RUN)
     assert rows(warehouse) == OLD

@@ -2,17 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from warehouse_refresh.api.problems import ApiProblem
 from warehouse_refresh.pipeline.tables.files import SettingsFile, described
-from warehouse_refresh.warehouse import Warehouse
+from warehouse_refresh.warehouse import Row, Warehouse
 from warehouse_refresh.warehouse.errors import TableNotFound, Transient
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.suggest import did_you_mean
-from warehouse_refresh.warehouse.types import Column
+from warehouse_refresh.warehouse.types import TIMESTAMP, Column
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -79,6 +80,7 @@ class Catalogue:
         self._tables: Cache[str, dict[str, TableName]] = Cache(self._load_tables, seconds)
         self._columns: Cache[TableName, tuple[Column, ...]] = Cache(self._load_columns, seconds)
         self._warehouse, self._in_thread = warehouse, in_thread
+        self._tells_nothing = set[str]()
 
     async def names(self) -> list[str]:
         """The raw tables' names, sorted. Raises WarehouseError."""
@@ -96,14 +98,28 @@ class Catalogue:
             raise
 
     def check_posting(self, name: str) -> None:
-        """Raise ApiProblem for a table that is loaded from a database: the next load would drop posted rows."""
+        """Raise ApiProblem for a table that is loaded from a database: the next load would drop posted rows. So it
+        would while the table does not have the column that tells them."""
         if self.is_loaded(name):
             detail = f"{name} is loaded from a database, so rows cannot be posted to it; change them there."
             raise ApiProblem("loaded-table", detail)
+        if name in self._tells_nothing:
+            detail = f"{name} has no column yet that tells posted rows from loaded ones: the next load adds it."
+            raise ApiProblem("loaded-table", detail)
 
     def is_loaded(self, name: str) -> bool:
-        """Whether the settings of the raw table name the database that its rows come from."""
-        return name in self._said and self._said[name].says.source is not None
+        """Whether the settings of the raw table name the database that its rows come from, and allow no others."""
+        source = self._said[name].says.source if name in self._said else None
+        return source is not None and not source.posted_column
+
+    def stored(self, name: str, rows: Sequence[Row]) -> Sequence[Row]:
+        """The rows as they are stored: those of a table that is also loaded say when they were posted."""
+        column, now = self._posted_column(name), datetime.now(UTC)
+        return [{**row, column: now} for row in rows] if column else rows
+
+    def _posted_column(self, name: str) -> str:
+        source = self._said[name].says.source if name in self._said else None
+        return source.posted_column if source is not None else ""
 
     def forget(self, table: TableName) -> None:
         """Drop the table's columns and the list of tables from the cache, since they may have changed."""
@@ -115,6 +131,10 @@ class Catalogue:
 
     async def _load_columns(self, table: TableName) -> tuple[Column, ...]:
         columns: tuple[Column, ...] = await self._in_thread(self._warehouse.columns, table)
+        if own := self._posted_column(table.name):
+            tells = any((it.name, it.type) == (own, TIMESTAMP) for it in columns)
+            (self._tells_nothing.discard if tells else self._tells_nothing.add)(table.name)
+            columns = tuple(it for it in columns if it.name != own)
         return described(columns, self._said.get(table.name))
 
     def description(self, name: str) -> str:

@@ -72,7 +72,7 @@ async def append(
     incoming = await tables.reader.read(request, columns)
     mark = await tables.reader.work(incoming.large, partial(fingerprint, incoming, columns)) if key else ""
     with waiting_until(time.monotonic() + left):  # the time for reading the body does not count
-        outcome = await _store(name, Append(incoming.rows, key, mark), tables)
+        outcome = await _store(name, Append(tables.catalogue.stored(table, incoming.rows), key, mark), tables)
     if outcome is Outcome.KEY_REUSED:
         raise ApiProblem("key-reused", f"The key belongs to another request to {name.name}; nothing was stored.")
     return Response(

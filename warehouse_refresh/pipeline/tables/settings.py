@@ -179,6 +179,9 @@ class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
         str, Meta(description="instead of a table: a file's path from the project on, gs://… or s3://…; several with *")
     ] = ""
     file_column: Annotated[str, Meta(description="a column for the name of the file that a row comes from")] = ""
+    posted_column: Annotated[
+        str, Meta(description="lets rows be posted, too: a column that has when each was, NULL in what was loaded")
+    ] = ""
     exclude: Annotated[tuple[str, ...], Meta(description="columns that are not read")] = ()
     mask: Annotated[
         dict[str, Literal["hash"] | Annotated[int, Meta(ge=0)]],
@@ -205,6 +208,8 @@ class SourceSettings(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     def __post_init__(self) -> None:
         """Raises ValueError for keys that do not go together."""
         self._check_place()
+        if self.posted_column and self.mode == "replace":
+            raise ValueError('posted_column is for mode = "append" or "merge": a load of all rows leaves no others')
         if self.file:
             self._check_file()
             return

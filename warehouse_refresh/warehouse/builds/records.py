@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from warehouse_refresh.warehouse.names import TableName
 
@@ -14,13 +14,15 @@ Inputs = Mapping[TableName, str]
 class BuildRecord:
     """What has built a table: the fingerprint of its `TableBuild` ("": not known), the `version` that the table got
     with it, its inputs (None: not known), and `made_by`, the engine with its version. `is_failed` says that the last
-    run that wanted to build it has not published it."""
+    run that wanted to build it has not published it. `published_as` is the fingerprint with which it was published
+    last, whatever has changed it since."""
 
     fingerprint: str
     version: str
     inputs: Inputs | None
     made_by: str
     is_failed: bool = False
+    published_as: str = field(default="", compare=False)
 
 
 _SECONDS_KEPT = 5

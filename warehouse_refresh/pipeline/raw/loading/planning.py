@@ -21,7 +21,6 @@ from warehouse_refresh.pipeline.raw.loading.sources import (
     loaded_tables,
     salt_of,
 )
-from warehouse_refresh.pipeline.raw.loads import path_sql
 from warehouse_refresh.pipeline.raw.seeds import bad_names
 from warehouse_refresh.pipeline.settings_file import Connection
 from warehouse_refresh.pipeline.tables.settings import storage_of
@@ -30,19 +29,21 @@ from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.suggest import did_you_mean
-from warehouse_refresh.warehouse.types import STRING, Column, SqlType
+from warehouse_refresh.warehouse.types import STRING, TIMESTAMP, Column, SqlType
 
 
 @dataclass(frozen=True)
 class LoadPlan:
     """The raw tables that a refresh loads, and what each one's database says of it. Moments and salts are by the
-    name of the connection. Of the tables of `changed` only that is read, of all others all rows."""
+    name of the connection. Of the tables of `changed` only that is read, of all others all rows. `had` are the columns
+    that tables have now to which rows are posted."""
 
     tables: Mapping[TableName, Loaded]
     described: Mapping[TableName, Described]
     moments: Mapping[str, Moment]
     salts: Mapping[str, str]
     changed: Mapping[TableName, Change] = field(default_factory=dict)
+    had: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
 
     @property
     def owners(self) -> dict[TableName, str]:
@@ -52,7 +53,10 @@ class LoadPlan:
     @property
     def columns(self) -> dict[TableName, tuple[Column, ...]]:
         """Each table's columns after the load."""
-        return {table: tuple(it.column for it in found.columns) for table, found in self.described.items()}
+        return {
+            table: (*(it.column for it in found.columns), *_posted_columns(self.tables[table]))
+            for table, found in self.described.items()
+        }
 
     @property
     def builds(self) -> dict[TableName, TableBuild]:
@@ -94,15 +98,14 @@ class LoadPlan:
         return sha256(repr((read, self.salts[source.connection])).encode()).hexdigest()[:16]
 
     def _build(self, table: TableName) -> TableBuild:
-        one, columns, change = self.tables[table], self.columns[table], self.changed.get(table)
-        if change is None:
-            listed = ", ".join(f"`{column.name}`" for column in columns)
-            text = f"SELECT {listed} FROM {path_sql(landed(table))}"
-        else:
-            keys = landed_keys(table) if change.compares else None
-            text = staged_query(table, landed(table), keys, columns, one.source)
-        storage = storage_of(one.file.says)
-        return TableBuild(table, parse_query(text), storage=storage, known_as=self.fingerprint(table))
+        one, text = self.tables[table], staged_query(self, table, landed(table), landed_keys(table))
+        storage, fingerprint = storage_of(one.file.says), self.fingerprint(table)
+        return TableBuild(table, parse_query(text), storage=storage, known_as=fingerprint, posted=one.posted)
+
+
+def _posted_columns(one: Loaded) -> tuple[Column, ...]:
+    """The column that tells posted rows, of a table to which rows may be posted."""
+    return (Column(one.posted.column, TIMESTAMP),) if one.posted is not None else ()
 
 
 def landed(table: TableName) -> TableName:
@@ -194,10 +197,13 @@ def described_of(one: Loaded, snapshot: Snapshot) -> Described:
         ]
     kept = tuple(it for it in found.columns if it.column.name not in source.exclude)
     left = [it.column.name for it in kept]
+    if source.posted_column in left:
+        reason = f"{one.relation} has a column {source.posted_column} itself: choose another name"
+        problems.append(problem(("source", "posted_column"), reason))
     problems += [
         problem(("columns", name), f"{one.relation} gives no column {name}", did_you_mean(name, left))
         for name in one.file.says.columns
-        if name not in left
+        if name not in [*left, source.posted_column]
     ]
     needed = [("cursor", source.cursor)] if source.cursor else []
     problems += [
@@ -232,20 +238,24 @@ def changes(plan: LoadPlan, warehouse: Warehouse) -> list[str]:
             continue
         now = {column.name: column.type for column in plan.columns[table]}
         notes += [f"{table} gets a new column: {name} {kind}" for name, kind in now.items() if name not in before]
-        for change in _lost(before, now):
-            if one.source.changes == "take":
+        for change, is_gone in _lost(before, now):
+            is_possible = one.posted is None or is_gone
+            if one.source.changes == "take" and is_possible:
                 notes.append(f"{table}: {change}")
             else:
                 hint = 'write changes = "take" if that is meant: scripts may need the column'
+                if not is_possible:
+                    hint = "posted rows have values of the old type: change the type of the table's column first"
                 problems.append(one.file.problem(("source",), f"{table}: {change}", hint))
     if problems:
         raise Refused(problems)
     return notes
 
 
-def _lost(before: Mapping[str, SqlType], now: Mapping[str, SqlType]) -> Iterator[str]:
+def _lost(before: Mapping[str, SqlType], now: Mapping[str, SqlType]) -> Iterator[tuple[str, bool]]:
+    """Each column that is gone or has another type, in words, and whether it is gone."""
     for name, kind in before.items():
         if name not in now:
-            yield f"the source has no column {name} any more"
+            yield f"the source has no column {name} any more", True
         elif now[name] != kind:
-            yield f"{name} is {kind}, and the source now gives {now[name]}"
+            yield f"{name} is {kind}, and the source now gives {now[name]}", False

@@ -12,6 +12,7 @@ from warehouse_refresh.pipeline.raw.seeds import seed_files
 from warehouse_refresh.pipeline.settings_file import Connection, SettingError
 from warehouse_refresh.pipeline.tables.contract import wanted_type
 from warehouse_refresh.pipeline.tables.files import SettingsFile
+from warehouse_refresh.warehouse.builds.posted import Posted
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import SqlType
@@ -48,6 +49,12 @@ class Loaded:
     def origin(self) -> str:
         """What is read, for people."""
         return f"{self.relation} of {self.place}" if self.place else str(self.relation)
+
+    @property
+    def posted(self) -> Posted | None:
+        """What tells the rows that are posted to the table, if its settings let them."""
+        column = self.source.posted_column
+        return Posted(column, self.source.key or (self.source.file_column,)) if column else None
 
     @property
     def wanted(self) -> dict[str, SqlType]:

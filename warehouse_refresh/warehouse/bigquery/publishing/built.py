@@ -75,7 +75,8 @@ class Row:
     def record(self, changed: str) -> BuildRecord:
         """What it says of the table, which was changed last at `changed` ("": it is not there)."""
         fingerprint = self.fingerprint if changed and changed == self.changed else ""
-        return BuildRecord(fingerprint, self.version, inputs_from_json(self.inputs), MADE_BY, self.is_failed)
+        inputs, was = inputs_from_json(self.inputs), self.fingerprint
+        return BuildRecord(fingerprint, self.version, inputs, MADE_BY, self.is_failed, published_as=was)
 
 
 class Recorder:

@@ -24,7 +24,8 @@ from warehouse_refresh.warehouse.bigquery.publishing import records
 from warehouse_refresh.warehouse.bigquery.publishing.built import Recorder
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside, Record
 from warehouse_refresh.warehouse.bigquery.publishing.stager import Stager
-from warehouse_refresh.warehouse.bigquery.schema import column_of
+from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted, type_sql
+from warehouse_refresh.warehouse.builds.posted import NO_EARLIER, Posted
 from warehouse_refresh.warehouse.errors import Cancelled, NotAllowed, Transient, Unavailable, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
@@ -49,6 +50,8 @@ class Publisher:
             return Published(0.0)
         started = time.monotonic()
         record = self._write_record([place for _, place in items], context)
+        if posted := [build.table for build, _ in items if build.posted is not None]:
+            self._recorder.forget(posted)  # of these, what changes them later does not make it outdated
         done = self._publish_all(items, context)
         self._record_parts([place for _, place in items], record)
         self._close_record(record)
@@ -87,7 +90,12 @@ class Publisher:
         if old is not None and not goes and old.clustering_fields != new.clustering_fields:
             old.clustering_fields = new.clustering_fields
             old = self._datasets.change(old, ["clustering_fields"])
-        if old is not None and self._may_be_protected(build.table, old, new):
+        if build.posted is not None and found is not None and _has(found, build.posted.column):
+            if old is None or goes:
+                reason = "rows are posted to it, and its partitions would change: leave them as they are"
+                raise WarehouseError(f"{build.table} cannot be published: {reason}")
+            sql = _around_posted(build.posted, old, new, path, beside)
+        elif old is not None and self._may_be_protected(build.table, old, new):
             old = self._datasets.change(old, describe_columns(old, build.storage))
             config.destination = old.reference
             config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
@@ -178,6 +186,7 @@ class Publisher:
         https://cloud.google.com/bigquery/docs/time-travel"""
         since = {table for later in self._later(publication) for table in later.tables}
         left = {table: "it was published again since" for table in tables if table in since}
+        left |= dict.fromkeys(self._posted_of(publication) & {*tables}, NO_EARLIER)
         chosen = [table for table in publication.tables if table in tables and table not in left]
         self._datasets.create_staging_dataset()
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="earlier") as pool:
@@ -191,6 +200,11 @@ class Publisher:
             self._close_record(record)
             self._stager.drop(places)
         return left
+
+    def _posted_of(self, publication: Publication) -> set[TableName]:
+        found = records.records_in(self._stager.items())
+        ours = [one for one in found if (one.run, one.at) == (publication.run, publication.at)]
+        return {place.table for record in ours for place in self._recorded(record) if place.posted}
 
     def _later(self, publication: Publication) -> Iterator[Publication]:
         return itertools.takewhile(lambda one: one.at > publication.at, self.publications())
@@ -240,7 +254,32 @@ class Publisher:
         """A staged table as one to publish. The text of a view reads published tables in place of staged ones."""
         text = self._datasets.table(place.name).view_query if place.is_view else None
         query = parse_query(records.over_published(text or "SELECT 1")).within(self._datasets.settings.project)
-        return TableBuild(place.table, query, place.is_view, parts=parts_in(place.parts))
+        posted = Posted.of_text(place.posted) if place.posted else None
+        return TableBuild(place.table, query, place.is_view, parts=parts_in(place.parts), posted=posted)
+
+
+def _has(table: bigquery.Table, column: str) -> bool:
+    return any(field.name == column for field in table.schema)
+
+
+def _around_posted(posted: Posted, old: bigquery.Table, new: bigquery.Table, path: str, beside: str) -> str:
+    """The script that gives the table at `path` the rows of the one `beside`, and lets its posted rows stay, also those
+    that are stored meanwhile: an INSERT does not conflict with the transaction, which does not see it.
+    https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency"""
+    before, now = {field.name for field in old.schema}, {field.name for field in new.schema}
+    added = [column_of(field) for field in new.schema if field.name not in before]
+    lost = [field.name for field in old.schema if field.name not in now]
+    column, listed = quoted(posted.column), ", ".join(quoted(field.name) for field in new.schema)
+    same, came = posted.same_key(quoted), f"SELECT 1 FROM {beside} AS came WHERE came.{column} IS NULL"
+    statements = [
+        *(f"ALTER TABLE {path} ADD COLUMN IF NOT EXISTS {quoted(it.name)} {type_sql(it.type)}" for it in added),
+        "BEGIN TRANSACTION",
+        f"DELETE FROM {path} AS had WHERE had.{column} IS NULL OR EXISTS ({came} AND {same})",
+        f"INSERT INTO {path} ({listed}) SELECT {listed} FROM {beside} AS came WHERE came.{column} IS NULL",
+        "COMMIT TRANSACTION",
+        *(f"ALTER TABLE {path} DROP COLUMN IF EXISTS {quoted(name)}" for name in lost),
+    ]
+    return ";\n".join(statements)
 
 
 def _cannot_become(old: bigquery.Table, new: bigquery.Table) -> bool:

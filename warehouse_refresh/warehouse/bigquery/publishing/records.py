@@ -33,13 +33,15 @@ _RECORD = re.compile(r"publication_([0-9a-f]{12})_[0-9a-f]{12}")
 @dataclass(frozen=True, slots=True)
 class Beside:
     """A staged table or view: what it will be, the run that staged it, by a hash of its id, and the fingerprint.
-    `parts` is the `parts_text` of what is to be published; its name does not say that."""
+    `parts` is the `parts_text` of what is to be published, and `posted` what tells the rows that publishing keeps, as
+    text; its name does not say that."""
 
     table: TableName
     run: str
     fingerprint: str
     is_view: bool = False
     parts: str = field(default="", compare=False)
+    posted: str = field(default="", compare=False)
 
     @property
     def name(self) -> TableName:
@@ -66,9 +68,9 @@ def earlier(table: TableName, at: datetime, context: BuildContext) -> Beside:
 
 def beside(build: TableBuild, context: BuildContext) -> Beside:
     """Where the run of `context` stages this table."""
-    return Beside(
-        build.table, run_hash(context.run), build.fingerprint, build.is_view, parts_text(build.parts, context.run)
-    )
+    posted = build.posted.as_text() if build.posted is not None else ""
+    parts = parts_text(build.parts, context.run)
+    return Beside(build.table, run_hash(context.run), build.fingerprint, build.is_view, parts, posted)
 
 
 def run_hash(run: str) -> str:
@@ -121,14 +123,17 @@ def record_sql(places: Iterable[Beside]) -> tuple[str, list[Value]]:
         parts = f"@parts{number}" if place.parts else "''"
         values += [Value(parts[1:], STRING, place.parts)] if place.parts else []
         names = ",".join(map(json.dumps, (place.table.dataset, place.table.name, place.fingerprint)))
-        rows.append(f"({number},{names},{place.is_view},{parts})")
-    kind = "STRUCT<number INT64, dataset STRING, name STRING, fingerprint STRING, is_view BOOL, parts STRING>"
+        rows.append(f"({number},{names},{place.is_view},{parts},{json.dumps(place.posted)})")
+    kind = (
+        "STRUCT<number INT64, dataset STRING, name STRING, fingerprint STRING, is_view BOOL, parts STRING,"
+        " posted STRING>"
+    )
     return f"SELECT * FROM UNNEST(ARRAY<{kind}>[{','.join(rows)}])", values
 
 
 def places_of(run: str, rows: Iterable[tuple[Any, ...]]) -> list[Beside]:
     """The tables of a record, in the order of their dependencies, from its rows in any order. Records of earlier
-    versions have no parts."""
+    versions have no parts, or nothing of posted rows."""
     return [
         Beside(TableName(dataset, name), run, fingerprint, is_view, *parts)
         for _, dataset, name, fingerprint, is_view, *parts in sorted(rows)

@@ -103,7 +103,9 @@ def recorded(cursor: duckdb.DuckDBPyConnection, catalogue: str = CATALOGUE) -> d
     except duckdb.CatalogException:  # nothing was published yet
         return {}
     return {
-        TableName(dataset, name): BuildRecord(fingerprint, made, inputs_from_json(inputs), by, is_failed)
+        TableName(dataset, name): BuildRecord(
+            fingerprint, made, inputs_from_json(inputs), by, is_failed, published_as=fingerprint
+        )
         for dataset, name, fingerprint, made, inputs, by, is_failed in rows
     }
 

@@ -11,6 +11,7 @@ from enum import Enum
 import duckdb
 
 from warehouse_refresh.warehouse import Publication, Staged
+from warehouse_refresh.warehouse.builds.posted import NO_EARLIER
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 
@@ -49,6 +50,7 @@ class Before(Enum):
     KEPT = "kept"
     ABSENT = "absent"  # it was not there
     LOST = "lost"
+    POSTED = "posted"  # rows are posted to it, which an earlier version would not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,8 @@ def reasons_to_stay(
         found = last.get(table)
         if found is None or found[0] != publication:
             reasons[table] = "it was published again since"
+        elif found[1].before is Before.POSTED:
+            reasons[table] = NO_EARLIER
         elif found[1].before is Before.LOST or (found[1].before is Before.KEPT and table.folded() not in previous):
             reasons[table] = "its previous version was not kept: keep_previous = true in refresh.toml keeps it"
     return reasons

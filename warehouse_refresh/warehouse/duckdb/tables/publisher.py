@@ -37,6 +37,7 @@ class Publisher:
             places = [_staged_place(area, build, context, is_part=build.table in moved) for build in builds]
             whole = [place for place in places if place.table not in moved]
             views = {build.table: self._builder.view_sql(cursor, build, area) for build in builds if build.is_view}
+            staging.keep_posted(cursor, zip(builds, places, strict=True), old)
             before = publications.previous_in(old.values())
             outdated = [before[build.table.folded()] for build in builds if build.table.folded() in before]
             statements = [one.drop_sql for one in outdated]
@@ -116,5 +117,7 @@ def _staged_place(
 
 def _published(place: Beside, old: Mapping[TableName, Stored], *, is_kept: bool) -> PublishedTable:
     """What the record says of a table that replaces one of the `old` ones, if there was one."""
+    if place.is_posted:
+        return PublishedTable(place.table, place.fingerprint, Before.POSTED)
     before = Before.ABSENT if place.table.folded() not in old else Before.KEPT if is_kept else Before.LOST
     return PublishedTable(place.table, place.fingerprint, before)

@@ -3,12 +3,13 @@ names that no table of a script can have; publishing renames them, so that no ro
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import duckdb
 
 from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.builds.posted import Posted
 from warehouse_refresh.warehouse.duckdb.tables.publications import HIDDEN, Stored
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import TableName
@@ -21,12 +22,14 @@ _TEXT_OR_NAME = re.compile(r"'(?:[^']|'')*'" + r'|"(?:[^"]|"")*"(?:\."(?:[^"]|""
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A staged table or view: what it will be, the run that staged it, by a hash of its id, and the fingerprint."""
+    """A staged table or view: what it will be, the run that staged it, by a hash of its id, and the fingerprint.
+    `is_posted` says that rows are posted to it, which its name does not say."""
 
     table: TableName
     run: str
     fingerprint: str
     is_view: bool = False
+    is_posted: bool = field(default=False, compare=False)
 
     @property
     def name(self) -> TableName:
@@ -41,7 +44,8 @@ class Beside:
 
 def beside(build: TableBuild, context: BuildContext) -> Beside:
     """Where the run of `context` stages this table."""
-    return Beside(build.table, run_hash(context.run), build.fingerprint, build.is_view)
+    is_posted = build.posted is not None
+    return Beside(build.table, run_hash(context.run), build.fingerprint, build.is_view, is_posted)
 
 
 def run_hash(run: str) -> str:
@@ -72,6 +76,30 @@ def over(sql: str, places: Mapping[TableName, Beside]) -> str:
     return _TEXT_OR_NAME.sub(lambda found: staged.get(found.group(), found.group()), sql)
 
 
+def keep_posted(
+    cursor: duckdb.DuckDBPyConnection, staged: Iterable[tuple[TableBuild, Beside]], old: Mapping[TableName, Stored]
+) -> None:
+    """Within the cursor's transaction, give staged tables the rows that are posted to the `old` ones now: others may
+    have come since they were staged."""
+    for build, place in staged:
+        found = old.get(build.table.folded())
+        if build.posted is not None and found is not None and not found.is_view:
+            _keep_posted(cursor, build.posted, place.name, found.name)
+
+
+def _keep_posted(cursor: duckdb.DuckDBPyConnection, posted: Posted, new: TableName, old: TableName) -> None:
+    before = _columns(cursor, old)
+    if posted.column in before:
+        listed = ", ".join(quoted(name) for name in _columns(cursor, new) if name in before)
+        kept = posted.sql(listed, table_sql(old), table_sql(new), quoted)
+        cursor.execute(f"DELETE FROM {table_sql(new)} WHERE {quoted(posted.column)} IS NOT NULL")
+        cursor.execute(f"INSERT INTO {table_sql(new)} ({listed}) {kept}")
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection, table: TableName) -> list[str]:
+    return [name for name, *_ in cursor.execute(f"DESCRIBE {table_sql(table)}").fetchall()]
+
+
 def publish_sql(
     places: Iterable[Beside],
     old: Mapping[TableName, Stored],
@@ -82,7 +110,8 @@ def publish_sql(
     dropped. `views` has the statements that create the new views."""
     for place in places:
         if (found := old.get(place.table.folded())) is not None:
-            yield found.renamed_sql(kept_as(found.name)) if kept_as else found.drop_sql
+            is_kept = kept_as is not None and not place.is_posted
+            yield found.renamed_sql(kept_as(found.name)) if kept_as and is_kept else found.drop_sql
         if place.is_view:
             yield place.drop_sql
             yield from views[place.table]

@@ -21,7 +21,7 @@ from typing import Any
 from warehouse_refresh.pipeline.execution import Execution, Progress, ignore, run_here
 from warehouse_refresh.pipeline.outcomes import CheckResult
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.schedule import expected_seconds, seconds_left
+from warehouse_refresh.pipeline.schedule import Expected, expected_seconds, seconds_left
 from warehouse_refresh.warehouse import Built, Published
 from warehouse_refresh.warehouse.names import TableName
 
@@ -93,7 +93,7 @@ def list_schedule(graph: Graph, seconds: Seconds, workers: int, urgency: Mapping
 
 def through_threads(graph: Graph, execution: Execution, workers: int, expected: Seconds) -> None:
     """As `refresh build` does."""
-    run_here(graph, execution, workers, expected)
+    run_here(graph, execution, workers, Expected(expected))
 
 
 def through_prefect(graph: Graph, execution: Execution, workers: int, expected: Seconds) -> None:
@@ -104,7 +104,7 @@ def through_prefect(graph: Graph, execution: Execution, workers: int, expected: 
     from warehouse_refresh.flows.flow import run_graph
 
     runner: Any = ThreadPoolTaskRunner(max_workers=workers)
-    flow(name="makespan", task_runner=runner)(lambda: run_graph(graph, execution, workers, expected))()
+    flow(name="makespan", task_runner=runner)(lambda: run_graph(graph, execution, workers, Expected(expected)))()
 
 
 class OnlyBuilt:

@@ -9,11 +9,13 @@ Mended, so that the engine meets what the real service does:
 
 For the tests, a comment in a query makes a job behave: `/* emulator: hold */` runs until it is cancelled,
 `/* emulator: fail REASON n */` fails the first n jobs with this text. `GET /emulator/jobs?project=` lists what was
-carried out; `POST /emulator/pace?project=&seconds=` sets how long each job of the project takes. Prints the URL when
-it listens, and ends when its standard input does: with the tests, however they end.
+carried out; `POST /emulator/pace?project=&seconds=&slots=` sets how long each job of the project takes, and that no
+more than so many run at once: the others are PENDING. Prints the URL when it listens, and ends when its standard input
+does: with the tests, however they end.
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import sys
@@ -58,6 +60,7 @@ from tests.emulator.transactions import Aborted, is_transaction, run_transaction
 MINIMUM_BILLED = 10 * 2**20  # for each table that a query reads: https://cloud.google.com/bigquery/pricing
 JOBS: dict[tuple[str, str], "Job"] = {}
 PACE: dict[str, float] = {}
+SLOTS: dict[str, asyncio.Semaphore] = {}
 router = APIRouter()
 
 
@@ -73,7 +76,8 @@ class Job:
     error: dict[str, str] | None = None
     carried_out: bool = False
     query_statistics: dict[str, Any] = field(default_factory=dict)
-    started: float = field(default_factory=time.time)
+    created: float = field(default_factory=time.time)
+    started: float = 0.0
     ended: float = 0.0
     task: Any = None
 
@@ -81,7 +85,7 @@ class Job:
         self.state, self.error, self.ended = "DONE", error, time.time()
 
     def resource(self) -> dict[str, Any]:
-        started = str(int(self.started * 1000))
+        created = int(self.created * 1000)
         status: dict[str, Any] = {"state": self.state}
         if self.error:
             status.update(errorResult=self.error, errors=[self.error])
@@ -92,8 +96,8 @@ class Job:
             "configuration": {"jobType": "QUERY", **self.config},
             "status": status,
             "statistics": {
-                "creationTime": started,
-                "startTime": started,
+                "creationTime": str(created),
+                "startTime": str(max(created, int(self.started * 1000))),
                 **({"endTime": str(int(self.ended * 1000))} if self.ended else {}),
                 "query": self.query_statistics,
             },
@@ -179,8 +183,8 @@ async def cancel(project: str, job_id: str, location: str = "US") -> Any:
 
 
 @router.post("/emulator/pace")
-async def pace(project: str, seconds: float) -> None:
-    PACE[project] = seconds
+async def pace(project: str, seconds: float, slots: int = 1_000_000) -> None:
+    PACE[project], SLOTS[project] = seconds, asyncio.Semaphore(slots)
 
 
 @router.get("/emulator/jobs")
@@ -213,8 +217,7 @@ async def carry_out(job: Job, context: Any) -> None:
         job.query_statistics = statistics(job, context)
         error = asked_error(job, text) or over_budget(job)
         if error is None:
-            job.carried_out = True
-            await run(job, text, context)
+            await begun(job, text, context)
     except Aborted as conflict:
         message = f"Query error: Transaction is aborted due to concurrent update against table: {conflict}"
         error = {"reason": "invalidQuery", "message": message}
@@ -225,6 +228,13 @@ async def carry_out(job: Job, context: Any) -> None:
     except Exception as failed:
         error = {"reason": "invalid", "message": f"the emulator failed: {failed!r}"}
     job.end(error)
+
+
+async def begun(job: Job, text: str, context: Any) -> None:
+    job.state = "PENDING"
+    async with SLOTS.get(job.project) or contextlib.nullcontext():
+        job.state, job.started, job.carried_out = "RUNNING", time.time(), True
+        await run(job, text, context)
 
 
 async def run(job: Job, text: str, context: Any) -> None:

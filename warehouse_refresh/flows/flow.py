@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -35,7 +35,7 @@ from warehouse_refresh.pipeline.project.variables import as_json, given_as_json
 from warehouse_refresh.pipeline.project.version import scripts_version
 from warehouse_refresh.pipeline.refresh import Loads, Refresh, cleared_on_error, start_refresh
 from warehouse_refresh.pipeline.report import check_rows, table_rows
-from warehouse_refresh.pipeline.schedule import ScheduleResult, run_in_parallel
+from warehouse_refresh.pipeline.schedule import NOTHING, Expected, ScheduleResult, run_in_parallel
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked, span_of
@@ -198,7 +198,7 @@ def _run(
     publishing = Publishing.EACH if is_backfill else settings.publishing
     execution = Execution(plan.graph, work, report, publishing, plan.owners, refresh.source_checks)
     execution.built_before(sorted(published))
-    run_graph(plan.graph.only(plan.graph.dependencies.keys() - published), execution, workers, refresh.seconds)
+    run_graph(plan.graph.only(plan.graph.dependencies.keys() - published), execution, workers, refresh.expected)
     execution.end(for_retry=True)
     return execution
 
@@ -214,12 +214,9 @@ def _ended(execution: Execution, settings: RefreshSettings, patience: float) -> 
     return Completed(message=message) if execution.succeeded else Failed(message=message)
 
 
-def run_graph(
-    graph: Graph, execution: Execution, workers: int, seconds: Mapping[TableName, float] | None = None
-) -> None:
+def run_graph(graph: Graph, execution: Execution, workers: int, expected: Expected = NOTHING) -> None:
     """Build the tables of `graph` with Prefect's task runner, up to `workers` at once. Then publish the healthy ones in
-    a task run of its own. `seconds` is what each table is expected to take. Call it inside a flow whose task runner has
-    at least `workers` threads."""
+    a task run of its own. Call it inside a flow whose task runner has at least `workers` threads."""
     patches = switched_on()
     if "task_events" in patches:
         send_events_in_batches()
@@ -237,7 +234,7 @@ def run_graph(
         return cast("Future", build.submit(table=str(table), return_state=False, wait_for=dependencies))
 
     logging.getLogger("prefect.task_runs").setLevel(logging.WARNING)  # the state of a task run says as much
-    schedule = run_in_parallel(graph, submit, _completed, workers, seconds)
+    schedule = run_in_parallel(graph, submit, _completed, execution.pace(workers, expected), expected.seconds)
     execution.not_run(schedule.not_run)
     _show_not_run(schedule, submit)
     if execution.in_state(State.STAGED):

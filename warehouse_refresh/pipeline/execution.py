@@ -13,7 +13,16 @@ from warehouse_refresh.pipeline.outcomes import CheckResult, Failure, Publishing
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Problem, counted
 from warehouse_refresh.pipeline.project.scripts import Script
-from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
+from warehouse_refresh.pipeline.schedule import (
+    NOTHING,
+    TOO_LONG,
+    Expected,
+    Pace,
+    ScheduleResult,
+    returned,
+    run_in_order,
+    run_in_parallel,
+)
 from warehouse_refresh.warehouse import BuildContext, Built, Published, Staged, TableBuild, Warehouse
 from warehouse_refresh.warehouse.errors import (
     Cancelled,
@@ -276,6 +285,17 @@ class Execution:
         except WarehouseError as error:  # the next refresh drops them
             logger.warning("what was not published could not be cleared up: %s", error)
 
+    def pace(self, workers: int, expected: Expected) -> Pace:
+        """How many tables are under way at once, up to that many workers, by how long the warehouse lets them wait."""
+
+        def waited(table: TableName) -> float | None:
+            run = self.runs[table]
+            if run.failure is Failure.UNAVAILABLE:
+                return TOO_LONG
+            return run.built.waited if run.built is not None else None
+
+        return Pace(workers, expected.at_first, waited)
+
     def built_before(self, tables: Iterable[TableName]) -> None:
         """Mark `tables` as built and published by an earlier attempt of this run."""
         for table in tables:
@@ -486,15 +506,13 @@ def still_good(
     return good
 
 
-def run_here(
-    graph: Graph, execution: Execution, workers: int, seconds: Mapping[TableName, float] | None = None
-) -> None:
+def run_here(graph: Graph, execution: Execution, workers: int, expected: Expected = NOTHING) -> None:
     """Build the tables of `graph` in this process, one after the other or with a pool of threads. Then publish the
-    healthy ones. `seconds` is what each table is expected to take."""
+    healthy ones."""
     if workers == 1:
         done = run_in_order(graph, execution.build)
     else:
-        done = _run_in_threads(graph, execution, workers, seconds or {})
+        done = _run_in_threads(graph, execution, workers, expected)
     execution.not_run(done.not_run)
     with suppress(BuildFailed):  # the states of the tables have the reason
         execution.publish()
@@ -502,7 +520,7 @@ def run_here(
 
 
 def _run_in_threads(
-    graph: Graph, execution: Execution, workers: int, seconds: Mapping[TableName, float]
+    graph: Graph, execution: Execution, workers: int, expected: Expected
 ) -> ScheduleResult[Future[TableRun]]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="build")
 
@@ -510,6 +528,6 @@ def _run_in_threads(
         return pool.submit(execution.build, table)
 
     try:
-        return run_in_parallel(graph, submit, returned, workers, seconds)
+        return run_in_parallel(graph, submit, returned, execution.pace(workers, expected), expected.seconds)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

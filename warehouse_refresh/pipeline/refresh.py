@@ -23,7 +23,7 @@ from warehouse_refresh.pipeline.project.project import Project, project_in, read
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.project.selectors import SelectionError, select
 from warehouse_refresh.pipeline.raw.sources import Sources, stored_sources, with_stored_wildcards
-from warehouse_refresh.pipeline.schedule import expected_seconds
+from warehouse_refresh.pipeline.schedule import Expected, expected_seconds
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.changes.standing import finder, known_versions
@@ -116,9 +116,9 @@ class Refresh:
     took: Mapping[TableName, tuple[float, ...]] = field(default_factory=dict)
 
     @property
-    def seconds(self) -> dict[TableName, float]:
-        """How long each table is expected to take."""
-        return self.plan.seconds(self.took)
+    def expected(self) -> Expected:
+        """What is known before it begins."""
+        return Expected(self.plan.seconds(self.took), self.warehouse.builds_at_first)
 
     def cancel(self) -> None:
         """Cancel the warehouse's work, and what is read from databases."""

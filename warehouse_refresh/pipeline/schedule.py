@@ -20,8 +20,64 @@ class FutureLike(Protocol):
     def add_done_callback(self, callback: Callable[[Any], None], /) -> None: ...
 
 
+AT_ONCE = 2.0
+"""A table whose jobs waited for no more than so many seconds was begun at once."""
+TOO_LONG = 5.0
+"""A table whose jobs waited for so many seconds says that too many are under way."""
+_STEP_BACK = 0.75
+
 F = TypeVar("F", bound=FutureLike)
 T = TypeVar("T")
+
+
+class Pace:
+    """How many tables may be under way: `at_first`, and then what their waiting says, from one to `most`. `waited` says
+    how many seconds the warehouse has let a table wait that has ended; None if nobody knows: that changes nothing.
+
+    As TCP finds its share of a line, https://datatracker.ietf.org/doc/html/rfc5681#section-3.1, with a smaller step
+    back: a job that waits in BigQuery's queue costs nothing.
+
+    The limit grows by one with each table that was begun at once while the limit was reached: it doubles in a round.
+    After the first step back it grows by one in a round. After a step back, tables that were started before it say
+    nothing: they have waited for the same reason.
+    """
+
+    def __init__(
+        self,
+        most: int = sys.maxsize,
+        at_first: int = sys.maxsize,
+        waited: Callable[[TableName], float | None] = lambda _table: None,
+    ) -> None:
+        self._most, self._waited = most, waited
+        self._limit = float(min(most, at_first))
+        self._steps_back = 0
+        self._under_way: dict[TableName, int] = {}  # with the steps back before each
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether as many tables are under way as may be."""
+        return len(self._under_way) >= int(self._limit)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no table is under way."""
+        return not self._under_way
+
+    def started(self, table: TableName) -> None:
+        """Count a table that was started."""
+        self._under_way[table] = self._steps_back
+
+    def ended(self, table: TableName) -> None:
+        """Count a table that has ended, and see how long it has waited."""
+        was_reached, waited = self.is_reached, self._waited(table)
+        steps_back = self._under_way.pop(table)
+        if waited is None or steps_back < self._steps_back:
+            return
+        if waited >= TOO_LONG:
+            self._limit = max(1.0, self._limit * _STEP_BACK)
+            self._steps_back += 1
+        elif waited <= AT_ONCE and was_reached:
+            self._limit = min(self._most, self._limit + (1 / self._limit if self._steps_back else 1))
 
 
 @dataclass(frozen=True)
@@ -54,39 +110,52 @@ def run_in_parallel(
     graph: Graph,
     submit: Callable[[TableName, list[F]], F],
     succeeded: Callable[[F], bool],
-    workers: int = sys.maxsize,
+    workers: int | Pace = sys.maxsize,
     seconds: Mapping[TableName, float] | None = None,
 ) -> ScheduleResult[F]:
-    """Submit each table as soon as all its dependencies have succeeded and one of `workers` is free. Return when all
-    submitted tables have finished.
+    """Submit each table as soon as all its dependencies have succeeded and one of `workers` is free, or the Pace lets
+    one more table start. Return when all submitted tables have finished.
 
     `submit` starts building a table and returns its future at once; it gets the futures of the table's dependencies. A
     table waits only for its own dependencies, not for a whole level, and occupies no worker while it waits. If several
     tables are ready, the one goes first from which on the longest way is left to the end, by the `seconds` that each
     table is expected to take: so ready tables wait here, not in the workers' queue.
     """
+    pace = workers if isinstance(workers, Pace) else Pace(workers)
     left = seconds_left(graph, seconds or {})
     sorter = TopologicalSorter(graph.dependencies)
     sorter.prepare()
     finished: SimpleQueue[TableName] = SimpleQueue()
     submitted: dict[TableName, F] = {}
     ready: list[tuple[float, TableName]] = []
-    running = 0
     while True:
         for table in sorter.get_ready():
             heappush(ready, (-left[table], table))
-        while ready and running < workers:
+        while ready and not pace.is_reached:
             _, table = heappop(ready)
+            pace.started(table)
             dependencies = [submitted[dependency] for dependency in sorted(graph.dependencies[table])]
             submitted[table] = submit(table, dependencies)
             submitted[table].add_done_callback(partial(_announce, finished, table))
-            running += 1
-        if not running:
+        if pace.is_idle:
             return ScheduleResult(submitted, _not_run(graph, submitted, succeeded))
         table = finished.get()
-        running -= 1
+        pace.ended(table)
         if succeeded(submitted[table]):
             sorter.done(table)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a refresh expects: the `seconds` that each table takes, and that the warehouse begins `at_first` so many of
+    them without delay."""
+
+    seconds: Mapping[TableName, float] = field(default_factory=dict)
+    at_first: int = sys.maxsize
+
+
+NOTHING = Expected()
+"""Nothing is known of the tables."""
 
 
 def expected_seconds(

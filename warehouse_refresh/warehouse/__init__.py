@@ -99,7 +99,8 @@ class TableBuild:
 @dataclass(frozen=True, slots=True)
 class Built:
     """A table that was built: its rows (None for a view), and the cost of building it. Bytes and link are None on
-    DuckDB. Of a table by date, so many `partitions` were built."""
+    DuckDB. Of a table by date, so many `partitions` were built. Its jobs have `waited` for so
+    many seconds until the engine began them; None if nobody knows, or if that says nothing of its capacity."""
 
     rows: int | None
     seconds: float
@@ -109,6 +110,7 @@ class Built:
     cache_hit: bool | None = None
     job_link: str | None = None
     partitions: int | None = None
+    waited: float | None = None
 
     @property
     def amount(self) -> str:
@@ -239,6 +241,10 @@ class Warehouse(Planner, Protocol):
 
     tests/engines/ runs one suite of these promises on each engine.
     """
+
+    @property
+    def builds_at_first(self) -> int:
+        """How many tables a refresh gives the engine to build at first; more, once it begins each without delay."""
 
     def tables(self, dataset: str) -> list[TableName]:
         """The dataset's tables, sorted; none if the dataset does not exist."""

@@ -4,6 +4,7 @@ import itertools
 import json
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -160,3 +161,19 @@ def test_a_job_that_is_refused_is_looked_for_once(warehouse: BigQueryWarehouse, 
     with pytest.raises(NotAllowed):
         warehouse.append(NUMBERS, [Append([{"n": 1}])])
     assert [request.method for request in proxy.recorded if "/jobs" in request.path] == ["POST", "GET"]
+
+
+def test_it_is_known_how_long_a_job_has_waited_for_its_turn(
+    warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str
+) -> None:
+    pace = f"{bigquery_endpoint}/emulator/pace?project={bigquery_project}&seconds=0.4&slots=1"
+    urllib.request.urlopen(urllib.request.Request(pace, method="POST")).close()
+    builds = [TableBuild(TableName("tmp", name), parse_query("SELECT 1 AS n")) for name in ("one", "other")]
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda build: warehouse.stage(build, (), BuildContext("run")), builds))
+    assert max(built.waited or 0.0 for built in done) > 0.05
+    assert warehouse.builds_at_first == 8
+    batch = BigQuerySettings(bigquery_project, endpoint=bigquery_endpoint, priority="BATCH")
+    with BigQueryWarehouse(batch, QUICK) as patient:  # its jobs wait by design
+        assert patient.stage(builds[0], (), BuildContext("batch")).waited is None
+        assert patient.builds_at_first > 1000

@@ -47,7 +47,7 @@ def run(options: Namespace) -> int:
             execution = Execution(
                 refresh.plan.graph, work, report, Publishing.EACH, refresh.plan.owners, refresh.source_checks
             )
-            run_here(refresh.plan.graph, execution, settings.workers, refresh.seconds)
+            run_here(refresh.plan.graph, execution, settings.workers, refresh.expected)
     runs, message = execution.runs.values(), execution.summary()
     checks, succeeded = execution.source_checks, execution.succeeded
     print(as_json(runs, checks, message, settings, succeeded=succeeded) if options.json else message)

@@ -31,7 +31,7 @@ def _build(settings: RefreshSettings, options: Namespace) -> Done:
         work = refresh.work(BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))
         with nullcontext(ignore) if options.json else shown(graph) as report:
             execution = Execution(graph, work, report, settings.publishing, refresh.plan.owners, refresh.source_checks)
-            run_here(graph, execution, 1 if options.in_order else settings.workers, refresh.seconds)
+            run_here(graph, execution, 1 if options.in_order else settings.workers, refresh.expected)
     runs, message = execution.runs.values(), execution.summary()
     checks, succeeded = execution.source_checks, execution.succeeded
     text = as_json(runs, checks, message, settings, succeeded=succeeded) if options.json else message

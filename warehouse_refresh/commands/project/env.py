@@ -79,7 +79,7 @@ def _promote(settings: RefreshSettings, name: str, options: Namespace) -> int:
             execution = Execution(
                 graph, refresh.work(context), report, settings.publishing, refresh.plan.owners, refresh.source_checks
             )
-            run_here(graph, execution, settings.workers)
+            run_here(graph, execution, settings.workers, refresh.expected)
     print(execution.summary())
     return exit_code(execution.runs.values(), succeeded=execution.succeeded)
 

@@ -28,7 +28,7 @@ def _load(settings: RefreshSettings, options: Namespace, say: Callable[[str], No
         work = refresh.work(BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))
         with nullcontext(ignore) if options.json else shown(graph) as report:
             execution = Execution(graph, work, report, settings.publishing, refresh.plan.owners)
-            run_here(graph, execution, settings.workers, refresh.seconds)
+            run_here(graph, execution, settings.workers, refresh.expected)
     runs, message = execution.runs.values(), execution.summary()
     checks, succeeded = execution.source_checks, execution.succeeded
     text = as_json(runs, checks, message, settings, succeeded=succeeded) if options.json else message

@@ -1,6 +1,7 @@
 """The warehouse on BigQuery."""
 
 import secrets
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -67,6 +68,10 @@ class BigQueryWarehouse:
         self._stager = Stager(self._datasets, self._queries, self._builder)
         self._recorder = Recorder(self._datasets)
         self._publisher = Publisher(self._datasets, self._builder, self._stager, self._recorder)
+
+    @property
+    def builds_at_first(self) -> int:
+        return 8 if self._datasets.settings.priority == "INTERACTIVE" else sys.maxsize
 
     def tables(self, dataset: str) -> list[TableName]:
         return sorted(table for table, _ in self._datasets.kinds(dataset))

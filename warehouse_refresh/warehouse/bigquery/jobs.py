@@ -57,6 +57,7 @@ class Jobs:
         self.client, self._settings, self._waits = client, settings, waits
         self._cancelled = threading.Event()
         self._under_way: set[str] = set()
+        self._delays: dict[str, float] = {}  # by job, from the first try to send it until one was taken
         # The only layer that repeats requests: Google's own Retry (growing waits with jitter, bounded in time).
         self.retry = self._retry(may_pass, waits.total)
         # A running job goes on even if a request about it fails, so a 401, 404 or quota error is retried, too.
@@ -73,6 +74,12 @@ class Jobs:
             2.0,
             timeout=waits.cancel,
         )
+
+    def waited(self, job: bigquery.QueryJob) -> float:
+        """How many seconds passed until BigQuery had taken the job, after refusals that were not its fault, and until
+        it ran."""
+        queued = (job.started - job.created).total_seconds() if job.started and job.created else 0.0
+        return self._delays.get(job.job_id, 0.0) + queued
 
     def check_not_cancelled(self) -> None:
         """Raise Cancelled if `cancel()` was called."""
@@ -158,10 +165,12 @@ class Jobs:
         call = secrets.token_hex(8)
         config.labels = {**config.labels, "call": call}
         pauses = exponential_sleep_generator(self._waits.first, self._waits.longest, 2.0)
-        tries, conflict, deadline = 0, False, time.monotonic() + self._waits.total
+        tries, conflict, began = 0, False, time.monotonic()
+        deadline = began + self._waits.total
         for number in range(first, first + _IDS):
             with self._under_way_as(f"{name}-{number}") as job_id:
                 job = self._send(job_id, sql, config)
+                self._delays[job_id] = time.monotonic() - began
                 ours = job.labels.get("call", call) == call  # a job without labels counts as ours
                 if not ours and job.error_result:
                     continue  # it failed in an earlier call

@@ -140,6 +140,10 @@ class Environment:
         return self._warehouse.plans_at_once
 
     @property
+    def builds_at_first(self) -> int:
+        return self._warehouse.builds_at_first
+
+    @property
     def made_by(self) -> str:
         return self._warehouse.made_by
 

@@ -1,5 +1,6 @@
 """The warehouse in a DuckDB file."""
 
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -67,6 +68,7 @@ class DuckDBWarehouse:
     the machine's).
     """
 
+    builds_at_first = sys.maxsize  # they share this machine, and none waits for its turn
     plans_at_once = 1  # planning is pure Python, which threads do not speed up
 
     def __init__(

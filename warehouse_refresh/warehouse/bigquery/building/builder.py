@@ -190,6 +190,7 @@ class Builder:
             bytes_billed=_sum(job.total_bytes_billed for job in jobs),
             slot_milliseconds=_sum(job.slot_millis for job in jobs),
             cache_hit=all(job.cache_hit for job in jobs),
+            waited=max(map(self._datasets.jobs.waited, jobs)) if settings.priority == "INTERACTIVE" else None,
             job_link=names.job_link(settings.project, settings.location, jobs[-1].job_id),
         )
 

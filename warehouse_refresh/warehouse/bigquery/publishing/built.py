@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
 from typing import Any, Self
 
+from google.api_core.retry import Retry
 from google.cloud import bigquery
 
 from warehouse_refresh.warehouse import BuildContext, TableBuild
@@ -133,14 +134,16 @@ class Recorder:
         return {row.table: row.record(changed.get(row.table, "")) for row in rows}
 
     def durations(self) -> Mapping[TableName, tuple[float, ...]]:
-        """The seconds of each table's last builds, as the record was when it was read last: they are only a hint."""
+        """The seconds of each table's last builds, as the record was when it was read last: they are only a hint, so
+        they are asked for once."""
         if self._read is not None:
             return {row.table: seconds_from_text(row.took) for row in self._read}
         fields = [bigquery.SchemaField(name, _COLUMNS[name]) for name in ("dataset", "name", "took")]
         table = self._datasets.reference(TABLE.dataset).table(TABLE.name)
         try:
             with google_errors():
-                rows = self._datasets.client.list_rows(table, selected_fields=fields, **self._datasets.patience)
+                once, timeout = Retry(lambda _error: False), self._datasets.waits.request
+                rows = self._datasets.client.list_rows(table, selected_fields=fields, retry=once, timeout=timeout)
                 return {TableName(row[0], row[1]): seconds_from_text(row[2]) for row in rows}
         except WarehouseError:  # nothing was published yet, or by an earlier version of this software
             return {}

@@ -353,7 +353,7 @@ def test_what_is_certainly_wrong_is_an_error_on_bigquery_too(text: str) -> None:
 
 
 def test_a_text_that_only_the_parser_cannot_read_is_not_called_wrong() -> None:
-    error = refusal("SELECT * FROM UNNEST([1] AS a, [2] AS b)")
+    error = refusal("SELECT n.id FROM tmp.n TABLESAMPLE SYSTEM (10 PERCENT) AS n")
     assert isinstance(error, UnsupportedSql)
     assert "If BigQuery takes it" in error.hint
 

@@ -270,8 +270,11 @@ class _Query:
         alias = node.args.get("alias")
         name = alias.columns[0].name if alias is not None and alias.columns else node.alias
         offset = node.args.get("offset")
-        numbers = [_OutputColumn(offset.name, NO_ORIGINS)] if isinstance(offset, exp.Identifier) else []
-        return _FromItem(name, numbers, _joined(map(self._origins, arrays)))
+        columns = [_OutputColumn(offset.name, NO_ORIGINS)] if isinstance(offset, exp.Identifier) else []
+        aliased = [part for array in arrays for part in array.expressions if isinstance(part, exp.Alias)]
+        if not name:  # of several arrays each has an alias
+            columns += [_OutputColumn(part.alias, self._origins(part.this)) for part in aliased]
+        return _FromItem(name, columns, _joined(map(self._origins, arrays)))
 
     def _output_columns(self, node: exp.Expr) -> Iterator[_OutputColumn]:
         if not node.is_star:

@@ -340,6 +340,37 @@ def _is_zone(tokens: Sequence[Token]) -> bool:
     return [token.text.upper() for token in tokens] == ["AT", "TIME", "ZONE"]
 
 
+ZIP = "ZIP$"
+"""The name of the call that UNNEST of several arrays is read as."""
+
+
+def _with_zips(tokens: list[Token]) -> list[Token]:
+    """`UNNEST(a AS x, b AS y, mode => 'PAD')` as `UNNEST(ZIP$(a AS x, b AS y, mode => 'PAD'))`: sqlglot reads no alias
+    there."""
+    found: list[Token] = []
+    index = 0
+    while index < len(tokens):
+        token = tokens[index]
+        found.append(token)
+        index += 1
+        if token.token_type != TokenType.UNNEST or not _opens(tokens[min(index, len(tokens) - 1)]):
+            continue
+        end = closing(tokens, index)
+        inner = _with_zips(tokens[index + 1 : end])
+        if _has_several(inner):
+            inner = [*_hidden_call(ZIP.removesuffix("$"), token), *inner, *words(")", token)]
+        found += [tokens[index], *inner, *tokens[end : end + 1]]
+        index = end + 1
+    return found
+
+
+def _has_several(tokens: list[Token]) -> bool:
+    """Whether they are several arrays, or one with an alias."""
+    parts = commas(tokens)
+    last = parts[-1][-2:-1]
+    return len(parts) > 1 or any(token.token_type == TokenType.ALIAS for token in last)
+
+
 _RAW_BYTES = frozenset({"rb", "br"})
 
 
@@ -365,6 +396,7 @@ _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     (TokenType.WITH, TokenType.OFFSET): _with_unnest,
     (TokenType.WITH, TokenType.L_PAREN): _with_calls,
     (TokenType.PIVOT, TokenType.L_PAREN): _with_subjects,
+    (TokenType.UNNEST, TokenType.L_PAREN): _with_zips,
     **{(kind, TokenType.FORMAT): _with_formats for kind in _ENDS_OF_TYPES},
     (TokenType.HAVING, TokenType.VAR): _with_extremes,
     (TokenType.VAR, TokenType.STRING): _with_raw_bytes,

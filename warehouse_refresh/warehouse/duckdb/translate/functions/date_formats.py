@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
+from warehouse_refresh.warehouse.duckdb.translate.expressions.chosen_formats import choice_of_calls, constant_text
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import checked, of_kind, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, no_value
@@ -21,7 +22,7 @@ from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import CHECKED, UTC, from_local, local
 from warehouse_refresh.warehouse.types import DATE, DATETIME, STRING, TIME, TIMESTAMP, SqlType
 
-_ELEMENT = re.compile(r"(%(?:E4Y|E[\d*]S|Ez|[-_][mdeHIMSjyUWVkl]|[a-zA-Z%]))")
+_ELEMENT = re.compile(r"(%(?:E4Y|E[\d*]S|Ez|E[YyCcxX]|O[deHImMSuUVwWy]|[-_][mdeHIMSjyUWVkl]|[a-zA-Z%]))")
 _SHORT = {
     "%F": "%E4Y-%m-%d",
     "%T": "%H:%M:%S",
@@ -53,13 +54,16 @@ def _pieces(text: str) -> list[str]:
     return [piece for piece in _ELEMENT.split(text) if piece]
 
 
-def _format(node: exp.Expr, scope: Scope, value: Typed) -> list[str]:
+def _format(node: exp.Expr, scope: Scope, part: exp.Expr) -> list[str]:
     """The pieces of the format. Raises UnsupportedSql."""
-    if not isinstance(value.literal, str):
+    text = constant_text(part, scope)
+    if text is None:
         unsupported(scope.script.text, node, f"{name_of(node)} with a format that is not a literal")
-    pieces = _pieces(value.literal)
-    if pieces[-1:] and pieces[-1][-1] == "%" and pieces[-1] != "%%" and name_of(node).startswith("PARSE"):
-        wrong(scope.script.text, node, "a format cannot end with a single %")
+    pieces = _pieces(text)
+    if pieces[-1:] and pieces[-1][-1] == "%" and pieces[-1] != "%%":
+        if name_of(node).startswith("PARSE"):
+            wrong(scope.script.text, node, "a format cannot end with a single %")
+        pieces[-1:] = [*filter(None, [pieces[-1][:-1]]), "%%"]
     odd = next((piece for piece in pieces if "%" in piece and not _ELEMENT.fullmatch(piece)), None)
     if odd is not None:
         unsupported(scope.script.text, node, f"{name_of(node)} with {odd[odd.index('%') :]}")
@@ -85,6 +89,8 @@ def _values(node: exp.Expr, scope: Scope, parts: list[exp.Expr], kind: SqlType) 
 
 def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """FORMAT_DATE(format, x)"""
+    if (choice := choice_of_calls(node, parts)) is not None and not scope.is_safe:
+        return scope.compile(choice)
     name = name_of(node)
     kind = SqlType(name.partition("_")[2])
     values, zone = _values(node, scope, parts, kind)
@@ -96,7 +102,7 @@ def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         value = as_type(node, scope, name, value, kind)
     if values[0].is_null:
         return no_value(STRING)
-    pieces = _format(node, scope, values[0])
+    pieces = _format(node, scope, parts[0])
     pieces = [text for piece in pieces for text in _formatted(node, scope, piece, kind)]
 
     def texts(moment: Node, clock: Node) -> Node:
@@ -133,6 +139,12 @@ def _formatted(node: exp.Expr, scope: Scope, piece: str, kind: SqlType) -> list[
         return [piece]
     if code[0] in "-_" and _has(kind, code[1:]):
         return [piece]
+    if code[0] in "EO" and code[1:] in _MODIFIED:
+        return (
+            _formatted(node, scope, "%E4Y" if code == "EY" else f"%{code[1:]}", kind)
+            if _has(kind, code[1:])
+            else ["%%", code]
+        )
     known = piece in _SHORT or piece in _TEXTS or code in _ELEMENTS or code in _PLAIN or code in _CLOCK_CODES
     if not known:
         unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
@@ -167,6 +179,8 @@ def _padded(flag: str, number: Node, width: int) -> Node:
     return plain if flag == "-" else sql(f"lpad({{x}}, {width}, ' ')", x=plain)
 
 
+_MODIFIED = frozenset("YyCcxXdeHImMSuUVwW")
+"""Elements that mean the same after %E or %O."""
 _PLAIN = frozenset("mdaAbBjUWVGuwyHIMSp")
 _SECONDS = "strftime({x}, '%S')"
 _MICROS = "printf('%06d', CAST(date_part('microsecond', {x}) AS BIGINT) % 1000000)"
@@ -250,13 +264,15 @@ _RANGES = {
 
 def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """PARSE_DATE(format, text). BigQuery takes %F and %k here; the reference engine does not."""
+    if (choice := choice_of_calls(node, parts)) is not None and not scope.is_safe:
+        return scope.compile(choice)
     name = name_of(node)
     kind = SqlType(name.partition("_")[2])
     values, zone = _values(node, scope, parts, kind)
     text = as_type(node, scope, name, values[1], STRING).node
     if values[0].is_null or is_null(text):
         return no_value(kind)
-    pattern, codes = _pattern(node, scope, _format(node, scope, values[0]), kind)
+    pattern, codes = _pattern(node, scope, _format(node, scope, parts[0]), kind)
     in_zone = kind == TIMESTAMP and "s" not in codes and _last_of(codes, "z", "Ez", "Z") in (None, "Z")
     fails = f"error('Failed to parse input string for {name}: ' || {{x}})"
     template = (
@@ -293,7 +309,7 @@ def _pattern(node: exp.Expr, scope: Scope, pieces: list[str], kind: SqlType) -> 
     pattern, codes = r"^\s*", list[str]()
     if not re.search("%c[0-9]", "".join(pieces)):
         pieces = [part for piece in pieces for part in (_PARSED_C if piece == "%c" else [piece])]
-    pieces = _written_out(pieces)
+    pieces = [_UNMODIFIED.get(piece, piece) for piece in _written_out(pieces)]
     for index, piece in enumerate(pieces):
         if not piece.startswith("%") or piece in _TEXTS:
             pattern += "".join(r"\s*" if char.isspace() else re.escape(char) for char in _TEXTS.get(piece, piece))
@@ -307,6 +323,7 @@ def _pattern(node: exp.Expr, scope: Scope, pieces: list[str], kind: SqlType) -> 
     return pattern + r"\s*$", codes
 
 
+_UNMODIFIED = {"%EY": "%Y", "%Ey": "%y", "%EC": "%C"}
 _PARSED_C = ["%a", " ", "%b", " ", "%e", " ", "%T", " ", "%Y"]
 _MOST_GROUPS = 9
 """How many groups of a pattern DuckDB gives."""
@@ -315,6 +332,8 @@ _MOST_GROUPS = 9
 def _check_element(node: exp.Expr, scope: Scope, piece: str, after: str, before: Sequence[str]) -> None:
     """Raises UnsupportedSql for an element with this text after it and these elements before it."""
     code = piece[1:]
+    if (code[0] == "O" and code[1:] in _MODIFIED) or code in ("Ec", "Ex", "EX"):
+        unsupported(scope.script.text, node, f"{name_of(node)} with {piece}", f"write %{code[1:]}")
     if any(code in rivals and rivals & set(before) for rivals in _RIVALS):
         unsupported(scope.script.text, node, f"{name_of(node)} with {piece} beside what says the same")
     if code not in _READS and code not in _DIGITS:

@@ -25,13 +25,13 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Node,
     Select,
     Star,
-    reads,
     walk,
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import check_no_windows
-from warehouse_refresh.warehouse.duckdb.translate.queries.pivots import pivot
+from warehouse_refresh.warehouse.duckdb.translate.queries.items.pivots import pivot
+from warehouse_refresh.warehouse.duckdb.translate.queries.items.unnesting import unnest, unnested
+from warehouse_refresh.warehouse.duckdb.translate.queries.items.wildcards import wildcard
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import check_handed_on
-from warehouse_refresh.warehouse.duckdb.translate.queries.wildcards import wildcard
 from warehouse_refresh.warehouse.duckdb.translate.scope import (
     Named,
     Output,
@@ -39,7 +39,6 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import (
     Scope,
     Script,
     Source,
-    value_source,
 )
 from warehouse_refresh.warehouse.duckdb.translate.syntax import (
     PREFIX,
@@ -57,7 +56,6 @@ from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.coercion import plain, supertype
 from warehouse_refresh.warehouse.sql.parser import is_metadata, is_one_name, span_of
 from warehouse_refresh.warehouse.sql.pipes import HERE
-from warehouse_refresh.warehouse.types import INT64
 from warehouse_refresh.warehouse.types import Column as TableColumn
 
 
@@ -279,50 +277,6 @@ def _sampled(node: exp.Expr, scope: Scope, relation: Relation) -> Relation:
     taken = sql("random() * 100 < {p}", p=Literal(percent))
     query = Select((Star(),), FromItem(relation.query, scope.script.alias()), taken)
     return replace(relation, query=query)
-
-
-def unnest(node: exp.Unnest, scope: Scope) -> Node:
-    """UNNEST(array) [AS x] [WITH OFFSET [AS i]]"""
-    only(node, scope, "expressions", "alias", "offset", "joins", "explode_array")
-    if len(node.expressions) != 1:
-        unsupported(scope.script.text, node, "UNNEST of several arrays")
-    check_no_windows(node.expressions[0], scope, "UNNEST")
-    value = scope.compile(node.expressions[0])
-    alias = node.args.get("alias")
-    columns = (alias.args.get("columns") or []) if alias else []
-    name = columns[0].name if columns else (node.alias or _implied_alias(node, scope))
-    offset = node.args.get("offset")
-    place = offset.name if isinstance(offset, exp.Identifier) else "offset" if offset else None
-    return unnested(node, scope, value, name, place)
-
-
-def _implied_alias(node: exp.Unnest, scope: Scope) -> str:
-    """`items` of `FROM orders, orders.items`; "" for `UNNEST(orders.items)`. sqlglot reads both alike."""
-    path = node.expressions[0]
-    if not isinstance(path, exp.Column | exp.Dot):
-        return ""
-    start = min((int(part.meta["start"]) for part in path.walk() if "start" in part.meta), default=0)
-    return "" if scope.script.text[:start].rstrip().endswith("(") else path.name
-
-
-def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str | None) -> Node:
-    """An array's elements as rows, its names put into `scope`."""
-    if value.type.element is None:
-        reason = f"UNNEST takes an array, not {value.type}"
-        wrong(scope.script.text, node, reason, "name an ARRAY, or make one: SPLIT(…), […]")
-    own = scope.script.alias()
-    lateral = reads(value.node, scope.tables())
-    source = value_source(alias, Typed(Column(own, "v"), value.type.element))
-    array, inner = value.node, None
-    if offset is not None and not array.cheap:  # it is read twice
-        array, inner = Column("q$", "a"), FromItem(Select((Item(value.node, "a"),)), "q$")
-    items = [Item(sql("unnest({a})", a=array), "v")]
-    if offset is not None:
-        source.offset = offset
-        source.columns.append(Named(offset, Typed(Column(own, "o"), INT64)))
-        items.append(Item(sql("unnest({places})", places=sql("range(len({a}))", a=array)), "o"))
-    scope.put(source)
-    return FromItem(Select(tuple(items), inner), own, lateral)
 
 
 def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:

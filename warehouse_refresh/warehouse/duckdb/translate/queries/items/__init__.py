@@ -1,0 +1,1 @@
+"""Items of FROM that are more than a table: wildcards, pivots, arrays as rows."""

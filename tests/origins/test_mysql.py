@@ -1,5 +1,6 @@
 """Tables of a real MariaDB, read as GoogleSQL's types: every value as it is, or refused."""
 
+import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pymysql
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +20,8 @@ from tests.origins.shop import PROJECT
 from tests.origins.test_postgres import read
 from tests.waiting import wait_until
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.origins import ConnectionLost, OriginError, Relation, open_snapshot
+from warehouse_refresh.origins import ConnectionLost, OriginError, Relation, TimedOut, open_snapshot
+from warehouse_refresh.origins.mysql_readers import faults
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.types import BOOL, INT64, STRING, SqlType
@@ -190,6 +193,28 @@ def test_rows_in_several_pieces_are_all_there(
     _, rows = read_odd(maria, tmp_path, Relation(query="SELECT seq FROM seq_1_to_5000"))
     assert sorted(rows) == [(number,) for number in range(1, 5001)]
     assert [path.name for path in tmp_path.iterdir()] == ["landed"]
+
+
+@pytest.mark.parametrize(
+    ("code", "cause", "kind", "hint"),
+    [
+        (1969, None, TimedOut, ": raise `timeout` of the connection in refresh.toml"),  # MariaDB
+        (3024, None, TimedOut, ": raise `timeout` of the connection in refresh.toml"),  # MySQL
+        (1205, None, TimedOut, ""),  # another one's lock
+        (1040, None, ConnectionLost, ""),
+        (2003, ConnectionRefusedError(), ConnectionLost, ""),
+        (2003, socket.gaierror(), OriginError, ""),
+        (1045, None, OriginError, ""),
+    ],
+)
+def test_errors_say_what_to_do_and_whether_they_may_pass(
+    code: int, cause: Exception | None, kind: type[OriginError], hint: str
+) -> None:
+    error = pymysql.OperationalError(code, "no")
+    error.__context__ = cause
+    with pytest.raises(OriginError, match=f"^host/shop: no{hint}") as found, faults("mysql://me:secret@host/shop"):
+        raise error
+    assert type(found.value) is kind
 
 
 def test_a_connection_that_is_lost_between_rows_is_an_error(

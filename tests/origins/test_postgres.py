@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
+from uuid import uuid4
 
 import duckdb
 import pytest
@@ -12,7 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.origins.servers import Database
-from warehouse_refresh.origins import Described, Limits, OriginError, Relation, Snapshot, open_snapshot, postgres
+from warehouse_refresh.origins import (
+    ConnectionLost,
+    Described,
+    Limits,
+    OriginError,
+    Relation,
+    Snapshot,
+    TimedOut,
+    open_snapshot,
+    postgres,
+)
 from warehouse_refresh.origins.landing import land
 from warehouse_refresh.warehouse.types import STRING, SqlType, parse_type
 
@@ -50,6 +61,25 @@ def test_a_large_table_is_read_in_ranges_at_once(
     with duckdb.connect() as reader:
         found = sorted(id_ for id_, _ in reader.execute(file.sql).fetchall())
     assert found == sorted([7, *(number for number in range(1, 3001) if number % 7)])
+
+
+def test_a_large_table_is_read_by_one_connection_where_the_server_has_no_more(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_PAGES", 4)
+    user = f"few_{uuid4().hex}"
+    database.run("CREATE TABLE odd AS SELECT i AS id, repeat('x', 100) AS x FROM generate_series(1, 3000) AS i")
+    database.run(f"CREATE ROLE {user} LOGIN CONNECTION LIMIT 2; GRANT SELECT ON odd TO {user}")
+    try:
+        with open_snapshot(database.url.replace("user=shop", f"user={user}"), Limits(readers=3)) as snapshot:
+            assert len(read(snapshot, tmp_path)[1]) == 3000
+            with (
+                pytest.raises(ConnectionLost, match="too many connections for role"),
+                snapshot.reading(ODD, snapshot.describe(ODD, {}).columns),
+            ):
+                snapshot.tables()
+    finally:
+        database.run(f"DROP OWNED BY {user}; DROP ROLE {user}")
 
 
 def read_odd(database: Database, folder: Path, wanted: Mapping[str, SqlType] | None = None) -> tuple[list[str], Rows]:
@@ -213,7 +243,8 @@ def test_faults_of_the_database_say_what_is_wrong_and_no_password(database: Data
             snapshot.describe(Relation(query="SELECT nope FROM odd"), {})
     with open_snapshot(database.url) as snapshot, pytest.raises(OriginError, match="division by zero"):
         read(snapshot, tmp_path, Relation(query="SELECT 1 / (100000 - id) AS x FROM odd"))
-    with open_snapshot(database.url, Limits(timeout=1)) as snapshot, pytest.raises(OriginError, match="timeout"):
+    too_late = "due to statement timeout: raise `timeout`"
+    with open_snapshot(database.url, Limits(timeout=1)) as snapshot, pytest.raises(TimedOut, match=too_late):
         read(snapshot, tmp_path, Relation(query="SELECT pg_sleep(600)::text AS x"))
     with open_snapshot(database.url) as snapshot, pytest.raises(OriginError, match="read-only transaction"):
         read(snapshot, tmp_path, Relation(query="SELECT nextval('numbers') AS x"))

@@ -39,6 +39,10 @@ class TimedOut(ConnectionLost):
     """A statement took more time than it may."""
 
 
+LONGER = "raise `timeout` of the connection in refresh.toml, which says for how many seconds a statement may run"
+"""What to do if it took longer than the settings say."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How a database is spared: for how many seconds a statement may run, and how many connections read at once."""

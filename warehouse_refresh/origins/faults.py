@@ -2,12 +2,13 @@
 
 import re
 
-from warehouse_refresh.origins import ConnectionLost, OriginError, TimedOut
+from warehouse_refresh.origins import LONGER, ConnectionLost, OriginError, TimedOut
 
-_LATE = re.compile("(statement|lock) timeout")
+_TOO_LONG = "due to statement timeout"
+_LATE = re.compile(f"{_TOO_LONG}|lock timeout")
 _LOST = re.compile(
     "server closed the connection|terminating connection|could not (receive|send) data|no connection to the server"
-    "|the database system is|too many clients|remaining connection slots|connection pointer is NULL"
+    "|the database system is|too many (clients|connections)|remaining connection slots|connection pointer is NULL"
     "|SSL (SYSCALL|connection has been closed)|Connection (refused|reset|timed out)|No such file or directory"
     "|invalid snapshot identifier|(No route to host|Network is unreachable)"
 )
@@ -22,4 +23,5 @@ def reason_of(text: str) -> str:
 def fault_of(text: str, where: str = "") -> OriginError:
     """The error of a PostgreSQL with this text of the driver's; `where` is put before its words."""
     kind = TimedOut if _LATE.search(text) else ConnectionLost if _LOST.search(text) else OriginError
-    return kind(f"{where}: {reason_of(text)}" if where else reason_of(text))
+    hint = f": {LONGER}" if _TOO_LONG in text else ""
+    return kind(f"{where}: {reason_of(text)}{hint}" if where else f"{reason_of(text)}{hint}")

@@ -11,6 +11,7 @@ from warehouse_refresh.origins import ConnectionLost, OriginError, Snapshot, Tim
 
 T = TypeVar("T")
 _ATTEMPTS = 7
+_ATTEMPTS_TO_BEGIN = 5  # 7.5 s in all: who waits for the first connection may have the wrong address
 _WAIT = tenacity.wait_exponential(multiplier=0.5, max=20)  # a server that restarts takes some seconds
 
 
@@ -20,7 +21,7 @@ class Moment:
 
     def __init__(self, opener: Callable[[], AbstractContextManager[Snapshot]]) -> None:
         self._open, self._stack = opener, ExitStack()
-        self.snapshot = self._stack.enter_context(opener())
+        self.snapshot = _begin(self._stack, opener)
         self.was_lost = False
         self._number, self._is_kept = 0, False
         self._lock, self._closed = threading.Lock(), threading.Event()
@@ -90,6 +91,18 @@ class Moment:
     def _check_number(self, number: int) -> None:
         if number != self._number:
             raise ConnectionLost("the connection of another table was lost, so all are read of another moment")
+
+
+def _begin(stack: ExitStack, opener: Callable[[], AbstractContextManager[Snapshot]]) -> Snapshot:
+    """The first snapshot, for as long as the stack. A database that does not answer for a moment is waited for."""
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(ConnectionLost),
+        wait=_WAIT,
+        stop=tenacity.stop_after_attempt(_ATTEMPTS_TO_BEGIN),
+        reraise=True,
+    )
+    snapshot: Snapshot = retrying(lambda: stack.enter_context(opener()))
+    return snapshot
 
 
 def _is_there(snapshot: Snapshot) -> bool:

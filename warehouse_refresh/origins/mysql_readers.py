@@ -4,6 +4,7 @@ No snapshot can be handed on there. So all connections begin theirs while a lock
 https://dev.mysql.com/doc/refman/8.4/en/flush.html, https://mariadb.com/kb/en/flush/
 """
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pymysql
 from pymysql.cursors import SSCursor
 
-from warehouse_refresh.origins import ConnectionLost, Limits, OriginError, TimedOut, address
+from warehouse_refresh.origins import LONGER, ConnectionLost, Limits, OriginError, TimedOut, address
 
 Connection = Any  # PyMySQL has no annotations
 
@@ -24,7 +25,8 @@ _HELD_SECONDS = 10  # after which the server ends the connection with the lock, 
 _QUIET_SECONDS = 1  # that a statement may have run when MySQL is asked for the lock
 _MARGIN = 60  # seconds that the server may take to say that a statement has timed out
 _OPTIONS = ("unix_socket", "sslmode", "ssl_ca")
-_LATE = (1205, 1969, 3024)
+_TOO_LONG = (1969, 3024)
+_LATE = (1205, *_TOO_LONG)
 _LOST = (
     *(0, 1040, 1053, 1077, 1079, 1080, 1158, 1159, 1160, 1161, 1203, 1226, 1927),
     *(2002, 2003, 2006, 2013, 2055, 3169, 4031),
@@ -217,8 +219,10 @@ def faults(url: str) -> Iterator[None]:
         yield
     except pymysql.MySQLError as error:
         code, text = (error.args if len(error.args) > 1 else (0, *error.args, error))[:2]
-        kind = TimedOut if code in _LATE else ConnectionLost if code in _LOST else OriginError
-        raise kind(f"{address(url)}: {text or 'the connection was lost'}") from error
+        is_lost = code in _LOST and not isinstance(error.__context__, (ssl.SSLCertVerificationError, socket.gaierror))
+        kind = TimedOut if code in _LATE else ConnectionLost if is_lost else OriginError
+        hint = f": {LONGER}" if code in _TOO_LONG else ""
+        raise kind(f"{address(url)}: {text or 'the connection was lost'}{hint}") from error
 
 
 def _is_there(connection: Connection) -> bool:

@@ -141,7 +141,10 @@ class PostgresSnapshot:
             if not self.free.acquire(blocking=False):
                 return
             stack.callback(self.free.release)
-            yield stack.enter_context(_connected(self.url, self.limits, self.name))
+            try:
+                yield stack.enter_context(_connected(self.url, self.limits, self.name))
+            except Error:  # the server has no more connections
+                return
 
     @contextmanager
     def _reader(self) -> Iterator[dbapi.Connection]:

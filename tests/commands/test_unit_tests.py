@@ -299,6 +299,16 @@ def test_a_new_test_needs_no_expected_rows_to_be_recorded(
     assert run(capsys) == (0, "2 tests passed\n")
 
 
+def test_a_row_that_ends_with_a_date_is_recorded_as_people_write_it(
+    write: Write, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    query = "SELECT 1 AS id, STRUCT(DATE '2026-01-31' AS d) AS s, DATE '2026-11-09' AS day"
+    shop(write, '["it"]\n', **{"res/tmp/orders.sql": query, "res/final/today.sql": "SELECT 1 AS x FROM tmp.orders"})
+    assert run(capsys, "--record")[0] == 0
+    written = (folder / "res/tmp/orders.test.toml").read_text()
+    assert "\n  { id = 1, s = { d = 2026-01-31 }, day = 2026-11-09 },\n" in written
+
+
 def test_a_folders_rows_are_recorded_in_files(write: Write, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     here = "res/tmp/orders.tests/"
     write({**SHOP, f"{here}a/raw.orders.csv": "id,rate\n1,0.5\n2,\n", f"{here}a/expected.csv": "rate,id\n3,2\n,1\n"})

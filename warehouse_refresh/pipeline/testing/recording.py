@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import tomlkit
 from tomlkit.exceptions import ConvertError, TOMLKitError
-from tomlkit.items import Array
+from tomlkit.items import Array, Date, InlineTable
 
 from warehouse_refresh.pipeline.project.files import read_text
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
@@ -59,7 +59,9 @@ def _record_in_toml(result: Result, path: Path) -> None:
     keys = (result.case.name,) if path.name.endswith(TESTS) else ()
     try:
         document = tomlkit.parse(lines)
-        _edit(document[keys[0]] if keys else document, result)
+        edited = document[keys[0]] if keys else document
+        _edit(edited, result)
+        _pad_dates(edited[EXPECTED])
         new = _with_blanks_of(lines, tomlkit.dumps(document))
         test = tomllib.loads(new)
     except ConvertError as error:
@@ -78,6 +80,15 @@ def _with_blanks_of(old: str, new: str) -> str:
     for at, its, length in SequenceMatcher(None, was, now, autojunk=False).get_matching_blocks():
         after[its : its + length] = before[at : at + length]
     return "".join(after)
+
+
+def _pad_dates(item: Any) -> None:
+    """Put the blank before a bracket that tomlkit drops after a date."""
+    values = list(item.values()) if isinstance(item, Mapping) else item if isinstance(item, list) else []
+    if isinstance(item, InlineTable) and values and isinstance(values[-1], Date):
+        values[-1].trivia.trail = " "
+    for value in values:
+        _pad_dates(value)
 
 
 def _edit(test: Any, result: Result) -> None:

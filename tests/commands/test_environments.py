@@ -158,8 +158,35 @@ def test_tables_without_keys_are_compared_by_rows(capsys: pytest.CaptureFixture[
     assert main(["diff", "tmp.b", "--with", "tmp.b", "--key", "n"]) == 0
     assert capsys.readouterr().out == "tmp.b: the same 1 row\n"
     assert main(["diff", "tmp.b"]) == 2
-    assert main(["diff", "tmp.b", "--env", "nobody"]) == 2
     assert main(["diff", "tmp.b", "--with", "tmp.a", "--key", "gone"]) == 2
+
+
+@pytest.mark.usefixtures("project", "place")
+def test_what_an_environment_has_is_shown_and_what_not_is_said(
+    write: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write({"res/tmp/b.sql": "SELECT 7 AS n"})
+    assert main(["diff", "tmp.b", "--env", "nobody"]) == 2
+    assert "there is no environment nobody; there is none" in capsys.readouterr().err
+    built(capsys, "--env", "alice", "tmp.b")
+    assert main(["diff", "tmp.b", "--env", "alcie"]) == 2
+    assert "there is no environment alcie; did you mean alice?" in capsys.readouterr().err
+    assert main(["diff", "tmp.a", "--env", "alice"]) == 2
+    assert "alice has not built tmp.a, but tmp.b" in capsys.readouterr().err
+    for words, shown in ((["tmp.b"], "n\n3\n"), (["tmp.b", "--env", "alice"], "n\n7\n")):
+        assert main(["show", *words, "--csv"]) == 0
+        assert capsys.readouterr().out == shown
+    assert main(["show", "tmp.a", "--env", "alice", "--limit", "1", "--csv"]) == 0  # production's
+
+
+@pytest.mark.usefixtures("place")
+def test_an_environment_leaves_nothing_behind(project: Path) -> None:
+    assert main(["plan", "--env", "alice"]) == 0
+    assert not list(project.rglob("*.env-alice*"))
+    assert main(["build", "--env", "alice", "tmp.*"]) == 0
+    assert main(["env", "drop", "alice", "--yes"]) == 0
+    with duckdb.connect(project / ".data/warehouse.duckdb") as file:
+        assert not file.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name LIKE 'alice%'").fetchall()
 
 
 def test_a_table_is_compared_with_the_one_of_another_warehouse(

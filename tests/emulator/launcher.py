@@ -45,6 +45,7 @@ from tests.emulator.mending import (
     alter,
     declare,
     field_resource,
+    keep_comment,
     lay_out,
     mend_sql,
     mend_tables,
@@ -257,6 +258,7 @@ async def run(job: Job, text: str, context: Any) -> None:
         await routes.execute_query_job(job.project, job.job_id, text, parameters, context)
         keep_layout_of_clone(text)
     declare(job.project, text, context)
+    keep_comment(text, context)
 
 
 def asked_error(job: Job, text: str) -> dict[str, str] | None:

@@ -3,6 +3,7 @@
 - Tables know how many rows they have, the types that they were created with (JSON, sizes, REQUIRED), and policy tags.
 - Functions may read tables and call each other.
 - NUMERIC is (38, 9); `STRUCT(x.a)` names its field; SUM of INT64 is INT64; ARRAY_AGG takes IGNORE NULLS with LIMIT.
+- A view reads tables of its own project, whatever project reads it.
 - Parameters have their types, whatever they hold: an ARRAY of STRUCTs, BYTES, NULL.
 """
 
@@ -19,6 +20,7 @@ from bqemulator.catalog.models import TableFieldSchema, TableSchema
 from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.jobs import executor
 from bqemulator.sql import parameters
+from bqemulator.sql.rewriter import row_access_filter
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 from bqemulator.udf import sql_udf
 from sqlglot import exp
@@ -26,7 +28,7 @@ from sqlglot.errors import ErrorLevel
 
 
 def mend_sql() -> None:
-    """NUMERIC, and parameters."""
+    """NUMERIC, views, and parameters."""
     as_before = executor.rewrite_table_refs
 
     def rewrite(sql: str, project: str) -> Any:
@@ -35,12 +37,27 @@ def mend_sql() -> None:
     executor.rewrite_table_refs = rewrite
     sql_udf.SQLUDFRuntime.materialize = materialize
     executor._capture_dml_snapshots = no_snapshot  # a copy of the table for each statement, to read it as it was
+    row_access_filter._Rewriter._expand_view = of_own_project(row_access_filter._Rewriter._expand_view)
     parameters._placeholder_for = placeholder
     parameters._extract_value = plain_rows_as_json(parameters._extract_value)
     parameters._SCALAR_CONVERTERS["BYTES"] = base64.b64decode
     for name in ("FLOAT64", "NUMERIC", "BIGNUMERIC"):  # DuckDB's client makes NULL of NaN, and guesses scales
         parameters._SCALAR_CONVERTERS[name] = str
     parameters._BQ_SCALAR_TO_DUCKDB["BIGNUMERIC"] = "DECIMAL(38, 9)"
+
+
+def of_own_project(as_before: Callable[..., bool]) -> Callable[..., bool]:
+    """A view's tables without a project are those of the view's own:
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-language#default_project_in_view_body"""
+
+    def expand(self: Any, node: exp.Table, *, view_project: str, view_body: str, **named: Any) -> bool:
+        tree = sqlglot.parse_one(view_body, read="bigquery")
+        for table in tree.find_all(exp.Table):
+            if table.db and not table.catalog:
+                table.set("catalog", exp.to_identifier(view_project, quoted=True))
+        return as_before(self, node, view_project=view_project, view_body=tree.sql(dialect="bigquery"), **named)
+
+    return expand
 
 
 def materialize(self: Any, routine: Any, engine: Any) -> None:
@@ -281,6 +298,19 @@ def declare(project: str, text: str, context: Any) -> None:
         table = context.catalog.get_table(project, name.db, name.name)
         context.catalog.update_table(table.model_copy(update={"schema_": TableSchema(fields=fields)}))
         lay_out((project, name.db, name.name), declared_layout(tree.args.get("properties")), context)
+
+
+_FUNCTION = re.compile(r"CREATE OR REPLACE FUNCTION `(.+?)`\.`(.+?)`\.`(.+?)`.*?(/\*.*?\*/)", re.DOTALL)
+
+
+def keep_comment(text: str, context: Any) -> None:
+    """Put the comment of a function that was created back into its body, which BigQuery keeps as it is written:
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/routines#resource"""
+    found = _FUNCTION.match(text)
+    routine = context.catalog.get_routine(found[1], found[2], found[3]) if found else None
+    if found and routine is not None:
+        body = f"{found[4]} {routine.definition_body}"
+        context.catalog.update_routine(routine.model_copy(update={"definition_body": body}))
 
 
 def declared_layout(properties: exp.Properties | None) -> dict[str, Any]:

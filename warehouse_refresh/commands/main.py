@@ -194,6 +194,7 @@ def _parser() -> argparse.ArgumentParser:
 
     show = add("show", "show rows of a table")
     show.add_argument("table", metavar="TABLE", help="such as tmp.variants")
+    show.add_argument("--env", metavar="NAME", help="as it is in this environment")
     query = add("query", "answer a query in GoogleSQL, without changing anything")
     query.add_argument("sql", metavar="SQL", help="the query, or - for standard input")
     _add_variables(query)

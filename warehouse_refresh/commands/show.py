@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from warehouse_refresh.commands.terminal.answer import SHOWN, print_answer
 from warehouse_refresh.pipeline.project.selectors import SelectionError
-from warehouse_refresh.pipeline.settings import read_settings
+from warehouse_refresh.pipeline.settings import RefreshSettings, of_environment, read_settings
 from warehouse_refresh.warehouse import Answer, Warehouse, connect
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
@@ -13,12 +13,12 @@ from warehouse_refresh.warehouse.suggest import did_you_mean
 
 def run(options: Namespace) -> int:
     """Print the rows, and answer the exit code. Raises SelectionError for a table that is not there, WarehouseError."""
-    settings = read_settings()
+    settings = of_environment(read_settings(), options.env)
     try:
         table = TableName.parse(options.table)
     except ValueError as error:
         raise SelectionError(f"{options.table} is not a table's name: write dataset.table") from error
-    with connect(settings.warehouse_url) as warehouse:
+    with _connected(settings) as warehouse:
         try:
             columns = warehouse.columns(table)
         except TableNotFound as error:
@@ -29,6 +29,15 @@ def run(options: Namespace) -> int:
     if not (options.csv or options.json):
         print("".join(f"{column.name}: {column.description}\n" for column in columns if column.description), end="")
     return 0
+
+
+def _connected(settings: RefreshSettings) -> Warehouse:
+    """The warehouse as the environment sees it, if one is asked for."""
+    if not settings.environment:
+        return connect(settings.warehouse_url)
+    from warehouse_refresh.pipeline.tables.environments import environment_of  # imports what builds tables
+
+    return environment_of(settings)
 
 
 def _hint(warehouse: Warehouse, table: TableName) -> str:

@@ -6,7 +6,7 @@ They are a plain dataclass: a settings library takes longer to import than a ref
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from warehouse_refresh.pipeline.outcomes import Publishing
@@ -22,6 +22,7 @@ from warehouse_refresh.pipeline.settings_file import (
 from warehouse_refresh.warehouse import DEFAULT_URL
 
 TIB = 2**40
+_IN_PROJECT = "project:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class RefreshSettings:
     promoted: str = ""
     guard_production: bool | None = None
     connections: Mapping[str, Connection] = field(default_factory=dict)
+
+    @property
+    def environments_project(self) -> str:
+        """The BigQuery project that environments are in; "" if they are not in one of their own."""
+        return self.environments.removeprefix(_IN_PROJECT) if self.environments.startswith(_IN_PROJECT) else ""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> RefreshSettings:
@@ -79,6 +85,11 @@ def environment_name(text: str) -> str:
     if text and not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", text, re.ASCII):
         raise SettingError(f"REFRESH_ENV or --env is {text!r}: write a name of small letters, digits and -")
     return text
+
+
+def of_environment(settings: RefreshSettings, name: str | None) -> RefreshSettings:
+    """The settings for the environment of this name, "" for production; None leaves them. Raises SettingError."""
+    return settings if name is None else replace(settings, environment=environment_name(name))
 
 
 def human_bytes(number: int) -> str:
@@ -116,8 +127,8 @@ def _switch(name: str, text: str) -> bool:
 
 
 def _environments(text: str) -> str:
-    if text not in ("prefix", "file"):
-        raise SettingError(f"REFRESH_ENVIRONMENTS is {text!r}: write prefix or file")
+    if text not in ("prefix", "file") and not re.fullmatch(rf"{_IN_PROJECT}.+", text):
+        raise SettingError(f"REFRESH_ENVIRONMENTS is {text!r}: write prefix, file or {_IN_PROJECT}PROJECT")
     return text
 
 

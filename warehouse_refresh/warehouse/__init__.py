@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from warehouse_refresh.warehouse.builds.normal_form import normal_form
 from warehouse_refresh.warehouse.builds.posted import Posted
+from warehouse_refresh.warehouse.builds.projects import OtherProject
 from warehouse_refresh.warehouse.builds.records import BuildRecord, Inputs
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.extras import needs_extra
@@ -259,6 +260,10 @@ class Warehouse(Planner, Protocol):
     def drop(self, table: TableName) -> None:
         """Drop a table or a view at once; nothing happens if there is none."""
 
+    def drop_dataset(self, name: str) -> None:
+        """Drop a dataset that is empty but for functions of files; nothing happens if there is none, or if anything
+        else is in it."""
+
     def columns(self, table: TableName) -> tuple[Column, ...]:
         """The table's columns, in order. Raises TableNotFound."""
 
@@ -419,6 +424,15 @@ def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
 
         return open_bigquery(url, cache)
     raise _wrong(url, "write duckdb:///path/to/file or bigquery://PROJECT?location=…")
+
+
+def connect_across(url: str, other: OtherProject, cache: "SqlCache | None" = None) -> Warehouse:
+    """The warehouse at `url`, which is on BigQuery, with the tables of the `other` project in it, as `connect` makes
+    one. Raises WarehouseError, and NotInstalled where BigQuery's client is missing."""
+    with needs_extra("bigquery", "a warehouse on BigQuery"):
+        from warehouse_refresh.warehouse.bigquery import open_bigquery
+
+    return open_bigquery(url, cache, other)
 
 
 def duckdb_file(url: str) -> Path:

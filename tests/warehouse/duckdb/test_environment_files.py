@@ -109,7 +109,7 @@ def test_a_file_of_its_own_needs_duckdb(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(WarehouseError, match=r'environments = "file" is for DuckDB.*write "prefix"'):
         list(all_of(read_settings()))
     monkeypatch.setenv("REFRESH_ENVIRONMENTS", "folder")
-    with pytest.raises(SettingError, match="write prefix or file"):
+    with pytest.raises(SettingError, match="write prefix, file or project:PROJECT"):
         read_settings()
 
 

@@ -13,9 +13,9 @@ from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.settings import RefreshSettings, cost, human_bytes
 from warehouse_refresh.pipeline.tables.differences import Difference, difference
 from warehouse_refresh.pipeline.tables.elsewhere import copied
-from warehouse_refresh.pipeline.tables.environments import connected_to
+from warehouse_refresh.pipeline.tables.environments import connected_to, tables_in
 from warehouse_refresh.warehouse import Warehouse
-from warehouse_refresh.warehouse.builds.environment import Environment
+from warehouse_refresh.warehouse.builds.environment import Environment, environments
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 
@@ -31,6 +31,8 @@ def run(options: Namespace) -> int:
         project = project_in(settings, cache)
     with connected_to(settings, settings.environment) as warehouse:
         new = _parsed(options.other) if options.other else _of_environment(warehouse, settings, table)
+        if new != table and not options.other:
+            _need_built(warehouse, settings, table)
         if options.where:
             with copied(warehouse, options.where, table) as (old, left_out):
                 if left_out:
@@ -48,6 +50,13 @@ def run(options: Namespace) -> int:
 def _of_environment(warehouse: Warehouse, settings: RefreshSettings, table: TableName) -> TableName:
     """The table in the environment of the settings, which may be production."""
     return Environment(warehouse, settings.environment).stored(table) if settings.environment else table
+
+
+def _need_built(warehouse: Warehouse, settings: RefreshSettings, table: TableName) -> None:
+    """Raise SelectionError if the environment is not there, or has not built the table."""
+    if table not in environments(warehouse.records()).get(settings.environment, {}):
+        there = ", ".join(map(str, tables_in(settings, settings.environment)))
+        raise SelectionError(f"{settings.environment} has not built {table}, but {there}")
 
 
 def compared(

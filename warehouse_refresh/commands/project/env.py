@@ -15,7 +15,15 @@ from warehouse_refresh.pipeline.project.project import project_in, sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.refresh import start_refresh, waiting_turn
 from warehouse_refresh.pipeline.settings import RefreshSettings, environment_name, read_settings
-from warehouse_refresh.pipeline.tables.environments import all_of, connected_to, drop, seen_beside, tables_in
+from warehouse_refresh.pipeline.tables.environments import (
+    all_of,
+    connected_to,
+    drop,
+    held,
+    home_of,
+    seen_beside,
+    tables_in,
+)
 from warehouse_refresh.pipeline.tables.promoting import with_copies
 from warehouse_refresh.warehouse import BuildContext, connect
 from warehouse_refresh.warehouse.builds.environment import Environment
@@ -70,7 +78,8 @@ def _promote(settings: RefreshSettings, name: str, options: Namespace) -> int:
             f"nothing was changed. To publish {names} of {name}, say `refresh env promote {name} --yes`",
         )
     promoting = replace(settings, promoted=name)
-    with start_refresh(promoting, list(map(str, tables)), "`refresh env promote`", print) as started:
+    who = "`refresh env promote`"
+    with start_refresh(promoting, list(map(str, tables)), who, print) as started, held(promoting, who, print):
         context = BuildContext(uuid.uuid4().hex, keep_previous=settings.keep_previous)
         with seen_beside(started.warehouse, settings, name) as environment:
             refresh = with_copies(started, environment, context)
@@ -91,7 +100,7 @@ def _drop(settings: RefreshSettings, name: str, options: Namespace) -> int:
             f"these tables of {name} are dropped: {', '.join(map(str, tables))}",
             f"nothing was changed. To drop the environment, say `refresh env drop {name} --yes`",
         )
-    with connect(settings.warehouse_url) as warehouse, waiting_turn(warehouse, "`refresh env drop`", print):
+    with connect(home_of(settings)) as warehouse, waiting_turn(warehouse, "`refresh env drop`", print):
         drop(settings, name, tables)
     print(f"dropped {name}: {counted(len(tables), 'table')}", file=sys.stderr)
     return 0

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypedDict
 
-from google.api_core.exceptions import NotFound
+from google.api_core.exceptions import BadRequest, NotFound
 from google.api_core.retry import Retry
 from google.cloud import bigquery
 
@@ -18,12 +18,12 @@ from warehouse_refresh.warehouse.bigquery.errors import google_errors
 from warehouse_refresh.warehouse.bigquery.jobs import Jobs
 from warehouse_refresh.warehouse.bigquery.lease import LABEL, TABLE, Lease
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
-from warehouse_refresh.warehouse.bigquery.queries.functions import create_sql, mark
+from warehouse_refresh.warehouse.bigquery.queries.functions import create_sql, is_marked, mark
 from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
-from warehouse_refresh.warehouse.sql.query import Function
+from warehouse_refresh.warehouse.sql.query import Function, Read
 from warehouse_refresh.warehouse.types import Column
 
 logger = logging.getLogger(__name__)
@@ -105,6 +105,17 @@ class Datasets:
         if found is not None:
             self.run(f"DROP {found.table_type} IF EXISTS {self.path(table)}")
 
+    def drop_dataset(self, name: str) -> None:
+        """Drop a dataset without tables, and the functions in it that have a `mark`. BigQuery refuses to drop one in
+        which anything else is: https://cloud.google.com/bigquery/docs/managing-datasets#delete_a_dataset"""
+        if self.kinds(name):
+            return
+        with google_errors(), suppress(NotFound, BadRequest):
+            for routine in list(self.client.list_routines(self.reference(name), **self.patience)):
+                if is_marked(self.client.get_routine(routine.reference, **self.patience).body or ""):
+                    self.client.delete_routine(routine.reference, not_found_ok=True, **self.patience)
+            self.client.delete_dataset(self.reference(name), not_found_ok=True, **self.patience)
+
     def create_own_dataset(self) -> None:
         """Create the dataset of this project's own tables, if it does not exist yet."""
         with google_errors():
@@ -148,13 +159,14 @@ class Datasets:
                     self._created.add(function.text)
 
     def _create_function(self, function: Function) -> None:
-        ids = {"projectId": self.settings.project, "datasetId": function.name.dataset, "routineId": function.name.name}
+        dataset, name = function.name
+        ids = {"projectId": self.settings.project_of(dataset), "datasetId": dataset, "routineId": name}
         stored = ""
         with suppress(WarehouseError), google_errors():  # if it is not there, it is created
             stored = self.client.get_routine(bigquery.RoutineReference.from_api_repr(ids), **self.patience).body or ""
         if mark(function) not in stored:
             try:
-                self.run(create_sql(function, self.path(function.name)))
+                self.run(create_sql(function, self.path(function.name), self.elsewhere(function.names)))
             except SqlError as error:
                 raise SqlError(f"the function {function.name} cannot be created: {error.reason}") from error
 
@@ -175,10 +187,18 @@ class Datasets:
 
     def path(self, table: TableName) -> str:
         """The table's name in SQL, with its project."""
-        return ".".join(map(quoted, (self.settings.project, table.dataset, table.name)))
+        return ".".join(map(quoted, (self.settings.project_of(table.dataset), table.dataset, table.name)))
+
+    def elsewhere(self, names: Iterable[Read], own: str = "") -> dict[TableName, str]:
+        """The paths of the tables that are in the other project, among those that a text of the project `own` names."""
+        other = self.settings.other
+        if other is None:
+            return {}
+        tables = {read.table for read in names if read.project in ("", own) and read.table.dataset}
+        return {table: self.path(table) for table in tables if other.has(table.dataset)}
 
     def reference(self, dataset: str) -> bigquery.DatasetReference:
-        return bigquery.DatasetReference(self.settings.project, dataset)
+        return bigquery.DatasetReference(self.settings.project_of(dataset), dataset)
 
     def make_lease(self) -> None:
         self.create_own_dataset()

@@ -4,10 +4,11 @@ import secrets
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from warehouse_refresh.warehouse import (
     Answer,
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from warehouse_refresh.warehouse.sql.cache import SqlCache
     from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
+T = TypeVar("T")
+
 
 class BigQueryWarehouse:
     """A project's datasets as a warehouse. Implements `warehouse.Warehouse`.
@@ -68,6 +71,7 @@ class BigQueryWarehouse:
         self._stager = Stager(self._datasets, self._queries, self._builder)
         self._recorder = Recorder(self._datasets)
         self._publisher = Publisher(self._datasets, self._builder, self._stager, self._recorder)
+        self._production = _production(settings, waits or Waits())
 
     @property
     def builds_at_first(self) -> int:
@@ -230,7 +234,7 @@ class BigQueryWarehouse:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._datasets.close()
+        self.close()
 
     @cached_property
     def _sender(self) -> Sender:
@@ -242,6 +246,9 @@ class BigQueryWarehouse:
 
     def drop(self, table: TableName) -> None:
         self._datasets.drop(table)
+
+    def drop_dataset(self, name: str) -> None:
+        self._datasets.drop_dataset(name)
 
     def create_own_dataset(self) -> None:
         """Create the dataset of this project's own tables, if it does not exist yet."""
@@ -281,10 +288,17 @@ class BigQueryWarehouse:
         return MADE_BY
 
     def records(self) -> Mapping[TableName, BuildRecord]:
-        return self._recorder.records()
+        """Those of production's project, too, if that is the other one."""
+        return {**self._of_production(Recorder.records), **self._recorder.records()}
 
     def durations(self) -> Mapping[TableName, tuple[float, ...]]:
-        return self._recorder.durations()
+        return {**self._of_production(Recorder.durations), **self._recorder.durations()}
+
+    def _of_production(self, read: Callable[[Recorder], Mapping[TableName, T]]) -> dict[TableName, T]:
+        """What production's project has recorded of its tables, if that is the other one."""
+        other = self._datasets.settings.other
+        found = read(Recorder(self._production)) if self._production is not None else {}
+        return {table: one for table, one in found.items() if other is not None and other.has(table.dataset)}
 
     def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
         known = {table: stored for table, stored in (self._datasets.seen or {}).items() if table in tables}
@@ -310,3 +324,12 @@ class BigQueryWarehouse:
     def close(self) -> None:
         """Cancel jobs that nobody waits for any more, and close the connections."""
         self._datasets.close()
+        if self._production is not None:
+            self._production.close()
+
+
+def _production(settings: BigQuerySettings, waits: Waits) -> Datasets | None:
+    """The datasets of production's project, if that is the other one."""
+    if settings.other is None or not settings.other.is_production:
+        return None
+    return Datasets(replace(settings, project=settings.other.name, other=None), waits)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from warehouse_refresh.warehouse.builds.projects import OtherProject
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
@@ -22,7 +23,8 @@ class BigQuerySettings:
 
     `location` is BigQuery's name of a region or multi-region, `credentials` the name of a GcpCredentials block (None:
     Application Default Credentials), `endpoint` the URL of another API than Google's, `maximum_bytes_billed` the cap
-    of each single job in bytes, `priority` INTERACTIVE or BATCH.
+    of each single job in bytes, `priority` INTERACTIVE or BATCH. Jobs run in `project`, and find the tables of `other`
+    beside its own.
     """
 
     project: str
@@ -31,6 +33,11 @@ class BigQuerySettings:
     endpoint: str | None = None
     maximum_bytes_billed: int = DEFAULT_MAXIMUM_BYTES_BILLED
     priority: str = "INTERACTIVE"
+    other: OtherProject | None = None
+
+    def project_of(self, dataset: str) -> str:
+        """The project that has the dataset."""
+        return self.other.name if self.other is not None and self.other.has(dataset) else self.project
 
     @property
     def plain_http(self) -> bool:

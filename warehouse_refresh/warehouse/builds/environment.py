@@ -66,10 +66,13 @@ def built_at(warehouse: Warehouse, name: str, tables: Iterable[TableName]) -> da
 
 
 def drop_environment(warehouse: Warehouse, name: str, tables: Iterable[TableName]) -> None:
-    """Drop these tables of the environment, views first. Its datasets stay, and are empty."""
+    """Drop these tables of the environment, views first, and its datasets that are empty then."""
     environment, views = Environment(warehouse, name), warehouse.view_reads()
+    datasets = {table.dataset for table in (*tables, *environment.records())}
     for table in sorted(tables, key=lambda table: (environment.stored(table) not in views, table)):
         environment.drop(table)
+    for dataset in sorted(datasets):
+        environment.drop_dataset(dataset)
 
 
 def drop_expired(warehouse: Warehouse, keep: str, say: Callable[[str], None]) -> None:
@@ -263,6 +266,9 @@ class Environment:
         self._warehouse.drop(self.stored(table))
         self._found = None
         self._built.discard(table)
+
+    def drop_dataset(self, name: str) -> None:
+        self._warehouse.drop_dataset(f"{prefix(self._name)}{name}")
 
     def publications(self) -> Iterator[Publication]:
         """None: only production is rolled back."""

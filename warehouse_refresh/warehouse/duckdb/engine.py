@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -113,6 +113,10 @@ class DuckDBWarehouse:
 
         self._database.declared = self._database.in_transaction(drop)
         self._database.known.clear()
+
+    def drop_dataset(self, name: str) -> None:
+        with suppress(duckdb.DependencyException):  # something is in it
+            self._database.in_transaction(lambda cursor: cursor.execute(f"DROP SCHEMA IF EXISTS {schema_sql(name)}"))
 
     def columns(self, table: TableName) -> tuple[Column, ...]:
         return self._database.retried(

@@ -127,8 +127,9 @@ class Recorder:
         self._replace([replace(row, is_failed=True) for row in rows])
 
     def records(self) -> Mapping[TableName, BuildRecord]:
-        """The record of each table."""
-        rows = self._read = self._rows()
+        """The record of each table of the project."""
+        other = self._datasets.settings.other
+        rows = self._read = [row for row in self._rows() if other is None or not other.has(row.dataset)]
         tables = self.tables([row.table for row in rows])
         changed = {table: changed_at(found) for table, found in tables.items()}
         return {row.table: row.record(changed.get(row.table, "")) for row in rows}

@@ -92,7 +92,8 @@ def table_edits(text: str, trees: Iterable[exp.Expr], query: Query, instead: Ins
         other = instead.get(TableName(node.db, node.name)) if query.is_own(node.catalog) else None
         if other is not None:
             start, last = span_of(text, node)
-            alias = "" if node.alias else f" AS {quoted(node.name)}"
+            name = quoted(node.name)
+            alias = "" if node.alias or other.endswith(f".{name}") else f" AS {name}"
             edits.append(Edit(start, last + 1, f"{other}{alias}"))
     return sorted(edits, key=lambda edit: edit.start)
 

@@ -5,6 +5,7 @@ https://cloud.google.com/bigquery/docs/user-defined-functions
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 
 from warehouse_refresh.warehouse.bigquery.queries.edits import Edit, Instead, edited, table_edits
@@ -29,19 +30,26 @@ def call_edits(calls: Iterable[Call], query: Query) -> list[Edit]:
     ]
 
 
-def create_sql(function: Function, path: str) -> str:
-    """The statement that creates the function under this name, with `mark` in its body."""
-    start, end = function.head
-    body = function.body[0]
-    text = function.text
-    marked = f"{text[:body]}{mark(function)}{text[body:]}" if function.language is None else text
-    return f"{text[:start]}CREATE OR REPLACE FUNCTION {path}{marked[end:]}"
+def create_sql(function: Function, path: str, instead: Instead) -> str:
+    """The statement that creates the function under this name, with `mark` in its body, which reads other tables in
+    place of those of `instead`."""
+    edits = [Edit(*function.head, f"CREATE OR REPLACE FUNCTION {path}")]
+    if function.language is None:
+        body = function.body[0]
+        trees = function_bodies(function.sql) if instead else ()
+        edits += [Edit(body, body, mark(function)), *table_edits(function.sql, trees, Query("", ()), instead)]
+    return edited(function.text, sorted(edits, key=lambda edit: edit.start))
 
 
 def mark(function: Function) -> str:
     """A comment that tells the function as it is now from what it was before. BigQuery keeps a body as it is written:
     https://cloud.google.com/bigquery/docs/reference/rest/v2/routines#resource"""
     return f"/* refresh {hashlib.sha256(function.text.encode()).hexdigest()[:16]} */ "
+
+
+def is_marked(body: str) -> bool:
+    """Whether the body is that of a function that a file has created."""
+    return re.search(r"/\* refresh [0-9a-f]{16} \*/", body) is not None
 
 
 def _temporary(function: Function, query: Query, instead: Instead) -> str:

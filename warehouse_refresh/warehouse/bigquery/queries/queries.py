@@ -94,14 +94,19 @@ class Queries:
     ) -> Iterator[str]:
         """The query as SQL that needs neither the tables that have stand-ins nor the project's functions, and reads
         staged tables in their `places`. BigQuery's errors in the block get their places in the script."""
-        instead = {**stand_ins_in(stand_ins), **self._paths(places or {})}
-        text, new = text_of(query), query_edits(query, instead)
+        instead = {**self._elsewhere(query), **stand_ins_in(stand_ins), **self._paths(places or {})}
+        text = text_of(query)
         calls = [edit for edit in call_edits(query.calls, query) if text[edit.start : edit.end].strip()]
         others = self.edits(query, {**stand_ins, **self._staged_columns(query, places or {})}, instead)
-        edits = sorted([*new, *calls, *others], key=lambda edit: edit.start)
+        edits = sorted([*calls, *others], key=lambda edit: edit.start)
         before = temporary_functions(query, instead)
         with places_of(text, edits, lines_before=before.count("\n")):
             yield before + edited(text, edits)
+
+    def _elsewhere(self, query: Query) -> dict[TableName, str]:
+        """The paths of tables of the query and its functions that are in another project than its jobs."""
+        names = [*query.names, *(read for function in query.functions for read in function.names)]
+        return self._datasets.elsewhere(names, query.own)
 
     def _paths(self, places: Mapping[TableName, TableName]) -> dict[TableName, str]:
         """The staged tables' paths in SQL."""
@@ -116,10 +121,15 @@ class Queries:
     def edits(
         self, query: Query, known: Mapping[TableName, tuple[Column, ...]], instead: Instead | None = None
     ) -> list[Edit]:
-        """What to write in place of the query's variables, whose values read the tables of `instead`, and of its
-        tables without a dataset but for those, in the order of the text. `known` are columns of tables that it reads.
+        """What to write in place of the query's variables, of the tables of `instead` and of those in another project,
+        and of its tables without a dataset, in the order of the text. `known` are columns of tables that it reads.
         Raises SqlError."""
-        edits = [*self._variable_edits(query, known, instead or {}), *dataset_edits(query, instead or {})]
+        instead = {**self._elsewhere(query), **(instead or {})}
+        edits = [
+            *query_edits(query, instead),
+            *self._variable_edits(query, known, instead),
+            *dataset_edits(query, instead),
+        ]
         return sorted(edits, key=lambda edit: edit.start)
 
     def _variable_edits(
@@ -132,13 +142,14 @@ class Queries:
         columns: list[Column] = []
         for read in query.names:
             known = stand_ins.get(read.table) if query.is_own(read.project) else None
-            columns += known if known is not None else self._columns_in_sql(read)
+            columns += known if known is not None else self._columns_in_sql(read, query)
         return variable_edits(query, columns, instead)
 
-    def _columns_in_sql(self, read: Read) -> tuple[Column, ...]:
+    def _columns_in_sql(self, read: Read, query: Query) -> tuple[Column, ...]:
         """The columns of whatever a query names, a wildcard table too; none if it is not there, as the query's own dry
         run will say."""
-        path = ".".join(map(quoted, filter(None, (read.project, read.table.dataset, read.table.name))))
+        written = ".".join(map(quoted, filter(None, (read.project, *read.table))))
+        path = self._datasets.elsewhere([read], query.own).get(read.table, written)
         with suppress(SqlError, TableNotFound):
             return tuple(map(column_of, self._datasets.jobs.dry_run(f"SELECT * FROM {path}").schema or ()))
         return ()
@@ -148,8 +159,8 @@ class Queries:
     ) -> tuple[str, list[Edit]]:
         """The edits with which the query reads staged tables, and `others`, in the order of the text; and what to write
         before it, if a function that it calls reads tables."""
-        instead = {**self._paths(places), **(others or {})}
-        edits = [*query_edits(query, instead), *self.edits(query, self._staged_columns(query, places), instead)]
+        instead = {**self._elsewhere(query), **self._paths(places), **(others or {})}
+        edits = self.edits(query, self._staged_columns(query, places), instead)
         before = ""
         if any(function.names for function in query.functions):  # those exist only once their tables are published
             text = text_of(query)

@@ -45,6 +45,12 @@ def attach(connection: duckdb.DuckDBPyConnection, other: Attached) -> None:
         _stand_in(connection, other)
 
 
+def is_used(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether anything was built in the environment's file, or recorded of it."""
+    found = connection.execute("SELECT 1 FROM duckdb_tables() WHERE database_name = $1 LIMIT 1", [CATALOGUE])
+    return found.fetchone() is not None
+
+
 def _stand_in(connection: duckdb.DuckDBPyConnection, production: Attached) -> None:
     found, before = (_tables(connection, catalogue, production) for catalogue in (ATTACHED, CATALOGUE))
     for table in before.keys() - found.keys():

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,12 +13,12 @@ from warehouse_refresh.warehouse.deadline import deadline
 from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
-from warehouse_refresh.warehouse.duckdb.tables.attached import ATTACHED, Attached, attach
+from warehouse_refresh.warehouse.duckdb.tables.attached import ATTACHED, Attached, attach, is_used
 from warehouse_refresh.warehouse.duckdb.tables.columns import columns_of
 from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, declared_types
 from warehouse_refresh.warehouse.duckdb.tables.memory import Memory
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE
-from warehouse_refresh.warehouse.errors import Transient
+from warehouse_refresh.warehouse.errors import Transient, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.types import Column
 
@@ -39,6 +39,7 @@ class Database:
         self.known: dict[TableName, tuple[Column, ...]] = {}
         self.declared: Declared = {}
         self.memory = Memory(memory)
+        self._is_new = not path.exists()
         self._file = DuckDBFile(path, self._prepare, patience, self.locks)
 
     @property
@@ -117,7 +118,11 @@ class Database:
         self._file.interrupt()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file. An environment's new one in which nothing was built is deleted."""
+        if self._is_new and self.locks != self.path and self.path.exists():
+            with suppress(WarehouseError), self.cursor() as cursor:
+                if not is_used(cursor):
+                    self.path.unlink()  # nobody else opens it before it is closed
         self._file.close()
 
 

@@ -63,7 +63,7 @@ def test_the_exit_code_tells_errors_from_warnings(
         ("SELECT id FROM `raw.orders` WHERE _PARTITIONDATE = '2024-01-01'", "the pseudo-column _PARTITIONDATE"),
         (
             "SELECT `my-shop.helpers.clean`(id) AS id FROM `raw.orders`",
-            "functions that somebody made",
+            "the function my-shop.helpers.clean",
         ),
         ("SELECT id FROM `others.tmp.a`, `my-shop.shared.days`", "my-shop.shared.days, a table of another project"),
     ],

@@ -61,7 +61,12 @@ def _from_json(noted: dict[str, Any]) -> Function:
 
 
 def _read(text: str, default: str) -> Function:
-    from warehouse_refresh.warehouse.sql.statements import check_template, statements_of, without_needless
+    from warehouse_refresh.warehouse.sql.statements import (
+        check_template,
+        language_in,
+        statements_of,
+        without_needless,
+    )
 
     check_template(text)
     text, statements = without_needless(text, statements_of(text))
@@ -76,7 +81,7 @@ def _read(text: str, default: str) -> Function:
         place = place_at(text, tokens[0].start, tokens[0].end)
         raise UnsupportedSql(f"CREATE {kind} FUNCTION in a script is not supported", hint=hint, place=place)
     name, head = _name(text, tokens, default)
-    language = next((token for token in tokens if token.text.upper() == "LANGUAGE"), None)
+    language = language_in(tokens)
     if language is not None:
         place = place_at(text, language.start, language.end)
         return Function(name, text, text, head, (0, 0), _arguments(text), language=place)
@@ -85,7 +90,9 @@ def _read(text: str, default: str) -> Function:
 
 def _bracket(text: str, tokens: "Sequence[Token]") -> "Token":
     """The bracket before the arguments."""
-    found = next((token for token in tokens if token.text == "("), None)
+    from warehouse_refresh.warehouse.sql.statements import is_sign
+
+    found = next((token for token in tokens if is_sign(token, "(")), None)
     if found is None:
         place = place_at(text, tokens[-1].start, tokens[-1].end)
         raise SqlError("the function has no arguments", hint="write CREATE FUNCTION dataset.name() AS (…)", place=place)
@@ -120,12 +127,14 @@ def _with_body(function: Function, tokens: "Sequence[Token]") -> Function:
 
 def _body(text: str, tokens: "Sequence[Token]") -> tuple[int, int]:
     """The characters within the brackets after AS."""
+    from warehouse_refresh.warehouse.sql.statements import is_sign
+
     depth, opened = 0, -1
     for before, token in pairwise(tokens):
-        if token.text == "(":
+        if is_sign(token, "("):
             opened = token.end + 1 if depth == 0 and before.text.upper() == "AS" else opened
             depth += 1
-        elif token.text == ")":
+        elif is_sign(token, ")"):
             depth -= 1
             if depth == 0 and opened >= 0:
                 return opened, token.start

@@ -87,7 +87,7 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(text: str, reason: s
         ("SELECT CAST(NULL AS RANGE<DATE>) IS NULL", "has no type RANGE", "the start and the end"),
         ("SELECT STDDEV(BIGNUMERIC '1' * id) FROM raw.products", "has no STDDEV of BIGNUMERIC", "FLOAT64"),
         ("SELECT ST_GEOGPOINT(1, 2) FROM raw.products", "only BigQuery has ST_GEOGPOINT", "FLOAT64"),
-        ("SELECT raw.clean(name) FROM raw.products", "only BigQuery has functions that somebody made", "computes"),
+        ("SELECT raw.clean(name) FROM raw.products", "only BigQuery has the function raw.clean", "CREATE FUNCTION"),
         ("SELECT id FROM raw.products FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()", "only BigQuery has", "old rows"),
         ("SELECT id FROM raw.products WHERE _PARTITIONDATE IS NULL", "only BigQuery has", "column of its own"),
         ("SELECT * FROM tmp.INFORMATION_SCHEMA.TABLES", "only BigQuery has", "raw table"),

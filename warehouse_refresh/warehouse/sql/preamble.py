@@ -11,7 +11,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import Place, SqlError, UnsupportedSql, place_at
 from warehouse_refresh.warehouse.sql.query import blanked
-from warehouse_refresh.warehouse.sql.statements import statements_of
+from warehouse_refresh.warehouse.sql.statements import is_sign, language_in, statements_of
 
 _SELECT = "SELECT"
 _VOLATILE = ("RAND", "GENERATE_UUID")
@@ -49,8 +49,8 @@ def split(tokens: Sequence[Token], brackets: Mapping[str, int] | None = None) ->
     depth = 0
     opening = {"(": 1, "[": 1, ")": -1, "]": -1, **(brackets or {})}
     for token in tokens:
-        depth += opening.get(token.text, 0)
-        if token.text == "," and depth == 0:
+        depth += opening.get(token.text, 0) if token.token_type != TokenType.STRING else 0
+        if depth == 0 and is_sign(token, ","):
             yield part
             part = []
         else:
@@ -70,7 +70,7 @@ def _read(text: str, tokens: Sequence[Token]) -> Iterator[Assignment | FunctionT
 
 
 def _function(text: str, tokens: Sequence[Token]) -> FunctionText:
-    language = next((token for token in tokens if token.text.upper() == "LANGUAGE"), None)
+    language = language_in(tokens)
     place = place_at(text, language.start, language.end) if language is not None else None
     return FunctionText(_alone(text, tokens), place)
 

@@ -4,6 +4,7 @@ These are recognised before the parser sees them, which would stumble over one o
 """
 
 import re
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import NoReturn
 
@@ -159,6 +160,21 @@ def statements_of(text: str) -> list[list[Token]]:
         else:
             found[-1].append(token)
     return [tokens for tokens in found if tokens]
+
+
+def is_sign(token: Token, sign: str) -> bool:
+    """Whether the token is a sign such as `(`, and no string of that character."""
+    return token.text == sign and token.start == token.end
+
+
+def language_in(tokens: Sequence[Token]) -> Token | None:
+    """The LANGUAGE of a CREATE FUNCTION, which stands in no bracket; None if there is none."""
+    depth = 0
+    for token in tokens:
+        depth += is_sign(token, "(") - is_sign(token, ")")
+        if depth == 0 and token.token_type != TokenType.STRING and token.text.upper() == "LANGUAGE":
+            return token
+    return None
 
 
 def without_needless(text: str, statements: list[list[Token]]) -> tuple[str, list[list[Token]]]:

@@ -407,6 +407,8 @@ _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
 """What has to be rewritten where two tokens of these kinds follow each other."""
 
 
+_BUILT_IN = frozenset({"SAFE", "NET", "KEYS", "AEAD", "HLL_COUNT", "KLL_QUANTILES"})
+"""Words before the dot of a function of GoogleSQL's own."""
 _MAY_CALL = re.compile(r"(?:\.\s*`?\w+`?|`)\s*\(")
 
 
@@ -417,6 +419,8 @@ def calls_in(text: str) -> tuple[Call, ...]:
     tokens: list[Token] = _BIGQUERY.tokenize(text)
     found = []
     for first, last, parts in paths_before_brackets(tokens):
+        if parts[-2].upper() in _BUILT_IN:
+            continue
         start, end = tokens[first].start, tokens[last].end
         name = TableName(parts[-2], parts[-1])
         found.append(Call(name, start, end + 1, place_at(text, start, end), ".".join(parts[:-2])))

@@ -188,8 +188,12 @@ class Scope:
         return Scope(self.script, self.parent, self.queries)
 
     def apart(self) -> "Scope":
-        """What a WITH query sees: the WITH queries before it, and no columns."""
-        return Scope(self.script, None, self.queries)
+        """What a WITH query sees: the WITH queries before it, the arguments of the function in whose body it is, and no
+        columns."""
+        outermost = self
+        while outermost.parent is not None:
+            outermost = outermost.parent
+        return Scope(self.script, outermost if outermost.lambdas else None, self.queries)
 
     def has_range(self, alias: str) -> bool:
         """Whether the alias is one of a FROM item here or around."""

@@ -78,6 +78,13 @@ def foreign_source(text: str, node: exp.Expr, what: str, hint: str) -> NoReturn:
     raise ForeignSource(f"only BigQuery has {what}", hint=hint, place=place_of(text, node))
 
 
+def unknown_function(text: str, call: exp.Expr) -> NoReturn:
+    """No file of the project creates the function, whose name has a dataset."""
+    name = call.sql("bigquery").partition("(")[0].replace("`", "").replace(PREFIX, "")
+    hint = "put its CREATE FUNCTION into a file of the project, or write what it computes"
+    only_bigquery(text, call, f"the function {name}", hint)
+
+
 def tokens_before(text: str, node: exp.Expr) -> list[Token]:
     """The tokens of the text before the first mark of a node; none for a node without marks."""
     start = next((int(part.meta["start"]) for part in node.walk(bfs=False) if "start" in part.meta), 0)

@@ -28,6 +28,8 @@ def negative(node: exp.Expr, scope: Scope) -> Typed:
     inner = node.this
     if isinstance(inner, exp.Literal) and not inner.args.get("is_string") and str(inner.this).isdigit():
         return integer_literal(-int(inner.this), node, scope)
+    if isinstance(inner, exp.HexString):
+        return integer_literal(-int(str(inner.this), 16), node, scope)
     value = scope.compile(inner)
     if value.is_null:
         wrong(scope.script.text, node, "operands of - cannot be literal NULL")

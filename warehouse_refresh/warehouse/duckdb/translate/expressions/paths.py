@@ -11,7 +11,14 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_t
 from warehouse_refresh.warehouse.duckdb.translate.functions.known import workaround_of
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, only_bigquery, unsupported, written, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import (
+    name_of,
+    only_bigquery,
+    unknown_function,
+    unsupported,
+    written,
+    wrong,
+)
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.types import INT64, STRING
@@ -42,7 +49,7 @@ def dot(node: exp.Expr, scope: Scope) -> Typed:
         family, name = node.this.sql().upper(), name_of(node.expression)
         if workaround := workaround_of(f"{family}.{name}"):
             only_bigquery(scope.script.text, node, f"{family}.{name}" if name else f"{family} functions", workaround)
-        only_bigquery(scope.script.text, node, "functions that somebody made", "write what it computes")
+        unknown_function(scope.script.text, node)
     names: list[str] = []
     inner: exp.Expr = node
     while isinstance(inner, exp.Dot) and isinstance(inner.expression, exp.Identifier):

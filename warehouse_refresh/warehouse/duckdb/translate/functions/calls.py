@@ -31,7 +31,13 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.known import (
 from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Let, Node, Variable
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, only_bigquery, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import (
+    name_of,
+    only_bigquery,
+    unknown_function,
+    unsupported,
+    wrong,
+)
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
 from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.sql.literals import FAILURE, Untyped
@@ -84,12 +90,7 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
     if name in GOOGLESQL_FUNCTIONS or name.startswith(GOOGLESQL_FAMILIES):
         unsupported(scope.script.text, node, f"{name}")
     if "." in name:
-        only_bigquery(
-            scope.script.text,
-            node,
-            "functions that somebody made",
-            "write what it computes",
-        )
+        unknown_function(scope.script.text, node)
     known = [known for known in [*FUNCTIONS, *DEFINITIONS, *GOOGLESQL_FUNCTIONS] if not known.endswith("$")]
     return wrong(scope.script.text, node, f"there is no function {name}", did_you_mean(name, known))
 

@@ -309,6 +309,7 @@ def _pattern(node: exp.Expr, scope: Scope, pieces: list[str], kind: SqlType) -> 
     pattern, codes = r"^\s*", list[str]()
     if not re.search("%c[0-9]", "".join(pieces)):
         pieces = [part for piece in pieces for part in (_PARSED_C if piece == "%c" else [piece])]
+    pieces = [part for piece in pieces for part in (_PARSED_F if piece == "%F" else [piece])]
     pieces = [_UNMODIFIED.get(piece, piece) for piece in _written_out(pieces)]
     for index, piece in enumerate(pieces):
         if not piece.startswith("%") or piece in _TEXTS:
@@ -325,6 +326,7 @@ def _pattern(node: exp.Expr, scope: Scope, pieces: list[str], kind: SqlType) -> 
 
 _UNMODIFIED = {"%EY": "%Y", "%Ey": "%y", "%EC": "%C"}
 _PARSED_C = ["%a", " ", "%b", " ", "%e", " ", "%T", " ", "%Y"]
+_PARSED_F = ["%Y", "-", "%m", "-", "%d"]  # years of fewer digits, too, unlike what FORMAT_DATE writes
 _MOST_GROUPS = 9
 """How many groups of a pattern DuckDB gives."""
 

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
 from warehouse_refresh.warehouse.duckdb.translate.literals import null
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, let_all
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, Select, SetOperation, Variable, With, let_all, walk
 from warehouse_refresh.warehouse.duckdb.translate.reading.parsing import parse_by_name
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope, Script
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, only_bigquery, place_of, unsupported, wrong
@@ -24,6 +24,7 @@ from warehouse_refresh.warehouse.sql.coercion import plain
 from warehouse_refresh.warehouse.sql.preamble import Assignment, read_preamble
 from warehouse_refresh.warehouse.sql.query import Function as FunctionFile
 from warehouse_refresh.warehouse.sql.type_syntax import read_type, type_of
+from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import SqlType
 
 
@@ -43,22 +44,40 @@ class Function:
         file of its own is the cause of an error at the call."""
         if self.file is not None and self.file.language is not None:
             only_bigquery(scope.script.text, node, "functions in another language", "write the function in SQL")
-        if len(node.expressions) != len(self.parameters):
-            wrong(scope.script.text, node, f"{_name(node)} takes {len(self.parameters)} arguments")
         arguments = [
             _as_type(scope.compile(argument), type_, argument, scope.script)
-            for argument, (_, type_) in zip(node.expressions, self.parameters, strict=True)
+            for argument, (_, type_) in zip(self._in_order(node, scope), self.parameters, strict=True)
         ]
         value = self._body_of(arguments, scope.script, node)
-        if self.body.find(exp.Query):  # which DuckDB takes in no lambda
-            return value
         types = [argument.type for argument in arguments]
 
         def of(nodes: list[Node]) -> Node:
             values = [Typed(node, type_) for node, type_ in zip(nodes, types, strict=True)]
             return self._body_of(values, scope.script, node).node
 
+        if _has_query(value.node) and _has_query(of([Variable() for _ in arguments])):
+            return value  # DuckDB takes no query in a lambda
         return Typed(let_all([argument.node for argument in arguments], of), value.type)
+
+    def _in_order(self, node: exp.Expr, scope: Scope) -> list[exp.Expr]:
+        """The call's arguments in the order of the parameters: the last ones may be named. Raises SqlError.
+        https://cloud.google.com/bigquery/docs/reference/standard-sql/functions-reference#named_arguments"""
+        if len(node.expressions) != len(self.parameters):
+            wrong(scope.script.text, node, f"{_name(node)} takes {len(self.parameters)} arguments")
+        names = [name.casefold() for name, _ in self.parameters]
+        found: dict[str, exp.Expr] = {}
+        is_named = False
+        for number, argument in enumerate(node.expressions):
+            if is_named and not isinstance(argument, exp.Kwarg):
+                wrong(scope.script.text, argument, "an argument without a name stands after one with a name")
+            is_named = isinstance(argument, exp.Kwarg)
+            name = argument.this.name.casefold() if is_named else names[number]
+            if name not in names:
+                wrong(scope.script.text, node, f"{_name(node)} has no argument {name}", did_you_mean(name, names))
+            if name in found:
+                wrong(scope.script.text, node, f"{_name(node)} gets the argument {name} twice")
+            found[name] = argument.expression if is_named else argument
+        return [found[name] for name in names]
 
     def _body_of(self, arguments: list[Typed], script: Script, call: exp.Expr) -> Typed:
         inner = Scope(script if self.file is None else _in_file(script, self.file))
@@ -71,6 +90,10 @@ class Function:
                 raise
             reason = f"in the function {self.file.name}: {error.reason}"
             raise type(error)(reason, hint=error.hint, place=place_of(script.text, call)) from error
+
+
+def _has_query(node: Node) -> bool:
+    return any(isinstance(part, Select | SetOperation | With) for part in walk(node))
 
 
 def add_function(file: FunctionFile, script: Script) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.warehouse import DEFAULT_URL, Append, connect
+from warehouse_refresh.warehouse.builds.posted import NO_EARLIER
 from warehouse_refresh.warehouse.names import TableName
 
 ITEMS = TableName("raw", "items")
@@ -79,6 +80,25 @@ def walk(shop: sqlite3.Connection, write: Write, mode: str, seed: int, loads: in
 @pytest.mark.parametrize("mode", ["merge", "append"])
 def test_a_table_has_what_is_loaded_and_what_is_posted(mode: str, shop: sqlite3.Connection, write: Write) -> None:
     walk(shop, write, mode, seed=22, loads=3)
+
+
+def test_a_load_is_rolled_back_unless_rows_are_posted(
+    shop: sqlite3.Connection, write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFRESH_KEEP_PREVIOUS", "true")
+    write({"res/raw/items.toml": SETTINGS.format("merge").replace("posted_column", "# posted_column")})
+    shop.execute("INSERT INTO items VALUES (1, 'a', 1)")
+    assert main(["load"]) == 0
+    shop.execute("INSERT INTO items VALUES (2, 'b', 2)")
+    assert main(["load"]) == 0
+    assert main(["rollback", "raw.items", "--yes"]) == 0
+    with connect(DEFAULT_URL) as warehouse:
+        assert warehouse.row_count(ITEMS) == 1
+    write({"res/raw/items.toml": SETTINGS.format("merge")})
+    assert main(["load"]) == 0
+    assert main(["rollback", "--yes"]) == 1
+    assert f"raw.items stays as it is: {NO_EARLIER}" in capsys.readouterr().err
+    assert len(rows()) == 2
 
 
 @pytest.mark.slow

@@ -26,7 +26,8 @@ def run(options: Namespace) -> int:
     with sql_cache(settings.folder) as cache:
         project = project_in(settings, cache)
     with connect(settings.warehouse_url) as warehouse:
-        publication = _publication(warehouse, options.tables, {table.dataset for table in project.scripts})
+        datasets = {project.layout.raw, *(table.dataset for table in project.scripts)}
+        publication = _publication(warehouse, options.tables, datasets)
         tables = [table for table in publication.tables if not options.tables or str(table) in options.tables]
         if not options.yes:
             _ask(publication, tables, list(_readers(project, tables)))

@@ -108,10 +108,10 @@ class Installation:
         deployment = self.client.read_deployment_by_name(NAMES.deployment)
         return self.client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
 
-    def post_run(self) -> UUID:
+    def post_run(self, query: str = "") -> UUID:
         """Ask for a refresh with `POST /run`, as a service does."""
         wait_for(lambda: _answers(f"{self.api}/health/live"))
-        answer = httpx.post(f"{self.api}/run", timeout=60)
+        answer = httpx.post(f"{self.api}/run{query}", timeout=60)
         assert answer.status_code == 202, answer.text
         return UUID(answer.json()["id"])
 

@@ -7,9 +7,11 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
+import httpx
 import pytest
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.objects import StateType
@@ -114,10 +116,12 @@ def _a_cancelled_run_stops_and_leaves_its_tables(installed: Installation) -> Non
 
 
 def _a_killed_process_leaves_its_place_to_the_next_run(installed: Installation) -> None:
+    """The next one loads a table first: from the request to the rows."""
     run = installed.post_run()
     installed.until_building(run, "tmp.second")
     installed.write({"res/tmp/second.sql": RIGHT.replace("7", "8")})
-    waiting = installed.post_run()
+    installed.write({"listed.csv": "id,price\n1,9.50\n", "res/raw/listed.toml": '[source]\nfile = "listed.csv"\n'})
+    waiting = installed.post_run("?load=true")
     process = installed.flow_run(run).infrastructure_pid
     os.kill(int(str(process).rpartition(":")[2]), signal.SIGKILL)
     crashed = installed.ended(run)
@@ -128,6 +132,9 @@ def _a_killed_process_leaves_its_place_to_the_next_run(installed: Installation) 
     assert after.state is not None
     assert after.state.is_completed()
     assert rows(installed, "final.end") == [(1, 8)]
+    assert installed.table_states(waiting)[0]["raw.listed"] == "built"
+    assert rows(installed, "raw.listed") == [(1, Decimal("9.50"))]
+    assert httpx.get(f"{installed.api}/run/{waiting}").json()["load"] is True
     assert "started by: the API, request " in installed.artifacts(waiting, "refresh-graph")[0]
     assert [message["run"]["state"] for message in installed.messages] == ["Failed", "Crashed"]
     assert wait_for(lambda: not installed.under_way())

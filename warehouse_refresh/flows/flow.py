@@ -36,7 +36,7 @@ from warehouse_refresh.pipeline.project.version import scripts_version
 from warehouse_refresh.pipeline.refresh import Loads, Refresh, cleared_on_error, start_refresh
 from warehouse_refresh.pipeline.report import check_rows, table_rows
 from warehouse_refresh.pipeline.schedule import NOTHING, Expected, ScheduleResult, run_in_parallel
-from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.pipeline.settings import RefreshSettings, of_environment
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked, span_of
 from warehouse_refresh.pipeline.tables.partitions.backfill import backfill_of
@@ -88,6 +88,7 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
         backfill_to: str | int | None = None,
         backfill_again: bool = False,
         load: bool = False,
+        env: str | None = None,
     ) -> PrefectState[Any]:
         """Build all tables, or the selected ones. A retry builds only the tables that did not complete before.
 
@@ -103,10 +104,12 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
             backfill_to: The last date, or id, which is in it.
             backfill_again: Build also those that are built already.
             load: Load the raw tables that come from a database first. Then `select` may name them, too: raw.orders+.
+            env: Build in this environment, such as alice. Leave it empty to build in that of the settings, else in
+                production.
         """
         workers = 1 if in_order else settings.workers
         try:
-            used = _with_values(settings, variables or {})
+            used = _with_values(of_environment(settings, env), variables or {})
             with heartbeats():
                 keep_values(used)
                 if started is None:
@@ -149,11 +152,13 @@ def _asked(first: str | int | None, last: str | int | None, *, full: bool, again
 
 
 def keep_values(settings: RefreshSettings) -> None:
-    """Record the values of all variables as a parameter of the run, so that a retry uses the same ones even if
-    refresh.toml has changed."""
-    run, values = this_flow_run(), as_json(settings.variables)
-    if values != (run.parameters.get("variables") or {}) and run.run_count <= 1:
-        run.parameters = {**run.parameters, "variables": values}
+    """Record the values of all variables and the environment as parameters of the run, so that a retry uses the same
+    ones even if the settings have changed."""
+    run = this_flow_run()
+    kept = {"variables": as_json(settings.variables), "env": settings.environment}
+    changed = {name: value for name, value in kept.items() if value != (run.parameters.get(name) or type(value)())}
+    if changed and run.run_count <= 1:
+        run.parameters = {**run.parameters, **changed}
         with get_client(sync_client=True) as client:
             client.update_flow_run(run.id, parameters=run.parameters)
 

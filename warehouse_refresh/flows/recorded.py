@@ -19,10 +19,15 @@ from warehouse_refresh.flows.local.server import NoServer, configured_url
 
 
 def run_recorded(
-    refresh: Callable[..., Any], select: list[str], *, variables: Mapping[str, Any], **switches: bool
+    refresh: Callable[..., Any],
+    select: list[str],
+    *,
+    variables: Mapping[str, Any],
+    env: str | None = None,
+    **switches: bool,
 ) -> State[Any]:
     """Run the flow `refresh` in this process, and answer the flow run's last state. `variables` are values in JSON's
-    types, by name; the `switches` are the flow's parameters that are true or false.
+    types, by name, and `env` is the environment; the `switches` are the flow's parameters that are true or false.
 
     If somebody cancels the run just before its end, Prefect's server keeps it Cancelling and waits for a worker. There
     is none here, so the run is set to Cancelled.
@@ -30,7 +35,8 @@ def run_recorded(
     # The flow sends heartbeats itself. Prefect's own are off: the end of a run would wait for their thread.
     settings = {PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with temporary_settings(settings):
-        state: State[Any] = refresh(select=select, variables=dict(variables) or None, **switches, return_state=True)
+        asked = {"select": select, "variables": dict(variables) or None, "env": env, **switches}
+        state: State[Any] = refresh(**asked, return_state=True)
         run = state.state_details.flow_run_id
         return _cancelled(run) if state.is_cancelling() and run else state
 

@@ -44,7 +44,7 @@ def run(options: Namespace) -> int:
             flow = refresh_flow(settings, Started(started, noted))
             variables = variables_as_json(settings.variables)
             switches = {"in_order": options.in_order, "full": options.full, "load": options.load}
-            state = run_recorded(flow, selectors, variables=variables, **switches)
+            state = run_recorded(flow, selectors, variables=variables, env=settings.environment, **switches)
         message, address, succeeded = state.message or "", address_of(state), state.is_completed()
         if options.json:
             checks = started.source_checks

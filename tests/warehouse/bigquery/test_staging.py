@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Fault, Proxy
 from tests.warehouse.bigquery.killed import killed_before
-from warehouse_refresh.warehouse import Append, BuildContext, TableBuild
+from tests.warehouse.bigquery.test_keys import slow_down
+from warehouse_refresh.warehouse import Append, BuildContext, Outcome, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET as STAGED
 from warehouse_refresh.warehouse.bigquery.publishing.records import beside, over_published
@@ -127,25 +129,53 @@ def test_a_publication_that_is_cut_off_is_completed_or_never_begun(
         assert rows(other) == found
 
 
-def test_a_completed_publication_keeps_posted_rows(
-    warehouse: BigQueryWarehouse, settings: BigQuerySettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def build(x: int) -> TableBuild:
-        query = parse_query(f"SELECT {x} AS x, CAST(NULL AS TIMESTAMP) AS posted_at")
-        return TableBuild(A, query, posted=Posted("posted_at", ("x",)))
+def loaded(x: int) -> TableBuild:
+    """A build of a table with one row, to which others are posted."""
+    query = parse_query(f"SELECT {x} AS x, CAST(NULL AS TIMESTAMP) AS posted_at")
+    return TableBuild(A, query, posted=Posted("posted_at", ("x",)))
 
+
+def post(warehouse: BigQueryWarehouse, x: int, key: str | None = None) -> None:
+    [outcome] = warehouse.append(A, [Append([{"x": x, "posted_at": datetime.now(UTC)}], key)])
+    assert outcome is Outcome.STORED
+
+
+@pytest.fixture
+def staged(warehouse: BigQueryWarehouse) -> BigQueryWarehouse:
+    """The table has the row 1, and the row 2 is staged."""
     first = BuildContext("first")
-    warehouse.stage(build(1), (), first)
-    warehouse.publish([build(1)], first)
-    stage(warehouse, build(2))
+    warehouse.stage(loaded(1), (), first)
+    warehouse.publish([loaded(1)], first)
+    stage(warehouse, loaded(2))
+    return warehouse
+
+
+def test_a_completed_publication_keeps_posted_rows(
+    staged: BigQueryWarehouse, settings: BigQuerySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(warehouse._publisher, "_publish_all", die)
+        patch.setattr(staged._publisher, "_publish_all", die)
         with pytest.raises(Killed):
-            warehouse.publish([build(2)], RUN)
-    warehouse.append(A, [Append([{"x": 3, "posted_at": datetime.now(UTC)}])])
+            staged.publish([loaded(2)], RUN)
+    post(staged, 3)
     with BigQueryWarehouse(settings, QUICK) as other:
         other.recover("", lambda _: None)
         assert sorted(x for x, _ in other.first_rows(A, 9)) == [2, 3]
+
+
+def test_rows_that_are_posted_while_a_publication_is_under_way_stay(
+    staged: BigQueryWarehouse, settings: BigQuerySettings, bigquery_endpoint: str, bigquery_project: str
+) -> None:
+    slow_down(bigquery_endpoint, bigquery_project, 0.1)  # so that rows come between the statements
+    number = 9
+    with BigQueryWarehouse(settings, QUICK) as other, ThreadPoolExecutor() as pool:
+        publishing = pool.submit(staged.publish, [loaded(2)], RUN)
+        while not publishing.done():
+            number += 1
+            post(other, number, str(number) if number % 2 else None)
+        publishing.result()
+        slow_down(bigquery_endpoint, bigquery_project, 0.0)
+        assert sorted(x for x, _ in other.first_rows(A, 999)) == [2, *range(10, number + 1)]
 
 
 def test_a_completed_view_reads_published_tables(

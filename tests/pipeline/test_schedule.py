@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.makespan import best_known, bound, skewed_project
@@ -193,6 +193,7 @@ def simulated(
     return clock.now
 
 
+@settings(max_examples=40)
 @given(graphs(), st.integers(1, 4), st.randoms())
 def test_known_seconds_keep_to_grahams_bound(graph: Graph, workers: int, pick: random.Random) -> None:
     """No schedule without idle workers takes longer than 2 - 1/workers times the best one:

@@ -1,6 +1,7 @@
 """Build, check and publish the tables of a refresh, and record the state of each table."""
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -290,7 +291,7 @@ class Execution:
 
         def waited(table: TableName) -> float | None:
             run = self.runs[table]
-            if run.failure is Failure.UNAVAILABLE:
+            if run.failure is Failure.UNAVAILABLE and expected.at_first < sys.maxsize:
                 return TOO_LONG
             return run.built.waited if run.built is not None else None
 

@@ -56,6 +56,8 @@ Where the reference engine and BigQuery's documentation differ, the documentatio
 - A SUM of FLOAT64 may differ in its last digits. On BigQuery, too, they depend on the order in which rows are added.
 - STDDEV, VARIANCE, CORR and COVAR of numbers that are very large, or very different in size, may differ from the
   eighth digit on. A covariance that is nearly 0 may be another small number.
+- ARRAY_FILTER, ARRAY_TRANSFORM, ARRAY_INCLUDES and their kin, and UNNEST of several arrays, are GoogleSQL's and are
+  answered here. BigQuery's documentation does not name them, so a script that runs there may not use them.
 - Of equal values that look different (0.0 and -0.0, 24 hours and a day), MAX, MIN and ANY_VALUE may give another one.
 
 ## What is refused

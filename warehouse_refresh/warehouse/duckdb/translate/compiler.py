@@ -23,6 +23,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions import (
     date_values,
     windows,
 )
+from warehouse_refresh.warehouse.duckdb.translate.functions.arrays import elements
 from warehouse_refresh.warehouse.duckdb.translate.functions.json import documents
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, Over
 from warehouse_refresh.warehouse.duckdb.translate.queries import queries, subqueries
@@ -97,6 +98,7 @@ HANDLERS: Mapping[type[exp.Expr], Handler] = {
     exp.Cast: conversions.cast,
     exp.TryCast: conversions.cast,
     exp.Anonymous: calls.call,
+    exp.Identifier: elements.parameter,
     exp.SafeFunc: calls.safe,
     exp.Window: windows.window,
     exp.Extract: date_parts.extract,

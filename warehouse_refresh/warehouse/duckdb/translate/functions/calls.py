@@ -5,7 +5,6 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.expressions import conditions
 from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats import cast as cast_formats
 from warehouse_refresh.warehouse.duckdb.translate.functions import (
-    arrays,
     date_arithmetic,
     date_formats,
     date_parts,
@@ -15,6 +14,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions import (
     regexps,
     strings,
 )
+from warehouse_refresh.warehouse.duckdb.translate.functions.arrays import arrays, elements, reductions
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     Definitions,
     Functions,
@@ -46,6 +46,8 @@ from warehouse_refresh.warehouse.types import BIGNUMERIC, NUMERIC
 
 FUNCTIONS: Functions = {
     **arrays.FUNCTIONS,
+    **elements.FUNCTIONS,
+    **reductions.FUNCTIONS,
     **cast_formats.FUNCTIONS,
     **date_arithmetic.FUNCTIONS,
     **date_formats.FUNCTIONS,

@@ -39,6 +39,7 @@ WITHOUT_FRAME = RANKS | {"LAG", "LEAD", "NTILE", "PERCENTILE_CONT", "PERCENTILE_
 # The aggregates that are known to give GoogleSQL's answer over a window too.
 OVER_WINDOWS = frozenset(
     {"COUNT", "COUNTIF", "SUM", "AVG", "MIN", "MAX", "LOGICAL_AND", "LOGICAL_OR", "STRING_AGG", "ARRAY_AGG"}
+    | {"ARRAY_CONCAT_AGG"}
     | {"BIT_AND", "BIT_OR", "BIT_XOR", "ANY_VALUE"}
     | {"STDDEV", "STDDEV_SAMP", "STDDEV_POP", "VARIANCE", "VAR_SAMP", "VAR_POP", "CORR", "COVAR_POP", "COVAR_SAMP"}
 )

@@ -437,7 +437,12 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
 
 def _without_excepted(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
     """The columns without those that EXCEPT names."""
-    for name in (part.name for part in node.args.get("except_") or () if part.name != HERE):
+    for part in node.args.get("except_") or ():
+        name = part.name
+        if name == HERE:
+            continue
+        if isinstance(part, exp.Column) and part.args.get("table"):
+            unsupported(scope.script.text, part, "EXCEPT of a column whose name holds a dot", "name the others")
         if not any(column.name.casefold() == name.casefold() for column in columns):
             hint = did_you_mean(name, [column.name for column in columns if column.name])
             wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)

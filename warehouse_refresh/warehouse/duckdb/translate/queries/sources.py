@@ -281,10 +281,7 @@ def _sampled(node: exp.Expr, scope: Scope, relation: Relation) -> Relation:
 
 def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:
     """What is in FROM so far, with a join after it."""
-    only(node, scope, "this", "side", "kind", "on", "using", "pivots")
-    side, kind = str(node.args.get("side") or "").upper(), str(node.args.get("kind") or "").upper()
-    if kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
-        wrong(scope.script.text, node, f"{side} {kind} JOIN is not GoogleSQL")
+    side, kind = _side_and_kind(node, scope)
     has_condition = _has_condition(node)
     if kind == "CROSS" and has_condition and not isinstance(node.this, exp.Unnest):
         reason = "CROSS JOIN takes no ON or USING"
@@ -324,6 +321,18 @@ def _filtered(right: FromItem, condition: Node) -> FromItem:
     """The array's rows for which the condition holds: DuckDB takes no subquery in the condition of a LATERAL join."""
     rows = FromItem(right.query, right.alias)
     return FromItem(Select((Star(),), rows, condition), right.alias, lateral=True)
+
+
+def _side_and_kind(node: exp.Expr, scope: Scope) -> tuple[str, str]:
+    """The words before JOIN. Raises SqlError for those of other dialects."""
+    if node.args.get("method"):
+        method = str(node.args["method"]).upper()
+        wrong(scope.script.text, node, f"{method} JOIN is not GoogleSQL", "write JOIN … USING (…) with its columns")
+    only(node, scope, "this", "side", "kind", "on", "using", "pivots")
+    side, kind = str(node.args.get("side") or "").upper(), str(node.args.get("kind") or "").upper()
+    if kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
+        wrong(scope.script.text, node, f"{side} {kind} JOIN is not GoogleSQL")
+    return side, kind
 
 
 def _is_after_comma(table: exp.Table, scope: Scope) -> bool:

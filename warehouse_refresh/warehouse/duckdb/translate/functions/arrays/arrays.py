@@ -3,8 +3,6 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/array_functions
 """
 
-from typing import NoReturn
-
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce, coerced
@@ -197,16 +195,6 @@ def array_is_distinct(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Ty
     return Typed(sql(template, a=value.node), BOOL)
 
 
-def array_includes(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> NoReturn:  # noqa: ARG001
-    """Not in BigQuery."""
-    unsupported(scope.script.text, node, "ARRAY_INCLUDES", "write x IN UNNEST(array)")
-
-
-def with_lambda(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> NoReturn:  # noqa: ARG001
-    """Not in BigQuery."""
-    unsupported(scope.script.text, node, name_of(node), "write ARRAY(SELECT … FROM UNNEST(array) AS x)")
-
-
 def range_bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """RANGE_BUCKET(x, bounds): how many bounds are at most x"""
     values = [argument(part, scope) for part in parts]
@@ -246,8 +234,5 @@ FUNCTIONS: Functions = {
     "ARRAY_LAST": array_end,
     "ARRAY_SLICE": array_slice,
     "ARRAY_IS_DISTINCT": array_is_distinct,
-    "ARRAY_INCLUDES": array_includes,
-    "ARRAY_FILTER": with_lambda,
-    "ARRAY_TRANSFORM": with_lambda,
     "RANGE_BUCKET": range_bucket,
 }

@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.check import check_scripts
@@ -230,10 +229,11 @@ def _room_for_rows(plan: RefreshPlan, warehouse: Warehouse, stack: ExitStack) ->
     """A folder for the rows that are loaded, as long as the `stack`, and a dataset for where they land."""
     if plan.load is None:
         return Path()
+    from warehouse_refresh.origins.rooms import room
     from warehouse_refresh.pipeline.raw.loads import run_script
 
     run_script(warehouse, f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
-    return Path(stack.enter_context(TemporaryDirectory(prefix="refresh-load-", ignore_cleanup_errors=True)))
+    return stack.enter_context(room("refresh-load-"))
 
 
 def _need_full(plan: RefreshPlan) -> None:

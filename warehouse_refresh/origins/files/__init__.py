@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 
 from warehouse_refresh.origins import Described, OriginColumn, OriginError, Relation, Since
 from warehouse_refresh.origins.files.forms import Form, faults_of, form_of
 from warehouse_refresh.origins.files.places import File, find
+from warehouse_refresh.origins.rooms import room
 from warehouse_refresh.warehouse.duckdb.faults import reason
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
@@ -28,9 +28,9 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
 @contextmanager
 def open_files(folder: Path, credentials: Mapping[str, str]) -> Iterator["FilesSnapshot"]:
     """The files that paths from this folder on name; for some paths in buckets there are credentials."""
-    with duckdb.connect(config=_SETTINGS) as reader, TemporaryDirectory(prefix="refresh-files-") as copies:
+    with duckdb.connect(config=_SETTINGS) as reader, room("refresh-files-") as copies:
         reader.execute("SET TimeZone = 'UTC'")
-        snapshot = FilesSnapshot(folder, Path(copies), reader, credentials)
+        snapshot = FilesSnapshot(folder, copies, reader, credentials)
         try:
             yield snapshot
         finally:

@@ -282,7 +282,7 @@ def alter(project: str, text: str, context: Any) -> None:
         tree = sqlglot.parse_one(line, dialect="bigquery")
         table = context.catalog.get_table(project, tree.this.db, tree.this.name)
         for action in tree.args["actions"]:
-            name = action.name if isinstance(action, exp.ColumnDef) else action.args["tables"][0].name
+            name = action.find(exp.Identifier).name
             fields = [field for field in table.schema_.fields if field.name != name]
             fields += [declared(action)] if isinstance(action, exp.ColumnDef) else []
             table = table.model_copy(update={"schema_": TableSchema(fields=tuple(fields))})

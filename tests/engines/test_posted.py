@@ -59,4 +59,8 @@ def test_publishing_keeps_what_is_posted_also_after_it_was_staged(warehouse: War
     assert warehouse.records()[ITEMS].published_as == build.fingerprint
     [publication, *_] = warehouse.publications()
     assert warehouse.roll_back(publication, [ITEMS], BuildContext("back")) == {ITEMS: NO_EARLIER}
-    assert "posted 6" in words(warehouse)
+    third, last = loaded("6, 'e' AS word"), BuildContext("third")
+    warehouse.stage(third, (), last)
+    warehouse.publish([third], last)
+    assert words(warehouse) == ["e", "posted 2", "posted 3", "posted 5", "posted None"]
+    assert [column.name for column in warehouse.columns(ITEMS)] == ["x", "word", "posted_at"]

@@ -3,9 +3,10 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 SCALARS = frozenset(
     {"INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC", "BOOL", "STRING", "BYTES"}
@@ -90,6 +91,46 @@ def parse_type(text: str) -> SqlType:
     from warehouse_refresh.warehouse.sql.type_syntax import read_type
 
     return read_type(text)
+
+
+def columns_as_json(columns: Iterable[Column]) -> list[Any]:
+    """The columns as JSON has them, in few words; `columns_from_json` reads them. They need types with values."""
+    return [
+        [one.name, _type_as_json(one.type), one.required, *([one.description, one.default] if _says_more(one) else [])]
+        for one in columns
+    ]
+
+
+def columns_from_json(columns: Iterable[Any]) -> tuple[Column, ...]:
+    """The columns that `columns_as_json` has written."""
+    return tuple(Column(name, _type_from_json(kind), *more) for name, kind, *more in columns)
+
+
+def _says_more(column: Column) -> bool:
+    return bool(column.description or column.default)
+
+
+def _type_as_json(type_: SqlType) -> Any:
+    """A scalar type as its name, an array as a list of its element, all else as an object: reading the text of these
+    takes the parser, whose import takes longer than a refresh of eight known scripts."""
+    if type_.element is not None:
+        return [_type_as_json(type_.element)]
+    if type_.fields:
+        return {"fields": columns_as_json(type_.fields)}
+    return {"name": type_.name, "parameters": type_.parameters} if type_.parameters else str(type_)
+
+
+def _type_from_json(kind: Any) -> SqlType:
+    if isinstance(kind, list):
+        return array_of(_type_from_json(kind[0]))
+    if isinstance(kind, str):
+        return _type(kind)
+    if "fields" in kind:
+        return struct_of(*columns_from_json(kind["fields"]))
+    return SqlType(kind["name"], tuple(kind["parameters"]))
+
+
+_type = lru_cache(1000)(parse_type)
 
 
 def _field_text(field: Column) -> str:

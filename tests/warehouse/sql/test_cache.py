@@ -15,11 +15,14 @@ from hypothesis import strategies as st
 
 from tests.conftest import PACKAGE, ROOT, Write
 from tests.warehouse.test_types import names, nested, scalars
+from warehouse_refresh.pipeline.project.project import project_in, sql_cache
+from warehouse_refresh.pipeline.raw.sources import declared_sources
+from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse.duckdb.translations import Translation, note, recall
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql import cache as module
 from warehouse_refresh.warehouse.sql.cache import SqlCache, code_in, open_cache
-from warehouse_refresh.warehouse.types import Column
+from warehouse_refresh.warehouse.types import INT64, Column, columns_as_json, columns_from_json
 
 NOTES = Path(".data/scripts.json")
 PROJECT = {
@@ -40,6 +43,13 @@ with duckdb.connect(".data/warehouse.duckdb") as connection:
 sys.exit(code)
 """
 
+CHECK = """
+import sys
+from warehouse_refresh.commands.main import main
+assert main(["check"]) == 0
+print("read SQL" if "sqlglot" in sys.modules else "read none")
+"""
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -48,10 +58,15 @@ def path(tmp_path: Path) -> Path:
 
 def build() -> list[str]:
     """Build in a process of its own, and answer the two lines that tell about it."""
+    return printed(BUILD)[-2:]
+
+
+def printed(code: str) -> list[str]:
+    """The lines that a process of its own prints."""
     done = subprocess.run(
-        [sys.executable, "-c", BUILD], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
     )
-    return done.stdout.splitlines()[-2:]
+    return done.stdout.splitlines()
 
 
 def run(*arguments: str) -> None:
@@ -69,6 +84,25 @@ def test_the_next_process_recalls_what_was_noted(path: Path) -> None:
         assert next_one.recall("names", "SELECT 1") == [1, "a"]
         assert next_one.recall("names", "SELECT 1 ") is None
         assert next_one.recall("duckdb", "SELECT 1") is None
+
+
+def test_a_check_of_known_scripts_reads_no_sql(write: Write) -> None:
+    price = "price NUMERIC(10, 2) DEFAULT 1 OPTIONS(description = 'net')"
+    columns = f"id INT64 NOT NULL, {price}, s ARRAY<STRUCT<a STRING(5)>>"
+    write({**PROJECT, "db_init/items.sql": f"CREATE OR REPLACE TABLE raw.items ({columns})"})
+    settings = read_settings()
+    found = []
+    for _ in range(2):
+        with sql_cache(settings.folder) as cache:
+            found.append(declared_sources(project_in(settings, cache), cache).columns)
+    types = [str(column.type) for column in found[1][TableName("raw", "items")]]
+    assert (found[0], types) == (found[1], ["INT64", "NUMERIC(10, 2)", "ARRAY<STRUCT<a STRING(5)>>"])
+    assert [printed(CHECK)[-1] for _ in range(2)] == ["read SQL", "read none"]
+
+
+def test_a_noted_column_keeps_its_description_and_its_default() -> None:
+    columns = (Column("a", INT64, description="net", default="1"), Column("b", INT64, required=True))
+    assert columns_from_json(json.loads(json.dumps(columns_as_json(columns)))) == columns
 
 
 def test_outside_of_the_block_nothing_is_known_or_noted(path: Path) -> None:

@@ -1,7 +1,7 @@
 """Read the scripts in db_init/, which create and fill the raw tables."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Statement
+from warehouse_refresh.warehouse.types import Column, has_values
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,25 @@ class InitScripts:
     statements: Mapping[Path, list[Statement]]
     problems: tuple[Problem, ...]
     created: Created
+
+
+Tables = dict[TableName, tuple[Column, ...]]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The columns of the tables that the scripts in db_init/ create, the problems of these scripts, and the tables of
+    the statements that are wrong. A table is left out if its script does not list its columns."""
+
+    columns: Tables = field(default_factory=dict)
+    problems: Sequence[Problem] = ()
+    wrong: Collection[TableName] = ()
+
+    @property
+    def can_be_noted(self) -> bool:
+        """Whether nothing is wrong, and all types can be read again."""
+        types = [column.type for columns in self.columns.values() for column in columns]
+        return not self.problems and not self.wrong and all(map(has_values, types))
 
 
 def read_created(folder: Path, cache: SqlCache | None = None) -> Created:
@@ -81,6 +101,15 @@ def read_init_scripts(folder: Path, own: str = "") -> InitScripts:
     within, found = statements_within(own, scripts)
     created = Created(frozenset(_targets(chain.from_iterable(scripts.values()))), tuple(unread))
     return InitScripts(within, (*(problem for problem, _ in unread), *found), created)
+
+
+def texts_of(folder: Path) -> str | None:
+    """All that the scripts in `folder` say, as one text that differs where a script or its name does; None if one
+    cannot be read."""
+    try:
+        return repr([(path.name, read_text(path)) for path in _script_files(folder)])
+    except SqlError:
+        return None
 
 
 def has_init_scripts(folder: Path) -> bool:

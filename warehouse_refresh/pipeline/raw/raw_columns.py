@@ -1,11 +1,9 @@
 """The columns of the raw tables, as the scripts in db_init/ create them."""
 
-from dataclasses import dataclass
-
 from sqlglot import exp
 
-from warehouse_refresh.pipeline.project.problems import Problem, sql_problem
-from warehouse_refresh.pipeline.raw.init_scripts import InitScripts
+from warehouse_refresh.pipeline.project.problems import sql_problem
+from warehouse_refresh.pipeline.raw.init_scripts import Declared, InitScripts, Tables
 from warehouse_refresh.warehouse import Planner, offline_planner
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
@@ -15,18 +13,6 @@ from warehouse_refresh.warehouse.sql.query import Statement, parse_query
 from warehouse_refresh.warehouse.sql.syntax_errors import too_deep
 from warehouse_refresh.warehouse.sql.type_syntax import column_of
 from warehouse_refresh.warehouse.types import Column
-
-Tables = dict[TableName, tuple[Column, ...]]
-
-
-@dataclass(frozen=True)
-class Declared:
-    """The columns of the tables that the scripts in db_init/ create, the problems of these scripts, and the tables of
-    the statements that are wrong. A table is left out if its script does not list its columns."""
-
-    columns: Tables
-    problems: list[Problem]
-    wrong: set[TableName]
 
 
 def declared_columns(scripts: InitScripts, cache: SqlCache | None = None) -> Declared:

@@ -23,7 +23,7 @@ from warehouse_refresh.pipeline.project.files import check_is_file, is_there, li
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, sql_problem
 from warehouse_refresh.pipeline.project.toml_places import place_in
 from warehouse_refresh.pipeline.tables.contract import wanted_type
-from warehouse_refresh.pipeline.tables.files import SettingsFile
+from warehouse_refresh.pipeline.tables.files import SEEDS, SettingsFile
 from warehouse_refresh.warehouse import Row
 from warehouse_refresh.warehouse.errors import Place, SqlError
 from warehouse_refresh.warehouse.names import TableName
@@ -38,7 +38,6 @@ from warehouse_refresh.warehouse.values.reading import from_json, from_text, iso
 if TYPE_CHECKING:  # it imports DuckDB, which knowing that there is no Parquet file does not need
     from warehouse_refresh.warehouse.values.parquet import ParquetColumn, ParquetFile
 
-ENDINGS = (".csv", ".ndjson", ".parquet")
 MOST_PROBLEMS = 20
 _GUESSES = tuple(map(SqlType, ("INT64", "NUMERIC", "FLOAT64", "BOOL", "DATE", "DATETIME", "TIMESTAMP")))
 _AS_TEXT = ("DATE", "DATETIME", "TIMESTAMP")
@@ -133,7 +132,7 @@ def seed_files(folders: Iterable[Path]) -> tuple[dict[TableName, Path], list[Pro
     it only names a source."""
     found: dict[TableName, Path] = {}
     problems: list[Problem] = []
-    for path in (path for folder in folders for path in listed(folder) if path.suffix.lower() in ENDINGS):
+    for path in (path for folder in folders for path in listed(folder) if path.suffix.lower() in SEEDS):
         if path.is_file() and not path.stat().st_size:
             continue
         table = TableName(path.parent.name, path.stem)

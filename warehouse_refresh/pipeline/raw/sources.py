@@ -3,16 +3,18 @@
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from warehouse_refresh.pipeline.project.files import listed
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity
 from warehouse_refresh.pipeline.project.project import Project, read_problem, readers_of, tables_outside, with_wildcards
 from warehouse_refresh.pipeline.project.scripts import Script, source_folders
-from warehouse_refresh.pipeline.raw.init_scripts import read_init_scripts
+from warehouse_refresh.pipeline.raw.init_scripts import Created, Declared, read_init_scripts, texts_of
+from warehouse_refresh.pipeline.tables.files import SEEDS
 from warehouse_refresh.warehouse import Planner, Warehouse, offline_planner
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.suggest import Suggestions
-from warehouse_refresh.warehouse.types import Column
+from warehouse_refresh.warehouse.types import Column, columns_as_json, columns_from_json
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,13 @@ class Sources:
 
 def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources:
     """The sources as the scripts in db_init/ create them; no warehouse is needed."""
-    from warehouse_refresh.pipeline.raw.raw_columns import (
-        declared_columns,  # imports the parser, which a refresh may not need
-    )
-
-    scripts = read_init_scripts(project.folder / project.layout.db_init, project.own)
-    declared = declared_columns(scripts, cache)
+    declared, created = _declared(project, cache)
     columns = declared.columns
     seed_problems, wrong_seeds = _add_seeds(project, columns, cache)
     outside = tables_outside(project.scripts.values())
     unknown = outside - set(columns)
     reported = {table for table in outside - project.sources if table.dataset in _datasets(project.sources)}
-    reported |= {table for table in unknown if scripts.created.hiding(table)} | declared.wrong | wrong_seeds
+    reported |= {table for table in unknown if created.hiding(table)} | {*declared.wrong} | wrong_seeds
     return Sources(
         offline_planner(cache),
         columns,
@@ -70,17 +67,40 @@ def declared_sources(project: Project, cache: SqlCache | None = None) -> Sources
     )
 
 
+def _declared(project: Project, cache: SqlCache | None) -> tuple[Declared, Created]:
+    """The columns of the tables that db_init/ creates, and the tables. Without faults they are noted in the `cache`: to
+    import the parser takes longer than to check eight known scripts."""
+    folder = project.folder / project.layout.db_init
+    texts = texts_of(folder) if cache is not None else None
+    noted = cache.recall("declared", project.own + texts) if cache is not None and texts is not None else None
+    if noted is not None:
+        found = {TableName(dataset, name): columns_from_json(columns) for dataset, name, columns in noted["columns"]}
+        return Declared(found), Created(frozenset(TableName(*name) for name in noted["tables"]))
+    from warehouse_refresh.pipeline.raw.raw_columns import declared_columns
+
+    scripts = read_init_scripts(folder, project.own)
+    declared = declared_columns(scripts, cache)
+    if cache is not None and texts is not None and declared.can_be_noted and not scripts.created.unread:
+        columns = [[*table, columns_as_json(found)] for table, found in declared.columns.items()]
+        noted = {"columns": columns, "tables": sorted(scripts.created.tables)}
+        cache.note("declared", project.own + texts, noted)
+    return declared, scripts.created
+
+
 def _add_seeds(
     project: Project, columns: dict[TableName, tuple[Column, ...]], cache: SqlCache | None
 ) -> tuple[list[Problem], set[TableName]]:
     """Add the columns of the files with rows. Returns the problems of these files, and the tables of those that are
     wrong."""
+    folders = source_folders(project.folder / project.layout.res, project.layout.raw)
+    if not any(path.suffix.lower() in SEEDS for folder in folders for path in listed(folder)):
+        return [], set()
     from warehouse_refresh.pipeline.raw.seeds import (  # imports what reads values, which a refresh does not need
         seed_columns,
         seed_files,
     )
 
-    files, problems = seed_files(source_folders(project.folder / project.layout.res, project.layout.raw))
+    files, problems = seed_files(folders)
     wrong = set()
     for table, path in files.items():
         try:

@@ -19,6 +19,8 @@ from warehouse_refresh.warehouse.types import Column
 
 TESTS = ".test.toml"
 """The ending of files with tests, which are no settings: see pipeline/testing/files.py."""
+SEEDS = (".csv", ".ndjson", ".parquet")
+"""The endings of files with rows of sources: see pipeline/raw/seeds.py."""
 logger = logging.getLogger(__name__)
 
 if TYPE_CHECKING:

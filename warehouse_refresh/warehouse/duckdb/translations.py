@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import astuple, dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from warehouse_refresh.warehouse import QueryPlan, errors
@@ -11,7 +11,7 @@ from warehouse_refresh.warehouse.errors import Place, SqlError, TableNotFound, T
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Query
-from warehouse_refresh.warehouse.types import Column, SqlType, array_of, has_values, parse_type, struct_of
+from warehouse_refresh.warehouse.types import Column, columns_as_json, columns_from_json, has_values
 
 if TYPE_CHECKING:
     from warehouse_refresh.warehouse.duckdb.binding.binder import Binder
@@ -192,9 +192,8 @@ def _translate_answer(query: Query, columns: Columns) -> Translation:
 def note(cache: SqlCache, key: str, made: Translation) -> None:
     """Note the translation, unless its result cannot be stored or its types cannot be read again."""
     if isinstance(made.sql, str) and _can_be_noted(made.columns, *made.read.values()):
-        cache.note(
-            "duckdb", key, {"sql": made.sql, "columns": _as_json(made.columns), "read": _tables_as_json(made.read)}
-        )
+        columns, read = columns_as_json(made.columns), _tables_as_json(made.read)
+        cache.note("duckdb", key, {"sql": made.sql, "columns": columns, "read": read})
 
 
 def recall(cache: SqlCache, key: str) -> Translation | None:
@@ -202,7 +201,7 @@ def recall(cache: SqlCache, key: str) -> Translation | None:
     noted = cache.recall("duckdb", key)
     if noted is None:
         return None
-    return Translation(noted["sql"], _from_json(noted["columns"]), _tables_from_json(noted["read"]))
+    return Translation(noted["sql"], columns_from_json(noted["columns"]), _tables_from_json(noted["read"]))
 
 
 def note_fault(cache: SqlCache, key: str, fault: SqlError, read: Tables) -> None:
@@ -228,33 +227,8 @@ def _can_be_noted(*tables: tuple[Column, ...]) -> bool:
 
 
 def _tables_as_json(tables: Tables) -> list[Any]:
-    return [[table.dataset, table.name, _as_json(columns)] for table, columns in tables.items()]
+    return [[table.dataset, table.name, columns_as_json(columns)] for table, columns in tables.items()]
 
 
 def _tables_from_json(tables: Iterable[Any]) -> dict[TableName, tuple[Column, ...]]:
-    return {TableName(dataset, name): _from_json(columns) for dataset, name, columns in tables}
-
-
-def _as_json(columns: Iterable[Column]) -> list[Any]:
-    return [[column.name, _type_as_json(column.type), column.required] for column in columns]
-
-
-def _from_json(columns: Iterable[Any]) -> tuple[Column, ...]:
-    return tuple(Column(name, _type_from_json(kind), required) for name, kind, required in columns)
-
-
-def _type_as_json(type_: SqlType) -> Any:
-    """A scalar type as its text, an array as a list of its element, a STRUCT as an object of its fields: reading the
-    text of the last two takes the parser, whose import takes longer than a refresh of eight known scripts."""
-    if type_.element is not None:
-        return [_type_as_json(type_.element)]
-    return {"fields": _as_json(type_.fields)} if type_.fields else str(type_)
-
-
-def _type_from_json(kind: Any) -> SqlType:
-    if isinstance(kind, list):
-        return array_of(_type_from_json(kind[0]))
-    return struct_of(*_from_json(kind["fields"])) if isinstance(kind, dict) else _type(kind)
-
-
-_type = lru_cache(1000)(parse_type)
+    return {TableName(dataset, name): columns_from_json(columns) for dataset, name, columns in tables}

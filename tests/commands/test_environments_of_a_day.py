@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.commands.test_any_folder import end, in_a_folder
 from warehouse_refresh.warehouse import DEFAULT_URL, Append, connect
+from warehouse_refresh.warehouse.builds.projects import in_project
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 
@@ -129,6 +130,8 @@ class Day:
     def _found_in(self, who: str) -> dict[str, Rows]:
         found: dict[str, Rows] = {}
         url = self.url.replace(".duckdb", f".env-{who}.duckdb") if who and self.place == "file" else self.url
+        if who and self.place.startswith("project:"):
+            url = in_project(self.url, self.place.removeprefix("project:"))
         if self.place == "file" and not Path(url.removeprefix("duckdb:///")).exists():
             return {}
         with connect(url) as warehouse:
@@ -189,12 +192,15 @@ def test_many_days(steps: list[Step], place: str) -> None:
 
 
 @pytest.mark.slow
-def test_days_on_bigquery(bigquery_endpoint: str) -> None:
+@pytest.mark.parametrize("place", ["prefix", "project"])
+def test_days_on_bigquery(bigquery_endpoint: str, place: str) -> None:
     number = iter(range(1000))
 
     @few
     @given(st.lists(STEPS, min_size=5, max_size=12))
     def hold(steps: list[Step]) -> None:
-        goes_by(steps, f"bigquery://day-{os.getpid()}-{next(number)}?endpoint={bigquery_endpoint}")
+        project = f"{place}-{os.getpid()}-{next(number)}"
+        where = place if place == "prefix" else f"project:{project}-dev"
+        goes_by(steps, f"bigquery://{project}?endpoint={bigquery_endpoint}", where)
 
     hold()

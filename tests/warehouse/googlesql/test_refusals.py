@@ -85,6 +85,7 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(text: str, reason: s
     [
         ("SELECT id,\n  TF_IDF(name) FROM raw.products", "has no TF_IDF", "BigQuery"),
         ("SELECT CAST(NULL AS RANGE<DATE>) IS NULL", "has no type RANGE", "the start and the end"),
+        ("SELECT RANGE<DATE> '[2024-01-01, UNBOUNDED)' IS NULL", "has no type RANGE", "the start and the end"),
         ("SELECT STDDEV(BIGNUMERIC '1' * id) FROM raw.products", "has no STDDEV of BIGNUMERIC", "FLOAT64"),
         ("SELECT ST_GEOGPOINT(1, 2) FROM raw.products", "only BigQuery has ST_GEOGPOINT", "FLOAT64"),
         ("SELECT raw.clean(name) FROM raw.products", "only BigQuery has the function raw.clean", "CREATE FUNCTION"),

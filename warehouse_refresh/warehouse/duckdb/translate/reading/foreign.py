@@ -276,11 +276,18 @@ def _operator(tokens: Sequence[Token], places: range, into: set[TokenType], out:
         if depth < 0:
             return None
         if depth == 0 and kind in _COMPARISONS:
-            is_type = kind == TokenType.GT and tokens[place + 1].token_type in _OPENING  # ARRAY<INT64>[…]
-            return None if is_type else tokens[place]
+            return None if _ends_type(tokens, place) else tokens[place]
         if depth == 0 and kind not in _IN_OPERANDS:
             return None
     return None
+
+
+def _ends_type(tokens: Sequence[Token], place: int) -> bool:
+    """Whether the token is the last one of a type before a value: ARRAY<INT64>[…], RANGE<DATE> '…'."""
+    if tokens[place].token_type != TokenType.GT:
+        return False
+    is_range = place > 2 and tokens[place - 3].token_type == TokenType.RANGE
+    return is_range or tokens[place + 1].token_type in _OPENING
 
 
 def _check_signs(tokens: Sequence[Token], text: str) -> None:

@@ -9,38 +9,40 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 
 
-def constant_text(node: exp.Expr, scope: Scope) -> str | None:
-    """The text of a literal, or of literals with || or CONCAT between them; None for anything else."""
+def constant_text(node: exp.Expr, value: Typed, scope: Scope) -> str | None:
+    """The text of an expression with this value: a literal, or literals with || or CONCAT between them; None for
+    anything else."""
+    if isinstance(value.literal, str):
+        return value.literal
     node = bare(node)
-    if isinstance(node, exp.DPipe):
-        parts = list(node.flatten())
-    elif name_of(node) == "CONCAT":
-        parts = node.expressions
-    else:
-        found = scope.compile(node).literal if isinstance(node, exp.Literal | exp.RawString | exp.Concat) else None
-        return found if isinstance(found, str) else None
-    texts = [constant_text(part, scope) for part in parts]
+    if not isinstance(node, exp.DPipe) and name_of(node) != "CONCAT":
+        return None
+    parts = list(node.flatten()) if isinstance(node, exp.DPipe) else node.expressions
+    texts = [constant_text(part, scope.compile(part), scope) for part in parts]
     return "".join(filter(None, texts)) if None not in texts else None
 
 
-def choice_of_calls(node: exp.Expr, parts: list[exp.Expr]) -> exp.Expr | None:
-    """`IF(x, f(a, …), f(b, …))` for a call `f(IF(x, a, b), …)`, with CASE alike; None for any other call."""
-    chosen = bare(parts[0]) if parts else None
+def choice_of_calls(node: exp.Expr, parts: list[exp.Expr], place: int = 0) -> exp.Expr | None:
+    """`IF(x, f(a, …), f(b, …))` for a call `f(IF(x, a, b), …)`, with CASE alike; None for any other call. `place` is
+    that of the format among the call's arguments."""
+    chosen = bare(parts[place]) if len(parts) > place else None
     if not isinstance(chosen, exp.If | exp.Case):
         return None
     choice = chosen.copy()
     for branch in list(_branches(choice)):
         call = node.copy()
-        call.set("expressions", [branch.copy(), *(part.copy() for part in parts[1:])])
+        call.set("expressions", [(branch if at == place else part).copy() for at, part in enumerate(parts)])
         branch.replace(call)
     return choice
 
 
 def _branches(choice: exp.Expr) -> Iterator[exp.Expr]:
     for part in choice.args.get("ifs") or [choice]:
-        yield part.args["true"]
+        if part.args.get("true"):
+            yield part.args["true"]
     for key in ("false", "default"):
         if choice.args.get(key):
             yield choice.args[key]

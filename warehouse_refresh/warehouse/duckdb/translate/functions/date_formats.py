@@ -54,9 +54,9 @@ def _pieces(text: str) -> list[str]:
     return [piece for piece in _ELEMENT.split(text) if piece]
 
 
-def _format(node: exp.Expr, scope: Scope, part: exp.Expr) -> list[str]:
+def _format(node: exp.Expr, scope: Scope, part: exp.Expr, value: Typed) -> list[str]:
     """The pieces of the format. Raises UnsupportedSql."""
-    text = constant_text(part, scope)
+    text = constant_text(part, value, scope)
     if text is None:
         unsupported(scope.script.text, node, f"{name_of(node)} with a format that is not a literal")
     pieces = _pieces(text)
@@ -102,7 +102,7 @@ def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         value = as_type(node, scope, name, value, kind)
     if values[0].is_null:
         return no_value(STRING)
-    pieces = _format(node, scope, parts[0])
+    pieces = _format(node, scope, parts[0], values[0])
     pieces = [text for piece in pieces for text in _formatted(node, scope, piece, kind)]
 
     def texts(moment: Node, clock: Node) -> Node:
@@ -272,7 +272,7 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     text = as_type(node, scope, name, values[1], STRING).node
     if values[0].is_null or is_null(text):
         return no_value(kind)
-    pattern, codes = _pattern(node, scope, _format(node, scope, parts[0]), kind)
+    pattern, codes = _pattern(node, scope, _format(node, scope, parts[0], values[0]), kind)
     in_zone = kind == TIMESTAMP and "s" not in codes and _last_of(codes, "z", "Ez", "Z") in (None, "Z")
     fails = f"error('Failed to parse input string for {name}: ' || {{x}})"
     template = (

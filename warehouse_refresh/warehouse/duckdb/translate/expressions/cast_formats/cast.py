@@ -11,6 +11,7 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats import binary, dates, numbers
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
+from warehouse_refresh.warehouse.duckdb.translate.expressions.chosen_formats import choice_of_calls, constant_text
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, no_value
@@ -30,6 +31,11 @@ format that GoogleSQL does not take."""
 
 def cast_format(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """CAST or SAFE_CAST of a value, a format and perhaps a time zone."""
+    choice = choice_of_calls(node, parts, 1)
+    return scope.compile(choice) if choice is not None else _with_one_format(node, scope, parts)
+
+
+def _with_one_format(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     cast = parts[0]
     if len(parts) < 2:
         wrong(scope.script.text, node, "FORMAT needs a format", "write FORMAT 'YYYY-MM-DD'")
@@ -44,9 +50,10 @@ def cast_format(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     zone = zone_of(node, scope, "AT TIME ZONE", scope.compile(parts[2])) if len(parts) == 3 else UTC
     if is_null(text.node) or is_null(value.node):
         return no_value(plain(to))
-    if not isinstance(text.literal, str):
+    written = constant_text(parts[1], text, scope)
+    if written is None:
         unsupported(scope.script.text, node, "CAST with a FORMAT that is not a literal")
-    written, other = text.literal, plain(to) if value.type == STRING else value.type
+    other = plain(to) if value.type == STRING else value.type
     is_safe = isinstance(cast, exp.TryCast)
     try:
         found = let_all([value.node, zone], lambda both: _attempted(converter(written, other, *both), safe=is_safe))

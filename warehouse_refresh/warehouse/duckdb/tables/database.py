@@ -1,5 +1,6 @@
 """The file as a database: transactions, repeated as needed, and what is known of its tables."""
 
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -39,7 +40,7 @@ class Database:
         self.known: dict[TableName, tuple[Column, ...]] = {}
         self.declared: Declared = {}
         self.memory = Memory(memory)
-        self._is_new = not path.exists()
+        self._is_new = not os.path.exists(path)  # noqa: PTH110 (this one answers in a folder that is closed to us, too)
         self._file = DuckDBFile(path, self._prepare, patience, self.locks)
 
     @property

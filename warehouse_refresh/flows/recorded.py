@@ -1,6 +1,7 @@
 """The flow in this process, recorded by the Prefect server that is configured."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -51,8 +52,10 @@ def _cancelled(run: UUID) -> State[Any]:
 
 def address_of(state: State[Any]) -> str:
     """Where Prefect's UI shows the run that ended in `state`."""
-    # Prefect derives the UI's address from this setting. Its default, the address of the API, is none of a page.
-    with temporary_settings({PREFECT_API_URL: configured_url()}):
+    # Prefect derives the UI's address from this setting. Its default, the address of the API, is none of a page. Other
+    # settings take 30 ms to make.
+    url = configured_url()
+    with nullcontext() if PREFECT_API_URL.value() == url else temporary_settings({PREFECT_API_URL: url}):
         return str(url_for("flow-run", obj_id=state.state_details.flow_run_id))
 
 

@@ -69,7 +69,7 @@ _WIDE = Context(prec=400)
 
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})\Z")
 
-_TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{0,6}))?\Z")
+_TIME = re.compile(r"(\d{1,2}):(\d{1,2}):(\d{1,2})(?:\.(\d{1,6}))?\Z")
 
 _CLOCK = re.compile(r"(\d+-\d+-\d+)([ Tt]\d+:\d+:\d+(?:\.\d*)?)?(.*)\Z", re.DOTALL)
 
@@ -139,31 +139,36 @@ def read_date(text: str) -> date | None:
 
 def read_time(text: str) -> time | None:
     """A TIME; None if the text is none."""
+    span = _since_midnight(text)
+    return (datetime(1, 1, 1, tzinfo=UTC) + span).time() if span is not None else None
+
+
+def _since_midnight(text: str, *, is_exact: bool = False) -> timedelta | None:
+    """The time that a clock shows; None if the text is none. The 60th second of a minute is the next one's first, where
+    only a TIMESTAMP (`is_exact`) keeps its fraction."""
     matched = _TIME.match(text)
     if matched is None:
         return None
     hour, minute, second = map(int, matched.groups()[:3])
-    try:
-        return time(hour, minute, second, int((matched[4] or "").ljust(6, "0")))
-    except ValueError:
-        return None
+    micros = int((matched[4] or "").ljust(6, "0")) if second < 60 or is_exact else 0
+    is_time = hour < 24 and minute < 60 and second <= 60
+    return timedelta(hours=hour, minutes=minute, seconds=second, microseconds=micros) if is_time else None
 
 
-def read_datetime(text: str) -> datetime | None:
+def read_datetime(text: str, *, is_exact: bool = False) -> datetime | None:
     """A DATETIME; None if the text is none."""
-    for separator in ("T", "t", " "):
-        day, found, rest = text.partition(separator)
-        if found:
-            on, at = read_date(day), read_time(rest)
-            return datetime.combine(on, at) if on is not None and at is not None else None
-    on = read_date(text)
-    return datetime.combine(on, time()) if on is not None else None
+    day, separator, rest = re.fullmatch(r"([^Tt ]*)([Tt ]?)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
+    on, at = read_date(day), _since_midnight(rest, is_exact=is_exact) if separator else timedelta()
+    try:
+        return datetime.combine(on, time()) + at if on is not None and at is not None else None
+    except OverflowError:
+        return None
 
 
 def read_timestamp(text: str) -> Moment | None:
     """A TIMESTAMP; None if the text is none. Without a zone it is in UTC."""
     matched = _CLOCK.match(text)
-    found = read_datetime(f"{matched[1]}{matched[2] or ''}") if matched else None
+    found = read_datetime(f"{matched[1]}{matched[2] or ''}", is_exact=True) if matched else None
     zone = _zone_after(matched[3], has_time=bool(matched[2])) if matched else None
     if found is None or zone is None or (isinstance(zone, str) and not is_zone(zone)):
         return None

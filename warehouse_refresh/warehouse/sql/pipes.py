@@ -198,6 +198,9 @@ def _step(state: State, part: Tokens, text: str) -> State:
             hint="write the query without pipes",
             place=place_at(text, mark.start, mark.end),
         )
+    if len(rest) == 1 and word != "DISTINCT":
+        place = place_at(text, mark.start, rest[0].end)
+        raise SqlError(f"syntax error: there is nothing after |> {word}", hint="take it out", place=place)
     is_limited = (state.order or state.limit) and (word != "LIMIT" or state.limit)
     if is_limited or (state.where and word in ("JOIN", "ASSERT")):
         state = _changed(state, [], mark)

@@ -78,6 +78,7 @@ HANDLERS: Mapping[type[exp.Expr], Handler] = {
     exp.Like: comparisons.like,
     # arithmetic
     exp.Neg: arithmetic.negative,
+    exp.Sqrt: arithmetic.positive,  # see _mark_signs
     exp.Add: arithmetic.operator,
     exp.Sub: arithmetic.operator,
     exp.Mul: arithmetic.operator,

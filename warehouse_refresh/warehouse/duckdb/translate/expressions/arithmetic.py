@@ -206,6 +206,15 @@ _OF_BYTES: dict[type[exp.Expr], str] = {
 }
 
 
+def positive(node: exp.Expr, scope: Scope) -> Typed:
+    """+x"""
+    value = scope.compile(node.this)
+    if value.is_null or value.type not in (INT64, FLOAT64, NUMERIC, BIGNUMERIC):
+        kind = "literal NULL" if value.is_null else value.type
+        wrong(scope.script.text, node, f"the operand of + must be a number and is {kind}", "convert it with CAST")
+    return value
+
+
 def bitwise(node: exp.Expr, scope: Scope) -> Typed:
     """x & y, x | y, x ^ y"""
     values = [scope.compile(node.this), scope.compile(node.expression)]

@@ -80,7 +80,8 @@ STRING_OF_DATE = "strftime({x}, '%Y-%m-%d')"
 STRING_OF_DATETIME = f"(strftime({{x}}, '%Y-%m-%d %H:%M:%S') || {FRACTION})"
 STRING_OF_TIME = f"(substr(CAST({{x}} AS VARCHAR), 1, 8) || {FRACTION})"
 STRING_OF_TIMESTAMP = f"(strftime(timezone('UTC', {{x}}), '%Y-%m-%d %H:%M:%S') || {FRACTION} || '+00')"
-_CLOCK = r"\d{{1,2}}:\d{{1,2}}:\d{{1,2}}(\.\d{{0,6}})?"
+# The 60th second of a minute is the next one's first, where only a TIMESTAMP keeps its fraction.
+_CLOCK = r"\d{{1,2}}:\d{{1,2}}:([0-5]?\d|60)(\.\d{{1,6}})?"
 _DAY = r"\d{{4}}-\d{{1,2}}-\d{{1,2}}"
 
 
@@ -95,26 +96,28 @@ DATE_OF_STRING = _parsed(_DAY, "CAST({x} AS DATE)", "date: ", "''")
 TIME_OF_STRING = _parsed(
     _CLOCK,
     "make_time(CAST(split_part({x}, ':', 1) AS BIGINT), CAST(split_part({x}, ':', 2) AS BIGINT),"
-    " CAST(split_part({x}, ':', 3) AS DOUBLE))",
+    " least(CAST(split_part({x}, ':', 3) AS DOUBLE), 60)) + INTERVAL 0 SECOND",  # 24:00 is 00:00
     "time string ",
 )
 _SPLIT = r"regexp_extract({x}, '[Tt ](.*)$', 1)"
-_OF_DATETIME = (
-    r"(CAST(regexp_extract({x}, '^[0-9-]+') AS DATE) + CASE WHEN regexp_matches({x}, '[Tt ]\d') THEN"
-    r" make_time(CAST(regexp_extract({x}, '[Tt ](\d+):', 1) AS BIGINT), CAST(regexp_extract({x}, ':(\d+):', 1) AS"
-    r" BIGINT),"
-    r" CAST(regexp_extract({x}, ':\d+:([0-9.]+)', 1) AS DOUBLE)) ELSE TIME '00:00:00' END)"
-)
+_DAY_OF = "CAST(regexp_extract({x}, '^[0-9-]+') AS DATE)"
+_HAS_TIME = r"regexp_matches({x}, '[Tt ]\d')"
+_HOUR, _MINUTE = (rf"CAST(regexp_extract({{x}}, '{before}(\d+):', 1) AS BIGINT)" for before in ("[Tt ]", ":"))
+_SECONDS = r"CAST(regexp_extract({x}, ':\d+:([0-9.]+)', 1) AS DOUBLE)"
+_TO_SECONDS = f"{_DAY_OF} + CASE WHEN {_HAS_TIME} THEN make_time({_HOUR}, {_MINUTE}, %s) ELSE TIME '00:00:00' END"
+_OF_DATETIME = f"({_TO_SECONDS % f'least({_SECONDS}, 60)'})"
+_MICROS_OF = f"CASE WHEN {_HAS_TIME} THEN CAST(round({_SECONDS} * 1000000) AS BIGINT) ELSE 0 END"
+_OF_TIMESTAMP = f"({_TO_SECONDS % '0'} + to_microseconds({_MICROS_OF}))"
 DATETIME_OF_STRING = _parsed(f"{_DAY}([Tt ]{_CLOCK})?", _OF_DATETIME, "datetime string ")
 _ZONE_AT_THE_END = f"regexp_extract({{x}}, '({NAME}|{BARE_OFFSET})$', 1)"
 _IN_ZONE = (
-    f"list_transform([struct_pack(c := {_OF_DATETIME}, z := {CHECKED.replace('{z}', _ZONE_AT_THE_END)})], lambda l_:"
+    f"list_transform([struct_pack(c := {_OF_TIMESTAMP}, z := {CHECKED.replace('{z}', _ZONE_AT_THE_END)})], lambda l_:"
     f" list_transform([struct_pack(c := l_.c - {SHIFT.replace('{z}', 'l_.z')}, z := {BASE.replace('{z}', 'l_.z')})],"
     f" lambda m_: {FROM_LOCAL.replace('{x}', 'm_.c').replace('{z}', 'm_.z')})[1])[1]"
 )
 TIMESTAMP_OF_STRING = _parsed(
     f"{_DAY}([Tt ]{_CLOCK}([Zz]|{BARE_OFFSET}| {NAME})?| {BARE_OFFSET})?",
-    f"CASE WHEN regexp_matches({{x}}, '^{_DAY}([Tt ]{_CLOCK}[Zz]?)?$') THEN timezone('UTC', {_OF_DATETIME})"
+    f"CASE WHEN regexp_matches({{x}}, '^{_DAY}([Tt ]{_CLOCK}[Zz]?)?$') THEN timezone('UTC', {_OF_TIMESTAMP})"
     f" ELSE {_IN_ZONE} END",
     "timestamp: ",
     "''",

@@ -51,5 +51,7 @@ def _field(node: exp.Expr) -> tuple[str, exp.Expr]:
 
 def tuple_(node: exp.Expr, scope: Scope) -> Typed:
     """(x, y): a STRUCT without names."""
+    if not node.expressions:
+        wrong(scope.script.text, node, "syntax error: there is nothing in these parentheses")
     parts = [scope.compile(part) for part in node.expressions]
     return struct_value(parts, struct_of(*(Column("", part.type) for part in parts)))

@@ -222,6 +222,8 @@ def one(node: exp.Expr, scope: Scope, call: Call, *kinds: SqlType) -> Typed:
 
 
 def count(node: exp.Expr, scope: Scope, call: Call) -> Typed:
+    if call.star and call.values:
+        wrong(scope.script.text, node, "COUNT(*) takes nothing but the star")
     if call.star:
         return Typed(call.over_rows("count", Star()), INT64)
     value = one(node, scope, call)

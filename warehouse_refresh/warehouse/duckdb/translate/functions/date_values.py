@@ -92,7 +92,7 @@ def _timestamp_of(node: exp.Expr, scope: Scope, name: str, text: Typed) -> Typed
 
 
 _CLOCK = (
-    "make_time(CASE WHEN {s} NOT BETWEEN 0 AND 59 OR {h} NOT BETWEEN 0 AND 23 THEN error('Input calculates to invalid"
+    "make_time(CASE WHEN {s} NOT BETWEEN 0 AND 60 OR {h} NOT BETWEEN 0 AND 23 THEN error('Input calculates to invalid"
     " time') ELSE {h} END, {m}, CAST({s} AS DOUBLE))"
 )
 
@@ -116,8 +116,8 @@ def _time(numbers: Sequence[Node]) -> Node:
 
 _BUILT: Mapping[str, Callable[[Sequence[Node]], Node]] = {
     "DATE": _day,
-    "TIME": _time,
-    "DATETIME": lambda numbers: sql("({d} + {t})", d=_day(numbers), t=_time(numbers)),
+    "TIME": lambda numbers: sql("({t} + INTERVAL 0 SECOND)", t=_time(numbers)),  # 24:00 is 00:00
+    "DATETIME": lambda numbers: checked(DATETIME, sql("({d} + {t})", d=_day(numbers), t=_time(numbers))),
 }
 
 

@@ -128,12 +128,18 @@ def partition(node: exp.Expr, scope: Scope) -> tuple[Node, ...]:
     found = []
     for part in node.args.get("partition_by") or ():
         value = scope.compile(part)
-        if value.type == FLOAT64:
-            wrong(scope.script.text, part, "PARTITION BY does not take FLOAT64", "convert it with CAST")
+        if _holds_float64(value.type):
+            wrong(scope.script.text, part, f"PARTITION BY does not take {value.type}", "convert it with CAST")
         if not is_groupable(value.type):
             unsupported(scope.script.text, part, f"PARTITION BY {value.type}")
         found.append(value.node)
     return tuple(found)
+
+
+def _holds_float64(kind: SqlType) -> bool:
+    if kind.element is not None:
+        return _holds_float64(kind.element)
+    return kind == FLOAT64 or any(_holds_float64(field.type) for field in kind.fields)
 
 
 def order_by(node: exp.Expr, scope: Scope) -> tuple[SortKey, ...]:

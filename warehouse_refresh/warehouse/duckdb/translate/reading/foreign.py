@@ -26,22 +26,19 @@ JOINS = {
 }
 JOIN_WORDS = {TokenType.JOIN, TokenType.LEFT, TokenType.RIGHT, TokenType.FULL, TokenType.INNER, TokenType.OUTER}
 TYPES = {
-    "VARCHAR": "STRING",
-    "TEXT": "STRING",
-    "CHAR": "STRING",
-    "NVARCHAR": "STRING",
-    "DOUBLE": "FLOAT64",
-    "FLOAT": "FLOAT64",
-    "REAL": "FLOAT64",
-    "FLOAT32": "FLOAT64",
-    "BINARY": "BYTES",
-    "VARBINARY": "BYTES",
-    "BLOB": "BYTES",
+    **dict.fromkeys(("VARCHAR", "TEXT", "CHAR", "NVARCHAR", "CLOB", "LONGVARCHAR", "STR", "VARCHAR2"), "STRING"),
+    **dict.fromkeys(("CHAR VARYING", "CHARACTER VARYING"), "STRING"),
+    **dict.fromkeys(("DOUBLE", "DOUBLE PRECISION", "FLOAT", "REAL", "FLOAT4", "FLOAT8", "FLOAT32"), "FLOAT64"),
+    **dict.fromkeys(("INT1", "INT2", "INT4", "INT8", "INT16", "INT32", "INT128"), "INT64"),
+    **dict.fromkeys(("BYTE", "SHORT", "LONG", "HUGEINT"), "INT64"),
+    **dict.fromkeys(("DEC", "FIXED", "NUMBER"), "NUMERIC"),
+    **dict.fromkeys(("BINARY", "VARBINARY", "BLOB", "BYTEA"), "BYTES"),
     "TIMESTAMPTZ": "TIMESTAMP",
     "TIMESTAMP_NTZ": "DATETIME",
 }
 UNITS = {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"}
 
+_CALLS = re.compile("CAST|EXTRACT", re.IGNORECASE)
 _SIGN = re.compile("|".join(map(re.escape, SIGNS)))
 _LEADERS = {TokenType.ALIAS, TokenType.INTERVAL, TokenType.NUMBER, TokenType.LIMIT, *JOINS}
 """The tokens after which another one may be foreign."""
@@ -61,8 +58,9 @@ def check_foreign(tokens: Sequence[Token], text: str) -> None:
             _CHECKS[kind](tokens, index, text)
         if kind in _LEADERS:
             _check_following(tokens[index : index + 3], text, is_label=index in labels)
-    if "CAST" in text.upper():
+    if _CALLS.search(text):
         _check_casts(tokens, text)
+        _check_extracts(tokens, text)
     if "{#" in text:
         _check_gaps(tokens, text)
 
@@ -75,7 +73,7 @@ _CHECKS: dict[TokenType, Callable[[Sequence[Token], int, str], None]] = {
     TokenType.IS: lambda tokens, index, text: _check_is(tokens, index, text),
     TokenType.PLUS: lambda tokens, index, text: _check_plus(tokens, index, text),
 }
-_BEFORE_A_SIGN = {
+BEFORE_A_SIGN = {
     *(TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.COMMA, TokenType.SELECT, TokenType.DISTINCT, TokenType.WHERE),
     *(TokenType.AND, TokenType.OR, TokenType.NOT, TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE),
     *(TokenType.GT, TokenType.GTE, TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH, TokenType.DPIPE),
@@ -88,7 +86,10 @@ _BEFORE_A_SIGN = {
         TokenType.QUALIFY,
         TokenType.BETWEEN,
     ),
+    *(TokenType.CASE, TokenType.LIKE, TokenType.ALL, TokenType.FROM, TokenType.FARROW, TokenType.PIPE_SLASH),
+    *(TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.PARTITION_BY),
 }
+"""The tokens after which + and - are the sign of a value."""
 _NO_NUMBERS = {
     **dict.fromkeys((TokenType.STRING, TokenType.RAW_STRING), "STRING"),
     **dict.fromkeys((TokenType.TRUE, TokenType.FALSE), "BOOL"),
@@ -100,7 +101,7 @@ _NO_NUMBERS = {
 
 def _check_plus(tokens: Sequence[Token], index: int, text: str) -> None:
     """Raises SqlError for a sign before what is certainly no number: sqlglot leaves the sign out."""
-    if index + 1 < len(tokens) and (index == 0 or tokens[index - 1].token_type in _BEFORE_A_SIGN):
+    if index + 1 < len(tokens) and (index == 0 or tokens[index - 1].token_type in BEFORE_A_SIGN):
         kind = _NO_NUMBERS.get(tokens[index + 1].token_type)
         if kind is not None:
             place = place_at(text, tokens[index].start, tokens[index + 1].end)
@@ -392,6 +393,15 @@ def _check_casts(tokens: Sequence[Token], text: str) -> None:
             for number, part in enumerate(parts):
                 if part.text.upper() in TYPES and not _is_text(part) and not _is_field(parts, number):
                     _foreign(part, text, f"write {TYPES[part.text.upper()]}")
+
+
+def _check_extracts(tokens: Sequence[Token], text: str) -> None:
+    """EXTRACT(part FROM x): sqlglot takes a comma, too."""
+    for index in range(1, len(tokens)):
+        if tokens[index].token_type == TokenType.L_PAREN and tokens[index - 1].text.upper() == "EXTRACT":
+            parts = [part for part in tokens[index:] if part.token_type in (TokenType.COMMA, TokenType.FROM)]
+            if parts and parts[0].token_type == TokenType.COMMA:
+                _foreign(parts[0], text, "write EXTRACT(part FROM value)")
 
 
 def _check_parameters(parts: Sequence[Token], text: str) -> None:

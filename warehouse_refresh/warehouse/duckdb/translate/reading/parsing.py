@@ -12,7 +12,7 @@ from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse_refresh.warehouse.duckdb.translate.reading.foreign import check_foreign
+from warehouse_refresh.warehouse.duckdb.translate.reading.foreign import BEFORE_A_SIGN, check_foreign
 from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_names, check_places
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, name_of
 from warehouse_refresh.warehouse.errors import SqlError, place_at
@@ -76,6 +76,7 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
     if has_pipes(tokens):
         tokens = unpiped(tokens, text)
     _mark_calls(tokens)
+    _mark_signs(tokens)
     if "CURRENT_" in text.upper():
         _mark_names(tokens)
     try:
@@ -163,6 +164,20 @@ def _mark_calls(tokens: list[Token]) -> None:
         if tokens[index + 1].token_type == TokenType.L_PAREN and _is_call(tokens, index):
             tokens[index].text = PREFIX + tokens[index].text
             tokens[index].token_type = TokenType.VAR
+
+
+def _mark_signs(tokens: list[Token]) -> None:
+    """Make the + before a value a sign that sqlglot does not leave out: that of a root, which GoogleSQL does not have.
+    Before a number it means nothing."""
+    for index, token in enumerate(tokens[:-1]):
+        if token.token_type == TokenType.PLUS and tokens[index + 1].token_type != TokenType.NUMBER:
+            is_sign = not index or tokens[index - 1].token_type in BEFORE_A_SIGN or _is_after_as(tokens, index)
+            token.token_type = TokenType.PIPE_SLASH if is_sign else TokenType.PLUS
+
+
+def _is_after_as(tokens: list[Token], index: int) -> bool:
+    """Whether a token follows SELECT AS STRUCT or SELECT AS VALUE."""
+    return [token.text.upper() for token in tokens[max(index - 3, 0) : index - 1]] == ["SELECT", "AS"]
 
 
 _CURRENT = {

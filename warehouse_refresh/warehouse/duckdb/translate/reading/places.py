@@ -23,6 +23,7 @@ _CLAUSES = (
 """The clauses after SELECT, in their order."""
 _ORDER = {kind: number for number, kind in enumerate(_CLAUSES, start=1)}
 _STARTS = {TokenType.SELECT, TokenType.PIPE_GT, TokenType.SEMICOLON}
+_SET_OPERATIONS = {TokenType.UNION, TokenType.INTERSECT, TokenType.EXCEPT}
 _OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET}
 _CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET}
 _BY = {TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.PARTITION_BY}
@@ -43,6 +44,9 @@ def check_places(tokens: Sequence[Token], text: str) -> None:
             open_clauses[-1:] = [] if len(open_clauses) > 1 else [0]
         elif kind in _STARTS:
             open_clauses[-1] = 0
+        elif kind in _SET_OPERATIONS and open_clauses[-1] >= _ORDER[TokenType.ORDER_BY]:
+            reason = f"{token.text.upper()} cannot stand after ORDER BY or LIMIT"
+            _wrong(token, text, reason, "put parentheses around the query before it")
 
 
 def check_names(tree: exp.Expr, text: str) -> None:
@@ -128,6 +132,49 @@ def _check_join(tokens: Sequence[Token], index: int, text: str) -> None:
         _check_name(tokens[index], text)
     if before[-1:] == [TokenType.OUTER] and before[0] not in (TokenType.LEFT, TokenType.RIGHT, TokenType.FULL):
         _wrong(tokens[index], text, "OUTER JOIN needs a side", "write LEFT, RIGHT or FULL before it")
+    if before[-1:] == [TokenType.INNER] and before[0] in (TokenType.LEFT, TokenType.RIGHT, TokenType.FULL):
+        _wrong(tokens[index], text, "INNER JOIN has no side", "leave one of the two words out")
+
+
+def _check_array(tokens: Sequence[Token], index: int, text: str) -> None:
+    """`ARRAY(1)`"""
+    kinds = [token.token_type for token in tokens[index + 1 : index + 3]]
+    queries = (TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.L_PAREN)
+    if kinds[:1] == [TokenType.L_PAREN] and kinds[1:] and kinds[1] not in queries:
+        _wrong(tokens[index], text, "ARRAY(…) takes a query", "write […] around values")
+
+
+def _check_star(tokens: Sequence[Token], index: int, text: str) -> None:
+    """`* EXCEPT x`, `* EXCEPT (t.x)`, `* REPLACE ()`"""
+    word, rest = _after(tokens, index), tokens[index + 2 :]
+    if word is None or word.text.upper() not in ("EXCEPT", "REPLACE") or not rest:
+        return
+    is_except = word.text.upper() == "EXCEPT"
+    if is_except and rest[0].token_type not in (TokenType.L_PAREN, TokenType.DISTINCT, TokenType.ALL):
+        _wrong(word, text, "EXCEPT takes names in parentheses", "write EXCEPT (name)")
+    if [token.token_type for token in rest[:2]] == [TokenType.L_PAREN, TokenType.R_PAREN]:
+        _wrong(word, text, f"{word.text.upper()} takes at least one column", "take it out")
+    if is_except and [token.token_type for token in rest[:3:2]] == [TokenType.L_PAREN, TokenType.DOT]:
+        _wrong(word, text, "EXCEPT takes names of columns alone", "leave out the table before each")
+
+
+def _check_window(tokens: Sequence[Token], index: int, text: str) -> None:
+    """`WINDOW w ()`"""
+    kinds = [token.token_type for token in tokens[max(index - 1, 0) : index + 3]]
+    if kinds[-1:] == [TokenType.L_PAREN] and kinds[0] != TokenType.PIPE_GT and len(kinds) == 4:
+        _wrong(tokens[index], text, "a window's name needs AS after it", "write WINDOW w AS (…)")
+
+
+_VALUES = {TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.NUMBER}
+
+
+def _check_not(tokens: Sequence[Token], index: int, text: str) -> None:
+    """`x NOT NULL`, which only the definition of a column has."""
+    after = _after(tokens, index)
+    if after is None or after.token_type != TokenType.NULL or not index or tokens[0].token_type == TokenType.CREATE:
+        return
+    if tokens[index - 1].token_type in _VALUES:
+        _wrong(tokens[index], text, "NOT NULL is no condition", "write IS NOT NULL")
 
 
 def _check_all(tokens: Sequence[Token], index: int, text: str) -> None:
@@ -275,6 +322,10 @@ _CHECKS: Mapping[TokenType, Callable[[Sequence[Token], int, str], None]] = {
     TokenType.PLUS: _check_plus,
     TokenType.INTERVAL: _check_interval,
     TokenType.JOIN: _check_join,
+    TokenType.ARRAY: _check_array,
+    TokenType.STAR: _check_star,
+    TokenType.WINDOW: _check_window,
+    TokenType.NOT: _check_not,
     TokenType.ALIAS: _check_alias,
     TokenType.END: _check_end,
     TokenType.ALL: _check_all,

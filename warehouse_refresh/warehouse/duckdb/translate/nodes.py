@@ -268,16 +268,18 @@ def let_all(values: Sequence[Node], body: Callable[[list[Node]], Node]) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Each(Node):
-    """An array with `body` for each element; the variable stands for the element. Call `each` to create one."""
+    """An array with `body` for each element, or with `list_filter` for a function, with those elements for which `body`
+    is true; the variable stands for the element. Call `each` to create one of the first kind."""
 
     array: Node
     variable: Variable
     body: Node
+    function: str = "list_transform"
 
     def write(self, out: Writer) -> None:
         name = out.new_name()
         out.variables[id(self.variable)] = self.variable, name
-        out.texts.append("list_transform(")
+        out.texts.append(f"{self.function}(")
         self.array.write(out)
         out.texts.append(f", lambda {name}: ")
         self.body.write(out)

@@ -7,6 +7,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.nodes import AggregateCall, Array, FromItem, Node, Select, SortKey
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Column as ColumnNode
+from warehouse_refresh.warehouse.duckdb.translate.queries.items.elements import elements_of
 from warehouse_refresh.warehouse.duckdb.translate.scope import Output, Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
@@ -21,7 +22,8 @@ def scalar(node: exp.Expr, scope: Scope) -> Typed:
         wrong(scope.script.text, node, "a query that is a value must stand in parentheses", "write ((SELECT …))")
     bare = node.this if not node.args.get("with_") else node
     relation = scope.compiler.query(bare, scope)
-    return Typed(sql("({q})", q=relation.query), _only_column(node, scope, relation).type)
+    kind, elements = _only_column(node, scope, relation).type, elements_of(relation.query)
+    return Typed(sql("({q})", q=relation.query) if elements is None else elements.one(), kind)
 
 
 def _only_column(node: exp.Expr, scope: Scope, relation: Relation) -> Output:
@@ -37,11 +39,13 @@ def array_query(node: exp.Expr, scope: Scope) -> Typed:
     column = _only_column(node, scope, relation)
     if column.type.element is not None:
         wrong(scope.script.text, node, "an array cannot hold arrays", "SELECT AS STRUCT")
+    kind, elements = array_of(column.type), elements_of(relation.query)
+    if elements is not None and not relation.order and not elements.is_first:
+        return Typed(elements.all(duckdb_type(kind)), kind)
     own = scope.script.alias()
     keys = [(ColumnNode(own, name), direction) for name, direction in relation.order]
     order = tuple([SortKey(key, direction, key) for key, direction in keys])
     listed = AggregateCall("list", (column.of(own).node,), order=order)
-    kind = array_of(column.type)
     values = Select((listed,), FromItem(relation.query, own))
     return Typed(sql("coalesce(({q}), {none})", q=values, none=Array((), duckdb_type(kind))), kind)
 
@@ -63,4 +67,6 @@ def listed(query: Node, value: Typed, *, distinct: bool = False) -> Typed:
 
 def exists(node: exp.Expr, scope: Scope) -> Typed:
     """EXISTS(SELECT …)"""
-    return Typed(sql("EXISTS ({q})", q=scope.compiler.query(node.this, scope).query), BOOL)
+    query = scope.compiler.query(node.this, scope).query
+    elements = elements_of(query)
+    return Typed(sql("EXISTS ({q})", q=query) if elements is None else elements.any(), BOOL)

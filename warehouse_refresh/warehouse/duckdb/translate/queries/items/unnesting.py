@@ -11,6 +11,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import only
 from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Column, FromItem, FunctionCall, Item, Node, Select, reads
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import check_no_windows
+from warehouse_refresh.warehouse.duckdb.translate.queries.items.elements import UNNEST
 from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Scope, Source, value_source
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
@@ -64,7 +65,7 @@ def unnested(node: exp.Expr, scope: Scope, value: Typed, alias: str, offset: str
     array, inner = value.node, None
     if offset is not None and not array.cheap:  # it is read twice
         array, inner = Column("q$", "a"), FromItem(Select((Item(value.node, "a"),)), "q$")
-    items = [Item(sql("unnest({a})", a=array), "v")]
+    items = [Item(sql(UNNEST, a=array), "v")]
     if offset is not None:
         source.offset = offset
         source.columns.append(Named(offset, Typed(Column(own, "o"), INT64)))

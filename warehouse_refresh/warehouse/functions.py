@@ -4,7 +4,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-definition-la
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -120,6 +120,8 @@ def _with_body(function: Function, tokens: "Sequence[Token]") -> Function:
     text = function.text
     start, end = _body(text, tokens)
     sql = blanked(text, end + 1, len(text))
+    for first, last in _options(tokens):
+        sql = blanked(sql, first, last)
     alone = blanked(blanked(text, end, len(text)), 0, start)
     names = reads_in_function(sql)
     return replace(function, sql=sql, body=(start, end), arguments=_arguments(sql), names=names, calls=calls_in(alone))
@@ -140,6 +142,20 @@ def _body(text: str, tokens: "Sequence[Token]") -> tuple[int, int]:
                 return opened, token.start
     place = place_at(text, tokens[-1].start, tokens[-1].end)
     raise SqlError("the function has no body", hint="write CREATE FUNCTION dataset.name(…) AS (…)", place=place)
+
+
+def _options(tokens: "Sequence[Token]") -> Iterator[tuple[int, int]]:
+    """The characters of each OPTIONS (…). BigQuery takes them before the body, too."""
+    from warehouse_refresh.warehouse.sql.statements import is_sign
+
+    depth, first = 0, -1
+    for token, after in pairwise([*tokens, tokens[-1]]):
+        if depth == 0 and token.text.upper() == "OPTIONS" and is_sign(after, "("):
+            first = token.start
+        depth += is_sign(token, "(") - is_sign(token, ")")
+        if depth == 0 and first >= 0 and is_sign(token, ")"):
+            yield first, token.end + 1
+            first = -1
 
 
 def _arguments(sql: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from warehouse_refresh.warehouse import Scratch, scratches
-from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.functions import parse_function
 from warehouse_refresh.warehouse.sql.query import parse_query
 
@@ -54,6 +54,8 @@ def answer(scratch: Scratch, sql: str, *bodies: str) -> list[tuple[object, ...]]
         ("SELECT d.f(5)", [BITS], "101"),
         ("SELECT d.g(2 + 3)", [BITS, "(x INT64) AS (d.f(x))"], "101"),
         ("SELECT d.f(y => 1, x => 3)", ["(x INT64, y INT64) AS (x - y)"], 2),
+        ("SELECT d.f(2)", ["(x INT64) OPTIONS (description = 'twice (x)') AS (x * 2)"], 4),
+        ("SELECT d.f(2)", ["(x INT64) RETURNS INT64 OPTIONS (description = ')') AS (x * 2) OPTIONS ()"], 4),
         ("SELECT d.f(3, Y => 1)", ["(x INT64, y INT64) AS (x - y)"], 2),
     ],
 )
@@ -84,6 +86,11 @@ def test_a_function_is_computed_for_each_row(scratch: Scratch) -> None:
 def test_a_wrong_call_is_told(scratch: Scratch, call: str, message: str) -> None:
     with pytest.raises(SqlError, match=message):
         answer(scratch, f"SELECT {call}", "(x INT64, y INT64) AS (x - y)")
+
+
+def test_a_type_that_duckdb_lacks_is_not_called_wrong(scratch: Scratch) -> None:
+    with pytest.raises(UnsupportedSql, match="has no type RANGE yet"):
+        answer(scratch, "SELECT d.f(NULL)", "(x RANGE<DATE>) AS (1)")
 
 
 def test_a_variable_may_hold_a_bracket_or_a_comma(scratch: Scratch) -> None:

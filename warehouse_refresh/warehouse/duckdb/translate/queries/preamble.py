@@ -174,6 +174,8 @@ def _type(kind: exp.DataType, script: Script) -> SqlType:
     try:
         return plain(type_of(kind))
     except ValueError as error:
+        if "RANGE<" in str(error):
+            unsupported(script.text, kind, "type RANGE", "keep the start and the end in two columns")
         return wrong(script.text, kind, str(error))
 
 

@@ -513,14 +513,15 @@ class Join(Node):
 
 @dataclass(frozen=True, slots=True)
 class InParentheses(Node):
-    """A join, or a query, in parentheses."""
+    """A join, or a query, in parentheses; an item of FROM as it is, since DuckDB takes no parentheses around it."""
 
     inner: Node
 
     def write(self, out: Writer) -> None:
-        out.texts.append("(")
+        is_item = isinstance(self.inner, FromItem)
+        out.texts.append("" if is_item else "(")
         self.inner.write(out)
-        out.texts.append(")")
+        out.texts.append("" if is_item else ")")
 
 
 def reads(node: Node, tables: set[str]) -> bool:

@@ -1,6 +1,7 @@
 """Ids, the access log, limits, the token, health and metrics."""
 
 import asyncio
+import gc
 import logging
 import re
 import threading
@@ -186,6 +187,25 @@ def test_a_wrong_setting_is_one_line(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert name in said
+
+
+def test_what_is_there_at_the_start_is_no_longer_looked_at_for_garbage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Server:
+        def run(self) -> None:
+            frozen.append(gc.get_freeze_count())
+
+    frozen: list[int] = []
+    threshold = gc.get_threshold()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"{main.__module__}.server", lambda *_: Server())
+    try:
+        main()
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*threshold)
+    assert frozen[0] > 10_000
 
 
 def test_the_pages_need_no_other_host(api: Served) -> None:

@@ -68,6 +68,12 @@ def test_a_with_query_in_a_function_sees_the_arguments_of_each_row(scratch: Scra
     assert answer(scratch, sql, SUM_OF_LIST) == [(4, 4), (6, 6)]
 
 
+def test_a_function_may_be_named_like_one_with_a_grammar_of_its_own(scratch: Scratch) -> None:
+    made = parse_function("CREATE FUNCTION d.extract(x INT64, y INT64) AS (x - y)", "d")
+    query = parse_query("SELECT d.extract(3, 1)").calling({made.name: made})
+    assert list(scratch.answer(query, {}).rows) == [(2,)]
+
+
 def test_a_function_is_computed_for_each_row(scratch: Scratch) -> None:
     sql = "SELECT d.g(x) FROM UNNEST([4, 5]) AS x ORDER BY 1"
     assert answer(scratch, sql, BITS, "(x INT64) AS (d.f(x))") == [("100",), ("101",)]

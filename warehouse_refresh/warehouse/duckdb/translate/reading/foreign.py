@@ -398,7 +398,12 @@ def _check_casts(tokens: Sequence[Token], text: str) -> None:
 def _check_extracts(tokens: Sequence[Token], text: str) -> None:
     """EXTRACT(part FROM x): sqlglot takes a comma, too."""
     for index in range(1, len(tokens)):
-        if tokens[index].token_type == TokenType.L_PAREN and tokens[index - 1].text.upper() == "EXTRACT":
+        is_path = index > 1 and tokens[index - 2].token_type == TokenType.DOT  # a function of a dataset
+        if (
+            tokens[index].token_type == TokenType.L_PAREN
+            and tokens[index - 1].text.upper() == "EXTRACT"
+            and not is_path
+        ):
             parts = [part for part in tokens[index:] if part.token_type in (TokenType.COMMA, TokenType.FROM)]
             if parts and parts[0].token_type == TokenType.COMMA:
                 _foreign(parts[0], text, "write EXTRACT(part FROM value)")

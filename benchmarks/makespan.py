@@ -18,10 +18,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from warehouse_refresh.pipeline.execution import Execution, Progress, ignore, run_here
 from warehouse_refresh.pipeline.outcomes import CheckResult
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.schedule import Expected, expected_seconds, seconds_left
+from warehouse_refresh.pipeline.running.execution import Execution, Progress, ignore, run_here
+from warehouse_refresh.pipeline.running.schedule import Expected, expected_seconds, seconds_left
 from warehouse_refresh.warehouse import Built, Published
 from warehouse_refresh.warehouse.names import TableName
 

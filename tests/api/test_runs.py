@@ -40,12 +40,12 @@ from warehouse_refresh.api.runs import idempotency, prefect_client
 from warehouse_refresh.api.runs.idempotency import delete_old_keys, run_key
 from warehouse_refresh.flows.surplus import cover_surplus
 from warehouse_refresh.pipeline.contract import COVERED, SILENT
-from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import CheckResult, Failure, Verdict
 from warehouse_refresh.pipeline.outcomes import State as TableState
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.selectors import Named, SelectionError, select
 from warehouse_refresh.pipeline.report import table_rows
+from warehouse_refresh.pipeline.running.execution import TableRun
 from warehouse_refresh.warehouse import Built
 from warehouse_refresh.warehouse.names import TableName
 

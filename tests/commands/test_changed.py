@@ -9,8 +9,8 @@ import pytest
 from tests.commands.building import built, built_project
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.pipeline.execution import Execution, run_here
 from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.pipeline.running.execution import Execution, run_here
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import DEFAULT_URL, Append, BuildContext, connect
 from warehouse_refresh.warehouse.names import TableName

@@ -26,7 +26,7 @@ DIES = """
 import os, signal
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.origins import mysql_readers
-from warehouse_refresh.pipeline.execution import Builder
+from warehouse_refresh.pipeline.running.builder import Builder
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)

@@ -8,9 +8,9 @@ import pytest
 
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.pipeline.execution import Builder
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.pipeline.running.builder import Builder
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import DEFAULT_URL, BuildContext, connect
 from warehouse_refresh.warehouse.names import TableName

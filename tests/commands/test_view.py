@@ -9,8 +9,8 @@ from rich.console import Console
 
 from warehouse_refresh.commands.terminal.lines import Lines, line_of
 from warehouse_refresh.commands.terminal.view import View
-from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import CheckResult, Failure, State, Verdict
+from warehouse_refresh.pipeline.running.execution import TableRun
 from warehouse_refresh.warehouse import Built
 from warehouse_refresh.warehouse.names import TableName
 

@@ -6,10 +6,10 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 
 from warehouse_refresh.flows.artifacts import facts, graph_markdown, trigger
-from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import Failure, State
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.report import table_rows
+from warehouse_refresh.pipeline.running.execution import TableRun
 from warehouse_refresh.warehouse import Built
 from warehouse_refresh.warehouse.names import TableName
 

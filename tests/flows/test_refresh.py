@@ -36,13 +36,14 @@ from warehouse_refresh.flows.flow import Started, refresh_flow, run_graph
 from warehouse_refresh.flows.recorded import address_of, run_recorded
 from warehouse_refresh.flows.records import read_all, this_flow_run, wait_until_recorded
 from warehouse_refresh.pipeline.contract import PUBLISH
-from warehouse_refresh.pipeline.execution import Builder, Execution, ignore
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.outcomes import State as TableState
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import read_datasets
 from warehouse_refresh.pipeline.raw.db_init import initialise
 from warehouse_refresh.pipeline.refresh import start_refresh
+from warehouse_refresh.pipeline.running.builder import Builder
+from warehouse_refresh.pipeline.running.execution import Execution, ignore
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import DEFAULT_URL, Built, connect
 from warehouse_refresh.warehouse.names import TableName

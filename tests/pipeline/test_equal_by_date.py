@@ -26,9 +26,10 @@ from tests.conftest import Write
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal
 from tests.warehouse.duckdb.killed import count_statements
-from warehouse_refresh.pipeline.execution import Builder, Execution, run_here, still_good
 from warehouse_refresh.pipeline.outcomes import Publishing
 from warehouse_refresh.pipeline.refresh import plan_refresh
+from warehouse_refresh.pipeline.running.builder import Builder, still_good
+from warehouse_refresh.pipeline.running.execution import Execution, run_here
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse import BuildContext, Warehouse

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from warehouse_refresh.pipeline.execution import Execution, Progress, TableRun, only_checks_failed, run_here, still_good
 from warehouse_refresh.pipeline.outcomes import CheckResult, Failure, Publishing, State, Verdict
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.pipeline.running.builder import still_good
+from warehouse_refresh.pipeline.running.execution import Execution, Progress, TableRun, only_checks_failed, run_here
 from warehouse_refresh.warehouse import Built, Published, Staged, TableBuild
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from tests.pipeline.graphs import table
 from tests.pipeline.works import OnlyBuilt
-from warehouse_refresh.pipeline import schedule as schedules
-from warehouse_refresh.pipeline.execution import Execution, run_here
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.schedule import AT_ONCE, TOO_LONG, Expected, Pace, run_in_parallel
+from warehouse_refresh.pipeline.running import schedule as schedules
+from warehouse_refresh.pipeline.running.execution import Execution, run_here
+from warehouse_refresh.pipeline.running.schedule import AT_ONCE, TOO_LONG, Expected, Pace, run_in_parallel
 from warehouse_refresh.warehouse import Built
 from warehouse_refresh.warehouse.names import TableName
 

@@ -16,10 +16,11 @@ import pytest
 
 from tests.emulator.fixtures import QUICK
 from tests.emulator.proxy import Proxy, Refusal
-from warehouse_refresh.pipeline.execution import Builder, Execution, run_here
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import Script
+from warehouse_refresh.pipeline.running.builder import Builder
+from warehouse_refresh.pipeline.running.execution import Execution, run_here
 from warehouse_refresh.warehouse import BuildContext, Published, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
@@ -42,7 +43,8 @@ from pathlib import Path
 from tests.warehouse.duckdb.killed import Killed
 import warehouse_refresh.warehouse.duckdb.append
 import warehouse_refresh.warehouse.duckdb.translate.entry
-from warehouse_refresh.pipeline.execution import Builder, Execution, run_here
+from warehouse_refresh.pipeline.running.builder import Builder
+from warehouse_refresh.pipeline.running.execution import Execution, run_here
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.scripts import Script

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from benchmarks.makespan import best_known, bound, skewed_project
 from tests.pipeline.graphs import graphs, table
-from warehouse_refresh.pipeline import schedule as schedules
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.schedule import (
+from warehouse_refresh.pipeline.running import schedule as schedules
+from warehouse_refresh.pipeline.running.schedule import (
     ScheduleResult,
     expected_seconds,
     returned,

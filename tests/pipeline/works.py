@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from warehouse_refresh.pipeline.execution import Progress
 from warehouse_refresh.pipeline.outcomes import CheckResult
+from warehouse_refresh.pipeline.running.execution import Progress
 from warehouse_refresh.warehouse import Built, Published
 from warehouse_refresh.warehouse.names import TableName
 

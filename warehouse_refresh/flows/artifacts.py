@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.contract import REQUEST_TAG
-from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import State
 from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.running.execution import TableRun
 from warehouse_refresh.warehouse.names import TableName
 
 if TYPE_CHECKING:

@@ -26,7 +26,6 @@ from warehouse_refresh.flows.patches import send_events_in_batches, switched_on
 from warehouse_refresh.flows.patches.table_states import built_state
 from warehouse_refresh.flows.records import patiently, this_flow_run, wait_until_recorded
 from warehouse_refresh.pipeline.contract import ARTIFACT, BLOCKED, CHECKS_ARTIFACT, PUBLISH, STAGED, names_of
-from warehouse_refresh.pipeline.execution import Blocked, BuildFailed, Execution, Report, TableRun, still_good
 from warehouse_refresh.pipeline.outcomes import Publishing, State
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
@@ -35,7 +34,9 @@ from warehouse_refresh.pipeline.project.variables import as_json, given_as_json
 from warehouse_refresh.pipeline.project.version import scripts_version
 from warehouse_refresh.pipeline.refresh import Loads, Refresh, cleared_on_error, start_refresh
 from warehouse_refresh.pipeline.report import check_rows, table_rows
-from warehouse_refresh.pipeline.schedule import NOTHING, Expected, ScheduleResult, run_in_parallel
+from warehouse_refresh.pipeline.running.builder import still_good
+from warehouse_refresh.pipeline.running.execution import Blocked, BuildFailed, Execution, Report, TableRun
+from warehouse_refresh.pipeline.running.schedule import NOTHING, Expected, ScheduleResult, run_in_parallel
 from warehouse_refresh.pipeline.settings import RefreshSettings, of_environment
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked, span_of

@@ -15,7 +15,7 @@ from warehouse_refresh.pipeline.project.problems import Problem, Severity, and_o
 from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
 from warehouse_refresh.pipeline.project.scripts import FUNCTIONS, FunctionScript, Script, dataset_folders
 from warehouse_refresh.pipeline.raw.sources import Sources
-from warehouse_refresh.pipeline.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
+from warehouse_refresh.pipeline.running.schedule import ScheduleResult, returned, run_in_order, run_in_parallel
 from warehouse_refresh.pipeline.tables.contract import contract_problems, own_columns, raw_problems
 from warehouse_refresh.warehouse import QueryPlan
 from warehouse_refresh.warehouse.errors import ForeignSource, Place, SqlError, UnsupportedSql

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.check import check_scripts
-from warehouse_refresh.pipeline.execution import Builder
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph
@@ -22,7 +21,8 @@ from warehouse_refresh.pipeline.project.project import Project, project_in, read
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.project.selectors import SelectionError, select
 from warehouse_refresh.pipeline.raw.sources import Sources, stored_sources, with_stored_wildcards
-from warehouse_refresh.pipeline.schedule import Expected, expected_seconds
+from warehouse_refresh.pipeline.running.builder import Builder
+from warehouse_refresh.pipeline.running.schedule import Expected, expected_seconds
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.changes.standing import finder, known_versions

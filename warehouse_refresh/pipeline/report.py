@@ -6,8 +6,8 @@ Prefect's artifacts have these rows, and so has what `refresh build --json` prin
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
+from warehouse_refresh.pipeline.running.execution import TableRun
 from warehouse_refresh.pipeline.settings import cost
 
 

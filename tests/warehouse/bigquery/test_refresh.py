@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import Write
 from tests.emulator.proxy import Proxy, Recorded
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.pipeline.execution import Builder
 from warehouse_refresh.pipeline.refresh import plan_refresh
+from warehouse_refresh.pipeline.running.builder import Builder
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.warehouse import BuildContext, Warehouse, connect
 from warehouse_refresh.warehouse.names import TableName

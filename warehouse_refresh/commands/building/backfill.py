@@ -9,11 +9,11 @@ from warehouse_refresh.commands.project.plan import human_dollars
 from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, shown
 from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.commands.variables import settings_of
-from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
 from warehouse_refresh.pipeline.outcomes import Publishing
 from warehouse_refresh.pipeline.project.project import sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.refresh import RefreshPlan, plan_refresh, start_refresh
+from warehouse_refresh.pipeline.running.execution import Execution, ignore, run_here
 from warehouse_refresh.pipeline.settings import RefreshSettings, cost, human_bytes
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked, moment_of, span_of
 from warehouse_refresh.pipeline.tables.partitions.backfill import backfill_of, need_by_date

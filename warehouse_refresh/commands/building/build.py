@@ -9,8 +9,8 @@ from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, shown
 from warehouse_refresh.commands.terminal.question import ask_for_production
 from warehouse_refresh.commands.variables import settings_of
-from warehouse_refresh.pipeline.execution import Execution, ignore, run_here
 from warehouse_refresh.pipeline.refresh import Loads, start_refresh
+from warehouse_refresh.pipeline.running.execution import Execution, ignore, run_here
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse import BuildContext

@@ -9,9 +9,9 @@ from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, show_rows, shown
 from warehouse_refresh.commands.terminal.question import ask_for_production
 from warehouse_refresh.commands.variables import settings_of
-from warehouse_refresh.pipeline.execution import TableRun, ignore
 from warehouse_refresh.pipeline.project.variables import as_json as variables_as_json
 from warehouse_refresh.pipeline.refresh import Loads, start_refresh
+from warehouse_refresh.pipeline.running.execution import TableRun, ignore
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked
 from warehouse_refresh.warehouse.names import TableName
 

@@ -11,7 +11,7 @@ from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.project import sql_cache
 from warehouse_refresh.pipeline.refresh import Loads, RefreshPlan, connected, plan_refresh
-from warehouse_refresh.pipeline.schedule import forecast
+from warehouse_refresh.pipeline.running.schedule import forecast
 from warehouse_refresh.pipeline.settings import cost, human_bytes
 from warehouse_refresh.pipeline.tables.changes.standing import Standing, standings
 from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers

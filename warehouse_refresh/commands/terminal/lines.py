@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import State
 from warehouse_refresh.pipeline.project.problems import counted
+from warehouse_refresh.pipeline.running.execution import TableRun
 from warehouse_refresh.warehouse.names import TableName
 
 DONE = {State.STAGED, State.BUILT, State.BUILT_BEFORE, State.FAILED, State.BLOCKED, State.NOT_RUN}

@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.commands.terminal.lines import Lines
-from warehouse_refresh.pipeline.execution import Report, TableRun, only_checks_failed
 from warehouse_refresh.pipeline.outcomes import CheckResult
 from warehouse_refresh.pipeline.project.graph import Graph
+from warehouse_refresh.pipeline.running.execution import Report, TableRun, only_checks_failed
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.errors import WarehouseError

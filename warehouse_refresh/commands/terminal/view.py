@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from warehouse_refresh.commands.terminal.lines import DONE, News, line_of, warnings_of, width_of
-from warehouse_refresh.pipeline.execution import TableRun
 from warehouse_refresh.pipeline.outcomes import State
+from warehouse_refresh.pipeline.running.execution import TableRun
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.values.reading import numeric_text
 

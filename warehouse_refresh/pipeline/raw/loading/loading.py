@@ -9,11 +9,11 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.origins import OriginColumn, OriginError, Snapshot
-from warehouse_refresh.pipeline.execution import BuildFailed
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.raw.loading.changing import Change, note_compared
 from warehouse_refresh.pipeline.raw.loading.planning import LoadPlan, described_of, landed, landed_keys
 from warehouse_refresh.pipeline.raw.loading.sources import Loaded
+from warehouse_refresh.pipeline.running.execution import BuildFailed
 from warehouse_refresh.warehouse import BuildContext, Built, Warehouse
 from warehouse_refresh.warehouse.names import TableName
 

@@ -6,11 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.contract import STEP
-from warehouse_refresh.pipeline.execution import Blocked, Builder, Progress, no_progress
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.problems import counted
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.refresh import Refresh, RefreshPlan, checker_of
+from warehouse_refresh.pipeline.running.builder import Builder
+from warehouse_refresh.pipeline.running.execution import Blocked, Progress, no_progress
 from warehouse_refresh.pipeline.tables.partitions.steps import steps
 from warehouse_refresh.warehouse import BuildContext, Built, Staged
 from warehouse_refresh.warehouse.names import TableName

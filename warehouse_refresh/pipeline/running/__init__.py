@@ -1,0 +1,1 @@
+"""A refresh as it runs: the order of its tables, their states, and the work on each."""

@@ -40,8 +40,12 @@ def test_loads_have_little_memory_and_no_order_as_long_as_they_are_alone() -> No
         assert found() == usual
 
 
-def test_the_limit_of_the_url_holds_but_for_loads() -> None:
-    counted = Memory("2GB")
+@pytest.mark.parametrize(
+    ("most", "usual", "of_loads"),
+    [("2GB", "1.8 GiB", "190.7 MiB"), ("1.5GiB", "1.5 GiB", "190.7 MiB"), ("100MB", "95.3 MiB", "95.3 MiB")],
+)
+def test_loads_have_little_memory_and_never_more_than_the_url_allows(most: str, usual: str, of_loads: str) -> None:
+    counted = Memory(most)
     with duckdb.connect() as connection:
 
         def found() -> str:
@@ -49,10 +53,10 @@ def test_the_limit_of_the_url_holds_but_for_loads() -> None:
             return str(limit)
 
         counted.limit(connection)
-        assert found() == "1.8 GiB"
+        assert found() == usual
         with counted.used_by(connection, is_load=True):
-            assert found() == "190.7 MiB"
-        assert found() == "1.8 GiB"
+            assert found() == of_loads
+        assert found() == usual
 
 
 def test_a_query_that_needs_more_memory_than_the_url_allows_is_told(tmp_path: Path) -> None:

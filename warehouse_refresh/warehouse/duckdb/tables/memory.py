@@ -6,6 +6,7 @@ table nobody reads it again soon. A script may need the memory, so the limit is 
 Rows of a load come in any order, so DuckDB need not keep it: then all its threads write at once.
 """
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,11 +14,13 @@ from contextlib import contextmanager, suppress
 import duckdb
 
 LIMIT = "200MB"
+_PREFIXES = "KMGT"
+_SIZE = re.compile(rf"([0-9.]+)([{_PREFIXES}])(i?)B")
 
 
 class Memory:
     """Counts what builds tables of one file, and sets DuckDB's limit: `most`, such as "4GB" ("": DuckDB's default), and
-    LIMIT while nothing but loads is built. Safe to use from several threads."""
+    no more than LIMIT while nothing but loads is built. Safe to use from several threads."""
 
     def __init__(self, most: str = "") -> None:
         self._usual = f"SET GLOBAL memory_limit = '{most}'" if most else "RESET GLOBAL memory_limit"
@@ -25,6 +28,10 @@ class Memory:
         self._lock = threading.Lock()
         self._loads = self._others = 0
         self._is_little = False
+
+    @property
+    def _of_loads(self) -> str:
+        return min(filter(None, (LIMIT, self._most)), key=_bytes)
 
     def limit(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Set the limit of a new connection."""
@@ -49,7 +56,13 @@ class Memory:
             wanted = self._loads > 0 and not self._others
             if wanted != self._is_little:
                 self._is_little = wanted
-                little = f"SET GLOBAL memory_limit = '{LIMIT}'; SET GLOBAL preserve_insertion_order = false"
+                little = f"SET GLOBAL memory_limit = '{self._of_loads}'; SET GLOBAL preserve_insertion_order = false"
                 sql = little if wanted else f"{self._usual}; RESET GLOBAL preserve_insertion_order"
                 with suppress(duckdb.Error):  # what runs now needs more, or the file cannot be used any more
                     cursor.cursor().execute(sql).close()
+
+
+def _bytes(size: str) -> float:
+    """The number of bytes in a size such as "4GB" or "1.5GiB"."""
+    number, prefix, binary = _SIZE.findall(size)[0]
+    return float(number) * float(1024 if binary else 1000) ** (_PREFIXES.index(prefix) + 1)

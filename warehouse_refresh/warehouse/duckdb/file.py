@@ -30,6 +30,7 @@ from warehouse_refresh.warehouse.errors import Cancelled, OutcomeUnknown, Transi
 IDLE_SECONDS = 0.5  # longer than a refresh of a thousand scripts takes between two looks at the warehouse
 HELD_SECONDS = 0.1
 LONGEST_WAIT = 0.02
+_LOCK_WAIT = 0.004  # the longest between two looks at a lock: shorter, since nobody works while a turn is passed on
 _MOMENT = 0.05
 T = TypeVar("T")
 
@@ -188,8 +189,8 @@ class DuckDBFile:
         try:
             self._hold.check()
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._wait_until(self._turn.take, until)
-            self._wait_until(self._hold.take, until)
+            self._wait_until(self._turn.take, until, _LOCK_WAIT)
+            self._wait_until(self._hold.take, until, _LOCK_WAIT)
             return self._wait_until(self._hold.open, until)
         except BaseException as error:
             self._hold.release()
@@ -199,7 +200,7 @@ class DuckDBFile:
         finally:
             self._turn.release()
 
-    def _wait_until(self, attempt: Callable[[], T | None], until: float) -> T:
+    def _wait_until(self, attempt: Callable[[], T | None], until: float, longest: float = LONGEST_WAIT) -> T:
         wait = 0.001
         while not (result := attempt()):
             if self._closed:
@@ -207,7 +208,7 @@ class DuckDBFile:
             if time.monotonic() >= until:
                 raise self._busy()
             time.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 (jitter, not a secret)
-            wait = min(wait * 1.5, LONGEST_WAIT)
+            wait = min(wait * 1.5, longest)
         return result
 
     def _busy(self, holder: str = "another process") -> Transient:

@@ -25,6 +25,13 @@ def test_every_link_leads_to_a_file_and_a_heading_of_it(page: Path) -> None:
             assert not heading or heading in _headings(target), link
 
 
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+def test_every_package_is_told_where_things_are(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    packages = [folder.name for folder in (ROOT / "warehouse_refresh").iterdir() if (folder / "__init__.py").exists()]
+    assert [name for name in packages if not re.search(rf"^ *{name}/ +\S", text, re.MULTILINE)] == []
+
+
 def test_the_run_books_backup_is_a_copy_of_every_table(demonstration: Path) -> None:
     assert main(["init"]) == 0
     assert main(["build"]) == 0

@@ -458,7 +458,7 @@ def offline_planner(cache: "SqlCache | None" = None) -> Planner:
 
 def scratches(cache: "SqlCache | None" = None) -> Callable[[], Scratch]:
     """Makes scratches in memory, each for one thread at a time. They share their translations."""
-    from warehouse_refresh.warehouse.duckdb.scratch import DuckDBScratch
+    from warehouse_refresh.warehouse.duckdb.binding.scratch import DuckDBScratch
     from warehouse_refresh.warehouse.duckdb.translations import Translations
 
     return partial(DuckDBScratch, Translations(cache))

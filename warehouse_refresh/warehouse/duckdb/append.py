@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import duckdb
-
 from warehouse_refresh.warehouse import Append, Outcome, Row
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits, stored_value

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import duckdb
-
 from warehouse_refresh.warehouse import (
     Answer,
     Append,
@@ -24,6 +22,7 @@ from warehouse_refresh.warehouse import (
     batches,
 )
 from warehouse_refresh.warehouse.builds.records import BuildRecord
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.faults import faults_of
 from warehouse_refresh.warehouse.duckdb.lock import refresh_lock

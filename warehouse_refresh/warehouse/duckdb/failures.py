@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import duckdb
-
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing
 from warehouse_refresh.warehouse.duckdb.translate.text import REFUSAL, read_mark
 from warehouse_refresh.warehouse.errors import Place, SqlError, TranslationFault, UnsupportedSql

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb
-
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.failures import ABOUT_SQL, failure
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing
 from warehouse_refresh.warehouse.errors import Cancelled, SqlError, Unavailable, WarehouseError

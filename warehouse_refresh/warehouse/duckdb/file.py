@@ -20,9 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-import duckdb
-
 from warehouse_refresh.warehouse.deadline import deadline, seconds_left
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.hold import Hold
 from warehouse_refresh.warehouse.duckdb.lock import Lock
 from warehouse_refresh.warehouse.errors import Cancelled, OutcomeUnknown, Transient, Unavailable

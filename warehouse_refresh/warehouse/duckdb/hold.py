@@ -10,8 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
-
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.faults import is_locked, meaning
 from warehouse_refresh.warehouse.duckdb.lock import Lock
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, string_sql

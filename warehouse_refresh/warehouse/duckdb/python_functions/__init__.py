@@ -8,8 +8,7 @@ import re
 import threading
 from contextlib import suppress
 
-import duckdb
-from duckdb.func import FunctionNullHandling
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 
 PREFIX = "googlesql_"
 _MISSING = re.compile(rf"Scalar Function with name ({PREFIX}\w+) does not exist")
@@ -23,6 +22,8 @@ class Refusal(ValueError):
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Register the functions that are not there yet, for all connections of this DuckDB. A transaction that has begun
     before may not see them."""
+    from duckdb.func import FunctionNullHandling
+
     from warehouse_refresh.warehouse.duckdb.python_functions.by_name import FUNCTIONS
 
     with _registering, connection.cursor() as own:  # an error would end a transaction of the connection

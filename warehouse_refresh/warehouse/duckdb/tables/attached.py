@@ -10,8 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
 from warehouse_refresh.warehouse.duckdb.tables.publications import HIDDEN
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, string_sql, table_sql

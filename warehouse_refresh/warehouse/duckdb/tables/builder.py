@@ -4,9 +4,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 
-import duckdb
-
 from warehouse_refresh.warehouse import BuildContext, Built, TableBuild
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.tables import built, parts
 from warehouse_refresh.warehouse.duckdb.tables.columns import is_view

@@ -5,11 +5,9 @@ Rows that are stored need no count of their own: the number of a table's rows te
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
-from importlib.metadata import version
-
-import duckdb
 
 from warehouse_refresh.warehouse import BuildContext, TableBuild
+from warehouse_refresh.warehouse.builds.installed import installed_version
 from warehouse_refresh.warehouse.builds.records import (
     BuildRecord,
     inputs_as_json,
@@ -17,6 +15,7 @@ from warehouse_refresh.warehouse.builds.records import (
     seconds_as_text,
     seconds_from_text,
 )
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 
@@ -28,7 +27,7 @@ _TOOK = f"{OWN_DATASET}.durations"
 @cache
 def made_by() -> str:
     """What computes the tables here."""
-    return f"DuckDB {duckdb.__version__} with warehouse-refresh {version('warehouse-refresh')}"
+    return f"DuckDB {duckdb.__version__} with warehouse-refresh {installed_version('warehouse-refresh')}"
 
 
 def keep(cursor: duckdb.DuckDBPyConnection, context: BuildContext, builds: Collection[TableBuild]) -> None:

@@ -4,8 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-import duckdb
-
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing
 from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, type_of_column
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, table_sql

@@ -1,16 +1,15 @@
 """The file as a database: transactions, repeated as needed, and what is known of its tables."""
 
 import os
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-import duckdb
-import tenacity
-
 from warehouse_refresh.warehouse.deadline import deadline
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.faults import faults_of, reason
 from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, register
@@ -106,13 +105,16 @@ class Database:
     def retried(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `work`. Repeat it while it conflicts with other transactions, or needs Python functions that are not
         registered yet. Raises Transient after 30 s, or at the request's deadline."""
-        try:
-            for attempt in _retrying_conflicts():
-                with attempt, self.cursor() as cursor:
-                    result = _with_python_functions(cursor, work)
-        except duckdb.TransactionException as error:
-            raise Transient(f"other transactions kept changing the same tables: {reason(error)}") from error
-        return result
+        until, longest = deadline(30), 0.01
+        while True:
+            try:
+                with self.cursor() as cursor:
+                    return _with_python_functions(cursor, work)
+            except duckdb.TransactionException as error:
+                if time.monotonic() >= until:
+                    raise Transient(f"other transactions kept changing the same tables: {reason(error)}") from error
+            time.sleep(random.uniform(0, longest))  # noqa: S311 (jitter, not a secret)
+            longest = min(2 * longest, 1)
 
     def interrupt(self) -> None:
         """Stop the statements that run now."""
@@ -142,12 +144,3 @@ def _with_python_functions(cursor: duckdb.DuckDBPyConnection, work: Callable[[du
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Set the time zone, which translated SQL relies on, for all cursors of a newly opened `connection`."""
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
-
-
-def _retrying_conflicts() -> tenacity.Retrying:
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(duckdb.TransactionException),
-        wait=tenacity.wait_random_exponential(0.01, max=1),
-        stop=tenacity.stop_after_delay(deadline(30) - time.monotonic()),
-        reraise=True,
-    )

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 
-import duckdb
-
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type, googlesql_type
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-import duckdb
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 
 LIMIT = "200MB"
 _PREFIXES = "KMGT"

@@ -4,9 +4,8 @@ the publication moves the rows. The record of the partitions is written with it.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
-import duckdb
-
 from warehouse_refresh.warehouse import TableBuild
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.tables.declared import definition_sql
 from warehouse_refresh.warehouse.duckdb.tables.staging import Beside
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql

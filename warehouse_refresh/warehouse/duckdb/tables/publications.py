@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 
-import duckdb
-
 from warehouse_refresh.warehouse import Publication, Staged
 from warehouse_refresh.warehouse.builds.posted import NO_EARLIER
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 

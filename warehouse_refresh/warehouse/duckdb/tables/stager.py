@@ -4,9 +4,8 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-import duckdb
-
 from warehouse_refresh.warehouse import BuildContext, Built, Staged, TableBuild
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.tables import parts, publications, staging
 from warehouse_refresh.warehouse.duckdb.tables.builder import Builder
 from warehouse_refresh.warehouse.duckdb.tables.database import Database

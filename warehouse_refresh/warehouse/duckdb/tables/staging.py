@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-import duckdb
-
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.builds.posted import Posted
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.tables.publications import HIDDEN, Stored
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import TableName

@@ -4,8 +4,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 
-import duckdb
-
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.tables.publications import HIDDEN
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE
 from warehouse_refresh.warehouse.names import TableName

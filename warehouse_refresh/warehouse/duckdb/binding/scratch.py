@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-import duckdb
-
 from warehouse_refresh.warehouse import Answer, Append, Given
 from warehouse_refresh.warehouse.duckdb.append import append_rows
 from warehouse_refresh.warehouse.duckdb.binding.binder import listed
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
 from warehouse_refresh.warehouse.duckdb.python_functions import PREFIX, register
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, table_sql

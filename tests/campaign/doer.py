@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
+from tempfile import NamedTemporaryFile
+from typing import IO
 
 import httpx
 
@@ -160,13 +162,9 @@ class Doer:
         if self._disk is None:
             self._recorder.note("left out", what="fill", how="disk", why="there is no small disk")
             return
-        filler = self._disk / "filler"
-        with self._recorder.span("full"):
-            try:
-                _fill(filler)
-                self._site.sleep(action.seconds)
-            finally:
-                filler.unlink()
+        with self._recorder.span("full"), NamedTemporaryFile(dir=self._disk, buffering=0) as filler:
+            _fill(filler)
+            self._site.sleep(action.seconds)
 
     def _schedule(self, action: Action) -> None:
         schedule = self._prefect.start_schedule(self.deployment["id"], SCHEDULE_SECONDS)
@@ -202,12 +200,11 @@ class Doer:
             yield
 
 
-def _fill(path: Path) -> None:
-    """Write a file until the disk is full."""
-    with path.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(FILLER_BYTES))
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
+def _fill(file: IO[bytes]) -> None:
+    """Write to a file until the disk is full."""
+    try:
+        while True:
+            file.write(bytes(FILLER_BYTES))
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise

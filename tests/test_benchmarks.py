@@ -14,7 +14,7 @@ from benchmarks.testing import write_tests
 from tests.pipeline.graphs import table
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import PACKAGE, ROOT
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import DEFAULT_URL
 

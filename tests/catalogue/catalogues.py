@@ -4,7 +4,7 @@ from pathlib import Path
 
 from warehouse_refresh.catalogue.collecting import collect
 from warehouse_refresh.catalogue.document import VERSION, Catalogue, ColumnEntry, TableEntry
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 
 

@@ -11,7 +11,7 @@ from warehouse_refresh.catalogue.collecting import collect
 from warehouse_refresh.catalogue.document import Catalogue, as_json, document_schema
 from warehouse_refresh.catalogue.pages import Pages
 from warehouse_refresh.pipeline.project.problems import Refused
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 
 

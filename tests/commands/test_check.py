@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.check import check_project
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.pipeline.raw.init_scripts import read_init_scripts
 from warehouse_refresh.pipeline.raw.raw_columns import declared_columns
 from warehouse_refresh.pipeline.raw.sources import declared_sources

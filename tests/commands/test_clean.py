@@ -13,7 +13,7 @@ from tests.operation.installation import wait_for
 from tests.terminal import terminal
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.findings import warehouse_findings
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.warehouse import DEFAULT_URL, BuildContext, TableBuild, Warehouse, connect
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.parser import parse_script

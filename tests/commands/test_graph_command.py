@@ -9,9 +9,9 @@ import pytest
 from tests.commands.test_check import GOOD
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.pipeline.project.lineage import Lineage
-from warehouse_refresh.pipeline.project.picture import Picture, mermaid, svg
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.lineage.columns import Lineage
+from warehouse_refresh.pipeline.project.lineage.picture import Picture, mermaid, svg
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.raw.init_scripts import read_init_scripts
 from warehouse_refresh.pipeline.raw.raw_columns import declared_columns

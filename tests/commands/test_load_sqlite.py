@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.pipeline.project.project import project_in
+from warehouse_refresh.pipeline.project.reading import project_in
 from warehouse_refresh.pipeline.raw.loading.findings import connection_findings
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import DEFAULT_URL, connect

@@ -12,7 +12,7 @@ from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.commands.project.plan import human_dollars
 from warehouse_refresh.pipeline.project.graph import Graph
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.pipeline.refresh import RefreshPlan
 from warehouse_refresh.pipeline.settings import human_bytes, read_settings
 from warehouse_refresh.pipeline.settings_file import SettingError

@@ -13,7 +13,7 @@ from tests.conftest import ROOT, Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.commands.terminal.output import shown
 from warehouse_refresh.pipeline.outcomes import State
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.pipeline.running.execution import TableRun
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName

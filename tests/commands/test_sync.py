@@ -16,7 +16,7 @@ from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.check import check_project
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.pipeline.project.sync import sync_map, write_map
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 

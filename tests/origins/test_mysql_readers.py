@@ -14,7 +14,7 @@ from tests.origins.test_postgres import read
 from warehouse_refresh.origins import Limits, OriginError, Relation, mysql, mysql_readers, open_snapshot
 from warehouse_refresh.origins.landing import land
 from warehouse_refresh.origins.mysql_readers import open_readers
-from warehouse_refresh.pipeline.project.project import project_in
+from warehouse_refresh.pipeline.project.reading import project_in
 from warehouse_refresh.pipeline.raw.loading.findings import connection_findings
 from warehouse_refresh.pipeline.settings import read_settings
 

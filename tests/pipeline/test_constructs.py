@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import ROOT, Write
 from warehouse_refresh.pipeline.check import check_project
 from warehouse_refresh.pipeline.project.problems import Severity
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.pipeline.raw.db_init import initialise
 from warehouse_refresh.pipeline.raw.sources import declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.warehouse import BuildContext, Warehouse, connect

@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import Write
 from warehouse_refresh.pipeline.project.problems import LONGEST_LINE, Refused, Severity, errors_in
-from warehouse_refresh.pipeline.project.project import read_project
+from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.warehouse.names import TableName
 
 GOOD = {

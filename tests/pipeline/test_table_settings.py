@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.pipeline.project.project import read_project, sql_cache
+from warehouse_refresh.pipeline.project.reading import read_project, sql_cache
 from warehouse_refresh.pipeline.tables.schema import settings_schema
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
 from warehouse_refresh.warehouse.names import TableName

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Write
-from warehouse_refresh.pipeline.project.version import res_hash, scripts_version
+from warehouse_refresh.pipeline.version import res_hash, scripts_version
 
 
 def test_the_same_files_elsewhere_have_the_same_hash(write: Write, tmp_path: Path) -> None:

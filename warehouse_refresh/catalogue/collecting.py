@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from warehouse_refresh.catalogue.document import VERSION, Catalogue, CheckEntry, ColumnEntry, TableEntry
 from warehouse_refresh.catalogue.words import build_words, check_entries
 from warehouse_refresh.pipeline.check import check_scripts
-from warehouse_refresh.pipeline.project.lineage import ColumnName, Lineage
-from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
+from warehouse_refresh.pipeline.project.lineage.columns import ColumnName, Lineage
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reads import reads_of, tables_outside
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.tables.files import SettingsFile

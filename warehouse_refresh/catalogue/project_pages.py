@@ -12,7 +12,8 @@ from warehouse_refresh.catalogue.pages import Pages, Served
 from warehouse_refresh.catalogue.standing import TableStanding, table_standings
 from warehouse_refresh.pipeline.contract import names_of
 from warehouse_refresh.pipeline.project.problems import Refused
-from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.pipeline.settings_file import NAME, SettingError, read_settings_file

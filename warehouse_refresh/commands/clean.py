@@ -6,7 +6,7 @@ from argparse import Namespace
 from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.problems import Refused, errors_in
-from warehouse_refresh.pipeline.project.project import project_in, sql_cache
+from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
 from warehouse_refresh.pipeline.raw.init_scripts import read_init_scripts
 from warehouse_refresh.pipeline.refresh import waiting_turn
 from warehouse_refresh.pipeline.settings import RefreshSettings, read_settings

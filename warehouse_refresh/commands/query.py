@@ -8,7 +8,7 @@ from warehouse_refresh.commands.project.plan import human_dollars
 from warehouse_refresh.commands.terminal.answer import SHOWN, print_answer
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
-from warehouse_refresh.pipeline.project.project import project_in
+from warehouse_refresh.pipeline.project.reading import project_in
 from warehouse_refresh.pipeline.project.variables import unknown_in
 from warehouse_refresh.pipeline.settings import cost, human_bytes
 from warehouse_refresh.warehouse import connect, project_of

@@ -7,7 +7,9 @@ from collections.abc import Collection, Iterator, Sequence
 
 from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.pipeline.project.files import res_folder
-from warehouse_refresh.pipeline.project.project import Project, project_in, reads_of, sql_cache
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
+from warehouse_refresh.pipeline.project.reads import reads_of
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.refresh import waiting_turn
 from warehouse_refresh.pipeline.settings import read_settings

@@ -31,7 +31,6 @@ from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.project.variables import as_json, given_as_json
-from warehouse_refresh.pipeline.project.version import scripts_version
 from warehouse_refresh.pipeline.refresh import Loads, Refresh, cleared_on_error, start_refresh
 from warehouse_refresh.pipeline.report import check_rows, table_rows
 from warehouse_refresh.pipeline.running.builder import still_good
@@ -41,6 +40,7 @@ from warehouse_refresh.pipeline.settings import RefreshSettings, of_environment
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.partitions.asked import Asked, span_of
 from warehouse_refresh.pipeline.tables.partitions.backfill import backfill_of
+from warehouse_refresh.pipeline.version import scripts_version
 from warehouse_refresh.warehouse import BuildContext, Built
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, and_others, sql_problem
-from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reads import reads_of, tables_outside
 from warehouse_refresh.pipeline.project.scripts import FUNCTIONS, FunctionScript, Script, dataset_folders
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.running.schedule import ScheduleResult, returned, run_in_order, run_in_parallel

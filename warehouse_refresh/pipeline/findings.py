@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from warehouse_refresh.pipeline.project.problems import Refused, errors_in
-from warehouse_refresh.pipeline.project.project import Project, project_in, tables_outside
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reading import project_in
+from warehouse_refresh.pipeline.project.reads import tables_outside
 from warehouse_refresh.pipeline.raw.init_scripts import has_init_scripts
 from warehouse_refresh.pipeline.settings import RefreshSettings, read_settings
 from warehouse_refresh.pipeline.settings_file import SettingError

@@ -17,7 +17,9 @@ from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Refused
-from warehouse_refresh.pipeline.project.project import Project, project_in, reads_of, sql_cache, tables_outside
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
+from warehouse_refresh.pipeline.project.reads import reads_of, tables_outside
 from warehouse_refresh.pipeline.project.scripts import FunctionScript, Script
 from warehouse_refresh.pipeline.project.selectors import SelectionError, select
 from warehouse_refresh.pipeline.raw.sources import Sources, stored_sources, with_stored_wildcards

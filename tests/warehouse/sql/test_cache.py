@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.conftest import PACKAGE, ROOT, Write
 from tests.warehouse.test_types import names, nested, scalars
-from warehouse_refresh.pipeline.project.project import project_in, sql_cache
+from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse.duckdb.translations import Translation, note, recall

@@ -10,7 +10,7 @@ from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_f
 from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.outcomes import Publishing
-from warehouse_refresh.pipeline.project.project import sql_cache
+from warehouse_refresh.pipeline.project.reading import sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.refresh import RefreshPlan, plan_refresh, start_refresh
 from warehouse_refresh.pipeline.running.execution import Execution, ignore, run_here

@@ -12,7 +12,9 @@ from warehouse_refresh.pipeline.check import Checked, check_project
 from warehouse_refresh.pipeline.outcomes import CheckResult, Verdict
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, counted, errors_in
-from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache, tables_outside
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
+from warehouse_refresh.pipeline.project.reads import tables_outside
 from warehouse_refresh.pipeline.project.scripts import script_files
 from warehouse_refresh.pipeline.raw.sources import Sources, declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.pipeline.settings import RefreshSettings

@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 
 from warehouse_refresh.commands.project.plan import human_dollars
 from warehouse_refresh.commands.variables import settings_of
-from warehouse_refresh.pipeline.project.picture import Picture, mermaid, picture_of
+from warehouse_refresh.pipeline.project.lineage.picture import Picture, mermaid, picture_of
 from warehouse_refresh.pipeline.project.problems import counted
-from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.settings import RefreshSettings, cost, human_bytes
 from warehouse_refresh.pipeline.tables.differences import Difference, difference

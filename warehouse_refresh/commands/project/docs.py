@@ -9,7 +9,7 @@ from warehouse_refresh.catalogue.first_rows import with_first_rows
 from warehouse_refresh.catalogue.profiling import profiled
 from warehouse_refresh.catalogue.site import write_site
 from warehouse_refresh.pipeline.contract import names_of
-from warehouse_refresh.pipeline.project.project import project_in, sql_cache
+from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.warehouse import connect, project_of

@@ -10,7 +10,7 @@ from warehouse_refresh.commands.project.diff import compared, lines, markdown
 from warehouse_refresh.commands.terminal.output import exit_code, shown
 from warehouse_refresh.commands.terminal.question import ask
 from warehouse_refresh.pipeline.project.problems import counted
-from warehouse_refresh.pipeline.project.project import project_in, sql_cache
+from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.refresh import start_refresh, waiting_turn
 from warehouse_refresh.pipeline.running.execution import Execution, run_here

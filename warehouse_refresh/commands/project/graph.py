@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from warehouse_refresh.commands.selection import selection
-from warehouse_refresh.pipeline.project.impact import impact_of
-from warehouse_refresh.pipeline.project.lineage import ColumnName, Lineage
-from warehouse_refresh.pipeline.project.picture import dataset_mermaid, mermaid, picture_of, svg
+from warehouse_refresh.pipeline.project.lineage.columns import ColumnName, Lineage
+from warehouse_refresh.pipeline.project.lineage.impact import impact_of
+from warehouse_refresh.pipeline.project.lineage.picture import dataset_mermaid, mermaid, picture_of, svg
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, counted
-from warehouse_refresh.pipeline.project.project import Project, project_in, sql_cache
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.settings import read_settings

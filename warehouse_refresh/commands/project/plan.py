@@ -9,7 +9,7 @@ from typing import Any
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import counted
-from warehouse_refresh.pipeline.project.project import sql_cache
+from warehouse_refresh.pipeline.project.reading import sql_cache
 from warehouse_refresh.pipeline.refresh import Loads, RefreshPlan, connected, plan_refresh
 from warehouse_refresh.pipeline.running.schedule import forecast
 from warehouse_refresh.pipeline.settings import cost, human_bytes

@@ -90,7 +90,7 @@ class _Project:
     def _read(self) -> "Ready":
         from contextlib import closing
 
-        from warehouse_refresh.pipeline.project.project import sql_cache
+        from warehouse_refresh.pipeline.project.reading import sql_cache
         from warehouse_refresh.pipeline.testing.prepare import ready_cases
         from warehouse_refresh.warehouse import scratches
 

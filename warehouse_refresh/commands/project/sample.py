@@ -5,9 +5,11 @@ from argparse import Namespace
 from collections.abc import Mapping
 
 from warehouse_refresh.commands.project.plan import human_dollars
-from warehouse_refresh.pipeline.project.lineage import ColumnName, Lineage
+from warehouse_refresh.pipeline.project.lineage.columns import ColumnName, Lineage
 from warehouse_refresh.pipeline.project.problems import counted
-from warehouse_refresh.pipeline.project.project import Project, project_in, reads_of
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reading import project_in
+from warehouse_refresh.pipeline.project.reads import reads_of
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.settings import RefreshSettings, cost, human_bytes
 from warehouse_refresh.pipeline.tables.personal import Personal, settings_files

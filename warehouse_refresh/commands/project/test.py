@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.variables import settings_of
 from warehouse_refresh.pipeline.project.problems import Refused, counted
-from warehouse_refresh.pipeline.project.project import sql_cache
+from warehouse_refresh.pipeline.project.reading import sql_cache
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.testing.prepare import Ready, ready_cases
 from warehouse_refresh.pipeline.testing.running import Result, run_cases

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,3 +130,10 @@ def toml_problem(path: Path, text: str, error: tomllib.TOMLDecodeError, hint: st
     line, column = (found.group(1), found.group(2)) if found else (None, None)
     place = Place(int(line), int(column)) if line and column else Place(text.rstrip().count("\n") + 1)
     return Problem(path, place, f"this is not TOML: {_POSITION.sub('', str(error))}", hint)
+
+
+def declared_edges(scripts: Iterable[TableName], entries: Iterable[Entry]) -> dict[TableName, frozenset[TableName]]:
+    """For each script's table, the tables of other scripts that the map puts before it."""
+    built = set(scripts)
+    declared = {entry.table: {it.table for it in entry.dependencies} - {entry.table} for entry in entries}
+    return {table: frozenset(declared.get(table, set()) & built) for table in scripts}

@@ -13,7 +13,7 @@ from warehouse_refresh.pipeline.project.dependency_map import read_map
 from warehouse_refresh.pipeline.project.files import read_text
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, errors_in, sql_problem
-from warehouse_refresh.pipeline.project.project import (
+from warehouse_refresh.pipeline.project.reads import (
     find_read_cycles,
     read_cycle_problem,
     read_edges,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from warehouse_refresh.pipeline.project.files import listed
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, Severity
-from warehouse_refresh.pipeline.project.project import Project, read_problem, readers_of, tables_outside, with_wildcards
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reads import read_problem, readers_of, tables_outside, with_wildcards
 from warehouse_refresh.pipeline.project.scripts import Script, source_folders
 from warehouse_refresh.pipeline.raw.init_scripts import Created, Declared, read_init_scripts, texts_of
 from warehouse_refresh.pipeline.tables.files import SEEDS

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from warehouse_refresh.pipeline.project.project import Project, tables_outside
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reads import tables_outside
 from warehouse_refresh.pipeline.project.scripts import script_files
 from warehouse_refresh.pipeline.raw.init_scripts import read_created
 from warehouse_refresh.pipeline.raw.sources import with_stored_wildcards

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from warehouse_refresh.pipeline.project.lineage import ColumnName, Lineage
+from warehouse_refresh.pipeline.project.lineage.columns import ColumnName, Lineage
 from warehouse_refresh.pipeline.project.project import Project
 from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.warehouse.names import TableName

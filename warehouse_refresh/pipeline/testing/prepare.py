@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from warehouse_refresh.pipeline.check import Checked, check_scripts
 from warehouse_refresh.pipeline.project.problems import Problem, Refused, errors_in
-from warehouse_refresh.pipeline.project.project import Project, project_in
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reading import project_in
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.settings import RefreshSettings

@@ -13,7 +13,8 @@ from msgspec import Meta, Struct
 from warehouse_refresh.pipeline.check import Checked
 from warehouse_refresh.pipeline.project.files import is_there, listed
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
-from warehouse_refresh.pipeline.project.project import Project, reads_of
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reads import reads_of
 from warehouse_refresh.pipeline.project.scripts import dataset_folders
 from warehouse_refresh.pipeline.project.variables import Variables, given_as_json
 from warehouse_refresh.pipeline.raw.sources import Sources

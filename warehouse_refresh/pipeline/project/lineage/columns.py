@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from warehouse_refresh.pipeline.project.graph import Graph
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
-from warehouse_refresh.pipeline.project.project import read_edges
+from warehouse_refresh.pipeline.project.reads import read_edges
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import parse_script

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from warehouse_refresh.pipeline.check import Checked, Columns, check_scripts
-from warehouse_refresh.pipeline.project.lineage import ColumnName
+from warehouse_refresh.pipeline.project.lineage.columns import ColumnName
 from warehouse_refresh.pipeline.project.problems import Problem
-from warehouse_refresh.pipeline.project.project import Project, read_edges, reads_of
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reads import read_edges, reads_of
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.warehouse.names import TableName

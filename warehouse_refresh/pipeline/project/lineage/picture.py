@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from warehouse_refresh.pipeline.project.project import Project, reads_of
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reads import reads_of
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.warehouse.extras import needs_extra
 from warehouse_refresh.warehouse.names import TableName

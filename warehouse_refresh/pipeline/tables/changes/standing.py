@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from warehouse_refresh.pipeline.project.project import Project, reads_of, tables_outside
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reads import reads_of, tables_outside
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.pipeline.raw.sources import with_stored_wildcards
 from warehouse_refresh.warehouse import Warehouse

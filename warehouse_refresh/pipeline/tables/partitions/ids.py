@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.pipeline.project.problems import Problem, Refused
-from warehouse_refresh.pipeline.project.project import Project, reads_of
+from warehouse_refresh.pipeline.project.project import Project
+from warehouse_refresh.pipeline.project.reads import reads_of
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.warehouse import Warehouse
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from warehouse_refresh.pipeline.project.lineage import ColumnName, Joins, Pair
+from warehouse_refresh.pipeline.project.lineage.columns import ColumnName, Joins, Pair
 from warehouse_refresh.pipeline.testing.inlining import literal
 from warehouse_refresh.warehouse import Given, Warehouse
 from warehouse_refresh.warehouse.names import TableName

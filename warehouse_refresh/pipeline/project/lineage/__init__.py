@@ -1,0 +1,1 @@
+"""Where columns come from, what follows from a change, and the picture of the graph."""

@@ -24,6 +24,12 @@ def test_it_is_the_whole_package_where_the_extension_lacks_a_name(monkeypatch: p
     assert runpy.run_path(client.__file__)["duckdb"] is duckdb
 
 
+def test_it_is_the_whole_package_if_the_environment_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFRESH_DUCKDB_CLIENT", "whole")
+
+    assert runpy.run_path(client.__file__)["duckdb"] is duckdb
+
+
 def test_the_version_of_a_package_is_that_of_its_metadata(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "archive.zip").write_bytes(b"")
     monkeypatch.setattr(sys, "path", [str(tmp_path / "gone"), str(tmp_path / "archive.zip"), *sys.path])

@@ -64,7 +64,7 @@ def is_certain(tokens: Sequence[Token]) -> bool:
     statement = _first_statement(tokens)
     return (
         any(token.token_type in (TokenType.L_BRACE, TokenType.BLOCK_START) for token in tokens)
-        or not _is_balanced(tokens)
+        or unbalanced(tokens) is not None
         or not _is_statement(statement)
         or any(_is_cut_off(*pair) for pair in zip(tokens, [*tokens[1:], None], strict=True))
         or any(_is_unknown_type(tokens, index) for index in range(len(tokens)))
@@ -86,14 +86,17 @@ def _word(token: Token) -> str:
     return "" if token.token_type in (TokenType.STRING, TokenType.IDENTIFIER) else token.text.upper()
 
 
-def _is_balanced(tokens: Sequence[Token]) -> bool:
-    opened: list[str] = []
+def unbalanced(tokens: Sequence[Token]) -> Token | None:
+    """The first bracket that closes none, or the last one that nothing closes."""
+    opened: list[Token] = []
     for token in tokens:
         if token.token_type in _OPENING:
-            opened.append(_OPENING[token.token_type])
-        elif token.token_type in _CLOSING and (not opened or opened.pop() != _CLOSING[token.token_type]):
-            return False
-    return not opened
+            opened.append(token)
+        elif token.token_type in _CLOSING and (
+            not opened or _OPENING[opened.pop().token_type] != _CLOSING[token.token_type]
+        ):
+            return token
+    return opened[-1] if opened else None
 
 
 def _is_cut_off(token: Token, after: Token | None) -> bool:

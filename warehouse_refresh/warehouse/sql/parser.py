@@ -20,6 +20,7 @@ from warehouse_refresh.warehouse.sql.query import Parameter, Read, Statement
 from warehouse_refresh.warehouse.sql.statements import check_no_program, check_one_query, check_template, statements_of
 from warehouse_refresh.warehouse.sql.syntax_errors import (
     FAULTS_OF_PARSER,
+    check_brackets,
     check_text,
     syntax_error,
     too_deep,
@@ -214,6 +215,7 @@ def _parse(text: str) -> list[exp.Expr]:
     try:
         check_text(text)
         trees = _trees(text)
+        check_brackets(text)
     except ParseError as error:
         raise syntax_error(text, error) from error
     except TokenError as error:

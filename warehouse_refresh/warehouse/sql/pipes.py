@@ -96,6 +96,7 @@ def _nested(parts: list[Tokens], text: str) -> Tokens:
     state = State(first[1:]) if _word(first) == "FROM" else State(_query(first, mark))
     for part in [first] * (_word(first) == "FROM") + [part[1:] for part in parts[1:]]:
         _check_clauses(part, text)
+        _check_end(part, text)
     for part in parts[1:]:
         state = _step(state, part, text)
     if state.named:
@@ -124,6 +125,16 @@ def _check_clauses(part: Tokens, text: str) -> None:
             word = token.text.upper()
             place = place_at(text, token.start, token.end)
             raise SqlError(f"{word} cannot stand here", hint="write |> before it", place=place)
+
+
+_LISTS = {"SELECT", "EXTEND", "WINDOW", "SET", "DROP", "RENAME", "AGGREGATE", "ORDER BY", "UNION", "WITH"}
+
+
+def _check_end(part: Tokens, text: str) -> None:
+    """Raise SqlError for a comma at the end of what is no list."""
+    if part and part[-1].token_type == TokenType.COMMA and _operator(part) not in _LISTS:
+        place = place_at(text, part[-1].start, part[-1].end)
+        raise SqlError("syntax error: there is nothing after this comma", hint="take it out", place=place)
 
 
 def _whole(state: State, mark: Token) -> Tokens:
@@ -204,7 +215,24 @@ def _step(state: State, part: Tokens, text: str) -> State:
     is_limited = (state.order or state.limit) and (word != "LIMIT" or state.limit)
     if is_limited or (state.where and word in ("JOIN", "ASSERT")):
         state = _changed(state, [], mark)
+    if word in _CHECKED:
+        _check_items(word, rest, text)
     return STEPS[word](state, rest, mark)
+
+
+_CHECKED = {"RENAME": "old AS new", "DROP": "name, name", "WINDOW": "f(…) OVER (…) AS name", "DISTINCT": ""}
+"""The operators whose items are looked at, with what each is like."""
+
+
+def _check_items(word: str, rest: Tokens, text: str) -> None:
+    """Raise SqlError for an item that the operator does not take."""
+    for item in filter(None, commas(rest[1:])):
+        kinds = [token.token_type for token in item]
+        is_pair = len(kinds) == 2 or (len(kinds) == 3 and kinds[1] == TokenType.ALIAS)
+        if not {"RENAME": is_pair, "DROP": len(kinds) == 1, "WINDOW": TokenType.OVER in kinds}.get(word, False):
+            hint = f"write |> {word} {_CHECKED[word]}".rstrip()
+            place = place_at(text, item[0].start, item[-1].end)
+            raise SqlError(f"{word} does not take this", hint=hint, place=place)
 
 
 _SET_OPERATIONS = ("UNION", "INTERSECT", "EXCEPT")
@@ -404,7 +432,7 @@ def _union(state: State, rest: Tokens, mark: Token) -> State:
         (i for i, token in enumerate(rest) if token.token_type == TokenType.L_PAREN and _is_query(rest[i + 1 :])), 0
     )
     word, sql = rest[:start], _whole(state, mark)
-    for query in commas(rest[start:]):
+    for query in commas(_without_last_comma(rest[start:])):
         sql = [*_query(sql, mark), *word, *query]
     return _around(state, sql, mark)
 

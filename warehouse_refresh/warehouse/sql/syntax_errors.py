@@ -9,7 +9,7 @@ from sqlglot.parser import Parser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, SqlError, UnsupportedSql, place_at
-from warehouse_refresh.warehouse.sql.mistakes import is_certain
+from warehouse_refresh.warehouse.sql.mistakes import is_certain, unbalanced
 from warehouse_refresh.warehouse.sql.statements import placeholder_error
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
@@ -52,6 +52,17 @@ def check_text(text: str) -> None:
         check_depth(tokens, text)
     if may_be_odd:
         _check_characters(tokens, text)
+
+
+def check_brackets(text: str) -> None:
+    """Raises SqlError for a bracket without its other one, which the parser reads past in some places."""
+    if text.count("(") == text.count(")") and text.count("[") == text.count("]"):
+        return  # most texts: quicker than to read the tokens
+    if (bracket := unbalanced(sqlglot.tokenize(text, dialect="bigquery"))) is not None:
+        is_open = bracket.text in "(["
+        reason = f"syntax error: {bracket.text} is {'left open' if is_open else 'not opened'}"
+        hint = "close it where it ends" if is_open else "take it out, or open it where it starts"
+        raise SqlError(reason, hint=hint, place=place_at(text, bracket.start, bracket.end))
 
 
 def check_depth(tokens: list[Token], text: str) -> None:

@@ -371,6 +371,36 @@ def _has_several(tokens: list[Token]) -> bool:
     return len(parts) > 1 or any(token.token_type == TokenType.ALIAS for token in last)
 
 
+def _with_comparisons(tokens: list[Token]) -> list[Token]:
+    """`STRUCT(a = 1)` with parentheses around `a = 1`: sqlglot takes it for a field a that is 1."""
+    starts: set[int] = set()
+    ends: set[int] = set()
+    for index in range(len(tokens) - 1):
+        if tokens[index].token_type == TokenType.STRUCT and _opens(tokens[index + 1]):
+            start = index + 2
+            for part in commas(tokens[start : closing(tokens, index + 1)]):
+                if _is_comparison(part):
+                    starts.add(start)
+                    ends.add(start + len(part) - 1)
+                start += len(part) + 1
+    found: list[Token] = []
+    for index, token in enumerate(tokens):
+        found += [*(words("(", token) if index in starts else []), token]
+        found += words(")", token) if index in ends else []
+    return found
+
+
+def _is_comparison(tokens: Sequence[Token]) -> bool:
+    """Whether they hold `=` outside parentheses, and no alias."""
+    depth = 0
+    kinds = set()
+    for token in tokens:
+        depth += (token.token_type == TokenType.L_PAREN) - (token.token_type == TokenType.R_PAREN)
+        if depth == 0:
+            kinds.add(token.token_type)
+    return TokenType.EQ in kinds and TokenType.ALIAS not in kinds
+
+
 _RAW_BYTES = frozenset({"rb", "br"})
 
 
@@ -400,6 +430,7 @@ _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     **{(kind, TokenType.FORMAT): _with_formats for kind in _ENDS_OF_TYPES},
     (TokenType.HAVING, TokenType.VAR): _with_extremes,
     (TokenType.VAR, TokenType.STRING): _with_raw_bytes,
+    (TokenType.STRUCT, TokenType.L_PAREN): _with_comparisons,
     (TokenType.L_PAREN, TokenType.MODEL): _with_arguments,
     (TokenType.L_PAREN, TokenType.TABLE): _with_arguments,
     (TokenType.COMMA, TokenType.TABLE): _with_arguments,

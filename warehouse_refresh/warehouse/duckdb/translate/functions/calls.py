@@ -97,10 +97,15 @@ def call(node: exp.Expr, scope: Scope) -> Typed:
     return wrong(scope.script.text, node, f"there is no function {name}", did_you_mean(name, known))
 
 
+_NOT_SAFE = {exp.Extract: "EXTRACT", exp.Array: "ARRAY", exp.Struct: "STRUCT", exp.Exists: "EXISTS"}
+_NOT_SAFE |= {exp.Unnest: "UNNEST"}
+
+
 def safe(node: exp.Expr, scope: Scope) -> Typed:
     """SAFE.function(…): NULL where the function fails; an error in an argument stays one."""
-    if isinstance(node.this, exp.Extract):
-        wrong(scope.script.text, node, "SAFE does not stand before EXTRACT")
+    for kind, word in _NOT_SAFE.items():
+        if isinstance(node.this, kind):
+            wrong(scope.script.text, node, f"SAFE does not stand before {word}")
     arguments = _Arguments(scope)
     try:
         value = scope.compiler.expression(node.this, arguments)

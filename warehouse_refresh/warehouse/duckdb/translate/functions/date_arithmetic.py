@@ -42,7 +42,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     Functions,
     argument,
 )
-from warehouse_refresh.warehouse.duckdb.translate.literals import integer
+from warehouse_refresh.warehouse.duckdb.translate.literals import integer, no_value
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
@@ -50,7 +50,17 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_n
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import supertype
-from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, INTERVAL, TIME, TIMESTAMP, SqlType, array_of
+from warehouse_refresh.warehouse.types import (
+    DATE,
+    DATETIME,
+    INT64,
+    INTERVAL,
+    STRING,
+    TIME,
+    TIMESTAMP,
+    SqlType,
+    array_of,
+)
 
 # INTERVAL
 
@@ -193,7 +203,10 @@ def add(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if unit is None or isinstance(unit, exp.IntervalSpan):
         unsupported(scope.script.text, node, f"{name} with this INTERVAL")
     part = unit_of(unit, scope)
-    if given.type == DATE and part in CLOCK_UNITS:
+    is_date = given.type == DATE or (kind == "DATE" and given.type == STRING)
+    if part in CLOCK_UNITS and given.is_null and kind == "DATE":
+        return no_value(DATE)
+    if part in CLOCK_UNITS and is_date:
         wrong(scope.script.text, node, f"{name} of a DATE does not take {part}", "use DATETIME_ADD")
     count = count_of(parts[1], scope)
     if name == "TIME_SUB":  # less than a day of them, so that the smallest INT64 can be taken

@@ -78,10 +78,16 @@ def _written_out(pieces: list[str]) -> list[str]:
 def _values(node: exp.Expr, scope: Scope, parts: list[exp.Expr], kind: SqlType) -> tuple[list[Typed], Node]:
     """The arguments, and the time zone that may come after the first two of a TIMESTAMP's functions."""
     name = name_of(node)
-    if len(parts) not in ((2, 3) if kind == TIMESTAMP else (2,)):
+    if len(parts) not in ((2, 3) if kind == TIMESTAMP or name in _OF_TIMESTAMPS else (2,)):
         wrong(scope.script.text, node, f"wrong number of arguments for {name}")
     values = [argument(part, scope) for part in parts]
+    if len(values) == 3 and name in _OF_TIMESTAMPS and values[1].type != TIMESTAMP and not values[1].is_null:
+        wrong(scope.script.text, node, f"{name} takes a time zone with a TIMESTAMP only")
     return values, zone_of(node, scope, name, values[2], values[1]) if len(values) == 3 else UTC
+
+
+_OF_TIMESTAMPS = ("FORMAT_DATE", "FORMAT_DATETIME")
+"""What takes a TIMESTAMP and its time zone, too."""
 
 
 # FORMAT_
@@ -99,8 +105,10 @@ def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         value = of_kind(node, scope, value, kind.name)
         kind = value.type
     else:
+        kind = TIMESTAMP
         value = as_type(node, scope, name, value, kind)
-    if values[0].is_null:
+    as_type(node, scope, name, values[0], STRING)
+    if values[0].is_null or is_null(zone):
         return no_value(STRING)
     pieces = _format(node, scope, parts[0], values[0])
     pieces = [text for piece in pieces for text in _formatted(node, scope, piece, kind)]
@@ -269,6 +277,7 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     name = name_of(node)
     kind = SqlType(name.partition("_")[2])
     values, zone = _values(node, scope, parts, kind)
+    as_type(node, scope, name, values[0], STRING)
     text = as_type(node, scope, name, values[1], STRING).node
     if values[0].is_null or is_null(text):
         return no_value(kind)

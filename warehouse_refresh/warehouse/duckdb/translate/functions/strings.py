@@ -78,7 +78,6 @@ _OF_BYTES = (
     ("RPAD", "BYTES INT64 BYTES -> BYTES", "googlesql_bytes_rpad({a}, {b}, {c})"),
     ("REPLACE", "BYTES BYTES BYTES -> BYTES", "googlesql_bytes_replace({a}, {b}, {c})"),
     ("TRANSLATE", "BYTES BYTES BYTES -> BYTES", "googlesql_bytes_translate({a}, {b}, {c})"),
-    ("SPLIT", "BYTES BYTES -> ARRAY<BYTES>", "googlesql_bytes_split({a}, {b})"),
     ("SAFE_CONVERT_BYTES_TO_STRING", "BYTES -> STRING", "googlesql_bytes_to_text({a})"),
     ("STRPOS", "BYTES BYTES -> INT64", "googlesql_bytes_strpos({a}, {b})"),
     *[(name, "BYTES INT64 -> BYTES", f"googlesql_bytes_{name.lower()}({{a}}, {{b}})") for name in _TAKING_NUMBERS],
@@ -233,6 +232,7 @@ DEFINITIONS: Definitions = by_name(
         "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {a} = '' AND {b} = '' THEN ['']"
         " ELSE string_split({a}, {b}) END",
     ),
+    define("SPLIT", "BYTES BYTES -> ARRAY<BYTES>", "googlesql_bytes_split({a}, {b})"),
 )
 """The functions that take and give strings and bytes, by name."""
 

@@ -239,10 +239,20 @@ def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
     parts = group.expressions
     if len(parts) > 1 and any(isinstance(part, exp.Tuple) and not part.expressions for part in parts):
         wrong(base.script.text, group, "GROUP BY () stands alone", "write GROUPING SETS")
-    items = [_group_item(part, node, scope) for part in group.expressions]
+    items = [_struct_key(part, scope) or _group_item(part, node, scope) for part in parts]
     if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in group.expressions):
         scope.sets = tuple(items)
     return scope
+
+
+def _struct_key(part: exp.Expr, scope: GroupedScope) -> Node | None:
+    """The key of GROUP BY (a, b), a STRUCT of columns: its fields are no items of SELECT. None for any other key."""
+    if not isinstance(part, exp.Tuple) or not part.expressions:
+        return None
+    value = scope.base.compile(part)
+    if is_literal(part, value):
+        wrong(scope.script.text, part, "GROUP BY cannot hold a literal", "take out the parentheses")
+    return scope.add_key(part, value)
 
 
 def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> Node:

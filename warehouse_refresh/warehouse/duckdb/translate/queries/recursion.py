@@ -57,6 +57,8 @@ def base_and_step(cte: exp.Expr, scope: Scope) -> tuple[exp.Expr, exp.Expr, bool
         reason = f"{cte.alias} reads itself without a part that does not"
         wrong(scope.script.text, cte, reason, "write SELECT … UNION ALL SELECT … of which only the last one reads it")
     only(union, scope, "this", "expression", "distinct")
+    if isinstance(union.this, exp.SetOperation) and not _is_alike(union.this, union):
+        wrong(scope.script.text, cte, "different set operations follow each other", "put parentheses around each")
     step, found = union.expression, references(cte)
     for table in found:
         if not any(node is step for node, _ in _around(table, union)) and table is not step:
@@ -68,6 +70,10 @@ def base_and_step(cte: exp.Expr, scope: Scope) -> tuple[exp.Expr, exp.Expr, bool
     for node, inner in _around(found[0], step):
         _check_around(node, inner, scope)
     return union.this, step, bool(union.args.get("distinct"))
+
+
+def _is_alike(one: exp.Expr, other: exp.Expr) -> bool:
+    return type(one) is type(other) and bool(one.args.get("distinct")) == bool(other.args.get("distinct"))
 
 
 def _check_around(node: exp.Expr, inner: exp.Expr, scope: Scope) -> None:

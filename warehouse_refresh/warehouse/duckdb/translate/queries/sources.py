@@ -118,15 +118,15 @@ def joins_of(node: exp.Expr) -> list[exp.Expr]:
 
 def item(node: exp.Expr, scope: Scope) -> Node:
     """One FROM item, its names put into `scope`."""
+    alias = node.args.get("alias")
+    if alias is not None and alias.args.get("columns") and not isinstance(node, exp.Unnest):
+        wrong(scope.script.text, node, "an alias in FROM names no columns", "name them in the query, with AS")
     if isinstance(node, exp.Table):
         return table(node, scope)
     if isinstance(node, exp.Subquery | exp.Paren) and (isinstance(node.this, exp.Table) or joins_of(node.this)):
         return _joins_in_parentheses(node, scope)
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
         only(node, scope, "this", "alias", "pivots", "joins", "sample")
-        alias = node.args.get("alias")
-        if alias is not None and alias.args.get("columns"):
-            wrong(scope.script.text, node, "an alias in FROM names no columns", "name them in the query, with AS")
         relation = scope.compiler.query(node.this, scope.outer())
         if node.alias != HERE:
             check_handed_on(node, scope, relation)

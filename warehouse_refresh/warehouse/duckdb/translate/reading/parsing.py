@@ -13,6 +13,7 @@ from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.duckdb.translate.reading.foreign import BEFORE_A_SIGN, check_foreign
+from warehouse_refresh.warehouse.duckdb.translate.reading.neighbours import check_neighbours
 from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_names, check_places
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, name_of
 from warehouse_refresh.warehouse.errors import SqlError, place_at
@@ -70,6 +71,7 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
         tokens = _with_functions(tokens, functions, own)
     check_foreign(tokens, text)
     check_places(tokens, text)
+    check_neighbours(tokens, text)
     if "\\" in text:
         _check_escapes(tokens, text)
     tokens = without_last_commas(tokens, text)

@@ -15,6 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.sql.mistakes import RESERVED
+from warehouse_refresh.warehouse.sql.pipes import closing, commas
 
 _CLAUSES = (
     *(TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY, TokenType.WINDOW),
@@ -98,12 +99,16 @@ def _after(tokens: Sequence[Token], index: int) -> Token | None:
     return tokens[index + 1] if index + 1 < len(tokens) else None
 
 
+_NO_ITEMS = {*_CLOSING, *_CLAUSES, *_SET_OPERATIONS, TokenType.SEMICOLON, TokenType.PIPE_GT}
+
+
 def _check_list(tokens: Sequence[Token], index: int, text: str) -> None:
     after = _after(tokens, index)
     if after is not None and after.token_type == TokenType.DISTINCT:
         _check_name(after, text)
-    if after is not None and after.token_type in _CLOSING:
-        _wrong(after, text, f"there is nothing after {tokens[index].text.upper()}", "name what to sort or to group by")
+    if after is None or after.token_type in _NO_ITEMS:
+        word = tokens[index].text.upper()
+        _wrong(tokens[index], text, f"there is nothing after {word}", "name what to sort or to group by")
 
 
 def _check_direction(tokens: Sequence[Token], index: int, text: str) -> None:
@@ -119,9 +124,9 @@ def _check_using(tokens: Sequence[Token], index: int, text: str) -> None:
     if after is None or after.token_type != TokenType.L_PAREN:
         _wrong(tokens[index], text, "USING takes names in parentheses", "write USING (id)")
     for token in tokens[index + 2 :]:
-        if token.token_type == TokenType.R_PAREN:
+        if token.token_type == TokenType.R_PAREN and token is not tokens[index + 2]:
             return
-        if token.token_type in (TokenType.DOT, TokenType.NUMBER, TokenType.STRING):
+        if token.token_type in (TokenType.DOT, TokenType.NUMBER, TokenType.STRING, TokenType.R_PAREN):
             _wrong(token, text, "USING takes names of columns alone", "write USING (id)")
 
 
@@ -152,6 +157,10 @@ def _check_star(tokens: Sequence[Token], index: int, text: str) -> None:
     is_except = word.text.upper() == "EXCEPT"
     if is_except and rest[0].token_type not in (TokenType.L_PAREN, TokenType.DISTINCT, TokenType.ALL):
         _wrong(word, text, "EXCEPT takes names in parentheses", "write EXCEPT (name)")
+    if not is_except and rest[0].token_type == TokenType.L_PAREN:
+        for item in filter(None, commas(list(rest[1 : closing(rest, 0)]))):
+            if len(item) < 3 or item[-2].token_type != TokenType.ALIAS:
+                _wrong(item[-1], text, "REPLACE takes AS and a name after each expression", "write REPLACE (x AS name)")
     if [token.token_type for token in rest[:2]] == [TokenType.L_PAREN, TokenType.R_PAREN]:
         _wrong(word, text, f"{word.text.upper()} takes at least one column", "take it out")
     if is_except and [token.token_type for token in rest[:3:2]] == [TokenType.L_PAREN, TokenType.DOT]:
@@ -163,6 +172,19 @@ def _check_window(tokens: Sequence[Token], index: int, text: str) -> None:
     kinds = [token.token_type for token in tokens[max(index - 1, 0) : index + 3]]
     if kinds[-1:] == [TokenType.L_PAREN] and kinds[0] != TokenType.PIPE_GT and len(kinds) == 4:
         _wrong(tokens[index], text, "a window's name needs AS after it", "write WINDOW w AS (…)")
+
+
+def _check_having(tokens: Sequence[Token], index: int, text: str) -> None:
+    """`SUM(x HAVING y)`"""
+    after = _after(tokens, index)
+    if after is None or after.text.upper() not in ("MAX", "MIN"):
+        depth = 0
+        for token in reversed(tokens[:index]):
+            depth += (token.token_type == TokenType.R_PAREN) - (token.token_type == TokenType.L_PAREN)
+            if depth < 0:
+                _wrong(tokens[index], text, "HAVING in a call takes MAX or MIN", "write HAVING MAX x")
+            if depth == 0 and token.token_type in (TokenType.SELECT, TokenType.FROM):
+                return
 
 
 _VALUES = {TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.NUMBER}
@@ -329,4 +351,5 @@ _CHECKS: Mapping[TokenType, Callable[[Sequence[Token], int, str], None]] = {
     TokenType.ALIAS: _check_alias,
     TokenType.END: _check_end,
     TokenType.ALL: _check_all,
+    TokenType.HAVING: _check_having,
 }

@@ -49,22 +49,42 @@ class Engine:
         runs."""
         relation = answer(parse_query(sql).given(variables or {}), self.columns)
         sql = render(relation.query)
-        if any(column.type.name == "INTERVAL" for column in relation.columns):
-            names = [(quoted(column.column), column.type.name) for column in relation.columns]
-            texts = [INTERVAL_PARTS.format(name) if kind == "INTERVAL" else name for name, kind in names]
+        if any(has_interval(column.type) for column in relation.columns):
+            texts = [in_parts(column.type, quoted(column.column)) for column in relation.columns]
             sql = f"SELECT {', '.join(texts)} FROM ({sql})"
         cursor = self._connection.execute(sql)
         found = [str(item[1]) for item in cursor.description or ()]
         columns = tuple(Column(column.name, column.type) for column in relation.columns)
         for column, kind in zip(columns, found, strict=False):
             expected = duckdb_type(column.type).replace("TIMESTAMPTZ", "TIMESTAMP WITH TIME ZONE")
-            if column.type.name != "INTERVAL":
+            if not has_interval(column.type):
                 assert plain(kind) == plain(expected), f"{column.name} is a {kind} and should be a {expected}"
         rows = [
             tuple(value_of(column.type, value) for column, value in zip(columns, row, strict=False))
             for row in cursor.fetchall()
         ]
         return Answer(columns, rows)
+
+
+def has_interval(kind: SqlType) -> bool:
+    """Whether it is an INTERVAL or holds one: the driver makes a duration of it, without its months."""
+    parts = [kind.element] if kind.element is not None else [field.type for field in kind.fields]
+    return kind.name == "INTERVAL" or any(map(has_interval, parts))
+
+
+def in_parts(kind: SqlType, value: str, depth: int = 0) -> str:
+    """The value's SQL with a list of three numbers for each INTERVAL."""
+    if not has_interval(kind):
+        return value
+    if kind.name == "INTERVAL":
+        return INTERVAL_PARTS.format(value)
+    if kind.element is not None:
+        return f"list_transform({value}, lambda x{depth}: {in_parts(kind.element, f'x{depth}', depth + 1)})"
+    fields = [
+        in_parts(field.type, f"struct_extract_at({value}, {number})", depth)
+        for number, field in enumerate(kind.fields, start=1)
+    ]
+    return f"CASE WHEN {value} IS NOT NULL THEN row({', '.join(fields)}) END"
 
 
 def load(connection: duckdb.DuckDBPyConnection, name: TableName, table: Answer) -> None:

@@ -65,9 +65,11 @@ class Oracle:
         self._options = _analyzer_options(self._client)
         self._catalog = 0
         self._names: dict[str, str] = {}
+        self._tables: Mapping[TableName, str] = {}
 
     def load(self, tables: Mapping[TableName, str]) -> dict[TableName, Answer]:
         """Make the tables, each the answer of a GoogleSQL query that may read those before it; gives the answers."""
+        self._tables = tables
         request = service.RegisterCatalogRequest()
         request.simple_catalog.name = "root"
         request.simple_catalog.builtin_function_options.language_options.CopyFrom(self._options.language_options)
@@ -85,6 +87,12 @@ class Oracle:
             answers[name] = _answer(columns, data)
             self._catalog = self._register(request)
         return answers
+
+    def renew(self) -> None:
+        """Start the engine again, which a query may end, with the same tables."""
+        _client.cache_clear()
+        self._client = _client()
+        self.load(self._tables)
 
     def answer(self, sql: str, given: Mapping[str, str] | None = None) -> Answer:
         """The query's result. `given` has an expression for the value of each query parameter. Raises Rejected."""

@@ -44,6 +44,10 @@ class Engine:
             raise TableNotFound(table)
         return self._tables[table]
 
+    def kinds(self, sql: str) -> list[SqlType]:
+        """The types of the query's columns, which is not run. Raises SqlError."""
+        return [column.type for column in answer(parse_query(sql), self.columns).columns]
+
     def answer(self, sql: str, variables: Variables | None = None) -> Answer:
         """The query's result, with these values of its parameters. Raises SqlError before it runs, duckdb.Error as it
         runs."""

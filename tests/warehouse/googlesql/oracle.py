@@ -99,6 +99,12 @@ class Oracle:
         parameters = {name: self._constant(text) for name, text in (given or {}).items()}
         return _answer(*self._evaluate(TABLE.sub(self._plain_name, sql), parameters))
 
+    def kinds(self, sql: str) -> list[SqlType]:
+        """The types of the query's columns, which is not run. Raises Rejected."""
+        prepared = self._prepare(TABLE.sub(self._plain_name, sql), {})
+        self._unprepare(prepared)
+        return [_type(column.type) for column in prepared.columns]
+
     def _constant(self, expression: str) -> tuple[Any, Any]:
         """The type and the value of an expression."""
         [column], content = self._evaluate(f"SELECT {expression}")
@@ -115,15 +121,7 @@ class Oracle:
         return int(response.registered_id)
 
     def _evaluate(self, sql: str, parameters: Mapping[str, tuple[Any, Any]] | None = None) -> tuple[Any, Any]:
-        prepare = service.PrepareQueryRequest(sql=sql, registered_catalog_id=self._catalog)
-        prepare.options.CopyFrom(self._options)
-        for name, (kind, _) in (parameters or {}).items():
-            prepare.options.query_parameters.add(name=name, type=kind)
-        prepare.descriptor_pool_list.definitions.add().builtin.SetInParent()
-        try:
-            prepared = self._call("PrepareQuery", prepare, service.PrepareQueryResponse).prepared
-        except ServerError as error:
-            raise Rejected(error.raw_error, analysis=True) from error
+        prepared = self._prepare(sql, parameters or {})
         evaluate = service.EvaluateQueryRequest(prepared_query_id=prepared.prepared_query_id)
         for name, (_, value) in (parameters or {}).items():
             evaluate.params.add(name=name, value=value)
@@ -132,9 +130,24 @@ class Oracle:
         except ServerError as error:
             raise Rejected(error.raw_error, analysis=False) from error
         finally:
-            unprepare = service.UnprepareQueryRequest(prepared_query_id=prepared.prepared_query_id)
-            self._call("UnprepareQuery", unprepare, None)
+            self._unprepare(prepared)
         return prepared.columns, content
+
+    def _prepare(self, sql: str, parameters: Mapping[str, tuple[Any, Any]]) -> Any:
+        """The query, analysed. Raises Rejected."""
+        prepare = service.PrepareQueryRequest(sql=sql, registered_catalog_id=self._catalog)
+        prepare.options.CopyFrom(self._options)
+        for name, (kind, _) in parameters.items():
+            prepare.options.query_parameters.add(name=name, type=kind)
+        prepare.descriptor_pool_list.definitions.add().builtin.SetInParent()
+        try:
+            return self._call("PrepareQuery", prepare, service.PrepareQueryResponse).prepared
+        except ServerError as error:
+            raise Rejected(error.raw_error, analysis=True) from error
+
+    def _unprepare(self, prepared: Any) -> None:
+        request = service.UnprepareQueryRequest(prepared_query_id=prepared.prepared_query_id)
+        self._call("UnprepareQuery", request, None)
 
     def _call(self, method: str, request: Any, response: Any) -> Any:
         return _call(self._client, method, request, response)

@@ -26,7 +26,7 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
     to = _type_in(node, scope)
     if to.element is not None and to.element.element is not None:
         wrong(scope.script.text, node, "an array cannot hold arrays", "put each in a STRUCT")
-    if isinstance(node.this, exp.Array | exp.Tuple | exp.Struct) and _is_constructor(node, scope):
+    if _is_constructor(node):
         return _constructed(node, scope, to)
     value = scope.compile(node.this)
     safe = isinstance(node, exp.TryCast)
@@ -79,14 +79,10 @@ def _is_typed(node: exp.Expr, scope: Scope) -> bool:
     return bool(before) and before[-1].text.upper() in ("NUMERIC", "DECIMAL", "BIGNUMERIC", "BIGDECIMAL")
 
 
-def _is_constructor(node: exp.Expr, scope: Scope) -> bool:
-    """ARRAY<INT64>[1] and not CAST([1] AS ARRAY<INT64>), which sqlglot reads alike: its elements only coerce."""
-    before = [token.text.upper() for token in tokens_before(scope.script.text, node.this)]
-    return next((word for word in reversed(before) if word not in _WITHOUT_PLACE), "") == ">"
-
-
-_WITHOUT_PLACE = {"(", ")", "[", "]", ",", "-", "NULL", "TRUE", "FALSE", "STRUCT"}
-"""What may stand before the first part of a value that the parser gives a place."""
+def _is_constructor(node: exp.Expr) -> bool:
+    """ARRAY<INT64>[1] and not CAST([1] AS ARRAY<INT64>), which sqlglot reads alike, but for the FORMAT that it looks
+    for: the elements only coerce."""
+    return isinstance(node.this, exp.Array | exp.Tuple | exp.Struct) and "format" not in node.args
 
 
 def _constructed(node: exp.Expr, scope: Scope, to: SqlType) -> Typed:

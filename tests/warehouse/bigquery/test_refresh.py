@@ -19,6 +19,8 @@ from warehouse_refresh.warehouse.types import SqlType
 
 ROOT = Path(__file__).parents[3]
 TABLES = [TableName(path.parent.name, path.stem) for path in sorted(ROOT.glob("res/*/*.sql"))]
+REQUESTS = 129
+"""So many at most does a refresh of all of them send: see docs/benchmarks.md. Fewer is better: lower it then."""
 LISTED = [TableName("tmp", "variants")]
 """It has a REQUIRED column, which only CREATE TABLE makes."""
 
@@ -95,6 +97,17 @@ def test_each_build_is_one_job_with_its_id_labels_destination_and_cap(
         assert query["priority"] == "BATCH"
         assert query["useLegacySql"] is False
     assert len(runs) == 1
+    proxy.recorded.clear()
+    assert main(["build"]) == 0
+    assert len(counted(proxy)) <= REQUESTS
+
+
+def counted(proxy: Proxy) -> list[str]:
+    """The requests that a refresh sends however long it takes: without renewals of its lease and of its waits."""
+    sent = [f"{request.method} {request.path}" for request in proxy.recorded]
+    renewals = [text for text in sent if text.startswith("PATCH") and "/_warehouse/tables/refresh" in text]
+    waits = {text for text in sent if "/queries/" in text}
+    return [text for text in sent if text not in renewals and text not in waits] + [*waits, *renewals[:2]]
 
 
 @pytest.mark.usefixtures("project_folder")

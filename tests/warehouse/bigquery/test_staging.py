@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.emulator.fixtures import QUICK
-from tests.emulator.proxy import Fault, Proxy
+from tests.emulator.proxy import Fault, Proxy, Refusal
 from tests.warehouse.bigquery.killed import killed_before
 from tests.warehouse.bigquery.test_keys import slow_down
 from warehouse_refresh.warehouse import Append, BuildContext, Outcome, TableBuild
@@ -23,6 +23,7 @@ from warehouse_refresh.warehouse.functions import parse_function
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.storage import Storage
 
 ITEMS, A, B, C, VIEW = (TableName("raw", "items"), *(TableName("tmp", name) for name in ("a", "b", "c", "view")))
 RUN = BuildContext("the run")
@@ -102,6 +103,32 @@ def test_a_publication_costs_nothing_and_sends_one_job_for_each_table(
     assert len(words) == 6  # the record, three clones, a view, the record of what has built them
     assert rows(warehouse) == NEW
     assert left_in_staging(warehouse) == []
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["taken", "refused"])
+def test_what_is_said_of_a_table_is_set_without_a_look_at_it_first(
+    refused: bool, warehouse: BigQueryWarehouse, proxy: Proxy
+) -> None:
+    build = TableBuild(
+        A, BUILDS[0].query, storage=Storage(description="of a", column_descriptions=(("x", "a number"),))
+    )
+    stage(warehouse, build)
+    sent: list[str] = []
+
+    def decide(method: str, path: str) -> Refusal | None:
+        if "/datasets/tmp/tables/a?" not in path:
+            return None
+        sent.append(method)
+        return (
+            Refusal(400, "invalid", "not this") if refused and sent.count("PATCH") == 1 and method == "PATCH" else None
+        )
+
+    proxy.decide = decide
+    warehouse.publish([build], RUN)
+    assert sent == ["GET", "PATCH", *(["GET", "PATCH"] if refused else [])]  # the first one looks at the old table
+    [column] = warehouse.columns(A)
+    assert (column.description, rows(warehouse)[A]) == ("a number", [(11,)])
+    assert warehouse.records()[A].fingerprint == build.fingerprint  # it is known since when it is as it is
 
 
 STEPS = 24

@@ -54,6 +54,7 @@ class Datasets:
         self._opened: Jobs | None = None
         self._opening = threading.Lock()
         self._creating = threading.Lock()
+        self._looking: dict[TableName, threading.Lock] = {}
         self._created = set[str]()  # the texts of functions that are as they should be
         self._has_staging_dataset = False
 
@@ -80,8 +81,9 @@ class Datasets:
     def look(self, table: TableName) -> bigquery.Table:
         """The table, or what a refresh has seen of it before it changes anything. Raises TableNotFound."""
         seen = self.seen if self.seen is not None else {}
-        found = seen.get(table) or self.table(table)
-        seen[table] = found
+        with self._looking.setdefault(table, threading.Lock()):  # of several threads, one asks
+            found = seen.get(table) or self.table(table)
+            seen[table] = found
         return found
 
     def table_or_none(self, name: TableName) -> bigquery.Table | None:

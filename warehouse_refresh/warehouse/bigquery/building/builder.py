@@ -258,13 +258,29 @@ class Builder:
     def put_back(self, before: bigquery.Table | None, after: bigquery.Table, storage: Storage) -> bigquery.Table:
         """Set what the script says about the table, and restore the settings that it had before. Returns the table as
         it is then. A failure is only logged: the table is built by now."""
-        changed = describe(after, storage)
-        changed += replace.put_back(before, after) if before is not None else []
+        changed = _settings(before, after, storage)
         try:
             return self._datasets.client.update_table(after, changed, **self._datasets.patience) if changed else after
         except GOOGLE_ERRORS as error:
             logger.warning("%s does not have its %s: %s", after.table_id, ", ".join(changed), translated(error))
             return after
+
+    def put_back_unseen(
+        self, before: bigquery.Table | None, after: bigquery.Table, storage: Storage
+    ) -> bigquery.Table | None:
+        """As `put_back`, for a table of which only this is known of `after`: what it is like, but not whether anybody
+        has changed it. None if nothing is to be set, or BigQuery refuses it: then look at the table."""
+        if before is not None and before.expires is not None:  # one that the new table has from its dataset stays
+            return None
+        changed = _settings(before, after, storage)
+        with suppress(*GOOGLE_ERRORS):
+            return self._datasets.client.update_table(after, changed, **self._datasets.patience) if changed else None
+        return None
+
+
+def _settings(before: bigquery.Table | None, after: bigquery.Table, storage: Storage) -> list[str]:
+    """Give `after` what the script says about it, and what it had `before`. Returns the properties that changed."""
+    return [*describe(after, storage), *(replace.put_back(before, after) if before is not None else [])]
 
 
 def refusal_of_partitions(build: TableBuild, old: bigquery.Table, protected: Sequence[str]) -> WarehouseError:

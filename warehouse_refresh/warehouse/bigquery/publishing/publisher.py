@@ -81,7 +81,7 @@ class Publisher:
         """Put the staged table in place of the old one. A protected table keeps its protections: it gets the rows by a
         query, which costs as much as reading them."""
         found, new = self._datasets.table_or_none(build.table), self._stager.table(place)
-        path, beside = self._datasets.path(build.table), self._datasets.path(place.name)
+        path, beside, clone = self._datasets.path(build.table), self._datasets.path(place.name), None
         if build.parts is None and may_have_records(found):
             self._part_records.forget(build.table)
         config = self._datasets.config(self._datasets.labels(build.table, context))
@@ -103,10 +103,17 @@ class Publisher:
         else:
             drop = f"DROP {found.table_type} IF EXISTS {path}; " if found is not None and goes else ""
             sql = f"{drop}CREATE OR REPLACE TABLE {path} CLONE {beside}"
+            clone = _clone(new, self._datasets.reference(build.table.dataset).table(build.table.name))
         made = f"{place.fingerprint} {new.created}" if build.parts is not None else place.fingerprint
         self._datasets.jobs.finish(names.publish_name(place.run, build.table, made), sql, config)
         ended = time.monotonic()
-        return ended, self._builder.put_back(old, self._datasets.table(build.table), build.storage)
+        return ended, self._described(build, old, clone)
+
+    def _described(self, build: TableBuild, old: bigquery.Table | None, clone: bigquery.Table | None) -> bigquery.Table:
+        """The published table, with what the script says about it and what it had before. One request does for the
+        `clone` of a table that is known."""
+        told = self._builder.put_back_unseen(old, clone, build.storage) if clone is not None else None
+        return told or self._builder.put_back(old, self._datasets.table(build.table), build.storage)
 
     def _may_be_protected(self, name: TableName, old: bigquery.Table, new: bigquery.Table) -> bool:
         """Whether the table has protections, or may have some that this account may not see."""
@@ -142,8 +149,8 @@ class Publisher:
                 one.result()
 
     def _close_record(self, record: Record) -> None:
-        table = self._datasets.table(record.name)
-        table.labels = {**table.labels, records.DONE: "true"}
+        table = bigquery.Table(self._datasets.reference(record.name.dataset).table(record.name.name))
+        table.labels = {records.DONE: "true"}  # the only one that it has
         self._datasets.change(table, ["labels"])
 
     def _recorded(self, record: Record) -> list[Beside]:
@@ -256,6 +263,13 @@ class Publisher:
         query = parse_query(records.over_published(text or "SELECT 1")).within(self._datasets.settings.project)
         posted = Posted.of_text(place.posted) if place.posted else None
         return TableBuild(place.table, query, place.is_view, parts=parts_in(place.parts), posted=posted)
+
+
+def _clone(table: bigquery.Table, reference: bigquery.TableReference) -> bigquery.Table:
+    """What a clone of the table has of it: its columns and its layout."""
+    of_clone = ("schema", "timePartitioning", "rangePartitioning", "clustering")
+    known = {name: value for name, value in table.to_api_repr().items() if name in of_clone}
+    return bigquery.Table.from_api_repr({"tableReference": reference.to_api_repr(), "type": "TABLE", **known})
 
 
 def _has(table: bigquery.Table, column: str) -> bool:

@@ -143,15 +143,17 @@ def denied(*_: object, **__: object) -> object:
 
 
 @pytest.mark.parametrize(
-    ("part", "path"),
-    [(Path, "res/tmp/a.sql"), (Path, "res/dependencies.toml"), (os, "res"), (os, "res/tmp"), (os, "res/raw")],
+    ("name", "path"),
+    [
+        *[("open", "res/tmp/a.sql"), ("open", "res/dependencies.toml")],
+        *[("scandir", "res"), ("scandir", "res/tmp"), ("scandir", "res/raw")],
+    ],
 )
-def test_what_may_not_be_read_is_named(write: Write, part: object, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_may_not_be_read_is_named(write: Write, name: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The refusal is a fake: permissions do not bind root, whom tests may run as."""
     write({**GOOD, "res/raw/t": ""})
-    name = "read_bytes" if part is Path else "scandir"
-    real = getattr(part, name)
-    monkeypatch.setattr(part, name, lambda it, *rest: (denied if str(it) == path else real)(it, *rest))
+    real = getattr(os, name)
+    monkeypatch.setattr(os, name, lambda it, *rest, **more: (denied if str(it) == path else real)(it, *rest, **more))
     for command in (["check"], ["plan"], ["build"]):
         code, printed = end(command)
         assert code == 2

@@ -190,6 +190,17 @@ def test_a_mistake_is_reported_without_waiting_for_prefect(write: Write, command
     assert done.stdout.splitlines()[-1] == "2 False"
 
 
+def test_a_process_ends_with_its_exit_code_and_what_was_registered_for_its_end(write: Write) -> None:
+    write({**GOOD, "res/tmp/a.sql": "SELECT"})
+    code = (
+        "import atexit, sys; from warehouse_refresh.commands.main import as_process;"
+        "atexit.register(print, 'cleared up'); sys.argv[1:] = ['check']; as_process()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[-1] == "cleared up"
+
+
 def test_each_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     def helped(*arguments: str) -> str:
         with pytest.raises(SystemExit, match="0"):

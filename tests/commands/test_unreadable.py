@@ -1,6 +1,7 @@
 """A file that cannot be read is one problem, for every command that reads it: nothing that follows from it is
 reported, too."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -42,14 +43,17 @@ def _leads_nowhere(path: Path, _: pytest.MonkeyPatch) -> None:
 
 def _is_forbidden(path: Path, patch: pytest.MonkeyPatch) -> None:
     """A file without read permission, also for root, who may read all files."""
-    opened = Path.open
+    for owner in (Path, os):
+        patch.setattr(owner, "open", _refusing(owner.open, path.resolve()))
 
-    def refuse(self: Path, *arguments: object, **named: object) -> object:
-        if self.resolve() == path.resolve():
-            raise PermissionError(13, "Permission denied", str(self))
-        return opened(self, *arguments, **named)  # type: ignore[call-overload]
 
-    patch.setattr(Path, "open", refuse)
+def _refusing(opened: Callable[..., object], path: Path) -> Callable[..., object]:
+    def refuse(asked: str | Path, *arguments: object, **named: object) -> object:
+        if Path(asked).resolve() == path:
+            raise PermissionError(13, "Permission denied", str(asked))
+        return opened(asked, *arguments, **named)
+
+    return refuse
 
 
 def _reports(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[str]]:

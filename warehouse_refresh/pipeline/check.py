@@ -107,7 +107,7 @@ def check_scripts(
     }
 
     def plan(table: TableName) -> None:
-        reads = {read.table for read in scripts[table].query.reads}
+        reads = scripts[table].query.tables
         if not reads.isdisjoint(sources.unknown) or not reads.isdisjoint(cyclic) or _lacks_values(scripts[table]):
             raise _Skipped
         if any(function.name in faults for function in scripts[table].query.functions):
@@ -147,7 +147,7 @@ def _wrong_ids(script: Script, sources: Sources) -> Iterable[Problem]:
 
 def known_columns(script: Script, sources: Sources, plans: Mapping[TableName, QueryPlan]) -> dict[TableName, Columns]:
     """The columns of the tables that the script reads, as far as the planner cannot look them up."""
-    reads = {read.table for read in script.query.reads}
+    reads = script.query.tables
     columns = {read: sources.columns[read] for read in reads if read in sources.columns}
     columns |= {read: plans[read].columns for read in reads if read in plans}
     return {**columns, script.table: own_columns(script)} if script.table in reads else columns

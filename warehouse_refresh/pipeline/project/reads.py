@@ -30,9 +30,12 @@ def reads_in(script: Script) -> tuple[Read, ...]:
         return ()
 
 
-def reads_of(script: Script) -> set[TableName]:
+def reads_of(script: Script) -> frozenset[TableName]:
     """The tables that the script reads (`reads_in`)."""
-    return {read.table for read in reads_in(script)}
+    try:
+        return script.query.tables
+    except SqlError:
+        return frozenset()
 
 
 def readers_of(scripts: Mapping[TableName, Script]) -> dict[TableName, list[tuple[Script, Read]]]:

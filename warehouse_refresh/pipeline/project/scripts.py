@@ -4,7 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from warehouse_refresh.pipeline.project.files import folders_in, is_plain, is_sql, listed, name_problem, read_text
+from warehouse_refresh.pipeline.project.files import (
+    folders_in,
+    is_plain,
+    is_sql,
+    listed,
+    name_problem,
+    names_in,
+    read_text,
+)
 from warehouse_refresh.pipeline.project.graph import Graph, find_cycles
 from warehouse_refresh.pipeline.project.own_project import own_project
 from warehouse_refresh.pipeline.project.problems import Problem, Severity, sql_problem
@@ -177,7 +185,7 @@ def read_source_names(res: Path, raw: str = DEFAULT_LAYOUT.raw, *, settings: boo
     of which there is a settings file only are left out."""
     found = set()
     for folder in dataset_folders(res):
-        has_scripts = folder.name != raw and bool(listed(folder, is_sql))
+        has_scripts = folder.name != raw and bool(names_in(folder, is_sql))
         files = [path for path in listed(folder, is_plain if has_scripts else _is_no_test) if path.is_file()]
         files = [path for path in files if settings or path.suffix != ".toml"]
         found |= {TableName(folder.name, path.stem) for path in files}
@@ -190,7 +198,11 @@ def _is_no_test(name: str) -> bool:
 
 def source_folders(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> list[Path]:
     """The folders of the datasets without scripts: `raw`, and those that hold no script."""
-    return [folder for folder in dataset_folders(res) if folder.name == raw or not any(_sql_files_below(folder))]
+    return [folder for folder in dataset_folders(res) if folder.name == raw or not _has_scripts(folder)]
+
+
+def _has_scripts(folder: Path) -> bool:
+    return bool(names_in(folder, is_sql)) or any(map(_has_scripts, folders_in(folder)))
 
 
 def script_files(res: Path, raw: str = DEFAULT_LAYOUT.raw) -> dict[TableName, Path]:

@@ -95,15 +95,18 @@ def run_in_order(graph: Graph, build: Callable[[TableName], T]) -> ScheduleResul
     If `build` raises an Exception, the tables that depend on that table are not built; all others are.
     """
 
-    def submit(table: TableName, _dependencies: list[Future[T]]) -> Future[T]:
-        future: Future[T] = Future()
-        try:
-            future.set_result(build(table))
-        except Exception as error:  # goes into the future, as in a thread pool
-            future.set_exception(error)
-        return future
-
-    return run_in_parallel(graph, submit, returned)
+    results: dict[TableName, Future[T]] = {}
+    built: set[TableName] = set()
+    for table in graph.order:
+        if graph.dependencies[table] <= built:
+            future: Future[T] = Future()
+            results[table] = future
+            try:
+                future.set_result(build(table))
+                built.add(table)
+            except Exception as error:  # goes into the future, as in a thread pool
+                future.set_exception(error)
+    return ScheduleResult(results, _not_run(graph, results, returned))
 
 
 def run_in_parallel(
@@ -217,6 +220,8 @@ def _not_run(
     graph: Graph, submitted: dict[TableName, F], succeeded: Callable[[F], bool]
 ) -> dict[TableName, list[TableName]]:
     """For each table that was not submitted, the failed tables that it waited for."""
+    if len(submitted) == len(graph.dependencies):
+        return {}
     blame: dict[TableName, set[TableName]] = {}
     for table in graph.order:
         blame[table] = set().union(*(blame[dependency] for dependency in graph.dependencies[table]))

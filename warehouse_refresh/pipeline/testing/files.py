@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from warehouse_refresh.pipeline.project.files import listed
+from warehouse_refresh.pipeline.project.files import is_plain, listed
 from warehouse_refresh.pipeline.tables.files import TESTS
 from warehouse_refresh.warehouse.names import TableName
 
@@ -21,10 +21,14 @@ def test_files(folders: Iterable[Path]) -> Iterator[tuple[TableName, Path]]:
 
 
 def _below(folder: Path) -> Iterator[tuple[str, Path]]:
-    for path in listed(folder):
+    for path in listed(folder, _may_hold_tests):
         if path.name.endswith(TESTS):
             yield path.name.removesuffix(TESTS), path
         elif path.name.endswith(FOLDER) and path.is_dir():
             yield from ((path.name.removesuffix(FOLDER), each) for each in listed(path) if each.is_dir())
-        elif not path.suffix and path.is_dir() and not path.is_symlink():
+        elif is_plain(path.name) and path.is_dir() and not path.is_symlink():
             yield from _below(path)
+
+
+def _may_hold_tests(name: str) -> bool:
+    return name.endswith((TESTS, FOLDER)) or is_plain(name)

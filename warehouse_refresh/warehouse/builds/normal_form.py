@@ -8,8 +8,9 @@ from functools import lru_cache
 
 _TOKEN = re.compile(
     r"""
-      (?:--|\#)[^\n]*+ | /\*.*?\*/ | \s++                  # what is left out
-    | ( (?:[rR]?[bB]?|[bB][rR])(?: \"{3}.*?(?<!\\)(?:\\\\)*+\"{3} | '{3}.*?(?<!\\)(?:\\\\)*+'{3}
+      \s++ | (?:--|\#)[^\n]*+ | /\*.*?\*/                  # what is left out
+    | ( (?=[rRbB"'])                                       # most words begin otherwise: a fifth of the time
+        (?:[rR]?[bB]?|[bB][rR])(?: \"{3}.*?(?<!\\)(?:\\\\)*+\"{3} | '{3}.*?(?<!\\)(?:\\\\)*+'{3}
                                  | "(?:[^"\\]|\\.)*+" | '(?:[^'\\]|\\.)*+' )
       | `(?:[^`\\]|\\.)*+`
       | @{0,2}\w++
@@ -24,6 +25,11 @@ _MAY_DIFFER = re.compile(
     r"|INFORMATION_SCHEMA|EXTERNAL_QUERY|@@\w+|(?:ML|AI|KEYS)(?=\n\.\n))(?:\n|$)",
     re.IGNORECASE,
 )
+_WORDS = (
+    *("CURRENT_", "RAND", "GENERATE_UUID", "SESSION_USER", "TABLESAMPLE", "SYSTEM_TIME", "INFORMATION_SCHEMA"),
+    *("EXTERNAL_QUERY", "@@", "ML\n.\n", "AI\n.\n", "KEYS\n.\n"),
+)
+"""Parts of what `_MAY_DIFFER` finds, in capitals: a text without any of them has none."""
 
 
 @lru_cache(maxsize=10_000)
@@ -35,5 +41,8 @@ def normal_form(text: str) -> str:
 def what_may_differ(text: str) -> str:
     """The first word of a text, in its normal form, that may have another value each time: of the clock, of chance or
     of what no table has; "" if there is none."""
+    upper = text.upper()
+    if not any(word in upper for word in _WORDS):  # a tenth of the time of the search
+        return ""
     found = _MAY_DIFFER.search(text)
     return found[1].upper() if found else ""

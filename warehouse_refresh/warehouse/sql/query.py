@@ -205,6 +205,11 @@ class Query:
                     first.setdefault(table, read if table == read.table else replace(read, table=table))
         return tuple(first.values())
 
+    @cached_property
+    def tables(self) -> frozenset[TableName]:
+        """The tables of `reads`. Raises SqlError for a table without a dataset."""
+        return frozenset([read.table for read in self.reads])
+
     @property
     def start_offset(self) -> int:
         """How many characters stand before its first word."""

@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
-from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, null
+from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, no_value, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, wrong
@@ -262,6 +262,8 @@ def extract(node: exp.Expr, scope: Scope) -> Typed:
     part = unit_of(node.this, scope)
     if value.type == INTERVAL:
         return _interval_part(node, scope, value, part)
+    if value.is_null and part != "DATETIME":  # the literal, which is of any type
+        return no_value(SqlType(part) if part in ("DATE", "TIME") else INT64)
     if value.type.name not in INSTANTS or (zone is not None and value.type != TIMESTAMP):
         return no_signature(node, scope, "EXTRACT", [value])
     clock = value.node

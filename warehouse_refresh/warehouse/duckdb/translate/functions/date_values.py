@@ -60,14 +60,19 @@ def constructor(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     if len(values) in (3, 6):
         return _from_numbers(node, scope, name, values)
-    if len(values) == 2 and name == "DATETIME" and values[1].type == TIME:
-        day = as_type(node, scope, name, values[0], DATE)
-        return Typed(sql("({d} + {t})", d=day.node, t=values[1].node), DATETIME)
+    if len(values) == 2 and name == "DATETIME" and _is_clock(values[1], of=values[0]):
+        day, clock = as_type(node, scope, name, values[0], DATE), as_type(node, scope, name, values[1], TIME)
+        return Typed(sql("({d} + {t})", d=day.node, t=clock.node), DATETIME)
     if len(values) == 2:
         return _in_zone(node, scope, name, values)
     if len(values) != 1:
         wrong(scope.script.text, node, f"wrong number of arguments for {name}")
     return _from_one(node, scope, name, values[0])
+
+
+def _is_clock(value: Typed, *, of: Typed) -> bool:
+    """Whether the second argument of DATETIME is a time of day, not a time zone. NULL is one behind a DATE."""
+    return value.type == TIME or (value.is_null and of.type == DATE)
 
 
 def _from_one(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Typed:

@@ -28,8 +28,8 @@ from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.types import BOOL, BYTES, INT64, STRING, SqlType, array_of
 
 DEFINITIONS: Definitions = by_name(
-    define("REGEXP_REPLACE", "BYTES BYTES BYTES -> BYTES", "googlesql_bytes_regexp_replace({a}, {b}, {c})"),
     define("REGEXP_REPLACE", "STRING STRING STRING -> STRING", "regexp_replace({a}, {b}, {c}, 'g')"),
+    define("REGEXP_REPLACE", "BYTES BYTES BYTES -> BYTES", "googlesql_bytes_regexp_replace({a}, {b}, {c})"),
 )
 
 

@@ -78,6 +78,7 @@ _OF_BYTES = (
     ("RPAD", "BYTES INT64 BYTES -> BYTES", "googlesql_bytes_rpad({a}, {b}, {c})"),
     ("REPLACE", "BYTES BYTES BYTES -> BYTES", "googlesql_bytes_replace({a}, {b}, {c})"),
     ("TRANSLATE", "BYTES BYTES BYTES -> BYTES", "googlesql_bytes_translate({a}, {b}, {c})"),
+    ("SPLIT", "BYTES BYTES -> ARRAY<BYTES>", "googlesql_bytes_split({a}, {b})"),
     ("SAFE_CONVERT_BYTES_TO_STRING", "BYTES -> STRING", "googlesql_bytes_to_text({a})"),
     ("STRPOS", "BYTES BYTES -> INT64", "googlesql_bytes_strpos({a}, {b})"),
     *[(name, "BYTES INT64 -> BYTES", f"googlesql_bytes_{name.lower()}({{a}}, {{b}})") for name in _TAKING_NUMBERS],
@@ -161,7 +162,6 @@ DEFINITIONS: Definitions = by_name(
     *in_python("NET.IPV4_FROM_INT64", "INT64 -> BYTES"),
     *in_python("NET.IPV4_TO_INT64", "BYTES -> INT64"),
     define("NET.HOST", "STRING -> STRING", _HOST),
-    *[define(names, signature, template) for names, signature, template in _OF_BYTES],
     define("MD5", "STRING -> BYTES", "unhex(md5({a}))"),
     define("SHA1", "STRING -> BYTES", "unhex(sha1({a}))"),
     define("SHA256", "STRING -> BYTES", "unhex(sha256({a}))"),
@@ -232,9 +232,9 @@ DEFINITIONS: Definitions = by_name(
         "CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {a} = '' AND {b} = '' THEN ['']"
         " ELSE string_split({a}, {b}) END",
     ),
-    define("SPLIT", "BYTES BYTES -> ARRAY<BYTES>", "googlesql_bytes_split({a}, {b})"),
+    *[define(names, signature, template) for names, signature, template in _OF_BYTES],
 )
-"""The functions that take and give strings and bytes, by name."""
+"""The functions that take and give strings and bytes, by name: of STRING first, since NULL means a STRING to them."""
 
 # The n-th occurrence counts from the position on, backwards from a negative one. An empty text is found behind the last
 # letter, too.

@@ -44,7 +44,7 @@ def _with_one_format(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typ
     except ValueError as error:
         wrong(scope.script.text, node, str(error))
     value, text = scope.compile(cast.this), as_type(node, scope, "FORMAT", scope.compile(parts[1]), STRING)
-    if value.is_null and plain(to) == STRING:
+    if value.is_null and plain(to) == STRING and len(parts) < 3:
         return no_value(STRING)
     converter = _converter(node, scope, value.type, plain(to), has_zone=len(parts) == 3)
     zone = zone_of(node, scope, "AT TIME ZONE", scope.compile(parts[2])) if len(parts) == 3 else UTC

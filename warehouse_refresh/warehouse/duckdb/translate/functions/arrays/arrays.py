@@ -25,6 +25,7 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsuppo
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.sql.coercion import AnyValue, supertype
+from warehouse_refresh.warehouse.sql.literals import EMPTY, NULL
 from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of
 
 _COMPARABLE = (
@@ -96,8 +97,10 @@ def array_concat(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 def array_to_string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_TO_STRING(a, delimiter [, text for NULL])"""
     values = the_array(node, scope, parts, count=3 if len(parts) == 3 else 2)
-    if values[0].type.element == BYTES:
-        texts = [values[0], *(as_type(node, scope, "ARRAY_TO_STRING", value, BYTES) for value in values[1:])]
+    has_no_type = values[0].literal is NULL or values[0].literal is EMPTY
+    if values[0].type.element == BYTES or (has_no_type and any(value.type == BYTES for value in values)):
+        kinds = (array_of(BYTES), BYTES, BYTES)
+        texts = [as_type(node, scope, "ARRAY_TO_STRING", *pair) for pair in zip(values, kinds, strict=False)]
         return Typed(FunctionCall("googlesql_bytes_array_to_bytes", tuple([text.node for text in texts])), BYTES)
     items = as_type(node, scope, "ARRAY_TO_STRING", values[0], array_of(STRING)).node
     delimiter, *null = (as_type(node, scope, "ARRAY_TO_STRING", value, STRING).node for value in values[1:])

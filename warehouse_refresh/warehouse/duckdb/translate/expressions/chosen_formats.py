@@ -32,7 +32,10 @@ def choice_of_calls(node: exp.Expr, parts: list[exp.Expr], place: int = 0) -> ex
     if not isinstance(chosen, exp.If | exp.Case):
         return None
     choice = chosen.copy()
-    for branch in list(_branches(choice)):
+    branches = list(_branches(choice))
+    if all(isinstance(bare(branch), exp.Null) for branch in branches):
+        return None  # such a choice is an INT64
+    for branch in branches:
         call = node.copy()
         call.set("expressions", [(branch if at == place else part).copy() for at, part in enumerate(parts)])
         branch.replace(call)

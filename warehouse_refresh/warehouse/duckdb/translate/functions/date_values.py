@@ -159,6 +159,8 @@ def string(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return no_value(STRING)
     if len(values) == 1 and values[0].type == JSON:
         return json_scalar("STRING", values[0])
+    if len(values) == 1 and isinstance(values[0].literal, str):
+        values = [as_type(node, scope, "STRING", values[0], DATE)]
     if len(values) == 1 and values[0].type.name in INSTANTS:
         return _cast(node, scope, values[0], STRING)
     if len(values) != 2:

@@ -212,7 +212,8 @@ def rounded(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if len(values) == 1:
         return by_signature(node, scope, name, DEFINITIONS[name], values)
     if len(values) != 2 or values[0].type.name not in NUMBERS or values[1].type != INT64:
-        if len(values) == 3 and name == "ROUND" and values[0].type in (NUMERIC, BIGNUMERIC):
+        takes_mode = name == "ROUND" and values[0].type in (NUMERIC, BIGNUMERIC) and values[1].type == INT64
+        if len(values) == 3 and takes_mode:
             return _rounded_by_mode(node, scope, values)
         return no_signature(node, scope, name, values)
     digits = values[1].literal

@@ -5,9 +5,8 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/array_functions
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce, coerced
+from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import concatenated
-from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     MOST_ELEMENTS,
@@ -203,13 +202,13 @@ def range_bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     if len(values) != 2 or values[1].type.element is None:
         return no_signature(node, scope, "RANGE_BUCKET", values)
-    kind = supertype([values[0], *(values[1].parts or [AnyValue(values[1].type.element)])])
-    if kind is None:
+    elements = [] if values[1].literal is EMPTY else values[1].parts or [AnyValue(values[1].type.element)]
+    kind = supertype([values[0], *elements])
+    is_written = all(part.literal is not None for part in elements)
+    if kind is None or not (is_written or values[1].type.element == kind):
         return no_signature(node, scope, "RANGE_BUCKET", values)
     value = as_type(node, scope, "RANGE_BUCKET", values[0], kind)
-    bounds = coerce(values[1], array_of(kind)) or cast_value(values[1], array_of(kind))
-    if bounds is None:
-        unsupported(scope.script.text, node, "RANGE_BUCKET of these types")
+    bounds = as_type(node, scope, "RANGE_BUCKET", values[1], array_of(kind))
     is_nan = "isnan({x})" if kind == FLOAT64 else "false"
     unordered = _UNORDERED.replace("NAN", "isnan(({a})[n_])" if kind == FLOAT64 else "false")
     return Typed(

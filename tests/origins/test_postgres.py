@@ -133,6 +133,7 @@ KEPT: Mapping[str, tuple[str, str, Any]] = {
     "list": ("int4[]", "'{3,1,3}'", [3, 1, 3]),
     "no_list": ("text[]", "'{}'", []),
     "states": ("state[]", """'{"on hold",gone}'""", ["on hold", "gone"]),
+    "ids": ("uuid[]", "'{A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11}'", ["a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"]),
     "days": ("timestamptz[]", "'{2024-01-01 00:00+01}'", [datetime(2023, 12, 31, 23, tzinfo=UTC)]),
     'odd "name"': ("int4", "1", 1),
 }

@@ -31,7 +31,7 @@ from warehouse_refresh.pipeline.tables.changes.standing import finder, known_ver
 from warehouse_refresh.pipeline.tables.partitions.asked import DUE, Asked
 from warehouse_refresh.warehouse import BuildContext, QueryPlan, Staged, TableBuild, Warehouse, connect
 from warehouse_refresh.warehouse.errors import TableNotFound, WarehouseError
-from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function
 
@@ -214,12 +214,12 @@ def start_refresh(
         with cache:
             plan = plan_refresh(settings, selectors, warehouse, cache, asked, loads, stack)
         _need_full(plan)
-        folder = _room_for_rows(plan, warehouse, stack)
+        folder = _room_for_rows(plan, stack)
         functions = [one.function for one in plan.functions.values()]
         names = [*plan.graph.dependencies, *(function.name for function in functions)]
         warehouse.create_datasets(sorted({name.dataset for name in names}))
         warehouse.create_functions(list(free_of_tables(functions)))
-        with cache if plan.units else nullcontext():  # checks are read when they run
+        with cache if plan.units or plan.load else nullcontext():  # checks and loads are read when they run
             checks, versions = _check_sources(plan, warehouse, settings.workers, say), _versions(plan, warehouse)
             took = warehouse.durations()
             refresh = Refresh(plan, warehouse, settings.warehouse_url, checks, versions, folder, took)
@@ -227,14 +227,12 @@ def start_refresh(
                 yield refresh
 
 
-def _room_for_rows(plan: RefreshPlan, warehouse: Warehouse, stack: ExitStack) -> Path:
-    """A folder for the rows that are loaded, as long as the `stack`, and a dataset for where they land."""
+def _room_for_rows(plan: RefreshPlan, stack: ExitStack) -> Path:
+    """A folder for the rows that are loaded, as long as the `stack`."""
     if plan.load is None:
         return Path()
     from warehouse_refresh.origins.rooms import room
-    from warehouse_refresh.pipeline.raw.loads import run_script
 
-    run_script(warehouse, f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}")
     return stack.enter_context(room("refresh-load-"))
 
 
@@ -334,7 +332,7 @@ def plan_refresh(
     loaded = {} if loads is Loads.NONE else _loaded(project, settings)
     graph = _chosen(project, selectors, warehouse, loaded, alone=loads is Loads.ALONE)
     scripts = {table: project.scripts[table] for table in graph.order if table not in loaded}
-    load, notes = _planned_load(graph, loaded, warehouse, stack, full=asked.full)
+    load, notes = _planned_load(graph, loaded, warehouse, cache, stack, full=asked.full)
     scripts = with_stored_wildcards(warehouse, scripts, project)
     sources = stored_sources(warehouse, scripts, project, load.columns if load is not None else {})
     functions = project.functions if len(scripts) == len(project.scripts) else _called_by(scripts, project.functions)
@@ -377,7 +375,13 @@ def _chosen(
 
 
 def _planned_load(
-    graph: Graph, loaded: "Mapping[TableName, Loaded]", warehouse: Warehouse, stack: ExitStack | None, *, full: bool
+    graph: Graph,
+    loaded: "Mapping[TableName, Loaded]",
+    warehouse: Warehouse,
+    cache: SqlCache | None,
+    stack: ExitStack | None,
+    *,
+    full: bool,
 ) -> "tuple[LoadPlan | None, Sequence[str]]":
     """What is loaded of the graph's tables, with `full` all of their rows, and how their columns change."""
     chosen = {table: loaded[table] for table in graph.order if table in loaded}
@@ -386,7 +390,7 @@ def _planned_load(
     from warehouse_refresh.pipeline.raw.loading.changing import with_changes
     from warehouse_refresh.pipeline.raw.loading.planning import changes, plan_load
 
-    plan = plan_load(stack, chosen)
+    plan = plan_load(stack, chosen, cache)
     notes = changes(plan, warehouse)
     return with_changes(plan, warehouse, full=full), notes
 

@@ -8,8 +8,8 @@ import pytest
 
 from warehouse_refresh.pipeline.raw.loads import run_script
 from warehouse_refresh.warehouse import BuildContext, TableBuild, connect
-from warehouse_refresh.warehouse.duckdb.tables import memory
-from warehouse_refresh.warehouse.duckdb.tables.memory import Memory
+from warehouse_refresh.warehouse.duckdb.tables.loaded import memory
+from warehouse_refresh.warehouse.duckdb.tables.loaded.memory import Memory
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
 from warehouse_refresh.warehouse.sql.query import parse_query

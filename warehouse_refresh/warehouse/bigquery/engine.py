@@ -215,6 +215,7 @@ class BigQueryWarehouse:
 
     def offer(self, table: TableName, file: "ParquetFile") -> None:
         self._datasets.seen = None
+        self._datasets.create_own_dataset()
         columns = ", ".join(f"{quoted(column.name)} {type_sql(column.type)}" for column in file.columns)
         self._datasets.run(f"CREATE OR REPLACE TABLE {self._datasets.path(table)} ({columns})")
         self.load(table, file)

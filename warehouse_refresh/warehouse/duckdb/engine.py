@@ -273,9 +273,8 @@ class DuckDBWarehouse:
 
     def offer(self, table: TableName, file: "ParquetFile") -> None:
         self.drop(table)  # one that was left there, when its process died
-        self._database.in_transaction(
-            lambda cursor: cursor.execute(f"CREATE VIEW {table_sql(table)} AS {_rows_sql(file)}")
-        )
+        create = f"CREATE SCHEMA IF NOT EXISTS {OWN_DATASET}; CREATE VIEW {table_sql(table)} AS {_rows_sql(file)}"
+        self._database.in_transaction(lambda cursor: cursor.execute(create))
 
     def load_rows(self, table: TableName, rows: Sequence[Row]) -> None:
         for batch in batches(rows):

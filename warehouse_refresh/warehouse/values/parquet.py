@@ -13,7 +13,6 @@ from typing import Any
 import duckdb
 
 from warehouse_refresh.warehouse import Append, Row, batches
-from warehouse_refresh.warehouse.duckdb.append import append_rows
 from warehouse_refresh.warehouse.duckdb.faults import reason
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, schema_sql, string_sql, table_sql
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
@@ -158,6 +157,8 @@ _WRITTEN = (
 
 def write_rows(columns: Sequence[Column], rows: Sequence[Row], target: Path) -> ParquetFile:
     """Write rows to a Parquet file. Raises WarehouseError."""
+    from warehouse_refresh.warehouse.duckdb.append import append_rows  # imports the translator's nodes
+
     table = TableName("rows", "written")
     definitions = ", ".join(f"{quoted(column.name)} {duckdb_type(column.type)}" for column in columns)
     try:

@@ -27,6 +27,7 @@ from warehouse_refresh.pipeline.tables.settings import storage_of
 from warehouse_refresh.warehouse import TableBuild, Warehouse
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
+from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import STRING, TIMESTAMP, Column, SqlType
@@ -36,7 +37,7 @@ from warehouse_refresh.warehouse.types import STRING, TIMESTAMP, Column, SqlType
 class LoadPlan:
     """The raw tables that a refresh loads, and what each one's database says of it. Moments and salts are by the
     name of the connection. Of the tables of `changed` only that is read, of all others all rows. `had` are the columns
-    that tables have now to which rows are posted."""
+    that tables have now to which rows are posted. The `cache` knows the queries of earlier loads."""
 
     tables: Mapping[TableName, Loaded]
     described: Mapping[TableName, Described]
@@ -44,6 +45,7 @@ class LoadPlan:
     salts: Mapping[str, str]
     changed: Mapping[TableName, Change] = field(default_factory=dict)
     had: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
+    cache: SqlCache | None = None
 
     @property
     def owners(self) -> dict[TableName, str]:
@@ -100,7 +102,8 @@ class LoadPlan:
     def _build(self, table: TableName) -> TableBuild:
         one, text = self.tables[table], staged_query(self, table, landed(table), landed_keys(table))
         storage, fingerprint = storage_of(one.file.says), self.fingerprint(table)
-        return TableBuild(table, parse_query(text), storage=storage, known_as=fingerprint, posted=one.posted)
+        query = parse_query(text, self.cache)
+        return TableBuild(table, query, storage=storage, known_as=fingerprint, posted=one.posted)
 
 
 def _posted_columns(one: Loaded) -> tuple[Column, ...]:
@@ -146,7 +149,7 @@ def _declared(project: Project) -> dict[TableName, dict[str, SqlType]]:
     }
 
 
-def plan_load(stack: ExitStack, tables: Mapping[TableName, Loaded]) -> LoadPlan:
+def plan_load(stack: ExitStack, tables: Mapping[TableName, Loaded], cache: SqlCache | None = None) -> LoadPlan:
     """Open a snapshot of each database for as long as the `stack`, and ask it about its tables. Raises Refused with all
     that cannot be read, SettingError for a variable that is not set, OriginError for a database that does not
     answer."""
@@ -171,7 +174,7 @@ def plan_load(stack: ExitStack, tables: Mapping[TableName, Loaded]) -> LoadPlan:
             problems.append(one.file.problem(("source",), str(error)))
     if problems:
         raise Refused(problems)
-    return LoadPlan(tables, described, moments, salts)
+    return LoadPlan(tables, described, moments, salts, cache=cache)
 
 
 def _connections(tables: Mapping[TableName, Loaded]) -> dict[str, Connection]:

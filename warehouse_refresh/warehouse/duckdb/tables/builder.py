@@ -11,6 +11,7 @@ from warehouse_refresh.warehouse.duckdb.tables import built, parts
 from warehouse_refresh.warehouse.duckdb.tables.columns import is_view
 from warehouse_refresh.warehouse.duckdb.tables.database import Database
 from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, definition_sql, keep_declared
+from warehouse_refresh.warehouse.duckdb.tables.loaded.texts import definitions, varied_texts
 from warehouse_refresh.warehouse.duckdb.tables.staging import Beside, over
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql, table_sql, unmarked
 from warehouse_refresh.warehouse.duckdb.translations import Translations
@@ -77,7 +78,7 @@ class Builder:
                 rows, declared = _replaced_as_declared(cursor, build, sql, listed, self._database.declared)
                 self._database.note_declared(declared, [build.table])
             else:
-                rows = _replaced(cursor, build, sql)
+                rows = _replaced(cursor, build, sql, _landed_columns(cursor, build, sql))
         self._database.known[build.table] = columns
         return rows
 
@@ -107,18 +108,29 @@ class Builder:
         return [create, *comments_sql(build.table, build.storage, is_view=True)]
 
 
-def _replaced(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> int | None:
-    """Replace the table or view in one step. Returns the number of rows, None for a view."""
+def _landed_columns(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> str:
+    """The columns of a table of rows that have just landed, and maybe of those that it had, if some of its texts are
+    best compressed in another way than DuckDB chooses."""
+    read = [it.table for it in build.query.reads]
+    if all(table.dataset != OWN_DATASET for table in read):
+        return ""
+    varied = frozenset[str]().union(*(varied_texts(cursor, table) for table in read))
+    return definitions(cursor, sql, varied) if varied else ""
+
+
+def _replaced(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str, columns: str = "") -> int | None:
+    """Replace the table or view in one step; a table has these `columns`, if there are some. Returns the number of
+    rows, None for a view."""
     other = "TABLE" if build.is_view else "VIEW"
     try:
-        with _together(cursor) if any(_said_sql(build)) else nullcontext():
-            return _created(cursor, build, sql)
+        with _together(cursor) if columns or any(_said_sql(build)) else nullcontext():
+            return _created(cursor, build, sql, columns)
     except duckdb.CatalogException as error:
         if f"is of type {other.capitalize()}" not in str(error):
             raise
     with _together(cursor):
         cursor.execute(f"DROP {other} {table_sql(build.table)}")
-        return _created(cursor, build, sql)
+        return _created(cursor, build, sql, columns)
 
 
 @contextmanager
@@ -133,11 +145,15 @@ def _together(cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
     cursor.commit()
 
 
-def _created(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str) -> int | None:
+def _created(cursor: duckdb.DuckDBPyConnection, build: TableBuild, sql: str, columns: str = "") -> int | None:
     """Create the table or view with its NOT NULL columns and comments. Returns the number of rows, None for a view."""
-    word = "VIEW" if build.is_view else "TABLE"
-    create = f"CREATE OR REPLACE {word} {table_sql(build.table)} AS {unmarked(sql) if build.is_view else sql}"
-    created = cursor.execute(create).fetchall()
+    word, name = "VIEW" if build.is_view else "TABLE", table_sql(build.table)
+    if columns:
+        cursor.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
+        created = cursor.execute(f"INSERT INTO {name} {sql}").fetchall()
+    else:
+        create = f"CREATE OR REPLACE {word} {name} AS {unmarked(sql) if build.is_view else sql}"
+        created = cursor.execute(create).fetchall()
     try:
         for statement in _said_sql(build):
             cursor.execute(statement)

@@ -16,7 +16,7 @@ from warehouse_refresh.warehouse.duckdb.python_functions import is_missing, regi
 from warehouse_refresh.warehouse.duckdb.tables.attached import ATTACHED, Attached, attach, is_used
 from warehouse_refresh.warehouse.duckdb.tables.columns import columns_of
 from warehouse_refresh.warehouse.duckdb.tables.declared import Declared, declared_types
-from warehouse_refresh.warehouse.duckdb.tables.memory import Memory
+from warehouse_refresh.warehouse.duckdb.tables.loaded.memory import Memory
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE
 from warehouse_refresh.warehouse.errors import Transient, WarehouseError
 from warehouse_refresh.warehouse.names import TableName

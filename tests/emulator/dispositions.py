@@ -64,6 +64,8 @@ def replaced_by_clone(text: str, context: Any) -> bool:
     if version is None and old is None:
         return False
     new = version.entry if version is not None else context.catalog.get_table(*source)
+    if new is None:
+        raise InvalidQueryError("Not found: Table {}:{}.{}".format(*source))
     rows = version.rows if version is not None else quoted_table_ref(*source)
     keep(key, only_layout(source), anew=True)
     if old is None:
@@ -78,6 +80,12 @@ def replaced_by_clone(text: str, context: Any) -> bool:
     context.catalog.update_table(old.model_copy(update={"schema_": new.schema_, "labels": {}, "description": None}))
     _drop_policies(key, context)
     return True
+
+
+def statements_in(text: str) -> list[str]:
+    """The statements of a script that makes nothing but clones; of any other text, the text."""
+    statements = text.split(";\n")
+    return statements if all(map(_CLONE.fullmatch, statements)) else [text]
 
 
 def keep_layout_of_clone(text: str) -> None:

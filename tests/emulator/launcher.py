@@ -40,7 +40,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel
 
 from tests.emulator import etags
-from tests.emulator.dispositions import OtherColumns, keep_layout_of_clone, replaced_by_clone, write
+from tests.emulator.dispositions import OtherColumns, keep_layout_of_clone, replaced_by_clone, statements_in, write
 from tests.emulator.mending import (
     alter,
     declare,
@@ -246,6 +246,12 @@ async def run(job: Job, text: str, context: Any) -> None:
         alter(job.project, text, context)
         return
     await asyncio.sleep(seconds)
+    for statement in statements_in(text):
+        await run_statement(job, statement, context)
+
+
+async def run_statement(job: Job, text: str, context: Any) -> None:
+    settings = job.config["query"]
     target, parameters = settings.get("destinationTable"), settings.get("queryParameters") or []
     if replaced_by_clone(text, context):
         return

@@ -15,6 +15,7 @@ from tests.warehouse.bigquery.test_keys import slow_down
 from warehouse_refresh.warehouse import Append, BuildContext, Outcome, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET as STAGED
+from warehouse_refresh.warehouse.bigquery.publishing import stager, tables
 from warehouse_refresh.warehouse.bigquery.publishing.records import beside, over_published
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
 from warehouse_refresh.warehouse.builds.posted import Posted
@@ -105,6 +106,34 @@ def test_a_publication_costs_nothing_and_sends_one_job_for_each_table(
     assert left_in_staging(warehouse) == []
 
 
+def test_of_many_tables_a_script_publishes_several_and_one_drops_them(
+    warehouse: BigQueryWarehouse, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (tables, stager):
+        monkeypatch.setattr(module, "_AT_ONCE", 1)
+    stage(warehouse, *BUILDS)
+    proxy.recorded.clear()
+    published = warehouse.publish(BUILDS, RUN)
+    begun = [job["query"].split(" `")[0] for job in jobs(proxy) if "_warehouse_staged" in job["query"]]
+    assert begun == ["CREATE OR REPLACE TABLE", "DROP TABLE IF EXISTS"]
+    assert rows(warehouse) == NEW
+    assert left_in_staging(warehouse) == []
+    assert published.window > 0, "the script replaces one after the other"
+    assert not any(request.method == "DELETE" for request in proxy.recorded)
+
+
+def test_a_table_that_cannot_be_published_takes_no_other_of_its_script_with_it(
+    warehouse: BigQueryWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_AT_ONCE", 1)
+    builds = [TableBuild(table, parse_query("SELECT 31 AS x")) for table in (A, B, C)]
+    stage(warehouse, *builds)
+    warehouse.drop(beside(builds[1], RUN).name)
+    with pytest.raises(WarehouseError, match=r"tmp_b|tmp\.b"):
+        warehouse.publish(builds, RUN)
+    assert [warehouse.first_rows(table, 9) for table in (A, B, C)] == [[(31,)], OLD[B], [(31,)]]
+
+
 @pytest.mark.parametrize("refused", [False, True], ids=["taken", "refused"])
 def test_what_is_said_of_a_table_is_set_without_a_look_at_it_first(
     refused: bool, warehouse: BigQueryWarehouse, proxy: Proxy
@@ -135,12 +164,20 @@ STEPS = 24
 """More than the requests that one publication makes."""
 
 
+@pytest.mark.parametrize("jobs_at_once", [16, 1], ids=["a job each", "scripts"])
 @pytest.mark.parametrize(
-    "step", [step if step % 4 == 2 else pytest.param(step, marks=pytest.mark.slow) for step in range(STEPS)]
+    "step", [step if step % 8 == 2 else pytest.param(step, marks=pytest.mark.slow) for step in range(STEPS)]
 )
 def test_a_publication_that_is_cut_off_is_completed_or_never_begun(
-    step: int, warehouse: BigQueryWarehouse, settings: BigQuerySettings, proxy: Proxy
+    step: int,
+    jobs_at_once: int,
+    warehouse: BigQueryWarehouse,
+    settings: BigQuerySettings,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for module in (tables, stager):
+        monkeypatch.setattr(module, "_AT_ONCE", jobs_at_once)
     stage(warehouse, *BUILDS)
     with killed_before(step, settings, proxy) as (killed, sent):
         killed.publish(BUILDS, RUN)

@@ -181,11 +181,15 @@ class Datasets:
 
     def labels(self, table: TableName, context: BuildContext) -> dict[str, str]:
         """The labels of a job that builds the table. Raises WarehouseError if this refresh has lost its lease."""
-        labels = {"run": context.run, "table": str(table), **context.labels}
-        if self.lease is not None:
-            self.lease.check()
-            labels[LABEL] = self.lease.token
-        return labels
+        return {"run": context.run, "table": str(table), **context.labels, **self.of_lease()}
+
+    def of_lease(self) -> dict[str, str]:
+        """The label by which the next refresh finds a job that this one has left, if it dies. Raises WarehouseError if
+        this refresh has lost its lease."""
+        if self.lease is None:
+            return {}
+        self.lease.check()
+        return {LABEL: self.lease.token}
 
     def path(self, table: TableName) -> str:
         """The table's name in SQL, with its project."""

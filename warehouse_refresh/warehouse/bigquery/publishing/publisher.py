@@ -1,6 +1,5 @@
 """Publish staged tables, complete a publication that was cut off, and roll one back."""
 
-import dataclasses
 import itertools
 import secrets
 import time
@@ -13,27 +12,23 @@ from google.cloud import bigquery
 
 from warehouse_refresh.warehouse import BuildContext, Publication, Published, Staged, TableBuild
 from warehouse_refresh.warehouse.bigquery import names
-from warehouse_refresh.warehouse.bigquery.building import replace
 from warehouse_refresh.warehouse.bigquery.building.builder import Builder
-from warehouse_refresh.warehouse.bigquery.building.storage import describe_columns, partition_of
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
-from warehouse_refresh.warehouse.bigquery.parts.records import PartRecords, may_have_records, parts_in, run_in
+from warehouse_refresh.warehouse.bigquery.parts.records import PartRecords, parts_in, run_in
 from warehouse_refresh.warehouse.bigquery.publishing import records
 from warehouse_refresh.warehouse.bigquery.publishing.built import Recorder
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside, Record
 from warehouse_refresh.warehouse.bigquery.publishing.stager import Stager
-from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted, type_sql
+from warehouse_refresh.warehouse.bigquery.publishing.tables import Placed, Tables
 from warehouse_refresh.warehouse.builds.posted import NO_EARLIER, Posted
 from warehouse_refresh.warehouse.errors import Cancelled, NotAllowed, Transient, Unavailable, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import parse_query
 
 _AT_ONCE = 16
-"""How many tables are published, or dropped, at the same time."""
-PublishedAt = tuple[float, bigquery.Table | None]
-"""When a table or view was published, by time.monotonic(), and the table as it is since."""
+"""How many tables are staged, or recorded, at the same time."""
 
 
 class Publisher:
@@ -41,6 +36,7 @@ class Publisher:
 
     def __init__(self, datasets: Datasets, builder: Builder, stager: Stager, recorder: Recorder) -> None:
         self._datasets, self._builder, self._stager, self._recorder = datasets, builder, stager, recorder
+        self._tables = Tables(datasets, builder, stager)
         self._part_records = PartRecords(datasets)
 
     def publish(self, builds: Sequence[TableBuild], context: BuildContext) -> Published:
@@ -55,75 +51,26 @@ class Publisher:
         done = self._publish_all(items, context)
         self._record_parts([place for _, place in items], record)
         self._close_record(record)
-        self._recorder.add(builds, context, [table for _, table in done if table is not None])
+        self._recorder.add(builds, context, [placed.table for placed in done if placed.table is not None])
         self._recorder.write()
         for build, _ in items:
             del area[build.table]
         self._stager.drop([place for _, place in items])
-        ends = [ended for ended, _ in done]
-        return Published(time.monotonic() - started, max(ends) - min(ends))
+        window = max(placed.last for placed in done) - min(placed.first for placed in done)
+        return Published(time.monotonic() - started, window)
 
-    def _publish_all(self, items: Sequence[tuple[TableBuild, Beside]], context: BuildContext) -> list[PublishedAt]:
+    def _publish_all(self, items: Sequence[tuple[TableBuild, Beside]], context: BuildContext) -> list[Placed]:
         """Publish the tables at once, then the views in their order."""
-        tables = [item for item in items if not item[0].is_view]
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="publish") as pool:
-            done = list(pool.map(lambda item: self._publish_table(item[0], item[1], context), tables))
+        done = self._tables.replace([item for item in items if not item[0].is_view], context)
         self._datasets.create_functions(function for build, _ in items for function in build.query.functions)
         for build, place in items:
             if build.is_view:
                 config = self._datasets.config(self._datasets.labels(build.table, context))
                 name = names.publish_name(place.run, build.table, place.fingerprint)
                 self._builder.build_view(build, config, name)
-                done.append((time.monotonic(), None))
+                ended = time.monotonic()
+                done.append(Placed(ended, ended))
         return done
-
-    def _publish_table(self, build: TableBuild, place: Beside, context: BuildContext) -> PublishedAt:
-        """Put the staged table in place of the old one. A protected table keeps its protections: it gets the rows by a
-        query, which costs as much as reading them."""
-        found, new = self._datasets.table_or_none(build.table), self._stager.table(place)
-        path, beside, clone = self._datasets.path(build.table), self._datasets.path(place.name), None
-        if build.parts is None and may_have_records(found):
-            self._part_records.forget(build.table)
-        config = self._datasets.config(self._datasets.labels(build.table, context))
-        old = found if found is not None and found.table_type == "TABLE" else None
-        goes = found is not None and (old is None or _cannot_become(old, new))
-        if old is not None and not goes and old.clustering_fields != new.clustering_fields:
-            old.clustering_fields = new.clustering_fields
-            old = self._datasets.change(old, ["clustering_fields"])
-        if build.posted is not None and found is not None and _has(found, build.posted.column):
-            if old is None or goes:
-                reason = "rows are posted to it, and its partitions would change: leave them as they are"
-                raise WarehouseError(f"{build.table} cannot be published: {reason}")
-            sql = _around_posted(build.posted, old, new, path, beside)
-        elif old is not None and self._may_be_protected(build.table, old, new):
-            old = self._datasets.change(old, describe_columns(old, build.storage))
-            config.destination = old.reference
-            config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
-            sql = f"SELECT * FROM {beside}"
-        else:
-            drop = f"DROP {found.table_type} IF EXISTS {path}; " if found is not None and goes else ""
-            sql = f"{drop}CREATE OR REPLACE TABLE {path} CLONE {beside}"
-            clone = _clone(new, self._datasets.reference(build.table.dataset).table(build.table.name))
-        made = f"{place.fingerprint} {new.created}" if build.parts is not None else place.fingerprint
-        self._datasets.jobs.finish(names.publish_name(place.run, build.table, made), sql, config)
-        ended = time.monotonic()
-        return ended, self._described(build, old, clone)
-
-    def _described(self, build: TableBuild, old: bigquery.Table | None, clone: bigquery.Table | None) -> bigquery.Table:
-        """The published table, with what the script says about it and what it had before. One request does for the
-        `clone` of a table that is known."""
-        told = self._builder.put_back_unseen(old, clone, build.storage) if clone is not None else None
-        return told or self._builder.put_back(old, self._datasets.table(build.table), build.storage)
-
-    def _may_be_protected(self, name: TableName, old: bigquery.Table, new: bigquery.Table) -> bool:
-        """Whether the table has protections, or may have some that this account may not see."""
-        try:
-            return bool(self._builder.protections(name, old))
-        except NotAllowed:
-            result = [dataclasses.replace(column_of(field), required=False) for field in new.schema]
-            if not replace.has_columns(old, result):
-                raise
-            return True
 
     def _write_record(self, places: Sequence[Beside], context: BuildContext) -> Record:
         """Record what is going to be published."""
@@ -263,40 +210,3 @@ class Publisher:
         query = parse_query(records.over_published(text or "SELECT 1")).within(self._datasets.settings.project)
         posted = Posted.of_text(place.posted) if place.posted else None
         return TableBuild(place.table, query, place.is_view, parts=parts_in(place.parts), posted=posted)
-
-
-def _clone(table: bigquery.Table, reference: bigquery.TableReference) -> bigquery.Table:
-    """What a clone of the table has of it: its columns and its layout."""
-    of_clone = ("schema", "timePartitioning", "rangePartitioning", "clustering")
-    known = {name: value for name, value in table.to_api_repr().items() if name in of_clone}
-    return bigquery.Table.from_api_repr({"tableReference": reference.to_api_repr(), "type": "TABLE", **known})
-
-
-def _has(table: bigquery.Table, column: str) -> bool:
-    return any(field.name == column for field in table.schema)
-
-
-def _around_posted(posted: Posted, old: bigquery.Table, new: bigquery.Table, path: str, beside: str) -> str:
-    """The script that gives the table at `path` the rows of the one `beside`, and lets its posted rows stay, also those
-    that are stored meanwhile: an INSERT does not conflict with the transaction, which does not see it.
-    https://cloud.google.com/bigquery/docs/transactions#transaction_concurrency"""
-    before, now = {field.name for field in old.schema}, {field.name for field in new.schema}
-    added = [column_of(field) for field in new.schema if field.name not in before]
-    lost = [field.name for field in old.schema if field.name not in now]
-    column, listed = quoted(posted.column), ", ".join(quoted(field.name) for field in new.schema)
-    same, came = posted.same_key(quoted), f"SELECT 1 FROM {beside} AS came WHERE came.{column} IS NULL"
-    statements = [
-        *(f"ALTER TABLE {path} ADD COLUMN IF NOT EXISTS {quoted(it.name)} {type_sql(it.type)}" for it in added),
-        "BEGIN TRANSACTION",
-        f"DELETE FROM {path} AS had WHERE had.{column} IS NULL OR EXISTS ({came} AND {same})",
-        f"INSERT INTO {path} ({listed}) SELECT {listed} FROM {beside} AS came WHERE came.{column} IS NULL",
-        "COMMIT TRANSACTION",
-        *(f"ALTER TABLE {path} DROP COLUMN IF EXISTS {quoted(name)}" for name in lost),
-    ]
-    return ";\n".join(statements)
-
-
-def _cannot_become(old: bigquery.Table, new: bigquery.Table) -> bool:
-    """Whether BigQuery does not replace the one by the other: see `needs_new_table`."""
-    columns = {field.name for field in old.schema}
-    return partition_of(old) != partition_of(new) or not columns.issuperset(new.clustering_fields or ())

@@ -32,13 +32,15 @@ from warehouse_refresh.warehouse.bigquery.queries.edits import edited
 from warehouse_refresh.warehouse.bigquery.queries.queries import Queries, parameters, places_of
 from warehouse_refresh.warehouse.bigquery.queries.variables import text_of
 from warehouse_refresh.warehouse.bigquery.schema import field_of
-from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.errors import Cancelled, SqlError, Transient, Unavailable, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import Query
 from warehouse_refresh.warehouse.types import Column
 
 _AT_ONCE = 16
-"""How many tables are published, or dropped, at the same time."""
+"""How many jobs, or requests, drop tables at the same time."""
+_IN_A_SCRIPT = 50
+"""How many tables one script drops at most."""
 StagedBy = tuple[bigquery.QueryJob, bigquery.Table]
 """The job that has staged a table or view, and what it has made."""
 
@@ -240,14 +242,34 @@ class Stager:
         self._kept = [place for place in staged if place.run == run]
 
     def drop(self, places: Sequence[Beside]) -> None:
-        def drop(place: Beside) -> None:
+        """Drop the staged tables, of many several by one script."""
+        size = max(1, min(_IN_A_SCRIPT, -(-len(places) // _AT_ONCE)))
+        groups = [places[start : start + size] for start in range(0, len(places), size)]
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drop") as pool:
+            list(pool.map(self._drop_some, groups))
+
+    def _drop_some(self, places: Sequence[Beside]) -> None:
+        for place in places:
             self._made.pop(place, None)
+        if len(places) > 1 and self._drop_together(places):
+            return
+        for place in places:
             reference = self._datasets.reference(STAGING_DATASET).table(place.name.name)
             with google_errors():
                 self._datasets.client.delete_table(reference, not_found_ok=True, **self._datasets.patience)
 
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drop") as pool:
-            list(pool.map(drop, places))
+    def _drop_together(self, places: Sequence[Beside]) -> bool:
+        """Drop them by one script. False if it failed, as one does that finds a view in the place of a table."""
+        kinds = {True: "VIEW", False: "TABLE"}
+        drops = [f"DROP {kinds[place.is_view]} IF EXISTS {self._datasets.path(place.name)}" for place in places]
+        try:
+            config = self._datasets.config(self._datasets.of_lease())
+            self._datasets.jobs.finish(f"drop-{secrets.token_hex(16)}", ";\n".join(drops), config)
+        except (Transient, Unavailable, Cancelled):
+            raise
+        except WarehouseError:
+            return False
+        return True
 
 
 def _made_by(config: bigquery.QueryJobConfig, page: Page | None) -> bigquery.Table | None:

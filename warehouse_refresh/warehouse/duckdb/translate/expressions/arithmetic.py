@@ -230,6 +230,8 @@ def bitwise_not(node: exp.Expr, scope: Scope) -> Typed:
     value = scope.compile(node.this)
     if value.is_null:
         wrong(scope.script.text, node, "operands of ~ cannot be literal NULL")
+    if isinstance(value.literal, str):
+        value = as_type(node, scope, "~", value, BYTES)
     if value.type == BYTES:
         return Typed(FunctionCall("googlesql_bytes_not", (value.node,)), BYTES)
     if value.type != INT64:

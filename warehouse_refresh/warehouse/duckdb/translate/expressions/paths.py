@@ -76,6 +76,8 @@ def element(node: exp.Expr, scope: Scope) -> Typed:
     value = scope.compile(node.this)
     index = scope.compile(node.expressions[0])
     if value.type.name == "JSON":
+        if node.args.get("offset") is not None:
+            wrong(scope.script.text, node, "OFFSET and ORDINAL are for arrays, not for JSON", "write json[0]")
         return _json_element(node, scope, value, index)
     if value.type.element is None:
         unsupported(scope.script.text, node, f"[…] on {value.type}")

@@ -219,11 +219,12 @@ def add(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 
 def date_arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> Typed | None:
     """+, - and * with a date, a time or an INTERVAL; None if neither side is one."""
-    kinds = one.type.name, other.type.name
     if one.is_null or other.is_null:
         return None
     if sign in "*/":
         return _multiple(sign, one, other)
+    one, other = _with_days(node, scope, sign, one, other)
+    kinds = one.type.name, other.type.name
     if "INTERVAL" in kinds:
         return _with_interval(node, scope, sign, one, other)
     if kinds == ("DATE", "INT64") or (kinds == ("INT64", "DATE") and sign == "+"):
@@ -232,6 +233,17 @@ def date_arithmetic(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: 
     if sign == "-":
         return _between(one, other)
     return None
+
+
+def _with_days(node: exp.Expr, scope: Scope, sign: str, one: Typed, other: Typed) -> tuple[Typed, Typed]:
+    """Both operands, with a DATE for a literal text: `'2024-01-31' + 1`, `'2024-01-31' - '2024-01-01'`."""
+    texts = isinstance(one.literal, str), isinstance(other.literal, str)
+    counts = one.type in (INT64, INTERVAL), other.type in (INT64, INTERVAL)
+    if texts[0] and (counts[1] or (sign == "-" and texts[1])):
+        one = as_type(node, scope, f"operator {sign}", one, DATE)
+    if texts[1] and ((sign == "+" and counts[0]) or (sign == "-" and texts[0])):
+        other = as_type(node, scope, f"operator {sign}", other, DATE)
+    return one, other
 
 
 def _multiple(sign: str, one: Typed, other: Typed) -> Typed | None:

@@ -135,9 +135,10 @@ def _digits(modifier: int) -> tuple[int, int]:
 
 
 def _of_numeric(name: str, x: str, type_: SqlType, scale: int) -> OriginColumn:
-    """The value comes as text, and one with more digits behind a mark, which makes it no number for DuckDB."""
+    """The value comes as text, and in place of one with more digits a mark, which is no number for DuckDB. Its digits
+    are looked at first, since that takes the server less time."""
     held = "BIGINT" if type_ == INT64 else f"DECIMAL({_WIDEST},{scale})"
-    sql = f"CASE WHEN {x} <> round({x}, {scale}) THEN '!' ELSE '' END || {x}::text"
+    sql = f"CASE WHEN scale({x}) > {scale} AND {x} <> round({x}, {scale}) THEN '!' ELSE {x}::text END"
     bad = f"{quoted(name)} IS NOT NULL AND TRY_CAST({quoted(name)} AS {held}) IS NULL"
     reason = f"NaN, infinite, too large, or have more than {scale} digits after the point"
     return OriginColumn(Column(name, type_), sql, f"CAST({quoted(name)} AS {held})", bad, reason)

@@ -162,7 +162,7 @@ class GroupedScope(Scope):
         key = self._as_key(node.expressions[0])
         if key is None:
             wrong(self.script.text, node, "GROUPING takes what GROUP BY has", "write a key as it stands in GROUP BY")
-        return Typed(sql("grouping({x})::BIGINT", x=_by_name(key)) if self.sets else Literal(0), INT64)
+        return Typed(sql("grouping({x})::BIGINT", x=_by_name(key)) if self.sets else sql("0::BIGINT"), INT64)
 
     def _over_own_rows(self, node: Node) -> Node:
         """An aggregate call with a column of its own FROM in it: without one DuckDB would take it for a call of the

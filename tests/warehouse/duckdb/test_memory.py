@@ -1,6 +1,7 @@
 """How much memory DuckDB may use: little for loads that are alone, and never too little."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -8,6 +9,7 @@ import pytest
 
 from warehouse_refresh.pipeline.raw.loads import run_script
 from warehouse_refresh.warehouse import BuildContext, TableBuild, connect
+from warehouse_refresh.warehouse.duckdb.file import DuckDBFile
 from warehouse_refresh.warehouse.duckdb.tables.loaded import memory
 from warehouse_refresh.warehouse.duckdb.tables.loaded.memory import Memory
 from warehouse_refresh.warehouse.errors import WarehouseError
@@ -57,6 +59,43 @@ def test_loads_have_little_memory_and_never_more_than_the_url_allows(most: str, 
         with counted.used_by(connection, is_load=True):
             assert found() == of_loads
         assert found() == usual
+
+
+MUCH = "CREATE OR REPLACE TABLE t AS SELECT range AS n, md5(range::VARCHAR) AS s FROM range(50_000)"
+
+
+def test_a_file_with_much_to_write_is_written_before_it_is_closed(tmp_path: Path) -> None:
+    log = tmp_path / "w.duckdb.wal"
+    with duckdb.connect(tmp_path / "w.duckdb") as connection:
+        counted = Memory("1GB")
+        counted.limit(connection)
+        connection.execute(MUCH)
+        assert log.stat().st_size > 1_000_000
+        counted.finish(connection)
+        assert not log.exists() or not log.stat().st_size
+        assert connection.execute("SELECT current_setting('memory_limit')").fetchall() == [("953.6 MiB",)]
+
+
+def test_a_file_that_cannot_be_written_with_little_memory_loses_nothing_and_is_written_the_next_time(
+    tmp_path: Path,
+) -> None:
+    path, log = tmp_path / "w.duckdb", tmp_path / "w.duckdb.wal"
+
+    def fail(connection: duckdb.DuckDBPyConnection) -> None:
+        with suppress(duckdb.Error):
+            connection.execute("SET GLOBAL memory_limit = '1MB'; CHECKPOINT")
+
+    def answer(sql: str) -> list[tuple[int]]:
+        file = DuckDBFile(path, lambda _: None, finish=fail)
+        with file.cursor() as cursor:
+            found = cursor.execute(sql).fetchall()
+        file.close()
+        return found
+
+    answer(MUCH)
+    assert log.exists()
+    assert answer("SELECT count(*) FROM t") == [(50_000,)]
+    assert not log.exists()
 
 
 def test_a_query_that_needs_more_memory_than_the_url_allows_is_told(tmp_path: Path) -> None:

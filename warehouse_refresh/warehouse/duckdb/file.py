@@ -22,7 +22,7 @@ from typing import TypeVar
 
 from warehouse_refresh.warehouse.deadline import deadline, seconds_left
 from warehouse_refresh.warehouse.duckdb.client import duckdb
-from warehouse_refresh.warehouse.duckdb.hold import Hold
+from warehouse_refresh.warehouse.duckdb.hold import Hold, nothing
 from warehouse_refresh.warehouse.duckdb.lock import Lock
 from warehouse_refresh.warehouse.errors import Cancelled, OutcomeUnknown, Transient, Unavailable
 
@@ -37,7 +37,8 @@ T = TypeVar("T")
 class DuckDBFile:
     """Hands out cursors on the file at `path`, and opens the file when one is needed.
 
-    `prepare` is called on each newly opened connection, and its settings apply to every cursor. `patience` is how many
+    `prepare` is called on each newly opened connection, and its settings apply to every cursor; `finish`, on
+    one that is closed with much to write. `patience` is how many
     seconds to wait for another process before Transient is raised. If `prepare` attaches another file, which other
     processes use, too, `locks` is that one: its locks are those of both.
     """
@@ -48,10 +49,11 @@ class DuckDBFile:
         prepare: Callable[[duckdb.DuckDBPyConnection], None],
         patience: float = 30.0,
         locks: Path | None = None,
+        finish: Callable[[duckdb.DuckDBPyConnection], None] = nothing,
     ) -> None:
         self.path, self._patience, self._locks = path, patience, locks or path
         real, locked = Path(os.path.realpath(path)), Path(os.path.realpath(self._locks))
-        self._hold, self._turn = Hold(real, locked, prepare), Lock(locked.with_name(f"{locked.name}.turn"))
+        self._hold, self._turn = Hold(real, locked, prepare, finish), Lock(locked.with_name(f"{locked.name}.turn"))
         self._changed = threading.Condition()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._opening = self._yielding = self._closed = self._interrupted = False

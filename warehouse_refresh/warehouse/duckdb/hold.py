@@ -19,24 +19,37 @@ from warehouse_refresh.warehouse.errors import Unavailable
 _HEADERS = 3 * 4096
 """Bytes at the start of a file; each checkpoint writes a higher number there.
 https://duckdb.org/docs/stable/internals/storage"""
+_MUCH = 1_000_000
+"""The bytes in a log of more than rows that were posted within a turn."""
 _BLOCK_SIZE = 65536
 """A quarter of DuckDB's default, since every table takes at least one block in the file and in memory. This suits a
 thousand small tables. Writing a table of 10 million rows takes half as long again; reading it takes no longer."""
 
 
+def nothing(_connection: duckdb.DuckDBPyConnection) -> None:
+    """What `finish` does, unless somebody has more to do."""
+
+
 class Hold:
     """At most one connection to the file at `path`, which has no symbolic links in it. For one thread at a time.
 
-    `prepare` is called on each new connection. `locks` is the file whose lock is taken: its own, or that of another
-    one that `prepare` attaches.
+    `prepare` is called on each new connection, and `finish` on one that is closed with much to write. It is not called
+    where much was left to write before: it may have failed then. `locks` is the file whose lock is taken: its own, or
+    that of another one that `prepare` attaches.
     """
 
-    def __init__(self, path: Path, locks: Path, prepare: Callable[[duckdb.DuckDBPyConnection], None]) -> None:
-        self._path, self._prepare = path, prepare
+    def __init__(
+        self,
+        path: Path,
+        locks: Path,
+        prepare: Callable[[duckdb.DuckDBPyConnection], None],
+        finish: Callable[[duckdb.DuckDBPyConnection], None] = nothing,
+    ) -> None:
+        self._path, self._prepare, self._finish = path, prepare, finish
         self._lock = Lock(locks.with_name(f"{locks.name}.lock"))
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._descriptor: int | None = None
-        self._was_there = False
+        self._was_there = self._had_much_to_write = False
 
     def check(self) -> None:
         """Raise Unavailable for a folder, and for a file that this process had open and that is gone: a new one in its
@@ -58,6 +71,7 @@ class Hold:
         """
         self.check()
         before = self._watch()
+        self._had_much_to_write = self._has_much_to_write()
         try:
             self._connection = _connect(self._path)
             self._prepare(self._connection)
@@ -102,11 +116,20 @@ class Hold:
     def _headers(self) -> bytes:
         return os.pread(self._descriptor, _HEADERS, 0) if self._descriptor is not None else b""
 
+    def _has_much_to_write(self) -> bool:
+        """Whether DuckDB's log is long: it is written into the file's tables when the file is closed."""
+        try:
+            return self._path.with_name(f"{self._path.name}.wal").stat().st_size > _MUCH
+        except OSError:
+            return False
+
     def _close(self) -> None:
         """Close our descriptor after DuckDB's connection: closing any descriptor of the file frees DuckDB's lock on
         it."""
         try:
             if self._connection is not None:
+                if self._has_much_to_write() and not self._had_much_to_write:
+                    self._finish(self._connection)
                 self._connection.close()
         finally:
             self._connection = None

@@ -40,7 +40,7 @@ class Database:
         self.declared: Declared = {}
         self.memory = Memory(memory)
         self._is_new = not os.path.exists(path)  # noqa: PTH110 (this one answers in a folder that is closed to us, too)
-        self._file = DuckDBFile(path, self._prepare, patience, self.locks)
+        self._file = DuckDBFile(path, self._prepare, patience, self.locks, self.memory.finish)
 
     @property
     def locks(self) -> Path:

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from warehouse_refresh.warehouse.duckdb.client import duckdb
 
 LIMIT = "200MB"
+_OF_A_THREAD = 8_000_000  # bytes, for writing: thirty of the largest blocks
 _PREFIXES = "KMGT"
 _SIZE = re.compile(rf"([0-9.]+)([{_PREFIXES}])(i?)B")
 
@@ -36,6 +37,19 @@ class Memory:
     def limit(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Set the limit of a new connection."""
         if self._most:
+            connection.execute(self._usual)
+
+    def finish(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Write the file with little memory, before the connection is closed: DuckDB makes a block of each new table,
+        and would keep them all, 60 MB for a thousand tables. Where that is too little, what is new stays in DuckDB's
+        log, and the connection can only be closed."""
+        asked = "SELECT sum(memory_usage_bytes)::BIGINT, current_setting('threads') FROM duckdb_memory()"
+        with suppress(duckdb.Error):
+            [(used, threads)] = connection.execute(asked).fetchall()
+            enough = f"{(used + threads * _OF_A_THREAD) // 1000}KB"
+            least = min(filter(None, (enough, self._most)), key=_bytes)
+            connection.execute(f"SET GLOBAL memory_limit = '{least}'; CHECKPOINT")
+        with suppress(duckdb.Error):
             connection.execute(self._usual)
 
     @contextmanager

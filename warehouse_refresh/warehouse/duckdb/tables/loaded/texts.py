@@ -8,8 +8,7 @@ https://duckdb.org/docs/stable/internals/storage
 
 from collections.abc import Collection
 
-import duckdb
-
+from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, table_sql
 from warehouse_refresh.warehouse.names import TableName
 

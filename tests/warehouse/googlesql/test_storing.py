@@ -11,7 +11,7 @@ from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse_refresh.warehouse.duckdb.translations import Translations
 from warehouse_refresh.warehouse.errors import SqlError
-from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.names import TableName, why_unstorable
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
 
@@ -58,6 +58,63 @@ def test_names_keep_their_spelling(warehouse: DuckDBWarehouse) -> None:
 def test_a_table_needs_names_that_differ(warehouse: DuckDBWarehouse, text: str) -> None:
     with pytest.raises(SqlError, match="name"):
         build(warehouse, text)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        *((f"a{sign}b", f"its name has {sign!r}") for sign in ("!", '"', "$", "(", ")", "*", ",", ".", "/", ";", "?")),
+        *((f"a{sign}b", f"its name has {sign!r}") for sign in ("@", "[", "]", "^", "{", "}", "~")),
+        ("_PARTITIONTIME", "begins with _PARTITION"),
+        ("_partition", "begins with _partition"),
+        ("_TABLE_SUFFIX", "begins with _TABLE_"),
+        ("_FILE_NAME", "begins with _FILE_"),
+        ("_ROW_TIMESTAMP", "begins with _ROW_TIMESTAMP"),
+        ("__ROOT__1", "begins with __ROOT__"),
+        ("_COLIDENTIFIER_1", "begins with _COLIDENTIFIER"),
+        ("_CHANGE_TYPE", "begins with _CHANGE_TYPE"),
+        ("a" * 301, "more than 300 characters"),
+    ],
+)
+def test_a_name_that_no_table_of_bigquery_can_have_is_told(name: str, reason: str) -> None:
+    assert reason in why_unstorable(name)
+
+
+def test_a_name_that_no_table_can_have_is_refused(warehouse: DuckDBWarehouse) -> None:
+    with pytest.raises(SqlError, match="cannot have the column a!b: its name has '!'"):
+        build(warehouse, "SELECT 1 AS `a!b`")
+    for text in ("CREATE TABLE raw.a (_PARTITIONTIME INT64)", "CREATE TABLE raw.a AS SELECT 1 AS `a!b`"):
+        with pytest.raises(SqlError, match="a table cannot have the column"):
+            warehouse.run_script(parse_script(text))
+
+
+def test_names_of_fields_follow_the_same_rule(warehouse: DuckDBWarehouse) -> None:
+    build(warehouse, "SELECT [STRUCT(1 AS _PARTITION, 2 AS `b c`)] AS s")
+    for text in ("SELECT STRUCT(1 AS `a!b`) AS s", "SELECT [STRUCT(STRUCT(1 AS `a;b`) AS s)] AS s"):
+        with pytest.raises(SqlError, match="cannot have the field"):
+            build(warehouse, text)
+
+
+def test_flexible_names_are_stored(warehouse: DuckDBWarehouse) -> None:
+    names = [
+        "Größe",
+        "日本",
+        "a b",
+        "a-b",
+        "1a",
+        "a&b",
+        "100 %",
+        "a=b",
+        "a+b",
+        "a:b",
+        "a'b",
+        "a<b>",
+        "a#",
+        "a|b",
+        "a" * 300,
+    ]
+    build(warehouse, f"SELECT {', '.join(f'1 AS `{name}`' for name in names)}")
+    assert [column.name for column in warehouse.columns(TABLE)] == names
 
 
 def test_types_come_back_as_googlesql_has_them(warehouse: DuckDBWarehouse) -> None:

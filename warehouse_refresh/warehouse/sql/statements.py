@@ -138,11 +138,18 @@ def check_one_query(text: str) -> None:
     statements = statements_of(text) if _may_be_other(text) else []
     if statements:
         _check_statement(text, statements[0])
+    extra = _NO_STATEMENT.search(_plain(text)) if _NO_STATEMENT.search(text) else None
+    if extra and len(statements) < 2:
+        place = place_at(text, extra.end() - 1, extra.end() - 1)
+        raise SqlError("there is no statement before this ;", hint="leave it out", place=place)
     if len(statements) > 1:
         first = statements[1][0]
         hint = _INSTEAD.get(first.text.upper()) or "keep one SELECT, give each other table its own script"
         reason = f"the script holds {len(statements)} statements"
         raise SqlError(reason, hint=hint, place=place_at(text, first.start, first.end))
+
+
+_NO_STATEMENT = re.compile(r"(?:\A|;)\s*;")
 
 
 def statements_of(text: str) -> list[list[Token]]:

@@ -23,6 +23,10 @@ _NAMES_ONLY = frozenset(
     | {TokenType.CURRENT_USER, TokenType.LOCK, TokenType.LIST, TokenType.GRANT}
 )
 """Words that are names in GoogleSQL, except at the start of a statement."""
+_JOIN_WORDS = frozenset({TokenType.SEMI, TokenType.ANTI, TokenType.ASOF, TokenType.STRAIGHT_JOIN})
+"""Words of other dialects' joins, which are names in GoogleSQL."""
+_SIDES = frozenset({TokenType.LEFT, TokenType.RIGHT, TokenType.FULL, TokenType.INNER, TokenType.NATURAL})
+_BEFORE_ALIASES = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.ALIAS, TokenType.R_PAREN})
 _AFTER_DOT = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.STAR, TokenType.STRING, TokenType.NUMBER})
 _ENDS_OF_TYPES = (
     *(TokenType.TEXT, TokenType.BINARY, TokenType.DATE, TokenType.TIME, TokenType.DATETIME, TokenType.TIMESTAMP),
@@ -98,11 +102,13 @@ def _name_words(tokens: Sequence[Token]) -> "list[Rewriting]":
     """Make a name of each word that is none of GoogleSQL's; gives what else has to be rewritten."""
     before = TokenType.SEMICOLON
     found: list[Rewriting] = []
-    for token in tokens:
+    for index, token in enumerate(tokens):
         kind = token.token_type
         if before == TokenType.DOT:
             if kind not in _AFTER_DOT and token.text[:1].isalpha():
                 token.token_type = TokenType.VAR
+        elif kind in _JOIN_WORDS and not _is_foreign_join(tokens, index):
+            token.token_type = TokenType.VAR
         elif kind in _NAMES_ONLY:
             if before not in _STARTS:
                 token.token_type = TokenType.VAR
@@ -110,6 +116,17 @@ def _name_words(tokens: Sequence[Token]) -> "list[Rewriting]":
             found.append(_REWRITINGS[before, kind])
         before = kind
     return list(dict.fromkeys(found))
+
+
+def _is_foreign_join(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a word means another dialect's join (`a LEFT SEMI JOIN b`, `a AS x ASOF JOIN b`), and no name: it stands
+    after a side, or after an alias. In `FROM a semi JOIN b` it is the alias."""
+    kinds = [token.token_type for token in tokens[max(index - 2, 0) : index]]
+    after = tokens[index + 1].token_type if index + 1 < len(tokens) else None
+    if tokens[index].token_type == TokenType.STRAIGHT_JOIN:
+        return after not in (TokenType.JOIN, TokenType.DOT)
+    is_after_alias = len(kinds) == 2 and kinds[0] in _BEFORE_ALIASES and kinds[1] in _PATH
+    return after == TokenType.JOIN and (kinds[-1:] == [] or kinds[-1] in _SIDES or is_after_alias)
 
 
 def _with_unnest(tokens: list[Token]) -> list[Token]:

@@ -26,20 +26,21 @@ def _bad(kind: str) -> str:
     return f"error('Bad {kind} value: ' || {{x}})"
 
 
+_HEX = r"0[xX]0*([0-9a-fA-F]{{1,16}})[\s\v]*$"
+"""Before hexadecimal digits only blanks are skipped, after them line ends, too."""
+_HEX_VALUE = (  # their size may be that of the smallest INT64
+    f"(CAST('0x' || regexp_extract({{x}}, '{_HEX}', 1) AS HUGEINT) * CASE WHEN contains({{x}}, '-') THEN -1 ELSE 1 END)"
+)
 _INT64_OF_STRING = (
-    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x}, '^\s*[+-]?[0-9]+\s*$') THEN CAST(trim({x}, E'"
-    r" \t\n\r\f\v') AS BIGINT)"
-    r" WHEN regexp_matches({x}, '^\s*[+-]?0[xX][0-9a-fA-F]{{1,15}}\s*$') THEN"
-    r" CAST(replace(replace(regexp_replace({x}, '\s', '', 'g'), '-', ''), '+', '') AS BIGINT)"
-    r" * CASE WHEN contains({x}, '-') THEN -1 ELSE 1 END ELSE " + _bad("int64") + " END"
+    r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x}, '^[\s\v]*[+-]?[0-9]+[\s\v]*$')"
+    r" THEN CAST(trim({x}, E' \t\n\r\f\x0B') AS BIGINT)"
+    rf" WHEN regexp_matches({{x}}, '^ *[+-]?{_HEX}') THEN CAST({_HEX_VALUE} AS BIGINT) ELSE " + _bad("int64") + " END"
 )
 _FLOAT64_OF_STRING = (
     r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x},"
     r" '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
     r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE)"
-    r" WHEN regexp_matches({x}, '^\s*[+-]?0[xX][0-9a-fA-F]{{1,13}}\s*$') THEN"
-    r" CAST(CAST(replace(replace(regexp_replace({x}, '\s', '', 'g'), '-', ''), '+', '') AS BIGINT) AS DOUBLE)"
-    r" * CASE WHEN contains({x}, '-') THEN -1 ELSE 1 END"
+    rf" WHEN regexp_matches({{x}}, '^\s*[+-]?{_HEX}') THEN CAST({_HEX_VALUE} AS DOUBLE)"
     r" WHEN regexp_matches({x}, '^\s*[+-]?(?i:inf|infinity|nan)\s*$')"
     r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE) ELSE " + _bad("double") + " END"
 )
@@ -81,7 +82,7 @@ STRING_OF_DATETIME = f"(strftime({{x}}, '%Y-%m-%d %H:%M:%S') || {FRACTION})"
 STRING_OF_TIME = f"(substr(CAST({{x}} AS VARCHAR), 1, 8) || {FRACTION})"
 STRING_OF_TIMESTAMP = f"(strftime(timezone('UTC', {{x}}), '%Y-%m-%d %H:%M:%S') || {FRACTION} || '+00')"
 # The 60th second of a minute is the next one's first, where only a TIMESTAMP keeps its fraction.
-_CLOCK = r"\d{{1,2}}:\d{{1,2}}:([0-5]?\d|60)(\.\d{{1,6}})?"
+_CLOCK = r"([01]?\d|2[0-3]):[0-5]?\d:([0-5]?\d|60)(\.\d{{1,6}})?"
 _DAY = r"\d{{4}}-\d{{1,2}}-\d{{1,2}}"
 
 
@@ -108,17 +109,28 @@ _TO_SECONDS = f"{_DAY_OF} + CASE WHEN {_HAS_TIME} THEN make_time({_HOUR}, {_MINU
 _OF_DATETIME = f"({_TO_SECONDS % f'least({_SECONDS}, 60)'})"
 _MICROS_OF = f"CASE WHEN {_HAS_TIME} THEN CAST(round({_SECONDS} * 1000000) AS BIGINT) ELSE 0 END"
 _OF_TIMESTAMP = f"({_TO_SECONDS % '0'} + to_microseconds({_MICROS_OF}))"
-DATETIME_OF_STRING = _parsed(f"{_DAY}([Tt ]{_CLOCK})?", _OF_DATETIME, "datetime string ")
+
+
+def _within_years(sql: str, message: str) -> str:
+    """With an error for the one 60th second that would begin year 10000."""
+    return f"CASE WHEN {{x}} LIKE '9999-12-31_23:59:60%' THEN error({message}) ELSE {sql} END"
+
+
+_NO_DATETIME = "'Invalid datetime string: ' || {x}"
+_NO_TIMESTAMP = "'Invalid timestamp: ' || {x}"
+DATETIME_OF_STRING = _parsed(f"{_DAY}([Tt ]{_CLOCK})?", _within_years(_OF_DATETIME, _NO_DATETIME), "datetime string ")
 _ZONE_AT_THE_END = f"regexp_extract({{x}}, '({NAME}|{BARE_OFFSET})$', 1)"
 _IN_ZONE = (
     f"list_transform([struct_pack(c := {_OF_TIMESTAMP}, z := {CHECKED.replace('{z}', _ZONE_AT_THE_END)})], lambda l_:"
     f" list_transform([struct_pack(c := l_.c - {SHIFT.replace('{z}', 'l_.z')}, z := {BASE.replace('{z}', 'l_.z')})],"
-    f" lambda m_: {FROM_LOCAL.replace('{x}', 'm_.c').replace('{z}', 'm_.z')})[1])[1]"
+    f" lambda m_: list_transform([{FROM_LOCAL.replace('{x}', 'm_.c').replace('{z}', 'm_.z')}], lambda t_: CASE WHEN"
+    " t_ < TIMESTAMPTZ '0001-01-01 00:00:00+00' OR t_ > TIMESTAMPTZ '9999-12-31 23:59:59.999999+00'"
+    f" THEN error({_NO_TIMESTAMP}) ELSE t_ END)[1])[1])[1]"
 )
+_IN_UTC = _within_years(f"timezone('UTC', {_OF_TIMESTAMP})", _NO_TIMESTAMP)
 TIMESTAMP_OF_STRING = _parsed(
     f"{_DAY}([Tt ]{_CLOCK}([Zz]|{BARE_OFFSET}| {NAME})?| {BARE_OFFSET})?",
-    f"CASE WHEN regexp_matches({{x}}, '^{_DAY}([Tt ]{_CLOCK}[Zz]?)?$') THEN timezone('UTC', {_OF_TIMESTAMP})"
-    f" ELSE {_IN_ZONE} END",
+    f"CASE WHEN regexp_matches({{x}}, '^{_DAY}([Tt ]{_CLOCK}[Zz]?)?$') THEN {_IN_UTC} ELSE {_IN_ZONE} END",
     "timestamp: ",
     "''",
 )

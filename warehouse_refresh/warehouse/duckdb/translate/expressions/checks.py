@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce, coerced
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import supertype
 from warehouse_refresh.warehouse.types import BOOL, SqlType
 
@@ -63,6 +65,13 @@ def as_type(node: exp.Expr, scope: Scope, what: str, value: Typed, kind: SqlType
     """The value as that type. Raises SqlError where GoogleSQL does not coerce it."""
     found = coerce(value, kind)
     return found if found is not None else no_signature(node, scope, what, [value])
+
+
+def fails(kind: SqlType, reason: str, *given: Node) -> Typed:
+    """A call with a constant that is wrong, whatever else it is given: an error, once it is computed, unless one of
+    those is NULL."""
+    failure = sql(f"CAST(CAST(error({{m}}) AS VARCHAR) AS {duckdb_type(kind)})", m=Literal(reason))
+    return Typed(unless_null(list(given), lambda _: failure), kind)
 
 
 def boolean(node: exp.Expr, scope: Scope, what: str) -> Node:

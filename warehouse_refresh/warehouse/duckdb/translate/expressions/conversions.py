@@ -15,7 +15,14 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
 from warehouse_refresh.warehouse.sql.coercion import keeps_arrays
-from warehouse_refresh.warehouse.sql.literals import READERS, BigNumeric, read_bignumeric, read_numeric, text_of_units
+from warehouse_refresh.warehouse.sql.literals import (
+    READERS,
+    BigNumeric,
+    Constant,
+    read_bignumeric,
+    read_numeric,
+    text_of_units,
+)
 from warehouse_refresh.warehouse.sql.type_syntax import type_of
 from warehouse_refresh.warehouse.types import BIGNUMERIC, NUMERIC, STRING, SqlType
 
@@ -31,8 +38,9 @@ def cast(node: exp.Expr, scope: Scope) -> Typed:
     value = scope.compile(node.this)
     safe = isinstance(node, exp.TryCast)
     if isinstance(value.literal, str) and value.type == STRING and to in _READERS:
-        read = _READERS[to]
-        return read(node, scope, value.literal, to, safe=safe)
+        found = _READERS[to](node, scope, value.literal, to)
+        if found is not None or safe:
+            return Typed(constant(found) if found is not None else null(to).node, to)
     for kind in (to, value.type):
         if kind.name == "GEOGRAPHY":
             unsupported(scope.script.text, node, kind.name)
@@ -53,30 +61,34 @@ def _type_in(node: exp.Expr, scope: Scope) -> SqlType:
         wrong(scope.script.text, node, str(error))
 
 
-def _numeric_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:
+def _numeric_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType) -> Constant | None:
     """A NUMERIC that stands in the text."""
     found = read_numeric(text)
-    if found is None and not safe:
-        wrong(scope.script.text, node, f"invalid NUMERIC {text!r}")
+    if found is None and _is_typed(node, scope):
+        wrong(scope.script.text, node, f"invalid {to} {text!r}")
     if found is not None and _is_typed(node, scope) and found != Decimal(text.strip()):
         wrong(scope.script.text, node, f"invalid NUMERIC literal {text!r}: more than nine digits after the point")
-    return Typed(constant(found) if found is not None else null(to).node, to)
+    return found
 
 
-def _bignumeric_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:
+def _bignumeric_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType) -> Constant | None:
     """A BIGNUMERIC that stands in the text."""
     found = read_bignumeric(text)
-    if found is None and not safe:
-        wrong(scope.script.text, node, f"invalid BIGNUMERIC {text!r}")
+    if found is None and _is_typed(node, scope):
+        wrong(scope.script.text, node, f"invalid {to} {text!r}")
     if found is not None and _is_typed(node, scope) and Decimal(text_of_units(found)) != Decimal(text.strip()):
         wrong(scope.script.text, node, f"invalid BIGNUMERIC literal {text!r}: more than 38 digits after the point")
-    return Typed(constant(BigNumeric(found)) if found is not None else null(to).node, to)
+    return BigNumeric(found) if found is not None else None
 
 
 def _is_typed(node: exp.Expr, scope: Scope) -> bool:
-    """NUMERIC '1' and not CAST('1' AS NUMERIC), which sqlglot reads alike."""
+    """NUMERIC '1' and not CAST('1' AS NUMERIC), which sqlglot reads alike: a mistake in the second is an error only for
+    the rows for which it is computed."""
     before = tokens_before(scope.script.text, node.this)
-    return bool(before) and before[-1].text.upper() in ("NUMERIC", "DECIMAL", "BIGNUMERIC", "BIGDECIMAL")
+    return bool(before) and before[-1].text.upper() in _TYPED
+
+
+_TYPED = {"NUMERIC", "DECIMAL", "BIGNUMERIC", "BIGDECIMAL", *READERS}
 
 
 def _is_constructor(node: exp.Expr) -> bool:
@@ -100,12 +112,12 @@ def _constructed(node: exp.Expr, scope: Scope, to: SqlType) -> Typed:
     return array_value(found, to) if to.element is not None else struct_value(found, to)
 
 
-def _date_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType, *, safe: bool) -> Typed:
-    """A date or time that stands in the text: read now, so that a mistake in it is an error now."""
+def _date_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType) -> Constant | None:
+    """A date or time that stands in the text."""
     found = READERS[to.name](text)
-    if found is None and not safe:
+    if found is None and _is_typed(node, scope):
         wrong(scope.script.text, node, f"{text!r} is not a {to}")
-    return Typed(constant(found) if found is not None else null(to).node, to)
+    return found
 
 
 _READERS = {
@@ -113,4 +125,4 @@ _READERS = {
     BIGNUMERIC: _bignumeric_literal,
     **{SqlType(name): _date_literal for name in READERS},
 }
-"""What reads a text that is cast, by the type."""
+"""What reads a text that is cast, by the type: None where it holds no such value. Raises SqlError for a literal."""

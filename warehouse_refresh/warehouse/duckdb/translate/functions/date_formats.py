@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, fails
 from warehouse_refresh.warehouse.duckdb.translate.expressions.chosen_formats import choice_of_calls, constant_text
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import checked, of_kind, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
@@ -54,6 +54,10 @@ def _pieces(text: str) -> list[str]:
     return [piece for piece in _ELEMENT.split(text) if piece]
 
 
+class _BadFormatError(Exception):
+    """GoogleSQL reads nothing with this format: an error once it is computed."""
+
+
 def _format(node: exp.Expr, scope: Scope, part: exp.Expr, value: Typed) -> list[str]:
     """The pieces of the format. Raises UnsupportedSql."""
     text = constant_text(part, value, scope)
@@ -62,7 +66,7 @@ def _format(node: exp.Expr, scope: Scope, part: exp.Expr, value: Typed) -> list[
     pieces = _pieces(text)
     if pieces[-1:] and pieces[-1][-1] == "%" and pieces[-1] != "%%":
         if name_of(node).startswith("PARSE"):
-            wrong(scope.script.text, node, "a format cannot end with a single %")
+            raise _BadFormatError("a format cannot end with a single %")
         pieces[-1:] = [*filter(None, [pieces[-1][:-1]]), "%%"]
     odd = next((piece for piece in pieces if "%" in piece and not _ELEMENT.fullmatch(piece)), None)
     if odd is not None:
@@ -281,12 +285,21 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     text = as_type(node, scope, name, values[1], STRING).node
     if values[0].is_null or is_null(text):
         return no_value(kind)
-    pattern, codes = _pattern(node, scope, _format(node, scope, parts[0], values[0]), kind)
+    try:
+        read = _pattern(node, scope, _format(node, scope, parts[0], values[0]), kind)
+    except _BadFormatError as error:
+        return fails(kind, str(error), text, zone)
+    return Typed(_parsed(name, kind, text, zone, read), kind)
+
+
+def _parsed(name: str, kind: SqlType, text: Node, zone: Node, read: tuple[str, list[str]]) -> Node:
+    """What the text says, whose parts are `read` by a pattern into groups."""
+    pattern, codes = read
     in_zone = kind == TIMESTAMP and "s" not in codes and _last_of(codes, "z", "Ez", "Z") in (None, "Z")
-    fails = f"error('Failed to parse input string for {name}: ' || {{x}})"
+    failure = f"error('Failed to parse input string for {name}: ' || {{x}})"
     template = (
-        f"(CASE WHEN {{x}} IS NULL THEN NULL WHEN NOT regexp_matches({{x}}, {{p}}) THEN {fails}"
-        f" WHEN {{odd}} THEN {fails} ELSE {{v}} END)"
+        f"(CASE WHEN {{x}} IS NULL THEN NULL WHEN NOT regexp_matches({{x}}, {{p}}) THEN {failure}"
+        f" WHEN {{odd}} THEN {failure} ELSE {{v}} END)"
     )
 
     def parsed(found: Node) -> Node:
@@ -301,18 +314,18 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return sql(template, x=found, p=Literal(pattern), odd=odd, v=checked(kind, value))
 
     if not in_zone:
-        return Typed(let(text, parsed), kind)
+        return let(text, parsed)
     if isinstance(zone, Literal) and zone.value is not None:
-        return Typed(let(text, parsed), kind)
+        return let(text, parsed)
     unless_no_zone = "CASE WHEN {z} IS NOT NULL THEN {v} END"
-    return Typed(unless_null([text], lambda found: sql(unless_no_zone, z=zone, v=parsed(found[0]))), kind)
+    return unless_null([text], lambda found: sql(unless_no_zone, z=zone, v=parsed(found[0])))
 
 
 def _pattern(node: exp.Expr, scope: Scope, pieces: list[str], kind: SqlType) -> tuple[str, list[str]]:
     """The format as a regular expression, with what each of its groups holds."""
     for piece in pieces:
         if piece.startswith("%") and not _has(kind, piece[1:]):
-            wrong(scope.script.text, node, f"{piece} is not allowed in the format of {name_of(node)}")
+            raise _BadFormatError(f"{piece} is not allowed in the format of {name_of(node)}")
     if {"%D", "%x", "%c"} & set(pieces) and {"%y", "%C"} & set(pieces):  # in the reference engine they are odd
         unsupported(scope.script.text, node, f"{name_of(node)} with %c, %D or %x beside %y or %C")
     pattern, codes = r"^\s*", list[str]()

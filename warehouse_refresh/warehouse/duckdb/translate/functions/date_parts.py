@@ -68,20 +68,17 @@ def first_day(unit: str) -> int:
 
 
 def zone_of(node: exp.Expr, scope: Scope, name: str, value: Typed, of: Typed | None = None) -> Node:
-    """The time zone that an argument names: NULL where what it is the zone `of` is NULL. Raises SqlError for a text
-    that names none."""
+    """The time zone that an argument names: NULL where what it is the zone `of` is NULL. A text that names none is an
+    error once it is computed."""
     text = as_type(node, scope, name, value, STRING)
     if of is not None and is_null(of.node):
         return null(STRING).node
     if not isinstance(text.literal, str):
         return text.node if text.is_null else sql(CHECKED, z=text.node)
     zone = read_zone(text.literal)
-    if zone is None:
-        wrong(scope.script.text, node, f"invalid time zone: {text.literal}", "write Europe/Paris, UTC or +05:30")
-    if isinstance(zone, int):
-        return offset(zone)
-    # Without SAFE it fails as it runs, unless the other argument is NULL; DuckDB does not try unknown zones.
-    return null(STRING).node if scope.is_safe and not is_zone(zone) else Literal(zone)
+    if zone is None or (isinstance(zone, str) and not is_zone(zone)):
+        return sql(CHECKED, z=Literal(text.literal))
+    return offset(zone) if isinstance(zone, int) else Literal(zone)
 
 
 _LIMITS = {

@@ -82,8 +82,6 @@ def _from_one(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Typed:
         value = as_type(node, scope, name, value, TIMESTAMP)
     if value.is_null:
         return no_value(SqlType(name))
-    if isinstance(value.literal, str):
-        return as_type(node, scope, name, value, SqlType(name))
     takes = ("TIME", "DATETIME", "TIMESTAMP") if name == "TIME" else ("DATE", "DATETIME", "TIMESTAMP", "STRING")
     if value.type.name not in takes:
         return no_signature(node, scope, name, [value])
@@ -133,7 +131,7 @@ def _in_zone(node: exp.Expr, scope: Scope, name: str, values: list[Typed]) -> Ty
             return no_signature(node, scope, name, values)
         if is_null(zone):
             return no_value(TIMESTAMP)
-        if value.type == STRING and isinstance(value.literal, str):
+        if value.type == STRING and literal_as(value.literal, DATETIME) is not None:
             value = as_type(node, scope, name, value, DATETIME)
         if value.type == STRING:
             return Typed(unless_null([value.node], lambda texts: _of_text_in_zone(texts[0], zone)), TIMESTAMP)

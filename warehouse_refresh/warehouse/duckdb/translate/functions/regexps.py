@@ -22,7 +22,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
 from warehouse_refresh.warehouse.duckdb.translate.literals import integer
 from warehouse_refresh.warehouse.duckdb.translate.nodes import FunctionCall
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.types import BOOL, BYTES, INT64, STRING, SqlType, array_of
@@ -134,16 +134,12 @@ def _arguments(node: exp.Expr, scope: Scope, parts: list[exp.Expr], most: int) -
     return kind, [*texts, *numbers, *[integer(1)] * (most - len(values))]
 
 
-def _native(node: exp.Expr, scope: Scope, kind: SqlType, pattern: Typed) -> Pattern | None:
+def _native(kind: SqlType, pattern: Typed) -> Pattern | None:
     """The pattern, if DuckDB's own functions give BigQuery's answer with it."""
     if kind != STRING or not isinstance(pattern.literal, str):
         return None
     found = pattern_of(pattern.literal)
-    if found is None or not found.always:
-        return None
-    if found.groups > 1:
-        wrong(scope.script.text, node, "the pattern has more than one capturing group", "write (?:…) for the others")
-    return found
+    return found if found is not None and found.always and found.groups < 2 else None
 
 
 def _in_python(name: str, kind: SqlType, values: Sequence[Typed], gives: SqlType) -> Typed:
@@ -166,7 +162,7 @@ _EXTRACT = "(CASE WHEN regexp_matches({a}, {p}) THEN regexp_extract({a}, {p}, <g
 def regexp_extract(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """REGEXP_EXTRACT(value, pattern [, position [, occurrence]]): the group, or all of the match; NULL without one."""
     kind, values = _arguments(node, scope, parts, 4)
-    pattern = _native(node, scope, kind, values[1])
+    pattern = _native(kind, values[1])
     if pattern is None or [value.literal for value in values[2:]] != [1, 1]:
         return _in_python("regexp_extract", kind, values, kind)
     template = _EXTRACT.replace("<group>", str(pattern.groups))
@@ -176,7 +172,7 @@ def regexp_extract(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
 def regexp_extract_all(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """REGEXP_EXTRACT_ALL(value, pattern)"""
     kind, values = _arguments(node, scope, parts, 2)
-    pattern = _native(node, scope, kind, values[1])
+    pattern = _native(kind, values[1])
     if pattern is None or pattern.empty:
         return _in_python("regexp_extract_all", kind, values, array_of(kind))
     template = f"regexp_extract_all({{a}}, {{p}}, {pattern.groups})"

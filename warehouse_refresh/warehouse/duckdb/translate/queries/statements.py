@@ -10,7 +10,7 @@ from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
 from warehouse_refresh.warehouse.duckdb.translate.nodes import FromItem, FunctionCall, Item, Node, Select, render
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import reread, unique
 from warehouse_refresh.warehouse.duckdb.translate.queries.sources import check_project
-from warehouse_refresh.warehouse.duckdb.translate.queries.storing import stored_value
+from warehouse_refresh.warehouse.duckdb.translate.queries.storing import check_name, stored_value
 from warehouse_refresh.warehouse.duckdb.translate.scope import Output, Relation, Scope, Script
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, schema_sql, table_sql
@@ -88,6 +88,7 @@ def _create(tree: exp.Create, script: Script) -> list[str]:
 def _column(found: Output) -> Column:
     if not found.name:
         raise SqlError("a column of the result has no name", hint="give it one with AS")
+    check_name(found.name, found.type)
     return Column(found.name, found.type)
 
 
@@ -100,6 +101,7 @@ def _columns(schema: exp.Schema, script: Script) -> list[Column]:
         if any(not isinstance(kind, _CONSTRAINTS) for kind in kinds):
             unsupported(script.text, part, "a column's constraint other than NOT NULL and DEFAULT")
         columns.append(column_of(part))
+        check_name(columns[-1].name, columns[-1].type)
     if len(unique([column.name for column in columns])) != len({column.name.casefold() for column in columns}):
         wrong(script.text, schema, "two columns have one name")
     return columns

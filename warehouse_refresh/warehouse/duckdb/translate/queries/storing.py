@@ -15,6 +15,7 @@ from warehouse_refresh.warehouse.duckdb.translate.text import COMPILING
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.names import why_unstorable
 from warehouse_refresh.warehouse.sql.coercion import as_listed, plain, same
 from warehouse_refresh.warehouse.sql.literals import BIGNUMERIC_SCALE, NULL
 from warehouse_refresh.warehouse.sql.query import ListedColumn
@@ -79,6 +80,16 @@ def _check_names(relation: "Relation") -> None:
         if column.name.casefold() in seen:
             raise SqlError(f"two columns of the result are named {column.name}", hint="give one another name with AS")
         seen.add(column.name.casefold())
+        check_name(column.name, column.type)
+
+
+def check_name(name: str, type_: SqlType, *, is_field: bool = False) -> None:
+    """Raises SqlError for a name that no column, or field, of BigQuery's tables can have."""
+    if reason := why_unstorable(name, is_field=is_field):
+        what = "field" if is_field else "column"
+        raise SqlError(f"a table cannot have the {what} {name[:60]}: {reason}", hint="give it another name with AS")
+    for field in (type_.element or type_).fields:
+        check_name(field.name, field.type, is_field=True)
 
 
 def _has_rules(type_: SqlType) -> bool:

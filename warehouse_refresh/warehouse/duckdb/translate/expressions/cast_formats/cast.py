@@ -10,12 +10,12 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats import binary, dates, numbers
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, fails
 from warehouse_refresh.warehouse.duckdb.translate.expressions.chosen_formats import choice_of_calls, constant_text
 from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, no_value
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Node, let_all
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
@@ -48,19 +48,21 @@ def _with_one_format(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typ
         return no_value(STRING)
     converter = _converter(node, scope, value.type, plain(to), has_zone=len(parts) == 3)
     zone = zone_of(node, scope, "AT TIME ZONE", scope.compile(parts[2])) if len(parts) == 3 else UTC
-    if is_null(text.node) or is_null(value.node):
+    if is_null(text.node) or (is_null(value.node) and isinstance(zone, Literal)):  # no zone is an error all the same
         return no_value(plain(to))
     written = constant_text(parts[1], text, scope)
     if written is None:
         unsupported(scope.script.text, node, "CAST with a FORMAT that is not a literal")
     other = plain(to) if value.type == STRING else value.type
     is_safe = isinstance(cast, exp.TryCast)
+
+    def converted(given: Node) -> Node:
+        return _attempted(let(zone, lambda z: converter(written, other, given, z)), safe=is_safe)
+
     try:
-        found = let_all([value.node, zone], lambda both: _attempted(converter(written, other, *both), safe=is_safe))
+        found = let(value.node, converted)
     except ValueError as error:
-        if is_safe:
-            return no_value(plain(to))
-        wrong(scope.script.text, node, str(error))
+        return no_value(plain(to)) if is_safe else fails(plain(to), str(error), value.node, zone)
     return cast_value(Typed(found, plain(to)), to) or Typed(found, to)
 
 

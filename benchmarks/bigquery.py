@@ -123,8 +123,8 @@ def _set_pace(emulator: str, url: str, seconds: float) -> None:
 
 
 def _kind(request: Recorded) -> str:
-    if request.method == "POST" and re.search(r"/jobs(\?|$)", request.path):
-        return "dry runs" if request.body["configuration"].get("dryRun") else "jobs"
+    if request.method == "POST" and re.search(r"/(jobs|queries)(\?|$)", request.path):
+        return "dry runs" if request.body.get("configuration", {}).get("dryRun") else "jobs"
     return "waits for jobs" if re.search("/(jobs|queries)/", request.path) else "others"
 
 

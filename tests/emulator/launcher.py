@@ -120,6 +120,17 @@ async def insert(project: str, request: Request) -> Any:
     return job.resource()
 
 
+@router.post("/bigquery/v2/projects/{project}/queries")
+async def query(project: str, request: Request) -> Any:
+    """A job with an id of the service's own: https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query"""
+    asked = await request.json()
+    job_id, location = f"job_{len(JOBS)}", asked.get("location") or "US"
+    job = JOBS[project, job_id] = Job(project, job_id, location, {"query": asked, "labels": asked["labels"]})
+    job.task = asyncio.create_task(carry_out(job, request.app.state.context))
+    limit = asked.get("maxResults", 10_000)
+    return await results(request, project, job_id, location, asked["timeoutMs"], limit)
+
+
 @router.get("/bigquery/v2/projects/{project}/jobs")
 async def list_jobs(project: str, stateFilter: str = "") -> Any:  # noqa: N803  # the parameter's name
     found = [job.resource() for job in JOBS.values() if job.project == project]
@@ -159,7 +170,8 @@ async def results(  # the parameters of getQueryResults
         return {**written_to(project, target, request), "jobReference": job.resource()["jobReference"]}
     if job_id not in routes.JOB_RESULTS:
         return {"jobComplete": True, "jobReference": job.resource()["jobReference"], "totalRows": "0"}
-    return routes.get_query_results(project, job_id, None, maxResults, startIndex, pageToken)
+    answer = routes.get_query_results(project, job_id, None, maxResults, startIndex, pageToken)
+    return {**answer, "jobReference": job.resource()["jobReference"]}
 
 
 def written_to(project: str, target: dict[str, str], request: Request) -> dict[str, Any]:

@@ -3,15 +3,18 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from tests.emulator.fixtures import QUICK
-from tests.emulator.proxy import Fault, Proxy, is_poll
+from tests.emulator.proxy import Fault, Proxy, Recorded, is_poll
 from tests.waiting import wait_until
+from tests.warehouse.bigquery.test_keys import slow_down
+from tests.warehouse.bigquery.test_stopping import jobs
 from warehouse_refresh.warehouse import Append, BuildContext, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
-from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
+from warehouse_refresh.warehouse.bigquery.settings import DEFAULT_MAXIMUM_BYTES_BILLED, BigQuerySettings, Waits
 from warehouse_refresh.warehouse.errors import (
     Cancelled,
     OutcomeUnknown,
@@ -195,6 +198,51 @@ def test_all_pages_of_an_answer_are_fetched(watched: BigQueryWarehouse, proxy: P
     assert sorted(watched.fetch(many, None).rows) == [(n,) for n in range(1, 25_001)]
     assert sum("pageToken=" in request.path for request in proxy.recorded) == 2
     assert len(watched.fetch(many, 5).rows) == 5
+
+
+def queries(proxy: Proxy) -> list[Recorded]:
+    return [request for request in proxy.recorded if request.path.split("?")[0].endswith("/queries")]
+
+
+@pytest.mark.parametrize("fault", [None, Fault.CUT_AFTER, Fault.BROKEN_AFTER])
+def test_a_query_that_only_reads_is_one_request_and_another_one_if_its_answer_is_lost(
+    fault: Fault | None, watched: BigQueryWarehouse, proxy: Proxy
+) -> None:
+    proxy.decide = lambda _method, _path: fault if len(proxy.recorded) == 0 else None
+    assert watched.fetch(parse_query("SELECT SUM(n) AS n FROM raw.numbers"), None).rows == [(3,)]
+    assert len(proxy.recorded) == len(queries(proxy)) == (2 if fault else 1)
+    assert queries(proxy)[0].body["maximumBytesBilled"] == str(DEFAULT_MAXIMUM_BYTES_BILLED)
+
+
+@pytest.mark.usefixtures("warehouse")
+def test_a_long_query_is_waited_for_and_one_with_low_priority_is_a_job(
+    proxy: Proxy, bigquery_endpoint: str, bigquery_project: str
+) -> None:
+    slow_down(bigquery_endpoint, bigquery_project, 0.3)
+    query = parse_query("SELECT SUM(n) AS n FROM raw.numbers")
+    for priority, asked in (("INTERACTIVE", 1), ("BATCH", 0)):
+        settings = BigQuerySettings(bigquery_project, endpoint=proxy.url, priority=priority)
+        proxy.recorded.clear()
+        with BigQueryWarehouse(settings, replace(QUICK, long_poll=0.1)) as patient:
+            assert patient.fetch(query, None).rows == [(3,)]
+        assert (len(queries(proxy)), len(started_jobs(proxy))) == (asked, 1 - asked)
+        assert any("/queries/" in request.path for request in proxy.recorded)
+
+
+def test_cancel_reaches_a_query_that_has_not_answered(
+    watched: BigQueryWarehouse, proxy: Proxy, bigquery_endpoint: str, bigquery_project: str
+) -> None:
+    def states() -> list[str]:
+        return [job["status"]["state"] for job in jobs(bigquery_endpoint, bigquery_project)]
+
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(watched.fetch, parse_query("SELECT 1 AS n /* emulator: hold */"), None)
+        wait_until(lambda: "RUNNING" in states())
+        watched.cancel()
+        with pytest.raises(Cancelled):
+            held.result(timeout=60)
+    assert set(states()) == {"DONE"}
+    assert sum("/cancel" in request.path for request in proxy.recorded) == 1
 
 
 def test_a_script_stops_at_its_first_wrong_statement(warehouse: BigQueryWarehouse) -> None:

@@ -86,6 +86,34 @@ def results(
     return answer
 
 
+def ask(
+    client: bigquery.Client,
+    sql: str,
+    config: bigquery.QueryJobConfig,
+    limit: int | None,
+    seconds: float,
+    timeout: float,
+) -> Mapping[str, Any]:
+    """Run a query, and answer as `results` does, with the reference of its job: once it has ended, or after about so
+    many seconds. Raises what Google's client raises, for a query that fails, too:
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query"""
+    settings = config.to_api_repr()
+    of_query = ("useLegacySql", "queryParameters", "parameterMode", "maximumBytesBilled")
+    asked = {
+        **{name: value for name, value in settings["query"].items() if name in of_query},
+        "query": sql,
+        "labels": settings.get("labels", {}),
+        "location": client.location,
+        "timeoutMs": int(seconds * 1000),
+        "formatOptions": {"useInt64Timestamp": True},
+    }
+    if limit is not None:
+        asked["maxResults"] = limit
+    path = f"/projects/{client.project}/queries"
+    answer: Mapping[str, Any] = client._connection.api_request(method="POST", path=path, data=asked, timeout=timeout)
+    return answer
+
+
 def rows_of(
     client: bigquery.Client,
     job: bigquery.QueryJob,

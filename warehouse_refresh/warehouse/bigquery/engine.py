@@ -127,8 +127,7 @@ class BigQueryWarehouse:
 
     def _of_query(self, sql: str, limit: int) -> list[tuple[Any, ...]]:
         """The rows that the query answers."""
-        name = f"query-{secrets.token_hex(16)}"
-        return [row.values() for row in self._datasets.jobs.answer(name, sql, self._datasets.config({}), limit)]
+        return [row.values() for row in self._datasets.jobs.ask(sql, self._datasets.config({}), limit)]
 
     def fetch(
         self, query: Query, limit: int | None, staged: Collection[TableName] = (), context: BuildContext | None = None
@@ -137,7 +136,7 @@ class BigQueryWarehouse:
         config.query_parameters = parameters(query)
         places = self._stager.places(query, staged, context) if context else {}
         with self._queries.alone(query, {}, places) as sql:
-            found = self._datasets.jobs.answer(f"query-{secrets.token_hex(16)}", sql, config, limit)
+            found = self._datasets.jobs.ask(sql, config, limit)
         columns = tuple(map(column_of, found.schema))
         return Answer(columns, [row.values() for row in found])
 

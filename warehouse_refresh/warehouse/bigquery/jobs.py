@@ -8,7 +8,7 @@ so the next try takes the next number: https://cloud.google.com/bigquery/docs/ru
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from google.api_core.retry import Retry, exponential_sleep_generator
 from google.cloud import bigquery
 from google.cloud.bigquery.table import RowIterator
 
-from warehouse_refresh.warehouse.bigquery.client import results, rows_of
+from warehouse_refresh.warehouse.bigquery.client import ask, results, rows_of
 from warehouse_refresh.warehouse.bigquery.errors import (
     GOOGLE_ERRORS,
     google_errors,
@@ -57,6 +57,7 @@ class Jobs:
         self.client, self._settings, self._waits = client, settings, waits
         self._cancelled = threading.Event()
         self._under_way: set[str] = set()
+        self._asked: set[str] = set()  # the labels of queries whose jobs are not known yet
         self._delays: dict[str, float] = {}  # by job, from the first try to send it until one was taken
         # The only layer that repeats requests: Google's own Retry (growing waits with jitter, bounded in time).
         self.retry = self._retry(may_pass, waits.total)
@@ -119,6 +120,30 @@ class Jobs:
         """The rows of the SQL (of a script: of its last statement), at most `limit`, with their `schema`. Raises what
         `run` raises."""
         job, page = self._first_page(name, sql, config, Rows(limit))
+        return self._rows(job, page, limit)
+
+    def ask(self, sql: str, config: bigquery.QueryJobConfig, limit: int | None = None) -> RowIterator:
+        """As `answer`, for a query that only reads: one request does if it ends within some seconds. BigQuery chooses
+        the job's id, so a label finds it until then, and after a lost answer another job is the answer."""
+        name, call = f"query-{secrets.token_hex(16)}", secrets.token_hex(16)
+        if config.priority == bigquery.QueryPriority.BATCH:
+            return self.answer(name, sql, config, limit)  # only jobs.insert has priorities
+        config.labels = {**config.labels, "call": call}
+        self.check_not_cancelled()
+        with google_errors(), self._asked_as(call):
+            seconds, timeout = self._waits.long_poll, self._waits.request
+            page = self.retry(ask)(self.client, sql, config, limit, seconds, timeout)
+        job = bigquery.QueryJob.from_api_repr(_resource(page["jobReference"], sql), self.client)
+        if not page["jobComplete"]:
+            with self._under_way_as(job.job_id):
+                page = self._wait(job, Rows(limit)) or {}
+            if job.error_result and may_succeed_soon(job.error_result):
+                return self.answer(name, sql, config, limit)
+            if job.error_result:
+                raise job_error(job.error_result)
+        return self._rows(job, page or None, limit)
+
+    def _rows(self, job: bigquery.QueryJob, page: Page | None, limit: int | None) -> RowIterator:
         with self._or_unknown(job.job_id):
             if page is None:
                 ask = self._retry_poll(results)
@@ -157,7 +182,7 @@ class Jobs:
     def cancel(self) -> None:
         """Cancel every job that is under way, and wait briefly until they have ended. Later calls raise Cancelled."""
         self._cancelled.set()
-        self._stop(*self._under_way)
+        self._stop(*self._under_way, *self._jobs_of({*self._asked}))
 
     def _run(
         self, name: str, sql: str, config: bigquery.QueryJobConfig, first: int, rows: Rows | None = None
@@ -299,6 +324,31 @@ class Jobs:
             self._under_way.discard(job_id)
 
     @contextmanager
+    def _asked_as(self, call: str) -> Iterator[None]:
+        """As `_under_way_as`, for a query whose job bears the label."""
+        self._asked.add(call)
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException:
+            self._stop(*self._jobs_of({call}))
+            raise
+        finally:
+            self._asked.discard(call)
+
+    def _jobs_of(self, calls: Collection[str]) -> list[str]:
+        """The ids of the running jobs with one of these labels."""
+        found = []
+        for state in ("pending", "running") if calls else ():
+            with suppress(*GOOGLE_ERRORS):
+                listed = self.client.list_jobs(
+                    state_filter=state, retry=self._retry_cancel, timeout=self._waits.request
+                )
+                found += [job.job_id for job in listed if (job.labels or {}).get("call") in calls]
+        return found
+
+    @contextmanager
     def _or_unknown(self, job_id: str) -> Iterator[None]:
         """Raise OutcomeUnknown if a request about the job fails. The job is cancelled then, so that it does not replace
         a table that was reported as failed."""
@@ -341,6 +391,11 @@ class Jobs:
             2.0,
             timeout=total,
         )
+
+
+def _resource(reference: Mapping[str, str], sql: str) -> dict[str, Any]:
+    """A query job of which no more is known."""
+    return {"jobReference": dict(reference), "configuration": {"query": {"query": sql}}}
 
 
 def _is_of_google(error: Exception) -> bool:

@@ -132,7 +132,7 @@ def pretty(text: str | None) -> str | None:
 
 # Paths
 
-_STEP = re.compile(r'\.([^.\[\]"]+)|\."((?:[^"\\]|\\.)*)"|\[(\d+)\]', re.DOTALL)
+_STEP = re.compile(r'\.([\w:\s-]+)|\."((?:[^"\\]|\\.)*)"|\[\s*(\d+)\s*\]', re.DOTALL)
 
 
 @lru_cache(1000)

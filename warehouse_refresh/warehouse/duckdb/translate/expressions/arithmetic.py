@@ -24,7 +24,7 @@ from warehouse_refresh.warehouse.types import BIGNUMERIC, BYTES, FLOAT64, INT64,
 
 
 def negative(node: exp.Expr, scope: Scope) -> Typed:
-    """-x"""
+    """-x, which is a literal where x is a number without parentheses and a sign of its own."""
     inner = node.this
     if isinstance(inner, exp.Literal) and not inner.args.get("is_string") and str(inner.this).isdigit():
         return integer_literal(-int(inner.this), node, scope)
@@ -39,7 +39,7 @@ def negative(node: exp.Expr, scope: Scope) -> Typed:
         return Typed(sql("(0::BIGINT - {x})", x=value.node), INT64)
     if value.type == BIGNUMERIC:
         return Typed(sql(within_bignumeric("-{x}", "-"), x=value.node), BIGNUMERIC)
-    flipped = -value.literal if isinstance(value.literal, float) else None
+    flipped = -value.literal if isinstance(inner, exp.Literal) and isinstance(value.literal, float) else None
     return Typed(sql("(-{x})", x=value.node), value.type, flipped)
 
 

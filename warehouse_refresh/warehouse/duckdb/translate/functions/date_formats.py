@@ -87,7 +87,8 @@ def _values(node: exp.Expr, scope: Scope, parts: list[exp.Expr], kind: SqlType) 
     values = [argument(part, scope) for part in parts]
     if len(values) == 3 and name in _OF_TIMESTAMPS and values[1].type != TIMESTAMP and not values[1].is_null:
         wrong(scope.script.text, node, f"{name} takes a time zone with a TIMESTAMP only")
-    return values, zone_of(node, scope, name, values[2], values[1]) if len(values) == 3 else UTC
+    nothing = values[0] if is_null(values[0].node) else values[1]
+    return values, zone_of(node, scope, name, values[2], nothing) if len(values) == 3 else UTC
 
 
 _OF_TIMESTAMPS = ("FORMAT_DATE", "FORMAT_DATETIME")

@@ -270,13 +270,17 @@ def _sampled(node: exp.Expr, scope: Scope, relation: Relation) -> Relation:
     https://cloud.google.com/bigquery/docs/table-sampling"""
     only(node, scope, "method", "percent")
     percent = scope.compile(node.args["percent"]).literal if node.args.get("percent") else None
-    if not node.args.get("method"):
+    method = node.args.get("method")
+    if method is None or method.name.upper().removeprefix(PREFIX.upper()) not in _METHODS:
         wrong(scope.script.text, node, "TABLESAMPLE needs a method", "write SYSTEM (10 PERCENT)")
     if not isinstance(percent, int | float) or not 0 <= percent <= 100:
         wrong(scope.script.text, node, "TABLESAMPLE takes a percentage from 0 to 100", "write SYSTEM (10 PERCENT)")
     taken = sql("random() * 100 < {p}", p=Literal(percent))
     query = Select((Star(),), FromItem(relation.query, scope.script.alias()), taken)
     return replace(relation, query=query)
+
+
+_METHODS = ("SYSTEM", "BERNOULLI", "RESERVOIR")
 
 
 def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:

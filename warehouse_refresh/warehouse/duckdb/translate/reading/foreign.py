@@ -276,11 +276,18 @@ def _operator(tokens: Sequence[Token], places: range, into: set[TokenType], out:
         depth += (kind in into) - (kind in out)
         if depth < 0:
             return None
-        if depth == 0 and kind in _COMPARISONS:
+        if depth == 0 and kind in _COMPARISONS and not _is_shift(tokens, place):
             return None if _ends_type(tokens, place) else tokens[place]
-        if depth == 0 and kind not in _IN_OPERANDS:
+        if depth == 0 and kind not in _IN_OPERANDS | _COMPARISONS:
             return None
     return None
+
+
+def _is_shift(tokens: Sequence[Token], place: int) -> bool:
+    """Whether the token is a half of `<<` or `>>`."""
+    kind, around = tokens[place].token_type, tokens[max(place - 1, 0) : place + 2]
+    same = [token for token in around if token.token_type == kind]
+    return kind in (TokenType.LT, TokenType.GT) and len(same) > 1 and same[0].end + 1 == same[1].start
 
 
 def _ends_type(tokens: Sequence[Token], place: int) -> bool:

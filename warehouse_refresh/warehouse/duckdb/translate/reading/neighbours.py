@@ -14,7 +14,8 @@ from warehouse_refresh.warehouse.errors import SqlError, place_at
 _ENDS = (TokenType.R_PAREN, TokenType.R_BRACKET)
 _TYPES = (
     *(TokenType.DECIMAL, TokenType.BIGDECIMAL, TokenType.DATE, TokenType.DATETIME, TokenType.TIMESTAMP, TokenType.TIME),
-    *(TokenType.TIMESTAMPTZ, TokenType.JSON),
+    *(TokenType.TIMESTAMPTZ, TokenType.JSON, TokenType.TEXT, TokenType.BIGINT, TokenType.DOUBLE, TokenType.BOOLEAN),
+    TokenType.BINARY,
 )
 _NEVER = {
     **{(TokenType.NUMBER, kind): "a comma or a sign is missing" for kind in (TokenType.NUMBER, TokenType.STRING)},
@@ -25,6 +26,8 @@ _NEVER = {
     },
     **{(kind, TokenType.NUMBER): "write quotes around the value" for kind in _TYPES},
     (TokenType.BETWEEN, TokenType.BETWEEN): "take it out",
+    (TokenType.STAR, TokenType.ALIAS): "name the columns, each with AS",
+    (TokenType.NOT, TokenType.IS): "write IS NOT",
     (TokenType.ALIAS, TokenType.NUMBER): "a name starts with a letter, or stands in back-ticks",
     (TokenType.COMMA, TokenType.GT): "a type is missing before it",
     (TokenType.L_PAREN, TokenType.ALL): "take it out",

@@ -280,11 +280,25 @@ def _check_plus(tokens: Sequence[Token], index: int, text: str) -> None:
 _BEFORE_VALUE = {TokenType.SELECT, TokenType.COMMA, TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.EQ}
 
 
+_SHORT_PARTS = frozenset({"D", "H", "M", "MS", "NS", "Q", "S", "US", "W", "Y"})
+"""What sqlglot takes for DAY, HOUR and so on after INTERVAL."""
+
+
 def _check_interval(tokens: Sequence[Token], index: int, text: str) -> None:
     """`INTERVAL 1 'DAY'`"""
     kinds = [token.token_type for token in tokens[index + 1 : index + 3]]
     if kinds == [TokenType.NUMBER, TokenType.STRING]:
         _wrong(tokens[index + 2], text, "a date part is a word", "write it without quotes")
+    start = index + 1
+    while tokens[start : start + 1] and tokens[start].token_type in (TokenType.DASH, TokenType.PLUS):
+        start += 1
+    while tokens[start + 1 : start + 2] and tokens[start + 1].token_type == TokenType.DOT:
+        start += 2
+    for place in (start, start + 1):
+        if tokens[place : place + 1] and tokens[place].token_type == TokenType.L_PAREN:
+            start = closing(tokens, place)
+    if tokens[start + 1 : start + 2] and tokens[start + 1].text.upper() in _SHORT_PARTS:
+        _wrong(tokens[start + 1], text, f"{tokens[start + 1].text} is not a date part", "write it out: DAY, HOUR")
 
 
 def _check_end(tokens: Sequence[Token], index: int, text: str) -> None:

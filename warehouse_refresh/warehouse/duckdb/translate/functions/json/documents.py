@@ -6,6 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/json_functions
 import json
 import re
 from collections.abc import Mapping
+from typing import NoReturn
 
 from sqlglot import exp
 
@@ -45,7 +46,9 @@ def normal(node: exp.Expr, scope: Scope, text: str) -> str:
         wrong(scope.script.text, node, f"invalid JSON: {error}")
 
 
-STEP = re.compile(r"""\.([A-Za-z_0-9$-]+)|\."((?:[^"\\]|\\.)*)"|\['([^']*)'\]|\["([^"]*)"\]|\[(\d+)\]""")
+STEP = re.compile(r"""\.([\w:\s-]+)|\."((?:[^"\\]|\\.)*)"|\['([^']*)'\]|\["([^"]*)"\]|\[\s*(\d+)\s*\]""")
+_DOLLAR = re.compile(r"\.?[\w:\s-]*\$")
+"""A step whose name has a $ without quotes."""
 # JSON_VALUE and its kin quote names as ."a b", the older JSON_EXTRACT as ['a b'].
 
 
@@ -57,7 +60,7 @@ def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
     """A JSONPath, which must be a literal, as DuckDB writes it."""
     if not isinstance(value.literal, str):
         unsupported(scope.script.text, node, f"{name_of(node)} with a path that is not a literal")
-    text = value.literal.strip()
+    text = value.literal
     if text.startswith(("lax ", "strict ")):
         unsupported(scope.script.text, node, f"the JSON path {text!r}")
     if not text.startswith("$"):
@@ -66,7 +69,7 @@ def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
     while rest:
         match = STEP.match(rest)
         if match is None:
-            unsupported(scope.script.text, node, f"the JSON path {text!r}")
+            _refuse_step(node, scope, text, rest)
         old = "EXTRACT" in name_of(node)
         if (match[2] is not None and old) or ((match[3] or match[4]) is not None and not old):
             raise _BadPathError(f"the JSON path {text!r} quotes names in another way than {name_of(node)} does")
@@ -76,6 +79,14 @@ def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
         found += f'."{name}"' if name is not None else f"[{match[5]}]"
         rest = rest[match.end() :]
     return found
+
+
+def _refuse_step(node: exp.Expr, scope: Scope, text: str, rest: str) -> NoReturn:
+    """`rest` of a path begins with no step that is known."""
+    if _DOLLAR.match(rest):
+        hint = "write $['a$b']" if "EXTRACT" in name_of(node) else 'write $."a$b"'
+        wrong(scope.script.text, node, f"the JSON path {text!r} has a $ that is not in quotes", hint)
+    unsupported(scope.script.text, node, f"the JSON path {text!r}")
 
 
 def _arguments(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> tuple[Typed, Node]:

@@ -131,7 +131,7 @@ def _command() -> list[str]:
 def test_a_fault_in_a_script_has_its_own_place_though_or_replace_was_put_in(
     write: Write, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = "CREATE TABLE IF NOT EXISTS raw.orders (id INT64) AS SELECT 1 + 'x' AS id"
+    text = "CREATE TABLE IF NOT EXISTS raw.orders (id INT64) AS SELECT 1 + TRUE AS id"
     folder = write({**GOOD, "db_init/orders.sql": f"SELECT 1; {text}"})
     assert main(["init"]) == 2
     assert f"db_init/orders.sql:1:{10 + text.index('1 +') + 1}: " in capsys.readouterr().err

@@ -77,6 +77,16 @@ def test_what_only_bigquery_has_is_a_warning(
     assert f"only BigQuery has {message}" in capsys.readouterr().out
 
 
+def test_nothing_but_its_own_words_is_said_of_what_cannot_be_read(
+    write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log of a library would be printed, too."""
+    scripts = ["SELECT JSON_VALUE('{}', '$.a$b') AS x", "SHOW TABLES", "COMMENT ON x IS 'y'"]
+    write({**GOOD, **{f"res/tmp/wrong_{number}.sql": text for number, text in enumerate(scripts)}})
+    assert main(["check"]) == 2
+    assert caplog.records == []
+
+
 def test_json_says_the_same(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     write({**GOOD, **ERROR, "res/final/c.sql": "SELECT * FROM `final.b`"})
     main(["check", "--json"])

@@ -1,5 +1,6 @@
 """Reading GoogleSQL with sqlglot, and questions about its syntax trees."""
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -30,6 +31,7 @@ from warehouse_refresh.warehouse.sql.syntax_errors import (
 from warehouse_refresh.warehouse.sql.tokens import read_tokens
 
 _BIGQUERY = BigQuery()
+_LOG = logging.getLogger("sqlglot")
 _WITHOUT = "without_dataset"
 _OR_REPLACE = " OR REPLACE"
 Tree = TypeVar("Tree", bound=exp.Expr)
@@ -234,11 +236,18 @@ def _trees(text: str) -> list[exp.Expr | None]:
     if "[" in text and _PATTERNS.search(text):  # sqlglot compiles RE2's patterns with Python's re, which may warn
         _hide_calls(tokens, _PATTERNS)
     try:
-        return list(_BIGQUERY.parser().parse(tokens, text))
+        return trees_of(tokens, text)
     except FAULTS_OF_PARSER:
         tokens = read_tokens(text)
         _hide_calls(tokens, re.compile("."))
-        return list(_BIGQUERY.parser().parse(tokens, text))
+        return trees_of(tokens, text)
+
+
+def trees_of(tokens: list[Token], text: str) -> list[exp.Expr | None]:
+    """What sqlglot makes of the tokens. It logs what it cannot read, such as a JSON path; here that is an error of the
+    script, with its place."""
+    _LOG.disabled = True
+    return list(_BIGQUERY.parser().parse(tokens, text))
 
 
 _PATTERNS = re.compile("REGEXP_", re.IGNORECASE)

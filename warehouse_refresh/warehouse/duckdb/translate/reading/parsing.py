@@ -8,7 +8,6 @@ import re
 from collections.abc import Collection
 
 from sqlglot import exp
-from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -18,7 +17,7 @@ from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_na
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, name_of
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.sql.parser import with_tables
+from warehouse_refresh.warehouse.sql.parser import trees_of, with_tables
 from warehouse_refresh.warehouse.sql.pipes import has_pipes, unpiped
 from warehouse_refresh.warehouse.sql.syntax_errors import FAULTS_OF_PARSER, syntax_error, unreadable
 from warehouse_refresh.warehouse.sql.tokens import named_tokens, paths_before_brackets, without_last_commas
@@ -60,7 +59,6 @@ WORDS = frozenset(
     | {"LATERAL", "TABLE", "EXTEND", "DESC", "ASC", "MATERIALIZED", "NUMERIC", "BIGNUMERIC", "DECIMAL", "CORRESPONDING"}
 )
 BEFORE_NO_CALL = frozenset({TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.INTO, TokenType.TABLE})
-_BIGQUERY = BigQuery()
 
 
 def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "") -> list[exp.Expr]:
@@ -82,7 +80,7 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
     if "CURRENT_" in text.upper():
         _mark_names(tokens)
     try:
-        trees = [tree for tree in _BIGQUERY.parser().parse(tokens, text) if tree is not None]
+        trees = [tree for tree in trees_of(tokens, text) if tree is not None]
     except ParseError as error:
         raise syntax_error(text, error) from error
     except FAULTS_OF_PARSER as error:

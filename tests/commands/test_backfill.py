@@ -11,8 +11,8 @@ from tests.conftest import Write
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.tables.partitions import steps
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.builds.parts import point_text
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import point_text
 from warehouse_refresh.warehouse.sql.parser import parse_script
 
 __all__ = ["today"]

@@ -7,8 +7,9 @@ import pytest
 
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
-from warehouse_refresh.warehouse import connect, project_of
+from warehouse_refresh.warehouse import connect
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.urls import project_of
 
 QUOTINGS = ["`{}.tmp.a`", "`{}`.tmp.a", "`{}`.`tmp`.`a`", "{}.tmp.a", "`{}.tmp`.a"]
 MAP = Path("res/dependencies.toml")

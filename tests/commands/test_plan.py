@@ -16,11 +16,12 @@ from warehouse_refresh.pipeline.project.reading import read_project
 from warehouse_refresh.pipeline.refresh import RefreshPlan
 from warehouse_refresh.pipeline.settings import human_bytes, read_settings
 from warehouse_refresh.pipeline.settings_file import SettingError
-from warehouse_refresh.warehouse import DEFAULT_URL, QueryPlan, connect, duckdb_file
+from warehouse_refresh.warehouse import DEFAULT_URL, QueryPlan, connect
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.query import Query
 from warehouse_refresh.warehouse.types import Column
+from warehouse_refresh.warehouse.urls import duckdb_file
 
 A, B = TableName("tmp", "a"), TableName("final", "b")
 

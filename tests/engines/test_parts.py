@@ -11,9 +11,9 @@ from tests.engines.conftest import Connect
 from warehouse_refresh.pipeline.checks.partitions import counts_text
 from warehouse_refresh.pipeline.checks.queries import Subject
 from warehouse_refresh.warehouse import BuildContext, TableBuild, Warehouse
+from warehouse_refresh.warehouse.builds.parts import Interval, Parts, Point, Ranges, point_text, query_of
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, Parts, Point, Ranges, point_text, query_of
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, TIMESTAMP, Column, SqlType

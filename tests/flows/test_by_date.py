@@ -18,8 +18,8 @@ from warehouse_refresh.flows.flow import refresh_flow
 from warehouse_refresh.pipeline.settings import read_settings
 from warehouse_refresh.pipeline.tables.partitions import steps
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.builds.parts import point_text
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import point_text
 
 GOOD = PROJECT["res/tmp/events.sql"]
 

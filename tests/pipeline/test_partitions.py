@@ -23,8 +23,8 @@ from warehouse_refresh.pipeline.tables.partitions.due import (
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, Grain, batches, place
 from warehouse_refresh.pipeline.tables.partitions.planning import DuePartitions, of_all
 from warehouse_refresh.warehouse import QueryPlan
+from warehouse_refresh.warehouse.builds.parts import Interval, PartRecord, Point, Ranges, point_in, point_text
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Point, Ranges, point_in, point_text
 
 NOW = datetime(2024, 3, 10, 7, 30, tzinfo=UTC)
 BUILT = datetime(2024, 3, 10, tzinfo=UTC)

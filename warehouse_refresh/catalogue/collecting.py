@@ -18,11 +18,11 @@ from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.pipeline.tables.personal import Personal, settings_files
 from warehouse_refresh.pipeline.testing.reading import names_of_tests
-from warehouse_refresh.warehouse import console_page
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.storage import storage_words
 from warehouse_refresh.warehouse.types import Column
+from warehouse_refresh.warehouse.urls import console_page
 
 Columns = Mapping[TableName, tuple[Column, ...]]
 

@@ -11,10 +11,11 @@ from warehouse_refresh.pipeline.project.problems import Problem, Refused
 from warehouse_refresh.pipeline.project.reading import project_in
 from warehouse_refresh.pipeline.project.variables import unknown_in
 from warehouse_refresh.pipeline.settings import cost, human_bytes
-from warehouse_refresh.warehouse import connect, project_of
+from warehouse_refresh.warehouse import connect
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.sql.definition import parse_definition
 from warehouse_refresh.warehouse.sql.query import Query, parse_query
+from warehouse_refresh.warehouse.urls import project_of
 
 NAME = Path("query")
 

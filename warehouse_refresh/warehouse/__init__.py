@@ -4,7 +4,6 @@ Knows nothing of Prefect, HTTP or res/. An engine is imported when its URL is co
 second to import.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
@@ -12,29 +11,25 @@ from datetime import datetime
 from enum import Enum
 from functools import partial
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self
-from urllib.parse import SplitResult, urlsplit
 
 from warehouse_refresh.warehouse.builds.normal_form import normal_form
+from warehouse_refresh.warehouse.builds.parts import PartRecord, Parts
 from warehouse_refresh.warehouse.builds.posted import Posted
 from warehouse_refresh.warehouse.builds.projects import OtherProject
 from warehouse_refresh.warehouse.builds.records import BuildRecord, Inputs
-from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.extras import needs_extra
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import PartRecord, Parts
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
 from warehouse_refresh.warehouse.storage import PLAIN, Storage
 from warehouse_refresh.warehouse.types import Column
+from warehouse_refresh.warehouse.urls import duckdb_path, memory_of, split, wrong
 
 if TYPE_CHECKING:
     from warehouse_refresh.warehouse.sql.cache import SqlCache
     from warehouse_refresh.warehouse.values.parquet import ParquetFile
 
 DEFAULT_URL = "duckdb:///.data/warehouse.duckdb"
-_OPTIONS = re.compile(r"[?](?=(?:project|memory)=)")
-_MEMORY = re.compile(r"[0-9]+(?:[.][0-9]+)?[KMGT]i?B")
 
 Row = Mapping[str, Any]
 """Values by column name: int, float, Decimal, bool, str, bytes, date, time; DATETIME is a naive datetime, TIMESTAMP an
@@ -413,17 +408,17 @@ def connect(url: str, cache: "SqlCache | None" = None) -> Warehouse:
     texts: translations, and columns of results. Raises WarehouseError for a URL that names no warehouse, and
     NotInstalled where BigQuery's client is missing.
     """
-    scheme = _split(url).scheme
+    scheme = split(url).scheme
     if scheme == "duckdb":
         from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 
-        return DuckDBWarehouse(_duckdb_path(url), cache=cache, memory=memory_of(url))
+        return DuckDBWarehouse(duckdb_path(url), cache=cache, memory=memory_of(url))
     if scheme == "bigquery":
         with needs_extra("bigquery", "a warehouse on BigQuery"):
             from warehouse_refresh.warehouse.bigquery import open_bigquery
 
         return open_bigquery(url, cache)
-    raise _wrong(url, "write duckdb:///path/to/file or bigquery://PROJECT?location=…")
+    raise wrong(url, "write duckdb:///path/to/file or bigquery://PROJECT?location=…")
 
 
 def connect_across(url: str, other: OtherProject, cache: "SqlCache | None" = None) -> Warehouse:
@@ -433,19 +428,6 @@ def connect_across(url: str, other: OtherProject, cache: "SqlCache | None" = Non
         from warehouse_refresh.warehouse.bigquery import open_bigquery
 
     return open_bigquery(url, cache, other)
-
-
-def duckdb_file(url: str) -> Path:
-    """The file at `url`. Raises WarehouseError if it is none."""
-    if _split(url).scheme != "duckdb":
-        raise WarehouseError(f'environments = "file" is for DuckDB, and the warehouse is {url}: write "prefix"')
-    return _duckdb_path(url)
-
-
-def is_shared(url: str) -> bool:
-    """Whether the warehouse at `url` is a service that others use, too, and no file on this machine. Raises
-    WarehouseError."""
-    return _split(url).scheme == "bigquery"
 
 
 def offline_planner(cache: "SqlCache | None" = None) -> Planner:
@@ -462,65 +444,3 @@ def scratches(cache: "SqlCache | None" = None) -> Callable[[], Scratch]:
     from warehouse_refresh.warehouse.duckdb.translations import Translations
 
     return partial(DuckDBScratch, Translations(cache))
-
-
-def _duckdb_path(url: str) -> Path:
-    prefix = "duckdb:///"
-    name = _OPTIONS.split(url, maxsplit=1)[0]
-    path = name.removeprefix(prefix)
-    if not url.startswith(prefix) or not path or "\0" in path:
-        raise _wrong(url, "write duckdb:///path/to/file")
-    if path.startswith("~"):
-        raise _wrong(url, "~ has no meaning in it; write duckdb:////home/you/path/to/file")
-    if path.startswith(":memory:"):
-        raise _wrong(url, "a database in memory would be lost between two commands; write duckdb:///path/to/file")
-    if path.endswith("/") or Path(path).is_dir():
-        raise _wrong(url, f"that is a folder; write {prefix}{path.rstrip('/')}/warehouse.duckdb")
-    return Path(path)
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        return urlsplit(url)
-    except ValueError as error:
-        raise _wrong(url, str(error)) from error
-
-
-def _wrong(url: str, way: str) -> WarehouseError:
-    return WarehouseError(f"WAREHOUSE_URL is {url!r}: {way}")
-
-
-def console_page(url: str, table: TableName) -> str:
-    """The address of the table's page in Google's console; "" if it is not on BigQuery."""
-    parts = _split(url)
-    if parts.scheme != "bigquery":
-        return ""
-    place = f"project={parts.netloc}&p={parts.netloc}&d={table.dataset}&t={table.name}"
-    return f"https://console.cloud.google.com/bigquery?{place}&page=table"
-
-
-def project_of(url: str) -> str:
-    """The project whose tables scripts may name with it, `PROJECT.tmp.a` for `tmp.a`: BigQuery's, or that of
-    `duckdb:///path/to/file?project=PROJECT`; "" where the URL names none."""
-    parts = _split(url)
-    return parts.netloc if parts.scheme == "bigquery" else _duckdb_options(url).get("project", "")
-
-
-def memory_of(url: str) -> str:
-    """How much memory DuckDB may use, such as "4GB" in `duckdb:///path/to/file?memory=4GB`; "" where the URL does not
-    say. Raises WarehouseError for another word."""
-    found = _duckdb_options(url).get("memory", "")
-    if found and not _MEMORY.fullmatch(found):
-        raise _wrong(url, f"memory={found} is no size; write one such as memory=4GB or memory=500MB")
-    return found
-
-
-def _duckdb_options(url: str) -> dict[str, str]:
-    """What stands after the path. Raises WarehouseError for an option that there is not."""
-    _, *texts = _OPTIONS.split(url, maxsplit=1)
-    options = {}
-    for name, _, value in (pair.partition("=") for text in texts for pair in text.split("&")):
-        if name not in ("project", "memory"):
-            raise _wrong(url, f"a DuckDB file has no option {name}, but project and memory")
-        options[name] = value
-    return options

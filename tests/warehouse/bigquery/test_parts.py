@@ -17,9 +17,9 @@ from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET as STAGED
 from warehouse_refresh.warehouse.bigquery.parts.records import parts_in, parts_text
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
+from warehouse_refresh.warehouse.builds.parts import Interval, Parts, Ranges, query_of
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, Parts, Ranges, query_of
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.storage import Partition, Storage

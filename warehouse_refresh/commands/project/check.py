@@ -19,9 +19,10 @@ from warehouse_refresh.pipeline.project.scripts import script_files
 from warehouse_refresh.pipeline.raw.sources import Sources, declared_sources, stored_sources, with_stored_wildcards
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.tables.leftovers import left_over, leftovers
-from warehouse_refresh.warehouse import Warehouse, connect, project_of
+from warehouse_refresh.warehouse import Warehouse, connect
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
+from warehouse_refresh.warehouse.urls import project_of
 
 if TYPE_CHECKING:
     from warehouse_refresh.pipeline.checks.partitions import Checkable

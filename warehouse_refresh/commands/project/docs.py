@@ -12,7 +12,8 @@ from warehouse_refresh.pipeline.contract import names_of
 from warehouse_refresh.pipeline.project.reading import project_in, sql_cache
 from warehouse_refresh.pipeline.raw.sources import declared_sources
 from warehouse_refresh.pipeline.settings import read_settings
-from warehouse_refresh.warehouse import connect, project_of
+from warehouse_refresh.warehouse import connect
+from warehouse_refresh.warehouse.urls import project_of
 
 
 def run(options: Namespace) -> int:

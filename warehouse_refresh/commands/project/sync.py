@@ -7,7 +7,7 @@ from warehouse_refresh.pipeline.project.files import res_folder
 from warehouse_refresh.pipeline.project.map_check import MAP
 from warehouse_refresh.pipeline.project.sync import sync_map, write_map
 from warehouse_refresh.pipeline.settings import read_settings
-from warehouse_refresh.warehouse import project_of
+from warehouse_refresh.warehouse.urls import project_of
 
 
 def run(options: Namespace) -> int:

@@ -14,8 +14,9 @@ from warehouse_refresh.pipeline.raw.db_init import Rows, describe_sources, initi
 from warehouse_refresh.pipeline.raw.seeds import read_seeds
 from warehouse_refresh.pipeline.refresh import waiting_turn
 from warehouse_refresh.pipeline.settings import read_settings
-from warehouse_refresh.warehouse import connect, project_of
+from warehouse_refresh.warehouse import connect
 from warehouse_refresh.warehouse.sql.cache import open_cache
+from warehouse_refresh.warehouse.urls import project_of
 
 _NOTES = Path(".data/files.json")
 """Notes of its own: those about scripts would be forgotten by a command that does not use them."""

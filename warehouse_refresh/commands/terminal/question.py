@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 
 from warehouse_refresh.pipeline.settings import RefreshSettings
-from warehouse_refresh.warehouse import is_shared
+from warehouse_refresh.warehouse.urls import is_shared
 
 
 class NotConfirmed(Exception):

@@ -19,7 +19,7 @@ from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.pipeline.tables.partitions import due
 from warehouse_refresh.pipeline.tables.partitions.planning import DuePartitions
 from warehouse_refresh.warehouse import Answer
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Ranges, point_text, query_of
+from warehouse_refresh.warehouse.builds.parts import Interval, PartRecord, Parts, Ranges, point_text, query_of
 from warehouse_refresh.warehouse.types import DATE
 
 MOST_SHOWN = 5

@@ -31,9 +31,9 @@ from warehouse_refresh.pipeline.project.reads import reads_of
 from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.tables.files import SettingsFile
 from warehouse_refresh.warehouse import Answer, Planner, QueryPlan
+from warehouse_refresh.warehouse.builds.parts import query_of
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import query_of
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Query, parse_query
 from warehouse_refresh.warehouse.suggest import did_you_mean

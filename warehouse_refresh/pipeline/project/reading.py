@@ -24,11 +24,11 @@ from warehouse_refresh.pipeline.raw.init_scripts import Created, read_created
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.pipeline.settings_file import DEFAULT_LAYOUT, Layout
 from warehouse_refresh.pipeline.tables.files import SettingsFile, joined_storage, read_files, settings_paths
-from warehouse_refresh.warehouse import project_of
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache, open_cache
 from warehouse_refresh.warehouse.sql.query import Variable
 from warehouse_refresh.warehouse.storage import Storage
+from warehouse_refresh.warehouse.urls import project_of
 
 if TYPE_CHECKING:
     from warehouse_refresh.pipeline.checks.own import OwnCheck

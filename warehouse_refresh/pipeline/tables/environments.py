@@ -10,7 +10,7 @@ from functools import partial
 from warehouse_refresh.pipeline.project.selectors import SelectionError
 from warehouse_refresh.pipeline.refresh import waiting_turn
 from warehouse_refresh.pipeline.settings import RefreshSettings
-from warehouse_refresh.warehouse import Warehouse, connect, connect_across, duckdb_file, memory_of, project_of
+from warehouse_refresh.warehouse import Warehouse, connect, connect_across
 from warehouse_refresh.warehouse.builds.environment import (
     Environment,
     built_at,
@@ -23,6 +23,7 @@ from warehouse_refresh.warehouse.builds.projects import OtherProject, in_project
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.urls import duckdb_file, memory_of, project_of
 
 
 @dataclass(frozen=True, slots=True)

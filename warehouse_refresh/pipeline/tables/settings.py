@@ -11,8 +11,8 @@ from msgspec import Meta, Struct
 
 from warehouse_refresh.pipeline.checks.declared import Checks
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, Grain
+from warehouse_refresh.warehouse.builds.parts import Point, Ranges
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Point, Ranges
 from warehouse_refresh.warehouse.storage import Partition, Storage
 from warehouse_refresh.warehouse.types import DATE, DATETIME, INT64, TIMESTAMP, SqlType
 

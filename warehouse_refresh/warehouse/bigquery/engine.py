@@ -40,10 +40,10 @@ from warehouse_refresh.warehouse.bigquery.schema import column_of, load_config, 
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings, Waits
 from warehouse_refresh.warehouse.bigquery.storing.append import Sender, Target
 from warehouse_refresh.warehouse.bigquery.storing.keys import Keys
+from warehouse_refresh.warehouse.builds.parts import PartRecord
 from warehouse_refresh.warehouse.builds.records import BuildRecord
 from warehouse_refresh.warehouse.errors import NotAllowed, SqlError, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
-from warehouse_refresh.warehouse.parts import PartRecord
 from warehouse_refresh.warehouse.sql.parser import names_in
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
 from warehouse_refresh.warehouse.storage import PLAIN, Storage

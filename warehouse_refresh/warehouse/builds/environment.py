@@ -26,10 +26,10 @@ from warehouse_refresh.warehouse import (
     TableBuild,
     Warehouse,
 )
+from warehouse_refresh.warehouse.builds.parts import PartRecord
 from warehouse_refresh.warehouse.builds.records import BuildRecord
 from warehouse_refresh.warehouse.errors import SqlError, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import PartRecord
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
 from warehouse_refresh.warehouse.storage import Storage
 from warehouse_refresh.warehouse.types import Column

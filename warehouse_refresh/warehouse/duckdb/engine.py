@@ -21,6 +21,7 @@ from warehouse_refresh.warehouse import (
     TableBuild,
     batches,
 )
+from warehouse_refresh.warehouse.builds.parts import PartRecord
 from warehouse_refresh.warehouse.builds.records import BuildRecord
 from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.failures import failures_in
@@ -42,7 +43,6 @@ from warehouse_refresh.warehouse.duckdb.translations import Translations
 from warehouse_refresh.warehouse.duckdb.types import of_decimals, rows_of
 from warehouse_refresh.warehouse.errors import SqlError, WarehouseError
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
-from warehouse_refresh.warehouse.parts import PartRecord
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Function, Query, Statement
 from warehouse_refresh.warehouse.storage import PLAIN, Storage

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from warehouse_refresh.pipeline.settings_file import SettingError
 from warehouse_refresh.pipeline.tables.partitions.grain import place
-from warehouse_refresh.warehouse.parts import Interval, Point
+from warehouse_refresh.warehouse.builds.parts import Interval, Point
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from warehouse_refresh.pipeline.running.builder import Builder
 from warehouse_refresh.pipeline.running.execution import Blocked, Progress, no_progress
 from warehouse_refresh.pipeline.tables.partitions.steps import steps
 from warehouse_refresh.warehouse import BuildContext, Built, Staged
+from warehouse_refresh.warehouse.builds.parts import Interval, Parts, point_text
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, Parts, point_text
 
 if TYPE_CHECKING:
     from warehouse_refresh.pipeline.checks.run import Unit

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, place
-from warehouse_refresh.warehouse.parts import Interval, PartRecord
+from warehouse_refresh.warehouse.builds.parts import Interval, PartRecord
 
 
 class Why(Enum):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 
-from warehouse_refresh.warehouse.parts import MOST_RANGES, Interval, Point, Ranges
+from warehouse_refresh.warehouse.builds.parts import MOST_RANGES, Interval, Point, Ranges
 
 
 class Grain(Enum):

@@ -10,9 +10,9 @@ from warehouse_refresh.pipeline.project.project import Project
 from warehouse_refresh.pipeline.project.reads import reads_of
 from warehouse_refresh.pipeline.project.scripts import Script
 from warehouse_refresh.warehouse import Warehouse
+from warehouse_refresh.warehouse.builds.parts import MOST_RANGES, PartRecord, Ranges
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import MOST_RANGES, PartRecord, Ranges
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 from warehouse_refresh.warehouse.sql.query import Variable, parse_query
 from warehouse_refresh.warehouse.suggest import did_you_mean

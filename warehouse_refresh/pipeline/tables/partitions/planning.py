@@ -24,8 +24,8 @@ from warehouse_refresh.pipeline.tables.partitions.due import (
 from warehouse_refresh.pipeline.tables.partitions.grain import ByDate, batches
 from warehouse_refresh.pipeline.tables.partitions.ids import HighestIds
 from warehouse_refresh.warehouse import QueryPlan, Warehouse
+from warehouse_refresh.warehouse.builds.parts import Interval, PartRecord, Parts, Point
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Point
 from warehouse_refresh.warehouse.sql.cache import SqlCache
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from warehouse_refresh.pipeline.raw.sources import Sources
 from warehouse_refresh.pipeline.settings import human_bytes
 from warehouse_refresh.pipeline.tables.partitions import due
 from warehouse_refresh.warehouse import QueryPlan
+from warehouse_refresh.warehouse.builds.parts import Interval, query_of
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import Interval, query_of
 from warehouse_refresh.warehouse.types import Column
 
 Columns = tuple[Column, ...]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from warehouse_refresh.pipeline.tables.partitions.grain import place
-from warehouse_refresh.warehouse.parts import Interval, Parts
+from warehouse_refresh.warehouse.builds.parts import Interval, Parts
 
 PARTITIONS_AT_ONCE = 32
 """So many partitions are a step, or one batch if that has more: what a backfill that dies has to build again."""

@@ -14,7 +14,7 @@ from warehouse_refresh.warehouse import TableBuild
 from warehouse_refresh.warehouse.bigquery.building.storage import result_span
 from warehouse_refresh.warehouse.bigquery.queries.edits import Edit
 from warehouse_refresh.warehouse.bigquery.schema import quoted
-from warehouse_refresh.warehouse.parts import (
+from warehouse_refresh.warehouse.builds.parts import (
     Interval,
     Parts,
     Point,

@@ -16,8 +16,8 @@ from warehouse_refresh.warehouse.bigquery.building.storage import partition_of
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.errors import google_errors
 from warehouse_refresh.warehouse.bigquery.storing.parameters import Records, Value
+from warehouse_refresh.warehouse.builds.parts import Interval, PartRecord, Parts, Point, Ranges, point_in, point_text
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Point, Ranges, point_in, point_text
 from warehouse_refresh.warehouse.types import STRING, TIMESTAMP, parse_type
 
 _COLUMNS = "lower_bound, upper_bound, column_name, key_columns, fingerprint, run, published_at"

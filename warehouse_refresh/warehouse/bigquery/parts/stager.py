@@ -34,9 +34,9 @@ from warehouse_refresh.warehouse.bigquery.queries.edits import edited, stand_ins
 from warehouse_refresh.warehouse.bigquery.queries.queries import Queries, parameters, places_of
 from warehouse_refresh.warehouse.bigquery.queries.variables import text_of
 from warehouse_refresh.warehouse.bigquery.schema import column_of, field_of
+from warehouse_refresh.warehouse.builds.parts import MOST_RANGES, Interval, Parts, Ranges, need_same_columns, query_of
 from warehouse_refresh.warehouse.errors import WarehouseError
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import MOST_RANGES, Interval, Parts, Ranges, need_same_columns, query_of
 from warehouse_refresh.warehouse.storage import Partition
 from warehouse_refresh.warehouse.types import Column
 

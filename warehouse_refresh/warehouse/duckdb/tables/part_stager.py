@@ -5,6 +5,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from warehouse_refresh.warehouse import BuildContext, Built, TableBuild
+from warehouse_refresh.warehouse.builds.parts import (
+    Interval,
+    Parts,
+    need_same_columns,
+    outside_reason,
+    query_of,
+    unmergeable_reason,
+)
 from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.tables import parts, publications
 from warehouse_refresh.warehouse.duckdb.tables.builder import Builder
@@ -14,14 +22,6 @@ from warehouse_refresh.warehouse.duckdb.tables.staging import Beside, beside
 from warehouse_refresh.warehouse.duckdb.translate.text import table_sql
 from warehouse_refresh.warehouse.errors import SqlError
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.parts import (
-    Interval,
-    Parts,
-    need_same_columns,
-    outside_reason,
-    query_of,
-    unmergeable_reason,
-)
 
 
 class PartStager:

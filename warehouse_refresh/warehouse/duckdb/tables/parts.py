@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from warehouse_refresh.warehouse import TableBuild
+from warehouse_refresh.warehouse.builds.parts import Interval, PartRecord, Parts, Point, point_in, point_text
 from warehouse_refresh.warehouse.duckdb.client import duckdb
 from warehouse_refresh.warehouse.duckdb.tables.declared import definition_sql
 from warehouse_refresh.warehouse.duckdb.tables.staging import Beside
 from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted, table_sql
 from warehouse_refresh.warehouse.names import OWN_DATASET, TableName
-from warehouse_refresh.warehouse.parts import Interval, PartRecord, Parts, Point, point_in, point_text
 
 RECORDS = TableName(OWN_DATASET, "partitions")
 _RECORDS = f"{OWN_DATASET}.partitions"

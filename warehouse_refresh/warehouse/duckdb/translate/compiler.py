@@ -18,12 +18,10 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions import (
 from warehouse_refresh.warehouse.duckdb.translate.functions import (
     aggregates,
     calls,
-    date_arithmetic,
-    date_parts,
-    date_values,
     windows,
 )
 from warehouse_refresh.warehouse.duckdb.translate.functions.arrays import elements
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates import date_arithmetic, date_parts, date_values
 from warehouse_refresh.warehouse.duckdb.translate.functions.json import documents
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, Over
 from warehouse_refresh.warehouse.duckdb.translate.queries import queries, subqueries

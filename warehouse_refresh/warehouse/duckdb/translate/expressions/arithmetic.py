@@ -12,7 +12,7 @@ from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import to_string
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.expressions.constants import integer_literal
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_arithmetic import date_arithmetic
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_arithmetic import date_arithmetic
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, FunctionCall, Literal, Node, let_all
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong

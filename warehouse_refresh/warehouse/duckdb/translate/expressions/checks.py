@@ -67,6 +67,10 @@ def as_type(node: exp.Expr, scope: Scope, what: str, value: Typed, kind: SqlType
     return found if found is not None else no_signature(node, scope, what, [value])
 
 
+class BadConstantError(Exception):
+    """GoogleSQL does not take this constant, such as a format: an error once it is computed. See `fails`."""
+
+
 def fails(kind: SqlType, reason: str, *given: Node) -> Typed:
     """A call with a constant that is wrong, whatever else it is given: an error, once it is computed, unless one of
     those is NULL."""

@@ -5,16 +5,19 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.expressions import conditions
 from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats import cast as cast_formats
 from warehouse_refresh.warehouse.duckdb.translate.functions import (
-    date_arithmetic,
-    date_formats,
-    date_parts,
-    date_values,
     formats,
     numbers,
     regexps,
     strings,
 )
 from warehouse_refresh.warehouse.duckdb.translate.functions.arrays import arrays, elements, reductions
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates import (
+    date_arithmetic,
+    date_formats,
+    date_parsing,
+    date_parts,
+    date_values,
+)
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     Definitions,
     Functions,
@@ -51,6 +54,7 @@ FUNCTIONS: Functions = {
     **cast_formats.FUNCTIONS,
     **date_arithmetic.FUNCTIONS,
     **date_formats.FUNCTIONS,
+    **date_parsing.FUNCTIONS,
     **date_parts.FUNCTIONS,
     **date_values.FUNCTIONS,
     **documents.FUNCTIONS,

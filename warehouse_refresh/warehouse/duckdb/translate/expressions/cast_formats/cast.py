@@ -12,7 +12,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats impor
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, fails
 from warehouse_refresh.warehouse.duckdb.translate.expressions.chosen_formats import choice_of_calls, constant_text
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import INSTANTS, zone_of
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_parts import INSTANTS, zone_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, no_value
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Literal, Node, let

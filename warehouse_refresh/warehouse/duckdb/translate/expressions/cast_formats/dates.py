@@ -7,14 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_formats import (
-    AHEAD,
-    MONTH_NAMES,
-    MONTH_OF_NAME,
-    Groups,
-    local_clock,
-)
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import checked
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_formats import AHEAD, local_clock
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_parsing import MONTH_NAMES, MONTH_OF_NAME, Groups
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_parts import checked
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.zones import from_local, local

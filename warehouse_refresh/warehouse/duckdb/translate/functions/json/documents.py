@@ -16,7 +16,12 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import (
     STRING_OF_FLOAT64,
     STRING_OF_NUMERIC,
 )
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, fails, no_signature
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import (
+    BadConstantError,
+    as_type,
+    fails,
+    no_signature,
+)
 from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import ISO_OF_INTERVAL
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument, options_of
 from warehouse_refresh.warehouse.duckdb.translate.functions.formats import FLOAT_TEXT
@@ -52,10 +57,6 @@ _DOLLAR = re.compile(r"\.?[\w:\s-]*\$")
 # JSON_VALUE and its kin quote names as ."a b", the older JSON_EXTRACT as ['a b'].
 
 
-class _BadPathError(Exception):
-    """GoogleSQL does not take this path: an error once it is computed."""
-
-
 def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
     """A JSONPath, which must be a literal, as DuckDB writes it."""
     if not isinstance(value.literal, str):
@@ -64,7 +65,7 @@ def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
     if text.startswith(("lax ", "strict ")):
         unsupported(scope.script.text, node, f"the JSON path {text!r}")
     if not text.startswith("$"):
-        raise _BadPathError(f"the JSON path {text!r} does not start with $")
+        raise BadConstantError(f"the JSON path {text!r} does not start with $")
     rest, found = text[1:], "$"
     while rest:
         match = STEP.match(rest)
@@ -72,7 +73,7 @@ def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
             _refuse_step(node, scope, text, rest)
         old = "EXTRACT" in name_of(node)
         if (match[2] is not None and old) or ((match[3] or match[4]) is not None and not old):
-            raise _BadPathError(f"the JSON path {text!r} quotes names in another way than {name_of(node)} does")
+            raise BadConstantError(f"the JSON path {text!r} quotes names in another way than {name_of(node)} does")
         name = next((group for group in match.groups()[:4] if group is not None), None)
         if name is not None and ('"' in name or "\\" in name):
             unsupported(scope.script.text, node, f"the JSON path {text!r}")
@@ -97,7 +98,7 @@ def _arguments(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> tuple[Typ
     document = values[0] if values[0].type == JSON else as_type(node, scope, name_of(node), values[0], STRING)
     try:
         return document, Literal(path_of(node, scope, values[1]) if len(values) == 2 else "$")
-    except _BadPathError as error:
+    except BadConstantError as error:
         return document, fails(STRING, str(error), document.node).node
 
 

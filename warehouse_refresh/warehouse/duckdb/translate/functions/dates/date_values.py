@@ -13,8 +13,8 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import (
     cast_value,
 )
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_formats import AHEAD, local_clock
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import (
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_formats import AHEAD, local_clock
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_parts import (
     INSTANTS,
     checked,
     from_local_checked,

@@ -1,4 +1,4 @@
-"""FORMAT_DATE, PARSE_DATE and their kin: the format is taken apart when the query is translated.
+"""PARSE_DATE and its kin.
 
 https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements#format_elements_date_time
 """
@@ -9,221 +9,27 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, fails
-from warehouse_refresh.warehouse.duckdb.translate.expressions.chosen_formats import choice_of_calls, constant_text
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import checked, of_kind, zone_of
-from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import BadConstantError, as_type, fails
+from warehouse_refresh.warehouse.duckdb.translate.expressions.chosen_formats import choice_of_calls
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_elements import (
+    KINDS,
+    MODIFIED,
+    TEXTS,
+    arguments,
+    has_element,
+    pieces_of,
+    written_out,
+)
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_parts import checked
+from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, no_value
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, FunctionCall, Literal, Node, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.duckdb.translate.zones import CHECKED, UTC, from_local, local
+from warehouse_refresh.warehouse.duckdb.translate.zones import CHECKED, from_local
 from warehouse_refresh.warehouse.types import DATE, DATETIME, STRING, TIME, TIMESTAMP, SqlType
-
-_ELEMENT = re.compile(r"(%(?:E4Y|E[\d*]S|Ez|E[YyCcxX]|O[deHImMSuUVwWy]|[-_][mdeHIMSjyUWVkl]|[a-zA-Z%]))")
-_SHORT = {
-    "%F": "%E4Y-%m-%d",
-    "%T": "%H:%M:%S",
-    "%D": "%m/%d/%y",
-    "%R": "%H:%M",
-    "%x": "%m/%d/%y",
-    "%X": "%H:%M:%S",
-    "%h": "%b",
-    "%c": "%a %b %e %H:%M:%S %E4Y",
-    "%r": "%I:%M:%S %p",
-}
-_TEXTS = {"%%": "%", "%n": "\n", "%t": "\t"}
-_DAY_CODES = frozenset([*"aAbBhCdDeFgGjmQUuVWwxyY", "E4Y"])
-_CLOCK_CODES = frozenset([*"HIklMpPrRSTX", "E*S", *(f"E{digits}S" for digits in range(10))])
-_ZONE_CODES = frozenset({"Z", "z", "Ez"})
-
-
-def _has(kind: SqlType, code: str) -> bool:
-    """Whether a type has what the element says."""
-    if code in ("c", "s"):
-        return kind in (DATETIME, TIMESTAMP)
-    if code in _ZONE_CODES:
-        return kind == TIMESTAMP
-    return kind != TIME if code in _DAY_CODES else kind != DATE or code not in _CLOCK_CODES
-
-
-def _pieces(text: str) -> list[str]:
-    """The elements of a format, and the texts between them."""
-    return [piece for piece in _ELEMENT.split(text) if piece]
-
-
-class _BadFormatError(Exception):
-    """GoogleSQL reads nothing with this format: an error once it is computed."""
-
-
-def _format(node: exp.Expr, scope: Scope, part: exp.Expr, value: Typed) -> list[str]:
-    """The pieces of the format. Raises UnsupportedSql."""
-    text = constant_text(part, value, scope)
-    if text is None:
-        unsupported(scope.script.text, node, f"{name_of(node)} with a format that is not a literal")
-    pieces = _pieces(text)
-    if pieces[-1:] and pieces[-1][-1] == "%" and pieces[-1] != "%%":
-        if name_of(node).startswith("PARSE"):
-            raise _BadFormatError("a format cannot end with a single %")
-        pieces[-1:] = [*filter(None, [pieces[-1][:-1]]), "%%"]
-    odd = next((piece for piece in pieces if "%" in piece and not _ELEMENT.fullmatch(piece)), None)
-    if odd is not None:
-        unsupported(scope.script.text, node, f"{name_of(node)} with {odd[odd.index('%') :]}")
-    return pieces
-
-
-def _written_out(pieces: list[str]) -> list[str]:
-    """The pieces with each abbreviation written out."""
-    return [part for piece in pieces for part in _pieces(_SHORT.get(piece, piece))]
-
-
-def _values(node: exp.Expr, scope: Scope, parts: list[exp.Expr], kind: SqlType) -> tuple[list[Typed], Node]:
-    """The arguments, and the time zone that may come after the first two of a TIMESTAMP's functions."""
-    name = name_of(node)
-    if len(parts) not in ((2, 3) if kind == TIMESTAMP or name in _OF_TIMESTAMPS else (2,)):
-        wrong(scope.script.text, node, f"wrong number of arguments for {name}")
-    values = [argument(part, scope) for part in parts]
-    if len(values) == 3 and name in _OF_TIMESTAMPS and values[1].type != TIMESTAMP and not values[1].is_null:
-        wrong(scope.script.text, node, f"{name} takes a time zone with a TIMESTAMP only")
-    nothing = values[0] if is_null(values[0].node) else values[1]
-    return values, zone_of(node, scope, name, values[2], nothing) if len(values) == 3 else UTC
-
-
-_OF_TIMESTAMPS = ("FORMAT_DATE", "FORMAT_DATETIME")
-"""What takes a TIMESTAMP and its time zone, too."""
-
-
-# FORMAT_
-
-
-def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
-    """FORMAT_DATE(format, x)"""
-    if (choice := choice_of_calls(node, parts)) is not None and not scope.is_safe:
-        return scope.compile(choice)
-    name = name_of(node)
-    kind = SqlType(name.partition("_")[2])
-    values, zone = _values(node, scope, parts, kind)
-    value = values[1]
-    if len(values) == 2:
-        value = of_kind(node, scope, value, kind.name)
-        kind = value.type
-    else:
-        kind = TIMESTAMP
-        value = as_type(node, scope, name, value, kind)
-    as_type(node, scope, name, values[0], STRING)
-    if values[0].is_null or is_null(zone):
-        return no_value(STRING)
-    pieces = _format(node, scope, parts[0], values[0])
-    pieces = [text for piece in pieces for text in _formatted(node, scope, piece, kind)]
-
-    def texts(moment: Node, clock: Node) -> Node:
-        if all(not piece.startswith("%") or piece in _TEXTS for piece in pieces):
-            text = "".join(_TEXTS.get(piece, piece) for piece in pieces)
-            return sql("CASE WHEN {x} IS NOT NULL THEN {t} END", x=moment, t=Literal(text))
-        return Chain("||", tuple([_element(piece, moment, clock) for piece in pieces]))
-
-    def at_zone(moment: Node) -> Node:
-        found = let(local_clock(moment, zone), lambda clock: texts(moment, clock))
-        return found if isinstance(zone, Literal) else sql("CASE WHEN {z} IS NOT NULL THEN {t} END", z=zone, t=found)
-
-    if kind == TIMESTAMP:
-        text = unless_null([value.node], lambda n: at_zone(n[0]))
-    else:
-        clock = sql("(DATE '1970-01-01' + {x})", x=value.node) if kind == TIME else value.node
-        text = let(clock, lambda clock: texts(clock, clock))
-    return Typed(text, STRING)
-
-
-def local_clock(moment: Node, zone: Node) -> Node:
-    """What clocks show, with an offset of whole minutes: before 1900 zones had seconds too, which GoogleSQL drops."""
-    clock = local(moment, zone)
-    if zone == UTC:
-        return clock
-    return sql("(timezone('UTC', {x}) + to_minutes({m}))", x=moment, m=sql(AHEAD, x=moment, c=clock))
-
-
-def _formatted(node: exp.Expr, scope: Scope, piece: str, kind: SqlType) -> list[str]:
-    """The elements that one piece of a format stands for; a text stands for itself, as does an element that the type
-    does not have. Raises UnsupportedSql."""
-    code = piece[1:]
-    if not piece.startswith("%"):
-        return [piece]
-    if code[0] in "-_" and _has(kind, code[1:]):
-        return [piece]
-    if code[0] in "EO" and code[1:] in _MODIFIED:
-        return (
-            _formatted(node, scope, "%E4Y" if code == "EY" else f"%{code[1:]}", kind)
-            if _has(kind, code[1:])
-            else ["%%", code]
-        )
-    known = piece in _SHORT or piece in _TEXTS or code in _ELEMENTS or code in _PLAIN or code in _CLOCK_CODES
-    if not known:
-        unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
-    if not _has(kind, code):
-        return ["%%", code]
-    return _written_out([piece])
-
-
-def _element(piece: str, moment: Node, clock: Node) -> Node:
-    """One element of the format, or the text itself: of a time, and of what a clock shows then."""
-    code = piece[1:]
-    if not piece.startswith("%") or piece in _TEXTS:
-        return Literal(_TEXTS.get(piece, piece))
-    if code[0] in "-_":
-        return _padded(code[0], _element(f"%{code[1:]}", moment, clock), 3 if code[1:] == "j" else 2)
-    if code[0] == "E" and code[1].isdigit() and code[2] == "S":
-        digits = int(code[1])
-        return sql(
-            f"({_SECONDS} || '.' || rpad(substr({_MICROS}, 1, {digits}), {digits}, '0'))" if digits else _SECONDS,
-            x=clock,
-        )
-    if code in _OF_MOMENT:
-        return sql(_OF_MOMENT[code], x=moment)
-    if code in _ZONE_CODES:
-        return sql(_ELEMENTS[code], m=sql(AHEAD, x=moment, c=clock))
-    return sql(_ELEMENTS.get(code) or f"strftime({{x}}, '%{code}')", x=clock)
-
-
-def _padded(flag: str, number: Node, width: int) -> Node:
-    """A number without zeros before it, or with blanks in their place. Google's documentation does not name these."""
-    plain = sql("CAST(CAST(trim({x}) AS BIGINT) AS VARCHAR)", x=number)
-    return plain if flag == "-" else sql(f"lpad({{x}}, {width}, ' ')", x=plain)
-
-
-_MODIFIED = frozenset("YyCcxXdeHImMSuUVwW")
-"""Elements that mean the same after %E or %O."""
-_PLAIN = frozenset("mdaAbBjUWVGuwyHIMSp")
-_SECONDS = "strftime({x}, '%S')"
-_MICROS = "printf('%06d', CAST(date_part('microsecond', {x}) AS BIGINT) % 1000000)"
-_HOUR = "CAST(date_part('hour', {x}) AS BIGINT)"
-AHEAD = "((epoch_us({c}) - epoch_us({x})) // 60000000)"
-"""How many minutes a clock is ahead of UTC."""
-_SIGN = "CASE WHEN {m} < 0 THEN '-' ELSE '+' END"
-_OF_MOMENT = {"s": "CAST((epoch_us({x}) - (epoch_us({x}) % 1000000 + 1000000) % 1000000) // 1000000 AS VARCHAR)"}
-_ELEMENTS = {
-    **_OF_MOMENT,
-    "Y": "CAST(date_part('year', {x}) AS VARCHAR)",
-    "E4Y": "printf('%04d', CAST(date_part('year', {x}) AS BIGINT))",
-    "C": "printf('%02d', CAST(date_part('year', {x}) AS BIGINT) // 100)",
-    "g": "printf('%02d', CAST(date_part('isoyear', {x}) AS BIGINT) % 100)",
-    "Q": "CAST(date_part('quarter', {x}) AS VARCHAR)",
-    "e": "printf('%2d', CAST(date_part('day', {x}) AS BIGINT))",
-    "k": f"printf('%2d', {_HOUR})",
-    "l": f"printf('%2d', ({_HOUR} + 11) % 12 + 1)",
-    "P": "lower(strftime({x}, '%p'))",
-    "E*S": f"({_SECONDS} || regexp_replace(regexp_replace('.' || {_MICROS}, '0+$', ''), '[.]$', ''))",
-    "z": f"({_SIGN} || printf('%02d%02d', abs({{m}}) // 60, abs({{m}}) % 60))",
-    "Ez": f"({_SIGN} || printf('%02d:%02d', abs({{m}}) // 60, abs({{m}}) % 60))",
-    "Z": (
-        f"('UTC' || CASE WHEN {{m}} = 0 THEN '' WHEN {{m}} % 60 = 0 THEN {_SIGN} || CAST(abs({{m}}) // 60 AS VARCHAR)"
-        f" ELSE {_SIGN} || printf('%02d%02d', abs({{m}}) // 60, abs({{m}}) % 60) END)"
-    ),
-}
-"""%k, %l and %P as Google's documentation says: the reference engine has no answer to them."""
-
-# PARSE_
 
 MONTH_NAMES = ["january", "february", "march", "april", "may", "june", "july", "august", "september"]
 MONTH_NAMES += ["october", "november", "december"]
@@ -281,14 +87,14 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return scope.compile(choice)
     name = name_of(node)
     kind = SqlType(name.partition("_")[2])
-    values, zone = _values(node, scope, parts, kind)
+    values, zone = arguments(node, scope, parts, kind)
     as_type(node, scope, name, values[0], STRING)
     text = as_type(node, scope, name, values[1], STRING).node
     if values[0].is_null or is_null(text):
         return no_value(kind)
     try:
-        read = _pattern(node, scope, _format(node, scope, parts[0], values[0]), kind)
-    except _BadFormatError as error:
+        read = _pattern(node, scope, pieces_of(node, scope, parts[0], values[0]), kind)
+    except BadConstantError as error:
         return fails(kind, str(error), text, zone)
     return Typed(_parsed(name, kind, text, zone, read), kind)
 
@@ -325,18 +131,18 @@ def _parsed(name: str, kind: SqlType, text: Node, zone: Node, read: tuple[str, l
 def _pattern(node: exp.Expr, scope: Scope, pieces: list[str], kind: SqlType) -> tuple[str, list[str]]:
     """The format as a regular expression, with what each of its groups holds."""
     for piece in pieces:
-        if piece.startswith("%") and not _has(kind, piece[1:]):
-            raise _BadFormatError(f"{piece} is not allowed in the format of {name_of(node)}")
+        if piece.startswith("%") and not has_element(kind, piece[1:]):
+            raise BadConstantError(f"{piece} is not allowed in the format of {name_of(node)}")
     if {"%D", "%x", "%c"} & set(pieces) and {"%y", "%C"} & set(pieces):  # in the reference engine they are odd
         unsupported(scope.script.text, node, f"{name_of(node)} with %c, %D or %x beside %y or %C")
     pattern, codes = r"^\s*", list[str]()
     if not re.search("%c[0-9]", "".join(pieces)):
         pieces = [part for piece in pieces for part in (_PARSED_C if piece == "%c" else [piece])]
     pieces = [part for piece in pieces for part in (_PARSED_F if piece == "%F" else [piece])]
-    pieces = [_UNMODIFIED.get(piece, piece) for piece in _written_out(pieces)]
+    pieces = [_UNMODIFIED.get(piece, piece) for piece in written_out(pieces)]
     for index, piece in enumerate(pieces):
-        if not piece.startswith("%") or piece in _TEXTS:
-            pattern += "".join(r"\s*" if char.isspace() else re.escape(char) for char in _TEXTS.get(piece, piece))
+        if not piece.startswith("%") or piece in TEXTS:
+            pattern += "".join(r"\s*" if char.isspace() else re.escape(char) for char in TEXTS.get(piece, piece))
             continue
         after = "".join(pieces[index + 1 :])
         _check_element(node, scope, piece, after, codes)
@@ -357,7 +163,7 @@ _MOST_GROUPS = 9
 def _check_element(node: exp.Expr, scope: Scope, piece: str, after: str, before: Sequence[str]) -> None:
     """Raises UnsupportedSql for an element with this text after it and these elements before it."""
     code = piece[1:]
-    if (code[0] == "O" and code[1:] in _MODIFIED) or code in ("Ec", "Ex", "EX"):
+    if (code[0] == "O" and code[1:] in MODIFIED) or code in ("Ec", "Ex", "EX"):
         unsupported(scope.script.text, node, f"{name_of(node)} with {piece}", f"write %{code[1:]}")
     if any(code in rivals and rivals & set(before) for rivals in _RIVALS):
         unsupported(scope.script.text, node, f"{name_of(node)} with {piece} beside what says the same")
@@ -562,9 +368,4 @@ def _seconds(groups: Groups) -> Node:
     return sql("CAST({w} || {f} AS DOUBLE)", w=whole, f=FunctionCall("coalesce", (*fractions, Literal(""))))
 
 
-_KINDS = ("DATE", "DATETIME", "TIME", "TIMESTAMP")
-
-FUNCTIONS: Functions = {
-    **dict.fromkeys((f"FORMAT_{kind}" for kind in _KINDS), format_date),
-    **dict.fromkeys((f"PARSE_{kind}" for kind in _KINDS), parse_date),
-}
+FUNCTIONS: Functions = dict.fromkeys([f"PARSE_{kind}" for kind in KINDS], parse_date)

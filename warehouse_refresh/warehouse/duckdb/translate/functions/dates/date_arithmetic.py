@@ -25,7 +25,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import (
     made,
     scaled,
 )
-from warehouse_refresh.warehouse.duckdb.translate.functions.date_parts import (
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_parts import (
     CLOCK_UNITS,
     INSTANTS,
     MICROSECONDS,

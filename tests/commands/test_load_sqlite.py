@@ -72,7 +72,7 @@ def test_a_file_of_sqlite_is_a_connection_as_others_are(write: Write, capsys: py
         run("UPDATE orders SET person = 'Ada' WHERE id = 11")
         assert main(["load", "raw.orders"]) == 1
     told = capsys.readouterr().out
-    assert "person: 1 values are no INT64, the first one in row 11: they have to be whole numbers" in told
+    assert "person: 1 value is no INT64, the first one in row 11: they have to be whole numbers" in told
     assert ids() == [(10, 19.99), (11, 5.0)]
 
 

@@ -85,7 +85,7 @@ def test_each_loaded_table_is_a_task_run_and_a_retry_loads_a_database_as_one_mom
     shop.run("INSERT INTO orders VALUES (12, 1, 'NaN', NULL)")
     state = run(load=True)
     message = str(state.message)
-    assert "price: 1 values are no NUMERIC" in message
+    assert "price: 1 value is no NUMERIC" in message
     assert "not run: final.sums: waits for raw.orders" in message
     runs = task_runs(state, 3)
     assert {name: found.state_name for name, found in runs.items()} == {

@@ -96,16 +96,16 @@ def test_every_value_is_kept_as_it_is_also_by_a_query(maria: MariaDatabase, tmp_
 @pytest.mark.parametrize(
     ("kind", "value", "wanted", "reason"),
     [
-        ("date", "'0000-00-00'", None, "x: 1 values are no DATE: with a year, month or day of zero"),
-        ("date NOT", "'0000-00-00'", None, "x: 1 values are no DATE"),  # where it IS NULL, for ODBC
-        ("date", "'2024-02-00'", None, "x: 1 values are no DATE"),
-        ("datetime", "'0000-01-01 10:00'", None, "x: 1 values are no DATETIME"),
-        ("timestamp", "0", None, "x: 1 values are no TIMESTAMP"),
-        ("time", "'-00:00:01'", None, "x: 1 values are no TIME: negative, or 24 hours and more"),
-        ("time", "'838:59:59'", None, "x: 1 values are no TIME"),
-        ("tinyint(1)", "2", BOOL, "x: 1 values are no BOOL: neither 0 nor 1"),
-        ("bigint unsigned", "9223372036854775808", INT64, "x: 1 values are no INT64"),
-        ("decimal(5,2)", "1.50", INT64, "x: 1 values are no INT64"),
+        ("date", "'0000-00-00'", None, "x: 1 value is no DATE: with a year, month or day of zero"),
+        ("date NOT", "'0000-00-00'", None, "x: 1 value is no DATE"),  # where it IS NULL, for ODBC
+        ("date", "'2024-02-00'", None, "x: 1 value is no DATE"),
+        ("datetime", "'0000-01-01 10:00'", None, "x: 1 value is no DATETIME"),
+        ("timestamp", "0", None, "x: 1 value is no TIMESTAMP"),
+        ("time", "'-00:00:01'", None, "x: 1 value is no TIME: negative, or 24 hours and more"),
+        ("time", "'838:59:59'", None, "x: 1 value is no TIME"),
+        ("tinyint(1)", "2", BOOL, "x: 1 value is no BOOL: neither 0 nor 1"),
+        ("bigint unsigned", "9223372036854775808", INT64, "x: 1 value is no INT64"),
+        ("decimal(5,2)", "1.50", INT64, "x: 1 value is no INT64"),
     ],
 )
 def test_a_value_that_googlesql_does_not_have_is_refused_or_kept_as_text(

@@ -189,7 +189,7 @@ def test_a_value_that_googlesql_does_not_have_is_refused_with_its_column(
     with pytest.raises(OriginError) as found:
         read_odd(database, tmp_path)
     assert reason in str(found.value)
-    assert "x: 1 values are no" in str(found.value)
+    assert "x: 1 value is no" in str(found.value)
     if not kind.endswith("]"):
         assert read_odd(database, tmp_path, {"x": STRING})[1][1:] == [(2, None)]
 

@@ -105,7 +105,7 @@ def test_every_value_is_kept_as_it_is(lite: Lite, tmp_path: Path) -> None:
 
 
 WRONG = [
-    ("INTEGER", "abc", "1 values are no INT64, the first one in row 2: they have to be whole numbers"),
+    ("INTEGER", "abc", "1 value is no INT64, the first one in row 2: they have to be whole numbers"),
     ("INTEGER", 1.5, "they have to be whole numbers"),
     ("INTEGER", b"1", "they have to be whole numbers"),
     ("BOOLEAN", 2, "they have to be 0 or 1"),
@@ -115,11 +115,11 @@ WRONG = [
     ("BLOB", "a", "they have to be blobs"),
     ("NUMERIC", 0.1 + 0.2, "they have to be numbers of at most 15 digits"),
     ("NUMERIC", float("inf"), "they have to be numbers of at most 15 digits"),
-    ("DATE", 1709251200, "1 values are no DATE, the first one in row 2: they have to be texts such as 2024-03-01"),
+    ("DATE", 1709251200, "1 value is no DATE, the first one in row 2: they have to be texts such as 2024-03-01"),
     ("DATETIME", 2460370.5, "they have to be texts such as 2024-03-01 10:30:00, without a zone"),
 ]
 WRONG_TEXTS = [
-    ("NUMERIC", "abc", "1 values are no NUMERIC: too large, or too long"),
+    ("NUMERIC", "abc", "1 value is no NUMERIC: too large, or too long"),
     ("NUMERIC", 1.2345678901, "too large, or too long"),
     ("NUMERIC", 1e-10, "too large, or too long"),
     ("NUMERIC", 1.5e-40, "too large, or too long"),
@@ -163,9 +163,9 @@ def test_all_columns_with_wrong_values_are_named_at_once(lite: Lite, tmp_path: P
     lines = str(found.value).splitlines()
     assert lines[:4] == [
         "a: 2 values are no INT64, the first one in row 1: they have to be whole numbers",
-        "b: 1 values are no STRING, the first one in row 1: they have to be texts in UTF-8",
+        "b: 1 value is no STRING, the first one in row 1: they have to be texts in UTF-8",
         "c: 2 values are no STRING: they have to be texts in UTF-8",
-        "d: 1 values are no FLOAT64, the first one in row 2: they have to be numbers, and whole ones within 2^53",
+        "d: 1 value is no FLOAT64, the first one in row 2: they have to be numbers, and whole ones within 2^53",
     ]
     assert "exclude" in lines[4]
 

@@ -196,3 +196,8 @@ def open_snapshot(url: str, limits: Limits = Limits()) -> AbstractContextManager
         "the connection's URL is for no database that can be read: write postgresql://user@host/database, mysql://… or"
         " sqlite:///path/to/file"
     )
+
+
+def no_values(count: int, type_: SqlType) -> str:
+    """That so many values of a column are none of its type."""
+    return f"{count:,} {'value is' if count == 1 else 'values are'} no {type_}"

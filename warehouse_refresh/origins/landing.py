@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from warehouse_refresh.origins import OriginColumn, OriginError, Part, Rows
+from warehouse_refresh.origins import OriginColumn, OriginError, Part, Rows, no_values
 from warehouse_refresh.origins.faults import fault_of
 from warehouse_refresh.warehouse.duckdb.faults import reason
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, string_sql
@@ -123,7 +123,7 @@ def check_key(file: ParquetFile, key: Sequence[str]) -> None:
 
 def _refuse(bad: Collection[tuple[OriginColumn, int]]) -> None:
     if bad:
-        lines = [f"{it.column.name}: {count:,} values are no {it.column.type}: {it.bad_values}" for it, count in bad]
+        lines = [f"{it.column.name}: {no_values(count, it.column.type)}: {it.bad_values}" for it, count in bad]
         hint = "leave the column out (exclude), give it the type STRING, or write a query that fixes the values"
         raise OriginError("\n".join([*lines, hint]))
 

@@ -15,7 +15,16 @@ import duckdb
 from adbc_driver_manager import Error
 from adbc_driver_sqlite import dbapi
 
-from warehouse_refresh.origins import Described, NotReadable, OriginColumn, OriginError, Relation, Since, bare
+from warehouse_refresh.origins import (
+    Described,
+    NotReadable,
+    OriginColumn,
+    OriginError,
+    Relation,
+    Since,
+    bare,
+    no_values,
+)
 from warehouse_refresh.origins.sqlite_types import comes_as, identifier, is_text, misfit, reading_of, what_fits
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted
 from warehouse_refresh.warehouse.types import STRING, SqlType
@@ -173,7 +182,7 @@ class SqliteSnapshot:
                 first = None
             if count:
                 where = f", the first one in row {first}" if first is not None else ""
-                wrong.append(f"{it.column.name}: {count:,} values are no {type_}{where}: {what_fits(type_)}")
+                wrong.append(f"{it.column.name}: {no_values(count, type_)}{where}: {what_fits(type_)}")
         hint = (
             "leave the column out (exclude), give it another type in [columns], or write a query that fixes the values"
         )

@@ -37,10 +37,10 @@ T = TypeVar("T")
 class DuckDBFile:
     """Hands out cursors on the file at `path`, and opens the file when one is needed.
 
-    `prepare` is called on each newly opened connection, and its settings apply to every cursor; `finish`, on
-    one that is closed with much to write. `patience` is how many
-    seconds to wait for another process before Transient is raised. If `prepare` attaches another file, which other
-    processes use, too, `locks` is that one: its locks are those of both.
+    `prepare` is called on each newly opened connection, and its settings apply to every cursor; `finish`, on one that
+    is closed with much to write. `patience` is how many seconds to wait for another process before Transient is raised.
+    If `prepare` attaches another file, which other processes use, too, `locks` is that one: its locks are those of
+    both.
     """
 
     def __init__(

@@ -259,6 +259,6 @@ def _lost(before: Mapping[str, SqlType], now: Mapping[str, SqlType]) -> Iterator
     """Each column that is gone or has another type, in words, and whether it is gone."""
     for name, kind in before.items():
         if name not in now:
-            yield f"the source has no column {name} any more", True
+            yield f"the column {name} is gone from the source", True
         elif now[name] != kind:
             yield f"{name} is {kind}, and the source now gives {now[name]}", False

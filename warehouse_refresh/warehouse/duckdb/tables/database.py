@@ -1,7 +1,6 @@
 """The file as a database: transactions, repeated as needed, and what is known of its tables."""
 
 import os
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -105,16 +104,17 @@ class Database:
     def retried(self, work: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         """Run `work`. Repeat it while it conflicts with other transactions, or needs Python functions that are not
         registered yet. Raises Transient after 30 s, or at the request's deadline."""
-        until, longest = deadline(30), 0.01
-        while True:
-            try:
-                with self.cursor() as cursor:
-                    return _with_python_functions(cursor, work)
-            except duckdb.TransactionException as error:
-                if time.monotonic() >= until:
-                    raise Transient(f"other transactions kept changing the same tables: {reason(error)}") from error
-            time.sleep(random.uniform(0, longest))  # noqa: S311 (jitter, not a secret)
-            longest = min(2 * longest, 1)
+
+        def once() -> T:
+            with self.cursor() as cursor:
+                return _with_python_functions(cursor, work)
+
+        try:
+            return once()
+        except duckdb.TransactionException as error:
+            if deadline(30) <= time.monotonic():
+                raise _conflict(error) from error
+        return _again(once)
 
     def interrupt(self) -> None:
         """Stop the statements that run now."""
@@ -144,3 +144,24 @@ def _with_python_functions(cursor: duckdb.DuckDBPyConnection, work: Callable[[du
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Set the time zone, which translated SQL relies on, for all cursors of a newly opened `connection`."""
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
+
+
+def _again(work: Callable[[], T]) -> T:
+    """Repeat `work` while it conflicts with other transactions. Raises Transient after 30 s, or at the request's
+    deadline."""
+    import tenacity  # conflicts are rare, and it takes a thirtieth of a small refresh to import
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(duckdb.TransactionException),
+        wait=tenacity.wait_random_exponential(0.01, max=1),
+        stop=tenacity.stop_after_delay(deadline(30) - time.monotonic()),
+        reraise=True,
+    )
+    try:
+        return retrying(work)
+    except duckdb.TransactionException as error:
+        raise _conflict(error) from error
+
+
+def _conflict(error: duckdb.Error) -> Transient:
+    return Transient(f"other transactions kept changing the same tables: {reason(error)}")

@@ -98,7 +98,7 @@ class Job:
             "status": status,
             "statistics": {
                 "creationTime": str(created),
-                "startTime": str(max(created, int(self.started * 1000))),
+                **({"startTime": str(max(created, int(self.started * 1000)))} if self.started else {}),
                 **({"endTime": str(int(self.ended * 1000))} if self.ended else {}),
                 "query": self.query_statistics,
             },
@@ -116,6 +116,10 @@ async def insert(project: str, request: Request) -> Any:
     if config.get("dryRun"):
         return await dry_run(job, context)
     JOBS[project, job_id] = job
+    if (slots := SLOTS.get(project)) is not None and slots.locked():
+        job.state = "PENDING"
+    else:
+        job.started = time.time()
     job.task = asyncio.create_task(carry_out(job, context))
     return job.resource()
 
@@ -132,10 +136,21 @@ async def query(project: str, request: Request) -> Any:
 
 
 @router.get("/bigquery/v2/projects/{project}/jobs")
-async def list_jobs(project: str, stateFilter: str = "") -> Any:  # noqa: N803  # the parameter's name
-    found = [job.resource() for job in JOBS.values() if job.project == project]
+async def list_jobs(  # the parameters of jobs.list
+    project: str,
+    stateFilter: str = "",  # noqa: N803
+    minCreationTime: int = 0,  # noqa: N803
+    maxCreationTime: int = sys.maxsize,  # noqa: N803
+    maxResults: int = 10_000,  # noqa: N803
+    pageToken: int = 0,  # noqa: N803
+) -> Any:
+    """The last one comes first: https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/list"""
+    ours = (job for job in reversed(JOBS.values()) if job.project == project)
+    found = [job.resource() for job in ours if minCreationTime <= int(job.created * 1000) <= maxCreationTime]
     wanted = [job for job in found if stateFilter.upper() in ("", job["status"]["state"])]
-    return {"kind": "bigquery#jobList", "jobs": [{**job, "state": job["status"]["state"]} for job in wanted]}
+    page = [{**job, "state": job["status"]["state"]} for job in wanted[pageToken : pageToken + maxResults]]
+    more = {"nextPageToken": str(pageToken + maxResults)} if len(wanted) > pageToken + maxResults else {}
+    return {"kind": "bigquery#jobList", "jobs": page, **more}
 
 
 @router.get("/bigquery/v2/projects/{project}/jobs/{job_id}")

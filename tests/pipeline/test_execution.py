@@ -33,6 +33,7 @@ class Scripted:
     rest: Sequence[CheckResult] = ()
     blocked: Mapping[TableName, str] = field(default_factory=dict)
     publishing_fails: bool = False
+    billed: int | None = None
     staged: dict[TableName, set[TableName]] = field(default_factory=dict)
     at_once: list[TableName] = field(default_factory=list)
     published: list[list[TableName]] = field(default_factory=list)
@@ -69,6 +70,9 @@ class Scripted:
     def discard(self, keep: Collection[TableName]) -> None:
         self.left = list(keep)
 
+    def costs(self, built: Sequence[Built]) -> Sequence[Built]:
+        return [replace(one, bytes_billed=self.billed) for one in built]
+
     def note_failed(self, tables: Sequence[TableName]) -> None:
         self.failed = list(tables)
 
@@ -101,6 +105,12 @@ def test_all_tables_are_published_at_once_at_the_end() -> None:
         execution.summary()
         == "4 of 4 tables built and published\nreaders could find new tables beside old ones for 2.50 s"
     )
+
+
+def test_what_the_tables_have_cost_is_asked_at_the_end_also_of_one_that_is_not_published() -> None:
+    execution = executed(Scripted(checks={B: [fails()]}, billed=7))
+    billed = {table: run.built and run.built.bytes_billed for table, run in execution.runs.items()}
+    assert billed == {**dict.fromkeys((A, B, D), 7), C: None}
 
 
 def test_a_failed_script_leaves_its_old_table_and_all_behind_it() -> None:

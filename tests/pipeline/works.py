@@ -43,5 +43,9 @@ class OnlyBuilt:
     def discard(self, _keep: Collection[TableName]) -> None:
         """Nothing was staged."""
 
+    def costs(self, built: Sequence[Built]) -> Sequence[Built]:
+        """They cost nothing."""
+        return built
+
     def note_failed(self, _tables: Sequence[TableName]) -> None:
         """Nothing is recorded."""

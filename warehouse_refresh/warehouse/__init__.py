@@ -95,8 +95,9 @@ class TableBuild:
 @dataclass(frozen=True, slots=True)
 class Built:
     """A table that was built: its rows (None for a view), and the cost of building it. Bytes and link are None on
-    DuckDB. Of a table by date, so many `partitions` were built. Its jobs have `waited` for so
-    many seconds until the engine began them; None if nobody knows, or if that says nothing of its capacity."""
+    DuckDB, and what it has cost also where it is asked for many tables at once (`Warehouse.costs`). Of a table by date,
+    so many `partitions` were built. Its jobs have `waited` for so many seconds until the engine began them; None if
+    nobody knows, or if that says nothing of its capacity."""
 
     rows: int | None
     seconds: float
@@ -351,6 +352,10 @@ class Warehouse(Planner, Protocol):
     def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
         """For tables that no build makes, texts that differ once their rows may differ. Those that are not there, that
         are no tables, or of which this cannot be known are left out."""
+
+    def costs(self, built: Sequence[Built]) -> Sequence[Built]:
+        """These tables that were built, in their order, with what building them has cost where that was not known at
+        once. It raises nothing: what cannot be found out stays unknown."""
 
     def note_failed(self, tables: Collection[TableName]) -> None:
         """Record that a run wanted to build these tables, and has not published them."""

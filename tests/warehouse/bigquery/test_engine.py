@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from tests.emulator.fixtures import QUICK
-from tests.emulator.proxy import Fault, Proxy, Recorded, is_poll
+from tests.emulator.proxy import Fault, Proxy, Recorded, Refusal, is_poll
 from tests.waiting import wait_until
 from tests.warehouse.bigquery.test_keys import slow_down
 from tests.warehouse.bigquery.test_stopping import jobs
-from warehouse_refresh.warehouse import Append, BuildContext, TableBuild
-from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
+from warehouse_refresh.warehouse import Append, BuildContext, Built, TableBuild
+from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse, client
 from warehouse_refresh.warehouse.bigquery.settings import DEFAULT_MAXIMUM_BYTES_BILLED, BigQuerySettings, Waits
 from warehouse_refresh.warehouse.errors import (
     Cancelled,
@@ -79,6 +79,43 @@ def test_a_build_replaces_the_table_and_says_what_it_took(warehouse: BigQueryWar
     assert built.slot_milliseconds is not None
     assert built.seconds >= 0
     assert f"project={bigquery_project}&j=bq:US:refresh-two-tmp-out-" in (built.job_link or "")
+
+
+def test_what_staged_tables_have_cost_is_asked_for_all_at_once(
+    watched: BigQueryWarehouse, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "JOBS_IN_A_PAGE", 2)
+    names = [TableName("tmp", f"out{number}") for number in range(3)]
+    builds = [TableBuild(name, parse_query("SELECT n FROM raw.numbers")) for name in names]
+    staged = [watched.stage(build, (), BuildContext("run")) for build in builds]
+    assert [(built.rows, built.bytes_billed) for built in staged] == [(2, None)] * 3
+    assert min(built.seconds for built in staged) > 0
+    known = watched.stage(builds[0], (), BuildContext("run", attempt=2))  # by a look at the first one's job
+    assert known.bytes_billed == 10485760
+    asked_before = looks_at_jobs(proxy)
+    done = watched.costs([known, *staged])
+    assert [(built.rows, built.bytes_processed, built.bytes_billed) for built in done] == [(2, 16, 10485760)] * 4
+    assert [one.job_link for one in done] == [one.job_link for one in (known, *staged)]
+    assert looks_at_jobs(proxy) - asked_before == 2, "three jobs, two pages"
+    assert watched.costs(done) == done
+
+
+def test_a_cost_that_bigquery_does_not_list_is_asked_by_itself_and_then_unknown(
+    watched: BigQueryWarehouse, proxy: Proxy
+) -> None:
+    def staged(run: str) -> list[Built]:
+        builds = [TableBuild(TableName("tmp", name), parse_query("SELECT 1 AS n")) for name in ("one", "other")]
+        return [watched.stage(build, (), BuildContext(run)) for build in builds]
+
+    proxy.rewrite = lambda answer: {**answer, "jobs": answer["jobs"][1:]} if "jobs" in answer else answer
+    assert [built.bytes_billed for built in watched.costs(staged("late"))] == [0, 0]
+    built = staged("refused")
+    proxy.decide = lambda _method, path: Refusal(403, "accessDenied") if "/jobs" in path else None
+    assert watched.costs(built) == built
+
+
+def looks_at_jobs(proxy: Proxy) -> int:
+    return sum(request.method == "GET" and "/jobs" in request.path for request in proxy.recorded)
 
 
 def test_a_failed_build_leaves_the_old_table(warehouse: BigQueryWarehouse) -> None:

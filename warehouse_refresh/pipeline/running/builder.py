@@ -89,6 +89,9 @@ class Builder:
     def discard(self, keep: Collection[TableName]) -> None:
         self.warehouse.discard(self.context, keep)
 
+    def costs(self, built: Sequence[Built]) -> Sequence[Built]:
+        return self.warehouse.costs(built)
+
     def note_failed(self, tables: Sequence[TableName]) -> None:
         self.warehouse.note_failed(tables)
 

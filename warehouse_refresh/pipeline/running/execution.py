@@ -123,6 +123,9 @@ class Work(Protocol):
     def discard(self, keep: Collection[TableName]) -> None:
         """Drop all staged tables except those of `keep`."""
 
+    def costs(self, built: Sequence[Built]) -> Sequence[Built]:
+        """What was built, in its order, with what it has cost. Raises nothing."""
+
     def note_failed(self, tables: Sequence[TableName]) -> None:
         """Record that these tables were to be built, and are not published."""
 
@@ -272,8 +275,9 @@ class Execution:
         self._set(replace(self.runs[table], state=State.BLOCKED, reason=reason, failure=failure))
 
     def end(self, *, for_retry: bool = False) -> None:
-        """Record which tables are not published, and drop what was staged of them. With `for_retry`, keep those that
-        another attempt of this run can publish."""
+        """Learn what the tables have cost, record which ones are not published, and drop what was staged of them. With
+        `for_retry`, keep those that another attempt of this run can publish."""
+        self._learn_costs()
         runs = self.runs.values() if for_retry else ()
         bad = [table for table in self.graph.order if self._is_bad(table)]
         try:
@@ -282,6 +286,12 @@ class Execution:
                 self._work.note_failed(bad)
         except WarehouseError as error:  # the next refresh drops them
             logger.warning("what was not published could not be cleared up: %s", error)
+
+    def _learn_costs(self) -> None:
+        tables = {run.table: run.built for run in self.runs.values() if run.built is not None}
+        costs = self._work.costs(list(tables.values())) if tables else ()
+        for table, built in zip(tables, costs, strict=True):
+            self.runs[table] = replace(self.runs[table], built=built)
 
     def pace(self, workers: int, expected: Expected) -> Pace:
         """How many tables are under way at once, up to that many workers, by how long the warehouse lets them wait."""

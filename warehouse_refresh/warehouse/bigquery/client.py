@@ -1,6 +1,7 @@
 """Create Google's client, with the credentials and the endpoint of the settings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,9 @@ from requests.adapters import HTTPAdapter
 
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
 from warehouse_refresh.warehouse.errors import NotAllowed, WarehouseError
+
+JOBS_IN_A_PAGE = 1000
+"""As many jobs are listed in one answer, if BigQuery gives so many."""
 
 
 def open_client(settings: BigQuerySettings) -> bigquery.Client:
@@ -112,6 +116,30 @@ def ask(
     path = f"/projects/{client.project}/queries"
     answer: Mapping[str, Any] = client._connection.api_request(method="POST", path=path, data=asked, timeout=timeout)
     return answer
+
+
+def jobs_between(
+    client: bigquery.Client, first: datetime, last: datetime, retry: Retry, timeout: float
+) -> Iterator[bigquery.QueryJob]:
+    """The query jobs of this account that were created between both moments and have ended, without what they were to
+    do. The client library's own method has them answered with their SQL:
+    https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/list"""
+    asked: dict[str, Any] = {
+        "projection": "minimal",
+        "stateFilter": "done",
+        "minCreationTime": int(first.timestamp() * 1000),
+        "maxCreationTime": int(last.timestamp() * 1000) + 1,
+        "maxResults": JOBS_IN_A_PAGE,
+    }
+    while True:
+        request = {"method": "GET", "path": f"/projects/{client.project}/jobs", "timeout": timeout}
+        answer = retry(client._connection.api_request)(**request, query_params=asked)
+        for found in answer.get("jobs", ()):
+            known = {name: found[name] for name in ("jobReference", "statistics") if name in found}
+            yield bigquery.QueryJob.from_api_repr({**known, "configuration": {"query": {"query": ""}}}, client)
+        if "nextPageToken" not in answer:
+            return
+        asked["pageToken"] = answer["nextPageToken"]
 
 
 def rows_of(

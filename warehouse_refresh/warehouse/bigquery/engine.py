@@ -306,6 +306,9 @@ class BigQueryWarehouse:
         found = {table: version_of(stored) for table, stored in {**known, **asked}.items()}
         return {table: version for table, version in found.items() if version}
 
+    def costs(self, built: Sequence[Built]) -> Sequence[Built]:
+        return self._builder.with_costs(built)
+
     def note_failed(self, tables: Collection[TableName]) -> None:
         self._recorder.note_failed(tables)
 

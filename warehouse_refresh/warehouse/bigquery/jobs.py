@@ -19,7 +19,7 @@ from google.api_core.retry import Retry, exponential_sleep_generator
 from google.cloud import bigquery
 from google.cloud.bigquery.table import RowIterator
 
-from warehouse_refresh.warehouse.bigquery.client import ask, results, rows_of
+from warehouse_refresh.warehouse.bigquery.client import ask, jobs_between, results, rows_of
 from warehouse_refresh.warehouse.bigquery.errors import (
     GOOGLE_ERRORS,
     google_errors,
@@ -59,6 +59,7 @@ class Jobs:
         self._under_way: set[str] = set()
         self._asked: set[str] = set()  # the labels of queries whose jobs are not known yet
         self._delays: dict[str, float] = {}  # by job, from the first try to send it until one was taken
+        self._took: dict[str, float] = {}  # by job, from then until it had ended
         # The only layer that repeats requests: Google's own Retry (growing waits with jitter, bounded in time).
         self.retry = self._retry(may_pass, waits.total)
         # A running job goes on even if a request about it fails, so a 401, 404 or quota error is retried, too.
@@ -82,6 +83,32 @@ class Jobs:
         queued = (job.started - job.created).total_seconds() if job.started and job.created else 0.0
         return self._delays.get(job.job_id, 0.0) + queued
 
+    def seconds(self, jobs: Sequence[bigquery.QueryJob]) -> float:
+        """How many seconds passed from the start of the first of these jobs to the end of the last one; as it was seen
+        here where BigQuery was not asked."""
+        started, ended = ([at for job in jobs if (at := getattr(job, name))] for name in ("started", "ended"))
+        if started and ended:
+            return float((max(ended) - min(started)).total_seconds())
+        return sum(self._took.get(job.job_id, 0.0) for job in jobs)
+
+    def with_costs(self, jobs: Sequence[bigquery.QueryJob]) -> dict[str, bigquery.QueryJob]:
+        """These jobs, which have ended, by their ids, with what they have cost; of several it is asked for at once.
+        Those of which BigQuery does not say it are left out. `cancel()` does not stop this."""
+        created = [job.created for job in jobs if job.created]
+        wanted, found = {job.job_id for job in jobs}, dict[str, bigquery.QueryJob]()
+        with suppress(*GOOGLE_ERRORS):
+            if len(created) > 1:
+                for job in jobs_between(
+                    self.client, min(created), max(created), self._retry_cancel, self._waits.request
+                ):
+                    if job.job_id in wanted and job.ended:
+                        found[job.job_id] = job
+                    if len(found) == len(wanted):
+                        break
+            for job_id in sorted(wanted - found.keys()):
+                found[job_id] = self._get(job_id, self._retry_cancel)
+        return found
+
     def check_not_cancelled(self) -> None:
         """Raise Cancelled if `cancel()` was called."""
         if self._cancelled.is_set():
@@ -94,32 +121,28 @@ class Jobs:
         lost. Raises the job's error as WarehouseError, Cancelled, or OutcomeUnknown if BigQuery does not say how it
         ended.
         """
-        return self.run_for_page(name, sql, config, attempt)[0]
+        return self._found_or_run(name, sql, config, attempt, None)[0]
 
     def run_for_page(
         self, name: str, sql: str, config: bigquery.QueryJobConfig, attempt: int = 1
     ) -> tuple[bigquery.QueryJob, Page | None]:
-        """As `run`; also returns what BigQuery has said of the result when the job ended, without rows. None if the job
-        was found, or was done when it was sent."""
-        try:
-            for number in range(1, attempt):
-                earlier = self._earlier(f"{name}-{number}", sql)
-                if earlier is not None:
-                    return earlier, None
-            return self._run(name, sql, config, attempt)
-        except Transient:
-            self.check_not_cancelled()
-            raise
+        """As `run`, but what the job has cost is asked later, by `with_costs`; what it has waited for is known. Also
+        returns what BigQuery has said of the result when the job ended, without rows. None if the job was found, or was
+        done when it was sent."""
+        job, page = self._found_or_run(name, sql, config, attempt, Rows(0))
+        if not job.started:  # it was in a queue when BigQuery took it
+            self._look(job)
+        return job, page
 
     def finish(self, name: str, sql: str, config: bigquery.QueryJobConfig) -> None:
         """Run the SQL as the job with this name, and wait for its end, but do not ask what it did and cost. Raises what
         `run` raises."""
-        self._first_page(name, sql, config, Rows(0))
+        self._found_or_run(name, sql, config, 1, Rows(0))
 
     def answer(self, name: str, sql: str, config: bigquery.QueryJobConfig, limit: int | None = None) -> RowIterator:
         """The rows of the SQL (of a script: of its last statement), at most `limit`, with their `schema`. Raises what
         `run` raises."""
-        job, page = self._first_page(name, sql, config, Rows(limit))
+        job, page = self._found_or_run(name, sql, config, 1, Rows(limit))
         return self._rows(job, page, limit)
 
     def ask(self, sql: str, config: bigquery.QueryJobConfig, limit: int | None = None) -> RowIterator:
@@ -143,21 +166,25 @@ class Jobs:
                 raise job_error(job.error_result)
         return self._rows(job, page or None, limit)
 
+    def _found_or_run(
+        self, name: str, sql: str, config: bigquery.QueryJobConfig, attempt: int, rows: Rows | None
+    ) -> tuple[bigquery.QueryJob, Page | None]:
+        try:
+            for number in range(1, attempt):
+                earlier = self._earlier(f"{name}-{number}", sql)
+                if earlier is not None:
+                    return earlier, None
+            return self._run(name, sql, config, attempt, rows)
+        except Transient:
+            self.check_not_cancelled()
+            raise
+
     def _rows(self, job: bigquery.QueryJob, page: Page | None, limit: int | None) -> RowIterator:
         with self._or_unknown(job.job_id):
             if page is None:
                 ask = self._retry_poll(results)
                 page = ask(self.client, job, limit, self._waits.long_poll, self._waits.request)
             return rows_of(self.client, job, page, limit, self.retry, self._waits.request)
-
-    def _first_page(
-        self, name: str, sql: str, config: bigquery.QueryJobConfig, rows: Rows
-    ) -> tuple[bigquery.QueryJob, Page | None]:
-        try:
-            return self._run(name, sql, config, 1, rows)
-        except Transient:
-            self.check_not_cancelled()
-            raise
 
     def dry_run(self, sql: str, parameters: Sequence[Value] = ()) -> bigquery.QueryJob:
         """A dry run of the SQL with these query parameters: its columns and bytes, or its error. It costs nothing."""
@@ -199,7 +226,9 @@ class Jobs:
                 ours = job.labels.get("call", call) == call  # a job without labels counts as ours
                 if not ours and job.error_result:
                     continue  # it failed in an earlier call
+                sent = time.monotonic()
                 page = self._wait(job, rows)
+                self._took[job_id] = time.monotonic() - sent
             if not job.error_result:
                 return job, page
             conflict = is_conflict(job.error_result)  # with others' jobs: there may be many, so tries are not counted

@@ -220,6 +220,9 @@ class Environment:
     def versions(self, tables: Collection[TableName]) -> Mapping[TableName, str]:
         return self._warehouse.versions(tables)
 
+    def costs(self, built: Sequence[Built]) -> Sequence[Built]:
+        return self._warehouse.costs(built)
+
     def note_failed(self, tables: Collection[TableName]) -> None:
         self._warehouse.note_failed([self.stored(table) for table in tables])
 

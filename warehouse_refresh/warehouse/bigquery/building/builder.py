@@ -48,6 +48,7 @@ class Builder:
 
     def __init__(self, datasets: Datasets, queries: Queries) -> None:
         self._datasets, self._queries, self._part_records = datasets, queries, PartRecords(datasets)
+        self._unasked: dict[str, Sequence[bigquery.QueryJob]] = {}  # by link, jobs whose costs were not asked yet
 
     def build(self, build: TableBuild, context: BuildContext) -> Built:
         config = self._datasets.config(self._datasets.labels(build.table, context))
@@ -181,18 +182,31 @@ class Builder:
         """What the jobs that built a table did and cost together; the link is that of the last one."""
         if not jobs:
             return Built(rows, 0.0)
-        started, ended = ([at for job in jobs if (at := getattr(job, name))] for name in ("started", "ended"))
         settings = self._datasets.settings
+        link = names.job_link(settings.project, settings.location, jobs[-1].job_id)
+        if any(job.ended is None for job in jobs):
+            self._unasked[link] = jobs
         return Built(
             rows=rows,
-            seconds=(max(ended) - min(started)).total_seconds() if started and ended else 0.0,
+            seconds=self._datasets.jobs.seconds(jobs),
             bytes_processed=_sum(job.total_bytes_processed for job in jobs),
             bytes_billed=_sum(job.total_bytes_billed for job in jobs),
             slot_milliseconds=_sum(job.slot_millis for job in jobs),
-            cache_hit=all(job.cache_hit for job in jobs),
+            cache_hit=all(job.cache_hit for job in jobs) if link not in self._unasked else None,
             waited=max(map(self._datasets.jobs.waited, jobs)) if settings.priority == "INTERACTIVE" else None,
-            job_link=names.job_link(settings.project, settings.location, jobs[-1].job_id),
+            job_link=link,
         )
+
+    def with_costs(self, built: Sequence[Built]) -> list[Built]:
+        """What was built, with what it has cost: see `Warehouse.costs`."""
+        unasked = {one.job_link: jobs for one in built if (jobs := self._unasked.pop(one.job_link or "", None))}
+        found = self._datasets.jobs.with_costs([job for jobs in unasked.values() for job in jobs]) if unasked else {}
+
+        def asked(one: Built) -> Built:
+            jobs = [found[job.job_id] for job in unasked.get(one.job_link, ()) if job.job_id in found]
+            return dataclasses.replace(self.built(jobs, one.rows), partitions=one.partitions) if jobs else one
+
+        return list(map(asked, built))
 
     def _prepare_replacement(
         self, build: TableBuild, config: bigquery.QueryJobConfig, table: bigquery.Table | None

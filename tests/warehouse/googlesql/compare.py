@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -76,17 +77,19 @@ def difference(sql: str, expected: Answer, found: Answer, *, rough: bool = False
     """Compare two answers strictly: columns, types, values; the order where the query orders."""
     if [_shape(c) for c in expected.columns] != [_shape(c) for c in found.columns]:
         return Outcome("different", f"columns are {_named(found.columns)}, should be {_named(expected.columns)}")
-    theirs, ours = (
-        [tuple(key(value, rough=rough) for value in row) for row in answer.rows] for answer in (expected, found)
-    )
-    if not is_ordered(sql):
-        theirs, ours = sorted(theirs, key=repr), sorted(ours, key=repr)
+    theirs, ours = (keys(sql, answer, rough=rough) for answer in (expected, found))
     if theirs != ours:
         first = next((pair for pair in zip(theirs, ours, strict=False) if pair[0] != pair[1]), None)
         return Outcome(
             "different", f"{len(ours)} rows, should be {len(theirs)}; first difference (theirs, ours): {first}"
         )
     return Outcome("same")
+
+
+def keys(sql: str, answer: Answer, *, rough: bool) -> list[tuple[Any, ...]]:
+    """What stands for the answer's rows, in an order of their own unless the query orders them."""
+    rows = [tuple(key(value, rough=rough) for value in row) for row in answer.rows]
+    return rows if is_ordered(sql) else sorted(rows, key=repr)
 
 
 def _shape(column: Column) -> tuple[str, str]:

@@ -1,14 +1,20 @@
-"""Writes docs/googlesql.md from shapes.txt: `python -m tests.warehouse.googlesql.page`.
+"""Writes docs/googlesql.md from shapes.txt, and known.txt: `python -m tests.warehouse.googlesql.page`.
 
 What is refused and what is rejected is told by the translation alone; that the rest has GoogleSQL's answer is what
 test_shapes.py holds.
 """
 
+import re
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from tests.warehouse.googlesql.shapes import Shape, shapes
-from tests.warehouse.googlesql.tables import TABLE_COLUMNS
+from tests.warehouse.googlesql.compare import asked
+from tests.warehouse.googlesql.known import key_of, known, said_of, write
+from tests.warehouse.googlesql.oracle import Oracle
+from tests.warehouse.googlesql.shapes import Shape, by_topic, shapes
+from tests.warehouse.googlesql.tables import TABLE_COLUMNS, TABLES
 from warehouse_refresh.warehouse import Planner, offline_planner
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.sql.query import parse_query
@@ -67,6 +73,8 @@ Where the reference engine and BigQuery's documentation differ, the documentatio
 
 
 KINDS = ("same", "not yet", "only BigQuery", "wrong")
+ALL = "**all**"
+TABLE_HEAD = ("| written | kind | told |", "| --- | --- | --- |")
 
 
 def kind_of(shape: Shape, planner: Planner) -> tuple[str, str]:
@@ -82,29 +90,64 @@ def kind_of(shape: Shape, planner: Planner) -> tuple[str, str]:
     return "same", ""
 
 
-def page() -> str:
-    """The page."""
-    counts: dict[str, Counter[str]] = {}
-    refused: dict[str, list[str]] = {}
-    found = shapes()
-    planner = offline_planner()  # one for all: each has a DuckDB of its own
-    for shape in found:
-        kind, why = kind_of(shape, planner)
-        counts.setdefault(shape.topic, Counter())[kind] += 1
-        if kind in ("not yet", "only BigQuery"):
-            refused.setdefault(shape.topic, []).append(f"| `{_cell(shape.text)}` | {kind} | {_cell(why)} |")
-    counts["**all**"] = sum(counts.values(), Counter())
-    rows = [f"| {topic} | {' | '.join(str(each[kind]) for kind in KINDS)} |" for topic, each in counts.items()]
-    parts = [
-        "\n".join([f"### {topic}", "", "| written | kind | told |", "| --- | --- | --- |", *lines])
-        for topic, lines in refused.items()
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What the page says of a topic: how many of its shapes are of each of KINDS, and the lines of those refused."""
+
+    counts: tuple[int, ...]
+    refused: tuple[str, ...]
+
+
+def topic_of(told: Iterable[tuple[Shape, tuple[str, str]]]) -> Topic:
+    """What the page says of the shapes, with the kind of each, and why."""
+    found = list(told)
+    counts = Counter(kind for _, (kind, _) in found)
+    refused = [
+        f"| `{_cell(shape.text)}` | {kind} | {_cell(why)} |"
+        for shape, (kind, why) in found
+        if kind in ("not yet", "only BigQuery")
     ]
-    return HEAD.format(count=len(found), rows="\n".join(rows), refused="\n\n".join(parts))
+    return Topic(tuple(counts[kind] for kind in KINDS), tuple(refused))
+
+
+def topics() -> dict[str, Topic]:
+    """All that the page says, by topic."""
+    planner = offline_planner()  # one for all: each has a DuckDB of its own
+    return {topic: topic_of((shape, kind_of(shape, planner)) for shape in found) for topic, found in by_topic().items()}
+
+
+def page(found: Mapping[str, Topic]) -> str:
+    """The page that says this."""
+    total = tuple(map(sum, zip(*(topic.counts for topic in found.values()), strict=True)))
+    counts = {name: topic.counts for name, topic in found.items()} | {ALL: total}
+    rows = [f"| {name} | {' | '.join(map(str, each))} |" for name, each in counts.items()]
+    parts = [
+        "\n".join([f"### {name}", "", *TABLE_HEAD, *topic.refused]) for name, topic in found.items() if topic.refused
+    ]
+    return HEAD.format(count=sum(total), rows="\n".join(rows), refused="\n\n".join(parts))
+
+
+def written() -> dict[str, Topic]:
+    """What the page says now."""
+    head, _, refused = PAGE.read_text(encoding="utf-8").partition("## What is refused")
+    rows = re.findall(r"^\| ([^|*]+) \| (\d+(?: \| \d+)*) \|$", head, re.MULTILINE)
+    parts = (part.strip().split("\n") for part in refused.split("\n### ")[1:])
+    lines = {name: tuple(found[1 + len(TABLE_HEAD) :]) for name, *found in parts}
+    return {name: Topic(tuple(map(int, counts.split(" | "))), lines.get(name, ())) for name, counts in rows}
 
 
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").replace("`", "'").split())
 
 
+def ask_what_is_new() -> None:
+    """Ask Google's engine of the shapes that known.txt does not name, and forget what is no shape any more."""
+    oracle = Oracle()
+    oracle.load(TABLES)
+    before = known()
+    write({key_of(shape): before.get(key_of(shape)) or said_of(shape, asked(shape.sql, oracle)) for shape in shapes()})
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(page(topics()), encoding="utf-8")
+    ask_what_is_new()

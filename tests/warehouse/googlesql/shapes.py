@@ -37,6 +37,14 @@ def shapes() -> list[Shape]:
     return [_shape(topic, text) for topic, text in lines]
 
 
+def by_topic() -> dict[str, list[Shape]]:
+    """The shapes of each topic, in order."""
+    found: dict[str, list[Shape]] = {}
+    for shape in shapes():
+        found.setdefault(shape.topic, []).append(shape)
+    return found
+
+
 def _shape(topic: str, text: str) -> Shape:
     written = text.removeprefix("~ ")
     return Shape(topic, written, _query(written), text.startswith("~ "))

@@ -162,6 +162,7 @@ class Scope:
         self.aliases: dict[str, Typed] = {}
         self.doubled: set[str] = set()  # the aliases that several items have
         self.lambdas: dict[str, Typed] = {}
+        self.merged: set[str] = set()  # the columns of USING
 
     def set_aliases(self, items: Sequence[Named]) -> None:
         """Let the clauses after SELECT read its items by their names."""
@@ -201,6 +202,11 @@ class Scope:
         here = any(source.alias.casefold() == name for source in self.sources)
         return here or (self.parent is not None and self.parent.has_range(alias))
 
+    def is_row(self, name: str) -> bool:
+        """Whether the name is an item of FROM, as a row of columns."""
+        found = (source for source in self.sources if source.alias.casefold() == name.casefold())
+        return any(source.element is None and not source.is_weak for source in found)
+
     def is_row_with(self, name: str) -> bool:
         """Whether the name is an item of FROM, as a row that has a column of the same name."""
         alias = name.casefold()
@@ -238,6 +244,7 @@ class Scope:
 
     def put(self, source: Source) -> None:
         """Put an item of FROM after those that are there."""
+        self.merged -= {source.alias.casefold(), source.offset.casefold()}
         self.sources.append(source)
         self.listed += source.columns
 
@@ -330,7 +337,11 @@ class Scope:
                 self.script.text, node, f"{path[0]} is ambiguous: two tables have that alias", "give each its own alias"
             )
         found = [column.value for column in self.listed if column.name.casefold() == name]
-        if ranges and not (found and ranges[0].is_weak and len(path) == 1):
+        if found and len(path) == 1 and (name in self.merged or (ranges and ranges[0].is_weak)):
+            ranges = []
+        elif offset := self._offset(name):
+            return self.fields(node, offset, path[1:])
+        if ranges:
             return self._in_range(node, ranges[0], path)
         if len(found) > 1:
             wrong(
@@ -339,6 +350,13 @@ class Scope:
         hidden = [column.value for source in self.sources for column in source.hidden if column.name.casefold() == name]
         found = found or hidden[:1]
         return self.fields(node, found[0], path[1:]) if found else self._of_dataset(node, path)
+
+    def _offset(self, name: str) -> Typed | None:
+        """The value of an UNNEST's offset, which comes before columns of the same name like any alias of FROM."""
+        for source in self.sources:
+            if source.offset.casefold() == name:
+                return source.columns[-1].value
+        return None
 
     def _of_dataset(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
         """The value of dataset.table.column."""

@@ -4,7 +4,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#group
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -26,7 +26,14 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     walk,
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import is_literal, position_of
-from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
+from warehouse_refresh.warehouse.duckdb.translate.queries.stars import (
+    fields_of,
+    is_star_of_value,
+    star_of,
+    starred,
+    without_excepted,
+)
+from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import is_random, sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
@@ -97,13 +104,12 @@ class GroupedScope(Scope):
         self._items[id(node)] = key
         return _by_name(key)
 
-    def add_item(self, node: exp.Expr) -> None:
-        """Group by an item of SELECT, if it reads a column and holds neither an aggregate nor a window function."""
-        node = bare(node)
-        if not any(True for found in (aggregates_in(node), windows_in(node)) for _ in found):
-            value = self.base.compile(node)
-            if reads(value.node, self.base.tables()):
-                self.add_key(node, value)
+    def keys_of(self, star: exp.Expr) -> list[Named]:
+        """The fields that `.*` of an expression stands for, if they are keys themselves; else none."""
+        if any(True for _ in aggregates_in(star.this)):
+            return []
+        columns = fields_of(star, self.base, self.base.compile(star.this))
+        return columns if any(column.value.node in self.keys for column in columns) else []
 
     def compile(self, node: exp.Expr) -> Typed:
         if is_aggregate(node):
@@ -190,9 +196,13 @@ class GroupedScope(Scope):
             return super().find(node, path)
         for length in range(len(path), 0, -1):
             found = self.base.find(node, path[:length])
-            if found is not None and found.node in self.keys:
+            if found is None or found.node not in self.keys:
+                continue
+            if length == len(path) or not isinstance(found.node, Struct):  # no column of a table that is a key
                 return self.fields(node, self.keys[found.node], path[length:])
         found = self.base.find(node, path)
+        if found is not None and isinstance(found.node, Field) and found.node.struct in self.keys:
+            return self.field(node, self.keys[found.node.struct], path[-1])
         return self.seen(node, found, path) if found is not None else None
 
     def seen(self, node: exp.Expr, value: Typed, path: Sequence[str]) -> Typed:
@@ -239,10 +249,71 @@ def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
     parts = group.expressions
     if len(parts) > 1 and any(isinstance(part, exp.Tuple) and not part.expressions for part in parts):
         wrong(base.script.text, group, "GROUP BY () stands alone", "write GROUPING SETS")
-    items = [_struct_key(part, scope) or _group_item(part, node, scope) for part in parts]
-    if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in group.expressions):
-        scope.sets = tuple(items)
+    items = list_items(node, scope)
+    if group.args.get("all"):
+        _group_by_all(items, scope)
+    keys = [_struct_key(part, scope) or _group_item(part, items, scope) for part in parts]
+    if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in parts):
+        scope.sets = tuple(keys)
     return scope
+
+
+@dataclass(frozen=True, slots=True)
+class ListItem:
+    """A column of a SELECT list before grouping: its name, and its expression, or the `*` that stands for it, with its
+    value."""
+
+    name: str
+    node: exp.Expr
+    value: Typed | None = None
+
+    def of(self, scope: Scope) -> Typed:
+        """Its value over the tables. Raises SqlError."""
+        return self.value or scope.compile(self.node)
+
+
+def list_items(node: exp.Select, scope: GroupedScope) -> list[ListItem]:
+    """The columns of a SELECT list, `*` written out. `.*` of an aggregate whose fields are not known before grouping is
+    one item."""
+    return [item for part in node.expressions for item in _items_of(part, scope)]
+
+
+def _items_of(part: exp.Expr, scope: GroupedScope) -> list[ListItem]:
+    if is_star_of_value(part):
+        columns: list[Named] | None = _fields_of_value(part, scope)
+        if columns is None:
+            return [ListItem("", part)]
+    elif (columns := starred(part, scope.base)) is None:
+        return [ListItem(name_of_item(part), bare(part.unalias()))]
+    star = star_of(part)
+    new = {item.alias.casefold(): bare(item.this) for item in star.args.get("replace") or ()}
+    alone = part.copy()
+    star_of(alone).set("replace", None)
+    return [
+        ListItem(column.name, new[column.name.casefold()])
+        if column.name.casefold() in new
+        else ListItem(column.name, alone, column.value)
+        for column in without_excepted(star, scope, columns)
+    ]
+
+
+def _fields_of_value(part: exp.Expr, scope: GroupedScope) -> list[Named] | None:
+    """What `.*` of an expression stands for; None if that is known after grouping only."""
+    try:
+        has_aggregates = any(True for _ in aggregates_in(part.this))
+        return fields_of(part, scope, (scope if has_aggregates else scope.base).compile(part.this))
+    except SqlError:
+        return None
+
+
+def _group_by_all(items: list[ListItem], scope: GroupedScope) -> None:
+    """GROUP BY ALL: by every item that reads a column and holds neither an aggregate nor a window function.
+    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#group_by_all"""
+    for item in items:
+        if not any(True for found in (aggregates_in(item.node), windows_in(item.node)) for _ in found):
+            value = item.of(scope.base)
+            if reads(value.node, scope.base.tables()):
+                scope.add_key(item.node, value)
 
 
 def _struct_key(part: exp.Expr, scope: GroupedScope) -> Node | None:
@@ -255,35 +326,52 @@ def _struct_key(part: exp.Expr, scope: GroupedScope) -> Node | None:
     return scope.add_key(part, value)
 
 
-def _group_item(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> Node:
+def _group_item(part: exp.Expr, items: list[ListItem], scope: GroupedScope) -> Node:
     """A key, or ROLLUP, CUBE, GROUPING SETS of keys, as it stands in GROUP BY."""
     if isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets):
         word = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}[type(part)]
-        return FunctionCall(word, tuple([_group_item(inner, node, scope) for inner in part.expressions]))
+        return FunctionCall(word, tuple([_group_item(inner, items, scope) for inner in part.expressions]))
     if isinstance(part, exp.Tuple):
-        return FunctionCall("", tuple([_group_item(inner, node, scope) for inner in part.expressions]))
+        return FunctionCall("", tuple([_group_item(inner, items, scope) for inner in part.expressions]))
     part = bare(part)
-    target = _group_target(part, node, scope)
+    item = _named_by(part, items, scope)
+    target = item.node if item is not None else part
     if any(True for _ in aggregates_in(target)):
         wrong(scope.script.text, part, "GROUP BY cannot hold an aggregate function")
     check_no_windows(target, scope, "GROUP BY")
-    value = scope.base.compile(target)
-    if target is part and is_literal(part, value):
+    value = item.of(scope.base) if item is not None else scope.base.compile(part)
+    if item is None and is_literal(part, value):
         wrong(scope.script.text, part, "GROUP BY cannot hold a literal", "take it out, or name an item of SELECT")
     return scope.add_key(target, value)
 
 
-def _group_target(part: exp.Expr, node: exp.Select, scope: GroupedScope) -> exp.Expr:
-    """What a key stands for: an item by its position or alias, or itself."""
+def _named_by(part: exp.Expr, items: list[ListItem], scope: GroupedScope) -> ListItem | None:
+    """The item of SELECT that a key names by its position or alias; None for any other key."""
     position = position_of(part)
     if position is not None:
-        if not 1 <= position <= len(node.expressions):
-            wrong(scope.script.text, part, f"GROUP BY {position}: there are {len(node.expressions)} columns")
-        return bare(node.expressions[position - 1].unalias())
-    if isinstance(part, exp.Column) and not part.args.get("table"):
-        named = [item for item in node.expressions if name_of_item(item).casefold() == part.name.casefold()]
-        if len(named) > 1:
-            reason = f"{part.name} in GROUP BY is ambiguous: several columns of SELECT have that name"
-            wrong(scope.script.text, part, reason, "give each its own alias, or write their numbers")
-        return bare(named[0].unalias()) if named else part
-    return part
+        if any(is_star_of_value(item.node) and item.value is None for item in items[:position]):
+            unsupported(
+                scope.script.text, part, f"GROUP BY {position} after .* of an aggregate", "write the key's name"
+            )
+        if not 1 <= position <= len(items):
+            wrong(scope.script.text, part, f"GROUP BY {position}: there are {len(items)} columns")
+        return items[position - 1]
+    if not isinstance(part, exp.Column) or part.args.get("table"):
+        _check_path(part, items, scope)
+        return None
+    named = [item for item in items if item.name.casefold() == part.name.casefold()]
+    if len(named) > 1:
+        reason = f"{part.name} in GROUP BY is ambiguous: several columns of SELECT have that name"
+        wrong(scope.script.text, part, reason, "give each its own alias, or write their numbers")
+    return named[0] if named else None
+
+
+def _check_path(part: exp.Expr, items: list[ListItem], scope: GroupedScope) -> None:
+    """Raises SqlError for a path that begins with the name of an item: GoogleSQL takes it for a field of that item."""
+    first = part
+    while isinstance(first, exp.Dot):
+        first = first.this
+    name = first.parts[0].name if isinstance(first, exp.Column) else ""
+    if name and any(item.name.casefold() == name.casefold() for item in items):
+        reason = f"GROUP BY takes {name} for the item of SELECT with that name, and cannot group by a field of it"
+        wrong(scope.script.text, part, reason, "give the item or the table another name, or write the item's number")

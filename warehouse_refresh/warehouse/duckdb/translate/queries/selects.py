@@ -29,19 +29,28 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import (
     check_no_windows,
     grouped_scope,
     is_aggregate,
+    list_items,
     windows_in,
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import limits, ordering
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import unique, without_literals
 from warehouse_refresh.warehouse.duckdb.translate.queries.sources import from_clause
+from warehouse_refresh.warehouse.duckdb.translate.queries.stars import (
+    fields_of,
+    is_field_of,
+    is_of_pipe,
+    is_star_of_value,
+    only_value,
+    star,
+    star_of,
+    starred,
+)
 from warehouse_refresh.warehouse.duckdb.translate.queries.window_keys import with_plain_windows
-from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Range, Relation, Scope, Source
+from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Range, Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
-from warehouse_refresh.warehouse.duckdb.types import field_names
 from warehouse_refresh.warehouse.sql.coercion import is_groupable
-from warehouse_refresh.warehouse.sql.pipes import HERE, PIPE
-from warehouse_refresh.warehouse.suggest import did_you_mean
+from warehouse_refresh.warehouse.sql.pipes import PIPE
 from warehouse_refresh.warehouse.types import Column, struct_of
 
 CLAUSES = ("with_", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit")
@@ -96,8 +105,6 @@ def _listed(node: exp.Select, base: Scope, bare: Select, *, unordered: bool) -> 
     scope: Scope = base
     if node.args.get("group") or _aggregates(node):
         scope = grouped_scope(node, base)
-        if node.args.get("group") and node.args["group"].args.get("all"):
-            group_by_all(node, scope)
     elif node.args.get("having"):
         wrong(base.script.text, node.args["having"], "HAVING needs GROUP BY or an aggregate", "write WHERE")
     items = expanded(node, scope)
@@ -133,22 +140,26 @@ def _check_aggregates(node: exp.Select, scope: Scope) -> None:
 
 
 def _let_aggregates_see_aliases(node: exp.Select, scope: GroupedScope) -> None:
-    """Within an aggregate of HAVING or ORDER BY an item's alias comes before a column of the tables too.
+    """Within an aggregate of HAVING or ORDER BY an item's name comes before a column of the tables too.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#alias_visibility"""
-    items = {item.alias.casefold(): item.this for item in node.expressions if isinstance(item, exp.Alias)}
-    for call in (
-        call for part in _clauses(node, "having", "order")[len(node.expressions) :] for call in aggregates_in(part)
-    ):
-        for column in call.find_all(exp.Column):
-            name = column.name.casefold()
-            if column.args.get("table") or name not in items:
-                continue
-            if any(aggregates_in(items[name])):
-                reason = "an aggregate function cannot hold another one"
-                wrong(
-                    scope.script.text, column, reason, f"{column.name} is the item of SELECT: write table.{column.name}"
-                )
-            scope.base.aliases[name] = scope.base.compile(items[name])
+    clauses = _clauses(node, "having", "order")[len(node.expressions) :]
+    names = {
+        column.parts[0].name.casefold(): column
+        for part in clauses
+        for call in aggregates_in(part)
+        for column in call.find_all(exp.Column)
+    }
+    for item in list_items(node, scope) if names else ():
+        name = item.name.casefold()
+        column = names.get(name)
+        if column is None:
+            continue
+        if name in scope.doubled:
+            wrong(scope.script.text, column, f"column {item.name} is ambiguous", "give each column its own name")
+        if any(aggregates_in(item.node)):
+            reason, hint = "an aggregate function cannot hold another one", "write the table before the column's name"
+            wrong(scope.script.text, column, reason, f"{item.name} is the item of SELECT: {hint}")
+        scope.base.aliases[name] = item.of(scope.base)
 
 
 def _check_pipe(node: exp.Select, scope: Scope) -> None:
@@ -256,12 +267,12 @@ _AFTER_ITEMS = ("distinct", "having", "qualify", "order", "limit", "offset")
 
 def _ranges(node: exp.Select, scope: Scope, items: Sequence[Named], columns: Sequence[Output]) -> tuple[Range, ...]:
     """The items of FROM that the operators of a pipe after this one know."""
-    if not any(isinstance(part, exp.Star) and _is_of_pipe(part) for part in node.expressions):
+    if not any(isinstance(part, exp.Star) and is_of_pipe(part) for part in node.expressions):
         return ()
     outputs = {item.value.node: output for item, output in zip(reversed(items), reversed(columns), strict=True)}
     found = []
     for source in scope.sources:
-        own = [column for column in source.columns if not _is_field_of(column, source)]
+        own = [column for column in source.columns if not is_field_of(column, source)]
         read = tuple([(c.name, outputs[c.value.node]) for c in own if c.value.node in outputs])
         missing = {c.name.casefold() for c in own if c.value.node not in outputs} | source.missing
         element = outputs.get(source.element.node) if source.element is not None else None
@@ -322,16 +333,21 @@ def expanded(node: exp.Select, scope: Scope) -> list[Named]:
     """The SELECT list, `*` written out."""
     found: list[Named] = []
     for part in node.expressions:
-        columns = _starred(part, scope.base if isinstance(scope, GroupedScope) else scope)
-        if isinstance(part, exp.Dot) and isinstance(part.expression, exp.Star):
-            found += star(part.expression, scope, fields_of(part, scope, scope.compile_whole(part.this)))
-        elif columns is not None:
-            found += star(_star_of(part), scope, columns)
+        if is_star_of_value(part):
+            columns: list[Named] | None = _fields(part, scope)
         else:
-            found.append(named(part, scope))
+            columns = starred(part, scope.base if isinstance(scope, GroupedScope) else scope)
+        found += [named(part, scope)] if columns is None else star(star_of(part), scope, columns)
     if not found:
         wrong(scope.script.text, node, "the SELECT list is empty")
     return found
+
+
+def _fields(node: exp.Expr, scope: Scope) -> list[Named]:
+    """What `.*` of an expression stands for: keys of GROUP BY, if it names the fields, or fields of what is grouped."""
+    if isinstance(scope, GroupedScope) and (columns := scope.keys_of(node)):
+        return columns
+    return fields_of(node, scope, scope.compile_whole(node.this))
 
 
 def named(node: exp.Expr, scope: Scope) -> Named:
@@ -341,136 +357,7 @@ def named(node: exp.Expr, scope: Scope) -> Named:
     return Named(name_of_item(node), scope.compile_whole(node.unalias()))
 
 
-def _starred(node: exp.Expr, scope: Scope) -> list[Named] | None:
-    """What `*`, `table.*` or `struct.*` stands for, its EXCEPT, REPLACE and RENAME aside; None for any other item."""
-    if isinstance(node, exp.Star):
-        if not scope.sources:
-            wrong(scope.script.text, node, "SELECT * needs FROM")
-        return _of_pipe(node, scope) if _is_of_pipe(node) else scope.columns()
-    if isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
-        path = [node.args[key].name for key in ("catalog", "db", "table") if node.args.get(key)]
-        for source in scope.sources if len(path) == 1 else ():
-            if source.alias.casefold() == path[0].casefold() and source.element is None and not source.missing:
-                return list(source.columns)
-        return fields_of(node, scope, scope.resolve(node, path))
-    return None
-
-
-def _is_of_pipe(star: exp.Expr) -> bool:
-    return any(part.name == HERE for part in star.args.get("except_") or ())
-
-
-def _of_pipe(node: exp.Expr, scope: Scope) -> list[Named]:
-    """The columns of a pipe: the element of an UNNEST, or of a table of values, is one of them."""
-    found: list[Named] = []
-    for column in scope.columns():
-        source = next((source for source in scope.sources if _is_field_of(column, source)), None)
-        if source is None or source.element is None:
-            found.append(column)
-        elif column == source.columns[0]:
-            if not source.alias and _only_value(scope) is None:
-                unsupported(scope.script.text, node, "pipe with an UNNEST that has no alias", "write AS and an alias")
-            found.append(Named(source.alias, source.element))
-    return found
-
-
-def _is_field_of(column: Named, source: Source) -> bool:
-    """Whether the column is a field of the source's elements."""
-    node = column.value.node
-    return source.element is not None and isinstance(node, Field) and node.struct == source.element.node
-
-
-def _only_value(scope: Scope) -> Typed | None:
-    """The element, if a pipe is a single UNNEST or table of values, with nothing beside it."""
-    element = scope.sources[0].element if len(scope.sources) == 1 else None
-    if element is None:
-        return None
-    source = scope.sources[0]
-    is_alone = all(_is_field_of(c, source) or c.value.node == element.node for c in scope.columns())
-    return element if is_alone else None
-
-
 def _is_values(node: exp.Select, scope: Scope) -> bool:
     """Whether the rows are values: SELECT AS STRUCT or AS VALUE, or a pipe of values with nothing put beside them."""
-    stars = [part for part in node.expressions if isinstance(part, exp.Star) and _is_of_pipe(part)]
-    return bool(node.args.get("kind")) or (len(node.expressions) == len(stars) == 1 and _only_value(scope) is not None)
-
-
-def _star_of(node: exp.Expr) -> exp.Expr:
-    """The star of an item, with its EXCEPT, REPLACE and RENAME."""
-    found: exp.Expr = node if isinstance(node, exp.Star) else node.this
-    return found
-
-
-def fields_of(node: exp.Expr, scope: Scope, value: Typed) -> list[Named]:
-    """A struct's fields."""
-    if value.type.name != "STRUCT":
-        wrong(scope.script.text, node, f".* needs a STRUCT, not {value.type}")
-    names = zip(field_names(value.type), value.type.fields, strict=True)
-    return [Named(field.name, Typed(Field(value.node, name), field.type)) for name, field in names]
-
-
-def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
-    """`*` with its EXCEPT, REPLACE and RENAME."""
-    only(node, scope, "except_", "replace", "rename")
-    columns = _without_excepted(node, scope, columns)
-    replaced = _replaced(node)
-    columns = [
-        c if c.name.casefold() in replaced else Named(c.name, scope.seen(node, c.value, [c.name])) for c in columns
-    ]
-    for part in node.args.get("replace") or ():
-        if not any(column.name.casefold() == part.alias.casefold() for column in columns):
-            wrong(scope.script.text, part, f"REPLACE: there is no column {part.alias}")
-        if sum(column.name.casefold() == part.alias.casefold() for column in columns) > 1:
-            wrong(scope.script.text, part, f"REPLACE: column {part.alias} is ambiguous")
-        if sum(part.alias.casefold() == other.alias.casefold() for other in node.args["replace"]) > 1:
-            wrong(scope.script.text, part, f"REPLACE names column {part.alias} twice")
-        value = scope.compile_whole(part.this)
-        columns = [Named(c.name, value) if c.name.casefold() == part.alias.casefold() else c for c in columns]
-    for part in node.args.get("rename") or ():  # |> RENAME
-        if not any(column.name.casefold() == part.this.name.casefold() for column in columns):
-            wrong(scope.script.text, part, f"RENAME: there is no column {part.this.name}")
-        old = part.this.name.casefold()
-        columns = [Named(part.alias, c.value) if c.name.casefold() == old else c for c in columns]
-    return columns
-
-
-def _without_excepted(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
-    """The columns without those that EXCEPT names."""
-    for part in node.args.get("except_") or ():
-        name = part.name
-        if name == HERE:
-            continue
-        if isinstance(part, exp.Column) and part.args.get("table"):
-            unsupported(scope.script.text, part, "EXCEPT of a column whose name holds a dot", "name the others")
-        if not any(column.name.casefold() == name.casefold() for column in columns):
-            hint = did_you_mean(name, [column.name for column in columns if column.name])
-            wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)
-        columns = [column for column in columns if column.name.casefold() != name.casefold()]
-    return columns
-
-
-def _replaced(node: exp.Expr) -> set[str]:
-    """The names that REPLACE gives new values."""
-    return {part.alias.casefold() for part in node.args.get("replace") or ()}
-
-
-def group_by_all(node: exp.Select, scope: GroupedScope) -> None:
-    """GROUP BY ALL: by every item that reads a column and holds neither an aggregate nor a window function.
-    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#group_by_all"""
-    for part in node.expressions:
-        if isinstance(part, exp.Dot) and isinstance(part.expression, exp.Star):
-            unsupported(
-                scope.script.text, part, "GROUP BY ALL with .* of an expression", "compute it in a subquery first"
-            )
-        columns = _starred(part, scope.base)
-        if columns is None:
-            scope.add_item(part.unalias())
-            continue
-        star = _star_of(part)
-        replaced = _replaced(star)
-        for column in _without_excepted(star, scope, columns):
-            if column.name.casefold() not in replaced:
-                scope.add_key(part, column.value)
-        for new in star.args.get("replace") or ():
-            scope.add_item(new.this)
+    stars = [part for part in node.expressions if isinstance(part, exp.Star) and is_of_pipe(part)]
+    return bool(node.args.get("kind")) or (len(node.expressions) == len(stars) == 1 and only_value(scope) is not None)

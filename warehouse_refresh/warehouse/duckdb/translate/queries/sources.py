@@ -395,13 +395,14 @@ def using(node: exp.Expr, scope: Scope, left: list[Named], side: str) -> Node:
         both = sql("coalesce({a}, {b})", a=one.node, b=other.node)
         merged.append(Named(name, {"RIGHT": other, "FULL": Typed(both, kind)}.get(side, one)))
     names = {column.name.casefold() for column in merged}
+    scope.merged |= names
     scope.listed = [*merged, *(column for column in scope.listed if column.name.casefold() not in names)]
     return Chain("AND", tuple(tests))
 
 
 def _only_column(node: exp.Expr, scope: Scope, columns: list[Named], name: str) -> Typed:
     found = [column.value for column in columns if column.name.casefold() == name.casefold()]
-    if scope.is_row_with(name):
+    if scope.is_row(name):
         reason = f"USING: {name} is a table here, not a column"
         wrong(scope.script.text, node, reason, "give the table an alias")
     if len(found) != 1:

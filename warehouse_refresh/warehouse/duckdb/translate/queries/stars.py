@@ -1,0 +1,129 @@
+"""`*` in a SELECT list, with its EXCEPT, REPLACE and RENAME.
+
+https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#select_
+"""
+
+from sqlglot import exp
+
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import only
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Field
+from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Scope, Source
+from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.types import field_names
+from warehouse_refresh.warehouse.sql.pipes import HERE
+from warehouse_refresh.warehouse.suggest import did_you_mean
+
+
+def is_star_of_value(node: exp.Expr) -> bool:
+    """Whether it is `.*` of an expression that is no path of names."""
+    return isinstance(node, exp.Dot) and isinstance(node.expression, exp.Star)
+
+
+def starred(node: exp.Expr, scope: Scope) -> list[Named] | None:
+    """What `*`, `table.*` or `struct.*` stands for, its EXCEPT, REPLACE and RENAME aside; None for any other item."""
+    if isinstance(node, exp.Star):
+        if not scope.sources:
+            wrong(scope.script.text, node, "SELECT * needs FROM")
+        return _of_pipe(node, scope) if is_of_pipe(node) else scope.columns()
+    if isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
+        path = [node.args[key].name for key in ("catalog", "db", "table") if node.args.get(key)]
+        for source in scope.sources if len(path) == 1 else ():
+            if source.alias.casefold() == path[0].casefold() and source.element is None and not source.missing:
+                return list(source.columns)
+        return fields_of(node, scope, scope.resolve(node, path))
+    return None
+
+
+def is_of_pipe(star: exp.Expr) -> bool:
+    """Whether the star was written for a pipe operator."""
+    return any(part.name == HERE for part in star.args.get("except_") or ())
+
+
+def _of_pipe(node: exp.Expr, scope: Scope) -> list[Named]:
+    """The columns of a pipe: the element of an UNNEST, or of a table of values, is one of them."""
+    found: list[Named] = []
+    for column in scope.columns():
+        source = next((source for source in scope.sources if is_field_of(column, source)), None)
+        if source is None or source.element is None:
+            found.append(column)
+        elif column == source.columns[0]:
+            if not source.alias and only_value(scope) is None:
+                unsupported(scope.script.text, node, "pipe with an UNNEST that has no alias", "write AS and an alias")
+            found.append(Named(source.alias, source.element))
+    return found
+
+
+def is_field_of(column: Named, source: Source) -> bool:
+    """Whether the column is a field of the source's elements."""
+    node = column.value.node
+    return source.element is not None and isinstance(node, Field) and node.struct == source.element.node
+
+
+def only_value(scope: Scope) -> Typed | None:
+    """The element, if a pipe is a single UNNEST or table of values, with nothing beside it."""
+    element = scope.sources[0].element if len(scope.sources) == 1 else None
+    if element is None:
+        return None
+    source = scope.sources[0]
+    is_alone = all(is_field_of(c, source) or c.value.node == element.node for c in scope.columns())
+    return element if is_alone else None
+
+
+def star_of(node: exp.Expr) -> exp.Expr:
+    """The star of an item, with its EXCEPT, REPLACE and RENAME."""
+    if isinstance(node, exp.Star):
+        return node
+    found: exp.Expr = node.expression if isinstance(node, exp.Dot) else node.this
+    return found
+
+
+def fields_of(node: exp.Expr, scope: Scope, value: Typed) -> list[Named]:
+    """A struct's fields."""
+    if value.type.name != "STRUCT":
+        wrong(scope.script.text, node, f".* needs a STRUCT, not {value.type}")
+    names = zip(field_names(value.type), value.type.fields, strict=True)
+    return [Named(field.name, Typed(Field(value.node, name), field.type)) for name, field in names]
+
+
+def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
+    """`*` with its EXCEPT, REPLACE and RENAME."""
+    only(node, scope, "except_", "replace", "rename")
+    columns = without_excepted(node, scope, columns)
+    new = replaced(node)
+    columns = [c if c.name.casefold() in new else Named(c.name, scope.seen(node, c.value, [c.name])) for c in columns]
+    for part in node.args.get("replace") or ():
+        if not any(column.name.casefold() == part.alias.casefold() for column in columns):
+            wrong(scope.script.text, part, f"REPLACE: there is no column {part.alias}")
+        if sum(column.name.casefold() == part.alias.casefold() for column in columns) > 1:
+            wrong(scope.script.text, part, f"REPLACE: column {part.alias} is ambiguous")
+        if sum(part.alias.casefold() == other.alias.casefold() for other in node.args["replace"]) > 1:
+            wrong(scope.script.text, part, f"REPLACE names column {part.alias} twice")
+        value = scope.compile_whole(part.this)
+        columns = [Named(c.name, value) if c.name.casefold() == part.alias.casefold() else c for c in columns]
+    for part in node.args.get("rename") or ():  # |> RENAME
+        if not any(column.name.casefold() == part.this.name.casefold() for column in columns):
+            wrong(scope.script.text, part, f"RENAME: there is no column {part.this.name}")
+        old = part.this.name.casefold()
+        columns = [Named(part.alias, c.value) if c.name.casefold() == old else c for c in columns]
+    return columns
+
+
+def without_excepted(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
+    """The columns without those that EXCEPT names."""
+    for part in node.args.get("except_") or ():
+        name = part.name
+        if name == HERE:
+            continue
+        if isinstance(part, exp.Column) and part.args.get("table"):
+            unsupported(scope.script.text, part, "EXCEPT of a column whose name holds a dot", "name the others")
+        if not any(column.name.casefold() == name.casefold() for column in columns):
+            hint = did_you_mean(name, [column.name for column in columns if column.name])
+            wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)
+        columns = [column for column in columns if column.name.casefold() != name.casefold()]
+    return columns
+
+
+def replaced(node: exp.Expr) -> set[str]:
+    """The names that REPLACE gives new values."""
+    return {part.alias.casefold() for part in node.args.get("replace") or ()}

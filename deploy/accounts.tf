@@ -70,7 +70,7 @@ resource "google_project_iam_member" "jobs" {
 resource "google_project_iam_custom_role" "row_policies" {
   role_id     = "seeRowPolicies"
   title       = "See row access policies"
-  permissions = ["bigquery.rowAccessPolicies.list"]
+  permissions = ["bigquery.rowAccessPolicies.get", "bigquery.rowAccessPolicies.list"]
   depends_on  = [google_project_service.needed]
 }
 

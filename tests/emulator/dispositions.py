@@ -18,6 +18,7 @@ from bqemulator.domain.errors import InvalidQueryError
 from bqemulator.storage.sql_identifiers import quoted_table_ref
 
 from tests.emulator import versions
+from tests.emulator.information import is_assertion
 from tests.emulator.mending import keep, kept_of, only_layout, sums_as_int64
 
 _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
@@ -83,9 +84,10 @@ def replaced_by_clone(text: str, context: Any) -> bool:
 
 
 def statements_in(text: str) -> list[str]:
-    """The statements of a script that makes nothing but clones; of any other text, the text."""
+    """The statements of a script that makes nothing but clones, after an assertion; of any other text, the text."""
     statements = text.split(";\n")
-    return statements if all(map(_CLONE.fullmatch, statements)) else [text]
+    clones = statements[1:] if is_assertion(text) else statements
+    return statements if all(map(_CLONE.fullmatch, clones)) else [text]
 
 
 def keep_layout_of_clone(text: str) -> None:

@@ -41,6 +41,7 @@ from sqlglot.errors import ErrorLevel
 
 from tests.emulator import etags
 from tests.emulator.dispositions import OtherColumns, keep_layout_of_clone, replaced_by_clone, statements_in, write
+from tests.emulator.information import check, is_assertion
 from tests.emulator.mending import (
     alter,
     declare,
@@ -210,6 +211,12 @@ async def cancel(project: str, job_id: str, location: str = "US") -> Any:
     return {"kind": "bigquery#jobCancelResponse", "job": job.resource()}
 
 
+@router.post("/bigquery/v2/projects/{project}/datasets/{dataset}/tables/{table}:testIamPermissions")
+async def may(request: Request) -> Any:
+    """Everybody may do everything here."""
+    return await request.json()
+
+
 @router.post("/emulator/pace")
 async def pace(project: str, seconds: float, slots: int = 1_000_000) -> None:
     PACE[project], SLOTS[project] = seconds, asyncio.Semaphore(slots)
@@ -280,6 +287,9 @@ async def run(job: Job, text: str, context: Any) -> None:
 async def run_statement(job: Job, text: str, context: Any) -> None:
     settings = job.config["query"]
     target, parameters = settings.get("destinationTable"), settings.get("queryParameters") or []
+    if is_assertion(text):
+        check(text, context)
+        return
     if replaced_by_clone(text, context):
         return
     text = mended(named_alike(text, parameters))

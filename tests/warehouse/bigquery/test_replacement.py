@@ -2,7 +2,7 @@
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from tests.emulator.proxy import Proxy, Refusal
 from warehouse_refresh.warehouse import BuildContext, Built, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.building.storage import layout_sql
+from warehouse_refresh.warehouse.bigquery.publishing import tables
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
 from warehouse_refresh.warehouse.errors import NotAllowed, Place, SqlError, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
@@ -199,6 +200,69 @@ def test_policies_that_may_not_be_seen_are_not_risked(warehouse: BigQueryWarehou
         warehouse.build(TableBuild(OUT, parse_query(OTHER)), BuildContext("second"))
     assert jobs(proxy) == []
     warehouse.build(TableBuild(OUT, parse_query(FIRST)), BuildContext("third"))
+
+
+def publish_by_script(warehouse: BigQueryWarehouse, run: str, proxy: Proxy, meanwhile: Callable[[], None]) -> None:
+    """Publish the table and another one together, after something has happened since they were staged."""
+    builds = [TableBuild(table, parse_query(FIRST)) for table in (OUT, TableName("tmp", "other"))]
+    for build in builds:
+        warehouse.stage(build, (), BuildContext(run))
+    meanwhile()
+    proxy.recorded.clear()
+    warehouse.publish(builds, BuildContext(run))
+
+
+def looks_and_assertions(proxy: Proxy) -> tuple[int, int]:
+    """How often the table was looked at, and how many jobs assert that nothing is set."""
+    looks = [request for request in proxy.recorded if request.method == "GET" and "/tables/out" in request.path]
+    return len(looks), sum(job["query"].startswith("ASSERT") for job in jobs(proxy))
+
+
+@IN_ONE_STEP
+@pytest.mark.parametrize("what", ["policy", "descriptions", "tags"])
+def test_what_is_set_while_many_tables_are_built_is_kept_though_they_are_not_looked_at(
+    what: str,
+    warehouse: BigQueryWarehouse,
+    client: bigquery.Client,
+    bigquery_endpoint: str,
+    bigquery_project: str,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tables, "_AT_ONCE", 1)
+    publish_by_script(warehouse, "nothing is set", proxy, lambda: None)
+    assert looks_and_assertions(proxy) == (1, 1), "it is looked at once it is published"
+
+    def meanwhile() -> None:
+        if what == "policy":
+            restrict(bigquery_endpoint, bigquery_project)
+        else:
+            describe(client, tags=("word",) if what == "tags" else ())
+
+    publish_by_script(warehouse, "something is set", proxy, meanwhile)
+    assert looks_and_assertions(proxy)[1] == 1, "it fails, and each table is published alone"
+    if what == "policy":
+        assert policies(bigquery_endpoint, bigquery_project) == ["few"]
+    else:
+        assert (set_on(client)["table"], set_on(client)["word"]) == ("what is out", "the word")
+        assert [
+            field.policy_tags is not None for field in client.get_table("tmp.out").schema if field.name == "word"
+        ] == [what == "tags"]
+
+
+@IN_ONE_STEP
+def test_tables_whose_policies_may_not_be_seen_are_looked_at(
+    warehouse: BigQueryWarehouse, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "_AT_ONCE", 1)
+    proxy.rewrite = lambda answer: {"permissions": answer["permissions"][1:]} if "permissions" in answer else answer
+    publish_by_script(warehouse, "only one of two permissions", proxy, lambda: None)
+    assert looks_and_assertions(proxy)[1] == 0
+    proxy.decide = lambda _method, path: Refusal(403, "accessDenied") if "rowAccess" in path else None
+    publish_by_script(warehouse, "none of them", proxy, lambda: None)
+    written = [job for job in jobs(proxy) if job.get("destinationTable", {}).get("tableId") == "out"]
+    assert [job["writeDisposition"] for job in written] == ["WRITE_TRUNCATE_DATA"]
+    assert looks_and_assertions(proxy)[1] == 0
 
 
 @IN_ONE_STEP

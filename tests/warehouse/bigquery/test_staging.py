@@ -115,7 +115,7 @@ def test_of_many_tables_a_script_publishes_several_and_one_drops_them(
     proxy.recorded.clear()
     published = warehouse.publish(BUILDS, RUN)
     begun = [job["query"].split(" `")[0] for job in jobs(proxy) if "_warehouse_staged" in job["query"]]
-    assert begun == ["CREATE OR REPLACE TABLE", "DROP TABLE IF EXISTS"]
+    assert begun == ["ASSERT NOT EXISTS (SELECT 1 FROM", "DROP TABLE IF EXISTS"]
     assert rows(warehouse) == NEW
     assert left_in_staging(warehouse) == []
     assert published.window > 0, "the script replaces one after the other"

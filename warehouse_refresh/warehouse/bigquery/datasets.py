@@ -99,6 +99,13 @@ class Datasets:
         with google_errors():
             return self.client.update_table(table, changed, **self.patience)
 
+    def may(self, table: bigquery.TableReference, permissions: Sequence[str]) -> bool:
+        """Whether this account has all of these permissions on the table; False if that cannot be asked."""
+        with suppress(WarehouseError), google_errors():
+            found = self.client.test_iam_permissions(table, list(permissions), **self.patience)
+            return {*permissions} <= {*found.get("permissions", ())}
+        return False
+
     def run(self, statement: str) -> None:
         self.jobs.run(f"script-{secrets.token_hex(16)}", statement, self.config({}))
 

@@ -279,6 +279,10 @@ class Builder:
             logger.warning("%s does not have its %s: %s", after.table_id, ", ".join(changed), translated(error))
             return after
 
+    def sets_nothing(self, before: bigquery.Table | None, after: bigquery.Table, storage: Storage) -> bool:
+        """Whether nothing is to be set on a table that is like `after`: neither by its script, nor of what it had."""
+        return not _settings(before, after, storage)
+
     def put_back_unseen(
         self, before: bigquery.Table | None, after: bigquery.Table, storage: Storage
     ) -> bigquery.Table | None:

@@ -18,6 +18,7 @@ from warehouse_refresh.warehouse.bigquery.building.storage import (
     kept_layout,
     lay_out,
     needs_new_table,
+    partition_of,
     required_edits,
     said_schema,
 )
@@ -27,6 +28,7 @@ from warehouse_refresh.warehouse.bigquery.jobs import Page
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
 from warehouse_refresh.warehouse.bigquery.parts.stager import PartStager
 from warehouse_refresh.warehouse.bigquery.publishing import records
+from warehouse_refresh.warehouse.bigquery.publishing.plain import is_plain
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside, beside
 from warehouse_refresh.warehouse.bigquery.queries.edits import edited
 from warehouse_refresh.warehouse.bigquery.queries.queries import Queries, parameters, places_of
@@ -54,6 +56,7 @@ class Stager:
         self._kept: Sequence[Beside] | None = None  # all that was staged when this refresh began
         self._listing = threading.Lock()
         self._made: dict[Beside, bigquery.Table] = {}  # the tables that this process has staged
+        self._old: dict[Beside, bigquery.Table | None] = {}  # and what was in their places then
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
         place = beside(build, context)
@@ -119,7 +122,7 @@ class Stager:
         before, edits = self._queries.staged_edits(query, places)
         sql = before + edited(text, edits)
         config.query_parameters = parameters(query)
-        old = self._datasets.table_or_none(build.table)
+        old = self._old[place] = self._datasets.table_or_none(build.table)
         old = old if old is not None and old.table_type == "TABLE" else None
         columns: Sequence[Column] = ()
         if old is not None or build.storage.policy_tags:
@@ -195,6 +198,15 @@ class Stager:
         """The table that is staged there."""
         return self._made.get(place) or self._datasets.table(place.name)
 
+    def becomes_plain(self, place: Beside) -> tuple[bigquery.Table | None, bigquery.Table] | None:
+        """The table in whose place the staged one will be, None if there was none when it was staged, and the staged
+        one, if nothing is set on the old one and a clone changes no layout. None if that is not known."""
+        new = self._made.get(place)
+        if new is None or place not in self._old:
+            return None
+        old, has_layout = self._old[place], partition_of(new) is not None or new.clustering_fields
+        return (old, new) if old is None or (is_plain(old) and not has_layout) else None
+
     def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
         area = self.area(context)
         left = [place for table, place in area.items() if table not in keep]
@@ -251,6 +263,7 @@ class Stager:
     def _drop_some(self, places: Sequence[Beside]) -> None:
         for place in places:
             self._made.pop(place, None)
+            self._old.pop(place, None)
         if len(places) > 1 and self._drop_together(places):
             return
         for place in places:

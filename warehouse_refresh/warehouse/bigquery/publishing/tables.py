@@ -5,6 +5,7 @@ the other, so that there are fewer requests: https://cloud.google.com/bigquery/d
 """
 
 import dataclasses
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,17 +22,26 @@ from warehouse_refresh.warehouse.bigquery.building.builder import Builder
 from warehouse_refresh.warehouse.bigquery.building.storage import describe_columns, partition_of
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.parts.records import PartRecords, may_have_records
+from warehouse_refresh.warehouse.bigquery.publishing.plain import assertion
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside
 from warehouse_refresh.warehouse.bigquery.publishing.stager import Stager
 from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted, type_sql
 from warehouse_refresh.warehouse.builds.posted import Posted
-from warehouse_refresh.warehouse.errors import Cancelled, NotAllowed, Transient, Unavailable, WarehouseError
+from warehouse_refresh.warehouse.errors import (
+    Cancelled,
+    NotAllowed,
+    Transient,
+    Unavailable,
+    WarehouseError,
+)
 from warehouse_refresh.warehouse.names import TableName
 
 _AT_ONCE = 16
 """How many jobs replace tables at the same time."""
 _IN_A_SCRIPT = 8
 """How many tables one script replaces at most: what was seen of a table before must still be true then."""
+_TO_SEE_POLICIES = ("bigquery.rowAccessPolicies.get", "bigquery.rowAccessPolicies.list")
+Item = tuple[TableBuild, Beside]
 T = TypeVar("T")
 
 
@@ -71,8 +81,10 @@ class Tables:
     def __init__(self, datasets: Datasets, builder: Builder, stager: Stager) -> None:
         self._datasets, self._builder, self._stager = datasets, builder, stager
         self._part_records = PartRecords(datasets)
+        self._looking = threading.Lock()
+        self._sees: dict[str, bool] = {}  # by dataset, whether row access policies can be seen
 
-    def replace(self, items: Sequence[tuple[TableBuild, Beside]], context: BuildContext) -> list[Placed]:
+    def replace(self, items: Sequence[Item], context: BuildContext) -> list[Placed]:
         """Put each staged table in its place. If one cannot be, the others are, and then its error is raised."""
         size = max(1, min(_IN_A_SCRIPT, -(-len(items) // _AT_ONCE)))
         groups = [items[start : start + size] for start in range(0, len(items), size)]
@@ -80,9 +92,48 @@ class Tables:
             done = list(pool.map(lambda group: self._replace_some(group, context), groups))
         return list(_or_raise(one for some in done for one in some))
 
-    def _replace_some(
-        self, items: Sequence[tuple[TableBuild, Beside]], context: BuildContext
-    ) -> list[Placed | WarehouseError]:
+    def _replace_some(self, items: Sequence[Item], context: BuildContext) -> list[Placed | WarehouseError]:
+        plain = [item for item in items if self._is_plain(*item)] if len(items) > 1 else []
+        when = self._run_plain(plain, context) if len(plain) > 1 else None
+        if when is None:
+            return self._replace_after_looks(items, context)
+        done = [_tried(partial(self._placed_plain, build.table, when)) for build, _ in plain]
+        return [*done, *self._replace_after_looks([item for item in items if item not in plain], context)]
+
+    def _is_plain(self, build: TableBuild, place: Beside) -> bool:
+        """Whether a clone may replace the table if nothing is set on it still, and has all that is to be set."""
+        known = self._stager.becomes_plain(place) if build.posted is None and build.parts is None else None
+        if known is None:
+            return False
+        old, new = known
+        return self._builder.sets_nothing(old, _clone(new, self._reference(build.table)), build.storage)
+
+    def _run_plain(self, items: Sequence[Item], context: BuildContext) -> tuple[float, float] | None:
+        """Replace tables on which nothing is set by one script, which fails if something is by now. None if it failed,
+        or if this account may not see what is set."""
+        old = {build.table: known[0] for build, place in items if (known := self._stager.becomes_plain(place))}
+        there = [table for table in old.values() if table is not None]
+        if not all(map(self._sees_policies, there)):
+            return None
+        missing = [table for table, found in old.items() if found is None]
+        check = assertion(self._datasets.settings.project_of, old.keys() - {*missing}, missing)
+        clones = [self._clone_sql(build.table, place) for build, place in items]
+        made = "\n".join([check, *(place.fingerprint for _, place in items)])
+        return self._run_script(items, [check, *clones], made, context)
+
+    def _placed_plain(self, table: TableName, when: tuple[float, float]) -> Placed:
+        return Placed(*when, self._datasets.table(table))
+
+    def _sees_policies(self, table: bigquery.Table) -> bool:
+        """Whether this account may see the row access policies in the dataset of a table. It is asked for one table: a
+        view of BigQuery's could be silent about what an account may not see.
+        https://cloud.google.com/bigquery/docs/information-schema-row-access-policies"""
+        with self._looking:
+            if table.dataset_id not in self._sees:
+                self._sees[table.dataset_id] = self._datasets.may(table.reference, _TO_SEE_POLICIES)
+            return self._sees[table.dataset_id]
+
+    def _replace_after_looks(self, items: Sequence[Item], context: BuildContext) -> list[Placed | WarehouseError]:
         steps = [_tried(partial(self._step, build, place, context)) for build, place in items]
         simple = [step for step in steps if isinstance(step, _Step) and step.is_simple]
         together = self._run_together(simple, context) if len(simple) > 1 else None
@@ -107,14 +158,21 @@ class Tables:
         return Placed(*when, self._described(step))
 
     def _run_together(self, steps: Sequence[_Step], context: BuildContext) -> tuple[float, float] | None:
-        """Run the steps as one script. Returns between which moments it ran; None if it failed, which one of its
-        statements may be to blame for: then each is run alone, those that were done too, which changes nothing."""
-        began, first = time.monotonic(), steps[0]
-        labels = self._datasets.labels(first.build.table, context)
+        items = [(step.build, step.place) for step in steps]
+        return self._run_script(items, [step.sql for step in steps], "\n".join(step.made for step in steps), context)
+
+    def _run_script(
+        self, items: Sequence[Item], statements: Sequence[str], made: str, context: BuildContext
+    ) -> tuple[float, float] | None:
+        """Publish the tables by one script, and tell it from others by what is `made`. Returns between which moments it
+        ran; None if it failed, which one of its statements may be to blame for: then each is run alone, those that
+        were done too, which changes nothing."""
+        began, (build, place) = time.monotonic(), items[0]
+        labels = self._datasets.labels(build.table, context)
         del labels["table"]
-        name = names.publish_name(first.place.run, first.build.table, "\n".join(step.made for step in steps))
+        name = names.publish_name(place.run, build.table, made)
         try:
-            self._datasets.jobs.finish(name, ";\n".join(step.sql for step in steps), self._datasets.config(labels))
+            self._datasets.jobs.finish(name, ";\n".join(statements), self._datasets.config(labels))
         except (Transient, Unavailable, Cancelled):
             raise
         except WarehouseError:
@@ -143,9 +201,15 @@ class Tables:
             old = self._datasets.change(old, describe_columns(old, build.storage))
             return _Step(build, place, old, new, f"SELECT * FROM {beside}", destination=old.reference)
         drop = f"DROP {found.table_type} IF EXISTS {path}; " if found is not None and goes else ""
-        clone = _clone(new, self._datasets.reference(build.table.dataset).table(build.table.name))
-        sql = f"{drop}CREATE OR REPLACE TABLE {path} CLONE {beside}"
+        clone = _clone(new, self._reference(build.table))
+        sql = drop + self._clone_sql(build.table, place)
         return _Step(build, place, old, new, sql, clone=clone, is_simple=not drop)
+
+    def _clone_sql(self, table: TableName, place: Beside) -> str:
+        return f"CREATE OR REPLACE TABLE {self._datasets.path(table)} CLONE {self._datasets.path(place.name)}"
+
+    def _reference(self, table: TableName) -> bigquery.TableReference:
+        return self._datasets.reference(table.dataset).table(table.name)
 
     def _described(self, step: _Step) -> bigquery.Table:
         """The published table, with what the script says about it and what it had before. One request does for a clone,

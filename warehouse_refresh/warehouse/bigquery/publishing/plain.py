@@ -1,0 +1,63 @@
+"""Tables on which nobody has set anything that a clone in their place would not have.
+
+Several of them are replaced without a look at each: the script that does so first asserts, for all of them at once,
+that nothing is set on them still, and fails before it changes anything if something is.
+https://cloud.google.com/bigquery/docs/reference/standard-sql/debugging-statements#assert
+"""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+
+from google.cloud import bigquery
+
+from warehouse_refresh.warehouse.bigquery.building.replace import tagged
+from warehouse_refresh.warehouse.bigquery.building.storage import partition_of
+from warehouse_refresh.warehouse.bigquery.schema import quoted
+from warehouse_refresh.warehouse.names import TableName
+
+_SET = {
+    "TABLE_OPTIONS": "TRUE",
+    "COLUMNS": "is_partitioning_column = 'YES' OR clustering_ordinal_position IS NOT NULL",
+    "COLUMN_FIELD_PATHS": "IFNULL(description, '') != '' OR ARRAY_LENGTH(policy_tags) > 0"
+    """ OR REGEXP_CONTAINS(TO_JSON_STRING(found), r'"data_policies":[^\\]}]*"name":"')""",
+    "ROW_ACCESS_POLICIES": "TRUE",
+}
+"""By view, the rows that say that something is set on a table. Data policies are a preview that some projects do not
+have: https://cloud.google.com/bigquery/docs/information-schema-intro"""
+_OF_THE_TABLE = ("description", "friendly_name", "expires", "labels", "clustering_fields", "require_partition_filter")
+
+
+def is_plain(table: bigquery.Table) -> bool:
+    """Whether nothing is set on the table. Row access policies are not looked at: a table does not tell them."""
+    if table.table_type != "TABLE" or partition_of(table) is not None or any(tagged(table.schema)):
+        return False
+    return not any(getattr(table, name) for name in _OF_THE_TABLE) and not any(_descriptions(table.schema))
+
+
+def assertion(project_of: Callable[[str], str], there: Iterable[TableName], missing: Iterable[TableName]) -> str:
+    """The statement that fails unless nothing is set on the tables that are `there`, and the others are `missing`.
+    `project_of` says in which project a dataset is."""
+    conditions = [
+        *(_none(project_of, view, tables, row) for tables in _by_dataset(there) for view, row in _SET.items()),
+        *(_none(project_of, "TABLES", tables, "TRUE") for tables in _by_dataset(missing)),
+    ]
+    return f"ASSERT {' AND '.join(conditions)} AS 'something is set on a table that is to be replaced'"
+
+
+def _none(project_of: Callable[[str], str], view: str, tables: Sequence[TableName], row: str) -> str:
+    dataset = tables[0].dataset
+    path = f"{quoted(project_of(dataset))}.{quoted(dataset)}.INFORMATION_SCHEMA.{view}"
+    names = ", ".join(json.dumps(table.name, ensure_ascii=False) for table in tables)
+    return f"NOT EXISTS (SELECT 1 FROM {path} AS found WHERE table_name IN UNNEST([{names}]) AND ({row}))"
+
+
+def _by_dataset(tables: Iterable[TableName]) -> list[list[TableName]]:
+    return [list(found) for _, found in groupby(sorted(tables), key=lambda table: table.dataset)]
+
+
+def _descriptions(fields: Sequence[bigquery.SchemaField]) -> Iterable[str]:
+    for field in fields:
+        if field.description:
+            yield field.description
+        yield from _descriptions(field.fields)

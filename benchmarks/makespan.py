@@ -102,7 +102,9 @@ def through_prefect(graph: Graph, execution: Execution, workers: int, expected: 
     from prefect.task_runners import ThreadPoolTaskRunner
 
     from warehouse_refresh.flows.flow import run_graph
+    from warehouse_refresh.flows.patches import send_events_in_batches
 
+    send_events_in_batches()
     runner: Any = ThreadPoolTaskRunner(max_workers=workers)
     flow(name="makespan", task_runner=runner)(lambda: run_graph(graph, execution, workers, Expected(expected)))()
 

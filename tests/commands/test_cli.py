@@ -201,6 +201,17 @@ def test_a_process_ends_with_its_exit_code_and_what_was_registered_for_its_end(w
     assert done.stdout.splitlines()[-1] == "cleared up"
 
 
+def test_a_process_waits_for_its_threads_before_it_ends(write: Write) -> None:
+    write(GOOD)
+    code = (
+        "import sys, threading; from warehouse_refresh.commands.main import as_process;"
+        "at_the_end = lambda: (threading.main_thread().join(), print('sent'));"
+        "threading.Thread(target=at_the_end).start(); sys.argv[1:] = ['check']; as_process()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=600, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "sent")
+
+
 def test_each_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     def helped(*arguments: str) -> str:
         with pytest.raises(SystemExit, match="0"):

@@ -111,6 +111,8 @@ def refresh_flow(settings: RefreshSettings, started: Started | None = None) -> F
         workers = 1 if in_order else settings.workers
         try:
             used = _with_values(of_environment(settings, env), variables or {})
+            if "task_events" in switched_on():
+                send_events_in_batches()
             with heartbeats():
                 keep_values(used)
                 if started is None:
@@ -224,8 +226,6 @@ def run_graph(graph: Graph, execution: Execution, workers: int, expected: Expect
     """Build the tables of `graph` with Prefect's task runner, up to `workers` at once. Then publish the healthy ones in
     a task run of its own. Call it inside a flow whose task runner has at least `workers` threads."""
     patches = switched_on()
-    if "task_events" in patches:
-        send_events_in_batches()
 
     @task(name="build", task_run_name="{table}", cache_policy=NO_CACHE, persist_result=False)
     def build(table: str) -> PrefectState[Any]:

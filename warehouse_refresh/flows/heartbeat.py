@@ -17,9 +17,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.events import emit_event
 from prefect.exceptions import ObjectNotFound, PrefectException, TerminationSignal
-from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Running
 
+from warehouse_refresh.flows.local.settings import other_settings
 from warehouse_refresh.flows.open_tasks import end_tasks_left_open
 from warehouse_refresh.flows.records import this_flow_run
 from warehouse_refresh.flows.stale_runs import HEARTBEAT
@@ -64,7 +64,7 @@ def _beat(run: FlowRun, over: threading.Event) -> None:
         while True:
             emit_event(HEARTBEAT, resource)  # Prefect adds the flow, the deployment and the tags, from the context
             try:
-                with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+                with other_settings(client={"max_retries": 0}):
                     say_alive(client, run, over)
                     if run.deployment_id:
                         cover_surplus(client, run.deployment_id)
@@ -99,7 +99,7 @@ def say_alive(client: SyncPrefectClient, run: FlowRun, over: threading.Event) ->
 def is_cancelling(run: FlowRun) -> bool:
     """Whether somebody has asked Prefect's server to cancel the run; False if the server does not answer."""
     try:
-        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}), get_client(sync_client=True) as client:
+        with other_settings(client={"max_retries": 0}), get_client(sync_client=True) as client:
             state = client.read_flow_run(run.id).state
     except (httpx.HTTPError, PrefectException):
         return False

@@ -1,22 +1,40 @@
 """The flow in this process, recorded by the Prefect server that is configured."""
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_CLIENT_MAX_RETRIES,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    temporary_settings,
-)
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelled
 from prefect.utilities.urls import url_for
 
 from warehouse_refresh.flows.local.server import NoServer, configured_url
+from warehouse_refresh.flows.local.settings import other_settings
+
+
+@contextmanager
+def configured_server() -> Iterator[str]:
+    """Prefect talks to the configured server in the block, also if its own settings name none. Gives the address."""
+    url = configured_url()
+    if PREFECT_API_URL.value() == url:  # other settings take 30 ms to make
+        yield url
+    else:
+        with temporary_settings({PREFECT_API_URL: url}):
+            yield url
+
+
+@contextmanager
+def answering_server() -> Iterator[None]:
+    """Prefect talks to the configured server in the block. Raises NoServer unless it answers."""
+    with configured_server() as url:
+        with other_settings(client={"max_retries": 0}), get_client(sync_client=True) as client:
+            error = client.api_healthcheck()
+        if error is not None:
+            raise NoServer(f"no Prefect server answers at {url}: {error}; `refresh server` starts one here")
+        yield
 
 
 def run_recorded(
@@ -34,8 +52,7 @@ def run_recorded(
     is none here, so the run is set to Cancelled.
     """
     # The flow sends heartbeats itself. Prefect's own are off: the end of a run would wait for their thread.
-    settings = {PREFECT_API_URL: configured_url(), PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
-    with temporary_settings(settings):
+    with configured_server(), other_settings(flows={"heartbeat_frequency": None}):
         asked = {"select": select, "variables": dict(variables) or None, "env": env, **switches}
         state: State[Any] = refresh(**asked, return_state=True)
         run = state.state_details.flow_run_id
@@ -52,18 +69,5 @@ def _cancelled(run: UUID) -> State[Any]:
 
 def address_of(state: State[Any]) -> str:
     """Where Prefect's UI shows the run that ended in `state`."""
-    # Prefect derives the UI's address from this setting. Its default, the address of the API, is none of a page. Other
-    # settings take 30 ms to make.
-    url = configured_url()
-    with nullcontext() if PREFECT_API_URL.value() == url else temporary_settings({PREFECT_API_URL: url}):
+    with configured_server():  # Prefect derives the UI's address from it
         return str(url_for("flow-run", obj_id=state.state_details.flow_run_id))
-
-
-def check_server() -> None:
-    """Raises NoServer unless the configured server answers."""
-    url = configured_url()
-    settings = {PREFECT_API_URL: url, PREFECT_CLIENT_MAX_RETRIES: 0}
-    with temporary_settings(settings), get_client(sync_client=True) as client:
-        error = client.api_healthcheck()
-    if error is not None:
-        raise NoServer(f"no Prefect server answers at {url}: {error}; `refresh server` starts one here")

@@ -31,21 +31,21 @@ def run(options: Namespace) -> int:
     with start_refresh(settings, selectors, "`refresh run`", say_for(options), asked=asked, loads=loads) as started:
         with kept():
             from warehouse_refresh.flows.flow import Started, refresh_flow
-            from warehouse_refresh.flows.recorded import address_of, check_server, run_recorded
+            from warehouse_refresh.flows.recorded import address_of, answering_server, run_recorded
 
-        check_server()
         runs: dict[TableName, TableRun] = {}
-        with nullcontext(ignore) if options.json else shown(started.plan.graph) as report:
+        with answering_server():
+            with nullcontext(ignore) if options.json else shown(started.plan.graph) as report:
 
-            def noted(run: TableRun) -> None:
-                runs[run.table] = run
-                report(run)
+                def noted(run: TableRun) -> None:
+                    runs[run.table] = run
+                    report(run)
 
-            flow = refresh_flow(settings, Started(started, noted))
-            variables = variables_as_json(settings.variables)
-            switches = {"in_order": options.in_order, "full": options.full, "load": options.load}
-            state = run_recorded(flow, selectors, variables=variables, env=settings.environment, **switches)
-        message, address, succeeded = state.message or "", address_of(state), state.is_completed()
+                flow = refresh_flow(settings, Started(started, noted))
+                variables = variables_as_json(settings.variables)
+                switches = {"in_order": options.in_order, "full": options.full, "load": options.load}
+                state = run_recorded(flow, selectors, variables=variables, env=settings.environment, **switches)
+            message, address, succeeded = state.message or "", address_of(state), state.is_completed()
         if options.json:
             checks = started.source_checks
             print(as_json(runs.values(), checks, message, settings, succeeded=succeeded, prefect=address))

@@ -32,7 +32,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import (
     list_items,
     windows_in,
 )
-from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import limits, ordering
+from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import is_literal, limits, ordering
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import unique, without_literals
 from warehouse_refresh.warehouse.duckdb.translate.queries.sources import from_clause
 from warehouse_refresh.warehouse.duckdb.translate.queries.stars import (
@@ -168,6 +168,9 @@ def _check_pipe(node: exp.Select, scope: Scope) -> None:
     comment = next((comment for comment in node.comments or () if comment.startswith(PIPE)), "").removeprefix(PIPE)
     operator, _, keys = comment.partition(" ")
     if operator == "AGGREGATE":
+        for key in (item.unalias().unnest() for item in node.expressions[: int(keys)]):
+            if is_literal(key, scope.compile(key)):
+                wrong(scope.script.text, key, "GROUP BY cannot hold a literal", "take it out, or name a column")
         _check_aggregated(node.expressions[int(keys) :], scope)
     elif operator and (call := next((call for part in node.expressions for call in aggregates_in(part)), None)):
         wrong(scope.script.text, call, f"|> {operator} takes no aggregate function", "write |> AGGREGATE")

@@ -121,6 +121,8 @@ def without_excepted(node: exp.Expr, scope: Scope, columns: list[Named]) -> list
             hint = did_you_mean(name, [column.name for column in columns if column.name])
             wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)
         columns = [column for column in columns if column.name.casefold() != name.casefold()]
+        if not columns:
+            wrong(scope.script.text, node, "EXCEPT leaves no column of *", "take both out")
     return columns
 
 

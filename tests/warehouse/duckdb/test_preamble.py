@@ -106,6 +106,16 @@ def test_the_answer(warehouse: DuckDBWarehouse, text: str, rows: list[tuple[Any,
             "the embedded engine has no room",
         ),
         (
+            "CREATE TEMP FUNCTION f(x INT64) AS (x); CREATE TEMP FUNCTION F(x INT64) AS (x + 1); SELECT f(1) AS y",
+            SqlError,
+            "the function F is created twice",
+        ),
+        (
+            "CREATE TEMP AGGREGATE FUNCTION f(x FLOAT64) AS (SUM(x) + 1); SELECT f(1) AS y",
+            UnsupportedSql,
+            "the embedded engine has no aggregate function of your own yet",
+        ),
+        (
             'CREATE TEMP FUNCTION f(x FLOAT64) RETURNS STRING LANGUAGE js AS "return x"; SELECT f(1) AS y',
             OnlyBigQuery,
             "only BigQuery has functions in another language",

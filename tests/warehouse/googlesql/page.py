@@ -60,6 +60,7 @@ Where the reference engine and BigQuery's documentation differ, the documentatio
   does not; REPEAT, LPAD and RPAD may not in either.
 - PARSE_DATE and its kin take %F, %T and %k, as on BigQuery.
 - A SUM of FLOAT64 may differ in its last digits. On BigQuery, too, they depend on the order in which rows are added.
+- PERCENTILE_CONT between two values may differ in its last digit.
 - STDDEV, VARIANCE, CORR and COVAR of numbers that are very large, or very different in size, may differ from the
   eighth digit on. A covariance that is nearly 0 may be another small number.
 - ARRAY_FILTER, ARRAY_TRANSFORM, ARRAY_INCLUDES and their kin, and UNNEST of several arrays, are GoogleSQL's and are

@@ -93,7 +93,7 @@ class State:
 def _nested(parts: list[Tokens], text: str) -> Tokens:
     head, first = _with(parts[0])
     mark = parts[1][0]
-    state = State(first[1:]) if _word(first) == "FROM" else State(_query(first, mark))
+    state = State(first[1:]) if _word(first) == "FROM" else State(first if _has_alias(first) else _query(first, mark))
     for part in [first] * (_word(first) == "FROM") + [part[1:] for part in parts[1:]]:
         _check_clauses(part, text)
         _check_end(part, text)
@@ -102,6 +102,12 @@ def _nested(parts: list[Tokens], text: str) -> Tokens:
     if state.named:
         head = [*head, *words("," if head else "WITH", mark), *state.named]
     return [*head, *_whole(state, parts[-1][0])]
+
+
+def _has_alias(first: Tokens) -> bool:
+    """Whether it is `(query) AS name`, which only a pipe follows."""
+    end = closing(first, 0)
+    return _is_query(first) and len(first) - end == 3 and first[-2].token_type == TokenType.ALIAS
 
 
 _CLAUSES = {TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY, TokenType.ORDER_BY}

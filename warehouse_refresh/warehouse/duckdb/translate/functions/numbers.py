@@ -379,7 +379,16 @@ def uuid(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     return Typed(sql("CAST(uuid() AS VARCHAR)"), STRING)
 
 
+def type_of(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """TYPEOF(x): the name of its type"""
+    values = [argument(part, scope) for part in parts]
+    if len(values) != 1:
+        wrong(scope.script.text, node, "TYPEOF takes one argument")
+    return Typed(Literal(str(values[0].type)), STRING)
+
+
 FUNCTIONS: Functions = {
+    "TYPEOF": type_of,
     "ROUND": rounded,
     "TRUNC": rounded,
     **dict.fromkeys(_SAFE_NUMERIC, safe_operator),

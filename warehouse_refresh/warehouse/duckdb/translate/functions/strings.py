@@ -52,15 +52,19 @@ _PAD = (
 )
 _LPAD, _RPAD = (f"{_PAD}{name}({{a}}, least({{b}}, {MOST_BYTES})::INTEGER, {{c}}) END" for name in ("lpad", "rpad"))
 
-# An address that is surely read alike: spaces, a scheme and //, or neither, a user, a host, a port, a path.
-_ADDRESS = (
-    r"^ *(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@\\\s]*@)?)?"
-    r"([^/?#@:%.\[\]\\\s]+(?:[.][^/?#@:%.\[\]\\\s]+)*)(?::[0-9]+)?(?:[/?#].*)? *$"
+# Addresses that are surely read alike: spaces, a scheme and // or neither, a user, a host, a port, a path. What is no
+# address of a host is read so, too: `mailto:a@b.c` has the user mailto:a.
+_SLASHES = "^ *(?:[A-Za-z][A-Za-z0-9+.-]*:)?//"
+_PLACE = (
+    r"(?:[^/?#@\[\]\\\s]*@)?([^/?#@:%.\[\]\\\s]+(?:[.][^/?#@:%.\[\]\\\s]+)*|\[[0-9A-Fa-f:.]+\])"
+    r"(?::[^/?#@:%\[\]\\\s]*)?(?:[/?#].*)? *$"
 )
 _NO_HOST = "^ *(?:/([^/]|$)|(?:[A-Za-z][A-Za-z0-9+.-]*:)?///)"
 _HOST = (
-    f"CASE WHEN {{a}} = '' OR regexp_matches({{a}}, '{_NO_HOST}') THEN NULL WHEN {{a}} IS NULL OR regexp_matches({{a}},"
-    f" '{_ADDRESS}', 's') THEN regexp_extract({{a}}, '{_ADDRESS}', 1, 's') ELSE"
+    f"CASE WHEN {{a}} IS NULL OR {{a}} = '' OR regexp_matches({{a}}, '{_NO_HOST}') THEN NULL"
+    f" WHEN regexp_matches({{a}}, '{_SLASHES}{_PLACE}', 's') THEN regexp_extract({{a}}, '{_SLASHES}{_PLACE}', 1, 's')"
+    f" WHEN regexp_matches({{a}}, '^ *{_PLACE}', 's') AND NOT regexp_matches({{a}}, '{_SLASHES}') THEN"
+    f" regexp_extract({{a}}, '^ *{_PLACE}', 1, 's') ELSE"
     " error('NET.HOST: the embedded engine cannot read this address as BigQuery does') END"
 )
 

@@ -21,6 +21,8 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Over,
     Select,
     SortKey,
+    Star,
+    Struct,
     walk,
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import windows_in
@@ -74,10 +76,15 @@ def window(node: exp.Expr, scope: Scope) -> Typed:
 
 def _over(node: exp.Expr, scope: Scope) -> Over:
     order = order_by(node, scope)
-    frame = frame_sql(node, scope, order)
+    frame, parts = frame_sql(node, scope, order), partition(node, scope)
     if frame.startswith("RANGE") and any(sign.isdigit() for sign in frame):
         order = _without_overflow(node, scope, order)
-    return Over(partition(node, scope), order, frame)
+        nan, order = order[:-1], order[-1:]  # NaN is near no number: it is a part of its own
+        if nan and "UNBOUNDED" in frame:
+            hint = "write a large number in place of UNBOUNDED"
+            unsupported(scope.script.text, node, "RANGE with a number and UNBOUNDED over FLOAT64", hint)
+        parts = (*parts, *[key.key for key in nan])
+    return Over(parts, order, frame)
 
 
 def _check_parts(node: exp.Expr, inner: exp.Expr, scope: Scope) -> None:
@@ -206,7 +213,7 @@ def _range_key(node: exp.Expr, scope: Scope, order: Sequence[SortKey]) -> SqlTyp
     if kind.name not in ("INT64", "NUMERIC", "BIGNUMERIC", "FLOAT64"):
         hint = "sort by a number such as UNIX_DATE(day) or UNIX_SECONDS(ts)"
         wrong(scope.script.text, keys[0], f"a RANGE frame with a number does not sort by {kind}", hint)
-    if len(order) != 1 or kind.name == "BIGNUMERIC":
+    if not order or kind.name == "BIGNUMERIC":
         unsupported(scope.script.text, node, f"RANGE with a number over {'a constant' if not order else kind}")
     return kind
 
@@ -262,10 +269,7 @@ def _is_constant(node: Node) -> bool:
 def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:
     """FIRST_VALUE(x), LAST_VALUE(x), NTH_VALUE(x, n), with IGNORE NULLS"""
     name = name_of(inner)
-    parts = list(inner.expressions)
-    if parts and isinstance(parts[-1], exp.IgnoreNulls | exp.RespectNulls):
-        nulls = "IGNORE" if isinstance(parts[-1], exp.IgnoreNulls) else "RESPECT"
-        parts[-1] = parts[-1].this
+    parts, nulls = _without_nulls(inner, nulls)
     if not node.args.get("order"):
         wrong(scope.script.text, node, f"{name} needs ORDER BY in OVER")
     values = [scope.compile(part) for part in parts]
@@ -280,6 +284,15 @@ def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -
         position = (Literal(values[1].literal),)
     found = AggregateCall(name.lower(), (values[0].node, *position), ignore_nulls=nulls == "IGNORE", over=over)
     return Typed(found, values[0].type)
+
+
+def _without_nulls(call: exp.Expr, nulls: str) -> tuple[list[exp.Expr], str]:
+    """The call's arguments, and IGNORE or RESPECT, which may stand within it or behind."""
+    parts = list(call.expressions)
+    if parts and isinstance(parts[-1], exp.IgnoreNulls | exp.RespectNulls):
+        nulls = "IGNORE" if isinstance(parts[-1], exp.IgnoreNulls) else "RESPECT"
+        parts[-1] = parts[-1].this
+    return parts, nulls
 
 
 def _is_null(node: exp.Expr) -> bool:
@@ -303,12 +316,9 @@ def ntile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over)
 def percentile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:
     """PERCENTILE_CONT(x, p), PERCENTILE_DISC(x, p)"""
     name = name_of(inner)
-    parts = list(inner.expressions)
-    if isinstance(parts[-1], exp.IgnoreNulls | exp.RespectNulls):
-        nulls = "IGNORE" if isinstance(parts[-1], exp.IgnoreNulls) else "RESPECT"
-        parts[-1] = parts[-1].this
-    if nulls == "RESPECT" or node.args.get("order"):
-        unsupported(scope.script.text, node, f"{name} with RESPECT NULLS or ORDER BY")
+    parts, nulls = _without_nulls(inner, nulls)
+    if node.args.get("order"):
+        wrong(scope.script.text, node, f"{name} takes no ORDER BY in OVER", "it sorts by its first argument")
     values = [scope.compile(part) for part in parts]
     number = _fraction(values[1]) if len(values) == 2 else None
     if number is None or not 0 <= number <= 1:
@@ -319,21 +329,42 @@ def percentile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: 
         unsupported(scope.script.text, node, "PERCENTILE_CONT of two NUMERIC", hint)
     if kinds[0].name in UNORDERED:
         return no_signature(node, scope, name, values)
-    function = "quantile_disc" if name == "PERCENTILE_DISC" else "quantile_cont"
-    value = values[0] if name == "PERCENTILE_DISC" else as_type(node, scope, name, values[0], FLOAT64)
+    if name == "PERCENTILE_DISC":
+        return _discrete(values[0], number, over, respect=nulls == "RESPECT")
+    fraction, value = Literal(float(number)), as_type(node, scope, name, values[0], FLOAT64)
+    if nulls == "RESPECT":
+        return _continuous_of_nulls(value, fraction, over)
     if kinds[0] == FLOAT64:
-        return _float_percentile(function, value.node, Literal(number), over)
-    return Typed(AggregateCall(function, (value.node, Literal(number)), over=over), value.type)
+        return _float_percentile(value.node, fraction, over)
+    return Typed(AggregateCall("quantile_cont", (value.node, fraction), over=over), FLOAT64)
 
 
-def _fraction(value: Typed) -> float | None:
+def _fraction(value: Typed) -> Decimal | None:
     """The number that a literal is; None for another expression."""
     if isinstance(value.literal, int | float):
-        return value.literal
+        return Decimal(value.literal)
     if value.type != NUMERIC or not isinstance(value.node, Literal) or value.node.value is None:
         return None
-    return float(value.node.value)
+    return Decimal(str(value.node.value))
 
+
+def _discrete(value: Typed, number: Decimal, over: Over, *, respect: bool) -> Typed:
+    """PERCENTILE_DISC(x, p): of n values the one in place p * n, rounded up. The double 0.2 is a little more than that,
+    so of 5 values it is the second one: DuckDB multiplies decimals exactly."""
+    fraction = sql(f"'{number:.25f}'::DECIMAL(26,25)")
+    if value.type != FLOAT64 and not respect:
+        return Typed(AggregateCall("quantile_disc", (value.node, fraction), over=over), value.type)
+    ranked = sql(_RANKED_FLOAT if value.type == FLOAT64 else _RANKED, v=value.node)
+    row: Node = Struct((("k", ranked), ("v", value.node)))
+    if not respect:
+        row = sql("CASE WHEN {v} IS NOT NULL THEN {r} END", v=value.node, r=row)
+    found = AggregateCall("quantile_disc", (row, fraction), over=over)
+    return Typed(sql("struct_extract({x}, 'v')", x=found), value.type)
+
+
+# NULL comes first, then NaN.
+_RANKED = "CASE WHEN {v} IS NULL THEN 0 ELSE 2 END"
+_RANKED_FLOAT = "CASE WHEN {v} IS NULL THEN 0 WHEN isnan({v}) THEN 1 ELSE 2 END"
 
 # NaN is the smallest number, in DuckDB the largest: it is taken for -Infinity, which must not be there as well.
 _PERCENTILE = (
@@ -343,12 +374,29 @@ _PERCENTILE = (
 )
 
 
-def _float_percentile(name: str, value: Node, fraction: Node, over: Over) -> Typed:
-    number = sql("CASE WHEN isnan({v}) THEN '-inf'::DOUBLE ELSE {v} END", v=value)
-    found = AggregateCall(name, (number, fraction), over=over)
+def _float_percentile(value: Node, fraction: Node, over: Over, *, lowest: str = "isnan({v})") -> Typed:
+    """The percentile of FLOAT64s, those for which `lowest` holds as the smallest."""
+    number = sql(f"CASE WHEN {lowest} THEN '-inf'::DOUBLE ELSE {{v}} END", v=value)
+    found = AggregateCall("quantile_cont", (number, fraction), over=over)
     has_nan = AggregateCall("bool_or", (sql("isnan({v})", v=value),), over=over)
     has_low = AggregateCall("bool_or", (sql("{v} = '-inf'::DOUBLE", v=value),), over=over)
     return Typed(sql(_PERCENTILE, x=found, nan=has_nan, low=has_low), FLOAT64)
+
+
+# NULL comes first. Between NULL and a number a percentile is the number.
+_CONTINUOUS = (
+    "(CASE WHEN {p} * ({n} - 1) <= {n} - {c} - 1 THEN NULL WHEN {p} * ({n} - 1) < {n} - {c} THEN"
+    " CASE WHEN {nan} THEN 'nan'::DOUBLE ELSE {l} END ELSE {x} END)"
+)
+
+
+def _continuous_of_nulls(value: Typed, fraction: Node, over: Over) -> Typed:
+    """PERCENTILE_CONT(x, p RESPECT NULLS)"""
+    rows, known = (AggregateCall("count", (counted,), over=over) for counted in (Star(), value.node))
+    least = AggregateCall("min", (value.node,), over=over)
+    has_nan = AggregateCall("bool_or", (sql("isnan({v})", v=value.node),), over=over)
+    found = _float_percentile(value.node, fraction, over, lowest="{v} IS NULL OR isnan({v})")
+    return Typed(sql(_CONTINUOUS, p=fraction, n=rows, c=known, l=least, nan=has_nan, x=found.node), FLOAT64)
 
 
 NAVIGATION: Mapping[str, Callable[[exp.Expr, Scope, exp.Expr, str, Over], Typed]] = {

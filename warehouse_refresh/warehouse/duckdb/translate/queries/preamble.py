@@ -124,8 +124,17 @@ def declare(preamble: str, script: Script, functions: Collection[TableName] = ()
             raise OnlyBigQuery("only BigQuery has functions in another language", hint=hint, place=part.language)
         else:
             [statement] = parse_by_name(part.text, functions, script.own)
-            name = str(statement.this.this.name).removeprefix(PREFIX)
-            script.functions[name.casefold()] = _function(statement, script)
+            _create(statement, script)
+
+
+def _create(statement: exp.Expr, script: Script) -> None:
+    """Give the script the function that CREATE TEMP FUNCTION defines. Raises SqlError, UnsupportedSql."""
+    if isinstance(statement, exp.Command):  # sqlglot does not read it
+        unsupported(script.text, statement, "aggregate function of your own", "write it into the query")
+    name = str(statement.this.this.name).removeprefix(PREFIX)
+    if name.casefold() in script.functions and not statement.args.get("replace"):
+        wrong(script.text, statement, f"the function {name} is created twice", "write CREATE OR REPLACE TEMP FUNCTION")
+    script.functions[name.casefold()] = _function(statement, script)
 
 
 def _assign(part: Assignment, script: Script, functions: Collection[TableName]) -> None:

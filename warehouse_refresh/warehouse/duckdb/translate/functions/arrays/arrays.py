@@ -15,17 +15,19 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     Functions,
     argument,
     by_name,
+    by_signature,
     define,
 )
 from warehouse_refresh.warehouse.duckdb.translate.literals import integer, null
-from warehouse_refresh.warehouse.duckdb.translate.nodes import FunctionCall, Literal
+from warehouse_refresh.warehouse.duckdb.translate.nodes import FunctionCall, Literal, Node, let_all
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.sql.coercion import AnyValue, supertype
 from warehouse_refresh.warehouse.sql.literals import EMPTY, NULL
-from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of
+from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of, struct_of
+from warehouse_refresh.warehouse.types import Column as TableColumn
 
 _COMPARABLE = (
     "CASE WHEN len({a}) <> len({b}) THEN error('Array length mismatch') WHEN list_count({a}) < len({a}) OR"
@@ -52,6 +54,41 @@ DEFINITIONS: Definitions = by_name(
         f" ELSE 1 - list_inner_product({{a}}, {{b}}) / {_LENGTHS} END",
     ),
 )
+
+
+_KEYS = "list_transform(%s, lambda e_: e_.k)"
+_DENSE = (  # the places of both vectors, each with its number
+    f"list_transform(list_distinct({_KEYS % 'list_concat({a}, {b})'}), lambda k_:"
+    " coalesce(list_filter({%s}, lambda e_: e_.k = k_)[1].v, 0.0::DOUBLE))"
+)
+_SPARSE = (
+    "(CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN list_count({a}) < len({a}) OR list_count({b}) < len({b}) THEN"
+    " error('NULL array element') WHEN len(list_filter(list_concat({a}, {b}), lambda e_: e_.k IS NULL OR e_.v IS NULL))"
+    f" > 0 THEN error('NULL struct field') WHEN len(list_distinct({_KEYS % '{a}'})) < len({{a}})"
+    f" OR len(list_distinct({_KEYS % '{b}'})) < len({{b}}) THEN error('Duplicate index found in the input array')"
+    " ELSE {found} END)"
+)
+
+
+def distance(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """EUCLIDEAN_DISTANCE(a, b), COSINE_DISTANCE(a, b): of arrays of numbers, or of pairs of a place and a number"""
+    name = name_of(node)
+    values = [argument(part, scope) for part in parts]
+    pairs = next((value.type.element for value in values if value.type.element and value.type.element.fields), None)
+    if pairs is None or len(values) != 2:
+        return by_signature(node, scope, name, DEFINITIONS[name], values)
+    place = pairs.fields[0].type
+    if place not in (INT64, STRING) or len(pairs.fields) != 2:
+        return no_signature(node, scope, name, values)
+    kind = array_of(struct_of(TableColumn("k", place), TableColumn("v", FLOAT64)))
+    one, other = (as_type(node, scope, name, value, kind).node for value in values)
+
+    def compared(vectors: list[Node]) -> Node:
+        sides = dict(zip("ab", vectors, strict=True))
+        dense = [Typed(sql(_DENSE % side, **sides), array_of(FLOAT64)) for side in "ab"]
+        return sql(_SPARSE, **sides, found=by_signature(node, scope, name, DEFINITIONS[name], dense).node)
+
+    return Typed(let_all([one, other], compared), FLOAT64)
 
 
 def the_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr], *, count: int = 1) -> list[Typed]:
@@ -227,6 +264,8 @@ _BUCKET = (
 
 
 FUNCTIONS: Functions = {
+    "EUCLIDEAN_DISTANCE": distance,
+    "COSINE_DISTANCE": distance,
     "ARRAY_LENGTH": array_length,
     "ARRAY_REVERSE": array_reverse,
     "ARRAY_CONCAT": array_concat,

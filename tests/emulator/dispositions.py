@@ -11,6 +11,7 @@ result with other columns is an error. Columns are matched by their names.
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from bqemulator.api.routes import jobs as routes
@@ -69,16 +70,18 @@ def replaced_by_clone(text: str, context: Any) -> bool:
         raise InvalidQueryError("Not found: Table {}:{}.{}".format(*source))
     rows = version.rows if version is not None else quoted_table_ref(*source)
     keep(key, only_layout(source), anew=True)
+    now = {"last_modified_time": datetime.now(UTC)}
     if old is None:
         context.engine.execute(f"CREATE OR REPLACE TABLE {quoted_table_ref(*key)} AS FROM {rows}")
         names = dict(zip(("project_id", "dataset_id", "table_id"), key, strict=True))
-        context.catalog.create_table(new.model_copy(update={**names, "labels": {}}))
+        context.catalog.create_table(new.model_copy(update={**names, "labels": {}, **now}))
         return True
     for layout in ("time_partitioning", "range_partitioning", "clustering"):
         if getattr(old, layout) != getattr(new, layout):
             raise InvalidQueryError(f"Cannot replace a table with a different {layout} spec. Instead, DROP the table")
     context.engine.execute(f"CREATE OR REPLACE TABLE {quoted_table_ref(*key)} AS FROM {rows}")
-    context.catalog.update_table(old.model_copy(update={"schema_": new.schema_, "labels": {}, "description": None}))
+    bare = {"schema_": new.schema_, "labels": {}, "description": None}
+    context.catalog.update_table(old.model_copy(update={**bare, **now}))
     _drop_policies(key, context)
     return True
 

@@ -61,6 +61,8 @@ from tests.emulator.transactions import Aborted, is_transaction, run_transaction
 
 MINIMUM_BILLED = 10 * 2**20  # for each table that a query reads: https://cloud.google.com/bigquery/pricing
 JOBS: dict[tuple[str, str], "Job"] = {}
+REQUESTED: dict[tuple[str, str], "Job"] = {}
+"""By project and requestId, the query of a request that may be sent again."""
 PACE: dict[str, float] = {}
 SLOTS: dict[str, asyncio.Semaphore] = {}
 router = APIRouter()
@@ -129,11 +131,16 @@ async def insert(project: str, request: Request) -> Any:
 async def query(project: str, request: Request) -> Any:
     """A job with an id of the service's own: https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query"""
     asked = await request.json()
-    job_id, location = f"job_{len(JOBS)}", asked.get("location") or "US"
-    job = JOBS[project, job_id] = Job(project, job_id, location, {"query": asked, "labels": asked["labels"]})
-    job.task = asyncio.create_task(carry_out(job, request.app.state.context))
-    limit = asked.get("maxResults", 10_000)
-    return await results(request, project, job_id, location, asked["timeoutMs"], limit)
+    location, known = asked.get("location") or "US", (project, asked.get("requestId") or f"request {len(JOBS)}")
+    if known not in REQUESTED:
+        job_id = f"job_{len(JOBS)}"
+        job = JOBS[project, job_id] = Job(project, job_id, location, {"query": asked, "labels": asked["labels"]})
+        job.task = asyncio.create_task(carry_out(job, request.app.state.context))
+        REQUESTED[known] = job
+    job, limit = REQUESTED[known], asked.get("maxResults", 10_000)
+    answer = await results(request, project, job.job_id, location, asked["timeoutMs"], limit)
+    said = {name: value for name, value in job.resource()["statistics"].items() if name != "query"}
+    return {**answer, **said} if isinstance(answer, dict) else answer
 
 
 @router.get("/bigquery/v2/projects/{project}/jobs")

@@ -102,8 +102,9 @@ def set_on(client: bigquery.Client) -> dict[str, Any]:
 
 def jobs(proxy: Proxy) -> list[dict[str, Any]]:
     """The settings of the queries that were sent, dry runs left out."""
-    sent = [request.body.get("configuration", {}) for request in proxy.recorded]
-    return [settings["query"] for settings in sent if "query" in settings and not settings.get("dryRun")]
+    sent = [request.body.get("configuration") or {"query": request.body} for request in proxy.recorded]
+    found = [settings["query"] for settings in sent if "query" in settings and not settings.get("dryRun")]
+    return [query for query in found if "query" in query]
 
 
 def test_a_build_with_the_same_columns_keeps_everything(

@@ -97,9 +97,11 @@ def ask(
     limit: int | None,
     seconds: float,
     timeout: float,
+    request_id: str = "",
 ) -> Mapping[str, Any]:
     """Run a query, and answer as `results` does, with the reference of its job: once it has ended, or after about so
-    many seconds. Raises what Google's client raises, for a query that fails, too:
+    many seconds. A request with the `request_id` of an earlier one is no second query, for a quarter of an hour. Raises
+    what Google's client raises, for a query that fails, too:
     https://cloud.google.com/bigquery/docs/reference/rest/v2/jobs/query"""
     settings = config.to_api_repr()
     of_query = ("useLegacySql", "queryParameters", "parameterMode", "maximumBytesBilled")
@@ -110,6 +112,7 @@ def ask(
         "location": client.location,
         "timeoutMs": int(seconds * 1000),
         "formatOptions": {"useInt64Timestamp": True},
+        **({"requestId": request_id} if request_id else {}),
     }
     if limit is not None:
         asked["maxResults"] = limit

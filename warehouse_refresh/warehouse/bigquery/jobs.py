@@ -8,9 +8,11 @@ so the next try takes the next number: https://cloud.google.com/bigquery/docs/ru
 import secrets
 import threading
 import time
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -148,23 +150,46 @@ class Jobs:
     def ask(self, sql: str, config: bigquery.QueryJobConfig, limit: int | None = None) -> RowIterator:
         """As `answer`, for a query that only reads: one request does if it ends within some seconds. BigQuery chooses
         the job's id, so a label finds it until then, and after a lost answer another job is the answer."""
-        name, call = f"query-{secrets.token_hex(16)}", secrets.token_hex(16)
+        done = self._asked_for(sql, config, limit)
+        if done is None:
+            return self.answer(f"query-{secrets.token_hex(16)}", sql, config, limit)
+        return self._rows(done[0], done[1] or None, limit)
+
+    def repeat(self, name: str, sql: str, config: bigquery.QueryJobConfig) -> tuple[datetime, datetime] | None:
+        """As `finish`, for statements that change nothing when they are carried out once more: one request does if they
+        end within some seconds. Returns when they began and ended, by BigQuery's clock, if it says so."""
+        try:
+            done = self._asked_for(sql, config, 0, str(uuid.uuid4()))
+        except Transient:
+            self.check_not_cancelled()
+            done = None
+        if done is None:
+            self.finish(name, sql, config)
+            return None
+        return _time_of(done[1])
+
+    def _asked_for(
+        self, sql: str, config: bigquery.QueryJobConfig, limit: int | None, request_id: str = ""
+    ) -> tuple[bigquery.QueryJob, Page] | None:
+        """Run the SQL by the request that answers when it has ended. None if a job of our own is to run it: only
+        jobs.insert has priorities, and a fault of the moment is repeated there."""
         if config.priority == bigquery.QueryPriority.BATCH:
-            return self.answer(name, sql, config, limit)  # only jobs.insert has priorities
+            return None
+        call = secrets.token_hex(16)
         config.labels = {**config.labels, "call": call}
         self.check_not_cancelled()
         with google_errors(), self._asked_as(call):
             seconds, timeout = self._waits.long_poll, self._waits.request
-            page = self.retry(ask)(self.client, sql, config, limit, seconds, timeout)
+            page = self.retry(ask)(self.client, sql, config, limit, seconds, timeout, request_id)
         job = bigquery.QueryJob.from_api_repr(_resource(page["jobReference"], sql), self.client)
         if not page["jobComplete"]:
             with self._under_way_as(job.job_id):
                 page = self._wait(job, Rows(limit)) or {}
             if job.error_result and may_succeed_soon(job.error_result):
-                return self.answer(name, sql, config, limit)
+                return None
             if job.error_result:
                 raise job_error(job.error_result)
-        return self._rows(job, page or None, limit)
+        return job, page
 
     def _found_or_run(
         self, name: str, sql: str, config: bigquery.QueryJobConfig, attempt: int, rows: Rows | None
@@ -425,6 +450,14 @@ class Jobs:
 def _resource(reference: Mapping[str, str], sql: str) -> dict[str, Any]:
     """A query job of which no more is known."""
     return {"jobReference": dict(reference), "configuration": {"query": {"query": sql}}}
+
+
+def _time_of(page: Page) -> tuple[datetime, datetime] | None:
+    """When a query began and ended, if the page says so: both are milliseconds."""
+    moments = [int(page[name]) / 1000 for name in ("startTime", "endTime") if name in page]
+    if len(moments) < 2:
+        return None
+    return datetime.fromtimestamp(moments[0], UTC), datetime.fromtimestamp(moments[1], UTC)
 
 
 def _is_of_google(error: Exception) -> bool:

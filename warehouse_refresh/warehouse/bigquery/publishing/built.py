@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import astuple, dataclass, replace
+from datetime import datetime
 from typing import Any, Self
 
 from google.api_core.retry import Retry
@@ -49,8 +50,8 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the record: see `BuildRecord`. `changed` is when the table was changed last, `took` the text of
-    its seconds."""
+    """A row of the record: see `BuildRecord`. `changed` is when the table was changed last, or between which moments
+    (`first/last`), `took` the text of its seconds."""
 
     dataset: str
     name: str
@@ -75,7 +76,7 @@ class Row:
 
     def record(self, changed: str) -> BuildRecord:
         """What it says of the table, which was changed last at `changed` ("": it is not there)."""
-        fingerprint = self.fingerprint if changed and changed == self.changed else ""
+        fingerprint = self.fingerprint if changed and is_at(changed, self.changed) else ""
         inputs, was = inputs_from_json(self.inputs), self.fingerprint
         return BuildRecord(fingerprint, self.version, inputs, MADE_BY, self.is_failed, published_as=was)
 
@@ -89,13 +90,15 @@ class Recorder:
         self._writing = threading.Lock()
         self._unrecorded: list[tuple[TableBuild, BuildContext]] = []
         self._read: Sequence[Row] | None = None
-        self._known: dict[TableName, bigquery.Table] = {}  # those of the tables that were looked at since
+        self._known: dict[TableName, str] = {}  # when those of the tables were changed of which it is known
 
-    def add(self, builds: Iterable[TableBuild], context: BuildContext, known: Iterable[bigquery.Table] = ()) -> None:
-        """Have the next write record that the run has built these tables. Those that are `known` are as BigQuery
-        answered after they had been changed last."""
+    def add(
+        self, builds: Iterable[TableBuild], context: BuildContext, known: Mapping[TableName, str] | None = None
+    ) -> None:
+        """Have the next write record that the run has built these tables. `known` says of some when they were changed
+        last, as `Row.changed`."""
         self._unrecorded += [(build, context) for build in builds]
-        self._known |= {TableName(table.dataset_id, table.table_id): table for table in known}
+        self._known |= known or {}
 
     def write(self) -> None:
         """Record what was added. A failure is only logged: the tables are built, and what is not recorded counts as
@@ -108,12 +111,10 @@ class Recorder:
             except WarehouseError as error:
                 logger.warning("what has built these tables could not be recorded: %s", error)
 
-    def _write_done(
-        self, done: Sequence[tuple[TableBuild, BuildContext]], known: Mapping[TableName, bigquery.Table]
-    ) -> None:
+    def _write_done(self, done: Sequence[tuple[TableBuild, BuildContext]], known: Mapping[TableName, str]) -> None:
         if done:
-            tables = {**known, **self.tables([build.table for build, _ in done if build.table not in known])}
-            changed = {table: changed_at(found) for table, found in tables.items()}
+            tables = self.tables([build.table for build, _ in done if build.table not in known])
+            changed = {**known, **{table: changed_at(found) for table, found in tables.items()}}
             self._replace([Row.of(build, context, changed.get(build.table, "")) for build, context in done])
 
     def forget(self, tables: Sequence[TableName]) -> None:
@@ -185,6 +186,19 @@ class Recorder:
 def changed_at(table: bigquery.Table) -> str:
     """When the table was changed last."""
     return table.modified.isoformat() if table.modified is not None else ""
+
+
+def between(first: datetime, last: datetime) -> str:
+    """That a table was changed last between both moments, for `Row.changed`."""
+    return f"{first.isoformat()}/{last.isoformat()}"
+
+
+def is_at(changed: str, said: str) -> bool:
+    """Whether a table was `changed` when the record has `said`."""
+    first, _, last = said.partition("/")
+    if not last:
+        return changed == said
+    return datetime.fromisoformat(first) <= datetime.fromisoformat(changed) <= datetime.fromisoformat(last)
 
 
 def version_of(table: bigquery.Table) -> str:

@@ -51,11 +51,13 @@ class Publisher:
         done = self._publish_all(items, context)
         self._record_parts([place for _, place in items], record)
         self._close_record(record)
-        self._recorder.add(builds, context, [placed.table for placed in done if placed.table is not None])
-        self._recorder.write()
+        self._recorder.add(builds, context, {placed.name: placed.changed for placed in done if placed.name is not None})
         for build, _ in items:
             del area[build.table]
-        self._stager.drop([place for _, place in items])
+        with ThreadPoolExecutor(1, thread_name_prefix="drop") as pool:  # neither needs the other
+            dropping = pool.submit(self._stager.drop, [place for _, place in items])
+            self._recorder.write()
+        dropping.result()
         window = max(placed.last for placed in done) - min(placed.first for placed in done)
         return Published(time.monotonic() - started, window)
 

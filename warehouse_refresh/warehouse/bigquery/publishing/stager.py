@@ -43,6 +43,8 @@ _AT_ONCE = 16
 """How many jobs, or requests, drop tables at the same time."""
 _IN_A_SCRIPT = 50
 """How many tables one script drops at most."""
+_IN_A_SHORT_SCRIPT = 4
+"""So many take about as long as the record of what has built them, which is written meanwhile."""
 StagedBy = tuple[bigquery.QueryJob, bigquery.Table]
 """The job that has staged a table or view, and what it has made."""
 
@@ -254,8 +256,8 @@ class Stager:
         self._kept = [place for place in staged if place.run == run]
 
     def drop(self, places: Sequence[Beside]) -> None:
-        """Drop the staged tables, of many several by one script."""
-        size = max(1, min(_IN_A_SCRIPT, -(-len(places) // _AT_ONCE)))
+        """Drop the staged tables, several by one script."""
+        size = max(_IN_A_SHORT_SCRIPT, min(_IN_A_SCRIPT, -(-len(places) // _AT_ONCE)))
         groups = [places[start : start + size] for start in range(0, len(places), size)]
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="drop") as pool:
             list(pool.map(self._drop_some, groups))
@@ -277,7 +279,7 @@ class Stager:
         drops = [f"DROP {kinds[place.is_view]} IF EXISTS {self._datasets.path(place.name)}" for place in places]
         try:
             config = self._datasets.config(self._datasets.of_lease())
-            self._datasets.jobs.finish(f"drop-{secrets.token_hex(16)}", ";\n".join(drops), config)
+            self._datasets.jobs.repeat(f"drop-{secrets.token_hex(16)}", ";\n".join(drops), config)
         except (Transient, Unavailable, Cancelled):
             raise
         except WarehouseError:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from warehouse_refresh.warehouse.bigquery.building.builder import Builder
 from warehouse_refresh.warehouse.bigquery.building.storage import describe_columns, partition_of
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.parts.records import PartRecords, may_have_records
+from warehouse_refresh.warehouse.bigquery.publishing.built import between, changed_at
 from warehouse_refresh.warehouse.bigquery.publishing.plain import assertion
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside
 from warehouse_refresh.warehouse.bigquery.publishing.stager import Stager
@@ -47,12 +49,22 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A table or view that was put in its place: between which moments, by time.monotonic(), and as it is since, if
-    that is known."""
+    """A table or view that was put in its place: between which moments, by time.monotonic(), its name, and when it was
+    changed last, as the record has it; no name if that is not known."""
 
     first: float
     last: float
-    table: bigquery.Table | None = None
+    name: TableName | None = None
+    changed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """Between which moments statements ran: by time.monotonic(), and by BigQuery's clock if it said so."""
+
+    first: float
+    last: float
+    at: tuple[datetime, datetime] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +95,13 @@ class Tables:
         self._part_records = PartRecords(datasets)
         self._looking = threading.Lock()
         self._sees: dict[str, bool] = {}  # by dataset, whether row access policies can be seen
+        self._is_within: bool | None = (
+            None  # whether the tables of a publication are changed while their statements run
+        )
 
     def replace(self, items: Sequence[Item], context: BuildContext) -> list[Placed]:
         """Put each staged table in its place. If one cannot be, the others are, and then its error is raised."""
+        self._is_within = None
         size = max(1, min(_IN_A_SCRIPT, -(-len(items) // _AT_ONCE)))
         groups = [items[start : start + size] for start in range(0, len(items), size)]
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="publish") as pool:
@@ -94,10 +110,10 @@ class Tables:
 
     def _replace_some(self, items: Sequence[Item], context: BuildContext) -> list[Placed | WarehouseError]:
         plain = [item for item in items if self._is_plain(*item)] if len(items) > 1 else []
-        when = self._run_plain(plain, context) if len(plain) > 1 else None
-        if when is None:
+        ran = self._run_plain(plain, context) if len(plain) > 1 else None
+        if ran is None:
             return self._replace_after_looks(items, context)
-        done = [_tried(partial(self._placed_plain, build.table, when)) for build, _ in plain]
+        done = [_tried(partial(self._placed_plain, build.table, ran)) for build, _ in plain]
         return [*done, *self._replace_after_looks([item for item in items if item not in plain], context)]
 
     def _is_plain(self, build: TableBuild, place: Beside) -> bool:
@@ -108,7 +124,7 @@ class Tables:
         old, new = known
         return self._builder.sets_nothing(old, _clone(new, self._reference(build.table)), build.storage)
 
-    def _run_plain(self, items: Sequence[Item], context: BuildContext) -> tuple[float, float] | None:
+    def _run_plain(self, items: Sequence[Item], context: BuildContext) -> _Ran | None:
         """Replace tables on which nothing is set by one script, which fails if something is by now. None if it failed,
         or if this account may not see what is set."""
         old = {build.table: known[0] for build, place in items if (known := self._stager.becomes_plain(place))}
@@ -121,8 +137,22 @@ class Tables:
         made = "\n".join([check, *(place.fingerprint for _, place in items)])
         return self._run_script(items, [check, *clones], made, context)
 
-    def _placed_plain(self, table: TableName, when: tuple[float, float]) -> Placed:
-        return Placed(*when, self._datasets.table(table))
+    def _placed_plain(self, table: TableName, ran: _Ran) -> Placed:
+        """A table that a clone has replaced, and on which nothing was to be set."""
+        changed = between(*ran.at) if ran.at and self._is_changed_within(table, ran.at) else self._changed_at(table)
+        return Placed(ran.first, ran.last, table, changed)
+
+    def _is_changed_within(self, table: TableName, at: tuple[datetime, datetime]) -> bool:
+        """Whether BigQuery says of a table that it was changed while its statement ran. One table tells it of all that
+        are published: then nobody need look at each of them for the record."""
+        with self._looking:
+            if self._is_within is None:
+                modified = self._datasets.table(table).modified
+                self._is_within = modified is not None and at[0] <= modified <= at[1]
+            return self._is_within
+
+    def _changed_at(self, table: TableName) -> str:
+        return changed_at(self._datasets.table(table))
 
     def _sees_policies(self, table: bigquery.Table) -> bool:
         """Whether this account may see the row access policies in the dataset of a table. It is asked for one table: a
@@ -145,25 +175,36 @@ class Tables:
 
         return list(map(placed, steps))
 
-    def _placed(self, step: _Step, when: tuple[float, float] | None, context: BuildContext) -> Placed:
+    def _placed(self, step: _Step, ran: _Ran | None, context: BuildContext) -> Placed:
         """Run the step, unless it was run at some time, and set what is said about the table."""
-        if when is None:
-            config = self._datasets.config(self._datasets.labels(step.build.table, context))
+        ran, table = ran or self._run_alone(step, context), step.build.table
+        if step.is_simple and self._builder.sets_nothing(
+            step.old, _clone(step.new, self._reference(table)), step.build.storage
+        ):
+            return self._placed_plain(table, ran)
+        return Placed(ran.first, ran.last, table, changed_at(self._described(step)))
+
+    def _run_alone(self, step: _Step, context: BuildContext) -> _Ran:
+        config = self._datasets.config(self._datasets.labels(step.build.table, context))
+        name = names.publish_name(step.place.run, step.build.table, step.made)
+        at = None
+        if step.is_simple:
+            at = self._datasets.jobs.repeat(name, step.sql, config)
+        else:
             if step.destination is not None:
                 config.destination = step.destination
                 config.write_disposition = bigquery.WriteDisposition.WRITE_TRUNCATE_DATA
-            name = names.publish_name(step.place.run, step.build.table, step.made)
             self._datasets.jobs.finish(name, step.sql, config)
-            when = time.monotonic(), time.monotonic()
-        return Placed(*when, self._described(step))
+        ended = time.monotonic()
+        return _Ran(ended, ended, at)
 
-    def _run_together(self, steps: Sequence[_Step], context: BuildContext) -> tuple[float, float] | None:
+    def _run_together(self, steps: Sequence[_Step], context: BuildContext) -> _Ran | None:
         items = [(step.build, step.place) for step in steps]
         return self._run_script(items, [step.sql for step in steps], "\n".join(step.made for step in steps), context)
 
     def _run_script(
         self, items: Sequence[Item], statements: Sequence[str], made: str, context: BuildContext
-    ) -> tuple[float, float] | None:
+    ) -> _Ran | None:
         """Publish the tables by one script, and tell it from others by what is `made`. Returns between which moments it
         ran; None if it failed, which one of its statements may be to blame for: then each is run alone, those that
         were done too, which changes nothing."""
@@ -172,12 +213,12 @@ class Tables:
         del labels["table"]
         name = names.publish_name(place.run, build.table, made)
         try:
-            self._datasets.jobs.finish(name, ";\n".join(statements), self._datasets.config(labels))
+            at = self._datasets.jobs.repeat(name, ";\n".join(statements), self._datasets.config(labels))
         except (Transient, Unavailable, Cancelled):
             raise
         except WarehouseError:
             return None
-        return began, time.monotonic()
+        return _Ran(began, time.monotonic(), at)
 
     def _step(self, build: TableBuild, place: Beside, context: BuildContext) -> _Step:
         """Look at the table as it is, and find out how the staged one gets into its place. A protected table keeps its

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from warehouse_refresh.warehouse.duckdb.translate import syntax
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import boolean, only
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Chain,
@@ -168,7 +169,7 @@ def _check_pipe(node: exp.Select, scope: Scope) -> None:
     comment = next((comment for comment in node.comments or () if comment.startswith(PIPE)), "").removeprefix(PIPE)
     operator, _, keys = comment.partition(" ")
     if operator == "AGGREGATE":
-        for key in (item.unalias().unnest() for item in node.expressions[: int(keys)]):
+        for key in (syntax.bare(item.unalias()) for item in node.expressions[: int(keys)]):
             if is_literal(key, scope.compile(key)):
                 wrong(scope.script.text, key, "GROUP BY cannot hold a literal", "take it out, or name a column")
         _check_aggregated(node.expressions[int(keys) :], scope)

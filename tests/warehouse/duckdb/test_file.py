@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaits
 from contextlib import ExitStack, contextmanager
@@ -14,6 +14,7 @@ import pytest
 from tests.processes import child
 from tests.waiting import wait_until
 from warehouse_refresh.warehouse.duckdb.file import HELD_SECONDS, DuckDBFile
+from warehouse_refresh.warehouse.duckdb.hold import Hold, _start
 from warehouse_refresh.warehouse.duckdb.lock import Lock
 from warehouse_refresh.warehouse.errors import Cancelled, Transient, WarehouseError
 
@@ -346,3 +347,33 @@ def test_a_file_that_is_no_duckdb_file_is_told_and_left_alone(path: Path) -> Non
         with pytest.raises(WarehouseError, match="not a valid DuckDB database file"):
             answer(file)
     assert path.read_text() == "id,name\n" * 1000
+
+
+def test_duckdb_starts_before_the_lock_is_taken_so_that_nobody_waits_for_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+
+    def noted(name: str) -> Callable[[Hold], object]:
+        step: Callable[[Hold], object] = getattr(Hold, name)
+
+        def run(hold: Hold) -> object:
+            steps.append(name)
+            return step(hold)
+
+        return run
+
+    for name in ("start", "take", "open"):
+        monkeypatch.setattr(Hold, name, noted(name))
+    monkeypatch.setattr("warehouse_refresh.warehouse.duckdb.hold._start", once(_start))
+    file = DuckDBFile(path, prepare_nothing)
+    with file.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    file.close()
+    assert steps[:3] == ["start", "take", "open"]
+
+
+def once(start: Callable[[Path], duckdb.DuckDBPyConnection]) -> Callable[[Path], duckdb.DuckDBPyConnection]:
+    """What starts DuckDB, for the first time only."""
+    starts = iter([start])
+    return lambda path: next(starts)(path)

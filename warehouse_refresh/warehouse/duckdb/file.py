@@ -190,6 +190,7 @@ class DuckDBFile:
         try:
             self._hold.check()
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._hold.start()
             self._wait_until(self._turn.take, until, _LOCK_WAIT)
             self._wait_until(self._hold.take, until, _LOCK_WAIT)
             return self._wait_until(self._hold.open, until)

@@ -48,6 +48,7 @@ class Hold:
         self._path, self._prepare, self._finish = path, prepare, finish
         self._lock = Lock(locks.with_name(f"{locks.name}.lock"))
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._started: duckdb.DuckDBPyConnection | None = None
         self._descriptor: int | None = None
         self._was_there = self._had_much_to_write = False
 
@@ -60,6 +61,15 @@ class Hold:
             way = "put it back, or start this process again to begin with an empty one"
             raise Unavailable(f"{self._path} is gone, and was there before: {way}", "its file is gone")
 
+    def start(self) -> duckdb.DuckDBPyConnection:
+        """Start the DuckDB that `open` will open the file with. This takes as long as opening it: done before the lock
+        is taken, it keeps nobody waiting. Raises WarehouseError."""
+        try:
+            self._started = self._started or _start(self._path)
+        except duckdb.Error as error:
+            raise meaning(error, self._path) from error
+        return self._started
+
     def take(self) -> bool:
         """Take the lock; False when another process of ours has it. Raises OSError."""
         return self._lock.take()
@@ -70,11 +80,13 @@ class Hold:
         Raises WarehouseError.
         """
         self.check()
+        connection = self.start()
         before = self._watch()
         self._had_much_to_write = self._has_much_to_write()
         try:
-            self._connection = _connect(self._path)
-            self._prepare(self._connection)
+            self._connection, self._started = connection, None
+            _attach(connection, self._path)
+            self._prepare(connection)
         except duckdb.Error as error:
             is_stale = before != self._headers()
             self._close()
@@ -104,6 +116,9 @@ class Hold:
             self._close()
         finally:
             self._lock.release()
+            if self._started is not None:
+                self._started.close()
+                self._started = None
 
     def _watch(self) -> bytes:
         """The headers as they are now; empty if there is no file yet."""
@@ -138,19 +153,18 @@ class Hold:
                 self._descriptor = None
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
-    """Attach the file under the name CATALOGUE. DuckDB's default, the file's stem, could be a dataset's name too."""
+def _start(path: Path) -> duckdb.DuckDBPyConnection:
+    """Start a DuckDB that has no file yet."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "default_block_size": _BLOCK_SIZE,
         "temp_directory": f"{path}.tmp",
         "python_enable_replacements": False,  # a table that is missing is not a variable of that name
     }
-    connection = duckdb.connect(config=config)
-    try:
-        name = quoted(CATALOGUE)
-        connection.execute(f"ATTACH {string_sql(str(path))} AS {name}")
-        connection.execute(f"USE {name}; DETACH memory")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return duckdb.connect(config=config)
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Attach the file under the name CATALOGUE. DuckDB's default, the file's stem, could be a dataset's name too."""
+    name = quoted(CATALOGUE)
+    connection.execute(f"ATTACH {string_sql(str(path))} AS {name}")
+    connection.execute(f"USE {name}; DETACH memory")

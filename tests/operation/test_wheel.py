@@ -3,9 +3,11 @@
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +33,18 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = Path(sys.executable).parent / "uv"
     words: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", environment / "bin/python"]
     subprocess.run([*words, "--constraint", ROOT / "requirements.txt", wheel], check=True)
+    share_bytecode(environment)
     return environment
+
+
+def share_bytecode(environment: Path) -> None:
+    """Give the environment the bytecode that these tests have of the same files: several processes would compile them
+    at once. Python compiles what differs, as always."""
+    here, there = (Path(sysconfig.get_path("purelib", vars={"base": base})) for base in (sys.prefix, environment))
+    for folder in there.rglob("*/"):
+        compiled = here / folder.relative_to(there) / "__pycache__"
+        if compiled.is_dir():
+            shutil.copytree(compiled, folder / "__pycache__", copy_function=os.link, dirs_exist_ok=True)
 
 
 class Shell:
@@ -96,6 +109,7 @@ def without_seconds(line: str) -> str:
     return re.sub(r"\d+\.\d\d s$", "0.00 s", line)
 
 
+@pytest.mark.usefixtures("prefect_home")
 def test_the_page_does_what_it_shows_from_the_wheel_alone(shell: Shell) -> None:
     follow(shell)
     assert '\nbest = ["final.customers", "tmp.revenue"]\n' in (shell.folder / "res/dependencies.toml").read_text()

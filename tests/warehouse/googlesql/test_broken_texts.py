@@ -99,7 +99,7 @@ def any_text() -> st.SearchStrategy[str]:
     )
 
 
-@settings(SETTINGS, max_examples=500)
+@settings(SETTINGS, max_examples=200)
 @given(text=any_text())
 def test_any_text_is_planned_or_refused_with_its_place(text: str, planner: Planner) -> None:
     check(text, planner)

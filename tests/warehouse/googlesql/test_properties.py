@@ -25,7 +25,7 @@ def check(sql: str, pair: Any) -> None:
     assert outcome.kind != "different" or skipped, f"{sql}\n{outcome.detail}"
 
 
-@settings(SETTINGS, max_examples=80)
+@settings(SETTINGS, max_examples=40)
 @given(sql=queries())
 def test_random_expressions_have_googlesql_s_answer(sql: str, pair: Any) -> None:
     check(sql, pair)

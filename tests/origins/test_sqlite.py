@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tests.origins.test_postgres import read
 from warehouse_refresh.origins import Described, OriginError, Relation, Since, open_snapshot
 from warehouse_refresh.origins.landing import land
+from warehouse_refresh.origins.sqlite import SqliteRows
 from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, parse_type
 
 ODD = Relation("odd")
@@ -269,6 +270,17 @@ def test_what_is_being_read_ends_when_the_snapshot_is_closed(lite: Lite, tmp_pat
         ):
             land(rows, columns, {}, "", tmp_path / "landed")
         stop.join()
+
+
+def test_what_has_been_read_to_its_end_can_be_interrupted_in_vain(lite: Lite, tmp_path: Path) -> None:
+    """As a snapshot does that is closed while a thread is done reading."""
+    lite.run("CREATE TABLE odd (id INT); INSERT INTO odd VALUES (1), (2)")
+    with open_snapshot(lite.url) as snapshot:
+        columns = snapshot.describe(ODD, {}).columns
+        with snapshot.reading(ODD, columns) as rows:
+            assert land(rows, columns, {}, "", tmp_path / "landed").row_count == 2
+            assert isinstance(rows, SqliteRows)
+            rows.interrupt()
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

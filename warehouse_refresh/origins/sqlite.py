@@ -218,7 +218,8 @@ class SqliteRows:
     def interrupt(self) -> None:
         """End what reads them."""
         if self._reader is not None:
-            self._reader.interrupt()
+            with suppress(duckdb.ConnectionException):  # it has ended meanwhile
+                self._reader.interrupt()
 
 
 def _decoded(it: OriginColumn) -> str:

@@ -65,7 +65,10 @@ Where the reference engine and BigQuery's documentation differ, the documentatio
   eighth digit on. A covariance that is nearly 0 may be another small number.
 - ARRAY_FILTER, ARRAY_TRANSFORM, ARRAY_INCLUDES and their kin, and UNNEST of several arrays, are GoogleSQL's and are
   answered here. BigQuery's documentation does not name them, so a script that runs there may not use them.
-- Of equal values that look different (0.0 and -0.0, 24 hours and a day), MAX, MIN and ANY_VALUE may give another one.
+- Of equal values that look different (0.0 and -0.0, 24 hours and a day), MAX, MIN, ANY_VALUE and UNION DISTINCT may
+  give another one. On BigQuery, too, it depends on the order of rows.
+- BigQuery does not promise which operands of AND, OR, IN, LIKE ANY and BETWEEN it computes: an error in one that does
+  not decide (`x = 1 OR ERROR('…')`) is raised by the reference engine, and here not always.
 
 ## What is refused
 

@@ -66,6 +66,8 @@ def test_a_frame_whose_bound_has_no_direction_is_refused_with_its_place(frame: s
         ("SELECT id + name FROM raw.products", "+ does not take INT64, STRING", "CAST", "id"),
         ("SELECT id FROM raw.products WHERE id = '1'", "= does not take INT64, STRING", "CAST", "id"),
         ("SELECT id FROM raw.products WHERE name", "WHERE does not take STRING", "CAST", "name"),
+        ("SELECT INTERVAL '8 hours' AS x", "is not GoogleSQL", "write INTERVAL 8 HOUR", "'8 hours'"),
+        ("SELECT INTERVAL '1-2' AS x", "is not GoogleSQL", "the part after it", "'1-2'"),
         ("SELECT 1, 2 UNION ALL SELECT 1", "one query has 2 columns, another 1", "", "1"),
         ("SELECT id, COUNT(*) FROM raw.products GROUP BY name", "id is neither in GROUP BY", "ANY_VALUE", "id"),
         ("SELECT DATE '2024-02-30'", "'2024-02-30' is not a DATE", "", "'2024-02-30'"),

@@ -82,6 +82,9 @@ ZONE_NAME = (
 """The form of a zone's name: https://www.iana.org/time-zones. Abbreviations such as PST are no names there."""
 
 
+NO_ZONE = "SystemV/|US/Pacific-New|Canada/East-Saskatchewan"
+"""What ICU, which DuckDB asks, takes for a zone besides: names that are no longer on that list."""
+
 _SMALL = re.compile(r"[eE]-0*[1-9]\d+\s*\Z")
 """An exponent below -9, with which GoogleSQL makes 0 of any number: 15e-10 too."""
 
@@ -170,9 +173,32 @@ def read_timestamp(text: str) -> Moment | None:
     matched = _CLOCK.match(text)
     found = read_datetime(f"{matched[1]}{matched[2] or ''}", is_exact=True) if matched else None
     zone = _zone_after(matched[3], has_time=bool(matched[2])) if matched else None
+    if _LAST_SECOND.match(text):
+        return _after_last_second(text)
     if found is None or zone is None or (isinstance(zone, str) and not is_zone(zone)):
         return None
     return Moment(found, zone) if _is_in_range(found, zone) else None
+
+
+_LAST_SECOND = re.compile(r"9999-12-31[ Tt]23:59:60")
+
+
+def _after_last_second(text: str) -> Moment | None:
+    """The TIMESTAMP of the 60th second of year 9999's last minute, where another zone still has that year."""
+    before = read_timestamp(text.replace(":60", ":59", 1))
+    try:
+        return (
+            Moment((_in_utc(before.clock, before.zone) + timedelta(seconds=1)).replace(tzinfo=None), 0)
+            if before
+            else None
+        )
+    except (OverflowError, ZoneInfoNotFoundError):
+        return None
+
+
+def _in_utc(clock: datetime, zone: int | str) -> datetime:
+    known = ZoneInfo(zone) if isinstance(zone, str) else timezone(timedelta(minutes=zone))
+    return clock.replace(tzinfo=known).astimezone(UTC)
 
 
 def _is_in_range(clock: datetime, zone: int | str) -> bool:
@@ -180,9 +206,7 @@ def _is_in_range(clock: datetime, zone: int | str) -> bool:
     if 1 < clock.year < 9999:
         return True
     try:
-        clock.replace(tzinfo=ZoneInfo(zone) if isinstance(zone, str) else timezone(timedelta(minutes=zone))).astimezone(
-            UTC
-        )
+        _in_utc(clock, zone)
     except OverflowError:
         return False
     except ZoneInfoNotFoundError:  # a machine without a list of zones
@@ -212,7 +236,7 @@ def read_zone(text: str) -> int | str | None:
         return offset * (-1 if matched[1] == "-" else 1) if minutes < 60 and offset <= 14 * 60 else None
     if text == "UTC":
         return 0
-    return text if re.fullmatch(ZONE_NAME, text) else None
+    return text if re.fullmatch(ZONE_NAME, text) and not re.match(NO_ZONE, text) else None
 
 
 def is_zone(name: str) -> bool:

@@ -247,7 +247,15 @@ def trees_of(tokens: list[Token], text: str) -> list[exp.Expr | None]:
     """What sqlglot makes of the tokens. It logs what it cannot read, such as a JSON path; here that is an error of the
     script, with its place."""
     _LOG.disabled = True
-    return list(_BIGQUERY.parser().parse(tokens, text))
+    trees = list(_BIGQUERY.parser().parse(tokens, text))
+    if any(isinstance(tree, exp.Alias) for tree in trees) and tokens[-2].token_type == TokenType.ALIAS:
+        return [_without_alias(tree) for tree in trees]
+    return trees
+
+
+def _without_alias(tree: exp.Expr | None) -> exp.Expr | None:
+    """`(SELECT 1) AS x`: the alias of a whole query means nothing."""
+    return tree.this if isinstance(tree, exp.Alias) and isinstance(tree.this, exp.Subquery) else tree
 
 
 _PATTERNS = re.compile("REGEXP_", re.IGNORECASE)

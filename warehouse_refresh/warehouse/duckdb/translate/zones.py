@@ -5,7 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#time_zo
 
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Literal, Node
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
-from warehouse_refresh.warehouse.sql.literals import ZONE_NAME
+from warehouse_refresh.warehouse.sql.literals import NO_ZONE, ZONE_NAME
 
 UTC = Literal("UTC")
 
@@ -17,7 +17,8 @@ _MINUTES = r"CAST('0' || regexp_extract({z}, '[+-](\d{{1,2}}:|\d{{2}})(\d+)$', 2
 CHECKED = (
     f"CASE WHEN regexp_full_match({{z}}, {_OFFSET}) THEN CASE WHEN {_HOURS} * 60 + {_MINUTES} > 840 OR {_MINUTES} > 59"
     " THEN error('Invalid time zone: ' || {z}) ELSE {z} END"
-    f" WHEN NOT regexp_full_match({{z}}, '{NAME}') OR TRY_CAST('2000-01-01 00:00:00 ' || {{z}} AS TIMESTAMPTZ) IS NULL"
+    f" WHEN NOT regexp_full_match({{z}}, '{NAME}') OR regexp_matches({{z}}, '^(?:{NO_ZONE})')"
+    f" OR TRY_CAST('2000-01-01 00:00:00 ' || {{z}} AS TIMESTAMPTZ) IS NULL"
     " THEN error('Invalid time zone: ' || {z}) ELSE {z} END"
 )
 """A time zone that comes from the data: check it as the query runs."""

@@ -14,6 +14,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import I
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Attempt, Node, each, let
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits, within_limits
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.text import REFUSAL
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import BARE_OFFSET, BASE, CHECKED, FROM_LOCAL, NAME, SHIFT
 from warehouse_refresh.warehouse.errors import UnsupportedSql
@@ -36,13 +37,26 @@ _INT64_OF_STRING = (
     r" THEN CAST(trim({x}, E' \t\n\r\f\x0B') AS BIGINT)"
     rf" WHEN regexp_matches({{x}}, '^ *[+-]?{_HEX}') THEN CAST({_HEX_VALUE} AS BIGINT) ELSE " + _bad("int64") + " END"
 )
+_TRIMMED = r"regexp_replace({x}, '^[\s\v]*\+?|[\s\v]+$', '', 'g')"
+_HEX_FLOAT = r"0[xX]([0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)([pP][+-]?[0-9]+)?[\s\v]*$"
+_HEX_FLOAT_VALUE = (  # the digits as a whole number, times a power of 2, which one factor may not hold
+    f"list_transform([{{{{'d': regexp_extract({{x}}, '{_HEX_FLOAT}', 1), 'p': greatest(least(CAST('0' ||"
+    r" regexp_extract({x}, '[pP][+-]?([0-9]{{1,5}})', 1) AS BIGINT), 9999), 0) * CASE WHEN regexp_matches({x},"
+    r" '[pP]-') THEN -1 ELSE 1 END}}], lambda h_: list_transform([{{'n': ltrim(replace(h_.d, '.', ''), '0'), 'p':"
+    " h_.p - 4 * length(split_part(h_.d, '.', 2))}}], lambda h_: CASE WHEN h_.n = '' THEN 0.0::DOUBLE"
+    f" WHEN length(h_.n) > 31 THEN error('{REFUSAL} read a hexadecimal number of more than 31 digits')"
+    " ELSE CAST(CAST(CAST('0x' || h_.n AS HUGEINT) AS VARCHAR) AS DOUBLE) * pow(2.0::DOUBLE, h_.p // 2) *"
+    " pow(2.0::DOUBLE, h_.p - h_.p // 2) END)[1])[1] * CASE WHEN regexp_matches({x},"
+    r" '^[\s\v]*-') THEN -1 ELSE 1 END"
+)
 _FLOAT64_OF_STRING = (
     r"CASE WHEN {x} IS NULL THEN NULL WHEN regexp_matches({x},"
-    r" '^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$')"
-    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE)"
-    rf" WHEN regexp_matches({{x}}, '^\s*[+-]?{_HEX}') THEN CAST({_HEX_VALUE} AS DOUBLE)"
-    r" WHEN regexp_matches({x}, '^\s*[+-]?(?i:inf|infinity|nan)\s*$')"
-    r" THEN CAST(regexp_replace({x}, '^\s*\+?|\s+$', '', 'g') AS DOUBLE) ELSE " + _bad("double") + " END"
+    r" '^[\s\v]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[\s\v]*$') THEN"
+    rf" CAST({_TRIMMED} AS DOUBLE) WHEN regexp_matches({{x}}, '^[\s\v]*[+-]?{_HEX_FLOAT}') THEN {_HEX_FLOAT_VALUE}"
+    rf" WHEN regexp_matches({{x}}, '^[\s\v]*[+-]?(?i:inf|infinity)[\s\v]*$') THEN CAST({_TRIMMED} AS DOUBLE)"
+    r" WHEN regexp_matches({x}, '^[\s\v]*[+-]?(?i:nan)(\([0-9A-Za-z_]*\))?[\s\v]*$') THEN 'nan'::DOUBLE ELSE "
+    + _bad("double")
+    + " END"
 )
 _DIGITS = r"regexp_extract({x}, '([0-9]*)\.?[0-9]*[eE]', 1)"
 _EXPONENT = "CAST(regexp_extract({x}, '[eE](.*)', 1) AS HUGEINT)"

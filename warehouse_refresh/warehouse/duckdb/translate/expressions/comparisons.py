@@ -152,14 +152,21 @@ def distinct_from(node: exp.Expr, scope: Scope) -> Typed:
     return Typed(sql(f"({{a}} {word} {{b}})", a=a.node, b=b.node), BOOL)
 
 
+def is_unknown(node: exp.Expr) -> bool:
+    """Whether it is the UNKNOWN of IS UNKNOWN: see `_mark_unknown`."""
+    return isinstance(node, exp.Column) and node.name.upper() == "UNKNOWN" and not node.args.get("table")
+
+
 def is_(node: exp.Expr, scope: Scope) -> Typed:
-    """x IS NULL, x IS TRUE, x IS FALSE"""
+    """x IS NULL, x IS TRUE, x IS FALSE, x IS UNKNOWN"""
     check_operands(node, scope, node.this)
     value = scope.compile(node.this)
     if isinstance(node.expression, exp.Null):
         return Typed(sql("({x} IS NULL)", x=value.node), BOOL)
     if not isinstance(node.expression, exp.Boolean):
-        unsupported(scope.script.text, node, "this IS")
+        if not is_unknown(node.expression):
+            unsupported(scope.script.text, node, "this IS")
+        return Typed(sql("({x} IS NULL)", x=as_type(node, scope, "IS UNKNOWN", value, BOOL).node), BOOL)
     value = as_type(node, scope, "IS TRUE", value, BOOL)
     return Typed(sql(f"({{x}} IS {'TRUE' if node.expression.this else 'FALSE'})", x=value.node), BOOL)
 

@@ -109,7 +109,8 @@ def _constructed(node: exp.Expr, scope: Scope, to: SqlType) -> Typed:
     found = [as_type(node, scope, str(to), part, kind) for part, kind in zip(parts, kinds, strict=True)]
     if not all(keeps_arrays(part, kind) for part, kind in zip(parts, kinds, strict=True) if part.type.fields):
         return no_signature(node, scope, str(to), parts)
-    return array_value(found, to) if to.element is not None else struct_value(found, to)
+    made = array_value(found, to) if to.element is not None else struct_value(found, to)
+    return Typed(made.node, to)  # of a value that has its type written out no part coerces any further
 
 
 def _date_literal(node: exp.Expr, scope: Scope, text: str, to: SqlType) -> Constant | None:

@@ -42,7 +42,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import order_
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import is_volatile, sql
-from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, picked
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import is_groupable, same
 from warehouse_refresh.warehouse.types import (
@@ -351,7 +351,7 @@ def any_value(node: exp.Expr, scope: Scope, call: Call) -> Typed:
     value = one(node, scope, call)
     if call.having is None:
         # GoogleSQL may choose NULL only where all are NULL … or not: any row will do.
-        return Typed(call.over_rows("any_value", value.node), value.type)
+        return picked(value, lambda node: call.over_rows("any_value", node))
     side, by = call.having
     if by.type.element is not None or by.type.name in ("STRUCT", "JSON"):
         return no_signature(node, scope, f"HAVING {side.upper()}", [by])
@@ -359,7 +359,8 @@ def any_value(node: exp.Expr, scope: Scope, call: Call) -> Typed:
         unsupported(scope.script.text, node, f"{call.name} by FLOAT64 over a window or in PIVOT")
     if by.type == FLOAT64:
         return Typed(sql("({x})[1]", x=call.over_rows("list", value.node)), value.type)
-    return Typed(replace(call, having=None).over_rows(f"arg_{side}_null", value.node, by.node), value.type)
+    plain = replace(call, having=None)
+    return picked(value, lambda node: plain.over_rows(f"arg_{side}_null", node, by.node))
 
 
 def by_extreme(node: exp.Expr, scope: Scope, call: Call) -> Typed:

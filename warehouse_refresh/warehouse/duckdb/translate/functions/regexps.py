@@ -17,13 +17,14 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     Functions,
     argument,
     by_name,
+    by_signature,
     define,
 )
 from warehouse_refresh.warehouse.duckdb.translate.literals import integer
 from warehouse_refresh.warehouse.duckdb.translate.nodes import FunctionCall
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of
-from warehouse_refresh.warehouse.duckdb.translate.templates import sql
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.types import BOOL, BYTES, INT64, STRING, SqlType, array_of
 
@@ -187,7 +188,18 @@ def regexp_instr(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     return _in_python("regexp_instr", kind, values, INT64)
 
 
+def regexp_replace(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
+    """REGEXP_REPLACE(value, pattern, text): NULL if one of them is, whatever the pattern is."""
+    values = [argument(part, scope) for part in parts]
+    found = by_signature(node, scope, "REGEXP_REPLACE", DEFINITIONS["REGEXP_REPLACE"], values)
+    pattern = values[1].literal
+    if isinstance(pattern, str) and pattern_of(pattern) is not None:
+        return found
+    return Typed(unless_null([value.node for value in values], lambda _: found.node), found.type)
+
+
 FUNCTIONS: Functions = {
+    "REGEXP_REPLACE": regexp_replace,
     "REGEXP_CONTAINS": regexp_contains,
     "REGEXP_EXTRACT": regexp_extract,
     "REGEXP_SUBSTR": regexp_extract,

@@ -70,6 +70,8 @@ def position_of(node: exp.Expr) -> int | None:
 
 def is_literal(node: exp.Expr, value: Typed) -> bool:
     """Whether neither GROUP BY nor ORDER BY takes it; a typed literal, such as DATE '2024-01-01', is none."""
+    if isinstance(node, exp.Interval):  # of INTERVAL 1 DAY sqlglot makes INTERVAL '1' DAY, with no place for the text
+        return isinstance(node.this, exp.Literal) and "start" in node.this.meta
     if isinstance(node, exp.Array | exp.Struct | exp.Tuple):
         return bool(value.parts) and all(inner.literal is not None for inner in value.parts)
     return isinstance(node, _LITERALS) and (value.literal is not None or isinstance(value.node, Literal))

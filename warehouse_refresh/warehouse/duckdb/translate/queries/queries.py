@@ -8,6 +8,7 @@ from dataclasses import replace
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
+from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import castable
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import no_signature, only
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     FromItem,
@@ -33,7 +34,8 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.selects import select
 from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
 from warehouse_refresh.warehouse.sql.coercion import coerces, is_groupable, supertype
-from warehouse_refresh.warehouse.types import SqlType
+from warehouse_refresh.warehouse.sql.literals import FAILURE
+from warehouse_refresh.warehouse.types import INT64, SqlType
 
 
 def query(node: exp.Expr, scope: Scope, *, unordered: bool = False) -> Relation:
@@ -211,6 +213,9 @@ def _common_types(node: exp.Expr, scope: Scope, word: str, parts: list[Relation]
         if kind is None:
             no_signature(node, scope, f"{word}, column {column.name or index + 1},", values)
             raise AssertionError
+        if any(value.literal is FAILURE for value in values) and not castable(INT64, kind):
+            reason = f"{word}: ERROR(…) is an INT64 here, and cannot be {kind}"
+            wrong(scope.script.text, node, reason, "write IF(TRUE, ERROR(…), value), which has the value's type")
         kinds.append(kind)
     return kinds
 

@@ -5,13 +5,22 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/subqueries
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.nodes import AggregateCall, Array, FromItem, Node, Select, SortKey
+from warehouse_refresh.warehouse.duckdb.translate.nodes import (
+    AggregateCall,
+    Array,
+    FromItem,
+    Item,
+    Node,
+    Select,
+    SortKey,
+)
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse_refresh.warehouse.duckdb.translate.queries.items.elements import elements_of
+from warehouse_refresh.warehouse.duckdb.translate.queries.relations import reread
 from warehouse_refresh.warehouse.duckdb.translate.scope import Output, Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
-from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, picked
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.types import BOOL, array_of
 
@@ -22,8 +31,16 @@ def scalar(node: exp.Expr, scope: Scope) -> Typed:
         wrong(scope.script.text, node, "a query that is a value must stand in parentheses", "write ((SELECT …))")
     bare = node.this if not node.args.get("with_") else node
     relation = scope.compiler.query(bare, scope)
-    kind, elements = _only_column(node, scope, relation).type, elements_of(relation.query)
-    return Typed(sql("({q})", q=relation.query) if elements is None else elements.one(), kind)
+    column, elements = _only_column(node, scope, relation), elements_of(relation.query)
+    if elements is not None:
+        return Typed(elements.one(), column.type)
+    return picked(reread(column, "q$"), lambda value: sql("({q})", q=_only(value, column, relation)))
+
+
+def _only(value: Node, column: Output, relation: Relation) -> Node:
+    """The query of one column, which is read as the value."""
+    is_read = value != column.of("q$").node
+    return Select((Item(value, column.column),), FromItem(relation.query, "q$")) if is_read else relation.query
 
 
 def _only_column(node: exp.Expr, scope: Scope, relation: Relation) -> Output:

@@ -349,11 +349,22 @@ def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> N
     if kind == TokenType.ALIAS and _is_reserved(following):
         _check_reserved(following, text)
     if kind == TokenType.INTERVAL and following.token_type == TokenType.STRING and not _is_unit(last):
-        _foreign(following, text, "write INTERVAL '1' DAY")
+        _foreign(following, text, _interval_hint(following.text))
     if kind == TokenType.NUMBER and following.token_type == TokenType.VAR and following.start == tokens[0].end + 1:
         _foreign(following, text, "write digits only, or a blank before an alias")
     if kind == TokenType.LIMIT and last is not None and last.token_type == TokenType.COMMA:
         _foreign(last, text, "write LIMIT 10 OFFSET 5")
+
+
+_WORDED = re.compile(r"\s*([+-]?\d+)\s*([a-z]+?)s?\s*", re.IGNORECASE)
+
+
+def _interval_hint(written: str) -> str:
+    """How GoogleSQL writes what other dialects write as INTERVAL '8 hours'."""
+    found = _WORDED.fullmatch(written)
+    if found and found[2].upper() in UNITS:
+        return f"write INTERVAL {found[1]} {found[2].upper()}"
+    return "write the part after it, such as INTERVAL '1-2' YEAR TO MONTH, INTERVAL 1 DAY"
 
 
 _AFTER_AS = frozenset({"ARRAY", "STRUCT", "INTERVAL", "RANGE", "ENUM", "PROTO", "OF", "SELECT", "WITH", "FROM"})

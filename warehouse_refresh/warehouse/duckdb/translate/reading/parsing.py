@@ -6,19 +6,20 @@ them, JSON paths are parsed, DATE_ADD drops its INTERVAL). Here the names matter
 
 import re
 from collections.abc import Collection
+from itertools import pairwise
 
 from sqlglot import exp
 from sqlglot.errors import ParseError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse_refresh.warehouse.duckdb.translate.reading.foreign import BEFORE_A_SIGN, check_foreign
+from warehouse_refresh.warehouse.duckdb.translate.reading.foreign import BEFORE_A_SIGN, UNITS, check_foreign
 from warehouse_refresh.warehouse.duckdb.translate.reading.neighbours import check_neighbours
 from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_names, check_places
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, name_of
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import trees_of, with_tables
-from warehouse_refresh.warehouse.sql.pipes import has_pipes, unpiped
+from warehouse_refresh.warehouse.sql.pipes import has_pipes, unpiped, words
 from warehouse_refresh.warehouse.sql.syntax_errors import FAULTS_OF_PARSER, syntax_error, unreadable
 from warehouse_refresh.warehouse.sql.tokens import named_tokens, paths_before_brackets, without_last_commas
 
@@ -75,10 +76,10 @@ def parse_by_name(text: str, functions: Collection[TableName] = (), own: str = "
     tokens = without_last_commas(tokens, text)
     if has_pipes(tokens):
         tokens = unpiped(tokens, text)
+    tokens = _with_apart(tokens)
     _mark_calls(tokens)
     _mark_signs(tokens)
-    if "CURRENT_" in text.upper():
-        _mark_names(tokens)
+    _mark_names(tokens, text)
     try:
         trees = [tree for tree in trees_of(tokens, text) if tree is not None]
     except ParseError as error:
@@ -168,11 +169,31 @@ def _mark_calls(tokens: list[Token]) -> None:
 
 def _mark_signs(tokens: list[Token]) -> None:
     """Make the + before a value a sign that sqlglot does not leave out: that of a root, which GoogleSQL does not have.
-    Before a number it means nothing."""
+    Before a number it means nothing, but between a minus sign and a number: `- +1.5` is no literal."""
     for index, token in enumerate(tokens[:-1]):
-        if token.token_type == TokenType.PLUS and tokens[index + 1].token_type != TokenType.NUMBER:
-            is_sign = not index or tokens[index - 1].token_type in BEFORE_A_SIGN or _is_after_as(tokens, index)
-            token.token_type = TokenType.PIPE_SLASH if is_sign else TokenType.PLUS
+        is_needed = tokens[index + 1].token_type != TokenType.NUMBER or _is_minus(tokens, index - 1)
+        if token.token_type == TokenType.PLUS and is_needed and _is_sign(tokens, index):
+            token.token_type = TokenType.PIPE_SLASH
+
+
+def _with_apart(tokens: list[Token]) -> list[Token]:
+    """The tokens with parentheses around the text of INTERVAL 1 DAY + '2024-01-01', which is no interval."""
+    found = list(tokens)
+    for index in range(len(tokens) - 1, 2, -1):
+        kinds = [token.token_type for token in tokens[index - 1 : index + 1]]
+        if kinds == [TokenType.PLUS, TokenType.STRING] and tokens[index - 2].text.upper() in UNITS:
+            found[index : index + 1] = [*words("(", tokens[index]), tokens[index], *words(")", tokens[index])]
+    return found
+
+
+def _is_minus(tokens: list[Token], index: int) -> bool:
+    """Whether the token is the minus sign of a value."""
+    return index >= 0 and tokens[index].token_type == TokenType.DASH and _is_sign(tokens, index)
+
+
+def _is_sign(tokens: list[Token], index: int) -> bool:
+    """Whether the + or - at `index` is the sign of a value, and no operator between two."""
+    return not index or tokens[index - 1].token_type in BEFORE_A_SIGN or _is_after_as(tokens, index)
 
 
 def _is_after_as(tokens: list[Token], index: int) -> bool:
@@ -185,7 +206,15 @@ _CURRENT = {
 }
 
 
-def _mark_names(tokens: list[Token]) -> None:
+def _mark_names(tokens: list[Token], text: str) -> None:
+    """Make words names that sqlglot takes for more."""
+    if "CURRENT_" in text.upper():
+        _mark_current(tokens)
+    if _IS_UNKNOWN.search(text):
+        _mark_unknown(tokens)
+
+
+def _mark_current(tokens: list[Token]) -> None:
     """Make CURRENT_DATE and the like names where only a name can stand."""
     for index, token in enumerate(tokens):
         if token.token_type in _CURRENT and index:
@@ -206,6 +235,16 @@ def _is_in_list_of_names(tokens: list[Token], index: int) -> bool:
                 return _is_in_list_of_names(tokens, place)
             return word in ("EXCEPT", "RENAME", "USING", "UNPIVOT") or (before, word) in _BEFORE_LISTS
     return False
+
+
+_IS_UNKNOWN = re.compile(r"\bUNKNOWN\b", re.IGNORECASE)
+
+
+def _mark_unknown(tokens: list[Token]) -> None:
+    """Make the UNKNOWN of IS UNKNOWN a name: sqlglot makes a NULL of it, to which any value can be compared."""
+    for token, after in pairwise(tokens):
+        if after.token_type == TokenType.UNKNOWN and token.token_type in (TokenType.IS, TokenType.NOT):
+            after.token_type = TokenType.VAR
 
 
 _BEFORE_LISTS = {("NAME", "ON"), ("CORRESPONDING", "BY")}

@@ -142,11 +142,32 @@ def _check_join(tokens: Sequence[Token], index: int, text: str) -> None:
 
 
 def _check_array(tokens: Sequence[Token], index: int, text: str) -> None:
-    """`ARRAY(1)`"""
+    """`ARRAY(1)`, `ARRAY<INT64>(1)`"""
+    after = _after_type(tokens, index)
+    if after is not None and after.token_type == TokenType.L_PAREN:
+        _wrong(after, text, "ARRAY<…> takes […]", "write brackets around the elements")
     kinds = [token.token_type for token in tokens[index + 1 : index + 3]]
     queries = (TokenType.SELECT, TokenType.WITH, TokenType.FROM, TokenType.L_PAREN)
     if kinds[:1] == [TokenType.L_PAREN] and kinds[1:] and kinds[1] not in queries:
         _wrong(tokens[index], text, "ARRAY(…) takes a query", "write […] around values")
+
+
+def _after_type(tokens: Sequence[Token], index: int) -> Token | None:
+    """What follows ARRAY<…> or STRUCT<…>; None where there are no such brackets."""
+    depth = 0
+    for place in range(index + 1, len(tokens)):
+        kind = tokens[place].token_type
+        depth += (kind == TokenType.LT) - (kind == TokenType.GT)
+        if depth == 0:
+            return _after(tokens, place) if place > index + 1 else None
+    return None
+
+
+def _check_struct(tokens: Sequence[Token], index: int, text: str) -> None:
+    """`STRUCT<INT64>[1]`"""
+    after = _after_type(tokens, index)
+    if after is not None and after.token_type == TokenType.L_BRACKET:
+        _wrong(after, text, "STRUCT<…> takes (…)", "write parentheses around the fields")
 
 
 def _check_star(tokens: Sequence[Token], index: int, text: str) -> None:
@@ -359,6 +380,7 @@ _CHECKS: Mapping[TokenType, Callable[[Sequence[Token], int, str], None]] = {
     TokenType.INTERVAL: _check_interval,
     TokenType.JOIN: _check_join,
     TokenType.ARRAY: _check_array,
+    TokenType.STRUCT: _check_struct,
     TokenType.STAR: _check_star,
     TokenType.WINDOW: _check_window,
     TokenType.NOT: _check_not,

@@ -24,7 +24,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.sql.coercion import AnyValue, supertype
+from warehouse_refresh.warehouse.sql.coercion import AnyValue, same, supertype
 from warehouse_refresh.warehouse.sql.literals import EMPTY, NULL
 from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, INT64, NUMERIC, STRING, SqlType, array_of, struct_of
 from warehouse_refresh.warehouse.types import Column as TableColumn
@@ -110,6 +110,19 @@ def element_of(value: Typed) -> SqlType:
     return value.type.element
 
 
+def of_one_type(node: exp.Expr, scope: Scope, array: Typed, value: Typed) -> tuple[Typed, Typed]:
+    """An array and a value, which has the type of its elements: only an array of literals becomes one of another type.
+    Raises SqlError."""
+    name, element = name_of(node), array.type.element
+    elements = [] if array.is_null or array.literal is EMPTY else array.parts or [AnyValue(element or array.type)]
+    kind = supertype([value, *elements])
+    is_written = all(part.literal is not None for part in elements)
+    if kind is None or not (is_written or (element is not None and same(element, kind))):
+        no_signature(node, scope, name, [array, value])
+        raise AssertionError
+    return as_type(node, scope, name, array, array_of(kind)), as_type(node, scope, name, value, kind)
+
+
 def array_length(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_LENGTH(a)"""
     [value] = the_array(node, scope, parts)
@@ -176,11 +189,13 @@ def generate_array(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed
     return Typed(sql(template, a=first.node, b=last.node, c=step.node), array_of(INT64))
 
 
-def _series(element: str, steps: str) -> str:
-    """The template of a series from {a} to {b} by {c}: its n_-th element, and how many steps there are about."""
+def _series(element: str, steps: str, alone: str = "false") -> str:
+    """The template of a series from {a} to {b} by {c}: its n_-th element, how many steps there are about, and when
+    {a} is all of it."""
     return (
         "(CASE WHEN {a} IS NULL OR {b} IS NULL OR {c} IS NULL THEN NULL WHEN {c} = 0 THEN error('Sequence step cannot"
-        f" be 0.') WHEN isnan({steps}) THEN error('Sequence start, end, and step cannot be NaN.')"
+        f" be 0.') WHEN {alone} THEN [{{a}}] WHEN isnan({steps})"
+        " THEN error('Sequence start, end, and step cannot be NaN.')"
         " WHEN isinf(CAST({c} AS DOUBLE)) THEN error('Sequence step cannot be +/-inf.')"
         f" WHEN {steps} >= {MOST_ELEMENTS} THEN {TOO_MANY} WHEN {steps} < 0 THEN [] ELSE"
         f" list_filter(list_transform(range(CAST(floor({steps}) AS BIGINT) + 2), lambda n_: {element}),"
@@ -190,9 +205,10 @@ def _series(element: str, steps: str) -> str:
 
 _LARGEST = "1.7976931348623157e308"
 _FLOAT_SERIES = _series(
-    "CASE WHEN isfinite({a} + n_ * {c}) OR NOT isfinite({a}) THEN {a} + n_ * {c} END",
+    "CASE WHEN n_ = 0 THEN {a} WHEN isfinite({a} + n_ * {c}) OR NOT isfinite({a}) THEN {a} + n_ * {c} END",
     "CASE WHEN isfinite({b} - {a}) OR NOT isfinite({a}) THEN ({b} - {a}) / {c} ELSE"  # or the distance's quarter
     f" (greatest(least({{b}}, {_LARGEST}), -{_LARGEST}) / 4 - {{a}} / 4) / ({{c}} / 4) END",
+    alone="{a} = {b} AND isfinite({c}) AND NOT isnan({a})",
 )
 _HALVES = "CAST((n_ // 2)::DECIMAL(10,0) * {c} AS DECIMAL(38,9))"
 _NUMERIC_SERIES = _series(
@@ -239,13 +255,8 @@ def range_bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     values = [argument(part, scope) for part in parts]
     if len(values) != 2 or values[1].type.element is None:
         return no_signature(node, scope, "RANGE_BUCKET", values)
-    elements = [] if values[1].literal is EMPTY else values[1].parts or [AnyValue(values[1].type.element)]
-    kind = supertype([values[0], *elements])
-    is_written = all(part.literal is not None for part in elements)
-    if kind is None or not (is_written or values[1].type.element == kind):
-        return no_signature(node, scope, "RANGE_BUCKET", values)
-    value = as_type(node, scope, "RANGE_BUCKET", values[0], kind)
-    bounds = as_type(node, scope, "RANGE_BUCKET", values[1], array_of(kind))
+    bounds, value = of_one_type(node, scope, values[1], values[0])
+    kind = value.type
     is_nan = "isnan({x})" if kind == FLOAT64 else "false"
     unordered = _UNORDERED.replace("NAN", "isnan(({a})[n_])" if kind == FLOAT64 else "false")
     return Typed(

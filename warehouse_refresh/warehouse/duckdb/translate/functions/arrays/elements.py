@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 from sqlglot import exp
 
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.expressions.comparisons import compared
-from warehouse_refresh.warehouse.duckdb.translate.functions.arrays.arrays import element_of, the_array
+from warehouse_refresh.warehouse.duckdb.translate.functions.arrays.arrays import element_of, of_one_type, the_array
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions, argument
+from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import AggregateCall, Node, Select, Struct, each, let, walk
 from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import aggregates_in
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
@@ -61,27 +62,31 @@ def _called(function: exp.Lambda, scope: Scope, element: Typed, place: Typed) ->
     return value
 
 
-def _test(node: exp.Expr, scope: Scope, part: exp.Expr) -> Body:
-    """Whether the lambda holds for an element, or the element equals a value."""
-    if isinstance(part, exp.Lambda):
-        name = name_of(node)
-        return lambda element, place: as_type(node, scope, name, _called(part, scope, element, place), BOOL).node
-    value = argument(part, scope)
-    return lambda element, _: compared(node, scope, "=", element, value).node
+Wanted = exp.Lambda | Typed
+"""What is searched in an array: elements for which a lambda holds, or those that equal a value."""
 
 
-def _unless_no_value(scope: Scope, part: exp.Expr, found: Node) -> Node:
+def _test(node: exp.Expr, scope: Scope, wanted: Wanted) -> Body:
+    """Whether an element is one of those."""
+    if isinstance(wanted, Typed):
+        return lambda element, _: compared(node, scope, "=", element, wanted).node
+    name = name_of(node)
+    return lambda element, place: as_type(node, scope, name, _called(wanted, scope, element, place), BOOL).node
+
+
+def _unless_no_value(wanted: Wanted, found: Node) -> Node:
     """What was found; NULL where the value that is searched is NULL."""
-    if isinstance(part, exp.Lambda):
-        return found
-    return sql("CASE WHEN {v} IS NOT NULL THEN {x} END", v=argument(part, scope).node, x=found)
+    return sql("CASE WHEN {v} IS NOT NULL THEN {x} END", v=wanted.node, x=found) if isinstance(wanted, Typed) else found
 
 
-def _array_and(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> tuple[Typed, exp.Expr]:
+def _array_and(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> tuple[Typed, Wanted]:
+    """The array, and what is searched in it. Raises SqlError, UnsupportedSql."""
     if len(parts) != 2:
         wrong(scope.script.text, node, f"wrong number of arguments for {name_of(node)}")
     if isinstance(parts[1], exp.Lambda) and isinstance(bare(parts[0]), exp.Null):
         wrong(scope.script.text, node, f"{name_of(node)} does not take NULL without a type", "write CAST(NULL AS …)")
+    if not isinstance(parts[1], exp.Lambda):
+        return of_one_type(node, scope, argument(parts[0], scope), argument(parts[1], scope))
     [array] = the_array(node, scope, parts[:1])
     return array, parts[1]
 
@@ -111,18 +116,18 @@ def transform(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
 
 def select(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_FILTER(a, e -> …), ARRAY_FIND_ALL(a, value or lambda): the elements for which it holds"""
-    array, part = _array_and(node, scope, parts)
-    if name_of(node) == "ARRAY_FILTER" and not isinstance(part, exp.Lambda):
+    array, wanted = _array_and(node, scope, parts)
+    if name_of(node) == "ARRAY_FILTER" and not isinstance(wanted, exp.Lambda):
         wrong(scope.script.text, node, "ARRAY_FILTER takes a lambda", "write e -> e > 1")
-    found = _where(array, _test(node, scope, part), lambda element, _: element.node)
-    return Typed(_unless_no_value(scope, part, found), array.type)
+    found = _where(array, _test(node, scope, wanted), lambda element, _: element.node)
+    return Typed(_unless_no_value(wanted, found), array.type)
 
 
 def offsets(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_OFFSETS(a, value or lambda): where the elements stand for which it holds"""
-    array, part = _array_and(node, scope, parts)
-    found = _where(array, _test(node, scope, part), lambda _, place: place.node)
-    return Typed(_unless_no_value(scope, part, found), array_of(INT64))
+    array, wanted = _array_and(node, scope, parts)
+    found = _where(array, _test(node, scope, wanted), lambda _, place: place.node)
+    return Typed(_unless_no_value(wanted, found), array_of(INT64))
 
 
 def _where(array: Typed, test: Body, value: Body) -> Node:
@@ -137,15 +142,21 @@ _ALL = "(CASE WHEN {x} IS NOT NULL THEN coalesce(list_bool_and({x}), true) END)"
 
 def includes(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_INCLUDES(a, value or lambda): whether it holds for an element"""
-    array, part = _array_and(node, scope, parts)
-    found = sql(_ANY, x=for_each(array, _test(node, scope, part)))
-    return Typed(_unless_no_value(scope, part, found), BOOL)
+    array, wanted = _array_and(node, scope, parts)
+    found = sql(_ANY, x=for_each(array, _test(node, scope, wanted)))
+    return Typed(_unless_no_value(wanted, found), BOOL)
 
 
 def includes_several(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_INCLUDES_ANY(a, b), ARRAY_INCLUDES_ALL(a, b): whether a has an element of b, or all of them"""
-    array, part = _array_and(node, scope, parts)
-    [searched] = the_array(node, scope, [part])
+    if len(parts) != 2:
+        wrong(scope.script.text, node, f"wrong number of arguments for {name_of(node)}")
+    values = [argument(part, scope) for part in parts]
+    if all(value.is_null for value in values):
+        values = [Typed(null(array_of(INT64)).node, array_of(INT64))] * 2
+    kind, (array, searched) = common(node, scope, name_of(node), values)
+    if kind.element is None:
+        return no_signature(node, scope, name_of(node), values)
 
     def among(items: Typed) -> Body:
         return lambda value, _: sql(_ANY, x=for_each(items, lambda e, _: compared(node, scope, "=", e, value).node))

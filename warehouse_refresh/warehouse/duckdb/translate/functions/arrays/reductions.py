@@ -8,10 +8,12 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.arrays.arrays import element_of, the_array
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions
+from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.sql.literals import NULL
 from warehouse_refresh.warehouse.types import FLOAT64, INT64, NUMERIC
 
 _OF_FLOATS = "CASE WHEN list_bool_or(list_transform({a}, lambda e_: isnan(e_))) THEN 'nan'::DOUBLE ELSE %s END"
@@ -26,12 +28,16 @@ def extreme(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if kind.name in ("INTERVAL", "BIGNUMERIC", "JSON"):
         unsupported(scope.script.text, node, f"{name_of(node)} of {value.type}")
     found = "list_max({a})" if name_of(node) == "ARRAY_MAX" else "list_min({a})"
+    if kind == FLOAT64:  # of 0.0 and -0.0, which are equal, the first one; DuckDB has the last one
+        found = found.replace("{a}", "list_reverse({a})")
     return Typed(sql(f"({_OF_FLOATS % found})" if kind == FLOAT64 else found, a=value.node), kind)
 
 
 def total(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_SUM(a): of the elements that are not NULL"""
     [value] = the_array(node, scope, parts)
+    if value.literal is NULL:
+        return null(FLOAT64)
     kind = element_of(value)
     if kind not in (INT64, NUMERIC, FLOAT64):
         unsupported(scope.script.text, node, f"ARRAY_SUM of {value.type}")
@@ -53,7 +59,19 @@ def mean(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     [value] = the_array(node, scope, parts)
     if element_of(value) not in (INT64, FLOAT64):
         unsupported(scope.script.text, node, f"ARRAY_AVG of {value.type}")
-    return Typed(sql("list_avg({a})", a=value.node), FLOAT64)
+    found = "list_avg({a})"
+    return Typed(sql(f"({_MEAN})" if element_of(value) == FLOAT64 else found, a=value.node), FLOAT64)
+
+
+# Google takes the elements one by one into the mean: an infinite one stays unless another one follows it. DuckDB's sum
+# of them may overflow, where that of a part of each does not.
+_MEAN = (
+    "CASE WHEN isfinite(list_avg({a})) OR len({a}) = 0 THEN list_avg({a})"
+    " WHEN list_bool_or(list_transform({a}, lambda e_: isinf(e_))) THEN CASE WHEN"
+    " len(list_filter({a}, lambda e_: NOT isfinite(e_))) = 1 AND isinf(list_filter({a}, lambda e_: e_ IS NOT NULL)[-1])"
+    " THEN list_avg({a}) ELSE 'nan'::DOUBLE END"
+    " ELSE list_avg(list_transform({a}, lambda e_: e_ * 5.421010862427522e-20)) * 1.8446744073709552e19 END"
+)
 
 
 _PARTS = {

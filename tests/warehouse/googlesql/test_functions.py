@@ -45,10 +45,14 @@ def test_a_function_gives_the_type_that_its_signature_says(
         ("PARSE_TIMESTAMP('%FT%T%Ez', '2024-01-31T10:20:30+02:00')", datetime(2024, 1, 31, 8, 20, 30, tzinfo=UTC)),
         ("PARSE_DATETIME('%F %k', '2024-01-31  7')", datetime(2024, 1, 31, 7)),  # noqa: DTZ001
         ("FORMAT_TIME('%k|%l|%P', TIME '15:00:00')", "15| 3|pm"),
+        (r"TO_BASE32(b'abcde\xFF')", "MFRGGZDF74======"),
+        ("TO_BASE32(b'')", ""),
+        ("TO_BASE32(CAST(NULL AS BYTES))", None),
+        ("FROM_BASE32('MFRGGZDF74======')", b"abcde\xff"),
         ("FORMAT_TIME('%k|%l|%P', TIME '00:00:00')", " 0|12|am"),
     ],
 )
-def test_elements_of_formats_that_bigquery_has_and_the_reference_engine_has_not(
+def test_formats_and_codings_that_bigquery_has_and_the_reference_engine_has_not(
     pair: tuple[object, Engine], expression: str, value: object
 ) -> None:
     assert pair[1].answer(f"SELECT {expression} AS x").rows == [(value,)]

@@ -4,11 +4,13 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/string_functions
 """
 
 import re
+from base64 import b32decode, b32encode
 from collections.abc import Callable, Mapping
 from functools import lru_cache, wraps
 from itertools import islice
 from typing import Any
 
+from warehouse_refresh.warehouse.duckdb.python_functions import Refusal
 from warehouse_refresh.warehouse.duckdb.python_functions.patterns import compiled
 
 MOST_BYTES = 1 << 20
@@ -241,6 +243,27 @@ def array_to_bytes(items: list[bytes | None], delimiter: bytes, null: bytes | No
     return delimiter.join(text for text in texts if text is not None)
 
 
+def to_base8(data: bytes) -> str:
+    """Three bits a digit, from the right."""
+    return f"{int.from_bytes(data, 'big'):0{-(-8 * len(data) // 3)}o}" if data else ""
+
+
+def from_digits(text: str, bits: int) -> bytes:
+    """The bytes of a number in digits of so many bits: as few as may have that many digits."""
+    if not set(text) <= set("01234567"[: 1 << bits]):
+        raise ValueError(f"Failed to decode invalid base{1 << bits} string")
+    size = -(-(bits * len(text) - bits + 1) // 8)
+    return (int(text, 1 << bits) % (1 << 8 * size)).to_bytes(size, "big") if text else b""
+
+
+def from_base32(text: str) -> bytes:
+    """FROM_BASE32(text). Raises Refusal for what TO_BASE32 does not write."""
+    try:
+        return b32decode(text)
+    except ValueError as error:
+        raise Refusal("the embedded engine cannot read this text in base 32: this needs BigQuery") from error
+
+
 _ALL: Mapping[str, tuple[Callable[..., Any], str]] = {
     "and": (_by_bits(lambda one, other: one & other), "BLOB"),
     "or": (_by_bits(lambda one, other: one | other), "BLOB"),
@@ -271,6 +294,10 @@ _ALL: Mapping[str, tuple[Callable[..., Any], str]] = {
     "to_text": (to_text, "VARCHAR"),
     "regexp_replace": (regexp_replace, "BLOB"),
     "array_to_bytes": (array_to_bytes, "BLOB"),
+    "to_base8": (to_base8, "VARCHAR"),
+    "from_digits": (from_digits, "BLOB"),
+    "to_base32": (lambda data: b32encode(data).decode(), "VARCHAR"),
+    "from_base32": (from_base32, "BLOB"),
 }
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {
     f"bytes_{name}": (_strict(function), kind) for name, (function, kind) in _ALL.items()

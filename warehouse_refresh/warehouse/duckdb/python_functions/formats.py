@@ -219,9 +219,19 @@ def _byte(byte: int, escaped: str) -> str:
     return char if 32 <= byte < 127 else f"\\x{byte:02x}"
 
 
+def with_exponent(text: str | None, decimals: int | None) -> str | None:
+    """A number without its sign, with an exponent of at least two digits."""
+    if text is None or decimals is None:
+        return None
+    number = Context(prec=decimals + 1, rounding=ROUND_HALF_UP).plus(abs(Decimal(text)))
+    digits, exponent = f"{number:.{decimals}E}".split("E") if number else (f"{0:.{decimals}f}", "+0")
+    return f"{digits}E{exponent[0]}{exponent[1:].zfill(2)}"
+
+
 FUNCTIONS: Mapping[str, tuple[Callable[..., Any], str]] = {
     "format": (formatted, "VARCHAR"),
     "format_all": (format_all, "VARCHAR"),
+    "with_exponent": (with_exponent, "VARCHAR"),
     "string_literal": (string_literal, "VARCHAR"),
     "bytes_literal": (bytes_literal, "VARCHAR"),
     "bytes_text": (bytes_text, "VARCHAR"),

@@ -158,6 +158,8 @@ DEFINITIONS: Definitions = by_name(
     define("REVERSE", "BYTES -> BYTES", "googlesql_reverse_bytes({a})"),
     *in_python("TO_CODE_POINTS", "BYTES -> ARRAY<INT64>"),
     *in_python("CODE_POINTS_TO_BYTES", "ARRAY<INT64> -> BYTES"),
+    define("TO_BASE32", "BYTES -> STRING", "googlesql_bytes_to_base32({a})"),
+    define("FROM_BASE32", "STRING -> BYTES", "googlesql_bytes_from_base32({a})"),
     *in_python("SOUNDEX", "STRING -> STRING"),
     *in_python("NET.IP_FROM_STRING NET.SAFE_IP_FROM_STRING", "STRING -> BYTES"),
     *in_python("NET.IP_TO_STRING", "BYTES -> STRING"),

@@ -5,7 +5,6 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements#fo
 
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
-from warehouse_refresh.warehouse.errors import UnsupportedSql
 from warehouse_refresh.warehouse.types import SqlType
 
 _NOT_ASCII = "error('Failed to decode invalid ASCII string')"
@@ -18,6 +17,7 @@ _TEXTS = {
     "BASE64": "to_base64({x})",
     "BASE64M": r"rtrim(regexp_replace(to_base64({x}), '(.{{76}})', E'\\1\n', 'g'), E'\n')",
     "BASE2": "CASE WHEN octet_length({x}) = 0 THEN '' ELSE CAST(CAST({x} AS BIT) AS VARCHAR) END",
+    "BASE8": "googlesql_bytes_to_base8({x})",
     # In a lambda, since DuckDB takes a decode(x) that stands in two places out of their TRY.
     "ASCII": f"list_transform([{{x}}], lambda b_: {_ASCII.replace('{x}', 'decode(b_)')})[1]",
     "UTF8": _UTF8,
@@ -38,6 +38,8 @@ _BYTES = {
     "BASE16": HEX,
     "BASE64": BASE64,
     "BASE64M": BASE64,
+    "BASE2": "googlesql_bytes_from_digits({x}, 1)",
+    "BASE8": "googlesql_bytes_from_digits({x}, 3)",
     "ASCII": f"encode({_ASCII})",
     "UTF8": "encode({x})",
     "UTF-8": "encode({x})",
@@ -45,12 +47,12 @@ _BYTES = {
 
 
 def to_text(written: str, kind: SqlType, value: Node, zone: Node) -> Node:  # noqa: ARG001
-    """BYTES as STRING. Raises ValueError, UnsupportedSql."""
+    """BYTES as STRING. Raises ValueError."""
     return _converted(_TEXTS, written, value)
 
 
 def from_text(written: str, kind: SqlType, value: Node, zone: Node) -> Node:  # noqa: ARG001
-    """A STRING as BYTES. Raises ValueError, UnsupportedSql."""
+    """A STRING as BYTES. Raises ValueError."""
     return _converted(_BYTES, written, value)
 
 
@@ -58,6 +60,4 @@ def _converted(templates: dict[str, str], written: str, value: Node) -> Node:
     name = written.upper()
     if name in templates:
         return sql(f"({templates[name]})", x=value)
-    if name in ("BASE2", "BASE8"):
-        raise UnsupportedSql(f"the embedded engine has no FORMAT '{name}' of BYTES yet", hint="write HEX or BASE64")
     raise ValueError(f"there is no format {written!r} of BYTES: write HEX, BASE64, ASCII or UTF-8")

@@ -12,16 +12,18 @@ from warehouse_refresh.warehouse.errors import UnsupportedSql
 from warehouse_refresh.warehouse.types import FLOAT64, SqlType
 
 _PIECE = re.compile(r"EEEE|FM|MI|PR|TM9|TME|TM|[09,.$SBCDGLVX]", re.IGNORECASE)
-_NOT_YET = frozenset({"EEEE", "TM9", "TME", "TM", "B", "C", "V", "X"})
+_NOT_YET = frozenset({"TM9", "TME", "TM", "B", "C", "V"})
+_MOST_HEX = 16
 _SAME = {"G": ",", "D": ".", "L": "$"}
-_ONE_OF = (frozenset({"S", "MI", "PR"}), frozenset({"$"}), frozenset({"."}), frozenset({"FM"}))
+_ONE_OF = (frozenset({"S", "MI", "PR"}), frozenset({"$"}), frozenset({"."}), frozenset({"FM"}), frozenset({"EEEE"}))
 """Of each of these a format may have one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Format:
     """What a format has: the places before the point (0, 9 and commas), how many digits after it and whether there is
-    a point, which sign ("", S, MI or PR; S may be the first element), $, and FM, which leaves out blanks and zeros."""
+    a point, which sign ("", S, MI or PR; S may be the first element), $, and FM, which leaves out blanks and zeros;
+    E or e if the number has an exponent, X or x if its digits are hexadecimal."""
 
     places: str
     decimals: int
@@ -30,6 +32,8 @@ class _Format:
     is_sign_first: bool
     currency: str
     is_trimmed: bool
+    exponent: str
+    base: str
 
     @property
     def digits(self) -> int:
@@ -50,6 +54,11 @@ class _Format:
 def to_text(written: str, kind: SqlType, value: Node, zone: Node) -> Node:  # noqa: ARG001
     """A number as STRING. Raises ValueError, UnsupportedSql."""
     form = _read(written)
+    if form.exponent:
+        return let(value, lambda number: _with_exponent(form, kind, number))
+    if form.base:
+        shown = sql(f"{_CASES[form.base]}({_HEX_FLOAT if kind == FLOAT64 else _HEX})", x=value)
+        return let(value, lambda number: let(shown, lambda text: _text(form, number, text)))
     size = _FLOAT if kind == FLOAT64 else _EXACT
     digits = sql(size.replace("DECIMALS", str(form.decimals)).replace("KEPT", str(min(form.decimals, 9))), x=value)
     return let(value, lambda number: let(digits, lambda text: _text(form, number, text)))
@@ -62,23 +71,71 @@ _FLOAT = (
 )
 
 
+_CASES = {"X": "upper", "x": "lower", "E": "upper", "e": "lower"}
+_HEX = "to_hex(CAST(round(abs(CAST({x} AS DECIMAL(38,9)))) AS UHUGEINT))"
+_HEX_FLOAT = (
+    "CASE WHEN abs({x}) < 1.8e19 THEN to_hex(CAST(round(abs({x})) AS UHUGEINT)) WHEN {x} IS NOT NULL THEN"
+    " error('the embedded engine cannot write this number in hexadecimal digits: this needs BigQuery') END"
+)
+
+
+def _with_exponent(form: _Format, kind: SqlType, number: Node) -> Node:
+    """The number as one digit, those after the point, and an exponent."""
+    template = f"googlesql_with_exponent(CAST({{x}} AS VARCHAR), {form.decimals})"
+    if kind == FLOAT64:
+        template = _FLOAT.replace("DECIMALSf", f"{form.decimals}E")
+    digits = sql(f"{_CASES[form.exponent]}({template})", x=number)
+    if form.has_point and not form.decimals:
+        digits = sql("regexp_replace({d}, '([Ee])', '.\\1')", d=digits)
+    return let(digits, lambda body: _signed(form, number, body))
+
+
 def _read(written: str) -> _Format:
     """The format taken apart. Raises ValueError, UnsupportedSql."""
-    found = [_SAME.get(piece.upper(), piece.upper()) for piece in _PIECE.findall(written)]
-    if "".join(_PIECE.findall(written)) != written:
+    pieces = _PIECE.findall(written)
+    found = [_SAME.get(piece.upper(), piece.upper()) for piece in pieces]
+    if "".join(pieces) != written:
         raise ValueError(f"the format {written!r} has an element that no number has")
     later = _NOT_YET & set(found)
     if later:
         raise UnsupportedSql(f"the embedded engine has no FORMAT element {min(later)} yet", hint="BigQuery runs it")
     if any(sum(piece in group for piece in found) > 1 for group in _ONE_OF):
-        raise ValueError(f"the format {written!r} can have one sign, one currency, one point and one FM")
-    marks = [piece for piece in found if piece in "09,."]
-    before, point, after = "".join(marks).partition(".")
+        raise ValueError(f"the format {written!r} can have one sign, one currency, one point, one FM and one EEEE")
+    _check_letters(written, found)
+    marks = [mark for mark in found if mark in "09,.X"]
+    before, point, after = "".join(marks).replace("X", "9").partition(".")
     if "," in after or before.startswith(",") or not re.search("[09]", before + after):
         raise ValueError(f"the format {written!r} has a comma in the wrong place, or no digits")
     sign = next((piece for piece in found if piece in ("S", "MI", "PR")), "")
     is_first = sign == "S" and found.index("S") < min(map(found.index, marks))
-    return _Format(before, len(after), bool(point), sign, is_first, "$" if "$" in found else "", "FM" in found)
+    letters = [_letter(pieces, element) for element in ("EEEE", "X")]
+    return _Format(
+        before, len(after), bool(point), sign, is_first, "$" if "$" in found else "", "FM" in found, *letters
+    )
+
+
+def _letter(pieces: list[str], element: str) -> str:
+    """The letter of the element as it is written; "" if it is not there."""
+    written = {letter for piece in pieces if piece.upper() == element for letter in piece}
+    if len(written) > 1:
+        raise UnsupportedSql(f"the embedded engine has no FORMAT element {element} in both cases yet", hint="write one")
+    return written.pop() if written else ""
+
+
+def _check_letters(written: str, found: list[str]) -> None:
+    """Raise ValueError for what does not stand beside X and EEEE, UnsupportedSql for what is not answered yet."""
+    if "X" in found and (
+        {"9", ",", ".", "$", "EEEE"} & set(found) or sum(piece in "X0" for piece in found) > _MOST_HEX
+    ):
+        raise ValueError(f"the format {written!r} has more than {_MOST_HEX} X, or what does not stand beside X")
+    if "EEEE" not in found:
+        return
+    at = found.index("EEEE")
+    if "," in found or set("09.$") & set(found[at:]):
+        raise ValueError(f"the format {written!r} has a comma, or digits after EEEE")
+    if "FM" in found or not set("09") & set(found[: [*found, "."].index(".")]):
+        hint = "write a digit before the point, and no FM"
+        raise UnsupportedSql("the embedded engine has no FORMAT element EEEE of this kind yet", hint=hint)
 
 
 def _text(form: _Format, number: Node, digits: Node) -> Node:
@@ -130,4 +187,6 @@ def _signed(form: _Format, number: Node, body: Node) -> Node:
     found = sql(template, x=number, c=Literal(form.currency), b=body)
     if form.is_trimmed:
         return sql("trim({f})", f=found)
+    if form.exponent:
+        return found if form.sign else sql("CASE WHEN {x} < 0 THEN '' ELSE ' ' END || {f}", x=number, f=found)
     return sql(f"lpad({{f}}, {form.width}, ' ')", f=found)

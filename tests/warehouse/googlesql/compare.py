@@ -9,6 +9,7 @@ import duckdb
 from tests.warehouse.googlesql.engine import Engine
 from tests.warehouse.googlesql.oracle import Oracle, Rejected
 from tests.warehouse.googlesql.values import Answer, key
+from warehouse_refresh.pipeline.project.variables import Variables
 from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.types import Column, SqlType
 
@@ -34,10 +35,10 @@ def asked(sql: str, oracle: Oracle) -> Answer | Rejected:
         return error
 
 
-def tried(sql: str, engine: Engine) -> Answer | SqlError | duckdb.Error:
-    """What our engine says."""
+def tried(sql: str, engine: Engine, given: Variables | None = None) -> Answer | SqlError | duckdb.Error:
+    """What our engine says, with these values of the query's parameters."""
     try:
-        return engine.answer(sql)
+        return engine.answer(sql, given)
     except (SqlError, duckdb.Error) as error:
         return error
 

@@ -47,7 +47,8 @@ PLACES = (
 """What to compute of the values A and B."""
 
 
-def _placed(place: str, values: dict[str, str]) -> str:
+def placed(place: str, values: dict[str, str]) -> str:
+    """The place with these values."""
     return re.sub(r"\b[AB]\b", lambda found: values[found[0]], place)
 
 
@@ -55,7 +56,7 @@ def pairs(seed: int, count: int) -> Iterator[str]:
     """Queries of two values in a place, all picked at random."""
     random = Random(seed)
     for _ in range(count):
-        written = _placed(random.choice(PLACES), {"A": random.choice(VALUES), "B": random.choice(VALUES)})
+        written = placed(random.choice(PLACES), {"A": random.choice(VALUES), "B": random.choice(VALUES)})
         yield f"SELECT {written} AS o FROM {COLUMNS}"
 
 

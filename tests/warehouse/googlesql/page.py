@@ -65,6 +65,9 @@ Where the reference engine and BigQuery's documentation differ, the documentatio
   eighth digit on. A covariance that is nearly 0 may be another small number.
 - ARRAY_FILTER, ARRAY_TRANSFORM, ARRAY_INCLUDES and their kin, and UNNEST of several arrays, are GoogleSQL's and are
   answered here. BigQuery's documentation does not name them, so a script that runs there may not use them.
+- A STRING parameter is read as a date or a time beside a parameter of such a type, as beside a column. The reference
+  engine rejects two parameters of these types.
+- An ARRAY<STRING> parameter is not read as an ARRAY<DATE>, nor a STRING parameter as a date by EXTRACT: write CAST.
 - Of equal values that look different (0.0 and -0.0, 24 hours and a day), MAX, MIN, ANY_VALUE and UNION DISTINCT may
   give another one. On BigQuery, too, it depends on the order of rows.
 - BigQuery does not promise which operands of AND, OR, IN, LIKE ANY and BETWEEN it computes: an error in one that does

@@ -1,33 +1,17 @@
 """Queries with parameters: the reference engine's answer, or a refusal."""
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.warehouse.googlesql.compare import difference
+from tests.warehouse.googlesql.compare import Outcome, difference, outcome, tried
 from tests.warehouse.googlesql.oracle import Rejected
-from warehouse_refresh.pipeline.project.variables import read_variables
+from tests.warehouse.googlesql.parameters import GIVEN, places, texts_in
+from tests.warehouse.googlesql.sweeps import SEED, Pair, differences, sized
+from tests.warehouse.googlesql.values import Answer
 from warehouse_refresh.warehouse.errors import SqlError
 
-VARIABLES = {
-    "d": ({"type": "DATE", "value": "2024-02-29"}, "DATE '2024-02-29'"),
-    "i": (2, "2"),
-    "f": (0.1, "0.1"),
-    "n": ({"type": "NUMERIC", "value": "0.1"}, "NUMERIC '0.1'"),
-    "g": ({"type": "BIGNUMERIC", "value": "0.00000000000000000000000000000000000001"}, "BIGNUMERIC '1e-38'"),
-    "s": ("2024-03-01", "'2024-03-01'"),
-    "w": ("a_%'\\", r'''"a_%'\\"'''),
-    "b": (True, "TRUE"),
-    "y": ({"type": "BYTES", "value": "YWL/"}, r"b'ab\xff'"),
-    "t": ({"type": "TIME", "value": "01:02:03.5"}, "TIME '01:02:03.5'"),
-    "l": ({"type": "DATETIME", "value": "2024-02-29T01:02:03"}, "DATETIME '2024-02-29 01:02:03'"),
-    "m": ({"type": "TIMESTAMP", "value": "2024-02-29T01:02:03+02:00"}, "TIMESTAMP '2024-02-28 23:02:03+00'"),
-    "a": ([1, 2], "[1, 2]"),
-    "e": ({"type": "ARRAY<STRING>", "value": []}, "CAST([] AS ARRAY<STRING>)"),
-    "nan": ({"type": "FLOAT64", "value": "NaN"}, "CAST('NaN' AS FLOAT64)"),
-}
-GIVEN = read_variables({name: written for name, (written, _) in VARIABLES.items()}, "the test")
-TEXTS = {name: text for name, (_, text) in VARIABLES.items()}
 OPERANDS = ["1", "1.5", "NUMERIC '1.5'", "DATE '2024-03-01'", "'2024-03-01'", "TIMESTAMP '2024-03-01 00:00:00+00'", "x"]
 QUERIES = [
     "SELECT @d AS d, @i AS i, @f AS f, @n AS n, @s AS s, @w AS w, @b AS b, @y AS y, @t AS t, @l AS l, @m AS m, @a AS a",
@@ -43,6 +27,12 @@ QUERIES = [
     "WITH q AS (SELECT @i AS i) SELECT i + @i AS x, @i AS z, COUNT(*) AS n FROM q GROUP BY i",
     *(f"SELECT @{name} < {other} AS y FROM (SELECT 1 AS x)" for name in "difgns" for other in OPERANDS),
     *(f"SELECT COALESCE(@{name}, {other}) AS y FROM (SELECT 1 AS x)" for name in "difns" for other in OPERANDS),
+    *("SELECT @s = b'x' AS x", "SELECT d IN UNNEST([@s]) AS x FROM d.one", "SELECT 1.5 IN UNNEST([@i]) AS x"),
+    *(
+        "SELECT @a = [1.5, 2] AS x",
+        "SELECT (@s, 1) = (d, 1.5) AS x FROM d.one",
+        "SELECT IF(TRUE, @a, af) AS x FROM d.one",
+    ),
     *(f"SELECT COALESCE({other}, @{name}) AS y FROM (SELECT 1 AS x)" for name in "difns" for other in OPERANDS),
 ]
 
@@ -50,7 +40,7 @@ QUERIES = [
 @pytest.mark.parametrize("sql", QUERIES)
 def test_a_parameter_counts_as_in_googlesql(pair: Any, sql: str) -> None:
     oracle, engine = pair
-    used = {name: text for name, text in TEXTS.items() if f"@{name}".casefold() in sql.casefold()}
+    used = texts_in(sql)
     try:
         expected = oracle.answer(sql, used)
     except Rejected:
@@ -59,3 +49,34 @@ def test_a_parameter_counts_as_in_googlesql(pair: Any, sql: str) -> None:
         return
     outcome = difference(sql, expected, engine.answer(sql, GIVEN))
     assert outcome.kind == "same", outcome.detail
+
+
+KNOWN = (
+    (re.compile(r"@[sw]\b.*@[dlmt]\b|@[dlmt]\b.*@[sw]\b"), "GoogleSQL rejects it"),
+    (re.compile(r"@e\b|EXTRACT\(DAY FROM @s\)"), "GoogleSQL accepts it, but we say"),
+)
+"""What is not as in Google's engine. The documentation lets a STRING parameter be read as a date beside any value, the
+engine not beside another parameter. And it reads ARRAY<STRING> as ARRAY<DATE>, and a STRING in EXTRACT."""
+
+
+def judge(sql: str, pair: Pair) -> Outcome:
+    """What came of a query with parameters, but for what is KNOWN."""
+    found = compared(sql, pair)
+    is_known = any(form.search(sql) and found.detail.startswith(told) for form, told in KNOWN)
+    return Outcome("refused", found.detail) if is_known else found
+
+
+def compared(sql: str, pair: Pair) -> Outcome:
+    """What came of a query with parameters."""
+    oracle, engine = pair
+    expected: Answer | Rejected
+    try:
+        expected = oracle.answer(sql, texts_in(sql))
+    except Rejected as error:
+        expected = error
+    return outcome("", expected, tried(sql, engine, GIVEN), rough=True)
+
+
+@pytest.mark.slow
+def test_a_parameter_is_coerced_where_googlesql_does_it(pair: Any) -> None:
+    assert not differences(places(SEED, sized(6_000)), judge, pair)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from warehouse_refresh.warehouse.errors import SqlError
-from warehouse_refresh.warehouse.sql.literals import EMPTY, FAILURE, NULL, LiteralValue, literal_coerces
+from warehouse_refresh.warehouse.sql.literals import EMPTY, FAILURE, NULL, LiteralValue, Text, Whole, literal_coerces
 from warehouse_refresh.warehouse.sql.query import ListedColumn
 from warehouse_refresh.warehouse.types import FLOAT64, INT64, Column, SqlType, array_of, parse_type, struct_of
 
@@ -79,7 +79,9 @@ def coerces(value: Value, to: SqlType) -> bool:
 
 
 def _is_literal(value: Value) -> bool:
-    """Whether the value is a literal, or written out of literals."""
+    """Whether the value is a literal, or written out of literals. A parameter is none."""
+    if isinstance(value.literal, Text | Whole):
+        return False
     return value.literal is not None or (bool(value.parts) and all(map(_is_literal, value.parts)))
 
 

@@ -43,6 +43,15 @@ class FloatLiteral(float):
         return FloatLiteral(self.text[1:] if self.text[0] == "-" else f"-{self.text}")
 
 
+class Text(str):
+    """The value of a STRING parameter: it coerces to dates and times as a literal does, but not to BYTES, and an array
+    with it in it stays what it is."""
+
+
+class Whole(int):
+    """The value of an INT64 parameter: an array with it in it stays what it is."""
+
+
 LiteralValue = str | int | float | Untyped | None
 """The value of an expression that is a literal; None for any other expression."""
 
@@ -267,7 +276,8 @@ def literal_coerces(literal: LiteralValue, to: SqlType) -> bool:
     and no STRING. But a text of more than ASCII is never BYTES.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules#literal_coercion"""
     if isinstance(literal, str):
-        return literal.isascii() if to.name == "BYTES" else to.name in READERS
+        is_bytes = to.name == "BYTES"
+        return literal.isascii() and not isinstance(literal, Text) if is_bytes else to.name in READERS
     if isinstance(literal, int | float):
         return to.name in ("NUMERIC", "BIGNUMERIC") or (isinstance(literal, int) and to.name == "FLOAT64")
     return False

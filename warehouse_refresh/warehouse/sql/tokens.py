@@ -23,10 +23,8 @@ _NAMES_ONLY = frozenset(
     | {TokenType.CURRENT_USER, TokenType.LOCK, TokenType.LIST, TokenType.GRANT}
 )
 """Words that are names in GoogleSQL, except at the start of a statement."""
-_FOREIGN_WORDS = frozenset(
-    {TokenType.SEMI, TokenType.ANTI, TokenType.ASOF, TokenType.STRAIGHT_JOIN, TokenType.PARTITION_BY}
-)
-"""Words of other dialects, which are names in GoogleSQL: those of joins, and PARTITIONED_BY."""
+_JOIN_WORDS = frozenset({TokenType.SEMI, TokenType.ANTI, TokenType.ASOF, TokenType.STRAIGHT_JOIN})
+"""Words of other dialects' joins, which are names in GoogleSQL."""
 _SIDES = frozenset({TokenType.LEFT, TokenType.RIGHT, TokenType.FULL, TokenType.INNER, TokenType.NATURAL})
 _BEFORE_ALIASES = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.ALIAS, TokenType.R_PAREN})
 _AFTER_DOT = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.STAR, TokenType.STRING, TokenType.NUMBER})
@@ -109,7 +107,7 @@ def _name_words(tokens: Sequence[Token]) -> "list[Rewriting]":
         if before == TokenType.DOT:
             if kind not in _AFTER_DOT and token.text[:1].isalpha():
                 token.token_type = TokenType.VAR
-        elif kind in _FOREIGN_WORDS and not _is_meant(tokens, index):
+        elif kind in _JOIN_WORDS and not _is_foreign_join(tokens, index):
             token.token_type = TokenType.VAR
         elif kind in _NAMES_ONLY:
             if before not in _STARTS:
@@ -120,11 +118,9 @@ def _name_words(tokens: Sequence[Token]) -> "list[Rewriting]":
     return list(dict.fromkeys(found))
 
 
-def _is_meant(tokens: Sequence[Token], index: int) -> bool:
+def _is_foreign_join(tokens: Sequence[Token], index: int) -> bool:
     """Whether a word means another dialect's join (`a LEFT SEMI JOIN b`, `a AS x ASOF JOIN b`), and no name: it stands
-    after a side, or after an alias. In `FROM a semi JOIN b` it is the alias. PARTITION BY is always meant."""
-    if tokens[index].token_type == TokenType.PARTITION_BY:
-        return "_" not in tokens[index].text
+    after a side, or after an alias. In `FROM a semi JOIN b` it is the alias."""
     kinds = [token.token_type for token in tokens[max(index - 2, 0) : index]]
     after = tokens[index + 1].token_type if index + 1 < len(tokens) else None
     if tokens[index].token_type == TokenType.STRAIGHT_JOIN:

@@ -12,7 +12,8 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_n
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
 from warehouse_refresh.warehouse.sql.coercion import supertype
-from warehouse_refresh.warehouse.types import BOOL, SqlType
+from warehouse_refresh.warehouse.sql.literals import literal_coerces
+from warehouse_refresh.warehouse.types import BOOL, BYTES, SqlType
 
 
 def only(node: exp.Expr, scope: Scope, *known: str) -> None:
@@ -35,13 +36,19 @@ _MAY_TAKE = {
 
 def no_signature(node: exp.Expr, scope: Scope, what: str, values: Sequence[Typed]) -> Typed:
     """GoogleSQL's error for operands of the wrong types. Raises UnsupportedSql where GoogleSQL may take them."""
-    if any(value.type.name in _MAY_TAKE.get(what, ()) for value in values):
+    if any(_may_take(what, value) for value in values):
         found = ", ".join(str(value.type) for value in values)
         unsupported(scope.script.text, node, f"{what} of {found}")
     if not values:
         wrong(scope.script.text, node, f"{what} needs arguments")
     kinds = ", ".join("NULL" if value.is_null else str(value.type) for value in values)
     wrong(scope.script.text, node, f"{what} does not take {kinds}", _way_out(node, scope))
+
+
+def _may_take(what: str, value: Typed) -> bool:
+    """Whether GoogleSQL's function may take the value. A text is BYTES, too, where a function takes only these."""
+    kinds = _MAY_TAKE.get(what, ())
+    return value.type.name in kinds or ("BYTES" in kinds and literal_coerces(value.literal, BYTES))
 
 
 def _way_out(node: exp.Expr, scope: Scope) -> str:

@@ -33,7 +33,7 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wro
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import field_names
-from warehouse_refresh.warehouse.sql.coercion import coerces, is_groupable, same, supertype, takes_any_type
+from warehouse_refresh.warehouse.sql.coercion import NUMBERS, coerces, is_groupable, same, supertype, takes_any_type
 from warehouse_refresh.warehouse.sql.literals import EMPTY
 from warehouse_refresh.warehouse.types import BOOL, BYTES, FLOAT64, STRING, SqlType, array_of
 
@@ -308,9 +308,11 @@ def in_query(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
 
 
 def _may_be_in(value: Typed, kind: SqlType) -> bool:
-    """Whether IN (SELECT …) compares the types: it takes less than `=` does."""
+    """Whether IN (SELECT …) compares the types: it takes less than `=` does, and NULL is an INT64 there."""
+    if value.is_null:
+        return kind.name in NUMBERS
     if kind.name == "STRUCT":
-        return not value.is_null and all(
+        return all(
             takes_any_type(part) or same(part.type, field.type)
             for part, field in zip(_fields(value), kind.fields, strict=True)
         )

@@ -12,11 +12,11 @@ from warehouse_refresh.warehouse.duckdb.translate.literals import constant, inte
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Array, Literal, Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
-from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type, units_of
 from warehouse_refresh.warehouse.errors import OnlyBigQuery, Place, place_at
 from warehouse_refresh.warehouse.sql.coercion import plain
-from warehouse_refresh.warehouse.sql.literals import Moment
+from warehouse_refresh.warehouse.sql.literals import Moment, Text, Whole
 from warehouse_refresh.warehouse.sql.query import Variable
 from warehouse_refresh.warehouse.types import INT64, STRING, SqlType
 
@@ -56,8 +56,12 @@ def given(variable: Variable) -> Typed:
     Raises UnsupportedSql for a type that DuckDB does not hold."""
     kind = plain(variable.type)
     if kind == STRING:
-        return string(variable.value)
-    return integer(variable.value) if kind == INT64 else Typed(_node(variable.value, kind), kind)
+        return string(Text(variable.value))
+    if kind == INT64:
+        return integer(Whole(variable.value))
+    if kind.element == INT64:  # coerces to arrays of other numbers, as one that is written out
+        return array_value(map(integer, variable.value), kind)
+    return Typed(_node(variable.value, kind), kind)
 
 
 def _node(value: Any, kind: SqlType) -> Node:

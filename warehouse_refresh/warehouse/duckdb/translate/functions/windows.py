@@ -3,7 +3,6 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/window-function-calls
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
@@ -233,8 +232,6 @@ def _bound(spec: exp.Expr, scope: Scope, side: str, key: SqlType, text: str) -> 
         wrong(scope.script.text, bound, f"a frame's bound is {value.type} and should be {key}")
     if value.literal < 0:
         wrong(scope.script.text, bound, "a frame's bound cannot be negative")
-    if value.literal == math.inf:
-        unsupported(scope.script.text, bound, "a frame's bound that is infinite", "write UNBOUNDED or a large number")
     number = int(Decimal(str(value.literal)) * 10**9) if key == NUMERIC else value.literal
     return f"{number} {text}"
 

@@ -10,7 +10,7 @@ import pytest
 from warehouse_refresh.warehouse import BuildContext, TableBuild
 from warehouse_refresh.warehouse.duckdb.engine import DuckDBWarehouse
 from warehouse_refresh.warehouse.duckdb.translations import Translations
-from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import TableName, why_unstorable
 from warehouse_refresh.warehouse.sql.parser import parse_script
 from warehouse_refresh.warehouse.sql.query import parse_query
@@ -218,3 +218,10 @@ def test_a_statement_that_is_wrong_or_not_known_is_refused(warehouse: DuckDBWare
     with pytest.raises(SqlError):
         warehouse.run_script(parse_script(text))
     assert warehouse.tables("raw") == []
+
+
+@pytest.mark.parametrize("column", ["ARRAY<STRING(2)> DEFAULT ['ab']", "BIGNUMERIC(5, 2) DEFAULT 1.235"])
+def test_a_default_that_duckdb_cannot_keep_is_refused_as_missing(warehouse: DuckDBWarehouse, column: str) -> None:
+    with pytest.raises(UnsupportedSql, match="has no default of the column x") as refused:
+        warehouse.run_script(parse_script(f"CREATE TABLE raw.t (id INT64, x {column})"))
+    assert refused.value.place is not None

@@ -121,7 +121,11 @@ def _default(part: exp.ColumnDef, column: Column, script: Script) -> str:
     given = coerce(value, plain(column.type))
     if given is None:
         wrong(script.text, found, f"column {column.name} is {column.type}, its default is {value.type}")
-    return f" DEFAULT {render(stored_value(given.node, column.type))}"
+    written = render(stored_value(given.node, column.type))
+    if ", lambda " in written:
+        hint = "write the value itself, or give it in each INSERT"
+        unsupported(script.text, found, f"default of the column {column.name} that is computed like this", hint)
+    return f" DEFAULT {written}"
 
 
 def _as_columns(relation: Relation, columns: list[Column], script: Script, node: exp.Expr) -> str:

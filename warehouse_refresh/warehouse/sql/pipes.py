@@ -440,7 +440,7 @@ def _union(state: State, rest: Tokens, mark: Token) -> State:
     word, sql = rest[:start], _whole(state, mark)
     for query in commas(_without_last_comma(rest[start:])):
         sql = [*_query(sql, mark), *word, *query]
-    return _around(state, sql, mark)
+    return _as_pipe(_around(state, sql, mark), mark)
 
 
 def _is_query(tokens: Tokens) -> bool:

@@ -31,7 +31,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.relations import (
     without_literals,
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.selects import select
-from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
+from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Range, Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
 from warehouse_refresh.warehouse.sql.coercion import coerces, is_groupable, supertype
 from warehouse_refresh.warehouse.sql.literals import FAILURE
@@ -113,7 +113,9 @@ def recursive(cte: exp.Expr, scope: Scope, own: str) -> Relation:
     """A WITH query that reads itself: its types are those of the part that does not."""
     base_node, step_node, distinct = base_and_step(cte, scope)
     base = query(base_node, scope)
-    scope.queries[cte.alias.casefold()] = replace(_named(own, base), is_value=False)
+    if base.is_value:
+        unsupported(scope.script.text, cte, "SELECT AS VALUE in WITH RECURSIVE", "write SELECT … AS name")
+    scope.queries[cte.alias.casefold()] = _named(own, base)
     step = query(step_node, scope)
     if len(base.columns) != len(step.columns):
         reason = f"WITH RECURSIVE: one part has {len(base.columns)} columns, the other {len(step.columns)}"
@@ -137,9 +139,6 @@ def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> R
     if any(isinstance(part, exp.SetOperation) or _is_wrapped(part, scope) for part in chain):
         wrong(scope.script.text, node, "different set operations follow each other", "put parentheses around each")
     parts = [query(part, scope) for part in chain]
-    is_value = all(part.is_value for part in parts)
-    if not is_value and any(part.is_value for part in parts):
-        unsupported(scope.script.text, node, f"{word} of SELECT AS STRUCT and a plain SELECT")
     parts = matched_by_name(node, scope, parts)
     kinds = _common_types(node, scope, word, parts)
     if word != "UNION" or node.args.get("distinct"):
@@ -148,10 +147,18 @@ def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> R
                 unsupported(scope.script.text, node, f"{word} DISTINCT of {kind}")
     columns = tuple(Output(c.name, c.column, kind) for c, kind in zip(parts[0].columns, kinds, strict=True))
     sign = word if node.args.get("distinct") else f"{word} ALL"
-    found = Relation(SetOperation(sign, tuple([with_types(part, kinds) for part in parts])), columns, is_value)
+    united = SetOperation(sign, tuple([with_types(part, kinds) for part in parts]))
+    found = Relation(united, columns, parts[0].is_value, ranges=_ranges(parts[0], columns))
     if any(node.args.get(name) for name in ("order", "limit", "offset")):
         return sorted_relation(node, scope, found, unordered=unordered)
     return found
+
+
+def _ranges(first: Relation, columns: tuple[Output, ...]) -> tuple[Range, ...]:
+    """What the operators of a pipe after a set operation know: its columns, or values by the first query's name."""
+    if first.is_value:
+        return tuple([Range(part.alias, (), columns[0], frozenset()) for part in first.ranges])
+    return (Range("", tuple([(column.name, column) for column in columns]), None, frozenset()),)
 
 
 def _chain(node: exp.SetOperation) -> list[exp.Expr]:

@@ -25,6 +25,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Struct,
     walk,
 )
+from warehouse_refresh.warehouse.duckdb.translate.queries.items.pivot_names import NAMED, leaves, names_of
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import unique
 from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
@@ -50,10 +51,7 @@ def _pivoted(node: exp.Pivot, scope: Scope, source: Node, relation: Relation) ->
     subject = scope.compile(field.this)
     found = list[Named]()
     for item in field.expressions:
-        value, name, alone = _value(item, scope)
-        wanted = coerce(value, subject.type)
-        if wanted is None:
-            wrong(scope.script.text, item, f"PIVOT: {value.type} cannot be compared with {subject.type}")
+        wanted, name, alone = _value(item, scope, subject.type)
         where = sql("{a} IS NOT DISTINCT FROM {b}", a=subject.node, b=wanted.node)
         for part in node.expressions:
             prefix = part.alias if isinstance(part, exp.Alias) else ""
@@ -86,17 +84,22 @@ def _selected(found: list[Named], source: Node, *, where: Node | None = None, gr
     return Relation(Select(tuple(items), source, where, group), tuple(columns))
 
 
-def _value(item: exp.Expr, scope: Scope) -> tuple[Typed, str, str]:
+def _value(item: exp.Expr, scope: Scope, type_: SqlType) -> tuple[Typed, str, str]:
     """A PIVOT value, the name that it gives its columns after an aggregate's alias, and the one that it gives alone."""
-    node = item.this if isinstance(item, exp.PivotAlias | exp.Alias) else item
-    value = scope.compile(node)
-    if isinstance(item, exp.PivotAlias | exp.Alias):
+    has_alias = isinstance(item, exp.PivotAlias | exp.Alias)
+    found = scope.compile(item.this if has_alias else item)
+    value = coerce(found, type_)
+    if value is None:
+        wrong(scope.script.text, item, f"PIVOT: {found.type} cannot be compared with {type_}")
+    if has_alias:
         return value, item.args["alias"].name, item.args["alias"].name
-    if isinstance(value.literal, str) and value.type == STRING and value.literal.replace("_", "a").isidentifier():
-        return value, value.literal, value.literal
-    if isinstance(value.literal, int) and value.literal >= 0:
-        return value, str(value.literal), f"_{value.literal}"
-    return unsupported(scope.script.text, item, "PIVOT value without an alias", "write AS and a name after it")
+    for _, kind in leaves(value.node, type_):
+        if kind.name not in NAMED and not found.is_null:
+            wrong(scope.script.text, item, f"PIVOT: a value of type {kind} needs an alias", _ALIAS)
+    return (value, *(names_of(value) or unsupported(scope.script.text, item, "PIVOT value without an alias", _ALIAS)))
+
+
+_ALIAS = "write AS and a name after it"
 
 
 def _unpivoted(node: exp.Pivot, scope: Scope, source: Node, relation: Relation) -> Relation:

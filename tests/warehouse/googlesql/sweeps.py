@@ -26,10 +26,11 @@ def sized(count: int) -> int:
     return max(1, round(count * SIZE))
 
 
-def differences(queries: Iterable[str], judge: Callable[[str, Pair], Outcome], pair: Pair) -> str:
-    """What is different, as a text; "" if nothing is."""
+def agree(queries: Iterable[str], judge: Callable[[str, Pair], Outcome], pair: Pair) -> None:
+    """Fail with all that is different."""
     outcomes = ((sql, judge(sql, pair)) for sql in queries)
-    return "\n".join(f"{sql}\n{found.detail}" for sql, found in outcomes if found.kind == "different")
+    found = [f"{sql}\n{outcome.detail}" for sql, outcome in outcomes if outcome.kind == "different"]
+    assert not found, "\n".join(found)
 
 
 CHOSEN = re.compile(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.warehouse.googlesql.kinds import COLUMNS, PLACES, VALUES, pairs, slips, unions
-from tests.warehouse.googlesql.sweeps import SEED, differences, sized, typed
+from tests.warehouse.googlesql.sweeps import SEED, agree, sized, typed
 
 
 def test_each_value_has_a_type(pair: Any) -> None:
@@ -17,9 +17,9 @@ def test_each_value_has_a_type(pair: Any) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("queries", "count"), [(pairs, 8_000), (unions, 3_000), (slips, 3)], ids=["pairs", "unions", "slips"]
+    ("queries", "count"), [(pairs, 6_000), (unions, 1_500), (slips, 3)], ids=["pairs", "unions", "slips"]
 )
 def test_a_value_is_coerced_where_googlesql_does_it(
     queries: Callable[[int, int], Iterator[str]], count: int, pair: Any
 ) -> None:
-    assert not differences(queries(SEED, sized(count)), typed, pair)
+    agree(queries(SEED, sized(count)), typed, pair)

@@ -37,8 +37,11 @@ def as_process() -> None:
     registered for the end, and frees all objects. The last takes 6 to 20 ms, and 45 with Prefect; here nobody waits.
     """
     code = main()
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()  # such as those that delete temporary folders
+    wait_for_threads, call_registered = getattr(threading, "_shutdown", None), getattr(atexit, "_run_exitfuncs", None)
+    if wait_for_threads is None or call_registered is None:  # another Python may have other names for them
+        sys.exit(code)
+    wait_for_threads()
+    call_registered()  # such as those that delete temporary folders
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -58,9 +58,7 @@ def type_of(datatype: exp.DataType) -> SqlType:
         return struct_of(*map(_field_of, datatype.expressions))
     if datatype.this not in _SCALAR_OF_SQLGLOT:
         raise ValueError(f"{datatype.sql('bigquery')} is not a GoogleSQL type")
-    name, written = _SCALAR_OF_SQLGLOT[datatype.this], datatype.expressions
-    is_unlimited = name in ("STRING", "BYTES") and [part.name.upper() for part in written] == ["MAX"]
-    parameters = () if is_unlimited else tuple(map(_parameter, written))
+    name, parameters = _SCALAR_OF_SQLGLOT[datatype.this], tuple(map(_parameter, datatype.expressions))
     if parameters:
         _check_parameters(name, parameters)
     return SqlType(name, parameters)

@@ -29,13 +29,7 @@ from warehouse_refresh.warehouse.bigquery.publishing.records import Beside
 from warehouse_refresh.warehouse.bigquery.publishing.stager import Stager
 from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted, type_sql
 from warehouse_refresh.warehouse.builds.posted import Posted
-from warehouse_refresh.warehouse.errors import (
-    Cancelled,
-    NotAllowed,
-    Transient,
-    Unavailable,
-    WarehouseError,
-)
+from warehouse_refresh.warehouse.errors import Cancelled, NotAllowed, Transient, Unavailable, WarehouseError
 from warehouse_refresh.warehouse.names import TableName
 
 _AT_ONCE = 16
@@ -95,9 +89,8 @@ class Tables:
         self._part_records = PartRecords(datasets)
         self._looking = threading.Lock()
         self._sees: dict[str, bool] = {}  # by dataset, whether row access policies can be seen
-        self._is_within: bool | None = (
-            None  # whether the tables of a publication are changed while their statements run
-        )
+        # Of the present publication, whether BigQuery's time of a table lies within its statement's.
+        self._is_within: bool | None = None
 
     def replace(self, items: Sequence[Item], context: BuildContext) -> list[Placed]:
         """Put each staged table in its place. If one cannot be, the others are, and then its error is raised."""

@@ -16,10 +16,10 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions import (
     paths,
 )
 from warehouse_refresh.warehouse.duckdb.translate.functions import (
-    aggregates,
     calls,
     windows,
 )
+from warehouse_refresh.warehouse.duckdb.translate.functions.aggregates import aggregates
 from warehouse_refresh.warehouse.duckdb.translate.functions.arrays import elements
 from warehouse_refresh.warehouse.duckdb.translate.functions.dates import date_arithmetic, date_parts, date_values
 from warehouse_refresh.warehouse.duckdb.translate.functions.json import documents

@@ -12,7 +12,7 @@ from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
 from warehouse_refresh.warehouse.duckdb.translate.expressions.arithmetic import UNSCALED
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, common, no_signature, only
 from warehouse_refresh.warehouse.duckdb.translate.expressions.comparisons import UNORDERED
-from warehouse_refresh.warehouse.duckdb.translate.functions.aggregates import AGGREGATES, aggregate
+from warehouse_refresh.warehouse.duckdb.translate.functions.aggregates.aggregates import AGGREGATES, aggregate
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     AggregateCall,
     Column,

@@ -1,0 +1,1 @@
+"""Aggregate functions of GoogleSQL in DuckDB's SQL."""

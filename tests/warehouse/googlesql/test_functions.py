@@ -58,6 +58,30 @@ def test_formats_and_codings_that_bigquery_has_and_the_reference_engine_has_not(
     assert pair[1].answer(f"SELECT {expression} AS x").rows == [(value,)]
 
 
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("'the blue house', 'Blue house'", True),
+        ("'the red house', 'blue'", False),
+        (r"'\u2168 day', 'IX'", True),
+        ("'GRÖSSE', 'größe'", True),
+        ("(23, NULL, 41), '41'", True),
+        ("(23, NULL, 41), '35'", None),
+        ("('abc', ['def', 'jkl'], 'xyz'), 'jk'", True),
+        ("['a', NULL], 'b'", None),
+        ("CAST([] AS ARRAY<STRING>), 'a'", False),
+        ("DATE '2024-02-01', '-02-'", True),
+        ("TIMESTAMP '2024-02-01 10:00:00+00', '10:00:00+00'", True),
+        ("CAST(NULL AS STRUCT<a STRING>), 'a'", None),
+    ],
+)
+def test_a_text_is_found_in_a_value_and_its_parts_whatever_the_case(
+    pair: tuple[object, Engine], expression: str, value: object
+) -> None:
+    """As BigQuery's documentation of CONTAINS_SUBSTR says, which the reference engine has not."""
+    assert pair[1].answer(f"SELECT CONTAINS_SUBSTR({expression}) AS x").rows == [(value,)]
+
+
 _NUMBERS = "UNNEST([NULL, NULL, 1, 1, 1, 4, 5, 6, 7, 8, 9, 10]) AS x"
 _FRUITS = "UNNEST(['apple', 'apple', 'pear', 'pear', 'pear', 'banana', NULL]) AS x"
 

@@ -5,6 +5,7 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.expressions import conditions
 from warehouse_refresh.warehouse.duckdb.translate.expressions.cast_formats import cast as cast_formats
 from warehouse_refresh.warehouse.duckdb.translate.functions import (
+    contained,
     formats,
     numbers,
     regexps,
@@ -52,6 +53,7 @@ FUNCTIONS: Functions = {
     **elements.FUNCTIONS,
     **reductions.FUNCTIONS,
     **cast_formats.FUNCTIONS,
+    **contained.FUNCTIONS,
     **date_arithmetic.FUNCTIONS,
     **date_formats.FUNCTIONS,
     **date_parsing.FUNCTIONS,

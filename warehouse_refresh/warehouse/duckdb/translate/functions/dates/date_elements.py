@@ -20,6 +20,8 @@ from warehouse_refresh.warehouse.duckdb.translate.zones import UTC
 from warehouse_refresh.warehouse.types import DATE, DATETIME, TIME, TIMESTAMP, SqlType
 
 _ELEMENT = re.compile(r"(%(?:E4Y|E[\d*]S|Ez|E[YyCcxX]|O[deHImMSuUVwWy]|[-_][mdeHIMSjyUWVkl]|[a-zA-Z%]))")
+PIECES = r"(?s)" + _ELEMENT.pattern.replace("(%", "%", 1)[:-1] + "|[^%]+|%.?"
+"""What takes a format apart as a query runs: all its elements, texts, and what is no element."""
 SHORT = {
     "%F": "%E4Y-%m-%d",
     "%T": "%H:%M:%S",
@@ -54,11 +56,16 @@ def _pieces(text: str) -> list[str]:
     return [piece for piece in _ELEMENT.split(text) if piece]
 
 
-def pieces_of(node: exp.Expr, scope: Scope, part: exp.Expr, value: Typed) -> list[str]:
-    """The pieces of the format. Raises UnsupportedSql."""
+def is_element(piece: str) -> bool:
+    """Whether it is one of the elements that a format may have, or what looks like one."""
+    return _ELEMENT.fullmatch(piece) is not None
+
+
+def pieces_of(node: exp.Expr, scope: Scope, part: exp.Expr, value: Typed) -> list[str] | None:
+    """The pieces of the format; None if only the rows tell. Raises UnsupportedSql."""
     text = constant_text(part, value, scope)
     if text is None:
-        unsupported(scope.script.text, node, f"{name_of(node)} with a format that is not a literal")
+        return None
     pieces = _pieces(text)
     if pieces[-1:] and pieces[-1][-1] == "%" and pieces[-1] != "%%":
         if name_of(node).startswith("PARSE"):

@@ -3,6 +3,8 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements#format_elements_date_time
 """
 
+from collections.abc import Callable, Sequence
+
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type
@@ -11,24 +13,30 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_elements 
     CLOCK_CODES,
     KINDS,
     MODIFIED,
+    PIECES,
     SHORT,
     TEXTS,
     ZONE_CODES,
     arguments,
     has_element,
+    is_element,
     pieces_of,
     written_out,
 )
 from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_parts import of_kind
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions
 from warehouse_refresh.warehouse.duckdb.translate.literals import is_null, no_value
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Chain, Literal, Node, let
+from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, Literal, Node, each, let
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql, unless_null
+from warehouse_refresh.warehouse.duckdb.translate.text import REFUSAL
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.translate.zones import UTC, local
 from warehouse_refresh.warehouse.types import STRING, TIME, TIMESTAMP, SqlType
+
+_Texts = Callable[[Node, Node], Node]
+"""The text of a time, and of what a clock shows then."""
 
 
 def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
@@ -49,24 +57,61 @@ def format_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if values[0].is_null or is_null(zone):
         return no_value(STRING)
     pieces = pieces_of(node, scope, parts[0], values[0])
+    if pieces is None:
+        from_data = _from_data(node, scope, kind)
+        return Typed(unless_null([values[0].node], lambda n: _text(value, zone, kind, from_data(n[0]))), STRING)
     pieces = [text for piece in pieces for text in _formatted(node, scope, piece, kind)]
 
     def texts(moment: Node, clock: Node) -> Node:
         if all(not piece.startswith("%") or piece in TEXTS for piece in pieces):
             text = "".join(TEXTS.get(piece, piece) for piece in pieces)
             return sql("CASE WHEN {x} IS NOT NULL THEN {t} END", x=moment, t=Literal(text))
-        return Chain("||", tuple([_element(piece, moment, clock) for piece in pieces]))
+        return _elements(pieces, moment, clock)
+
+    return Typed(_text(value, zone, kind, texts), STRING)
+
+
+def _text(value: Typed, zone: Node, kind: SqlType, texts: _Texts) -> Node:
+    """`texts` of a time, and of what a clock shows then."""
 
     def at_zone(moment: Node) -> Node:
         found = let(local_clock(moment, zone), lambda clock: texts(moment, clock))
         return found if isinstance(zone, Literal) else sql("CASE WHEN {z} IS NOT NULL THEN {t} END", z=zone, t=found)
 
     if kind == TIMESTAMP:
-        text = unless_null([value.node], lambda n: at_zone(n[0]))
-    else:
-        clock = sql("(DATE '1970-01-01' + {x})", x=value.node) if kind == TIME else value.node
-        text = let(clock, lambda clock: texts(clock, clock))
-    return Typed(text, STRING)
+        return unless_null([value.node], lambda n: at_zone(n[0]))
+    clock = sql("(DATE '1970-01-01' + {x})", x=value.node) if kind == TIME else value.node
+    return let(clock, lambda clock: texts(clock, clock))
+
+
+def _from_data(node: exp.Expr, scope: Scope, kind: SqlType) -> Callable[[Node], _Texts]:
+    """The text in a format that only the rows tell, which is taken apart as the query runs: for each of its pieces,
+    the one of all elements that it is."""
+    known = [piece for piece in _EVERY if piece[1] not in "-_" or has_element(kind, piece[2:])]
+    elements = [(piece, _formatted(node, scope, piece, kind)) for piece in known]
+
+    def written(piece: Node, moment: Node, clock: Node) -> Node:
+        branches = [
+            (sql("{p} = {e}", p=piece, e=Literal(name)), _elements(parts, moment, clock)) for name, parts in elements
+        ]
+        return Case(tuple(branches), sql(_NO_ELEMENT, p=piece))
+
+    def texts(format_: Node, moment: Node, clock: Node) -> Node:
+        pieces = sql("regexp_extract_all({f}, {p})", f=format_, p=Literal(PIECES))
+        found = each(pieces, lambda piece: written(piece, moment, clock))
+        return sql("CASE WHEN {x} IS NOT NULL THEN array_to_string({t}, '') END", x=moment, t=found)
+
+    return lambda format_: lambda moment, clock: texts(format_, moment, clock)
+
+
+_NO_ELEMENT = (
+    "CASE WHEN {p} = '%' OR NOT starts_with({p}, '%') THEN {p}"
+    f" ELSE error('{REFUSAL} format a date with ' || {{p}}) END"
+)
+
+
+def _elements(pieces: Sequence[str], moment: Node, clock: Node) -> Node:
+    return Chain("||", tuple([_element(piece, moment, clock) for piece in pieces]))
 
 
 def local_clock(moment: Node, zone: Node) -> Node:
@@ -86,17 +131,15 @@ def _formatted(node: exp.Expr, scope: Scope, piece: str, kind: SqlType) -> list[
     if code[0] in "-_" and has_element(kind, code[1:]):
         return [piece]
     if code[0] in "EO" and code[1:] in MODIFIED:
-        return (
-            _formatted(node, scope, "%E4Y" if code == "EY" else f"%{code[1:]}", kind)
-            if has_element(kind, code[1:])
-            else ["%%", code]
-        )
+        if not has_element(kind, code[1:]):
+            return ["%%", code]
+        return [piece] if code == "EY" else _formatted(node, scope, f"%{code[1:]}", kind)
     known = piece in SHORT or piece in TEXTS or code in _ELEMENTS or code in _PLAIN or code in CLOCK_CODES
     if not known:
         unsupported(scope.script.text, node, f"{name_of(node)} with {piece}")
     if not has_element(kind, code):
         return ["%%", code]
-    return written_out([piece])
+    return ["%EY" if part == "%E4Y" and part != piece else part for part in written_out([piece])]
 
 
 def _element(piece: str, moment: Node, clock: Node) -> Node:
@@ -128,6 +171,7 @@ def _padded(flag: str, number: Node, width: int) -> Node:
 _PLAIN = frozenset("mdaAbBjUWVGuwyHIMSp")
 _SECONDS = "strftime({x}, '%S')"
 _MICROS = "printf('%06d', CAST(date_part('microsecond', {x}) AS BIGINT) % 1000000)"
+_FOUR_DIGITS = "printf('%04d', CAST(date_part('year', {x}) AS BIGINT))"
 _HOUR = "CAST(date_part('hour', {x}) AS BIGINT)"
 AHEAD = "((epoch_us({c}) - epoch_us({x})) // 60000000)"
 """How many minutes a clock is ahead of UTC."""
@@ -136,7 +180,8 @@ _OF_MOMENT = {"s": "CAST((epoch_us({x}) - (epoch_us({x}) % 1000000 + 1000000) % 
 _ELEMENTS = {
     **_OF_MOMENT,
     "Y": "CAST(date_part('year', {x}) AS VARCHAR)",
-    "E4Y": "printf('%04d', CAST(date_part('year', {x}) AS BIGINT))",
+    "E4Y": _FOUR_DIGITS,
+    "EY": f"(CASE WHEN date_part('year', {{x}}) > 9999 THEN '+' ELSE '' END || {_FOUR_DIGITS})",  # by a zone's clocks
     "C": "printf('%02d', CAST(date_part('year', {x}) AS BIGINT) // 100)",
     "g": "printf('%02d', CAST(date_part('isoyear', {x}) AS BIGINT) % 100)",
     "Q": "CAST(date_part('quarter', {x}) AS VARCHAR)",
@@ -153,6 +198,11 @@ _ELEMENTS = {
     ),
 }
 """%k, %l and %P as Google's documentation says: the reference engine has no answer to them."""
+
+_CODES = sorted({*_ELEMENTS, *_PLAIN, *CLOCK_CODES, *(f"{flag}{code}" for flag in "EO" for code in MODIFIED)})
+_WRITTEN = [*SHORT, *TEXTS, *(f"%{flag}{code}" for flag in ("", "-", "_") for code in _CODES)]
+_EVERY = list(dict.fromkeys(filter(is_element, _WRITTEN)))
+"""All elements that a format may have."""
 
 
 FUNCTIONS: Functions = dict.fromkeys([f"FORMAT_{kind}" for kind in KINDS], format_date)

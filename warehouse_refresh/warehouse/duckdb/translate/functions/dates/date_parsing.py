@@ -93,7 +93,10 @@ def parse_date(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     if values[0].is_null or is_null(text):
         return no_value(kind)
     try:
-        read = _pattern(node, scope, pieces_of(node, scope, parts[0], values[0]), kind)
+        pieces = pieces_of(node, scope, parts[0], values[0])
+        if pieces is None:
+            unsupported(scope.script.text, node, f"{name} with a format that is not a literal")
+        read = _pattern(node, scope, pieces, kind)
     except BadConstantError as error:
         return fails(kind, str(error), text, zone)
     return Typed(_parsed(name, kind, text, zone, read), kind)

@@ -55,7 +55,10 @@ def test_it_may_be_repeated_and_keeps_rows_and_replaces_them_when_that_is_said(w
 def test_a_table_without_columns_is_refused_as_that(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     write({**GOOD, "db_init/orders.sql": "CREATE TABLE raw.orders ();"})
     assert main(["init"]) == 2
-    assert "db_init/orders.sql:1:18: the embedded engine has no table without columns yet" in capsys.readouterr().err
+    assert (
+        "db_init/orders.sql:1:18: the embedded engine does not know a table without columns yet"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_table_that_was_emptied_is_filled_again(write: Write) -> None:

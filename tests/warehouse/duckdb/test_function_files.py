@@ -95,7 +95,7 @@ def test_a_wrong_call_is_told(scratch: Scratch, call: str, message: str) -> None
 
 
 def test_a_type_that_duckdb_lacks_is_not_called_wrong(scratch: Scratch) -> None:
-    with pytest.raises(UnsupportedSql, match="has no type RANGE yet"):
+    with pytest.raises(UnsupportedSql, match="does not know the type RANGE yet"):
         answer(scratch, "SELECT d.f(NULL)", "(x RANGE<DATE>) AS (1)")
 
 

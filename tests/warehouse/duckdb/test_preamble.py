@@ -113,7 +113,7 @@ def test_the_answer(warehouse: DuckDBWarehouse, text: str, rows: list[tuple[Any,
         (
             "CREATE TEMP AGGREGATE FUNCTION f(x FLOAT64) AS (SUM(x) + 1); SELECT f(1) AS y",
             UnsupportedSql,
-            "the embedded engine has no aggregate function of your own yet",
+            "the embedded engine does not know an aggregate function of your own yet",
         ),
         (
             'CREATE TEMP FUNCTION f(x FLOAT64) RETURNS STRING LANGUAGE js AS "return x"; SELECT f(1) AS y',

@@ -40,9 +40,9 @@ A refusal is one of three, and says which:
 - **wrong**: BigQuery does not accept it either. The message says what is wrong (`there is no column nmae`).
 - **only BigQuery**: valid, but nothing else can answer it. The message starts with `only BigQuery has`, and says what
   to write instead.
-- **not yet**: valid, and missing here so far. The message says `the embedded engine has no … yet`, and where there is
-  one, what to write instead. A text that the parser cannot read, and that is not certainly wrong, is of this kind too:
-  its syntax error ends with `If BigQuery takes it, this tool cannot read it yet`.
+- **not yet**: valid, and missing here so far. The message says `the embedded engine does not know … yet`, and where
+  there is one, what to write instead. A text that the parser cannot read, and that is not certainly wrong, is of this
+  kind too: its syntax error ends with `If BigQuery takes it, this tool cannot read it yet`.
 
 On BigQuery the first kind stops a script, and so does a text that the parser cannot read: its tables are not known.
 

@@ -85,10 +85,14 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(text: str, reason: s
 @pytest.mark.parametrize(
     ("text", "reason", "hint"),
     [
-        ("SELECT id,\n  TF_IDF(name) FROM raw.products", "has no TF_IDF", "BigQuery"),
-        ("SELECT CAST(NULL AS RANGE<DATE>) IS NULL", "has no type RANGE", "the start and the end"),
-        ("SELECT RANGE<DATE> '[2024-01-01, UNBOUNDED)' IS NULL", "has no type RANGE", "the start and the end"),
-        ("SELECT STDDEV(BIGNUMERIC '1' * id) FROM raw.products", "has no STDDEV of BIGNUMERIC", "FLOAT64"),
+        ("SELECT id,\n  TF_IDF(name) FROM raw.products", "does not know TF_IDF yet", "BigQuery"),
+        ("SELECT CAST(NULL AS RANGE<DATE>) IS NULL", "does not know the type RANGE yet", "the start and the end"),
+        (
+            "SELECT RANGE<DATE> '[2024-01-01, UNBOUNDED)' IS NULL",
+            "does not know the type RANGE yet",
+            "the start and the end",
+        ),
+        ("SELECT STDDEV(BIGNUMERIC '1' * id) FROM raw.products", "does not know STDDEV of BIGNUMERIC yet", "FLOAT64"),
         ("SELECT ST_GEOGPOINT(1, 2) FROM raw.products", "only BigQuery has ST_GEOGPOINT", "FLOAT64"),
         ("SELECT raw.clean(name) FROM raw.products", "only BigQuery has the function raw.clean", "CREATE FUNCTION"),
         ("SELECT id FROM raw.products FOR SYSTEM_TIME AS OF CURRENT_TIMESTAMP()", "only BigQuery has", "old rows"),
@@ -103,6 +107,13 @@ def test_what_bigquery_takes_is_never_called_wrong(text: str, reason: str, hint:
     assert isinstance(error, OnlyBigQuery) == error.reason.startswith("only BigQuery has ")
     assert reason in error.reason
     assert hint in error.hint
+
+
+def test_nothing_is_claimed_of_what_this_tool_cannot_read() -> None:
+    error = told("SELECT id FROM raw.products WHERE id = ANY (1, 2)")
+    assert isinstance(error, UnsupportedSql)
+    assert error.reason == "the embedded engine does not know what 'ANY (1, 2)' means here"
+    assert error.hint == "if BigQuery takes it, this tool cannot answer it yet"
 
 
 def test_the_columns_of_a_query_are_named_and_typed_as_googlesql_does() -> None:

@@ -47,7 +47,7 @@ def duckdb_type(type_: SqlType) -> str:
     if type_.name not in DUCKDB_OF:
         if type_.name == "GEOGRAPHY":
             raise OnlyBigQuery("only BigQuery has GEOGRAPHY", hint="keep the longitude and latitude as FLOAT64")
-        raise UnsupportedSql(f"the embedded engine has no {type_.name} yet", hint="BigQuery runs it")
+        raise UnsupportedSql(f"the embedded engine does not know {type_.name} yet", hint="BigQuery runs it")
     if type_.name == "NUMERIC" and type_.parameters:
         precision, scale = (*type_.parameters, 0)[:2]
         return f"DECIMAL({precision},{scale})"

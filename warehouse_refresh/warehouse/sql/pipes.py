@@ -211,7 +211,7 @@ def _step(state: State, part: Tokens, text: str) -> State:
         raise OnlyBigQuery("only BigQuery has table functions", hint=hint, place=place_at(text, mark.start, mark.end))
     if word not in STEPS:
         raise UnsupportedSql(
-            f"the embedded engine has no pipe operator {word} yet",
+            f"the embedded engine does not know the pipe operator {word} yet",
             hint="write the query without pipes",
             place=place_at(text, mark.start, mark.end),
         )

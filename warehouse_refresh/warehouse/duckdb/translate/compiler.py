@@ -26,7 +26,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.json import document
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node, Over
 from warehouse_refresh.warehouse.duckdb.translate.queries import queries, subqueries
 from warehouse_refresh.warehouse.duckdb.translate.scope import Relation, Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import place_of, unsupported, written
+from warehouse_refresh.warehouse.duckdb.translate.syntax import place_of, unread
 from warehouse_refresh.warehouse.duckdb.translate.text import COMPILING
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
@@ -123,7 +123,7 @@ class Compiler:
         """An expression. Raises SqlError, UnsupportedSql."""
         handler = HANDLERS.get(type(node))
         if handler is None:
-            unsupported(scope.script.text, node, f"{type(node).__name__}: {written(node)[:60]}")
+            unread(scope.script.text, node)
         around, COMPILING.where = COMPILING.where, lambda: place_of(scope.script.text, node)
         try:
             return handler(node, scope)

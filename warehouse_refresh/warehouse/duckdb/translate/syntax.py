@@ -64,7 +64,16 @@ def wrong(text: str, node: exp.Expr, reason: str, hint: str = "") -> NoReturn:
 def unsupported(text: str, node: exp.Expr, what: str, hint: str = "") -> NoReturn:
     """BigQuery accepts this, and the embedded engine has no equal answer yet."""
     raise UnsupportedSql(
-        f"the embedded engine has no {what} yet", hint=hint or "BigQuery runs it", place=place_of(text, node)
+        f"the embedded engine does not know {what} yet", hint=hint or "BigQuery runs it", place=place_of(text, node)
+    )
+
+
+def unread(text: str, node: exp.Expr) -> NoReturn:
+    """This tool does not know what such a node means here, nor whether BigQuery accepts it."""
+    raise UnsupportedSql(
+        f"the embedded engine does not know what {written(node)[:60]!r} means here",
+        hint="if BigQuery takes it, this tool cannot answer it yet",
+        place=place_of(text, node),
     )
 
 

@@ -259,7 +259,9 @@ def _safe_cast(node: Node, kind: SqlType, to: SqlType) -> Node:
     if _is_unchanged(kind, to):
         return node
     if to.element is not None and to.element.name == "STRUCT":
-        raise UnsupportedSql("the embedded engine has no SAFE_CAST of an array of STRUCT", hint="cast its elements")
+        raise UnsupportedSql(
+            "the embedded engine does not know SAFE_CAST of an array of STRUCT", hint="cast its elements"
+        )
     if to.element is not None:
         return let(node, lambda value: let(Attempt(_cast(value, kind, to)), lambda made: sql(_WHOLE, v=value, m=made)))
     return let(node, lambda value: Attempt(_cast(value, kind, to)))

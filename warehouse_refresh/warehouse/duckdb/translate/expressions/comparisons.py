@@ -29,7 +29,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import Column as ColumnN
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import reread, with_types
 from warehouse_refresh.warehouse.duckdb.translate.queries.subqueries import listed, one_column
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import unread, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import field_names
@@ -165,7 +165,7 @@ def is_(node: exp.Expr, scope: Scope) -> Typed:
         return Typed(sql("({x} IS NULL)", x=value.node), BOOL)
     if not isinstance(node.expression, exp.Boolean):
         if not is_unknown(node.expression):
-            unsupported(scope.script.text, node, "this IS")
+            unread(scope.script.text, node.expression)
         return Typed(sql("({x} IS NULL)", x=as_type(node, scope, "IS UNKNOWN", value, BOOL).node), BOOL)
     value = as_type(node, scope, "IS TRUE", value, BOOL)
     return Typed(sql(f"({{x}} IS {'TRUE' if node.expression.this else 'FALSE'})", x=value.node), BOOL)

@@ -36,7 +36,7 @@ def literal(node: exp.Expr, scope: Scope) -> Typed:
     try:
         value = FloatLiteral(text)
     except ValueError:  # sqlglot takes 1e5+1 for one number
-        unsupported(scope.script.text, node, f"number {text}", "write blanks around the operator")
+        unsupported(scope.script.text, node, f"the number {text}", "write blanks around the operator")
     return literals.floating(value)
 
 
@@ -80,7 +80,7 @@ def byte_string(node: exp.Expr, scope: Scope) -> Typed:
     written = scope.script.text[int(node.meta["start"]) : int(node.meta["end"]) + 1] if "start" in node.meta else ""
     matched = _BYTES.match(written)
     if matched is None:
-        unsupported(scope.script.text, node, f"bytes literal {written}")
+        unsupported(scope.script.text, node, f"the bytes literal {written}")
     body = matched["body"]
     if matched["raw"]:
         return Typed(Literal(body.encode()), BYTES, CONSTANT)

@@ -57,7 +57,7 @@ def _type_in(node: exp.Expr, scope: Scope) -> SqlType:
         return type_of(node.args["to"])
     except ValueError as error:
         if "RANGE<" in str(error):
-            unsupported(scope.script.text, node, "type RANGE", "keep the start and the end in columns of their own")
+            unsupported(scope.script.text, node, "the type RANGE", "keep the start and the end in columns of their own")
         wrong(scope.script.text, node, str(error))
 
 

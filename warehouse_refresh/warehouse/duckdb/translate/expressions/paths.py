@@ -34,7 +34,7 @@ def column(node: exp.Expr, scope: Scope) -> Typed:
     # The parser reads `a.b` as two names. To GoogleSQL it is one, unless it is a table's.
     if node.meta.get("quoted_column") and (len(parts) == 2 or _NAMED_WITH_DOT.search(scope.script.text)):
         hint = "write back-ticks around each name: `table`.`column`"
-        unsupported(scope.script.text, node, "column whose name holds a dot", hint)
+        unsupported(scope.script.text, node, "a column whose name holds a dot", hint)
     return scope.resolve(node, [part.name for part in parts])
 
 

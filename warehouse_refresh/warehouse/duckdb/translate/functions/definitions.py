@@ -9,7 +9,7 @@ from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce, coerce
 from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unread, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import may_fail, sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
@@ -78,7 +78,7 @@ def by_name(*definitions: Definition) -> Definitions:
 def argument(node: exp.Expr, scope: Scope) -> Typed:
     """A plain argument: no DISTINCT, ORDER BY and the like."""
     if isinstance(node, exp.Kwarg | exp.Order | exp.Limit | exp.Distinct | exp.IgnoreNulls | exp.RespectNulls):
-        unsupported(scope.script.text, node, f"{type(node).__name__} in this call")
+        unread(scope.script.text, node)
     return scope.compile(node)
 
 

@@ -130,7 +130,7 @@ def declare(preamble: str, script: Script, functions: Collection[TableName] = ()
 def _create(statement: exp.Expr, script: Script) -> None:
     """Give the script the function that CREATE TEMP FUNCTION defines. Raises SqlError, UnsupportedSql."""
     if isinstance(statement, exp.Command):  # sqlglot does not read it
-        unsupported(script.text, statement, "aggregate function of your own", "write it into the query")
+        unsupported(script.text, statement, "an aggregate function of your own", "write it into the query")
     name = str(statement.this.this.name).removeprefix(PREFIX)
     if name.casefold() in script.functions and not statement.args.get("replace"):
         wrong(script.text, statement, f"the function {name} is created twice", "write CREATE OR REPLACE TEMP FUNCTION")
@@ -167,7 +167,7 @@ def _function(statement: exp.Expr, script: Script) -> Function:
     returns = next((each.this for each in properties if isinstance(each, exp.ReturnsProperty)), None)
     body = statement.expression
     if not isinstance(body, exp.Paren | exp.Subquery):
-        unsupported(script.text, statement, "function of this form", "write CREATE TEMP FUNCTION name(…) AS (…)")
+        unsupported(script.text, statement, "a function of this form", "write CREATE TEMP FUNCTION name(…) AS (…)")
     parameters = tuple((part.name, _parameter(part, script)) for part in statement.this.expressions)
     return Function(parameters, _type(returns, script) if returns is not None else None, body)
 
@@ -184,7 +184,7 @@ def _type(kind: exp.DataType, script: Script) -> SqlType:
         return plain(type_of(kind))
     except ValueError as error:
         if "RANGE<" in str(error):
-            unsupported(script.text, kind, "type RANGE", "keep the start and the end in two columns")
+            unsupported(script.text, kind, "the type RANGE", "keep the start and the end in two columns")
         return wrong(script.text, kind, str(error))
 
 

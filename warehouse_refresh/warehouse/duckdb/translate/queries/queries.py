@@ -32,7 +32,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.relations import (
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.selects import select
 from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Range, Relation, Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import tokens_before, unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import tokens_before, unread, unsupported, wrong
 from warehouse_refresh.warehouse.sql.coercion import coerces, is_groupable, supertype
 from warehouse_refresh.warehouse.sql.literals import FAILURE
 from warehouse_refresh.warehouse.types import INT64, SqlType
@@ -49,7 +49,7 @@ def query(node: exp.Expr, scope: Scope, *, unordered: bool = False) -> Relation:
     elif isinstance(node, exp.SetOperation):
         found = set_operation(node, inner, unordered=unordered)
     else:
-        unsupported(scope.script.text, node, f"{type(node).__name__} as a query")
+        unread(scope.script.text, node)
     if not named:
         return found
     clause = With(named, found.query, bool(node.args["with_"].args.get("recursive")))

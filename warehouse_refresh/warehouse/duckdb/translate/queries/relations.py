@@ -52,7 +52,7 @@ def check_handed_on(node: exp.Expr, scope: Scope, relation: Relation) -> None:
     elements = [part.element for part in relation.ranges if part.element is not None]
     if not relation.is_value and any(element.type.name == "STRUCT" for element in elements):
         hint = "end the pipe with |> SELECT and the columns that are needed"
-        unsupported(scope.script.text, node, "pipe in FROM that hands on an UNNEST of STRUCTs", hint)
+        unsupported(scope.script.text, node, "a pipe in FROM that hands on an UNNEST of STRUCTs", hint)
 
 
 def unique(names: Sequence[str]) -> list[str]:

@@ -45,6 +45,7 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import (
     foreign_source,
     only_bigquery,
     place_of,
+    unread,
     unsupported,
     wrong,
 )
@@ -135,7 +136,7 @@ def item(node: exp.Expr, scope: Scope) -> Node:
         return scope.add_pipe(_sampled(sample, scope, relation) if sample else relation)
     if isinstance(node, exp.Unnest):
         return unnest(node, scope)
-    return unsupported(scope.script.text, node, f"{type(node).__name__} in FROM")
+    return unread(scope.script.text, node)
 
 
 def _joins_in_parentheses(node: exp.Expr, scope: Scope) -> Node:
@@ -207,7 +208,7 @@ def _check_name(node: exp.Table, scope: Scope) -> None:
         only_bigquery(scope.script.text, node, "FOR SYSTEM_TIME AS OF", hint)
     only(node, scope, "this", "db", "catalog", "alias", "joins", "pivots", "sample")
     if isinstance(node.this, exp.Dot):
-        unsupported(scope.script.text, node, "path of four names in FROM")
+        unsupported(scope.script.text, node, "a path of four names in FROM")
     if not isinstance(node.this, exp.Identifier):
         _refuse_function(node, scope)
     if is_metadata(node):
@@ -360,7 +361,7 @@ def _nested(node: exp.Expr, scope: Scope) -> Node:
     for inner in [node.this, *(join.this for join in node.this.find_all(exp.Join))]:
         is_path = isinstance(inner, exp.Table) and scope.has_range(inner.db) and not is_one_name(inner)
         if isinstance(inner, exp.Unnest) or is_path:
-            unsupported(scope.script.text, node, "nested join with an array")
+            unsupported(scope.script.text, node, "a nested join with an array")
     for join in node.this.find_all(exp.Join):
         if not _has_condition(join):
             unsupported(scope.script.text, join, "CROSS JOIN within a nested join", "write parentheses")

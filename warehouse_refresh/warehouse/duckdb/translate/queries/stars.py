@@ -49,7 +49,7 @@ def _of_pipe(node: exp.Expr, scope: Scope) -> list[Named]:
             found.append(column)
         elif column == source.columns[0]:
             if not source.alias and only_value(scope) is None:
-                unsupported(scope.script.text, node, "pipe with an UNNEST that has no alias", "write AS and an alias")
+                unsupported(scope.script.text, node, "a pipe with an UNNEST that has no alias", "write AS and an alias")
             found.append(Named(source.alias, source.element))
     return found
 

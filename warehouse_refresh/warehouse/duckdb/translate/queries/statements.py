@@ -73,7 +73,7 @@ def _create(tree: exp.Create, script: Script) -> list[str]:
         if schema is None:
             wrong(script.text, tree, "CREATE TABLE needs columns or AS")
         if not schema.expressions:
-            unsupported(script.text, schema, "table without columns", "list its columns")
+            unsupported(script.text, schema, "a table without columns", "list its columns")
         return [f"{word} {table} ({_definitions(schema, script)})"]
     relation = script.compiler.query(tree.expression, Scope(script))
     if schema is None:
@@ -124,7 +124,7 @@ def _default(part: exp.ColumnDef, column: Column, script: Script) -> str:
     written = render(stored_value(given.node, column.type))
     if ", lambda " in written:
         hint = "write the value itself, or give it in each INSERT"
-        unsupported(script.text, found, f"default of the column {column.name} that is computed like this", hint)
+        unsupported(script.text, found, f"a default of the column {column.name} that is computed like this", hint)
     return f" DEFAULT {written}"
 
 

@@ -221,7 +221,7 @@ def _reading(before: _Piece, piece: _Piece, after: _Piece) -> str:
     return _element_read(before, piece.code, after)
 
 
-_NO_FORMAT = "the embedded engine has no FORMAT with"
+_NO_FORMAT = "the embedded engine does not know FORMAT with"
 
 
 def _element_read(before: _Piece, code: str, after: _Piece) -> str:

@@ -98,7 +98,9 @@ def _read(written: str) -> _Format:
         raise ValueError(f"the format {written!r} has an element that no number has")
     later = _NOT_YET & set(found)
     if later:
-        raise UnsupportedSql(f"the embedded engine has no FORMAT element {min(later)} yet", hint="BigQuery runs it")
+        raise UnsupportedSql(
+            f"the embedded engine does not know the FORMAT element {min(later)} yet", hint="BigQuery runs it"
+        )
     if any(sum(piece in group for piece in found) > 1 for group in _ONE_OF):
         raise ValueError(f"the format {written!r} can have one sign, one currency, one point, one FM and one EEEE")
     _check_letters(written, found)
@@ -118,7 +120,9 @@ def _letter(pieces: list[str], element: str) -> str:
     """The letter of the element as it is written; "" if it is not there."""
     written = {letter for piece in pieces if piece.upper() == element for letter in piece}
     if len(written) > 1:
-        raise UnsupportedSql(f"the embedded engine has no FORMAT element {element} in both cases yet", hint="write one")
+        raise UnsupportedSql(
+            f"the embedded engine does not know the FORMAT element {element} in both cases yet", hint="write one"
+        )
     return written.pop() if written else ""
 
 
@@ -135,7 +139,7 @@ def _check_letters(written: str, found: list[str]) -> None:
         raise ValueError(f"the format {written!r} has a comma, or digits after EEEE")
     if "FM" in found or not set("09") & set(found[: [*found, "."].index(".")]):
         hint = "write a digit before the point, and no FM"
-        raise UnsupportedSql("the embedded engine has no FORMAT element EEEE of this kind yet", hint=hint)
+        raise UnsupportedSql("the embedded engine does not know the FORMAT element EEEE of this kind yet", hint=hint)
 
 
 def _text(form: _Format, number: Node, digits: Node) -> Node:

@@ -1,8 +1,9 @@
 """What the views of INFORMATION_SCHEMA say of a table, as far as this project asks; runs in the emulator's own virtual
 environment, whose views lack what it forgets of tables.
 
-Only `ASSERT NOT EXISTS (SELECT … FROM a view WHERE table_name IN UNNEST([…]) AND (a condition)) AND …`: whether the
-condition holds for a table is decided here, by the view's name.
+Only `ASSERT NOT EXISTS (SELECT … FROM a view WHERE table_name IN UNNEST([…]) AND (a condition)) AND …`, and
+`SELECT "dataset" AS dataset, table_name, TRUE AS is_set FROM a view WHERE table_name IN UNNEST(@tables) AND (a
+condition) UNION DISTINCT …`: whether the condition holds for a table is decided here, by the view's name.
 """
 
 import json
@@ -17,6 +18,36 @@ _NONE = re.compile(
     r"NOT EXISTS \(SELECT 1 FROM `([^`]+)`\.`([^`]+)`\.INFORMATION_SCHEMA\.(\w+) AS found"
     r" WHERE table_name IN UNNEST\((\[.*?\])\) AND \("
 )
+
+
+_ROWS = re.compile(
+    r'SELECT "(\w+)" AS dataset, table_name, (TRUE|FALSE) AS is_set FROM `([^`]+)`\.`[^`]+`\.INFORMATION_SCHEMA\.(\w+)'
+    r" AS found WHERE table_name IN UNNEST\(@tables\) AND \("
+)
+
+
+def is_question(text: str) -> bool:
+    """Whether the query is one that `answer_to` answers."""
+    return _ROWS.match(text) is not None
+
+
+def answer_to(text: str, parameters: list[dict[str, Any]], context: Any) -> str:
+    """A query over no table, with the rows that the question has."""
+    [names] = [[one["value"] for one in each["parameterValue"]["arrayValues"]] for each in parameters]
+    rows = [
+        f"SELECT {json.dumps(dataset)} AS dataset, {json.dumps(name)} AS table_name, {is_set} AS is_set"
+        for dataset, is_set, project, view in _ROWS.findall(text)
+        for name in names
+        if (table := context.catalog.get_table(project, dataset, name)) is not None
+        and _is_found(view, is_set == "TRUE", table, context)
+    ]
+    return " UNION DISTINCT ".join(rows) or "SELECT '' AS dataset, '' AS table_name, FALSE AS is_set LIMIT 0"
+
+
+def _is_found(view: str, is_set: bool, table: Any, context: Any) -> bool:
+    if view == "TABLES":
+        return (table.table_type not in ("TABLE", "CLONE")) == is_set
+    return _has_row(view, table, context)
 
 
 def is_assertion(text: str) -> bool:

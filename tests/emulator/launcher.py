@@ -41,7 +41,7 @@ from sqlglot.errors import ErrorLevel
 
 from tests.emulator import etags
 from tests.emulator.dispositions import OtherColumns, keep_layout_of_clone, replaced_by_clone, statements_in, write
-from tests.emulator.information import check, is_assertion
+from tests.emulator.information import answer_to, check, is_assertion, is_question
 from tests.emulator.mending import (
     alter,
     declare,
@@ -299,6 +299,8 @@ async def run_statement(job: Job, text: str, context: Any) -> None:
         return
     if replaced_by_clone(text, context):
         return
+    if is_question(text):
+        text, parameters = answer_to(text, parameters, context), []
     text = mended(named_alike(text, parameters))
     if target:
         await write(job.job_id, text, parameters, target, settings["writeDisposition"], context)

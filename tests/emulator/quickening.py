@@ -15,7 +15,7 @@ _parse = Dialect.parse
 
 
 def quicken() -> None:
-    """Parse each text once, copy a tree's marks no deeper than they are, and leave out what logs and counts requests."""
+    """Parse each text once, copy no deeper than trees are, and leave out what logs and counts requests."""
     patched: Any = Dialect
     patched.parse = copy_of_parsed
     vars(core)["deepcopy"] = copy_of

@@ -142,6 +142,7 @@ class Refresh:
     def work(self, context: BuildContext, good: Mapping[TableName, Staged] | None = None) -> Builder:
         """The Builder for the run of `context`. `good` are the tables that earlier attempts of the run have built."""
         published = {table for table, found in (good or {}).items() if found.is_published}
+        context = replace(context, tables=tuple(self.plan.scripts))
         units = [replace(unit, needs=unit.needs - published) for unit in self.plan.units if unit.needs - published]
         kept = (good or {}).keys() - published
         checker = checker_of(units, self.warehouse, context) if units else None

@@ -129,12 +129,14 @@ class Answer:
 @dataclass(frozen=True, slots=True)
 class BuildContext:
     """The run that builds. Calls with the same `run`, `attempt` and table are the same job: it runs only once. What it
-    replaces is kept for `roll_back` if `keep_previous` says so, or if the engine does it by itself."""
+    replaces is kept for `roll_back` if `keep_previous` says so, or if the engine does it by itself. `tables` are all
+    that it builds, if that is known."""
 
     run: str
     attempt: int = 1
     labels: Mapping[str, str] = field(default_factory=dict)
     keep_previous: bool = False
+    tables: Collection[TableName] = ()
 
     @property
     def version(self) -> str:

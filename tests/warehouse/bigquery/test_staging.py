@@ -4,6 +4,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from tests.warehouse.bigquery.test_keys import slow_down
 from warehouse_refresh.warehouse import Append, BuildContext, Outcome, TableBuild
 from warehouse_refresh.warehouse.bigquery import BigQueryWarehouse
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET as STAGED
-from warehouse_refresh.warehouse.bigquery.publishing import stager, tables
+from warehouse_refresh.warehouse.bigquery.publishing import before, stager, tables
 from warehouse_refresh.warehouse.bigquery.publishing.records import beside, over_published
 from warehouse_refresh.warehouse.bigquery.settings import BigQuerySettings
 from warehouse_refresh.warehouse.builds.posted import Posted
@@ -403,3 +404,21 @@ def test_a_table_that_holds_the_result_is_cloned_if_it_is_laid_out_alike(
     later = BuildContext("one more run")
     warehouse.stage(TableBuild(A, parse_query("SELECT x FROM tmp.alice"), copy_of=other), (), later)
     assert "CLONE" not in jobs(proxy)[-1]["query"]
+
+
+@pytest.mark.parametrize("is_refused", [False, True], ids=["told", "refused"])
+def test_tables_of_many_are_not_looked_at_unless_the_question_is_refused(
+    is_refused: bool, warehouse: BigQueryWarehouse, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(before, "_MANY", 1)
+    new = TableName("tmp", "new")
+    context = replace(RUN, tables=(A, B, new))
+    if is_refused:
+        proxy.decide = lambda _method, path: Refusal(403, "accessDenied") if "/queries?" in path else None
+    proxy.recorded.clear()
+    for table in context.tables:
+        warehouse.stage(TableBuild(table, parse_query("SELECT 31 AS x")), (), context)
+    sent = [f"{request.method} {request.path}" for request in proxy.recorded]
+    asked = [text for text in sent if "POST" in text and "/queries" in text]
+    looks = [text for text in sent if "GET" in text and "/datasets/tmp/tables/" in text]
+    assert (len(asked), len(looks)) == (1, 3 if is_refused else 0)

@@ -1,11 +1,11 @@
-"""What is asserted before tables of BigQuery are replaced without a look at them, by Google's reference engine."""
+"""What is asked and asserted before tables of BigQuery are replaced without a look, by Google's reference engine."""
 
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from warehouse_refresh.warehouse.bigquery.publishing.plain import assertion
+from warehouse_refresh.warehouse.bigquery.publishing.plain import assertion, question
 from warehouse_refresh.warehouse.names import TableName
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.warehouse.googlesql.oracle import Oracle
 
 NOTHING = {
-    "TABLES": "SELECT 'old' AS table_name",
+    "TABLES": "SELECT 'old' AS table_name, 'CLONE' AS table_type",
     "TABLE_OPTIONS": "SELECT 'other' AS table_name",
     "COLUMNS": "SELECT 'old' AS table_name, 'NO' AS is_partitioning_column,"
     " CAST(NULL AS INT64) AS clustering_ordinal_position",
@@ -24,7 +24,7 @@ NOTHING = {
 """By view, its rows where nothing is set on the table `old`, and there is no table `new`."""
 SET = {
     "nothing": ("TABLES", ""),
-    "a table": ("TABLES", "SELECT 'new'"),
+    "a table": ("TABLES", "SELECT 'new', 'BASE TABLE'"),
     "options": ("TABLE_OPTIONS", "SELECT 'old'"),
     "partitions": ("COLUMNS", "SELECT 'old', 'YES', NULL"),
     "clusters": ("COLUMNS", "SELECT 'old', 'NO', 1"),
@@ -40,8 +40,21 @@ def test_it_holds_only_if_nothing_is_set(what: str, pair: "tuple[Oracle, Engine]
     text = assertion(lambda _: "p", [TableName("d", "old")], [TableName("d", "new")])
     said = re.fullmatch(r"ASSERT (.*) AS '.*'", text)
     assert said
-    view, row = SET[what]
+    query = f"SELECT {said[1]} AS held"
+    assert pair[0].answer(over_views(query, *SET[what])).rows == [(what == "nothing",)]
+
+
+@pytest.mark.parametrize("what", [*SET, "a view"])
+def test_it_is_told_on_which_tables_something_is_set(what: str, pair: "tuple[Oracle, Engine]") -> None:
+    asked = question(lambda _: "p", ["d"]).replace("@tables", "['old', 'new']")
+    found = {"nothing": [("d", "old", False)], "a table": [("d", "new", False), ("d", "old", False)]}
+    view, row = SET.get(what) or ("TABLES", "SELECT 'old', 'VIEW'")
+    expected = found.get(what, [("d", "old", False), ("d", "old", True)])
+    assert sorted(pair[0].answer(over_views(asked, view, row)).rows) == expected
+
+
+def over_views(query: str, view: str, row: str) -> str:
+    """The query over the views, one of them with one more row."""
     rows = {**NOTHING, view: f"{NOTHING[view]} UNION ALL {row}" if row else NOTHING[view]}
-    views = ", ".join(f"{name} AS ({query})" for name, query in rows.items())
-    held = said[1].replace("`p`.`d`.INFORMATION_SCHEMA.", "")
-    assert pair[0].answer(f"WITH {views} SELECT {held} AS held").rows == [(what == "nothing",)]
+    views = ", ".join(f"{name} AS ({rows_of})" for name, rows_of in rows.items())
+    return f"WITH {views} {query.replace('`p`.`d`.INFORMATION_SCHEMA.', '')}"

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TypedDict
 
@@ -35,6 +35,9 @@ _STAGED_DAYS = 7
 """For so many days a run that failed can be retried without building again what it had staged."""
 
 
+_TO_SEE_POLICIES = ("bigquery.rowAccessPolicies.get", "bigquery.rowAccessPolicies.list")
+
+
 class Patience(TypedDict):
     """How a request is retried, and how many seconds each try may take."""
 
@@ -54,6 +57,8 @@ class Datasets:
         self._opened: Jobs | None = None
         self._opening = threading.Lock()
         self._creating = threading.Lock()
+        self._asking = threading.Lock()
+        self._sees: dict[str, bool] = {}  # by dataset, whether row access policies can be seen
         self._looking: dict[TableName, threading.Lock] = {}
         self._created = set[str]()  # the texts of functions that are as they should be
         self._has_staging_dataset = False
@@ -99,7 +104,16 @@ class Datasets:
         with google_errors():
             return self.client.update_table(table, changed, **self.patience)
 
-    def may(self, table: bigquery.TableReference, permissions: Sequence[str]) -> bool:
+    def sees_policies(self, table: bigquery.TableReference) -> bool:
+        """Whether this account may see the row access policies in the dataset of a table. It is asked for one table: a
+        view of BigQuery's could be silent about what an account may not see.
+        https://cloud.google.com/bigquery/docs/information-schema-row-access-policies"""
+        with self._asking:
+            if table.dataset_id not in self._sees:
+                self._sees[table.dataset_id] = self._may(table, _TO_SEE_POLICIES)
+            return self._sees[table.dataset_id]
+
+    def _may(self, table: bigquery.TableReference, permissions: Collection[str]) -> bool:
         """Whether this account has all of these permissions on the table; False if that cannot be asked."""
         with suppress(WarehouseError), google_errors():
             found = self.client.test_iam_permissions(table, list(permissions), **self.patience)

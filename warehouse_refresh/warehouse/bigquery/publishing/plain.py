@@ -1,8 +1,8 @@
 """Tables on which nobody has set anything that a clone in their place would not have.
 
-Several of them are replaced without a look at each: the script that does so first asserts, for all of them at once,
-that nothing is set on them still, and fails before it changes anything if something is.
-https://cloud.google.com/bigquery/docs/reference/standard-sql/debugging-statements#assert
+Of many tables, a query tells for all at once which of them are such. They are replaced without a look at each: the
+script that does so first asserts that nothing is set on them still, and fails before it changes anything if something
+is: https://cloud.google.com/bigquery/docs/reference/standard-sql/debugging-statements#assert
 """
 
 import json
@@ -25,6 +25,11 @@ _SET = {
 }
 """By view, the rows that say that something is set on a table. Data policies are a preview that some projects do not
 have: https://cloud.google.com/bigquery/docs/information-schema-intro"""
+_KINDS = (
+    ("TABLES", "table_type IN ('BASE TABLE', 'CLONE')", "FALSE"),
+    ("TABLES", "table_type NOT IN ('BASE TABLE', 'CLONE')", "TRUE"),
+)
+"""What is published is a clone: https://cloud.google.com/bigquery/docs/information-schema-tables"""
 _OF_THE_TABLE = ("description", "friendly_name", "expires", "labels", "clustering_fields", "require_partition_filter")
 
 
@@ -33,6 +38,18 @@ def is_plain(table: bigquery.Table) -> bool:
     if table.table_type != "TABLE" or partition_of(table) is not None or any(tagged(table.schema)):
         return False
     return not any(getattr(table, name) for name in _OF_THE_TABLE) and not any(_descriptions(table.schema))
+
+
+def question(project_of: Callable[[str], str], datasets: Iterable[str]) -> str:
+    """The query for which of the tables of these datasets, with the names @tables, something is set. Its rows are the
+    dataset, the name, and `is_set`; of a table without a row where that is true nothing is set, and one without a row
+    is not there. `project_of` says in which project a dataset is."""
+    return " UNION DISTINCT ".join(
+        f"SELECT {json.dumps(dataset)} AS dataset, table_name, {is_set} AS is_set"
+        f" FROM {_view(project_of, dataset, view)} AS found WHERE table_name IN UNNEST(@tables) AND ({row})"
+        for dataset in datasets
+        for view, row, is_set in (*_KINDS, *((view, row, "TRUE") for view, row in _SET.items()))
+    )
 
 
 def assertion(project_of: Callable[[str], str], there: Iterable[TableName], missing: Iterable[TableName]) -> str:
@@ -47,9 +64,13 @@ def assertion(project_of: Callable[[str], str], there: Iterable[TableName], miss
 
 def _none(project_of: Callable[[str], str], view: str, tables: Sequence[TableName], row: str) -> str:
     dataset = tables[0].dataset
-    path = f"{quoted(project_of(dataset))}.{quoted(dataset)}.INFORMATION_SCHEMA.{view}"
     names = ", ".join(json.dumps(table.name, ensure_ascii=False) for table in tables)
-    return f"NOT EXISTS (SELECT 1 FROM {path} AS found WHERE table_name IN UNNEST([{names}]) AND ({row}))"
+    found = f"{_view(project_of, dataset, view)} AS found"
+    return f"NOT EXISTS (SELECT 1 FROM {found} WHERE table_name IN UNNEST([{names}]) AND ({row}))"
+
+
+def _view(project_of: Callable[[str], str], dataset: str, view: str) -> str:
+    return f"{quoted(project_of(dataset))}.{quoted(dataset)}.INFORMATION_SCHEMA.{view}"
 
 
 def _by_dataset(tables: Iterable[TableName]) -> list[list[TableName]]:

@@ -28,6 +28,7 @@ from warehouse_refresh.warehouse.bigquery.jobs import Page
 from warehouse_refresh.warehouse.bigquery.names import STAGING_DATASET
 from warehouse_refresh.warehouse.bigquery.parts.stager import PartStager
 from warehouse_refresh.warehouse.bigquery.publishing import records
+from warehouse_refresh.warehouse.bigquery.publishing.before import Before
 from warehouse_refresh.warehouse.bigquery.publishing.plain import is_plain
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside, beside
 from warehouse_refresh.warehouse.bigquery.queries.edits import edited
@@ -54,6 +55,7 @@ class Stager:
 
     def __init__(self, datasets: Datasets, queries: Queries, builder: Builder) -> None:
         self._datasets, self._queries, self._builder = datasets, queries, builder
+        self._before = Before(datasets)
         self._areas: dict[str, dict[TableName, Beside]] = {}  # what each run has staged, by the hash of the run
         self._kept: Sequence[Beside] | None = None  # all that was staged when this refresh began
         self._listing = threading.Lock()
@@ -124,8 +126,7 @@ class Stager:
         before, edits = self._queries.staged_edits(query, places)
         sql = before + edited(text, edits)
         config.query_parameters = parameters(query)
-        old = self._old[place] = self._datasets.table_or_none(build.table)
-        old = old if old is not None and old.table_type == "TABLE" else None
+        old = self._look_at_old(build.table, place, context)
         columns: Sequence[Column] = ()
         if old is not None or build.storage.policy_tags:
             columns = self._queries.result(query, sql)
@@ -142,6 +143,12 @@ class Stager:
         edits.sort(key=lambda edit: (edit.start, edit.end))
         with places_of(text, edits, lines_before=before.count("\n")):
             return self._run_staging(build, place, before + edited(text, edits), config, context)
+
+    def _look_at_old(self, table: TableName, place: Beside, context: BuildContext) -> bigquery.Table | None:
+        """The table whose place the staged one takes; None if there is none, or none of which anything is kept."""
+        plain = self._before.plain(context)
+        old = self._old[place] = plain[table] if table in plain else self._datasets.table_or_none(table)
+        return old if table not in plain and old is not None and old.table_type == "TABLE" else None
 
     def _check_protections(self, build: TableBuild, old: bigquery.Table, columns: Sequence[Column]) -> None:
         """Raise WarehouseError if the table cannot be published without lifting a protection of the old one."""

@@ -36,7 +36,6 @@ _AT_ONCE = 16
 """How many jobs replace tables at the same time."""
 _IN_A_SCRIPT = 8
 """How many tables one script replaces at most: what was seen of a table before must still be true then."""
-_TO_SEE_POLICIES = ("bigquery.rowAccessPolicies.get", "bigquery.rowAccessPolicies.list")
 Item = tuple[TableBuild, Beside]
 T = TypeVar("T")
 
@@ -88,7 +87,6 @@ class Tables:
         self._datasets, self._builder, self._stager = datasets, builder, stager
         self._part_records = PartRecords(datasets)
         self._looking = threading.Lock()
-        self._sees: dict[str, bool] = {}  # by dataset, whether row access policies can be seen
         # Of the present publication, whether BigQuery's time of a table lies within its statement's.
         self._is_within: bool | None = None
 
@@ -122,7 +120,7 @@ class Tables:
         or if this account may not see what is set."""
         old = {build.table: known[0] for build, place in items if (known := self._stager.becomes_plain(place))}
         there = [table for table in old.values() if table is not None]
-        if not all(map(self._sees_policies, there)):
+        if not all(self._datasets.sees_policies(table.reference) for table in there):
             return None
         missing = [table for table, found in old.items() if found is None]
         check = assertion(self._datasets.settings.project_of, old.keys() - {*missing}, missing)
@@ -146,15 +144,6 @@ class Tables:
 
     def _changed_at(self, table: TableName) -> str:
         return changed_at(self._datasets.table(table))
-
-    def _sees_policies(self, table: bigquery.Table) -> bool:
-        """Whether this account may see the row access policies in the dataset of a table. It is asked for one table: a
-        view of BigQuery's could be silent about what an account may not see.
-        https://cloud.google.com/bigquery/docs/information-schema-row-access-policies"""
-        with self._looking:
-            if table.dataset_id not in self._sees:
-                self._sees[table.dataset_id] = self._datasets.may(table.reference, _TO_SEE_POLICIES)
-            return self._sees[table.dataset_id]
 
     def _replace_after_looks(self, items: Sequence[Item], context: BuildContext) -> list[Placed | WarehouseError]:
         steps = [_tried(partial(self._step, build, place, context)) for build, place in items]

@@ -220,7 +220,31 @@ def test_a_statement_that_is_wrong_or_not_known_is_refused(warehouse: DuckDBWare
     assert warehouse.tables("raw") == []
 
 
-@pytest.mark.parametrize("column", ["ARRAY<STRING(2)> DEFAULT ['ab']", "BIGNUMERIC(5, 2) DEFAULT 1.235"])
+@pytest.mark.parametrize(
+    ("column", "held"),
+    [
+        ("ARRAY<STRING(2)> DEFAULT ['ab']", ["ab"]),
+        ("ARRAY<NUMERIC(5, 2)> DEFAULT [1.235, 2]", [Decimal("1.24"), Decimal("2.00")]),
+        ("BIGNUMERIC(5, 2) DEFAULT 1.235", Decimal("1.24")),
+        ("BIGNUMERIC(5, 2) DEFAULT NULL", None),
+        ("STRUCT<a INT64, b BIGNUMERIC(5, 2)> DEFAULT (1, NUMERIC '-1.235')", {"a": 1, "b": Decimal("-1.24")}),
+        ("INT64 DEFAULT (5)", 5),
+    ],
+)
+def test_a_default_is_held_as_the_column_declares_it(warehouse: DuckDBWarehouse, column: str, held: object) -> None:
+    rows = "INSERT INTO raw.t (id) VALUES (1); INSERT INTO raw.t VALUES (2, DEFAULT)"
+    warehouse.run_script(parse_script(f"CREATE TABLE raw.t (id INT64, x {column}); {rows}"))
+    assert warehouse.first_rows(TableName("raw", "t"), 2) == [(1, held), (2, held)]
+
+
+@pytest.mark.parametrize("default", ["(SELECT 1)", "id", "1 + (SELECT 1)"])
+def test_a_default_that_bigquery_has_not_is_wrong(warehouse: DuckDBWarehouse, default: str) -> None:
+    with pytest.raises(SqlError, match=r"cannot be a query|no column id") as refused:
+        warehouse.run_script(parse_script(f"CREATE TABLE raw.t (id INT64, x INT64 DEFAULT {default})"))
+    assert not isinstance(refused.value, UnsupportedSql)
+
+
+@pytest.mark.parametrize("column", ["DATE DEFAULT DATE_ADD(CURRENT_DATE(), INTERVAL 1 DAY)"])
 def test_a_default_that_duckdb_cannot_keep_is_refused_as_missing(warehouse: DuckDBWarehouse, column: str) -> None:
     with pytest.raises(UnsupportedSql, match="does not know a default of the column x") as refused:
         warehouse.run_script(parse_script(f"CREATE TABLE raw.t (id INT64, x {column})"))

@@ -3,12 +3,21 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_rules
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from warehouse_refresh.warehouse.errors import SqlError
-from warehouse_refresh.warehouse.sql.literals import EMPTY, FAILURE, NULL, LiteralValue, Text, Whole, literal_coerces
+from warehouse_refresh.warehouse.sql.literals import (
+    EMPTY,
+    FAILURE,
+    NULL,
+    FloatLiteral,
+    LiteralValue,
+    Text,
+    Whole,
+    literal_coerces,
+)
 from warehouse_refresh.warehouse.sql.query import ListedColumn
 from warehouse_refresh.warehouse.types import FLOAT64, INT64, Column, SqlType, array_of, parse_type, struct_of
 
@@ -73,7 +82,7 @@ def coerces(value: Value, to: SqlType) -> bool:
         kinds = part_types(value, to)
         if to.element is not None and not _is_literal(value):
             return False
-        rule = _coerces_as_element if to.element is not None else _coerces_as_field if _is_constant(value) else coerces
+        rule = _coerces_as_element if to.element is not None else _coerces_as_field if is_constant(value) else coerces
         return kinds is not None and all(map(rule, value.parts, kinds))
     return literal_coerces(value.literal, to) or widens(value.type, to)
 
@@ -85,16 +94,16 @@ def _is_literal(value: Value) -> bool:
     return value.literal is not None or (bool(value.parts) and all(map(_is_literal, value.parts)))
 
 
-def _is_constant(value: Value) -> bool:
+def is_constant(value: Value) -> bool:
     """Whether a struct is written out of literals alone, without NULL: then each of its fields has its own type."""
     return all(_is_literal(part) and not takes_any_type(part) for part in value.parts) and all(
-        _is_constant(part) for part in value.parts if part.type.fields
+        is_constant(part) for part in value.parts if part.type.fields
     )
 
 
 def _fits_any_array(value: Value, to: SqlType, around: Value) -> bool:
     """Whether it is an empty array, in a struct that is no constant."""
-    return value.literal is EMPTY and to.element is not None and not _is_constant(around)
+    return value.literal is EMPTY and to.element is not None and not is_constant(around)
 
 
 def _coerces_as_field(value: Value, to: SqlType) -> bool:
@@ -104,13 +113,17 @@ def _coerces_as_field(value: Value, to: SqlType) -> bool:
     return coerces(value, to)
 
 
+_LIKE_NULL: Mapping[str, LiteralValue] = {"FLOAT64": FloatLiteral("0"), "STRING": ""}
+"""Literals of the types that NULL has in an array, which coerce as it does there."""
+
+
 def _coerces_as_element(value: Value, to: SqlType) -> bool:
     """Whether an element of an array that is written out coerces: a literal, of which NULL is an INT64 if nothing says
     otherwise."""
     if same(value.type, to):
         return True
     if value.literal is NULL:
-        return widens(value.type, to)
+        return widens(value.type, to) or literal_coerces(_LIKE_NULL.get(value.type.name), to)
     if value.type.element is not None:  # in a struct: no array has arrays for elements
         return False
     if value.parts and value.type.name == to.name == "STRUCT":

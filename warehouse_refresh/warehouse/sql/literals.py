@@ -30,13 +30,15 @@ NULL, EMPTY, FAILURE, CONSTANT = Untyped.NULL, Untyped.EMPTY, Untyped.FAILURE, U
 
 
 class FloatLiteral(float):
-    """A FLOAT64 as it is written: as a NUMERIC it has all of its digits."""
+    """A FLOAT64 as it is written: as a NUMERIC it has all of its digits. `source` is what the script has for it."""
 
     text: str
+    source: str
 
-    def __new__(cls, text: str) -> "FloatLiteral":
+    def __new__(cls, text: str, source: str = "") -> "FloatLiteral":
         made = super().__new__(cls, text)
         made.text = text
+        made.source = source or text
         return made
 
     def __neg__(self) -> "FloatLiteral":

@@ -1,6 +1,8 @@
 """GoogleSQL's coercions as DuckDB writes them. Which there are is said in `warehouse.sql.coercion`."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
 
 from warehouse_refresh.warehouse.duckdb.translate.literals import constant, null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Array, Case, Field, Literal, Node, Struct, each, let
@@ -8,15 +10,17 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type, field_names, identical
 from warehouse_refresh.warehouse.errors import SqlError
-from warehouse_refresh.warehouse.sql.coercion import coerces, part_types, same
+from warehouse_refresh.warehouse.sql.coercion import coerces, is_constant, part_types, same
 from warehouse_refresh.warehouse.sql.literals import (
     BIGNUMERIC_SCALE,
     FAILURE,
     NUMERIC_SCALE,
+    BigNumeric,
     FloatLiteral,
     LiteralValue,
     literal_as,
     literal_coerces,
+    read_bignumeric,
 )
 from warehouse_refresh.warehouse.types import Column, SqlType
 
@@ -39,7 +43,7 @@ def _invalid(literal: LiteralValue, to: SqlType) -> InvalidLiteral:
         error = InvalidLiteral(f"{literal!r} is not a {to}", hint=f"write a {to} such as {_EXAMPLES[to.name]}")
         error.text = literal
     else:
-        text = literal.text if isinstance(literal, FloatLiteral) else str(literal)
+        text = literal.source if isinstance(literal, FloatLiteral) else str(literal)
         error = InvalidLiteral(f"{text} is too large for a {to}", hint=f"write CAST({text} AS FLOAT64)")
         error.text = text.removeprefix("-")
     return error
@@ -64,11 +68,20 @@ def coerced(value: Typed, to: SqlType) -> Typed:
             return Typed(relabelled(value.node, value.type, to), to)
     if value.parts:
         kinds = part_types(value, to) or ()
-        parts = [coerced(part, kind) for part, kind in zip(value.parts, kinds, strict=True)]
+        whole = _computed(value) if to.element is not None or is_constant(value) else value
+        parts = [coerced(part, kind) for part, kind in zip(whole.parts, kinds, strict=True)]
         return array_value(parts, to) if to.element is not None else struct_value(parts, to)
     if to.element is not None:
         return Typed(Array((), duckdb_type(to)), to)
     return Typed(_of_literal(value.literal, to) if literal_coerces(value.literal, to) else _widened(value, to), to)
+
+
+def _computed(value: Typed) -> Typed:
+    """A value in which each number with a point is what a FLOAT64 holds of it. So are those of an array, and of a
+    struct of literals alone, which become another type as a whole."""
+    if isinstance(value.literal, FloatLiteral):
+        return replace(value, literal=FloatLiteral(f"{Decimal(value.literal):f}", value.literal.source))
+    return replace(value, parts=tuple(map(_computed, value.parts))) if value.parts else value
 
 
 def _of_literal(literal: LiteralValue, to: SqlType) -> Node:
@@ -99,6 +112,8 @@ FLOAT_OF_BIG = "googlesql_bignumeric_to_float64({x})"
 def _big_widened(value: Typed, to: SqlType) -> Node:
     if to.name != "BIGNUMERIC":
         return sql(FLOAT_OF_BIG, x=value.node)
+    if value.type.name == "NUMERIC" and isinstance(value.node, Literal) and value.node.value is not None:
+        return constant(BigNumeric(read_bignumeric(str(value.node.value)) or 0))
     return sql(BIG_OF_NUMERIC if value.type.name == "NUMERIC" else BIG_OF_INT64, x=value.node)
 
 
@@ -117,7 +132,13 @@ def by_field(struct: Node, kind: SqlType, to: SqlType, convert: Callable[[Node, 
     fields = list(zip(field_names(kind), kind.fields, field_names(to), to.fields, strict=True))
 
     def converted(value: Node) -> Node:
-        found = [(new, convert(Field(value, old), one, other)) for old, one, new, other in fields]
-        return Case(((sql("{x} IS NULL", x=value), Literal(None)),), Struct(tuple(found)))
+        found = converted_fields([Field(value, old) for old, *_ in fields])
+        return Case(((sql("{x} IS NULL", x=value), Literal(None)),), found)
 
+    def converted_fields(values: list[Node]) -> Node:
+        pairs = zip(values, fields, strict=True)
+        return Struct(tuple([(new, convert(value, one, other)) for value, (_, one, new, other) in pairs]))
+
+    if isinstance(struct, Struct):  # it is written out
+        return converted_fields([value for _, value in struct.fields])
     return let(struct, converted)

@@ -4,6 +4,8 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#array_t
 https://cloud.google.com/bigquery/docs/reference/standard-sql/data-types#struct_type
 """
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import common, no_signature
@@ -13,8 +15,8 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, array_value, struct_value
 from warehouse_refresh.warehouse.sql.coercion import keeps_arrays
-from warehouse_refresh.warehouse.sql.literals import EMPTY
-from warehouse_refresh.warehouse.types import INT64, Column, array_of, struct_of
+from warehouse_refresh.warehouse.sql.literals import EMPTY, FloatLiteral, LiteralValue, Whole
+from warehouse_refresh.warehouse.types import FLOAT64, INT64, Column, array_of, struct_of
 
 
 def array(node: exp.Expr, scope: Scope) -> Typed:
@@ -29,7 +31,14 @@ def array(node: exp.Expr, scope: Scope) -> Typed:
     kind, parts = common(node, scope, "[…]", values)
     if not all(keeps_arrays(value, kind) for value in values):
         return no_signature(node, scope, "[…]", values)
-    return array_value(parts, array_of(kind))
+    pairs = zip(values, parts, strict=True)
+    return array_value([_still_literal(part, value.literal) for value, part in pairs], array_of(kind))
+
+
+def _still_literal(part: Typed, literal: LiteralValue) -> Typed:
+    """An element of an array: a whole number among FLOAT64 stays a literal, which coerces further."""
+    is_number = part.type == FLOAT64 and isinstance(literal, int) and not isinstance(literal, bool | Whole)
+    return replace(part, literal=FloatLiteral(str(literal))) if is_number else part
 
 
 def struct(node: exp.Expr, scope: Scope) -> Typed:

@@ -13,6 +13,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.sources import check_p
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import check_name, stored_value
 from warehouse_refresh.warehouse.duckdb.translate.scope import Output, Relation, Scope, Script
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.text import quoted, schema_sql, table_sql
 from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
 from warehouse_refresh.warehouse.names import TableName
@@ -117,6 +118,8 @@ def _default(part: exp.ColumnDef, column: Column, script: Script) -> str:
     found = part.find(exp.DefaultColumnConstraint)
     if found is None:
         return ""
+    if found.find(exp.Query):
+        wrong(script.text, found, f"the default of column {column.name} cannot be a query", "write the value itself")
     value = Scope(script).compile(found.this)
     given = coerce(value, plain(column.type))
     if given is None:
@@ -177,6 +180,9 @@ def _values(node: exp.Values, columns: list[Column], script: Script) -> str:
             wrong(script.text, row, f"the row has {len(parts)} values for {len(columns)} columns")
         values: list[Node] = []
         for part, column in zip(parts, columns, strict=True):
+            if isinstance(part, exp.Var) and part.name.upper() == "DEFAULT":
+                values.append(sql("DEFAULT"))
+                continue
             value = scope.compile(part)
             found = coerce(value, plain(column.type))
             if found is None:

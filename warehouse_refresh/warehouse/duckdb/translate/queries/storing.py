@@ -8,7 +8,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import by_field, coerced
-from warehouse_refresh.warehouse.duckdb.translate.nodes import Array, FromItem, Item, Literal, Node, Select, each, let
+from warehouse_refresh.warehouse.duckdb.translate.literals import is_null
+from warehouse_refresh.warehouse.duckdb.translate.nodes import (
+    Array,
+    FromItem,
+    Item,
+    Literal,
+    Node,
+    Select,
+    Struct,
+    each,
+    let,
+)
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Column as ColumnNode
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.text import COMPILING
@@ -111,6 +122,8 @@ def _holds_array(type_: SqlType) -> bool:
 def stored_value(node: Node, type_: SqlType) -> Node:
     """A value as a table holds it: no NULL array, no array that holds a NULL, no text that is longer than declared, no
     number with more digits than declared, and no NULL in a struct's REQUIRED field."""
+    if is_null(node):
+        return node if type_.element is None else Array((), duckdb_type(type_))
     if type_.element is not None:
         return _stored_array(node, type_, type_.element)
     if not _has_rules(type_):
@@ -157,11 +170,22 @@ def _out_of_limits(name: str, precision: int, scale: int) -> str:
 
 def _within_big_limits(node: Node, precision: int, scale: int) -> Node:
     most = (10**precision - 1) * 10 ** (BIGNUMERIC_SCALE - scale)
+    message = Literal(_out_of_limits("BIGNUMERIC", precision, scale))
+    if isinstance(node, Literal):
+        units = _rounded(int(str(node.value)), 10 ** (BIGNUMERIC_SCALE - scale))
+        too_large = "CAST(CAST(error({message}) AS VARCHAR) AS BIGNUM)"
+        return Literal(str(units), node.type) if abs(units) <= most else sql(too_large, message=message)
     template = (
         f"list_transform([googlesql_bignumeric_round({{x}}, {scale})], lambda r_: CASE WHEN r_ NOT BETWEEN"
         f" '-{most}'::BIGNUM AND '{most}'::BIGNUM THEN error({{message}}) ELSE r_ END)[1]"
     )
-    return sql(template, x=node, message=Literal(_out_of_limits("BIGNUMERIC", precision, scale)))
+    return sql(template, x=node, message=message)
+
+
+def _rounded(number: int, unit: int) -> int:
+    """The multiple of the unit that is nearest, of two the one further from 0."""
+    whole = (abs(number) + unit // 2) // unit * unit
+    return whole if number > 0 else -whole
 
 
 def _with_point(digits: int, scale: int) -> str:
@@ -178,9 +202,11 @@ def _stored_field(node: Node, field: Column) -> Node:
 
 
 def _stored_array(node: Node, type_: SqlType, element: SqlType) -> Node:
+    if isinstance(node, Array):  # it is written out
+        return Array(tuple([_stored_element(item, element) for item in node.elements]), duckdb_type(type_))
     template = (
         "CASE WHEN {x} IS NULL THEN {none} WHEN list_count({x}) <> len({x})"
-        " THEN error('an array with a NULL element cannot be stored') ELSE {inner} END"
+        f" THEN {_NULL_ELEMENT} ELSE {{inner}} END"
     )
 
     def checked(array: Node) -> Node:
@@ -188,3 +214,13 @@ def _stored_array(node: Node, type_: SqlType, element: SqlType) -> Node:
         return sql(template, x=array, inner=inner, none=Array((), duckdb_type(type_)))
 
     return let(node, checked)
+
+
+_NULL_ELEMENT = "error('an array with a NULL element cannot be stored')"
+
+
+def _stored_element(item: Node, type_: SqlType) -> Node:
+    value = stored_value(item, type_)
+    if isinstance(item, Struct) or (isinstance(item, Literal) and item.value is not None):
+        return value
+    return sql(f"coalesce({{x}}, {_NULL_ELEMENT})", x=value)

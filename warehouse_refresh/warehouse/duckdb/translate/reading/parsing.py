@@ -57,7 +57,8 @@ WORDS = frozenset(
         "RECURSIVE",
         "INTO",
     }
-    | {"LATERAL", "TABLE", "EXTEND", "DESC", "ASC", "MATERIALIZED", "NUMERIC", "BIGNUMERIC", "DECIMAL", "CORRESPONDING"}
+    | {"LATERAL", "TABLE", "EXTEND", "DESC", "ASC", "MATERIALIZED", "DEFAULT"}
+    | {"NUMERIC", "BIGNUMERIC", "DECIMAL", "CORRESPONDING"}
 )
 BEFORE_NO_CALL = frozenset({TokenType.ALIAS, TokenType.VAR, TokenType.IDENTIFIER, TokenType.INTO, TokenType.TABLE})
 

@@ -165,7 +165,9 @@ def _with(tokens: Tokens) -> tuple[Tokens, Tokens]:
 
 
 def _word(tokens: Sequence[Token]) -> str:
-    return tokens[0].text.upper() if tokens else ""
+    """The first word, in capitals; nothing for a name in back-ticks or a text."""
+    is_word = bool(tokens) and tokens[0].token_type not in (TokenType.IDENTIFIER, TokenType.STRING)
+    return tokens[0].text.upper() if is_word else ""
 
 
 def _query(tokens: Tokens, mark: Token) -> Tokens:

@@ -54,9 +54,19 @@ _LAST_COMMA = re.compile(r",(?:\s|--[^\n]*|\#[^\n]*|/\*.*?\*/)*\)", re.DOTALL)
 def named_tokens(text: str) -> list[Token]:
     """The tokens of a text, including pipes. Raises TokenError for an unclosed comment, name or string."""
     tokens: list[Token] = _BIGQUERY.tokenize(text)
+    if "~~" in text:
+        tokens = [part for token in tokens for part in _signs_of(token)]
     for rewritten in _name_words(tokens):
         tokens = rewritten(tokens)
     return _with_safe_net(tokens) if _SAFE_NET.search(text) else tokens
+
+
+def _signs_of(token: Token) -> list[Token]:
+    """The token; of `~~`, which other dialects write for LIKE, each sign."""
+    if not token.text or token.text.strip("~") or token.end - token.start + 1 != len(token.text):
+        return [token]
+    places = range(token.start, token.end + 1)
+    return [Token(TokenType.TILDE, "~", token.line, token.col, place, place, []) for place in places]
 
 
 _SAFE_NET = re.compile(r"\bSAFE\s*\.\s*NET\s*\.", re.IGNORECASE)
@@ -109,7 +119,7 @@ def _name_words(tokens: Sequence[Token]) -> "list[Rewriting]":
                 token.token_type = TokenType.VAR
         elif kind in _JOIN_WORDS and not _is_foreign_join(tokens, index):
             token.token_type = TokenType.VAR
-        elif kind in _NAMES_ONLY:
+        elif kind in _NAMES_ONLY or (kind == TokenType.PARTITION_BY and "_" in token.text):
             if before not in _STARTS:
                 token.token_type = TokenType.VAR
         elif (before, kind) in _REWRITINGS:

@@ -177,7 +177,8 @@ class Scope:
             return None
         if name in self.doubled:
             wrong(self.script.text, node, f"column {path[0]} is ambiguous", "give each column its own name")
-        return self.fields(node, self.aliases[name], path[1:])
+        value = self.aliases[name]  # a column, whatever it was computed from: NULL as an item is an INT64 here
+        return self.fields(node, Typed(value.node, value.type), path[1:])
 
     @property
     def compiler(self) -> "Compiler":

@@ -244,7 +244,7 @@ def in_array(node: exp.Expr, scope: Scope, value: Typed) -> Typed:
     if source.type.element is None:
         wrong(scope.script.text, node, f"UNNEST takes an array, not {'NULL' if source.is_null else source.type}")
     kind = _kind_in(value, source)
-    if kind is None:
+    if kind is None or kind.element is not None:
         return no_signature(node, scope, "IN UNNEST", [value, Typed(source.node, source.type.element)])
     if kind.name in ("JSON", "GEOGRAPHY"):
         unsupported(scope.script.text, node, f"{value.type} IN UNNEST({source.type})")
@@ -350,7 +350,10 @@ def like(node: exp.Expr, scope: Scope) -> Typed:
         if any(isinstance(pattern, exp.Query | exp.Unnest) for pattern in patterns):
             unsupported(scope.script.text, node, "LIKE ANY of a query or an array")
         word = "OR" if isinstance(other, exp.Any) else "AND"
-        tests = [_like(node, scope, value, scope.compile(pattern)) for pattern in patterns]
+        compiled = [scope.compile(pattern) for pattern in patterns]
+        if len(compiled) > 1 and any(map(_is_broken, compiled)):  # an error only for a row that none before decides
+            unsupported(scope.script.text, node, "a pattern that ends with a single backslash", "write it twice")
+        tests = [_like(node, scope, value, pattern) for pattern in compiled]
         if node.args.get("negate"):
             tests = [sql("(NOT {x})", x=test) for test in tests]
         return Typed(Chain(word, tuple(tests)), BOOL)
@@ -361,11 +364,16 @@ def like(node: exp.Expr, scope: Scope) -> Typed:
     return Typed(sql("(NOT {x})", x=found) if node.args.get("negate") else found, BOOL)
 
 
+def _is_broken(pattern: Typed) -> bool:
+    """Whether a pattern ends with a backslash that escapes nothing."""
+    return isinstance(pattern.literal, str) and (len(pattern.literal) - len(pattern.literal.rstrip("\\"))) % 2 == 1
+
+
 def _like(node: exp.Expr, scope: Scope, value: Typed, pattern: Typed) -> Node:
     if BYTES in (value.type, pattern.type) and all(coerces(side, BYTES) for side in (value, pattern)):
         sides = [coerced(side, BYTES).node for side in (value, pattern)]
         return FunctionCall("googlesql_bytes_like", tuple(sides))
     texts: Sequence[Typed] = [as_type(node, scope, "LIKE", side, STRING) for side in (value, pattern)]
-    if isinstance(pattern.literal, str) and (len(pattern.literal) - len(pattern.literal.rstrip("\\"))) % 2:
+    if _is_broken(pattern):
         wrong(scope.script.text, node, "a LIKE pattern cannot end with a single backslash")
     return sql("({a} LIKE {b} ESCAPE '\\')", a=texts[0].node, b=texts[1].node)

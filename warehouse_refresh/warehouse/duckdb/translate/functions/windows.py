@@ -88,7 +88,9 @@ def _over(node: exp.Expr, scope: Scope) -> Over:
 
 
 def _check_parts(node: exp.Expr, inner: exp.Expr, scope: Scope) -> None:
-    """Raises SqlError for a window function within another one."""
+    """Raises SqlError for a window function within another one, and for DISTINCT with ORDER BY."""
+    if node.args.get("order") and any(isinstance(part, exp.Distinct) for part in inner.expressions):
+        wrong(scope.script.text, node, f"{name_of(inner)}(DISTINCT …) OVER takes neither ORDER BY nor a frame")
     if any(isinstance(part, exp.HavingMax) for part in inner.expressions):
         wrong(scope.script.text, node, f"{name_of(inner)} … OVER takes no HAVING", "compute it in a subquery")
     for part in [*inner.expressions, *(node.args.get("partition_by") or ()), node.args.get("order")]:

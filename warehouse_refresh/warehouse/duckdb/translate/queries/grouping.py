@@ -91,6 +91,7 @@ class GroupedScope(Scope):
         self.keys: dict[Node, Typed] = {}
         self.computed: dict[Node, Typed] = {}
         self.sets: tuple[Node, ...] = ()
+        self.named: set[tuple[int, str]] = set()  # the items of SELECT that GROUP BY names: all of a star have one node
         self._kinds: set[type[exp.Expr]] = set()
         self._items: dict[int, Typed] = {}
 
@@ -103,6 +104,18 @@ class GroupedScope(Scope):
         self._kinds.add(type(node))
         self._items[id(node)] = key
         return _by_name(key)
+
+    def is_key(self, item: "ListItem") -> bool:
+        """Whether GROUP BY names this item of SELECT."""
+        return (id(item.node), item.name) in self.named
+
+    def key_of_item(self, node: exp.Expr, value: Typed) -> Node | None:
+        """A key of its own for an item of SELECT that is computed as another key is, as clauses name it."""
+        if value.node not in self.keys or isinstance(value.node, Column | Field):
+            return None
+        if id(node) in self._items:
+            return _by_name(self._items[id(node)])
+        return self.add_key(node, Typed(sql("coalesce({x})", x=value.node), value.type))
 
     def keys_of(self, star: exp.Expr) -> list[Named]:
         """The fields that `.*` of an expression stands for, if they are keys themselves; else none."""
@@ -255,7 +268,17 @@ def grouped_scope(node: exp.Select, base: Scope) -> GroupedScope:
     keys = [_struct_key(part, scope) or _group_item(part, items, scope) for part in parts]
     if any(isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets) for part in parts):
         scope.sets = tuple(keys)
+    _check_stars(items, scope)
     return scope
+
+
+def _check_stars(items: "list[ListItem]", scope: GroupedScope) -> None:
+    """Raises SqlError for `s.*` where GROUP BY has s.a: a star takes the keys that name its items."""
+    for item in items:
+        value = item.value
+        if value is not None and isinstance(value.node, Field) and value.node in scope.keys and not scope.is_key(item):
+            reason = f"{item.name} of .* is not in GROUP BY, which has a field of that name by its path"
+            wrong(scope.script.text, item.node, reason, f"group by {item.name}, or select the path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +336,7 @@ def _group_by_all(items: list[ListItem], scope: GroupedScope) -> None:
         if not any(True for found in (aggregates_in(item.node), windows_in(item.node)) for _ in found):
             value = item.of(scope.base)
             if reads(value.node, scope.base.tables()):
+                scope.named.add((id(item.node), item.name))
                 scope.add_key(item.node, value)
 
 
@@ -330,9 +354,9 @@ def _group_item(part: exp.Expr, items: list[ListItem], scope: GroupedScope) -> N
     """A key, or ROLLUP, CUBE, GROUPING SETS of keys, as it stands in GROUP BY."""
     if isinstance(part, exp.Rollup | exp.Cube | exp.GroupingSets):
         word = {exp.Rollup: "ROLLUP", exp.Cube: "CUBE", exp.GroupingSets: "GROUPING SETS"}[type(part)]
-        return FunctionCall(word, tuple([_group_item(inner, items, scope) for inner in part.expressions]))
+        return FunctionCall(word, tuple([_in_set(inner, items, scope) for inner in part.expressions]))
     if isinstance(part, exp.Tuple):
-        return FunctionCall("", tuple([_group_item(inner, items, scope) for inner in part.expressions]))
+        return FunctionCall("", tuple([_in_set(inner, items, scope) for inner in part.expressions]))
     part = bare(part)
     item = _named_by(part, items, scope)
     target = item.node if item is not None else part
@@ -340,9 +364,20 @@ def _group_item(part: exp.Expr, items: list[ListItem], scope: GroupedScope) -> N
         wrong(scope.script.text, part, "GROUP BY cannot hold an aggregate function")
     check_no_windows(target, scope, "GROUP BY")
     value = item.of(scope.base) if item is not None else scope.base.compile(part)
-    if item is None and is_literal(part, value):
+    if item is not None:
+        scope.named.add((id(item.node), item.name))
+    elif is_literal(part, value):
         wrong(scope.script.text, part, "GROUP BY cannot hold a literal", "take it out, or name an item of SELECT")
     return scope.add_key(target, value)
+
+
+def _in_set(part: exp.Expr, items: list[ListItem], scope: GroupedScope) -> Node:
+    """A key of a grouping set. Two items of SELECT that are computed alike are two keys there: each is NULL in the sets
+    that have the other one alone."""
+    named = None if isinstance(part, exp.Tuple | exp.Rollup | exp.Cube) else _named_by(bare(part), items, scope)
+    if named is not None and (key := scope.key_of_item(named.node, named.of(scope.base))) is not None:
+        return key
+    return _group_item(part, items, scope)
 
 
 def _named_by(part: exp.Expr, items: list[ListItem], scope: GroupedScope) -> ListItem | None:

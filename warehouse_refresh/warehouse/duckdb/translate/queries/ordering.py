@@ -77,7 +77,7 @@ def is_literal(node: exp.Expr, value: Typed) -> bool:
     return isinstance(node, _LITERALS) and (value.literal is not None or isinstance(value.node, Literal))
 
 
-_LITERALS = (exp.Literal, exp.Null, exp.Boolean, exp.ByteString, exp.RawString, exp.Neg, exp.Concat)
+_LITERALS = (exp.Literal, exp.Null, exp.Boolean, exp.ByteString, exp.RawString, exp.Neg, exp.Concat, exp.HexString)
 
 
 def limits(node: exp.Expr, scope: Scope) -> tuple[Node | None, Node | None]:

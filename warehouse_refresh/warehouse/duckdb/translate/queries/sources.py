@@ -389,7 +389,7 @@ def using(node: exp.Expr, scope: Scope, left: list[Named], side: str) -> Node:
     """JOIN … USING (a, b): one column each, which is the left one, the right one, or whichever is there."""
     right = scope.listed[len(left) :]
     tests, merged = list[Node](), list[Named]()
-    for name in (part.name for part in node.args["using"]):
+    for name in {part.name.casefold(): part.name for part in node.args["using"]}.values():
         one, other = (_only_column(node, scope, columns, name) for columns in (left, right))
         tests.append(compared(node, scope, "=", one, other).node)
         kind = supertype([one, other]) or one.type
@@ -406,6 +406,8 @@ def _only_column(node: exp.Expr, scope: Scope, columns: list[Named], name: str) 
     if scope.is_row(name):
         reason = f"USING: {name} is a table here, not a column"
         wrong(scope.script.text, node, reason, "give the table an alias")
+    if not found and any(source.alias.casefold() == name.casefold() for source in scope.sources):
+        unsupported(scope.script.text, node, f"USING ({name}), the elements of an array", "write ON and an equation")
     if len(found) != 1:
         problem = "is on neither" if not found else "is ambiguous on one"
         wrong(scope.script.text, node, f"USING: column {name} {problem} side of the join")

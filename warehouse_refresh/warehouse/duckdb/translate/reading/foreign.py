@@ -119,6 +119,10 @@ _NO_ITEM_AFTER = _CLOSING | _CLAUSES - {TokenType.SELECT, TokenType.WITH} | {Tok
 _OF_COMMAS = _OPENING | _CLOSING | _CLAUSES | {TokenType.COMMA, TokenType.PIPE_GT}
 
 
+_ENDED_BY_COMMAS = (TokenType.SELECT, TokenType.PIPE_GT)
+"""What opens lists that a comma may end: SELECT, and in pipes all lists; pipes.py checks what is no list."""
+
+
 def _check_commas(tokens: Sequence[Token], kinds: Sequence[TokenType], text: str) -> None:
     """Raises SqlError for a comma without an item on one of its sides; the last one of a SELECT list is welcome.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#trailing_commas"""
@@ -130,10 +134,10 @@ def _check_commas(tokens: Sequence[Token], kinds: Sequence[TokenType], text: str
             clauses.append(None)
         elif kind in _CLOSING:
             clauses[-1:] = [] if len(clauses) > 1 else [None]
-        elif kind in _CLAUSES:
-            clauses[-1] = kind
         elif kind == TokenType.PIPE_GT:
-            clauses[-1] = TokenType.SELECT  # the lists of EXTEND, AGGREGATE and SET end as that of SELECT does
+            clauses[-1] = kind
+        elif kind in _CLAUSES:
+            clauses[-1] = clauses[-1] if clauses[-1] == TokenType.PIPE_GT else kind
         else:
             _check_comma(tokens[index], text, [*kinds[max(0, index - 1) : index + 2], None], clauses[-1])
 
@@ -146,7 +150,7 @@ def _check_comma(comma: Token, text: str, around: Sequence[TokenType | None], cl
             hint="take it out, or write what is missing",
             place=place_at(text, comma.start, comma.end),
         )
-    if clause != TokenType.SELECT and around[2] in _NO_ITEM_AFTER:
+    if clause not in _ENDED_BY_COMMAS and around[2] in _NO_ITEM_AFTER:
         place = place_at(text, comma.start, comma.end)
         raise SqlError("syntax error: there is nothing after this comma", hint="take it out", place=place)
 

@@ -257,6 +257,8 @@ def range_bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         return no_signature(node, scope, "RANGE_BUCKET", values)
     bounds, value = of_one_type(node, scope, values[1], values[0])
     kind = value.type
+    if kind.name == "STRUCT":
+        wrong(scope.script.text, node, f"RANGE_BUCKET cannot sort {kind}")
     is_nan = "isnan({x})" if kind == FLOAT64 else "false"
     unordered = _UNORDERED.replace("NAN", "isnan(({a})[n_])" if kind == FLOAT64 else "false")
     return Typed(

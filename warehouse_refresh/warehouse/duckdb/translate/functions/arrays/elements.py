@@ -19,6 +19,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
+from warehouse_refresh.warehouse.sql.literals import EMPTY
 from warehouse_refresh.warehouse.types import BOOL, INT64, array_of
 
 Body = Callable[[Typed, Typed], Node]
@@ -83,11 +84,13 @@ def _array_and(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> tuple[Typ
     """The array, and what is searched in it. Raises SqlError, UnsupportedSql."""
     if len(parts) != 2:
         wrong(scope.script.text, node, f"wrong number of arguments for {name_of(node)}")
-    if isinstance(parts[1], exp.Lambda) and isinstance(bare(parts[0]), exp.Null):
-        wrong(scope.script.text, node, f"{name_of(node)} does not take NULL without a type", "write CAST(NULL AS …)")
     if not isinstance(parts[1], exp.Lambda):
         return of_one_type(node, scope, argument(parts[0], scope), argument(parts[1], scope))
+    if isinstance(bare(parts[0]), exp.Null):
+        wrong(scope.script.text, node, f"{name_of(node)} does not take NULL without a type", "write CAST(NULL AS …)")
     [array] = the_array(node, scope, parts[:1])
+    if array.literal is EMPTY:
+        wrong(scope.script.text, node, f"{name_of(node)} does not take [] without a type", "write ARRAY<INT64>[]")
     return array, parts[1]
 
 

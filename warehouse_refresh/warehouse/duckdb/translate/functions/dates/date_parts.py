@@ -49,7 +49,7 @@ def unit_of(node: exp.Expr, scope: Scope) -> str:
         return f"WEEK({day})"
     if isinstance(node, exp.Literal):
         wrong(scope.script.text, node, "a date part is a word, not a value", "write it without quotes")
-    name = node.name.upper()
+    name = "" if isinstance(node, exp.Column) and node.args.get("table") else node.name.upper()
     if name not in DATE_UNITS | CLOCK_UNITS | _OTHER_PARTS:
         wrong(scope.script.text, node, f"{name or node.sql('bigquery')} is not a date part")
     return name

@@ -57,6 +57,7 @@ def answer(warehouse: DuckDBWarehouse, text: str) -> list[tuple[Any, ...]]:
         ("CREATE TEMP FUNCTION f(x INT64) AS (x * 2); SELECT f(id) AS y FROM raw.a", [(2,), (4,)]),
         ("CREATE TEMP FUNCTION f(x FLOAT64) AS (x / 2); SELECT F(3) AS y", [(1.5,)]),
         ("CREATE TEMP FUNCTION f(x ANY TYPE) AS (x + x); SELECT f(1) AS y, f(NUMERIC '0.5') AS z", [(2, Decimal(1))]),
+        ("CREATE TEMP FUNCTION f(x ANY TYPE) AS (x + 1); SELECT f(NULL) AS y", [(None,)]),
         ("CREATE TEMP FUNCTION f() RETURNS FLOAT64 AS (1); SELECT f() / 2 AS y", [(0.5,)]),
         (
             """CREATE TEMP FUNCTION f(x INT64) AS (x + 1); CREATE TEMP FUNCTION g(x INT64) AS (f(f(x)));
@@ -99,6 +100,11 @@ def test_the_answer(warehouse: DuckDBWarehouse, text: str, rows: list[tuple[Any,
         ("CREATE TEMP FUNCTION f(x INT64) AS (x); SELECT f('a') AS y", SqlError, "a STRING is not a INT64"),
         ("CREATE TEMP FUNCTION f(x INT64) AS (x); SELECT f() AS y", SqlError, "f takes 1 arguments"),
         ("CREATE TEMP FUNCTION f(x INT64) AS (y); SELECT f(1) AS y", SqlError, "there is no column y"),
+        (
+            "CREATE TEMP FUNCTION f(x ANY TYPE) AS (x = DATE '2024-01-01'); SELECT f('2024-01-01') AS y",
+            SqlError,
+            "operator = does not take STRING, DATE",
+        ),
         ("CREATE TEMP FUNCTION f(x INT64) AS (id); SELECT f(1) AS y FROM raw.a", SqlError, "there is no column id"),
         (
             "CREATE TEMP FUNCTION f(x INT64) AS (f(x)); SELECT f(1) AS y",

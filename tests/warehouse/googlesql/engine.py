@@ -17,7 +17,8 @@ from warehouse_refresh.warehouse.duckdb.translate.text import CATALOGUE, quoted,
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type, units_of
 from warehouse_refresh.warehouse.errors import TableNotFound
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.sql.query import parse_query
+from warehouse_refresh.warehouse.sql.definition import parse_definition
+from warehouse_refresh.warehouse.sql.query import Query, parse_query
 from warehouse_refresh.warehouse.types import Column, SqlType
 
 INTERVAL_PARTS = (
@@ -51,7 +52,7 @@ class Engine:
     def answer(self, sql: str, variables: Variables | None = None) -> Answer:
         """The query's result, with these values of its parameters. Raises SqlError before it runs, duckdb.Error as it
         runs."""
-        relation = answer(parse_query(sql).given(variables or {}), self.columns)
+        relation = answer(_query(sql).given(variables or {}), self.columns)
         sql = render(relation.query)
         if any(has_interval(column.type) for column in relation.columns):
             texts = [in_parts(column.type, quoted(column.column)) for column in relation.columns]
@@ -68,6 +69,14 @@ class Engine:
             for row in cursor.fetchall()
         ]
         return Answer(columns, rows)
+
+
+def _query(text: str) -> Query:
+    """The query of the text, which may create functions first."""
+    if not text.startswith("CREATE TEMP FUNCTION"):
+        return parse_query(text)
+    found = parse_definition(text)
+    return parse_query(found.query_text, preamble=found.preamble)
 
 
 def has_interval(kind: SqlType) -> bool:

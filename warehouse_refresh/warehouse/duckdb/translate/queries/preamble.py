@@ -189,10 +189,8 @@ def _type(kind: exp.DataType, script: Script) -> SqlType:
 
 
 def _as_type(value: Typed, type_: SqlType | None, node: exp.Expr, script: Script) -> Typed:
-    """The value as that type, which literals and NULL no longer leave by themselves."""
-    if type_ is None:
-        return value
-    found = coerce(value, type_)
+    """The value as that type, or as the one that it has; literals and NULL no longer leave it by themselves."""
+    found = coerce(value, type_ or value.type)
     if found is None:
         wrong(script.text, node, f"a {value.type} is not a {type_}", f"write CAST(… AS {type_})")
     return Typed(found.node, found.type)

@@ -86,9 +86,10 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(text: str, reason: s
     ("text", "reason", "hint"),
     [
         ("SELECT id,\n  TF_IDF(name) FROM raw.products", "does not know TF_IDF yet", "BigQuery"),
-        ("SELECT CAST(NULL AS RANGE<DATE>) IS NULL", "does not know the type RANGE yet", "the start and the end"),
+        ("SELECT STRUCT<a RANGE<DATE>>(NULL).a IS NULL", "does not know the type RANGE yet", "the start and the end"),
+        ("SELECT SAFE_CAST('x' AS RANGE<DATE>) IS NULL", "CAST AS RANGE<DATE> of what is no literal", "RANGE(start"),
         (
-            "SELECT RANGE<DATE> '[2024-01-01, UNBOUNDED)' IS NULL",
+            "SELECT ARRAY<RANGE<DATE>>['[2024-01-01, UNBOUNDED)'] IS NULL",
             "does not know the type RANGE yet",
             "the start and the end",
         ),

@@ -95,6 +95,16 @@ def test_names_of_fields_follow_the_same_rule(warehouse: DuckDBWarehouse) -> Non
             build(warehouse, text)
 
 
+def test_a_range_is_no_column(warehouse: DuckDBWarehouse) -> None:
+    made = "RANGE(DATE '2024-01-01', NULL) AS r"
+    assert build(warehouse, f"SELECT RANGE_START(r) AS s, RANGE_END(r) AS e FROM (SELECT {made})")[0][1] is None
+    for text in (f"SELECT {made}", f"SELECT [STRUCT({made})] AS s"):
+        with pytest.raises(UnsupportedSql, match="no column of RANGE"):
+            build(warehouse, text)
+        with pytest.raises(UnsupportedSql, match="no column of RANGE"):
+            warehouse.run_script(parse_script(f"CREATE TABLE raw.a AS {text}"))
+
+
 def test_flexible_names_are_stored(warehouse: DuckDBWarehouse) -> None:
     names = [
         "Größe",

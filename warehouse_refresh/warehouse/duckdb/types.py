@@ -29,6 +29,11 @@ DUCKDB_OF = {
 """The type of DuckDB's that holds each of GoogleSQL's."""
 
 
+_RANGES = {
+    f"RANGE<{kind}>": f'STRUCT("start" {DUCKDB_OF[kind]}, "end" {DUCKDB_OF[kind]})'
+    for kind in ("DATE", "DATETIME", "TIMESTAMP")
+}
+"""What holds a range within a query: no table has one."""
 _GOOGLESQL_OF = {
     **{duckdb: googlesql for googlesql, duckdb in DUCKDB_OF.items()},
     "TIMESTAMP WITH TIME ZONE": "TIMESTAMP",  # as DuckDB describes it
@@ -42,6 +47,8 @@ def duckdb_type(type_: SqlType) -> str:
     if type_.name == "STRUCT":
         fields = zip(field_names(type_), type_.fields, strict=True)
         return f"STRUCT({', '.join(f'{quoted(name)} {duckdb_type(field.type)}' for name, field in fields)})"
+    if type_.name in _RANGES:
+        return _RANGES[type_.name]
     if type_.name not in SCALARS:
         raise UnsupportedSql(f"GoogleSQL has no type {type_}", hint="give the table's column another type")
     if type_.name not in DUCKDB_OF:

@@ -11,7 +11,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.parameters import 
 from warehouse_refresh.warehouse.duckdb.translate.nodes import render
 from warehouse_refresh.warehouse.duckdb.translate.queries.preamble import add_function, declare
 from warehouse_refresh.warehouse.duckdb.translate.queries.statements import listed_columns, translated
-from warehouse_refresh.warehouse.duckdb.translate.queries.storing import as_listed_columns
+from warehouse_refresh.warehouse.duckdb.translate.queries.storing import as_listed_columns, check_answered
 from warehouse_refresh.warehouse.duckdb.translate.reading.grammar import check_grammar
 from warehouse_refresh.warehouse.duckdb.translate.reading.parsing import parse_by_name
 from warehouse_refresh.warehouse.duckdb.translate.scope import Columns, Relation, Scope, Script
@@ -47,6 +47,8 @@ def answer(query: Query, columns: Columns) -> Relation:
     if query.preamble:
         declare(query.preamble, script, names)
     relation = compiler.query(tree, Scope(script))
+    for column in relation.columns:
+        check_answered(column.type)
     check_grammar(query.text)  # last, since other errors know more of what is meant
     return as_listed_columns(relation, query.listed) if query.listed else relation
 

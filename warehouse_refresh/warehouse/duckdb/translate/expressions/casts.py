@@ -156,6 +156,14 @@ EXACT = (
     " DECIMAL(38,9)) ELSE CAST(printf('%.9f', {x}) AS DECIMAL(38,9)) END"
 )
 
+_SIDE = "CASE WHEN isinf(({x}).%s) THEN 'UNBOUNDED' ELSE %s END"
+
+
+def _text_of_range(text: str) -> str:
+    start, end = (_SIDE % (side, text.replace("{x}", f"({{x}}).{side}")) for side in ("start", "end"))
+    return f"CASE WHEN {{x}} IS NOT NULL THEN '[' || {start} || ', ' || {end} || ')' END"
+
+
 _OF_BIG = ("INT64", "NUMERIC", "FLOAT64", "STRING")
 
 CASTS = {
@@ -198,6 +206,9 @@ CASTS = {
     ("TIMESTAMP", "TIME"): "CAST(timezone('UTC', {x}) AS TIME)",
     ("TIMESTAMP", "DATETIME"): "timezone('UTC', {x})",
     ("TIME", "STRING"): STRING_OF_TIME,
+    ("RANGE<DATE>", "STRING"): _text_of_range(STRING_OF_DATE),
+    ("RANGE<DATETIME>", "STRING"): _text_of_range(STRING_OF_DATETIME),
+    ("RANGE<TIMESTAMP>", "STRING"): _text_of_range(STRING_OF_TIMESTAMP),
     ("STRING", "INTERVAL"): INTERVAL_OF_STRING,
     ("INTERVAL", "STRING"): STRING_OF_INTERVAL,
 }

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.casts import cast_value
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature, only
+from warehouse_refresh.warehouse.duckdb.translate.functions.dates.ranges import range_type, to_range
 from warehouse_refresh.warehouse.duckdb.translate.literals import constant, null
 from warehouse_refresh.warehouse.duckdb.translate.queries.storing import has_limits
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
@@ -30,7 +31,12 @@ from warehouse_refresh.warehouse.types import BIGNUMERIC, NUMERIC, STRING, SqlTy
 def cast(node: exp.Expr, scope: Scope) -> Typed:
     """CAST(x AS type), SAFE_CAST(x AS type), and typed literals such as DATE '2024-01-31'"""
     only(node, scope, "this", "to", "safe", "_type")
-    to = _type_in(node, scope)
+    if (ranges := range_type(node.args["to"])) is not None:
+        return to_range(node, scope, scope.compile(node.this), ranges)
+    return _cast(node, scope, _type_in(node, scope))
+
+
+def _cast(node: exp.Expr, scope: Scope, to: SqlType) -> Typed:
     if to.element is not None and to.element.element is not None:
         wrong(scope.script.text, node, "an array cannot hold arrays", "put each in a STRUCT")
     if _is_constructor(node):

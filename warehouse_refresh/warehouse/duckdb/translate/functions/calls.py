@@ -18,6 +18,7 @@ from warehouse_refresh.warehouse.duckdb.translate.functions.dates import (
     date_parsing,
     date_parts,
     date_values,
+    ranges,
 )
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import (
     Definitions,
@@ -63,6 +64,7 @@ FUNCTIONS: Functions = {
     **formats.FUNCTIONS,
     **changes.FUNCTIONS,
     **numbers.FUNCTIONS,
+    **ranges.FUNCTIONS,
     **regexps.FUNCTIONS,
     **strings.FUNCTIONS,
     "WITH$": conditions.with_values,

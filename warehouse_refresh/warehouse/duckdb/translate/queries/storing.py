@@ -25,7 +25,7 @@ from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.text import COMPILING
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
-from warehouse_refresh.warehouse.errors import SqlError
+from warehouse_refresh.warehouse.errors import SqlError, UnsupportedSql
 from warehouse_refresh.warehouse.names import why_unstorable
 from warehouse_refresh.warehouse.sql.coercion import as_listed, plain, same
 from warehouse_refresh.warehouse.sql.literals import BIGNUMERIC_SCALE, NULL
@@ -95,12 +95,23 @@ def _check_names(relation: "Relation") -> None:
 
 
 def check_name(name: str, type_: SqlType, *, is_field: bool = False) -> None:
-    """Raises SqlError for a name that no column, or field, of BigQuery's tables can have."""
+    """Raises SqlError for a name that no column, or field, of BigQuery's tables can have; see `check_answered`."""
+    check_answered(type_)
     if reason := why_unstorable(name, is_field=is_field):
         what = "field" if is_field else "column"
         raise SqlError(f"a table cannot have the {what} {name[:60]}: {reason}", hint="give it another name with AS")
     for field in (type_.element or type_).fields:
         check_name(field.name, field.type, is_field=True)
+
+
+def check_answered(type_: SqlType) -> None:
+    """Raises UnsupportedSql for a range, which a query may compute with, and not give."""
+    if type_.name.startswith("RANGE<"):
+        raise UnsupportedSql(
+            "the embedded engine has no column of RANGE", hint="select RANGE_START and RANGE_END of it"
+        )
+    for kind in [type_.element] if type_.element is not None else [field.type for field in type_.fields]:
+        check_answered(kind)
 
 
 def _has_rules(type_: SqlType) -> bool:

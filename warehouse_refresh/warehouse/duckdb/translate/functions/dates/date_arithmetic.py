@@ -312,13 +312,13 @@ def generate(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         if parts[2].args.get("unit") is None:
             wrong(scope.script.text, node, "INTERVAL needs a date part", "write INTERVAL 1 HOUR")
         part = unit_of(parts[2].args["unit"], scope)
-        step = max(-_longest(part), min(_step(node, scope, parts[2].this), _longest(part)))
+        step = max(-_longest(part), min(step_of(node, scope, parts[2].this), _longest(part)))
     elif kind == TIMESTAMP:
         wrong(scope.script.text, node, f"{name} needs an INTERVAL")
     if (kind == TIMESTAMP and part not in units_of("TIMESTAMP")) or (kind == DATE and part in CLOCK_UNITS):
         wrong(scope.script.text, node, f"{name} does not take {part}")
     span = interval_of(node, scope, integer(step).node, part)
-    length = Literal(step * (MICROSECONDS.get(part) or MICROSECONDS["DAY"] * (28 if part in MONTHS else 7)))
+    length = Literal(length_of(step, part))
     return Typed(sql(_SERIES[kind.name], a=first, b=last, s=span, n=length), array_of(kind))
 
 
@@ -330,7 +330,12 @@ def _longest(part: str) -> int:
     return 3_660_000 * MICROSECONDS["DAY"] // MICROSECONDS.get(part, 7 * MICROSECONDS["DAY"])
 
 
-def _step(node: exp.Expr, scope: Scope, count: exp.Expr) -> int:
+def length_of(count: int, part: str) -> int:
+    """How many microseconds so many of a unit take at least."""
+    return count * (MICROSECONDS.get(part) or MICROSECONDS["DAY"] * (28 if part in MONTHS else 7))
+
+
+def step_of(node: exp.Expr, scope: Scope, count: exp.Expr) -> int:
     """A whole number that stands in the text."""
     sign = -1 if isinstance(count, exp.Neg) else 1
     text = str((count.this if isinstance(count, exp.Neg) else count).this)
@@ -367,7 +372,7 @@ def bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     unit = parts[1].args.get("unit")
     if unit is None or isinstance(unit, exp.IntervalSpan):
         unsupported(scope.script.text, node, f"{name} with this INTERVAL")
-    part, width = unit_of(unit, scope), _step(node, scope, parts[1].this)
+    part, width = unit_of(unit, scope), step_of(node, scope, parts[1].this)
     if part not in units_of(kind.name) or part.startswith(("WEEK(", "ISO")) or (kind == DATE and part in CLOCK_UNITS):
         wrong(scope.script.text, node, f"{name} does not take an INTERVAL of {part}")
     if width < 0:

@@ -16,18 +16,16 @@ import shutil
 import statistics
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 import uuid
 from collections import Counter
-from contextlib import closing
-from http.client import HTTPConnection
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.generate import generate
-from benchmarks.posting import Posted, api
+from benchmarks.posting import Posted, answer_times, api, post_request
 from benchmarks.prefect_server import PROJECT
 from tests.emulator import running_emulator
 from tests.emulator.proxy import Recorded, running_proxy
@@ -82,35 +80,19 @@ def keyed_rows(clients: int, seconds: float) -> Posted:
         settings["WAREHOUSE_URL"] = _warehouse(emulator, emulator, pace=0)
         with api(Path(folder), **settings) as address:
             _set_pace(emulator, settings["WAREHOUSE_URL"], JOB_SECONDS)
-            _measure(address, clients, 3 * JOB_SECONDS)  # to warm up
+            request = partial(_keyed_request, address)
+            answer_times(address, request, clients, 3 * JOB_SECONDS)  # to warm up
             started = time.perf_counter()
-            times = sorted(_measure(address, clients, seconds))
+            times = sorted(answer_times(address, request, clients, seconds))
             took = time.perf_counter() - started
     p50, p99 = statistics.median(times) * 1000, times[int(len(times) * 0.99)] * 1000
     return Posted(len(times) / took, p50, p99)
 
 
-def _measure(address: str, clients: int, seconds: float) -> list[float]:
-    """The time to each answer, in seconds. The last answers are waited for."""
-    until, times = time.perf_counter() + seconds, list[float]()
-
-    def post() -> None:
-        with closing(HTTPConnection(address.removeprefix("http://"), timeout=120)) as client:
-            while (started := time.perf_counter()) < until:
-                path = "/products?id=1&name=product&category_id=4&type=product"
-                client.request("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())})
-                answer = client.getresponse()
-                told = answer.read()
-                if answer.status != 201:
-                    raise RuntimeError(told.decode())
-                times.append(time.perf_counter() - started)
-
-    threads = [threading.Thread(target=post) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return times
+def _keyed_request(address: str) -> bytes:
+    """A request that posts one row with a key of its own."""
+    path = "/products?id=1&name=product&category_id=4&type=product"
+    return post_request(address, path, f"Idempotency-Key: {uuid.uuid4()}\r\n")
 
 
 def _warehouse(emulator: str, endpoint: str, pace: float = JOB_SECONDS) -> str:

@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +39,9 @@ class Posted:
 
 def post(address: str, rows: int, clients: int, seconds: float) -> Posted:
     """Have that many clients post requests of `rows` rows for so long."""
-    _measure(address, rows, clients, 1.0)  # to warm up
-    times = sorted(_measure(address, rows, clients, seconds))
+    request = _request(address, rows)
+    answer_times(address, lambda: request, clients, 1.0)  # to warm up
+    times = sorted(answer_times(address, lambda: request, clients, seconds))
     p50, p99 = statistics.median(times) * 1000, times[int(len(times) * 0.99)] * 1000
     return Posted(len(times) * rows / seconds, p50, p99)
 
@@ -58,10 +59,14 @@ def insert(folder: Path, seconds: float) -> float:
     return rows / seconds
 
 
-def _measure(address: str, rows: int, clients: int, seconds: float) -> list[float]:
-    """The time to each answer, in seconds. One thread has all connections, and reads of an answer its state and its
-    length only: what is measured shares its cores with the clients, which are on other machines elsewhere."""
-    request, times = _request(address, rows), []
+def answer_times(address: str, request: Callable[[], bytes], clients: int, seconds: float) -> list[float]:
+    """The time to each answer, in seconds, of so many clients that each send the next request when they are answered.
+    The last answers are waited for.
+
+    One thread has all connections, and reads of an answer its state and its length only: what is measured shares its
+    cores with the clients, which are on other machines elsewhere.
+    """
+    times: list[float] = []
     sent: dict[socket.socket, float] = {}
     got: dict[socket.socket, bytes] = {}
     with ExitStack() as stack, selectors.DefaultSelector() as ready:
@@ -69,7 +74,7 @@ def _measure(address: str, rows: int, clients: int, seconds: float) -> list[floa
             connection = stack.enter_context(socket.create_connection(_place(address), timeout=60))
             ready.register(connection, selectors.EVENT_READ)
             sent[connection], got[connection] = time.perf_counter(), b""
-            connection.sendall(request)
+            connection.sendall(request())
         end = time.perf_counter() + seconds
         while sent:
             for key, _ in ready.select():
@@ -82,17 +87,22 @@ def _measure(address: str, rows: int, clients: int, seconds: float) -> list[floa
                 got[connection] = b""
                 if now < end:
                     sent[connection] = now
-                    connection.sendall(request)
+                    connection.sendall(request())
     return times
+
+
+def post_request(address: str, path: str, headers: str = "", body: bytes = b"") -> bytes:
+    """A whole request; each of the `headers` ends with CRLF."""
+    head = f"POST {path} HTTP/1.1\r\nHost: {urlsplit(address).netloc}\r\n{headers}Content-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def _request(address: str, rows: int) -> bytes:
     """A whole request that posts so many rows."""
     items = [{"id": number, "name": f"product {number}", "category_id": 4, "type": "product"} for number in range(rows)]
-    path, body = (f"/products?{urlencode(items[0])}", b"") if rows == 1 else ("/products", json.dumps(items).encode())
-    kind = "Content-Type: application/json\r\n" if body else ""
-    head = f"POST {path} HTTP/1.1\r\nHost: {urlsplit(address).netloc}\r\n{kind}Content-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    if rows == 1:
+        return post_request(address, f"/products?{urlencode(items[0])}")
+    return post_request(address, "/products", "Content-Type: application/json\r\n", json.dumps(items).encode())
 
 
 def _place(address: str) -> tuple[str, int]:

@@ -6,13 +6,17 @@ The faults are raised by a DuckDB warehouse that is told to, since a real one ha
 import asyncio
 import logging
 import re
+import selectors
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -39,7 +43,6 @@ from warehouse_refresh.warehouse.errors import (
     WarehouseError,
 )
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.sql.parser import parse_script
 
 
 class Watched(DuckDBWarehouse):
@@ -224,30 +227,98 @@ def test_the_engines_own_words_are_in_the_log_and_not_in_the_answer(
     assert "a value does not fit <- Bad int64 value: secret" in caplog.text
 
 
-def test_those_who_post_again_at_once_are_stored_in_one_call_with_the_others(tmp_path: Path) -> None:
-    """Ten clients that each post three rows, one after the other; nine begin while the first one's row is stored."""
-    sizes: list[int] = []
-    begun = asyncio.Event()
+class Skipping(selectors.DefaultSelector):
+    """A clock that nobody waits for: where an event loop would wait, it goes on by that time."""
 
-    async def slowly(function: Callable[..., Any], /, *arguments: Any) -> Any:
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.now += timeout or 0.0
+        return super().select(0)
+
+
+class Clocked(asyncio.SelectorEventLoop):
+    """An event loop with such a clock: what takes seconds takes none, and always as many."""
+
+    def __init__(self) -> None:
+        self.clock = Skipping()
+        super().__init__(self.clock)
+
+    def time(self) -> float:
+        return self.clock.now
+
+
+Post = Callable[[], Coroutine[Any, Any, None]]
+
+
+def calls(clients: Callable[[Post, asyncio.Event], Coroutine[Any, Any, object]]) -> list[tuple[float, int]]:
+    """When each call of the warehouse began, and how many requests it stored, as these clients post. A call takes two
+    seconds. The event says that the first one has begun."""
+    found: list[tuple[float, int]] = []
+
+    async def stored(_: object, __: TableName, appends: Sequence[Append]) -> list[Outcome]:
+        found.append((round(asyncio.get_running_loop().time(), 3), len(appends)))
         begun.set()
-        await asyncio.sleep(0.2)
-        sizes.append(len(arguments[1]))
-        return function(*arguments)
+        await asyncio.sleep(2.0)
+        return [Outcome.STORED] * len(appends)
 
-    async def post_all(warehouse: DuckDBWarehouse) -> None:
-        own = batcher.Batcher(warehouse, slowly)
+    async def post() -> None:
+        await own.append(TableName("raw", "items"), Append([{"n": 1}]))
 
-        async def client() -> None:
-            for number in range(3):
-                await own.append(TableName("raw", "items"), Append([{"n": number}]))
+    warehouse: Any = SimpleNamespace(append=None)
+    own, begun = batcher.Batcher(warehouse, stored), asyncio.Event()
 
-        first = asyncio.create_task(client())
+    async def all_clients() -> None:
+        await clients(post, begun)
+
+    with asyncio.Runner(loop_factory=Clocked) as runner:
+        runner.run(all_clients())
+    return found
+
+
+async def ten(post: Post, begun: asyncio.Event, think: Callable[[int], float]) -> None:
+    """Ten clients that each post three rows, and wait for so long before the next one; nine begin while the first one's
+    row is stored."""
+
+    async def client(number: int) -> None:
+        for _ in range(3):
+            await post()
+            await asyncio.sleep(think(number))
+
+    first = asyncio.create_task(client(0))
+    await begun.wait()
+    await asyncio.gather(first, *map(client, range(1, 10)))
+
+
+def test_those_who_post_again_at_once_are_stored_in_one_call_with_the_others() -> None:
+    found = calls(partial(ten, think=lambda _: 0.0))
+    assert found[:3] == [(0.0, 1), (2.0, 10), (4.0, 10)]  # once all are there, nobody is waited for
+    assert [size for _, size in found] == [1, 10, 10, 9]
+
+
+def test_those_who_post_again_one_after_the_other_are_waited_for_while_they_come() -> None:
+    found = calls(partial(ten, think=lambda number: number * 0.07))
+    assert [size for _, size in found] == [1, 10, 10, 9]
+
+
+def test_those_who_do_not_post_again_are_hardly_waited_for() -> None:
+    async def clients(post: Post, begun: asyncio.Event) -> None:
+        several = [asyncio.create_task(post()) for _ in range(10)]
         await begun.wait()
-        await asyncio.gather(first, *(client() for _ in range(9)))
+        await asyncio.gather(post(), *several)
 
-    with DuckDBWarehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        warehouse.create_datasets(["raw"])
-        warehouse.run_script(parse_script("CREATE TABLE raw.items (n INT64)"))
-        asyncio.run(post_all(warehouse))
-    assert sizes == [1, 10, 10, 9]
+    assert calls(clients) == [(0.0, 10), (2.1, 1)]
+
+
+def test_a_steady_stream_is_hardly_waited_for() -> None:
+    async def clients(post: Post, _: asyncio.Event) -> None:
+        posts: list[asyncio.Task[None]] = []
+        while len(posts) < 200:
+            posts.append(asyncio.create_task(post()))
+            await asyncio.sleep(0.05)
+        await asyncio.gather(*posts)
+
+    begun = [at for at, _ in calls(clients)]
+    assert {round(later - earlier, 2) for earlier, later in pairwise(begun[1:])} == {2.1}

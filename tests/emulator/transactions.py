@@ -69,12 +69,14 @@ def is_transaction(text: str) -> bool:
 async def run_transaction(
     project: str, job_id: str, text: str, parameters: list[dict[str, Any]], context: Any, seconds: float
 ) -> None:
-    """Carry the script out, all or nothing, in about so many seconds. Raises Aborted on a conflict."""
-    statements = parse_script(text).statements
+    """Carry the script out, all or nothing, in about so many seconds, the emulator's own work included. Raises Aborted
+    on a conflict."""
+    clock = asyncio.get_running_loop().time
+    began, statements = clock(), parse_script(text).statements
     with _own_cursor(context) as own, _conflicts():
         script = Script(project, job_id, list(parameters), own)
-        for statement in statements:
-            await asyncio.sleep(seconds / len(statements))
+        for number, statement in enumerate(statements, 1):
+            await asyncio.sleep(began + seconds * number / len(statements) - clock())
             await script.step(statement)
 
 

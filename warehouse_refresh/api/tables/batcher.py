@@ -5,7 +5,6 @@ A request is answered once its rows are durable.
 
 import asyncio
 import math
-import time
 from collections import deque
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,9 +19,16 @@ from warehouse_refresh.warehouse.names import TableName
 
 MAX_ROWS_PER_CALL = 5_000
 MAX_ROWS_WAITING = 100_000
-_GATHERED = 0.05
+_PAUSE = 0.05
 """For this share of the time that a call took, the next one waits for those who were answered and post again at once.
 Else they would miss it: two groups of clients would take turns, and each row would wait for two calls."""
+_COMING = 0.1
+"""If this share of them comes in a pause, the next call waits for another pause: a steady stream brings half of it."""
+_PAUSES = 0.5
+"""All pauses together take at most this share of the call's time."""
+_LONG = 0.5
+"""A call that takes fewer seconds is followed by one pause only: requests are read meanwhile, so it costs more to wait
+for them than to store them with the call after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,19 @@ class _Waiting:
     until: float  # the request's deadline, a time of `time.monotonic()`
 
 
+@dataclass(frozen=True, slots=True)
+class _Gathering:
+    """The pauses between two calls. They end once so many requests wait."""
+
+    wanted: int
+    complete: asyncio.Future[None]
+
+    def look_at(self, waiting: int) -> None:
+        """End the pauses if that many are enough."""
+        if waiting >= self.wanted and not self.complete.done():
+            self.complete.set_result(None)
+
+
 class Batcher:
     """Makes one call of `Warehouse.append` per table at a time. Rows that arrive during a call go into the next one."""
 
@@ -39,7 +58,7 @@ class Batcher:
         self._warehouse, self._in_thread = warehouse, in_thread
         self._queues: dict[TableName, deque[_Waiting]] = {}
         self._tasks: dict[TableName, asyncio.Task[None]] = {}
-        self._gathers_until: dict[TableName, float] = {}
+        self._gatherings: dict[TableName, _Gathering] = {}
         self._keys: set[tuple[TableName, str]] = set()
         self._rows_waiting = 0
 
@@ -52,6 +71,8 @@ class Batcher:
             waiting = _Waiting(append, asyncio.get_running_loop().create_future(), deadline(math.inf))
             self._queues.setdefault(table, deque()).append(waiting)
             self._rows_waiting += len(append.rows)
+            if table in self._gatherings:
+                self._gatherings[table].look_at(len(self._queues[table]))
             if table not in self._tasks:
                 self._tasks[table] = asyncio.create_task(self._store_all(table))
             return await asyncio.shield(waiting.outcome)
@@ -61,17 +82,31 @@ class Batcher:
         await asyncio.gather(*self._tasks.values())
 
     async def _store_all(self, table: TableName) -> None:
-        queue = self._queues[table]
+        queue, clock = self._queues[table], asyncio.get_running_loop().time
         try:
             while queue:
-                await asyncio.sleep(self._gathers_until.get(table, 0.0) - time.monotonic())
-                batch, started = self._next_batch(queue), time.monotonic()
+                batch, started = self._next_batch(queue), clock()
                 await self._store(table, batch)
-                ended = time.monotonic()
-                self._gathers_until[table] = ended + (ended - started) * _GATHERED
                 self._rows_waiting -= sum(len(waiting.append.rows) for waiting in batch)
+                await self._pause(table, len(batch), clock() - started)
         finally:
             del self._tasks[table]
+
+    async def _pause(self, table: TableName, answered: int, took: float) -> None:
+        """Wait for those who were answered and post again, after a call that took so many seconds."""
+        if took < _LONG:
+            await asyncio.sleep(took * _PAUSE)
+            return
+        queue, loop = self._queues[table], asyncio.get_running_loop()
+        self._gatherings[table] = gathering = _Gathering(len(queue) + answered, loop.create_future())
+        came, end = answered, loop.time() + took * _PAUSES
+        for _ in range(2):  # the answers go out first: many take longer than a pause
+            await asyncio.sleep(0)
+        while came >= answered * _COMING and not gathering.complete.done() and loop.time() < end:
+            before = len(queue)
+            await asyncio.wait([gathering.complete], timeout=took * _PAUSE)
+            came = len(queue) - before
+        del self._gatherings[table]
 
     @staticmethod
     def _next_batch(queue: deque[_Waiting]) -> list[_Waiting]:

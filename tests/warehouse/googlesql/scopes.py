@@ -9,7 +9,11 @@ from random import Random
 TABLES = {
     "(SELECT 1 AS a, 2 AS b UNION ALL SELECT 3, 1 UNION ALL SELECT NULL, 2)": ("{}.a", "{}.b"),
     "(SELECT 2 AS b, 5 AS c UNION ALL SELECT 1, 3 UNION ALL SELECT 1, NULL)": ("{}.b", "{}.c"),
-    "(SELECT STRUCT(1 AS a, 2 AS b) AS s, [1, 2] AS a UNION ALL SELECT (3, 4), [])": ("{}.s.a", "{}.s.b", "{}.a[0]"),
+    "(SELECT STRUCT(1 AS a, 2 AS b) AS s, [1, 2] AS a UNION ALL SELECT (3, 4), [])": (
+        "{}.s.a",
+        "{}.s.b",
+        "{}.a[SAFE_OFFSET(0)]",
+    ),
     """(SELECT JSON '{"a": 1}' AS j, INTERVAL 1 DAY AS v, 1 AS a UNION ALL SELECT NULL, NULL, 2)""": (
         *("INT64({}.j.a)", "EXTRACT(DAY FROM {}.v)", "{}.a"),
     ),

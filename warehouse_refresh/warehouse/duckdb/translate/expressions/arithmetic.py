@@ -15,7 +15,7 @@ from warehouse_refresh.warehouse.duckdb.translate.expressions.constants import i
 from warehouse_refresh.warehouse.duckdb.translate.functions.dates.date_arithmetic import date_arithmetic
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Case, Chain, FunctionCall, Literal, Node, let_all
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.sql.coercion import NUMBERS, coerces, supertype
@@ -150,6 +150,9 @@ def operator(node: exp.Expr, scope: Scope) -> Typed:
     return arithmetic(node, scope, sign, one, other)
 
 
+_OF_BITS = exp.BitwiseAnd | exp.BitwiseOr | exp.BitwiseXor | exp.BitwiseLeftShift | exp.BitwiseRightShift
+
+
 def concatenation(node: exp.Expr, scope: Scope) -> Typed:
     """x || y of strings, bytes or arrays."""
     parts = list(node.flatten(unnest=False))
@@ -157,6 +160,8 @@ def concatenation(node: exp.Expr, scope: Scope) -> Typed:
         if isinstance(part, exp.Add | exp.Sub):
             reason = "|| comes before + and -, which take no text"
             wrong(scope.script.text, part, reason, "put parentheses around the sum")
+        if isinstance(part, _OF_BITS):
+            unsupported(scope.script.text, part, "operators on bits beside ||", "put parentheses around each")
     values = [scope.compile(bare(part)) for part in parts]
     if any(value.is_null for value in values):
         wrong(scope.script.text, node, "operands of || cannot be literal NULL")

@@ -401,12 +401,17 @@ def using(node: exp.Expr, scope: Scope, left: list[Named], side: str) -> Node:
     return Chain("AND", tuple(tests))
 
 
+def _is_of_structs(source: Source) -> bool:
+    """Whether the name of an UNNEST stands for structs, beside the names of their fields."""
+    return source.element is not None and source.element.type.name == "STRUCT"
+
+
 def _only_column(node: exp.Expr, scope: Scope, columns: list[Named], name: str) -> Typed:
     found = [column.value for column in columns if column.name.casefold() == name.casefold()]
     if scope.is_row(name):
         reason = f"USING: {name} is a table here, not a column"
         wrong(scope.script.text, node, reason, "give the table an alias")
-    if not found and any(source.alias.casefold() == name.casefold() for source in scope.sources):
+    if any(source.alias.casefold() == name.casefold() and _is_of_structs(source) for source in scope.sources):
         unsupported(scope.script.text, node, f"USING ({name}), the elements of an array", "write ON and an equation")
     if len(found) != 1:
         problem = "is on neither" if not found else "is ambiguous on one"

@@ -38,7 +38,7 @@ _SIGNS = ("|>", "||", "<<", ">>", "<=", "<>", ">=", "!=", "=>", "->", *"+-*/&|^~
 _KINDS = (
     *("name", "path", "value", "group", "query", "deep", "number", "string", "parameter", "star", "case", "type"),
     *("element", "list", "operator", "none", "one", "names", "many", "window", "cast", "part", "items", "labels"),
-    *("pivot", "unpivot", "sample", "join", "arguments", "sets", "as_value", "selected", "read"),
+    *("pivot", "unpivot", "sample", "join", "arguments", "sets", "as_value", "selected", "read", "bound"),
 )
 """What a letter stands for beside words and signs: kinds of tokens, and of what brackets hold."""
 _NAMES = sorted({*CONTEXTUAL, *_MORE_WORDS.split()} - {*RESERVED})
@@ -57,7 +57,7 @@ _RULES = {
     "computed": """
         [<number> <parameter> <case>] | (?<!IS)(?<!IS NOT)[NULL TRUE FALSE] | ( <string> )+ | literal | called
         | [CAST SAFE_CAST] <cast> | EXTRACT <part> | [ARRAY <type>] [<element> <list>] | <element> | <list>
-        | [ARRAY EXISTS] subquery | [STRUCT <type>] ( brackets | <items> ) | WITH <items>
+        | [ARRAY EXISTS] subquery | [STRUCT <type>] ( brackets | <items> ) | WITH <bound>
         """,
     "after": "( '.' <name> | <element> | '.' brackets given )",
     "operand": """
@@ -122,10 +122,11 @@ _RULES = {
     "pivot_end": "( ( [INCLUDE EXCLUDE] NULLS )? [<pivot> <unpivot>] ( as )? )",
 }
 _CONTENTS = {
-    "window": "( w )? ( PARTITION BY values )? ( keys )? ( [ROWS RANGE] ( BETWEEN )? bound ( AND bound )? )?",
+    "window": "( w )? ( PARTITION BY values )? ( keys )? ( [ROWS RANGE] ( BETWEEN )? edge ( AND edge )? )?",
     "query": "query",
     "cast": "x AS ( x | <type> | INTERVAL ) ( COLLATE x )? ( FORMAT x | x )? ( AT w ( w x | x ) )?",
     "part": "x FROM x ( AT w ( w x | x ) )?",
+    "bound": "( w AS x ',' )+ x",
     "items": "x ( AS x )? ( ',' ( x ( AS x )? | w '=>' x ) )*",
     "labels": "x ( ( AS )? x )? ( ',' x ( ( AS )? x )? )*",
     "pivot": "x ( as )? ( ',' x ( as )? )* FOR x ( IN ( <labels> | <items> | brackets | subquery ) )?",
@@ -145,7 +146,7 @@ _CONTENTS = {
     "words": "w ( ',' w )*",
 }
 _RULES |= {
-    "bound": "( [UNBOUNDED] | x | CURRENT ROW ) ( [PRECEDING FOLLOWING] )?",
+    "edge": "( [UNBOUNDED] | x | CURRENT ROW ) ( [PRECEDING FOLLOWING] )?",
     "given_value": "( x | w '=>' ( x | lambda ) | lambda | TABLE x )",
     "lambda": "( w | <group> ) '->' x",
     "field": "( w )? ( x | <type> | INTERVAL )",
@@ -337,6 +338,7 @@ def _endings() -> list[str]:
     | BY <value> | JOIN <name> | <names> | <query> | AS <query> SELECT <value> | SELECT <value> | <name> FROM <name>
     | ALL SELECT <value> | DISTINCT SELECT <value> | WHEN <value> THEN <value> | <value> THEN <value> | THEN <value>
     | PRECEDING | ROW | AND <value> | <value> AND <value> | NULL | <name> AS <query> SELECT <value> | FROM <value>
+    | AS <value> ',' <value> | <value> ',' <value> | ',' <value>
     """
     return [_pattern(text) for text in texts.split("|")]
 
@@ -354,6 +356,7 @@ _EXPECTED = {
     _LETTERS["OVER"]: ("none", "window"),
     _LETTERS["AS"]: ("query", "window"),
     _LETTERS["NULLS"]: ("unpivot",),
+    _LETTERS["WITH"]: ("bound",),
     _LETTERS["UNPIVOT"]: ("unpivot",),
 }
 _OTHERS = ("query", "none", "arguments", "sample", "items", "labels", "pivot", "unpivot", "join", "sets")

@@ -156,7 +156,7 @@ def _mark_safe(window: exp.Expr) -> None:
     call = window.this
     if isinstance(call, exp.IgnoreNulls | exp.RespectNulls):
         call = call.this
-    if isinstance(call, exp.Dot) and call.this.name.upper() == "SAFE" and isinstance(call.expression, exp.Func):
+    if isinstance(call, exp.Dot) and call.this.sql().upper() == "SAFE" and isinstance(call.expression, exp.Func):
         call.replace(exp.SafeFunc(this=call.expression))
 
 

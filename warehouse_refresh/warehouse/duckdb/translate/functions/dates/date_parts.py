@@ -216,7 +216,7 @@ def diff(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
         wrong(scope.script.text, node, f"{name} takes two values and a date part")
     kind = name.partition("_")[0]
     values = [argument(part, scope) for part in parts[:2]]
-    common = supertype(values)
+    common = None if any(value.type == STRING for value in values) else supertype(values)
     if kind != "TIME" and common is not None and common in (DATETIME, TIMESTAMP):
         kind = common.name
     elif kind == "TIMESTAMP" and common == DATE:

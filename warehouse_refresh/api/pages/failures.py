@@ -101,7 +101,7 @@ def faults_in(message: str, table: str, may_quote: bool) -> Iterator[Fault]:
         )
 
 
-@get(f"/{FOLDER}/failures.json", guards=[needs_token])
+@get(f"/{FOLDER}/failures.json", before_request=needs_token)
 async def show_failures(
     request: Request[Any, Any, Any],
     failures: NamedDependency[Failures],

@@ -29,7 +29,7 @@ def rows_of(find: Callable[[str], Awaitable[FirstRows]]) -> Rows:
     return Shared(find, SECONDS_BETWEEN_LOOKS)
 
 
-@get(f"/{FOLDER}/rows.json", guards=[needs_token])
+@get(f"/{FOLDER}/rows.json", before_request=needs_token)
 async def show_rows(
     request: Request[Any, Any, Any],
     first_rows: NamedDependency[Rows],

@@ -33,7 +33,7 @@ EVENTS = "text/event-stream"
 FIRST_LOOK, LONGEST_LOOK = 0.2, 2.0
 
 
-@post("/run", guards=[needs_token])
+@post("/run", before_request=needs_token)
 async def ask_for_run(
     request: Request[Any, Any, Any],
     runs: NamedDependency[RunQueue],
@@ -59,13 +59,13 @@ async def say_methods() -> Response[None]:
     return Response(None, headers={"Allow": "GET, OPTIONS, POST"})
 
 
-@get("/run", guards=[needs_token])
+@get("/run", before_request=needs_token)
 async def list_runs(runs: NamedDependency[RunQueue], prefect: NamedDependency[Prefect]) -> dict[str, Any]:
     """Answer with the last runs, the newest first."""
     return {"runs": await last_runs(prefect, runs)}
 
 
-@get("/run/{run:str}", guards=[needs_token])
+@get("/run/{run:str}", before_request=needs_token)
 async def show_run(
     run: FromPath[str],
     request: Request[Any, Any, Any],

@@ -59,7 +59,7 @@ async def describe(
     return {"table": name.name, "columns": shown}
 
 
-@post(PATHS, guards=[needs_token])
+@post(PATHS, before_request=needs_token)
 async def append(
     table: FromPath[str], request: Request[Any, Any, Any], tables: NamedDependency[Tables]
 ) -> Response[bytes]:

@@ -112,7 +112,7 @@ def jobs(proxy: Proxy) -> list[dict[str, Any]]:
     """The settings of the queries that were sent; neither dry runs, nor the question what is set on many tables."""
     sent = [request.body.get("configuration") or {"query": request.body} for request in proxy.recorded]
     found = [settings["query"] for settings in sent if "query" in settings and not settings.get("dryRun")]
-    return [query for query in found if "query" in query and " AS is_set FROM " not in query["query"]]
+    return [query for query in found if "query" in query and " AS said_by FROM " not in query["query"]]
 
 
 def test_a_build_with_the_same_columns_keeps_everything(
@@ -258,6 +258,32 @@ def test_what_is_set_while_many_tables_are_built_is_kept_though_they_are_not_loo
         assert [
             field.policy_tags is not None for field in client.get_table("tmp.out").schema if field.name == "word"
         ] == [what == "tags"]
+
+
+@pytest.mark.parametrize("warehouse", [OfMany], indirect=True)
+def test_many_tables_with_descriptions_are_not_asked_for_their_policies_unless_they_get_some(
+    warehouse: BigQueryWarehouse,
+    client: bigquery.Client,
+    bigquery_endpoint: str,
+    bigquery_project: str,
+    proxy: Proxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def asked() -> tuple[int, int]:
+        looks = [request for request in proxy.recorded if "/tables/out/rowAccess" in request.path]
+        return len(looks), looks_and_assertions(proxy)[1]
+
+    monkeypatch.setattr(tables, "_AT_ONCE", 1)
+    describe(client)
+    said = set_on(client)
+    publish_by_script(warehouse, "no policies", proxy, lambda: None)
+    assert (set_on(client), asked()) == (said, (0, 1))
+    publish_by_script(warehouse, "a policy meanwhile", proxy, lambda: restrict(bigquery_endpoint, bigquery_project))
+    assert asked() == (1, 1), "the assertion fails, and then it is asked"
+    assert policies(bigquery_endpoint, bigquery_project) == ["few"]
+    publish_by_script(warehouse, "a policy before", proxy, lambda: None)
+    assert asked() == (1, 0), "it is known that it has some: no script fails of it"
+    assert policies(bigquery_endpoint, bigquery_project) == ["few"]
 
 
 @pytest.mark.parametrize("warehouse", [BigQueryWarehouse, OfMany], indirect=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from warehouse_refresh.warehouse.bigquery.publishing.plain import assertion, question
+from warehouse_refresh.warehouse.bigquery.publishing.plain import assertion, assertion_of_readers, question
 from warehouse_refresh.warehouse.names import TableName
 
 if TYPE_CHECKING:
@@ -47,10 +47,19 @@ def test_it_holds_only_if_nothing_is_set(what: str, pair: "tuple[Oracle, Engine]
 @pytest.mark.parametrize("what", [*SET, "a view"])
 def test_it_is_told_on_which_tables_something_is_set(what: str, pair: "tuple[Oracle, Engine]") -> None:
     asked = question(lambda _: "p", ["d"]).replace("@tables", "['old', 'new']")
-    found = {"nothing": [("d", "old", False)], "a table": [("d", "new", False), ("d", "old", False)]}
+    found = {"nothing": [("d", "old", "")], "a table": [("d", "new", ""), ("d", "old", "")]}
     view, row = SET.get(what) or ("TABLES", "SELECT 'old', 'VIEW'")
-    expected = found.get(what, [("d", "old", False), ("d", "old", True)])
+    expected = found.get(what, [("d", "old", ""), ("d", "old", view)])
     assert sorted(pair[0].answer(over_views(asked, view, row)).rows) == expected
+
+
+@pytest.mark.parametrize("what", SET)
+def test_it_holds_only_if_all_may_see_all_of_it(what: str, pair: "tuple[Oracle, Engine]") -> None:
+    said = re.fullmatch(r"ASSERT (.*) AS '.*'", assertion_of_readers(lambda _: "p", [TableName("d", "old")]))
+    assert said
+    query = f"SELECT {said[1]} AS held"
+    is_protected = what in ("a tag", "a data policy", "a row policy")
+    assert pair[0].answer(over_views(query, *SET[what])).rows == [(not is_protected,)]
 
 
 def over_views(query: str, view: str, row: str) -> str:

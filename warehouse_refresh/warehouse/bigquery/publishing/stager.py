@@ -61,6 +61,7 @@ class Stager:
         self._listing = threading.Lock()
         self._made: dict[Beside, bigquery.Table] = {}  # the tables that this process has staged
         self._old: dict[Beside, bigquery.Table | None] = {}  # and what was in their places then
+        self._unrestricted = set[Beside]()  # without row access policies then, as far as one query has told it
 
     def stage(self, build: TableBuild, staged: Collection[TableName], context: BuildContext) -> Built:
         place = beside(build, context)
@@ -146,7 +147,10 @@ class Stager:
 
     def _look_at_old(self, table: TableName, place: Beside, context: BuildContext) -> bigquery.Table | None:
         """The table whose place the staged one takes; None if there is none, or none of which anything is kept."""
-        plain = self._before.plain(context)
+        known = self._before.known(context)
+        plain = known.plain
+        if table in known.unrestricted:
+            self._unrestricted.add(place)
         old = self._old[place] = plain[table] if table in plain else self._datasets.table_or_none(table)
         return old if table not in plain and old is not None and old.table_type == "TABLE" else None
 
@@ -216,6 +220,11 @@ class Stager:
         old, has_layout = self._old[place], partition_of(new) is not None or new.clustering_fields
         return (old, new) if old is None or (is_plain(old) and not has_layout) else None
 
+    def had_no_policies(self, place: Beside) -> bool:
+        """Whether it is known without a request that the table in whose place the staged one will be had no row access
+        policies when it was staged. It may have some by now."""
+        return place in self._unrestricted
+
     def discard(self, context: BuildContext, keep: Collection[TableName] = ()) -> None:
         area = self.area(context)
         left = [place for table, place in area.items() if table not in keep]
@@ -273,6 +282,7 @@ class Stager:
         for place in places:
             self._made.pop(place, None)
             self._old.pop(place, None)
+            self._unrestricted.discard(place)
         if len(places) > 1 and self._drop_together(places):
             return
         for place in places:

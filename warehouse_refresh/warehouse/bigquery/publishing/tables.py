@@ -24,7 +24,7 @@ from warehouse_refresh.warehouse.bigquery.building.storage import describe_colum
 from warehouse_refresh.warehouse.bigquery.datasets import Datasets
 from warehouse_refresh.warehouse.bigquery.parts.records import PartRecords, may_have_records
 from warehouse_refresh.warehouse.bigquery.publishing.built import between, changed_at
-from warehouse_refresh.warehouse.bigquery.publishing.plain import assertion
+from warehouse_refresh.warehouse.bigquery.publishing.plain import assertion, assertion_of_readers
 from warehouse_refresh.warehouse.bigquery.publishing.records import Beside
 from warehouse_refresh.warehouse.bigquery.publishing.stager import Stager
 from warehouse_refresh.warehouse.bigquery.schema import column_of, quoted, type_sql
@@ -63,7 +63,8 @@ class _Ran:
 @dataclass(frozen=True, slots=True)
 class _Step:
     """How a staged table gets into its place. `old` is the table there, `new` the staged one; `is_simple` if the
-    statement may be one of a script, which another try repeats as a whole; `clone` is what a clone will be like."""
+    statement may be one of a script, which another try repeats as a whole; `is_unasked` if nobody has asked for the row
+    access policies of the old one: a script asserts that it has none. `clone` is what a clone will be like."""
 
     build: TableBuild
     place: Beside
@@ -73,6 +74,7 @@ class _Step:
     destination: bigquery.TableReference | None = None
     clone: bigquery.Table | None = None
     is_simple: bool = False
+    is_unasked: bool = False
 
     @property
     def made(self) -> str:
@@ -103,9 +105,10 @@ class Tables:
         plain = [item for item in items if self._is_plain(*item)] if len(items) > 1 else []
         ran = self._run_plain(plain, context) if len(plain) > 1 else None
         if ran is None:
-            return self._replace_after_looks(items, context)
+            return self._replace_after_looks(items, context, asserts=len(plain) < 2 <= len(items))
         done = [_tried(partial(self._placed_plain, build.table, ran)) for build, _ in plain]
-        return [*done, *self._replace_after_looks([item for item in items if item not in plain], context)]
+        others = [item for item in items if item not in plain]
+        return [*done, *self._replace_after_looks(others, context, asserts=len(others) > 1)]
 
     def _is_plain(self, build: TableBuild, place: Beside) -> bool:
         """Whether a clone may replace the table if nothing is set on it still, and has all that is to be set."""
@@ -145,10 +148,24 @@ class Tables:
     def _changed_at(self, table: TableName) -> str:
         return changed_at(self._datasets.table(table))
 
-    def _replace_after_looks(self, items: Sequence[Item], context: BuildContext) -> list[Placed | WarehouseError]:
-        steps = [_tried(partial(self._step, build, place, context)) for build, place in items]
+    def _replace_after_looks(
+        self, items: Sequence[Item], context: BuildContext, *, asserts: bool
+    ) -> list[Placed | WarehouseError]:
+        """Look at each table, and replace it. If `asserts`, the script that does so for several asserts that those have
+        no row access policies which had none when they were staged; if it fails, each of them is asked."""
+
+        def step_of(build: TableBuild, place: Beside, *, asks: bool) -> _Step | WarehouseError:
+            return _tried(partial(self._step, build, place, context, asks=asks))
+
+        steps = [step_of(*item, asks=not (asserts and self._stager.had_no_policies(item[1]))) for item in items]
         simple = [step for step in steps if isinstance(step, _Step) and step.is_simple]
         together = self._run_together(simple, context) if len(simple) > 1 else None
+        if together is None:
+            unasked = [isinstance(step, _Step) and step.is_unasked for step in steps]
+            steps = [
+                step_of(*item, asks=True) if again else step
+                for item, step, again in zip(items, steps, unasked, strict=True)
+            ]
 
         def placed(step: _Step | WarehouseError) -> Placed | WarehouseError:
             if isinstance(step, WarehouseError):
@@ -182,7 +199,10 @@ class Tables:
 
     def _run_together(self, steps: Sequence[_Step], context: BuildContext) -> _Ran | None:
         items = [(step.build, step.place) for step in steps]
-        return self._run_script(items, [step.sql for step in steps], "\n".join(step.made for step in steps), context)
+        unasked = [step.build.table for step in steps if step.is_unasked]
+        check = [assertion_of_readers(self._datasets.settings.project_of, unasked)] if unasked else []
+        made = "\n".join([*check, *(step.made for step in steps)])
+        return self._run_script(items, [*check, *(step.sql for step in steps)], made, context)
 
     def _run_script(
         self, items: Sequence[Item], statements: Sequence[str], made: str, context: BuildContext
@@ -202,9 +222,10 @@ class Tables:
             return None
         return _Ran(began, time.monotonic(), at)
 
-    def _step(self, build: TableBuild, place: Beside, context: BuildContext) -> _Step:
+    def _step(self, build: TableBuild, place: Beside, context: BuildContext, *, asks: bool) -> _Step:
         """Look at the table as it is, and find out how the staged one gets into its place. A protected table keeps its
-        protections: it gets the rows by a query, which costs as much as reading them."""
+        protections: it gets the rows by a query, which costs as much as reading them. If it `asks`, it is known whether
+        the table has row access policies; else only a script may replace it that asserts that it has none."""
         found, new = self._datasets.table_or_none(build.table), self._stager.table(place)
         path, beside = self._datasets.path(build.table), self._datasets.path(place.name)
         if build.parts is None and may_have_records(found):
@@ -220,13 +241,15 @@ class Tables:
                 reason = "rows are posted to it, and its partitions would change: leave them as they are"
                 raise WarehouseError(f"{build.table} cannot be published: {reason}")
             return _Step(build, place, old, new, _around_posted(build.posted, old, new, path, beside))
-        if old is not None and self._may_be_protected(build.table, old, new):
+        asks = asks or goes or (old is not None and any(replace.tagged(old.schema)))
+        if old is not None and asks and self._may_be_protected(build.table, old, new):
             old = self._datasets.change(old, describe_columns(old, build.storage))
             return _Step(build, place, old, new, f"SELECT * FROM {beside}", destination=old.reference)
         drop = f"DROP {found.table_type} IF EXISTS {path}; " if found is not None and goes else ""
         clone = _clone(new, self._reference(build.table))
         sql = drop + self._clone_sql(build.table, place)
-        return _Step(build, place, old, new, sql, clone=clone, is_simple=not drop)
+        unasked = old is not None and not asks
+        return _Step(build, place, old, new, sql, clone=clone, is_simple=not drop, is_unasked=unasked)
 
     def _clone_sql(self, table: TableName, place: Beside) -> str:
         return f"CREATE OR REPLACE TABLE {self._datasets.path(table)} CLONE {self._datasets.path(place.name)}"

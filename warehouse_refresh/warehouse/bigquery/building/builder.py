@@ -60,7 +60,9 @@ class Builder:
             self._part_records.forget(build.table)
         if found is not None and (found.table_type == "VIEW" or needs_new_table(found, build.storage)):
             return self._build_beside(build, found, context)
-        build = self.with_required(build, found, self._queries.columns)
+        build = self.with_required(
+            build, lambda: found is not None and bool(self.protections(build.table, found)), self._queries.columns
+        )
         if build.query.listed:
             return self._build_listed(build, config, context, found)
         config.destination = self._datasets.reference(build.table.dataset).table(build.table.name)
@@ -78,7 +80,10 @@ class Builder:
         return self.built([job], rows=int(after.num_rows or 0))
 
     def with_required(
-        self, build: TableBuild, old: bigquery.Table | None, columns_of: Callable[[Query], Sequence[Column]]
+        self,
+        build: TableBuild,
+        is_protected: Callable[[], bool],
+        columns_of: Callable[[Query], Sequence[Column]],
     ) -> TableBuild:
         """The build with a list of its columns if some are REQUIRED: only CREATE TABLE makes such a column, and none
         can become one later. CREATE TABLE would drop policy tags and row access policies, so that a table with these
@@ -89,7 +94,7 @@ class Builder:
             return dataclasses.replace(build, storage=dataclasses.replace(storage, required=()))
         if not storage.required or storage.policy_tags:
             return build
-        if old is not None and self.protections(build.table, old):
+        if is_protected():
             return build
         listed = required_list(storage.required, columns_of(query))
         return dataclasses.replace(build, query=dataclasses.replace(query, listed=listed))

@@ -3,8 +3,9 @@
 import dataclasses
 import secrets
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 from google.api_core.exceptions import NotFound
 from google.cloud import bigquery
@@ -131,10 +132,13 @@ class Stager:
         columns: Sequence[Column] = ()
         if old is not None or build.storage.policy_tags:
             columns = self._queries.result(query, sql)
+        protections = cache(lambda: self._builder.protections(build.table, old) if old is not None else [])
         if old is not None:
-            self._check_protections(build, old, columns)
-            old = None if needs_new_table(old, build.storage) else old
-        build = self._builder.with_required(build, old, lambda query: self._queries.result(query, sql))
+            self._check_protections(build, old, columns, protections)
+        build = self._builder.with_required(
+            build, lambda: bool(protections()), lambda query: self._queries.result(query, sql)
+        )
+        old = None if old is not None and needs_new_table(old, build.storage) else old
         if build.query.listed:
             layout = kept_layout(old, build.storage) if old is not None else build.storage
             edits += self._builder.create_edits(dataclasses.replace(build, table=place.name), layout)
@@ -154,12 +158,18 @@ class Stager:
         old = self._old[place] = plain[table] if table in plain else self._datasets.table_or_none(table)
         return old if table not in plain and old is not None and old.table_type == "TABLE" else None
 
-    def _check_protections(self, build: TableBuild, old: bigquery.Table, columns: Sequence[Column]) -> None:
+    def _check_protections(
+        self,
+        build: TableBuild,
+        old: bigquery.Table,
+        columns: Sequence[Column],
+        protections: Callable[[], Sequence[str]],
+    ) -> None:
         """Raise WarehouseError if the table cannot be published without lifting a protection of the old one."""
         other_partitions = needs_new_table(old, build.storage)
         if replace.keeps_columns(old, columns) and not other_partitions and not build.query.listed:
             return
-        protected = self._builder.protections(build.table, old)
+        protected = protections()
         if protected and other_partitions:
             raise refusal_of_partitions(build, old, protected)
         if protected and build.query.listed:

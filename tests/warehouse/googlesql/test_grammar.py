@@ -44,6 +44,16 @@ def test_a_text_of_many_brackets_is_read_in_one_go() -> None:
     check_grammar(f"SELECT {'(' * 150}1{')' * 150}, {'+'.join('1' * 5_000)}, [{', '.join('1' * 5_000)}]")
 
 
+def test_a_slip_in_a_very_long_text_is_refused_as_a_whole() -> None:
+    columns = ", ".join(f"a{number} AS b{number}" for number in range(1_000))
+    text = f"SELECT {columns} c FROM t"
+    with pytest.raises(UnsupportedSql) as raised:
+        check_grammar(text)
+    place = raised.value.place
+    assert place is not None
+    assert (place.column, place.length) == (1, len(text))
+
+
 def test_other_statements_than_queries_are_left_aside() -> None:
     check_grammar("CREATE TABLE d.t (a INT64 OPTIONS (description = 'b'), c STRING NOT NULL)")
 

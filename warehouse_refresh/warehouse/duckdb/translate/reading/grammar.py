@@ -8,8 +8,9 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#sql_s
 """
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, lru_cache
 
 from warehouse_refresh.warehouse.errors import UnsupportedSql, place_at
 from warehouse_refresh.warehouse.sql.mistakes import CONTEXTUAL, RESERVED
@@ -151,6 +152,8 @@ _RULES |= {
     "lambda": "( w | <group> ) '->' x",
     "field": "( w )? ( x | <type> | INTERVAL )",
 }
+_MOST_TOKENS = 2000
+"""In a bracket of more tokens the first wrong one is not looked for: that would take seconds."""
 _WORD = re.compile(r"'[^']+'|<\w+>|\w+|\(\?<?!|.", re.DOTALL)
 
 
@@ -281,14 +284,19 @@ def _close(stack: list[_Bracket], sign: str, place: tuple[int, int], text: str) 
 
 def _kind_of(bracket: _Bracket) -> str | None:
     """What a bracket holds; None if it is nothing that GoogleSQL has."""
-    letters = _reduced("".join(bracket.letters))
-    if bracket.sign != "(":
-        return next((kind for kind in _KINDS_IN[bracket.sign] if _fits(kind, letters)), None)
+    return _kind(bracket.sign, bracket.before, "".join(bracket.letters))
+
+
+@lru_cache(10_000)  # the scripts of a project are much alike
+def _kind(sign: str, before: str, letters: str) -> str | None:
+    letters = _reduced(letters)
+    if sign != "(":
+        return next((kind for kind in _KINDS_IN[sign] if _fits(kind, letters)), None)
     if len(letters) == 1 and (kind := _single(letters)):
         return kind
     if _fits("values", letters):
         return "names" if _fits("words", letters) else "many"
-    return next((kind for kind in _EXPECTED.get(bracket.before, _OTHERS) if _fits(kind, letters)), None)
+    return next((kind for kind in _EXPECTED.get(before, _OTHERS) if _fits(kind, letters)), None)
 
 
 def _single(letter: str) -> str | None:
@@ -320,14 +328,19 @@ def _finish(stack: list[_Bracket], end: int, text: str) -> None:
 
 
 def _wrong(bracket: _Bracket, end: int, text: str) -> UnsupportedSql:
-    """The error for what a bracket holds, at the first token after which nothing could follow."""
-    start = bracket.start
-    for index, place in enumerate(bracket.places):
-        begun = "".join(bracket.letters[: index + 1])
-        if not any(_kind_of(replace(bracket, letters=[*begun, *more])) for more in _endings()):
-            start, end = place
-            break
+    """The error for what a bracket holds: at the first token after which nothing could follow, or at all of a long
+    one."""
+    start, places = bracket.start, bracket.places
+    if len(places) <= _MOST_TOKENS:
+        wrong = bisect_left(range(len(places)), True, key=lambda index: not _may_go_on(bracket, index + 1))
+        start, end = places[wrong] if wrong < len(places) else (start, end)
     return unreadable(place_at(text, start, end - 1))
+
+
+def _may_go_on(bracket: _Bracket, count: int) -> bool:
+    """Whether something that GoogleSQL has begins with so many letters of what the bracket holds."""
+    begun = bracket.letters[:count]
+    return any(_kind_of(replace(bracket, letters=[*begun, *more])) for more in _endings())
 
 
 @cache

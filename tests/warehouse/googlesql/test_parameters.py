@@ -33,6 +33,7 @@ QUERIES = [
         "SELECT (@s, 1) = (d, 1.5) AS x FROM d.one",
         "SELECT IF(TRUE, @a, af) AS x FROM d.one",
     ),
+    *(f"SELECT {test} AS x" for test in ("@nan = @nan", "@nan IN (@f, @nan)", "STRUCT(@nan) IN (STRUCT(@nan))")),
     *(f"SELECT COALESCE({other}, @{name}) AS y FROM (SELECT 1 AS x)" for name in "difns" for other in OPERANDS),
 ]
 

@@ -3,6 +3,7 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#comparison_operators
 """
 
+import math
 from collections.abc import Sequence
 
 from sqlglot import exp
@@ -98,8 +99,8 @@ def _comparison(sign: str, a: Node, b: Node, kind: SqlType) -> Node:
 
 
 def _is_number(node: Node) -> bool:
-    """Whether it is a literal, which is never NaN."""
-    return isinstance(node, Literal) and isinstance(node.value, float)
+    """Whether it is a literal, or a parameter's value, that is not NaN."""
+    return isinstance(node, Literal) and isinstance(node.value, float) and not math.isnan(node.value)
 
 
 _EQUAL_ARRAYS = (

@@ -33,8 +33,6 @@ PAGE = 1000
 """As many tables are listed in one answer, if BigQuery gives so many."""
 _STAGED_DAYS = 7
 """For so many days a run that failed can be retried without building again what it had staged."""
-
-
 _TO_SEE_POLICIES = ("bigquery.rowAccessPolicies.get", "bigquery.rowAccessPolicies.list")
 
 

@@ -44,7 +44,7 @@ def test_what_is_too_much_at_once_is_covered_the_next_time(
 ) -> None:
     """The run that does this has to say in between that it is alive."""
     monkeypatch.setattr(surplus, "_AT_ONCE", 1)
-    first, second, third = (asked_for(deployment, late=late) for late in (3, 2, 1))
+    first, second, third = (asked_for(deployment, late=late) for late in (900, 600, 300))
     cover_surplus(deployment.prefect, deployment.id)
     assert states(deployment, first, second, third) == ["Scheduled", COVERED, "Scheduled"]
     cover_surplus(deployment.prefect, deployment.id)
@@ -55,7 +55,7 @@ def test_all_that_waits_is_looked_at_however_much_it_is(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(records, "PAGE", 2)
-    runs = [asked_for(deployment, late=5 - number) for number in range(5)]
+    runs = [asked_for(deployment, late=600 - number) for number in range(5)]
     cover_surplus(deployment.prefect, deployment.id)
     assert states(deployment, *runs) == ["Scheduled", *[COVERED] * 4]
 
@@ -138,6 +138,14 @@ def test_a_run_whose_coverer_began_meanwhile_waits_again(
     assert states(deployment, first, second) == ["Running", "Scheduled"]
 
 
+def test_a_run_that_began_meanwhile_goes_on(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own process would run beside the next one, if it waited again."""
+    first, second = asked_for(deployment), asked_for(deployment)
+    meanwhile(deployment, monkeypatch, lambda: deployment.move(str(second.id), Running()))
+    cover_surplus(deployment.prefect, deployment.id)
+    assert states(deployment, first, second) == ["Scheduled", "Running"]
+
+
 def test_a_run_that_the_api_widens_meanwhile_waits_again(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,7 +160,7 @@ def test_a_run_that_the_api_widens_meanwhile_waits_again(
 def test_a_run_that_is_covered_a_second_time_names_the_last_one_only(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second, third = (asked_for(deployment, late=late) for late in (2, 3, 1))
+    first, second, third = (asked_for(deployment, late=late) for late in (600, 900, 300))
     meanwhile(deployment, monkeypatch, lambda: deployment.move(str(second.id), Running()))
     cover_surplus(deployment.prefect, deployment.id)  # by the second, which begins
     cover_surplus(deployment.prefect, deployment.id)

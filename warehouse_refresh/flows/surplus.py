@@ -16,7 +16,7 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas import filters
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.states import Completed, Scheduled
+from prefect.states import Completed, Running, Scheduled
 
 from warehouse_refresh.flows.records import read_all, server_time
 from warehouse_refresh.pipeline.contract import COVERED, COVERED_BY_TAG, beside_selection
@@ -66,14 +66,16 @@ def _cover(client: SyncPrefectClient, run: FlowRun, other: FlowRun) -> None:
     client.update_flow_run(run.id, tags=[*tags, f"{COVERED_BY_TAG}{other.id}"])
     message = f"the run {other.name}, which starts later, builds all of it"
     client.set_flow_run_state(run.id, Completed(name=COVERED, message=message))
-    if not _still_covers(client, run.id, other.id):
+    covering, covered = client.read_flow_run(other.id), client.read_flow_run(run.id)
+    if covered.run_count:  # it began before the last request that got it
+        client.set_flow_run_state(run.id, Running(), force=True)
+    elif not _still_covers(covering, covered):
         client.set_flow_run_state(run.id, Scheduled(), force=True)
 
 
-def _still_covers(client: SyncPrefectClient, run: UUID, other: UUID) -> bool:
-    """Whether `other` waits, and builds all of `run`. It may have begun before the last request that got `run`; and the
-    API may have made `run` one of everything until it was ended."""
-    covering, covered = client.read_flow_run(other), client.read_flow_run(run)
+def _still_covers(covering: FlowRun, covered: FlowRun) -> bool:
+    """Whether `covering` waits, and builds all of `covered`. It may have begun before the last request that got the
+    other; and the API may have made the other one of everything until it was ended."""
     waits = covering.state is not None and covering.state.is_scheduled()
     return waits and _covers(covering, covered)
 

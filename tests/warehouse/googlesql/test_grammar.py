@@ -7,6 +7,7 @@ from warehouse_refresh.warehouse.duckdb.translate.reading.grammar import check_g
 from warehouse_refresh.warehouse.errors import UnsupportedSql
 
 SLIPS = [
+    ("SELECT a FROM t «)» u", ")"),
     ("SELECT AS STRUCT «, » x FROM t", ","),
     ("SELECT a FROM t LIMIT 1 «JOIN» u", "JOIN"),
     ("SELECT a FROM t GROUP «AND» GROUP BY k", "AND"),

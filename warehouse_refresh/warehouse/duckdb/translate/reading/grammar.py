@@ -9,37 +9,32 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#sql_s
 
 import re
 from bisect import bisect_left
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
-from warehouse_refresh.warehouse.errors import UnsupportedSql, place_at
+from warehouse_refresh.warehouse.errors import place_at
 from warehouse_refresh.warehouse.sql.mistakes import CONTEXTUAL, RESERVED
 from warehouse_refresh.warehouse.sql.syntax_errors import unreadable
 
-_TOKEN = re.compile(
-    r"""
-    (?:\s+|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+
-    (?:
-        (?P<string>[rR]?[bB]?[rR]?(?:\'{3}(?:\\.|.)*?\'{3}|\"{3}(?:\\.|.)*?\"{3}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"))
-        | (?P<word>[^\W\d]\w*+)
-        | (?P<name>`(?:\\.|[^`\\])*`)
-        | (?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-        | (?P<parameter>@@?(?:\w+|`[^`]*`)|\?)
-        | (?P<sign>\|>|\|\||<<|>>|<=|<>|>=|!=|=>|->|.)
-        | \Z
-    )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-"""A token, with the blanks and comments before it."""
-_QUERY = re.compile(r"(?:\s+|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+(?:(?:SELECT|WITH|FROM)\b|\()", re.IGNORECASE | re.DOTALL)
+_BLANKS = r"(?:\s+|--[^\n]*+|\#[^\n]*+|/\*.*?\*/)*+"
+_ANY = r"""
+    (?P<string>[rR]?[bB]?[rR]?(?:\'{3}(?:\\.|.)*?\'{3}|\"{3}(?:\\.|.)*?\"{3}|'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"))
+    | (?P<word>[^\W\d]\w*+)
+    | (?P<quoted>`(?:\\.|[^`\\])*`)
+    | (?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
+    | (?P<parameter>@@?(?:\w+|`[^`]*`)|\?)
+    | (?P<sign>\|>|\|\||<<|>>|<=|<>|>=|!=|=>|->|.)
+    """
+_TOKENS = re.compile(f"{_BLANKS}(?:{_ANY}|\\Z)", re.VERBOSE | re.DOTALL)
+_TEXTS_OF_TOKENS = re.compile(f"{_BLANKS}({re.sub(r'[?]P<[a-z]+>', '?:', _ANY)}|\\Z)", re.VERBOSE | re.DOTALL)
+_QUERY = re.compile(rf"{_BLANKS}(?:(?:SELECT|WITH|FROM)\b|\()", re.IGNORECASE | re.DOTALL)
 """The start of a query."""
 _MORE_WORDS = """SAFE_CAST DECIMAL BIGDECIMAL UNKNOWN FIRST LAST NAME STRICT MATERIALIZED SET"""
 _SIGNS = ("|>", "||", "<<", ">>", "<=", "<>", ">=", "!=", "=>", "->", *"+-*/&|^~=<>.,")
 _KINDS = (
-    *("name", "path", "value", "group", "query", "deep", "number", "string", "parameter", "star", "case", "type"),
-    *("element", "list", "operator", "none", "one", "names", "many", "window", "cast", "part", "items", "labels"),
-    *("pivot", "unpivot", "sample", "join", "arguments", "sets", "as_value", "selected", "read", "bound"),
+    *("quoted", "name", "path", "value", "group", "query", "deep", "number", "string", "parameter", "star", "case"),
+    *("type", "element", "list", "operator", "none", "one", "names", "many", "window", "cast", "part", "items"),
+    *("labels", "pivot", "unpivot", "sample", "join", "arguments", "sets", "as_value", "selected", "read", "bound"),
 )
 """What a letter stands for beside words and signs: kinds of tokens, and of what brackets hold."""
 _NAMES = sorted({*CONTEXTUAL, *_MORE_WORDS.split()} - {*RESERVED})
@@ -100,7 +95,7 @@ _RULES = {
     "further": "( ( ',' | joined ) source | ON x | USING <names> )",
     "from": "FROM source ( further )*",
     "select": """
-        SELECT ( [ALL DISTINCT] )? ( <as_value> )? select_list ( from )? ( WHERE x )? ( groups )?
+        SELECT ( [ALL DISTINCT] )? ( <as_value> )? select_list ( <read> )? ( WHERE x )? ( groups )?
         ( HAVING x )? ( QUALIFY x )? ( windows )?
         """,
     "with": "WITH ( RECURSIVE )? cte ( ',' cte )*",
@@ -111,8 +106,9 @@ _RULES = {
         """,
     "limit": "LIMIT x ( OFFSET x | x )?",
     "body": "[<selected> <read> <query> <deep>]",
-    "whole": "subquery AS w ( '|>' piped )* | query",
-    "query": "( with )? body ( united body )* ( keys )? ( limit )? ( '|>' piped )*",
+    "query": "( with )? body ( united body )* ( keys )? ( limit )?",
+    "piped_query": "query ( '|>' piped )*",
+    "aliased": "subquery AS w ( '|>' piped )*",
     "list_end": "( ',' )?",
     "piped": """
         ( <selected> | <operator> ( select_list | pivot_end | grouped ( ',' grouped )* list_end )? ( groups list_end )?
@@ -124,7 +120,6 @@ _RULES = {
 }
 _CONTENTS = {
     "window": "( w )? ( PARTITION BY values )? ( keys )? ( [ROWS RANGE] ( BETWEEN )? edge ( AND edge )? )?",
-    "query": "query",
     "cast": "x AS ( x | <type> | INTERVAL ) ( COLLATE x )? ( FORMAT x | x )? ( AT w ( w x | x ) )?",
     "part": "x FROM x ( AT w ( w x | x ) )?",
     "bound": "( w AS x ',' )+ x",
@@ -154,7 +149,7 @@ _RULES |= {
 }
 _MOST_TOKENS = 2000
 """In a bracket of more tokens the first wrong one is not looked for: that would take seconds."""
-_WORD = re.compile(r"'[^']+'|<\w+>|\w+|\(\?<?!|.", re.DOTALL)
+_WORD = re.compile(r"'[^']+'|<\w+>|\w+|\(\?<?[!=]|.", re.DOTALL)
 
 
 def _pattern(rule: str) -> str:
@@ -195,101 +190,110 @@ def _steps() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 @dataclass(slots=True)
 class _Bracket:
-    """What is open: its first sign and where it stands, the letter before it, the letters in it so far, and where the
-    token of each stands."""
+    """What is open: its first sign and the token that it is, the letter before it, the letters in it so far, and the
+    token at which each starts. Tokens are counted from 0."""
 
     sign: str
     start: int
     before: str = ""
-    letters: list[str] = field(default_factory=list)
-    places: list[tuple[int, int]] = field(default_factory=list)
+    letters: str = ""
+    starts: list[int] = field(default_factory=list)
 
-    def add(self, letter: str, place: tuple[int, int]) -> None:
-        self.letters.append(letter)
-        self.places.append(place)
+    def add(self, letters: str, start: int) -> None:
+        self.letters += letters
+        self.starts += range(start, start + len(letters))
+
+
+class _WrongTokensError(Exception):
+    """The first and the last token of what is no GoogleSQL."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
 
 
 def check_grammar(text: str) -> None:
     """Raises UnsupportedSql for a query that is not GoogleSQL by its grammar."""
     if not _QUERY.match(text):
         return
+    try:
+        _check(_letters_of(text))
+    except _WrongTokensError as wrong:
+        spans = [match.span(match.lastgroup) for match in _TOKENS.finditer(text) if match.lastgroup]
+        _, end = spans[min(wrong.last, len(spans) - 1)]  # of a bracket that nothing closes
+        raise unreadable(place_at(text, spans[wrong.first][0], end - 1)) from None
+
+
+@lru_cache(10_000)  # the scripts of a project have few different tokens
+def _letter_of(token: str) -> str:
+    match = _TOKENS.match(token)
+    kind = match.lastgroup if match else None
+    if kind in ("word", "sign"):
+        return _LETTERS.get(token.upper(), _NAME if kind == "word" else token)
+    return _of(kind) if kind else ""  # the end
+
+
+def _letters_of(text: str) -> str:
+    """One letter for each token. After a dot a word is a name, and after `|>` an operator."""
+    letters = "".join(map(_letter_of, _TEXTS_OF_TOKENS.findall(text)))
+    letters = _MEMBER.sub(_NAME, letters)
+    return _OPERATOR.sub(_of("operator"), letters) if _PIPE in letters else letters
+
+
+@lru_cache(1_000)
+def _check(letters: str) -> None:
+    """Raises _WrongTokensError for what is no query."""
     stack = [_Bracket("", 0)]
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup
-        if kind is None:
-            break
-        written, place = match[kind], match.span(kind)
-        if kind == "word":
-            _take_word(stack, written.upper(), place, text)
-        elif kind == "sign":
-            _take_sign(stack, written, place, text)
-        else:
-            stack[-1].add(_LETTERS[f"<{kind}>"], place)
-    _finish(stack, len(text), text)
+    done = 0
+    for match in _BRACKETS.finditer(letters):
+        at = match.start()
+        stack[-1].add(letters[done:at], done)
+        _take(stack, letters[at], at)
+        done = at + 1
+    stack[-1].add(letters[done:], done)
+    _finish(stack, len(letters))
 
 
-def _take_word(stack: list[_Bracket], word: str, place: tuple[int, int], text: str) -> None:
-    """Open or close a CASE, or add the letter of any other word: after a dot it is a name, after `|>` an operator, and
-    SELECT's AS STRUCT is one letter."""
+def _take(stack: list[_Bracket], letter: str, at: int) -> None:
+    """Open or close a bracket; a `>` that closes none is an operator."""
     top = stack[-1]
-    before = top.letters[-1] if top.letters else ""
-    if before == _DOT and top.letters[-2:-1] not in _LITERALS:
-        top.add(_NAME, place)
-    elif before == _PIPE and word not in RESERVED:
-        top.add(_of("operator"), place)
-    elif word == "CASE":
-        stack.append(_Bracket(word, place[0]))
-    elif word == "END":
-        _close(stack, "CASE", place, text)
-    elif before == _AS and word in ("STRUCT", "VALUE") and _SELECT_AS.search("".join(top.letters[-3:])):
-        top.letters[-1] = _of("as_value")
+    if letter in _OPENING:
+        stack.append(_Bracket(_OPENING[letter], at, top.letters[-1:]))
+    elif letter in _CLOSING:
+        _close(stack, _CLOSING[letter], at)
+    elif letter == ";":
+        _finish(stack, at)
+        stack[:] = [_Bracket("", at + 1)]
+    elif top.sign == "<":
+        for _ in range(_CLOSED_TYPES[letter]):
+            _close(stack, "<", at)
+        if letter == _LETTERS[">="]:
+            stack[-1].add(_LETTERS["="], at)
     else:
-        top.add(_LETTERS.get(word, _NAME), place)
+        top.add(letter, at)
 
 
-def _take_sign(stack: list[_Bracket], sign: str, place: tuple[int, int], text: str) -> None:
-    """Open or close a bracket, or add the letter of any other sign."""
-    top = stack[-1]
-    last = top.letters[-1] if top.letters else ""
-    if sign in "([" or (sign == "<" and last in _TYPED):
-        stack.append(_Bracket(sign, place[0], last))
-    elif sign in _OPENED_BY:
-        _close(stack, _OPENED_BY[sign], place, text)
-    elif sign == "<>" and last == _LETTERS["STRUCT"]:
-        top.letters[-1] = _of("type")
-    elif sign[0] == ">" and top.sign == "<":
-        for _ in sign.replace("=", ""):
-            _close(stack, "<", place, text)
-        if "=" in sign:
-            stack[-1].add(_LETTERS["="], place)
-    elif sign == ";":
-        _finish(stack, place[0], text)
-        stack[:] = [_Bracket("", place[1])]
-    else:
-        top.add(_LETTERS.get(sign, sign), place)
-
-
-def _close(stack: list[_Bracket], sign: str, place: tuple[int, int], text: str) -> None:
+def _close(stack: list[_Bracket], sign: str, at: int) -> None:
     """Replace the innermost bracket by the letter of its kind."""
     found = stack.pop()
     kind = _kind_of(found) if found.sign == sign else None
     if kind is None:
-        raise _wrong(found, place[1], text)
+        raise _wrong(found, found.start if found.sign == sign else at, at)
     top = stack[-1]
     if sign == "<":
-        top.letters[-1] = _of(kind)  # ARRAY<…> is one letter
+        top.letters = top.letters[:-1] + _of(kind)  # ARRAY<…> is one letter
     else:
-        top.add(_of(kind), (found.start, place[1]))
+        top.letters += _of(kind)
+        top.starts.append(found.start)
 
 
 def _kind_of(bracket: _Bracket) -> str | None:
     """What a bracket holds; None if it is nothing that GoogleSQL has."""
-    return _kind(bracket.sign, bracket.before, "".join(bracket.letters))
+    return _kind(bracket.sign, bracket.before, bracket.letters)
 
 
 @lru_cache(10_000)  # the scripts of a project are much alike
 def _kind(sign: str, before: str, letters: str) -> str | None:
-    letters = _reduced(letters)
+    letters = _reduced(_AS_VALUE.sub(_of("as_value"), letters).replace(_NO_FIELDS, _of("type")))
     if sign != "(":
         return next((kind for kind in _KINDS_IN[sign] if _fits(kind, letters)), None)
     if len(letters) == 1 and (kind := _single(letters)):
@@ -307,9 +311,10 @@ def _single(letter: str) -> str | None:
 
 
 def _fits(kind: str, letters: str) -> bool:
-    if kind in ("query", "whole"):
-        letters = _compiled("select").sub(_of("selected"), letters)
+    if kind in ("query", "aliased"):
         letters = _compiled("from").sub(_of("read"), letters)
+        letters = _compiled("select").sub(_of("selected"), letters)
+        kind = "piped_query" if kind == "query" and _PIPE in letters else kind
     return _compiled(_CONTENTS.get(kind, kind)).fullmatch(letters) is not None
 
 
@@ -320,27 +325,27 @@ def _reduced(letters: str) -> str:
     return letters
 
 
-def _finish(stack: list[_Bracket], end: int, text: str) -> None:
-    """Raises UnsupportedSql for a whole statement that is no query."""
-    letters = stack[0].letters
-    if letters and (len(stack) > 1 or _kind_of(stack[0]) is None):
-        raise _wrong(stack[-1], end, text)
+def _finish(stack: list[_Bracket], end: int) -> None:
+    """Raises _WrongTokensError for a whole statement that is no query."""
+    if stack[0].letters and (len(stack) > 1 or _kind_of(stack[0]) is None):
+        raise _wrong(stack[-1], stack[-1].start, end)
 
 
-def _wrong(bracket: _Bracket, end: int, text: str) -> UnsupportedSql:
-    """The error for what a bracket holds: at the first token after which nothing could follow, or at all of a long
-    one."""
-    start, places = bracket.start, bracket.places
-    if len(places) <= _MOST_TOKENS:
-        wrong = bisect_left(range(len(places)), True, key=lambda index: not _may_go_on(bracket, index + 1))
-        start, end = places[wrong] if wrong < len(places) else (start, end)
-    return unreadable(place_at(text, start, end - 1))
+def _wrong(bracket: _Bracket, first: int, end: int) -> _WrongTokensError:
+    """The error for what a bracket holds before the token `end`: at the first token after which nothing could follow,
+    else, and in a long bracket, from `first` on."""
+    starts = bracket.starts
+    if len(starts) <= _MOST_TOKENS:
+        wrong = bisect_left(range(len(starts)), True, key=lambda index: not _may_go_on(bracket, index + 1))
+        if wrong < len(starts):
+            return _WrongTokensError(starts[wrong], [*starts, end][wrong + 1] - 1)
+    return _WrongTokensError(first, end)
 
 
 def _may_go_on(bracket: _Bracket, count: int) -> bool:
     """Whether something that GoogleSQL has begins with so many letters of what the bracket holds."""
     begun = bracket.letters[:count]
-    return any(_kind_of(replace(bracket, letters=[*begun, *more])) for more in _endings())
+    return any(_kind(bracket.sign, bracket.before, begun + more) for more in _endings())
 
 
 @cache
@@ -351,17 +356,22 @@ def _endings() -> list[str]:
     | BY <value> | JOIN <name> | <names> | <query> | AS <query> SELECT <value> | SELECT <value> | <name> FROM <name>
     | ALL SELECT <value> | DISTINCT SELECT <value> | WHEN <value> THEN <value> | <value> THEN <value> | THEN <value>
     | PRECEDING | ROW | AND <value> | <value> AND <value> | NULL | <name> AS <query> SELECT <value> | FROM <value>
-    | AS <value> ',' <value> | <value> ',' <value> | ',' <value>
+    | STRUCT <value> | AS <value> ',' <value> | <value> ',' <value> | ',' <value>
     """
     return [_pattern(text) for text in texts.split("|")]
 
 
-_TYPED = tuple(_LETTERS[word] for word in ("ARRAY", "STRUCT", "RANGE"))
-_DOT, _PIPE, _AS, _NAME = (_LETTERS[text] for text in (".", "|>", "AS", "<name>"))
-_SELECT_AS = re.compile(_pattern("SELECT ( [ALL DISTINCT] )? AS") + r"\Z")
-_LITERALS = ([_of("string")], [_of("number")])
-_OPENED_BY = {")": "(", "]": "["}
-_KINDS_IN = {"CASE": ("case",), "<": ("type",), "[": ("element", "list"), "": ("whole",)}
+_NAME, _PIPE, _CASE, _END, _LESS = (_LETTERS[text] for text in ("<name>", "|>", "CASE", "END", "<"))
+_WORDS = f"[{_LETTERS[_TEXTS[0]]}-{_LETTERS[_NAMES[-1]]}]"
+_MEMBER = re.compile(_pattern("(?<='.')<quoted> | (?<='.')(?<![<string> <number>]'.')") + _WORDS)
+_OPERATOR = re.compile(f"(?<={_PIPE})[{_LETTERS[_NAMES[0]]}-{_LETTERS[_NAMES[-1]]}{_NAME}]")
+_AS_VALUE = re.compile(_pattern("(?<=SELECT)AS [STRUCT VALUE]|(?<=SELECT [ALL DISTINCT])AS [STRUCT VALUE]"))
+_NO_FIELDS = _pattern("STRUCT '<>'")
+_BRACKETS = re.compile(rf"[()\[\];{_CASE}{_END}]|" + _pattern("(?<=[ARRAY STRUCT RANGE])'<'|['>' '>>' '>=']"))
+_OPENING = {"(": "(", "[": "[", _CASE: "CASE", _LESS: "<"}
+_CLOSING = {")": "(", "]": "[", _END: "CASE"}
+_CLOSED_TYPES = {_LETTERS[">"]: 1, _LETTERS[">="]: 1, _LETTERS[">>"]: 2}
+_KINDS_IN = {"CASE": ("case",), "<": ("type",), "[": ("element", "list"), "": ("query", "aliased")}
 _EXPECTED = {
     _LETTERS["CAST"]: ("cast",),
     _LETTERS["SAFE_CAST"]: ("cast",),

@@ -87,9 +87,12 @@ def _check_parameters(name: str, parameters: tuple[int, ...]) -> None:
 
 
 def _parameter(node: exp.Expr) -> int:
-    if not node.name.isdigit():
+    number = node.this
+    if isinstance(number, exp.HexString):
+        return int(number.name, 16)
+    if not isinstance(number, exp.Literal) or number.is_string or not number.name.isdigit():
         raise ValueError(f"{node.sql('bigquery')} is not a type's length, precision or scale")
-    return int(node.name)
+    return int(number.name)
 
 
 def column_of(definition: exp.Expr) -> Column:

@@ -46,7 +46,7 @@ _LEADERS = {TokenType.ALIAS, TokenType.INTERVAL, TokenType.NUMBER, TokenType.LIM
 
 def check_foreign(tokens: Sequence[Token], text: str) -> None:
     """Raises SqlError for what GoogleSQL does not have."""
-    kinds = [token.token_type for token in tokens]
+    kinds = _kinds(tokens)
     labels = _unpivoted(tokens) if TokenType.UNPIVOT in kinds else set()
     _check_commas(tokens, kinds, text)
     if not _OUTER.isdisjoint(kinds) or sum(map(kinds.count, _CONDITIONS)) > 1:
@@ -63,6 +63,16 @@ def check_foreign(tokens: Sequence[Token], text: str) -> None:
         _check_extracts(tokens, text)
     if "{#" in text:
         _check_gaps(tokens, text)
+
+
+def _kinds(tokens: Sequence[Token]) -> list[TokenType]:
+    """The kind of each token. The FROM of IS DISTINCT FROM is an operator, and opens no clause."""
+    kinds = [token.token_type for token in tokens]
+    if TokenType.DISTINCT in kinds:
+        for index in range(1, len(kinds)):
+            if kinds[index - 1 : index + 1] == [TokenType.DISTINCT, TokenType.FROM]:
+                kinds[index] = TokenType.EQ
+    return kinds
 
 
 _CHECKS: dict[TokenType, Callable[[Sequence[Token], int, str], None]] = {

@@ -7,6 +7,9 @@ from warehouse_refresh.warehouse.duckdb.translate.reading.grammar import check_g
 from warehouse_refresh.warehouse.errors import UnsupportedSql
 
 SLIPS = [
+    ("SELECT a FROM t «*» o JOIN u", "*"),
+    ("SELECT a FROM t, NOT «u»", ""),
+    ("SELECT a FROM t PIVOT(SUM(a) FOR b IN (1, NULL «2»))", ""),
     ("SELECT a FROM t «)» u", ")"),
     ("SELECT AS STRUCT «, » x FROM t", ","),
     ("SELECT a FROM t LIMIT 1 «JOIN» u", "JOIN"),

@@ -97,6 +97,7 @@ def _nested(parts: list[Tokens], text: str) -> Tokens:
     for part in [first] * (_word(first) == "FROM") + [part[1:] for part in parts[1:]]:
         _check_clauses(part, text)
         _check_end(part, text)
+        _check_values(part, text)
     for part in parts[1:]:
         state = _step(state, part, text)
     if state.named:
@@ -141,6 +142,14 @@ def _check_end(part: Tokens, text: str) -> None:
     if part and part[-1].token_type == TokenType.COMMA and _operator(part) not in _LISTS:
         place = place_at(text, part[-1].start, part[-1].end)
         raise SqlError("syntax error: there is nothing after this comma", hint="take it out", place=place)
+
+
+def _check_values(part: Tokens, text: str) -> None:
+    """Raise SqlError for an item of SET that is not a column and its value."""
+    for item in filter(None, commas(part[1:])) if _operator(part) == "SET" else ():
+        if _word(item[1:]) != "=":
+            place = place_at(text, item[0].start, item[-1].end)
+            raise SqlError("SET takes columns with their new values", hint="write SET column = value", place=place)
 
 
 def _whole(state: State, mark: Token) -> Tokens:

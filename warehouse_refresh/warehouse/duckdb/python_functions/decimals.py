@@ -334,13 +334,10 @@ def _float_to_digits(name: str, value: float | None, digits: int | None) -> str 
     rounding = ROUND_DOWN if name == "TRUNC" else ROUND_HALF_UP
     if digits < -308:
         return "0.0"
-    if digits < 0:
-        power = 10.0**-digits
-        found = float(Decimal(value / power).to_integral_value(rounding)) * power
-        if math.isinf(found):
-            raise ValueError(f"Floating point overflow in function: {name}({value!r}, {digits})")
-        return repr(found)
-    return repr(float(Decimal(value).quantize(Decimal(1).scaleb(-digits), rounding, _LONG)))
+    found = float(Decimal(value).quantize(Decimal(1).scaleb(-digits), rounding, _LONG))
+    if math.isinf(found):
+        raise ValueError(f"Floating point overflow in function: {name}({value!r}, {digits})")
+    return repr(found)
 
 
 _LONG = Context(prec=800)

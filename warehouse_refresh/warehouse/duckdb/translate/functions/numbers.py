@@ -222,7 +222,7 @@ def rounded(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
             return numeric_rounded(values[0], name, digits)
         return _in_python(name, values)
     value = as_type(node, scope, name, values[0], FLOAT64)
-    if not isinstance(digits, int) or not -20 <= digits <= 20:
+    if not isinstance(digits, int) or not -18 <= digits <= 20:
         return _in_python(name, [value, values[1]])
     return Typed(sql(f"({float_rounded(name.lower(), digits)})", a=value.node), FLOAT64)
 
@@ -259,8 +259,7 @@ _HALF_EVEN = (
 def float_rounded(word: str, digits: int) -> str:
     """A FLOAT64 rounded or cut, by its digits written out in full: the double 2.675 is a little less than that."""
     if digits < 0:
-        power = f"1e{-digits}::DOUBLE"
-        return f"CASE WHEN isfinite({{a}}) THEN {word}({{a}} / {power}) * {power} ELSE {{a}} END"
+        return _rounded_to_tens(word, 10**-digits, f"googlesql_float64_{word}({{a}}, {digits})")
     if word == "trunc":
         cut = f"CAST(regexp_replace(printf('%.{digits + 25}f', {{a}}), '.{{{{25}}}}$', '') AS DOUBLE)"
         return f"CASE WHEN isfinite({{a}}) AND abs({{a}}) < 1e15 THEN {cut} ELSE {{a}} END"
@@ -271,6 +270,13 @@ def float_rounded(word: str, digits: int) -> str:
         f" WHEN {tie} THEN CAST(CAST(round({exact}, {digits}) AS VARCHAR) AS DOUBLE)"
         f" ELSE CAST(printf('%.{digits}f', {{a}}) AS DOUBLE) END"
     )
+
+
+def _rounded_to_tens(word: str, unit: int, otherwise: str) -> str:
+    """A FLOAT64 rounded or cut to whole units, in INT64 where they fit: a quotient may be rounded itself."""
+    half = unit // 2 if word == "round" else 0
+    whole = f"sign({{a}}) * CAST((CAST(trunc(abs({{a}})) AS BIGINT) + {half}) // {unit} * {unit} AS DOUBLE)"
+    return f"CASE WHEN abs({{a}}) < 8e18 THEN {whole} ELSE CAST({otherwise} AS DOUBLE) END"
 
 
 def numeric_rounded(value: Typed, name: str, digits: int) -> Typed:

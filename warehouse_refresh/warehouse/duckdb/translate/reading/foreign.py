@@ -10,6 +10,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.sql.mistakes import RESERVED
+from warehouse_refresh.warehouse.sql.syntax_errors import unreadable
 
 # By the text of a token, with what to write instead.
 SIGNS = {
@@ -363,11 +364,18 @@ def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> N
     if kind == TokenType.ALIAS and _is_reserved(following):
         _check_reserved(following, text)
     if kind == TokenType.INTERVAL and following.token_type == TokenType.STRING and not _is_unit(last):
-        _foreign(following, text, _interval_hint(following.text))
+        _check_interval(following, last, text)
     if kind == TokenType.NUMBER and following.token_type == TokenType.VAR and following.start == tokens[0].end + 1:
         _foreign(following, text, "write digits only, or a blank before an alias")
     if kind == TokenType.LIMIT and last is not None and last.token_type == TokenType.COMMA:
         _foreign(last, text, "write LIMIT 10 OFFSET 5")
+
+
+def _check_interval(written: Token, following: Token | None, text: str) -> None:
+    """Raises SqlError for an INTERVAL with a text that no date part follows. Texts side by side are one."""
+    if following is not None and following.token_type == TokenType.STRING:
+        raise unreadable(place_at(text, written.start, following.end))
+    _foreign(written, text, _interval_hint(written.text))
 
 
 _WORDED = re.compile(r"\s*([+-]?\d+)\s*([a-z]+?)s?\s*", re.IGNORECASE)

@@ -32,9 +32,24 @@ _QUERY = re.compile(rf"{_BLANKS}(?:(?:SELECT|WITH|FROM)\b|\()", re.IGNORECASE | 
 _MORE_WORDS = """SAFE_CAST DECIMAL BIGDECIMAL UNKNOWN FIRST LAST NAME STRICT MATERIALIZED SET"""
 _SIGNS = ("|>", "||", "<<", ">>", "<=", "<>", ">=", "!=", "=>", "->", *"+-*/&|^~=<>.,")
 _KINDS = (
-    *("quoted", "name", "path", "value", "group", "query", "deep", "number", "string", "parameter", "star", "case"),
+    *(
+        "quoted",
+        "name",
+        "path",
+        "value",
+        "expression",
+        "group",
+        "query",
+        "deep",
+        "number",
+        "string",
+        "parameter",
+        "star",
+        "case",
+    ),
     *("type", "element", "list", "operator", "none", "one", "names", "many", "window", "cast", "part", "items"),
-    *("labels", "pivot", "unpivot", "sample", "join", "arguments", "sets", "as_value", "selected", "read", "bound"),
+    *("aliases", "labels", "pivot", "unpivot", "sample", "join", "arguments", "sets", "as_value", "selected"),
+    *("read", "bound"),
 )
 """What a letter stands for beside words and signs: kinds of tokens, and of what brackets hold."""
 _NAMES = sorted({*CONTEXTUAL, *_MORE_WORDS.split()} - {*RESERVED})
@@ -124,8 +139,9 @@ _CONTENTS = {
     "part": "x FROM x ( AT w ( w x | x ) )?",
     "bound": "( w AS x ',' )+ x",
     "items": "x ( AS x )? ( ',' ( x ( AS x )? | w '=>' x ) )*",
-    "labels": "x ( ( AS )? x )? ( ',' x ( ( AS )? x )? )*",
-    "pivot": "x ( as )? ( ',' x ( as )? )* FOR x ( IN ( <labels> | <items> | brackets | subquery ) )?",
+    "aliases": "x ( ( AS )? w )? ( ',' x ( ( AS )? w )? )*",
+    "labels": "x ( ( AS )? <value> )? ( ',' x ( ( AS )? <value> )? )*",
+    "pivot": "x ( as )? ( ',' x ( as )? )* FOR x ( IN ( <aliases> | <items> | brackets | subquery ) )?",
     "unpivot": "( w | <group> ) FOR x ( IN ( <labels> | <items> | brackets ) )?",
     "sample": "x [PERCENT ROWS]",
     "join": "source ( further )+",
@@ -183,8 +199,8 @@ def _steps() -> tuple[tuple[re.Pattern[str], str], ...]:
         (_compiled("w ( '.' <name> )+"), _of("path")),
         (_compiled(listed), _of("group")),
         (_compiled("x '.' '*'"), _of("star")),
-        (_compiled("INTERVAL sum w ( TO w )?"), _of("value")),
-        (re.compile(f"(?={_pattern('NOT | sign | x joint')}){_pattern('(?<!CURRENT) condition')}"), _of("value")),
+        (_compiled("INTERVAL sum w ( TO w )?"), _of("expression")),
+        (re.compile(f"(?={_pattern('NOT | sign | x joint')}){_pattern('(?<!CURRENT) condition')}"), _of("expression")),
     )
 
 
@@ -356,7 +372,7 @@ def _endings() -> list[str]:
     | BY <value> | JOIN <name> | <names> | <query> | AS <query> SELECT <value> | SELECT <value> | <name> FROM <name>
     | ALL SELECT <value> | DISTINCT SELECT <value> | WHEN <value> THEN <value> | <value> THEN <value> | THEN <value>
     | PRECEDING | ROW | AND <value> | <value> AND <value> | NULL | <name> AS <query> SELECT <value> | FROM <value>
-    | STRUCT <value> | AS <value> ',' <value> | <value> ',' <value> | ',' <value>
+    | IN <names> | STRUCT <value> | AS <value> ',' <value> | <value> ',' <value> | ',' <value>
     """
     return [_pattern(text) for text in texts.split("|")]
 
@@ -382,4 +398,4 @@ _EXPECTED = {
     _LETTERS["WITH"]: ("bound",),
     _LETTERS["UNPIVOT"]: ("unpivot",),
 }
-_OTHERS = ("query", "none", "arguments", "sample", "items", "labels", "pivot", "unpivot", "join", "sets")
+_OTHERS = ("query", "none", "arguments", "sample", "items", "aliases", "labels", "pivot", "unpivot", "join", "sets")

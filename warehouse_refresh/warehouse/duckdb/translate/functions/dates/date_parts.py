@@ -41,9 +41,9 @@ _OTHER_PARTS = frozenset({"DAYOFWEEK", "DAYOFYEAR", "DATE", "TIME", "DATETIME", 
 def unit_of(node: exp.Expr, scope: Scope) -> str:
     """A date part as written: DAY, WEEK(MONDAY). Raises SqlError."""
     if isinstance(node, exp.Anonymous | exp.WeekStart):
-        inner = node.expressions[0] if isinstance(node, exp.Anonymous) else node.this
         name = name_of(node) if isinstance(node, exp.Anonymous) else "WEEK"
-        day = inner.name.upper()
+        days = node.expressions if isinstance(node, exp.Anonymous) else [node.this]
+        day = ", ".join(inner.name.upper() for inner in days)
         if name != "WEEK" or day not in DAYS:
             wrong(scope.script.text, node, f"{name}({day}) is not a date part")
         return f"WEEK({day})"

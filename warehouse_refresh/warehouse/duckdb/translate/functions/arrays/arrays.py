@@ -3,6 +3,9 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/array_functions
 """
 
+import math
+import sys
+
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
@@ -33,15 +36,18 @@ _COMPARABLE = (
     "CASE WHEN len({a}) <> len({b}) THEN error('Array length mismatch') WHEN list_count({a}) < len({a}) OR"
     " list_count({b}) < len({b}) THEN error('NULL array element')"
 )
+_LARGEST_ROOT = f"{math.sqrt(sys.float_info.max)!r}::DOUBLE"
+"""The square of what is larger is no FLOAT64."""
 _LENGTHS = "(sqrt(list_inner_product({a}, {a})) * sqrt(list_inner_product({b}, {b})))"
 
 DEFINITIONS: Definitions = by_name(
     define(
         "EUCLIDEAN_DISTANCE",
         "ARRAY<FLOAT64> ARRAY<FLOAT64> -> FLOAT64",
-        f"{_COMPARABLE} WHEN len({{a}}) = 0 THEN 0.0::DOUBLE WHEN isinf(list_distance({{a}}, {{b}}))"
-        " AND len(list_filter(list_concat({a}, {b}), lambda e_: NOT isfinite(e_))) = 0 THEN error('double overflow')"
-        " ELSE list_distance({a}, {b}) END",
+        f"{_COMPARABLE} WHEN len({{a}}) = 0 THEN 0.0::DOUBLE WHEN NOT isfinite(list_distance({{a}}, {{b}}))"
+        " AND (len(list_filter(list_concat({a}, {b}), lambda e_: NOT isfinite(e_))) = 0 OR len(list_filter({a}, lambda"
+        f" e_, i_: isfinite(e_) AND isfinite({{b}}[i_]) AND abs(e_ - {{b}}[i_]) > {_LARGEST_ROOT})) > 0)"
+        " THEN error('double overflow') ELSE list_distance({a}, {b}) END",
     ),
     define(
         "COSINE_DISTANCE",
@@ -49,7 +55,8 @@ DEFINITIONS: Definitions = by_name(
         f"{_COMPARABLE} WHEN len({{a}}) = 0 OR {_LENGTHS} = 0 THEN"
         " error('Cannot compute cosine distance against zero vector')"
         " WHEN isinf(list_inner_product({a}, {a})) AND isfinite(list_sum({a}))"
-        " OR isinf(list_inner_product({b}, {b})) AND isfinite(list_sum({b})) THEN"
+        " OR isinf(list_inner_product({b}, {b})) AND isfinite(list_sum({b})) OR len(list_filter("
+        f"list_concat({{a}}, {{b}}), lambda e_: isfinite(e_) AND abs(e_) > {_LARGEST_ROOT})) > 0 THEN"
         " error('COSINE_DISTANCE: double overflow')"
         f" ELSE 1 - list_inner_product({{a}}, {{b}}) / {_LENGTHS} END",
     ),

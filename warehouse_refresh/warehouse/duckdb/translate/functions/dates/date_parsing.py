@@ -187,6 +187,8 @@ def _reading(code: str, after: str) -> str:
     digits follow, fewer of them must end at a space of the format."""
     if code == "s" and _STARTS_WITH_DIGIT.match(after):
         return r"(-?\d{1,12})\s"
+    if code in _FRACTIONS and _STARTS_WITH_DIGIT.match(after):
+        return _fraction_reading(code, after)
     if code not in _DIGITS:
         return _READS[code]
     most = _DIGITS[code] + (code in ("Y", "C") and not after.startswith("%"))
@@ -195,6 +197,14 @@ def _reading(code: str, after: str) -> str:
         fewer = _SPACE.match(after) or after.startswith(("%k", "%l"))  # these skip blanks themselves
         digits = rf"(\d{{{most}}}|\d{{1,{most - 1}}}\s)" if fewer else rf"(\d{{{most}}})"
     return rf"\s*{digits}" if code in ("k", "l") else digits
+
+
+def _fraction_reading(code: str, after: str) -> str:
+    """The expression that reads seconds with a fraction before another number."""
+    most = code[1:-1]
+    full = rf"\d{{2}}(?:\.\d{{{most}}})?|\d\.\d{{{most}}}"
+    fewer = rf"|\d{{1,2}}(?:\.\d{{1,{most}}})?\s" if _SPACE.match(after) else ""
+    return f"({full}{fewer})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ INSERTED = (
 LITERALS = ("1", "1.5", "-1", "'a'", "'2024-01-31'", "b'a'", "NULL", "TRUE", "DATE '2024-01-31'", "[1]", "(1, 2)", "@p")
 
 
-MISPLACED = re.compile(r"(?<!FROM)(?<!JOIN)(?<![,(\s])\s+d\.(?!one\.)\w+", re.IGNORECASE)
+MISPLACED = re.compile(r"(?<!FROM)(?<!JOIN)(?<![,(\s])\s+d\.(?!one\.)\w+|\w\(\s*d\.\w+\s*\)", re.IGNORECASE)
 """A table where none is read. The engines are given other names for the tables, and one of these may be an alias."""
 
 

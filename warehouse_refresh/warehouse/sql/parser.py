@@ -16,6 +16,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import Place, SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.arrays_in_from import taken_for_tables, with_arrays
 from warehouse_refresh.warehouse.sql.preamble import Assignment, FunctionText, read_preamble
 from warehouse_refresh.warehouse.sql.query import Parameter, Read, Statement
 from warehouse_refresh.warehouse.sql.statements import check_no_program, check_one_query, check_template, statements_of
@@ -247,7 +248,9 @@ def trees_of(tokens: list[Token], text: str) -> list[exp.Expr | None]:
     """What sqlglot makes of the tokens. It logs what it cannot read, such as a JSON path; here that is an error of the
     script, with its place."""
     _LOG.disabled = True
-    trees = list(_BIGQUERY.parser().parse(tokens, text))
+    with taken_for_tables():
+        found = _BIGQUERY.parser().parse(tokens, text)
+    trees = [tree if tree is None else with_arrays(tree) for tree in found]
     if any(isinstance(tree, exp.Alias) for tree in trees) and tokens[-2].token_type == TokenType.ALIAS:
         return [_without_alias(tree) for tree in trees]
     return trees

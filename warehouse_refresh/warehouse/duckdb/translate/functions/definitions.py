@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce, coerced
+from warehouse_refresh.warehouse.duckdb.translate.functions.signatures import Signature, chosen, read_signature
 from warehouse_refresh.warehouse.duckdb.translate.literals import null
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Node
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
@@ -13,7 +14,6 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unread,
 from warehouse_refresh.warehouse.duckdb.translate.templates import may_fail, sql, unless_null
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import duckdb_type
-from warehouse_refresh.warehouse.sql.signatures import Signature, chosen, read_signature
 from warehouse_refresh.warehouse.suggest import did_you_mean
 from warehouse_refresh.warehouse.types import BYTES, FLOAT64, array_of
 

@@ -190,6 +190,8 @@ _MOST_IN_CHAIN = 100
 
 def _joined(texts: Sequence[Node]) -> Node:
     """The texts one after the other, long chains as chains of chains: to DuckDB each operand is a level of its own."""
+    if len(texts) == 1:
+        return texts[0]
     if len(texts) <= _MOST_IN_CHAIN:
         return Chain("||", tuple(texts))
     parts = [texts[start : start + _MOST_IN_CHAIN] for start in range(0, len(texts), _MOST_IN_CHAIN)]

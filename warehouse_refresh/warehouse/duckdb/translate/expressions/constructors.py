@@ -20,8 +20,9 @@ from warehouse_refresh.warehouse.types import FLOAT64, INT64, Column, array_of, 
 
 
 def array(node: exp.Expr, scope: Scope) -> Typed:
-    """[x, y] and ARRAY(SELECT …)"""
-    if len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query):
+    """[x, y] and ARRAY(SELECT …); [(SELECT …)] holds one value, and no row makes it NULL."""
+    is_query = len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Query)
+    if is_query and not node.args.get("value_constructor"):
         return array_query(node.expressions[0], scope)
     values = [scope.compile(part) for part in node.expressions]
     if not values:

@@ -73,8 +73,16 @@ def is_literal(node: exp.Expr, value: Typed) -> bool:
     if isinstance(node, exp.Interval):  # of INTERVAL 1 DAY sqlglot makes INTERVAL '1' DAY, with no place for the text
         return isinstance(node.this, exp.Literal) and "start" in node.this.meta
     if isinstance(node, exp.Array | exp.Struct | exp.Tuple):
-        return bool(value.parts) and all(inner.literal is not None for inner in value.parts)
+        return bool(value.parts) and _is_written_out(value)
     return isinstance(node, _LITERALS) and (value.literal is not None or isinstance(value.node, Literal))
+
+
+def _is_written_out(value: Typed) -> bool:
+    """Whether it is a literal to GoogleSQL. A STRUCT with a NULL, which has no type of its own, is none."""
+    if not value.parts:
+        return value.literal is not None
+    holds_null = value.type.element is None and any(part.is_null for part in value.parts)
+    return not holds_null and all(map(_is_written_out, value.parts))
 
 
 _LITERALS = (exp.Literal, exp.Null, exp.Boolean, exp.ByteString, exp.RawString, exp.Neg, exp.Concat, exp.HexString)

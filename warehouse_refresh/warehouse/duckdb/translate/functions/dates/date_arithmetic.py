@@ -366,23 +366,32 @@ _ORIGIN = "1950-01-01"
 def bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """DATE_BUCKET(x, INTERVAL n unit [, origin]): the start of the interval that holds x; one begins at the origin"""
     name = name_of(node)
-    kind = SqlType(name.partition("_")[0])
     if len(parts) not in (2, 3) or not isinstance(parts[1], exp.Interval):
         wrong(scope.script.text, node, f"{name} takes a value and an INTERVAL", f"write {name}(x, INTERVAL 7 DAY)")
     unit = parts[1].args.get("unit")
     if unit is None or isinstance(unit, exp.IntervalSpan):
         unsupported(scope.script.text, node, f"{name} with this INTERVAL")
     part, width = unit_of(unit, scope), step_of(node, scope, parts[1].this)
+    values = [argument(given, scope) for given in (parts[0], *parts[2:])]
+    kind = _kind_of_bucket(values) or SqlType(name.partition("_")[0])
     if part not in units_of(kind.name) or part.startswith(("WEEK(", "ISO")) or (kind == DATE and part in CLOCK_UNITS):
         wrong(scope.script.text, node, f"{name} does not take an INTERVAL of {part}")
     if width < 0:
         wrong(scope.script.text, node, f"{name} takes an INTERVAL above 0")
-    value = as_type(node, scope, name, argument(parts[0], scope), kind).node
-    origin = as_type(node, scope, name, argument(parts[2], scope), kind).node if len(parts) == 3 else Literal(_ORIGIN)
+    value, *origins = [as_type(node, scope, name, given, kind).node for given in values]
+    origin = origins[0] if origins else Literal(_ORIGIN)
     length = Literal(width * (MONTHS.get(part) or MICROSECONDS.get(part) or MICROSECONDS["DAY"] * 7))
     template = _BUCKETS["MONTH" if part in MONTHS else kind.name]
     found = sql(template, x=value, o=origin, n=length)
     return Typed(checked(kind, sql(f"CAST({{x}} AS {duckdb_type(kind)})", x=found)), kind)
+
+
+def _kind_of_bucket(values: list[Typed]) -> SqlType | None:
+    """The type of the value and the origin, whatever the function's name says; None if literals leave that to it."""
+    kinds = [value.type for value in values if value.literal is None and not value.is_null]
+    if not kinds or kinds[0] not in (DATE, DATETIME, TIMESTAMP) or values[0].literal is not None:
+        return None
+    return DATETIME if DATETIME in kinds and kinds[0] == DATE else kinds[0]
 
 
 def _floor(since: str) -> str:

@@ -67,6 +67,9 @@ def _refusal(error: SqlError, expected: Answer | Rejected) -> Outcome:
 
 def _failure(error: duckdb.Error, expected: Answer | Rejected) -> Outcome:
     """What failed as the query ran. Where only the data tell, a refusal comes that late."""
+    is_ours = isinstance(error, duckdb.ParserException | duckdb.BinderException | duckdb.CatalogException)
+    if is_ours and "the embedded engine cannot" not in str(error):
+        return Outcome("different", f"DuckDB cannot run it: {str(error)[:1500]}")
     if isinstance(expected, Rejected) and not expected.analysis:
         return Outcome("both reject", str(error))
     if "the embedded engine cannot" in str(error):

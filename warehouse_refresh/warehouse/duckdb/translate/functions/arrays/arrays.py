@@ -46,7 +46,7 @@ DEFINITIONS: Definitions = by_name(
         "ARRAY<FLOAT64> ARRAY<FLOAT64> -> FLOAT64",
         f"{_COMPARABLE} WHEN len({{a}}) = 0 THEN 0.0::DOUBLE WHEN NOT isfinite(list_distance({{a}}, {{b}}))"
         " AND (len(list_filter(list_concat({a}, {b}), lambda e_: NOT isfinite(e_))) = 0 OR len(list_filter({a}, lambda"
-        f" e_, i_: isfinite(e_) AND isfinite({{b}}[i_]) AND abs(e_ - {{b}}[i_]) > {_LARGEST_ROOT})) > 0)"
+        f" e_, i_: isfinite(e_) AND isfinite(({{b}})[i_]) AND abs(e_ - ({{b}})[i_]) > {_LARGEST_ROOT})) > 0)"
         " THEN error('double overflow') ELSE list_distance({a}, {b}) END",
     ),
     define(

@@ -107,7 +107,7 @@ def interval_of(node: exp.Expr, scope: Scope, count: Node, part: str) -> Node:
     if part not in _UNITS:
         wrong(scope.script.text, node, f"INTERVAL does not take {part}")
     unit, size, most = _UNITS[part]
-    number = "{n}" if unit == "microseconds" else "({n})::INTEGER"
+    number = "({n})::BIGINT" if unit == "microseconds" else "({n})::INTEGER"
     span = f"to_{unit}({number} * {size})"
     if isinstance(count, Literal) and isinstance(count.value, int) and abs(count.value) * size <= most:
         return sql(span, n=count)
@@ -182,7 +182,7 @@ def shifted(node: exp.Expr, scope: Scope, value: Typed, count: Node, part: str) 
         moved = sql(f"({{x}} + ({{n}} * {7 if part == 'WEEK' else 1})::INTEGER)", x=value.node, n=count)
         return Typed(checked(DATE, moved), DATE)
     if kind == TIMESTAMP and part == "DAY":
-        step = sql("to_hours({n} * 24)", n=count)
+        step = sql("to_hours(({n} * 24)::BIGINT)", n=count)
     elif kind == TIME:  # the clock goes round
         step = interval_of(node, scope, sql(f"({{n}} % {_IN_A_DAY[part]})", n=count), part)
     else:

@@ -28,7 +28,7 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
 from warehouse_refresh.warehouse.duckdb.translate.queries.items.pivot_names import NAMED, leaves, names_of
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import unique
 from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Relation, Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
+from warehouse_refresh.warehouse.duckdb.translate.syntax import bare, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.sql.coercion import same
@@ -109,6 +109,9 @@ def _unpivoted(node: exp.Pivot, scope: Scope, source: Node, relation: Relation) 
     read = [_listed(_without_label(item)) for item in field.expressions]
     if any(len(columns) != len(names) for columns in read):
         wrong(scope.script.text, node, f"UNPIVOT: each item of IN needs {len(names)} columns")
+    for column in (column for columns in read for column in columns):
+        if not isinstance(column, exp.Column | exp.Identifier):
+            wrong(scope.script.text, node, "UNPIVOT: IN names columns", "compute them in a subquery before UNPIVOT")
     every = [column.name.casefold() for columns in read for column in columns]
     origins = _origins(scope, relation)
     if len({origins.get(name) for name in every}) < len(every):
@@ -186,7 +189,7 @@ def _check_twins(
 
 def _listed(node: exp.Expr) -> list[exp.Expr]:
     """A column, or the columns of a list in parentheses."""
-    return list(node.expressions) if isinstance(node, exp.Tuple) else [node]
+    return list(node.expressions) if isinstance(node, exp.Tuple) else [bare(node)]
 
 
 def _without_label(item: exp.Expr) -> exp.Expr:

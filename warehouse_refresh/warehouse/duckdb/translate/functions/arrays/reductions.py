@@ -8,7 +8,7 @@ from sqlglot import exp
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, no_signature
 from warehouse_refresh.warehouse.duckdb.translate.functions.arrays.arrays import element_of, the_array
 from warehouse_refresh.warehouse.duckdb.translate.functions.definitions import Functions
-from warehouse_refresh.warehouse.duckdb.translate.literals import null
+from warehouse_refresh.warehouse.duckdb.translate.literals import no_value
 from warehouse_refresh.warehouse.duckdb.translate.scope import Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
@@ -37,7 +37,7 @@ def total(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """ARRAY_SUM(a): of the elements that are not NULL"""
     [value] = the_array(node, scope, parts)
     if value.literal is NULL:
-        return null(FLOAT64)
+        return no_value(FLOAT64)
     kind = element_of(value)
     if kind not in (INT64, NUMERIC, FLOAT64):
         unsupported(scope.script.text, node, f"ARRAY_SUM of {value.type}")

@@ -314,7 +314,7 @@ def _may_be_in(value: Typed, kind: SqlType) -> bool:
         return kind.name in NUMBERS
     if kind.name == "STRUCT":
         return all(
-            takes_any_type(part) or same(part.type, field.type)
+            (takes_any_type(part) and not part.is_null) or same(part.type, field.type)
             for part, field in zip(_fields(value), kind.fields, strict=True)
         )
     return {value.type.name, kind.name} != {"DATE", "DATETIME"} or takes_any_type(value)

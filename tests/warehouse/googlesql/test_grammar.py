@@ -1,5 +1,7 @@
 """What sqlglot reads past is no GoogleSQL: it is refused, at the token that cannot stand there."""
 
+import re
+
 import pytest
 
 from tests.warehouse.googlesql.shapes import shapes
@@ -75,3 +77,17 @@ def fits(text: str) -> bool:
     except UnsupportedSql:
         return False
     return True
+
+
+DASHED = """
+SELECT 1 FROM my-shop-123.tmp.a AS b JOIN my-shop.tmp.a USING (x)
+SELECT 1 FROM t, my-shop-1.tmp.a AS b, u
+SELECT a, b-c.d, e-1.5, (f-g.h) FROM (my-p-1.d.t JOIN /* my-p */ my-p.d.`u` USING (id))
+FROM -- my-shop is ours
+  my-shop-2.tmp.a |> JOIN my-other-1.b.c ON TRUE
+"""
+
+
+@pytest.mark.parametrize("text", re.split(r"\n(?=[SF])", DASHED.strip()))
+def test_a_project_s_name_may_have_dashes(text: str) -> None:
+    check_grammar(text)

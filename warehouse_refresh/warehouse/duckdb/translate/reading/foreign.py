@@ -366,9 +366,21 @@ def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> N
     if kind == TokenType.INTERVAL and following.token_type == TokenType.STRING and not _is_unit(last):
         _check_interval(following, last, text)
     if kind == TokenType.NUMBER and following.token_type == TokenType.VAR and following.start == tokens[0].end + 1:
-        _foreign(following, text, "write digits only, or a blank before an alias")
+        _check_number(tokens[0], following, text)
     if kind == TokenType.LIMIT and last is not None and last.token_type == TokenType.COMMA:
         _foreign(last, text, "write LIMIT 10 OFFSET 5")
+
+
+_PROJECT = re.compile(r"(?:\b(?:FROM|JOIN)\s|[,(])\s*[a-z_](?:\w|-)*-\Z", re.IGNORECASE)
+_LONGEST_PROJECT = 63  # https://cloud.google.com/resource-manager/docs/creating-managing-projects
+
+
+def _check_number(number: Token, following: Token, text: str) -> None:
+    """Raises SqlError for a number that a letter follows, unless both are of a table's name: my-shop-123.tmp.a."""
+    before = text[max(0, number.start - _LONGEST_PROJECT - 10) : number.start]
+    is_path = number.text.endswith(".") and text[following.end + 1 : following.end + 2] == "."
+    if not (is_path and _PROJECT.search(before)):
+        _foreign(following, text, "write digits only, or a blank before an alias")
 
 
 def _check_interval(written: Token, following: Token | None, text: str) -> None:

@@ -29,6 +29,14 @@ _TOKENS = re.compile(f"{_BLANKS}(?:{_ANY}|\\Z)", re.VERBOSE | re.DOTALL)
 _TEXTS_OF_TOKENS = re.compile(f"{_BLANKS}({re.sub(r'[?]P<[a-z]+>', '?:', _ANY)}|\\Z)", re.VERBOSE | re.DOTALL)
 _QUERY = re.compile(rf"{_BLANKS}(?:(?:SELECT|WITH|FROM)\b|\()", re.IGNORECASE | re.DOTALL)
 """The start of a query."""
+_DASHED = re.compile(
+    rf"""
+    ( (?<!\w)(?:FROM|JOIN)\s{_BLANKS} )( [^\W\d]\w*(?:-\w+)+ )
+    | ( [,(]{_BLANKS} )( [^\W\d]\w*(?:-\w+)+ )(?=\.(?:[^\W\d]|`))
+    """,
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+"""A project's name with dashes: https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#path_expressions"""
 _MORE_WORDS = """SAFE_CAST DECIMAL BIGDECIMAL UNKNOWN FIRST LAST NAME STRICT MATERIALIZED SET"""
 _SIGNS = ("|>", "||", "<<", ">>", "<=", "<>", ">=", "!=", "=>", "->", *"+-*/&|^~=<>.,")
 _KINDS = (
@@ -230,13 +238,20 @@ class _WrongTokensError(Exception):
 def check_grammar(text: str) -> None:
     """Raises UnsupportedSql for a query that is not GoogleSQL by its grammar."""
     if not _QUERY.match(text):
-        return
+        return None
     try:
         _check(_letters_of(text))
     except _WrongTokensError as wrong:
+        if text != (without := _DASHED.sub(_without_dashes, text)):
+            return check_grammar(without)
         spans = [match.span(match.lastgroup) for match in _TOKENS.finditer(text) if match.lastgroup]
         _, end = spans[min(wrong.last, len(spans) - 1)]  # of a bracket that nothing closes
         raise unreadable(place_at(text, spans[wrong.first][0], end - 1)) from None
+
+
+def _without_dashes(found: re.Match[str]) -> str:
+    before, name, other_before, other_name = found.groups(default="")
+    return before + other_before + (name + other_name).replace("-", "_")
 
 
 @lru_cache(10_000)  # the scripts of a project have few different tokens

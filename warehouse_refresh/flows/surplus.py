@@ -67,7 +67,7 @@ def _cover(client: SyncPrefectClient, run: FlowRun, other: FlowRun) -> None:
     message = f"the run {other.name}, which starts later, builds all of it"
     client.set_flow_run_state(run.id, Completed(name=COVERED, message=message))
     covering, covered = client.read_flow_run(other.id), client.read_flow_run(run.id)
-    if covered.run_count:  # it began before the last request that got it
+    if covered.run_count:  # it began before the request that ended it
         client.set_flow_run_state(run.id, Running(), force=True)
     elif not _still_covers(covering, covered):
         client.set_flow_run_state(run.id, Scheduled(), force=True)

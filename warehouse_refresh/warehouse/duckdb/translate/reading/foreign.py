@@ -372,12 +372,12 @@ def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> N
 
 
 _PROJECT = re.compile(r"(?:\b(?:FROM|JOIN)\s|[,(])\s*[a-z_](?:\w|-)*-\Z", re.IGNORECASE)
-_LONGEST_PROJECT = 63  # https://cloud.google.com/resource-manager/docs/creating-managing-projects
+_LONGEST_START = 200  # characters from FROM on: a project's name has 30, and blanks may stand before it
 
 
 def _check_number(number: Token, following: Token, text: str) -> None:
     """Raises SqlError for a number that a letter follows, unless both are of a table's name: my-shop-123.tmp.a."""
-    before = text[max(0, number.start - _LONGEST_PROJECT - 10) : number.start]
+    before = text[max(0, number.start - _LONGEST_START) : number.start]
     is_path = number.text.endswith(".") and text[following.end + 1 : following.end + 2] == "."
     if not (is_path and _PROJECT.search(before)):
         _foreign(following, text, "write digits only, or a blank before an alias")

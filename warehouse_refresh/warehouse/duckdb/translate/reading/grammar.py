@@ -39,26 +39,7 @@ _DASHED = re.compile(
 """A project's name with dashes: https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#path_expressions"""
 _MORE_WORDS = """SAFE_CAST DECIMAL BIGDECIMAL UNKNOWN FIRST LAST NAME STRICT MATERIALIZED SET"""
 _SIGNS = ("|>", "||", "<<", ">>", "<=", "<>", ">=", "!=", "=>", "->", *"+-*/&|^~=<>.,")
-_KINDS = (
-    *(
-        "quoted",
-        "name",
-        "path",
-        "value",
-        "expression",
-        "group",
-        "query",
-        "deep",
-        "number",
-        "string",
-        "parameter",
-        "star",
-        "case",
-    ),
-    *("type", "element", "list", "operator", "none", "one", "names", "many", "window", "cast", "part", "items"),
-    *("aliases", "labels", "pivot", "unpivot", "sample", "join", "arguments", "sets", "as_value", "selected"),
-    *("read", "bound"),
-)
+_KINDS = ["quoted", "name", "path", "value", "expression", "group", "query", "deep", "number", "string", "parameter", "star", "case", "type", "element", "list", "operator", "none", "one", "names", "many", "window", "cast", "part", "items", "aliases", "labels", "pivot", "unpivot", "sample", "join", "arguments", "sets", "as_value", "selected", "read", "bound"]
 """What a letter stands for beside words and signs: kinds of tokens, and of what brackets hold."""
 _NAMES = sorted({*CONTEXTUAL, *_MORE_WORDS.split()} - {*RESERVED})
 _TEXTS = [*sorted(RESERVED), *_NAMES, *(f"<{kind}>" for kind in _KINDS), *_SIGNS]
@@ -238,12 +219,14 @@ class _WrongTokensError(Exception):
 def check_grammar(text: str) -> None:
     """Raises UnsupportedSql for a query that is not GoogleSQL by its grammar."""
     if not _QUERY.match(text):
-        return None
+        return
     try:
         _check(_letters_of(text))
     except _WrongTokensError as wrong:
-        if text != (without := _DASHED.sub(_without_dashes, text)):
-            return check_grammar(without)
+        without = _DASHED.sub(_without_dashes, text)
+        if without != text:
+            check_grammar(without)
+            return
         spans = [match.span(match.lastgroup) for match in _TOKENS.finditer(text) if match.lastgroup]
         _, end = spans[min(wrong.last, len(spans) - 1)]  # of a bracket that nothing closes
         raise unreadable(place_at(text, spans[wrong.first][0], end - 1)) from None

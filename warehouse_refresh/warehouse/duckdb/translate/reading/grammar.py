@@ -39,10 +39,14 @@ _DASHED = re.compile(
 """A project's name with dashes: https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#path_expressions"""
 _MORE_WORDS = """SAFE_CAST DECIMAL BIGDECIMAL UNKNOWN FIRST LAST NAME STRICT MATERIALIZED SET"""
 _SIGNS = ("|>", "||", "<<", ">>", "<=", "<>", ">=", "!=", "=>", "->", *"+-*/&|^~=<>.,")
-_KINDS = ["quoted", "name", "path", "value", "expression", "group", "query", "deep", "number", "string", "parameter", "star", "case", "type", "element", "list", "operator", "none", "one", "names", "many", "window", "cast", "part", "items", "aliases", "labels", "pivot", "unpivot", "sample", "join", "arguments", "sets", "as_value", "selected", "read", "bound"]
+_KINDS = """
+    quoted name path value expression group query deep number string parameter star case type element list operator none
+    one names many window cast part items aliases labels pivot unpivot sample join arguments sets as_value selected read
+    bound
+    """
 """What a letter stands for beside words and signs: kinds of tokens, and of what brackets hold."""
 _NAMES = sorted({*CONTEXTUAL, *_MORE_WORDS.split()} - {*RESERVED})
-_TEXTS = [*sorted(RESERVED), *_NAMES, *(f"<{kind}>" for kind in _KINDS), *_SIGNS]
+_TEXTS = [*sorted(RESERVED), *_NAMES, *(f"<{kind}>" for kind in _KINDS.split()), *_SIGNS]
 _LETTERS = {text: chr(0xE000 + index) for index, text in enumerate(_TEXTS)}
 _RULES = {
     "w": f"[{_NAMES[0]}-<name>]",  # a name

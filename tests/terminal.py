@@ -44,6 +44,12 @@ class Terminal:
         """Type it."""
         os.write(self._master, text.encode())
 
+    def ended(self) -> int:
+        """The command's exit code, once it has ended and all that it printed is read; what it started may go on."""
+        code = self.process.wait()
+        self._reader.join(timeout=10)
+        return code
+
     def hang_up(self) -> None:
         """Close the window."""
         if self._reader.is_alive():

@@ -113,7 +113,7 @@ def test_one_command_starts_everything_and_ctrl_c_ends_it(served: Served) -> Non
         assert second.stderr == f"error: serve runs already: process {screen.process.pid}; `refresh stop` ends it\n"
         endless = served.begin_endless_refresh()
         screen.type("\x03")
-        assert screen.process.wait() == 0
+        assert screen.ended() == 0
         assert screen.text().endswith("stopped\n")
     served.expect_nothing_left(endless)
     assert not (served.database.parent / "profiles.toml").exists(), "Prefect was left as it was"
@@ -131,7 +131,7 @@ def test_nothing_is_left_of_a_serve_whose_terminal_is_closed_or_that_is_killed(
         served.until_ready(screen)
         run = served.begin_endless_refresh()
         end(screen)
-        screen.process.wait()
+        screen.ended()
         served.expect_nothing_left(run)
 
 
@@ -159,7 +159,7 @@ def test_ctrl_c_of_the_worker_alone_cancels_its_run_and_leaves_the_server(served
             wait_for(lambda: _answers(f"{served.api}/health/live"))
             run_id = served.begin_endless_refresh()
             screen.type("\x03")
-            assert screen.process.wait() == 0
+            assert screen.ended() == 0
         assert httpx.get(f"{served.prefect}/api/flow_runs/{run_id}").json()["state"]["type"] == "CANCELLED"
     finally:
         api.terminate()

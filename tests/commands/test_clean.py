@@ -110,7 +110,7 @@ def test_on_a_terminal_it_asks(url: str, typed: str, code: int, dropped: set[str
             "reports.of_old reads tmp.old, and cannot be read without it\nGo on? [y/N] "
         )
         screen.type(typed)
-        assert screen.process.wait() == code, screen.text()
+        assert screen.ended() == code, screen.text()
     assert before - everything(url) == dropped
 
 

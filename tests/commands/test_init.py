@@ -123,7 +123,7 @@ def test_on_a_terminal_it_asks_with_the_names_and_the_rows(
     with terminal(_command(), {**os.environ, "PYTHONPATH": str(ROOT)}, folder) as screen:
         wait_for(lambda: screen.text() == QUESTION or screen.process.poll() is not None)
         screen.type(typed)
-        assert screen.process.wait() == code, screen.text()
+        assert screen.ended() == code, screen.text()
     assert ids() == left
 
 

@@ -160,7 +160,7 @@ def test_a_server_is_started_on_a_terminal_after_a_reboot_and_no_profile_is_touc
     environment = {**os.environ, "PREFECT_HOME": str(home), "PREFECT_API_URL": url, "PYTHONPATH": str(ROOT)}
     try:
         with terminal([sys.executable, "-m", "warehouse_refresh.commands.main", "server"], environment) as first:
-            assert first.process.wait() == 0, first.text()
+            assert first.ended() == 0, first.text()
             assert first.text() == f"starting a Prefect server at {url[:-4]}, which takes a few seconds\n"
         assert answers(url)
         again = subprocess.run(

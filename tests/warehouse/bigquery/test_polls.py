@@ -166,7 +166,7 @@ def test_a_job_that_is_refused_is_looked_for_once(warehouse: BigQueryWarehouse, 
 def test_it_is_known_how_long_a_job_has_waited_for_its_turn(
     warehouse: BigQueryWarehouse, bigquery_endpoint: str, bigquery_project: str
 ) -> None:
-    pace = f"{bigquery_endpoint}/emulator/pace?project={bigquery_project}&seconds=0.4&slots=1"
+    pace = f"{bigquery_endpoint}/emulator/pace?project={bigquery_project}&seconds=2&slots=1"
     urllib.request.urlopen(urllib.request.Request(pace, method="POST")).close()
     builds = [TableBuild(TableName("tmp", name), parse_query("SELECT 1 AS n")) for name in ("one", "other")]
     with ThreadPoolExecutor(2) as pool:

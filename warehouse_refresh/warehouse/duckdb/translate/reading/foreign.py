@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NoReturn
 
 from sqlglot.tokenizer_core import Token, TokenType
 
+from warehouse_refresh.warehouse.duckdb.translate.reading.commas import CLAUSES, CLOSING, OPENING, check_commas
+from warehouse_refresh.warehouse.duckdb.translate.reading.grammar import without_dashes
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.sql.mistakes import RESERVED
 from warehouse_refresh.warehouse.sql.syntax_errors import unreadable
@@ -47,11 +48,9 @@ _LEADERS = {TokenType.ALIAS, TokenType.INTERVAL, TokenType.NUMBER, TokenType.LIM
 
 def check_foreign(tokens: Sequence[Token], text: str) -> None:
     """Raises SqlError for what GoogleSQL does not have."""
-    kinds = _kinds(tokens)
+    kinds = [token.token_type for token in tokens]
     labels = _unpivoted(tokens) if TokenType.UNPIVOT in kinds else set()
-    _check_commas(tokens, kinds, text)
-    if not _OUTER.isdisjoint(kinds) or sum(map(kinds.count, _CONDITIONS)) > 1:
-        _check_after_commas(tokens, kinds, text)
+    check_commas(tokens, text)
     if _SIGN.search(text):
         _check_signs(tokens, text)
     for index, kind in enumerate(kinds):
@@ -64,16 +63,6 @@ def check_foreign(tokens: Sequence[Token], text: str) -> None:
         _check_extracts(tokens, text)
     if "{#" in text:
         _check_gaps(tokens, text)
-
-
-def _kinds(tokens: Sequence[Token]) -> list[TokenType]:
-    """The kind of each token. The FROM of IS DISTINCT FROM is an operator, and opens no clause."""
-    kinds = [token.token_type for token in tokens]
-    if TokenType.DISTINCT in kinds:
-        for index in range(1, len(kinds)):
-            if kinds[index - 1 : index + 1] == [TokenType.DISTINCT, TokenType.FROM]:
-                kinds[index] = TokenType.EQ
-    return kinds
 
 
 _CHECKS: dict[TokenType, Callable[[Sequence[Token], int, str], None]] = {
@@ -119,113 +108,8 @@ def _check_plus(tokens: Sequence[Token], index: int, text: str) -> None:
             raise SqlError(f"the operand of + must be a number and is {kind}", hint="convert it with CAST", place=place)
 
 
-_OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET}
-_CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET}
-_CLAUSES = {
-    *(TokenType.SELECT, TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY),
-    *(TokenType.ORDER_BY, TokenType.PARTITION_BY, TokenType.LIMIT, TokenType.WITH, TokenType.WINDOW),
-}
-_NO_ITEM_BEFORE = _OPENING | _CLAUSES | {TokenType.COMMA, TokenType.DISTINCT}
-_NO_ITEM_AFTER = _CLOSING | _CLAUSES - {TokenType.SELECT, TokenType.WITH} | {TokenType.SEMICOLON, None}
-_OF_COMMAS = _OPENING | _CLOSING | _CLAUSES | {TokenType.COMMA, TokenType.PIPE_GT}
-
-
-_ENDED_BY_COMMAS = (TokenType.SELECT, TokenType.PIPE_GT)
-"""What opens lists that a comma may end: SELECT, and in pipes all lists; pipes.py checks what is no list."""
-
-
-def _check_commas(tokens: Sequence[Token], kinds: Sequence[TokenType], text: str) -> None:
-    """Raises SqlError for a comma without an item on one of its sides; the last one of a SELECT list is welcome.
-    https://cloud.google.com/bigquery/docs/reference/standard-sql/lexical#trailing_commas"""
-    clauses: list[TokenType | None] = [None]  # the clause that is open in each open bracket
-    for index, kind in enumerate(kinds):
-        if kind not in _OF_COMMAS:
-            continue
-        if kind in _OPENING:
-            clauses.append(None)
-        elif kind in _CLOSING:
-            clauses[-1:] = [] if len(clauses) > 1 else [None]
-        elif kind == TokenType.PIPE_GT:
-            clauses[-1] = kind
-        elif kind in _CLAUSES:
-            clauses[-1] = clauses[-1] if clauses[-1] == TokenType.PIPE_GT else kind
-        else:
-            _check_comma(tokens[index], text, [*kinds[max(0, index - 1) : index + 2], None], clauses[-1])
-
-
-def _check_comma(comma: Token, text: str, around: Sequence[TokenType | None], clause: TokenType | None) -> None:
-    """`around` are the kinds of the token before the comma, of itself, and of the one after it."""
-    if around[0] in _NO_ITEM_BEFORE:
-        raise SqlError(
-            "syntax error: there is nothing before this comma",
-            hint="take it out, or write what is missing",
-            place=place_at(text, comma.start, comma.end),
-        )
-    if clause not in _ENDED_BY_COMMAS and around[2] in _NO_ITEM_AFTER:
-        place = place_at(text, comma.start, comma.end)
-        raise SqlError("syntax error: there is nothing after this comma", hint="take it out", place=place)
-
-
-@dataclass(slots=True)
-class _From:
-    """What a FROM clause holds so far: a comma, the last word of its joins, the second ON of two that follow each
-    other, and a RIGHT or FULL JOIN after the comma."""
-
-    comma: bool = False
-    last: TokenType | None = None
-    second_on: Token | None = None
-    outer: Token | None = None
-
-
-_CONDITIONS = {TokenType.ON, TokenType.USING}
-_OUTER = {TokenType.RIGHT, TokenType.FULL}
-_OF_FROM = _OPENING | _CLOSING | _CLAUSES | _CONDITIONS | _OUTER | {TokenType.JOIN, TokenType.COMMA, TokenType.PIPE_GT}
-
-
-def _check_after_commas(tokens: Sequence[Token], kinds: Sequence[TokenType], text: str) -> None:
-    """Raises SqlError for joins that cannot stand beside a comma in FROM.
-    https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#comma_cross_join"""
-    clauses: list[_From | None] = [None]  # the FROM that is open in each open bracket
-    for index, kind in enumerate(kinds):
-        if kind not in _OF_FROM or _is_offset(tokens[index : index + 2]):
-            continue
-        if kind in _OPENING:
-            clauses.append(None)
-        elif kind in _CLOSING:
-            clauses[-1:] = [] if len(clauses) > 1 else [None]
-        elif kind in _CLAUSES or kind == TokenType.PIPE_GT:
-            clauses[-1] = _From() if kind == TokenType.FROM else None
-        elif (clause := clauses[-1]) is not None:
-            _read_join(clause, tokens, index)
-            if clause.comma and (wrong := clause.outer or clause.second_on) is not None:
-                what = f"{wrong.text.upper()} JOIN" if clause.outer else "a second ON right after the first"
-                raise SqlError(
-                    f"{what} cannot stand beside a comma in FROM",
-                    hint="write CROSS JOIN for the comma, or put the other join in parentheses",
-                    place=place_at(text, wrong.start, wrong.end),
-                )
-
-
-def _is_offset(tokens: Sequence[Token]) -> bool:
-    """Whether they are the WITH OFFSET of an UNNEST."""
-    return [token.text.upper() for token in tokens] == ["WITH", "OFFSET"]
-
-
-def _read_join(clause: _From, tokens: Sequence[Token], index: int) -> None:
-    token = tokens[index]
-    kind = token.token_type
-    if kind in _OUTER:
-        is_join = any(after.token_type in (TokenType.JOIN, TokenType.OUTER) for after in tokens[index + 1 : index + 2])
-        clause.outer = token if is_join and clause.comma else clause.outer
-        return
-    if kind in _CONDITIONS and clause.last in _CONDITIONS:
-        clause.second_on = token
-    clause.comma = clause.comma or kind == TokenType.COMMA
-    clause.last = kind
-
-
 _AFTER_JOINS = {
-    *(*_CLAUSES, *_CLOSING, TokenType.COMMA, TokenType.SEMICOLON, TokenType.PIPE_GT),
+    *(*CLAUSES, *CLOSING, TokenType.COMMA, TokenType.SEMICOLON, TokenType.PIPE_GT),
     *(TokenType.UNION, TokenType.EXCEPT, TokenType.INTERSECT),
 }
 
@@ -265,7 +149,7 @@ _COMPARISONS = {
 _IN_OPERANDS = {
     *(TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.STRING, TokenType.NULL, TokenType.TRUE),
     *(TokenType.FALSE, TokenType.DOT, TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH),
-    *(TokenType.DPIPE, TokenType.NOT, *_OPENING, *_CLOSING),
+    *(TokenType.DPIPE, TokenType.NOT, *OPENING, *CLOSING),
 }
 
 
@@ -274,8 +158,8 @@ def _check_is(tokens: Sequence[Token], index: int, text: str) -> None:
     end = index + 1
     while end < len(tokens) and tokens[end].token_type in (TokenType.NOT, TokenType.DISTINCT, TokenType.FROM):
         end += 1
-    after = _operator(tokens, range(end, len(tokens)), _OPENING, _CLOSING)
-    if after is not None or _operator(tokens, range(index - 1, -1, -1), _CLOSING, _OPENING) is not None:
+    after = _operator(tokens, range(end, len(tokens)), OPENING, CLOSING)
+    if after is not None or _operator(tokens, range(index - 1, -1, -1), CLOSING, OPENING) is not None:
         raise SqlError(
             "syntax error: a comparison beside IS must stand in parentheses",
             hint="write (a IS NULL) = b, or (a = b) IS NULL",
@@ -310,7 +194,7 @@ def _ends_type(tokens: Sequence[Token], place: int) -> bool:
     if tokens[place].token_type != TokenType.GT:
         return False
     is_range = place > 2 and tokens[place - 3].token_type == TokenType.RANGE
-    return is_range or tokens[place + 1].token_type in _OPENING
+    return is_range or tokens[place + 1].token_type in OPENING
 
 
 def _check_signs(tokens: Sequence[Token], text: str) -> None:
@@ -371,15 +255,9 @@ def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> N
         _foreign(last, text, "write LIMIT 10 OFFSET 5")
 
 
-_PROJECT = re.compile(r"(?:\b(?:FROM|JOIN)\s|[,(])\s*[a-z_](?:\w|-)*-\Z", re.IGNORECASE)
-_LONGEST_START = 200  # characters from FROM on: a project's name has 30, and blanks may stand before it
-
-
 def _check_number(number: Token, following: Token, text: str) -> None:
     """Raises SqlError for a number that a letter follows, unless both are of a table's name: my-shop-123.tmp.a."""
-    before = text[max(0, number.start - _LONGEST_START) : number.start]
-    is_path = number.text.endswith(".") and text[following.end + 1 : following.end + 2] == "."
-    if not (is_path and _PROJECT.search(before)):
+    if without_dashes(text)[number.start - 1 : number.start] != "_":
         _foreign(following, text, "write digits only, or a blank before an alias")
 
 

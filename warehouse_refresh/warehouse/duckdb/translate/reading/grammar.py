@@ -227,7 +227,7 @@ def check_grammar(text: str) -> None:
     try:
         _check(_letters_of(text))
     except _WrongTokensError as wrong:
-        without = _DASHED.sub(_without_dashes, text)
+        without = without_dashes(text)
         if without != text:
             check_grammar(without)
             return
@@ -236,9 +236,14 @@ def check_grammar(text: str) -> None:
         raise unreadable(place_at(text, spans[wrong.first][0], end - 1)) from None
 
 
-def _without_dashes(found: re.Match[str]) -> str:
-    before, name, other_before, other_name = found.groups(default="")
-    return before + other_before + (name + other_name).replace("-", "_")
+def without_dashes(text: str) -> str:
+    """The text, as long as it was, with a `_` for each dash in the name of a project that a table is read from."""
+
+    def written(found: re.Match[str]) -> str:
+        before, name, other_before, other_name = found.groups(default="")
+        return before + other_before + (name + other_name).replace("-", "_")
+
+    return _DASHED.sub(written, text)
 
 
 @lru_cache(10_000)  # the scripts of a project have few different tokens

@@ -15,7 +15,7 @@ QUOTINGS = ["`{}.tmp.a`", "`{}`.tmp.a", "`{}`.`tmp`.`a`", "{}.tmp.a", "`{}.tmp`.
 MAP = Path("res/dependencies.toml")
 
 
-def project(quoting: str, name: str = "shop-1") -> dict[str, str]:
+def project(quoting: str, name: str = "my-shop") -> dict[str, str]:
     """A script that reads another one by its name with a project."""
     return {
         "db_init/orders.sql": f"CREATE OR REPLACE TABLE `{name}.raw.orders` (id INT64, price NUMERIC);\n"
@@ -32,11 +32,13 @@ def built_total(url: str) -> object:
     return total
 
 
-@pytest.mark.parametrize("quoting", QUOTINGS)
+@pytest.mark.parametrize(
+    ("quoting", "name"), [*((quoting, "my-shop") for quoting in QUOTINGS), ("{}.tmp.a", "my-shop-123")]
+)
 def test_on_duckdb_every_command_sees_the_dependency(
-    write: Write, quoting: str, capsys: pytest.CaptureFixture[str]
+    write: Write, quoting: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write(project(quoting))
+    write(project(quoting, name))
     before = MAP.read_text()
     assert main(["sync"]) == main(["check", "--strict"]) == main(["init"]) == main(["build"]) == 0
     assert MAP.read_text() == before
@@ -80,12 +82,12 @@ def test_a_check_says_which_project_it_takes_for_the_own_one(
 ) -> None:
     write(project(QUOTINGS[0]))
     assert main(["check"]) == 0
-    assert capsys.readouterr().out.count("shop-1 is taken for this project") == 1
+    assert capsys.readouterr().out.count("my-shop is taken for this project") == 1
     assert main(["check", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["project"] == "shop-1"
-    monkeypatch.setenv("WAREHOUSE_URL", "duckdb:///.data/warehouse.duckdb?project=shop-1")
+    assert json.loads(capsys.readouterr().out)["project"] == "my-shop"
+    monkeypatch.setenv("WAREHOUSE_URL", "duckdb:///.data/warehouse.duckdb?project=my-shop")
     assert main(["check"]) == 0
-    assert "shop-1" not in capsys.readouterr().out
+    assert "my-shop" not in capsys.readouterr().out
 
 
 def test_of_two_projects_neither_is_taken_until_a_setting_says_which(
@@ -97,11 +99,11 @@ def test_of_two_projects_neither_is_taken_until_a_setting_says_which(
         assert main(command) == 2
         printed = "".join(capsys.readouterr())
         assert (
-            "res/tmp/c.sql:1:16: the scripts name the datasets of res/ in several projects: shop-1, others" in printed
+            "res/tmp/c.sql:1:16: the scripts name the datasets of res/ in several projects: my-shop, others" in printed
         )
         assert "?project=PROJECT" in printed
     assert MAP.read_text() == before
-    monkeypatch.setenv("WAREHOUSE_URL", "duckdb:///warehouse.duckdb?project=shop-1")
+    monkeypatch.setenv("WAREHOUSE_URL", "duckdb:///warehouse.duckdb?project=my-shop")
     assert main(["sync"]) == main(["check"]) == main(["init"]) == 0
     assert Path("warehouse.duckdb").is_file()
     capsys.readouterr()
@@ -133,7 +135,7 @@ def test_a_table_of_another_project_is_no_dependency_and_bigquery_reads_it(
 
 
 @pytest.mark.parametrize(
-    "view", ["`shop-1.tmp.INFORMATION_SCHEMA.TABLES`", "`region-us`.INFORMATION_SCHEMA.JOBS", "tmp.__TABLES__"]
+    "view", ["`my-shop.tmp.INFORMATION_SCHEMA.TABLES`", "`region-us`.INFORMATION_SCHEMA.JOBS", "tmp.__TABLES__"]
 )
 def test_a_script_that_reads_what_describes_tables_is_refused_on_duckdb_alone(
     write: Write, view: str, capsys: pytest.CaptureFixture[str]
@@ -154,10 +156,10 @@ def test_db_init_makes_tables_of_the_own_project_only(
     write: Write, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write({**project(QUOTINGS[0]), "db_init/x.sql": "SELECT 1;\nDROP TABLE IF EXISTS `others.raw.orders`"})
-    for url in ("duckdb:///warehouse.duckdb", "bigquery://shop-1", "duckdb:///warehouse.duckdb?project=shop-1"):
+    for url in ("duckdb:///warehouse.duckdb", "bigquery://my-shop", "duckdb:///warehouse.duckdb?project=my-shop"):
         monkeypatch.setenv("WAREHOUSE_URL", url)
         assert main(["init"]) == 2
-        message = "error: db_init/x.sql:2:1: raw.orders would be created in the project others, not in shop-1"
+        message = "error: db_init/x.sql:2:1: raw.orders would be created in the project others, not in my-shop"
         assert message in capsys.readouterr().err
     assert not Path("warehouse.duckdb").exists()
 
@@ -165,9 +167,9 @@ def test_db_init_makes_tables_of_the_own_project_only(
 @pytest.mark.parametrize(
     ("url", "name"),
     [
-        ("bigquery://shop-1?location=EU", "shop-1"),
-        ("bigquery://example.com:shop-1", "example.com:shop-1"),
-        ("duckdb:///a/b.duckdb?project=shop-1", "shop-1"),
+        ("bigquery://my-shop?location=EU", "my-shop"),
+        ("bigquery://example.com:my-shop", "example.com:my-shop"),
+        ("duckdb:///a/b.duckdb?project=my-shop", "my-shop"),
         ("duckdb:///a/b.duckdb", ""),
     ],
 )
@@ -176,7 +178,7 @@ def test_the_url_names_the_project(url: str, name: str) -> None:
 
 
 def test_the_project_is_no_part_of_the_files_name(tmp_path: Path) -> None:
-    with connect(f"duckdb:///{tmp_path}/b.duckdb?project=shop-1") as warehouse:
+    with connect(f"duckdb:///{tmp_path}/b.duckdb?project=my-shop") as warehouse:
         warehouse.create_datasets(["tmp"])
     assert (tmp_path / "b.duckdb").exists()
 
@@ -188,8 +190,8 @@ def test_the_project_in_which_scripts_create_their_tables_is_their_own(
     write(
         {
             "db_init/a.sql": "CREATE TABLE shop.a (id INT64) AS SELECT 1",
-            "res/tmp/b.sql": "CREATE OR REPLACE VIEW `shop-1`.`tmp`.`b` AS SELECT id FROM `shop-1`.`shop`.`a`",
-            "res/tmp/c.sql": "CREATE TABLE `shop-1.tmp.c` AS SELECT id FROM `shop-1.tmp.b`",
+            "res/tmp/b.sql": "CREATE OR REPLACE VIEW `my-shop`.`tmp`.`b` AS SELECT id FROM `my-shop`.`shop`.`a`",
+            "res/tmp/c.sql": "CREATE TABLE `my-shop.tmp.c` AS SELECT id FROM `my-shop.tmp.b`",
         }
     )
     for command in (["sync"], ["init"], ["check", "--strict"], ["build"]):
@@ -198,7 +200,7 @@ def test_the_project_in_which_scripts_create_their_tables_is_their_own(
     capsys.readouterr()
     assert main(["check", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["project"] == "shop-1"
+    assert found["project"] == "my-shop"
     assert [problem["reason"] for problem in found["problems"]] == [
         "only BigQuery has others.tmp.b, a table of another project"
     ]

@@ -16,9 +16,10 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import Place, SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.sql.arrays_in_from import taken_for_tables, with_arrays
 from warehouse_refresh.warehouse.sql.preamble import Assignment, FunctionText, read_preamble
 from warehouse_refresh.warehouse.sql.query import Parameter, Read, Statement
+from warehouse_refresh.warehouse.sql.rewriting.arrays_in_from import taken_for_tables, with_arrays
+from warehouse_refresh.warehouse.sql.rewriting.tokens import read_tokens
 from warehouse_refresh.warehouse.sql.statements import check_no_program, check_one_query, check_template, statements_of
 from warehouse_refresh.warehouse.sql.syntax_errors import (
     FAULTS_OF_PARSER,
@@ -29,7 +30,6 @@ from warehouse_refresh.warehouse.sql.syntax_errors import (
     unclosed_error,
     unreadable,
 )
-from warehouse_refresh.warehouse.sql.tokens import read_tokens
 
 _BIGQUERY = BigQuery()
 _LOG = logging.getLogger("sqlglot")

@@ -287,7 +287,7 @@ def parse_query(text: str, cache: "SqlCache | None" = None, preamble: str = "") 
         calls = tuple(call_from_json(call) for call in noted["calls"])
         return Query(text, names, preamble=preamble, parameters=parameters, calls=calls)
     from warehouse_refresh.warehouse.sql.parser import names_in, parameters_in
-    from warehouse_refresh.warehouse.sql.tokens import calls_in
+    from warehouse_refresh.warehouse.sql.rewriting.tokens import calls_in
 
     names, parameters = names_in(text, preamble), parameters_in(text, preamble)
     calls = (*calls_in(preamble), *calls_in(text))

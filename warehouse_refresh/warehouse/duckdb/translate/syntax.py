@@ -15,7 +15,7 @@ _BIGQUERY = BigQuery()
 
 
 def name_of(node: exp.Expr) -> str:
-    """The name of a call, in capitals. `warehouse.sql.tokens` puts `$` after that of a STRING_AGG with HAVING."""
+    """The name of a call, in capitals. `rewriting/tokens.py` puts `$` after that of a STRING_AGG with HAVING."""
     name = str(node.this) if isinstance(node, exp.Anonymous) else ""
     return name.removeprefix(PREFIX).upper().replace("STRING_AGG$", "STRING_AGG")
 

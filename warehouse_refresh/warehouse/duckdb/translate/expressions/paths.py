@@ -4,6 +4,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#field_ac
 """
 
 import re
+from collections.abc import Iterator
 
 from sqlglot import exp
 
@@ -43,12 +44,21 @@ def identifier(node: exp.Expr, scope: Scope) -> Typed:
     return scope.resolve(node, [node.name])
 
 
+def _owners(node: exp.Expr) -> Iterator[exp.Expr]:
+    """What stands before the dots of a path, from the last one on."""
+    while isinstance(node, exp.Dot):
+        node = node.this
+        yield node
+
+
 def dot(node: exp.Expr, scope: Scope) -> Typed:
     """A field of an expression; or a path too long for a Column."""
     if isinstance(node.expression, exp.Func):
         family, name = node.this.sql().upper(), name_of(node.expression)
         if workaround := workaround_of(f"{family}.{name}"):
             only_bigquery(scope.script.text, node, f"{family}.{name}" if name else f"{family} functions", workaround)
+        if not all(isinstance(part, exp.Column | exp.Dot | exp.Identifier) for part in _owners(node)):
+            unsupported(scope.script.text, node, "a function after a dot here", f"write {name or 'F'}(…)")
         unknown_function(scope.script.text, node)
     names: list[str] = []
     inner: exp.Expr = node

@@ -254,7 +254,9 @@ def lead_lag(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Ov
         if not _is_constant(values[2].node):
             wrong(scope.script.text, inner.expressions[2], f"the third argument of {name} must be constant")
     offset = values[1].literal if len(values) > 1 else 1
-    if not isinstance(offset, int) or offset < 0:
+    if isinstance(offset, int) and offset < 0:
+        wrong(scope.script.text, inner.expressions[1], f"{name} takes no negative number of rows")
+    if not isinstance(offset, int):
         unsupported(scope.script.text, node, f"{name} by a number of rows that is not a literal")
     last = (default.node,) if len(values) == 3 else ()
     return Typed(AggregateCall(name.lower(), (value.node, Literal(offset), *last), over=over), kind)

@@ -51,7 +51,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Ra
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
 from warehouse_refresh.warehouse.sql.coercion import is_groupable
-from warehouse_refresh.warehouse.sql.pipes import PIPE
+from warehouse_refresh.warehouse.sql.rewriting.pipes import PIPE
 from warehouse_refresh.warehouse.types import Column, struct_of
 
 CLAUSES = ("with_", "expressions", "from_", "joins", "where", "group", "having", "qualify", "windows", "order", "limit")

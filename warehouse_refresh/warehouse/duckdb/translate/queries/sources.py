@@ -56,7 +56,7 @@ from warehouse_refresh.warehouse.errors import SqlError, TableNotFound
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.coercion import plain, supertype
 from warehouse_refresh.warehouse.sql.parser import is_metadata, is_one_name, span_of
-from warehouse_refresh.warehouse.sql.pipes import HERE
+from warehouse_refresh.warehouse.sql.rewriting.pipes import HERE
 from warehouse_refresh.warehouse.types import Column as TableColumn
 
 

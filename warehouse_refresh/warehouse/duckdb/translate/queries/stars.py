@@ -11,7 +11,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Scope, Sou
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import field_names
-from warehouse_refresh.warehouse.sql.pipes import HERE
+from warehouse_refresh.warehouse.sql.rewriting.pipes import HERE
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
 
@@ -25,7 +25,7 @@ def starred(node: exp.Expr, scope: Scope) -> list[Named] | None:
     if isinstance(node, exp.Star):
         if not scope.sources:
             wrong(scope.script.text, node, "SELECT * needs FROM")
-        return _of_pipe(node, scope) if is_of_pipe(node) else scope.columns()
+        return _of_pipe(scope) if is_of_pipe(node) else scope.columns()
     if isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
         path = [node.args[key].name for key in ("catalog", "db", "table") if node.args.get(key)]
         for source in scope.sources if len(path) == 1 else ():
@@ -40,7 +40,7 @@ def is_of_pipe(star: exp.Expr) -> bool:
     return any(part.name == HERE for part in star.args.get("except_") or ())
 
 
-def _of_pipe(node: exp.Expr, scope: Scope) -> list[Named]:
+def _of_pipe(scope: Scope) -> list[Named]:
     """The columns of a pipe: the element of an UNNEST, or of a table of values, is one of them."""
     found: list[Named] = []
     for column in scope.columns():
@@ -48,8 +48,6 @@ def _of_pipe(node: exp.Expr, scope: Scope) -> list[Named]:
         if source is None or source.element is None:
             found.append(column)
         elif column == source.columns[0]:
-            if not source.alias and only_value(scope) is None:
-                unsupported(scope.script.text, node, "a pipe with an UNNEST that has no alias", "write AS and an alias")
             found.append(Named(source.alias, source.element))
     return found
 

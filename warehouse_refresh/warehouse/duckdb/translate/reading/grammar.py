@@ -63,7 +63,7 @@ _RULES = {
         | [CAST SAFE_CAST] <cast> | EXTRACT <part> | [ARRAY <type>] [<element> <list>] | <element> | <list>
         | [ARRAY EXISTS] subquery | [STRUCT <type>] ( brackets | <items> ) | WITH <bound>
         """,
-    "after": "( '.' <name> | <element> | '.' brackets given )",
+    "after": "( '.' ( <name> | brackets ) given ( over )? | '.' <name> | <element> )",
     "operand": """
         ( ( computed ) ( after )* | path ( '.' <name> )* <element> ( after )*
         | [<one> <names> <many> <query> <deep>] ( after )+ )
@@ -140,7 +140,7 @@ _CONTENTS = {
     "join": "source ( further )+",
     "sets": "grouped ( ',' grouped )*",
     "arguments": """
-        ( [ALL DISTINCT] )? ( '*' | given_value ( ',' given_value )* ) ( [IGNORE RESPECT] NULLS )?
+        ( ( ALL )? given_values | ( DISTINCT )? ( given_values )? ) ( [IGNORE RESPECT] NULLS )?
         ( HAVING ( w )? x )? ( keys )? ( limit )?
         """,
     "case": "( x )? ( WHEN x THEN x )+ ( ELSE x )?",
@@ -152,6 +152,7 @@ _CONTENTS = {
 }
 _RULES |= {
     "edge": "( [UNBOUNDED] | x | CURRENT ROW ) ( [PRECEDING FOLLOWING] )?",
+    "given_values": "( '*' | given_value ( ',' given_value )* )",
     "given_value": "( x | w '=>' ( x | lambda ) | lambda | TABLE x )",
     "lambda": "( w | <group> ) '->' x",
     "field": "( w )? ( x | <type> | INTERVAL )",

@@ -19,9 +19,9 @@ from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, name_of
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
 from warehouse_refresh.warehouse.sql.parser import trees_of, with_tables
-from warehouse_refresh.warehouse.sql.pipes import has_pipes, unpiped, words
+from warehouse_refresh.warehouse.sql.rewriting.pipes import has_pipes, unpiped, words
+from warehouse_refresh.warehouse.sql.rewriting.tokens import named_tokens, paths_before_brackets, without_last_commas
 from warehouse_refresh.warehouse.sql.syntax_errors import FAULTS_OF_PARSER, syntax_error, unreadable
-from warehouse_refresh.warehouse.sql.tokens import named_tokens, paths_before_brackets, without_last_commas
 
 # Calls with a grammar of their own, which sqlglot is to read.
 GRAMMAR = frozenset({"CAST", "SAFE_CAST", "EXTRACT", "ARRAY", "STRUCT", "EXISTS", "UNNEST", "IF", "WITH"})

@@ -15,7 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from warehouse_refresh.warehouse.duckdb.translate.syntax import wrong
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.sql.mistakes import RESERVED
-from warehouse_refresh.warehouse.sql.pipes import closing, commas
+from warehouse_refresh.warehouse.sql.rewriting.pipes import closing, commas
 
 _CLAUSES = (
     *(TokenType.FROM, TokenType.WHERE, TokenType.GROUP_BY, TokenType.HAVING, TokenType.QUALIFY, TokenType.WINDOW),

@@ -1,4 +1,4 @@
-"""CAST(x AS type FORMAT format [AT TIME ZONE zone]), which `warehouse.sql.tokens` writes as a call.
+"""CAST(x AS type FORMAT format [AT TIME ZONE zone]), which `warehouse.sql.rewriting.tokens` writes as a call.
 
 https://cloud.google.com/bigquery/docs/reference/standard-sql/conversion_functions#cast
 https://cloud.google.com/bigquery/docs/reference/standard-sql/format-elements

@@ -10,7 +10,7 @@ from decimal import Decimal
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerce
-from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, only
+from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import as_type, fails, only
 from warehouse_refresh.warehouse.duckdb.translate.expressions.intervals import (
     DAYS_OF,
     MICROS_OF,
@@ -366,7 +366,7 @@ _ORIGIN = "1950-01-01"
 def bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     """DATE_BUCKET(x, INTERVAL n unit [, origin]): the start of the interval that holds x; one begins at the origin"""
     name = name_of(node)
-    if len(parts) not in (2, 3) or not isinstance(parts[1], exp.Interval):
+    if len(parts) not in (2, 3) or not (isinstance(parts[1], exp.Interval) or scope.compile(parts[1]).type == INTERVAL):
         wrong(scope.script.text, node, f"{name} takes a value and an INTERVAL", f"write {name}(x, INTERVAL 7 DAY)")
     unit = parts[1].args.get("unit")
     if unit is None or isinstance(unit, exp.IntervalSpan):
@@ -374,11 +374,13 @@ def bucket(node: exp.Expr, scope: Scope, parts: list[exp.Expr]) -> Typed:
     part, width = unit_of(unit, scope), step_of(node, scope, parts[1].this)
     values = [argument(given, scope) for given in (parts[0], *parts[2:])]
     kind = _kind_of_bucket(values) or SqlType(name.partition("_")[0])
-    if part not in units_of(kind.name) or part.startswith(("WEEK(", "ISO")) or (kind == DATE and part in CLOCK_UNITS):
+    if part not in units_of("DATETIME") or part.startswith(("WEEK(", "ISO")):
         wrong(scope.script.text, node, f"{name} does not take an INTERVAL of {part}")
-    if width < 0:
-        wrong(scope.script.text, node, f"{name} takes an INTERVAL above 0")
     value, *origins = [as_type(node, scope, name, given, kind).node for given in values]
+    if width < 0:
+        return fails(kind, f"{name} takes an INTERVAL above 0", value, *origins)
+    if (kind == DATE and part in CLOCK_UNITS) or (kind == TIMESTAMP and part in MONTHS):
+        return fails(kind, f"{name} does not take an INTERVAL of {part}", value, *origins)
     origin = origins[0] if origins else Literal(_ORIGIN)
     length = Literal(width * (MONTHS.get(part) or MICROSECONDS.get(part) or MICROSECONDS["DAY"] * 7))
     template = _BUCKETS["MONTH" if part in MONTHS else kind.name]

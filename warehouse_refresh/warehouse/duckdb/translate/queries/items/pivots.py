@@ -37,6 +37,9 @@ from warehouse_refresh.warehouse.types import INT64, STRING, SqlType
 
 def pivot(node: exp.Pivot, scope: Scope, relation: Relation, alias: str) -> Relation:
     """A relation with PIVOT or UNPIVOT as a new one."""
+    if relation.is_value or any(part.element is not None for part in relation.ranges):
+        word = "UNPIVOT" if node.args.get("unpivot") else "PIVOT"
+        wrong(scope.script.text, node, f"{word} does not take rows that are values", "select their fields before it")
     inner = Scope(scope.script, scope.parent, scope.queries)
     source = inner.add(relation, alias)
     if len(node.args.get("fields") or ()) != 1:

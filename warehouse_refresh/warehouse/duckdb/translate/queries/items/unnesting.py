@@ -16,7 +16,7 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Scope, Sou
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.sql.tokens import ZIP
+from warehouse_refresh.warehouse.sql.rewriting.tokens import ZIP
 from warehouse_refresh.warehouse.types import INT64, SqlType, array_of
 
 

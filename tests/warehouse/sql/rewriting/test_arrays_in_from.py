@@ -10,7 +10,7 @@ from sqlglot.errors import SqlglotError
 from sqlglot.parsers.bigquery import BigQueryParser
 
 from tests.warehouse.googlesql.shapes import shapes
-from warehouse_refresh.warehouse.sql.arrays_in_from import taken_for_tables, with_arrays
+from warehouse_refresh.warehouse.sql.rewriting.arrays_in_from import taken_for_tables, with_arrays
 
 PATH = re.compile(r"(?:,|\bJOIN)\s+[\w`]+\s*\.\s*\w", re.IGNORECASE)
 ARRAYS = [

@@ -12,8 +12,9 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from warehouse_refresh.warehouse.errors import place_at
 from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.sql.pipes import closing, commas, unpiped, words
 from warehouse_refresh.warehouse.sql.query import Call
+from warehouse_refresh.warehouse.sql.rewriting.chained import ENDS_OF_VALUES, unchained
+from warehouse_refresh.warehouse.sql.rewriting.pipes import closing, commas, unpiped, words
 from warehouse_refresh.warehouse.sql.syntax_errors import check_depth
 
 _BIGQUERY = BigQuery()
@@ -461,6 +462,7 @@ _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     (TokenType.L_PAREN, TokenType.MODEL): _with_arguments,
     (TokenType.L_PAREN, TokenType.TABLE): _with_arguments,
     (TokenType.COMMA, TokenType.TABLE): _with_arguments,
+    **{(kind, TokenType.DOT): unchained for kind in ENDS_OF_VALUES},
 }
 """What has to be rewritten where two tokens of these kinds follow each other."""
 
@@ -492,7 +494,7 @@ def paths_before_brackets(tokens: Sequence[Token]) -> Iterator[tuple[int, int, l
         if token.token_type == TokenType.L_PAREN and index:
             first = _start_of_path(tokens, index - 1)
             names = "".join(part.text for part in tokens[first:index]).split(".")
-            if len(names) > 1 and all(names):
+            if len(names) > 1 and all(names) and tokens[first].token_type not in ENDS_OF_VALUES:
                 yield first, index - 1, names
 
 

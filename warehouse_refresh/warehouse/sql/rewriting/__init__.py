@@ -1,0 +1,1 @@
+"""GoogleSQL, rewritten so that sqlglot can read it."""

@@ -99,12 +99,20 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
             wrong(scope.script.text, part, f"REPLACE names column {part.alias} twice")
         value = scope.compile_whole(part.this)
         columns = [Named(c.name, value) if c.name.casefold() == part.alias.casefold() else c for c in columns]
-    for part in node.args.get("rename") or ():  # |> RENAME
-        if not any(column.name.casefold() == part.this.name.casefold() for column in columns):
-            wrong(scope.script.text, part, f"RENAME: there is no column {part.this.name}")
+    return renamed(node, scope, columns)
+
+
+def renamed(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
+    """The columns with the names that |> RENAME gives them: all at once, so that two may change places."""
+    names = dict[str, str]()
+    for part in node.args.get("rename") or ():
         old = part.this.name.casefold()
-        columns = [Named(part.alias, c.value) if c.name.casefold() == old else c for c in columns]
-    return columns
+        if not any(column.name.casefold() == old for column in columns):
+            wrong(scope.script.text, part, f"RENAME: there is no column {part.this.name}")
+        if old in names:
+            wrong(scope.script.text, part, f"RENAME names column {part.this.name} twice")
+        names[old] = part.alias
+    return [Named(names.get(column.name.casefold(), column.name), column.value) for column in columns]
 
 
 def without_excepted(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:

@@ -89,7 +89,7 @@ def _from_one(node: exp.Expr, scope: Scope, name: str, value: Typed) -> Typed:
 
 
 def _timestamp_of(node: exp.Expr, scope: Scope, name: str, text: Typed) -> Typed:
-    if isinstance(bare(node.expressions[0]), exp.Literal):  # with SAFE too its mistakes are errors
+    if isinstance(bare(node.expressions[0]), exp.Literal | exp.Concat):  # with SAFE too its mistakes are errors
         return as_type(node, scope, name, text, TIMESTAMP)
     return _cast(node, scope, text, TIMESTAMP)
 

@@ -20,6 +20,8 @@ VALUES = (
     "F(a)",
     "d.F(a, (b))",
     "(a).b",
+    "(a).b[0]",
+    "f(a)[0].b",
     "DATE '2024-01-31'",
 )
 """What may stand before the first dot."""
@@ -71,6 +73,12 @@ def test_the_tables_of_a_chained_call_are_read_and_its_function_is_no_dataset_s(
     query = parse_query("SELECT ((SELECT a FROM raw.t)).COALESCE((SELECT b FROM raw.u)) AS c")
     assert [str(read.table) for read in query.reads] == ["raw.t", "raw.u"]
     assert calls_in(query.text) == ()
+
+
+def test_a_function_of_a_dataset_is_called_by_its_path_in_parentheses() -> None:
+    text = "SELECT (a).(d.f)(1).UPPER() AS c"
+    [call] = calls_in(text)
+    assert (str(call.name), text[call.start : call.end]) == ("d.f", "d.f")
 
 
 def test_tokens_keep_their_places() -> None:

@@ -20,54 +20,11 @@ _BEFORE_TEXTS = frozenset(
 )
 _NO_FUNCTIONS = frozenset({"CAST", "SAFE_CAST", "EXTRACT", "ARRAY", "STRUCT", "EXISTS", "UNNEST", "WITH", "CASE"})
 """What looks like a call, and is syntax of its own."""
-_WORDS = frozenset(
-    {
-        "IN",
-        "AND",
-        "OR",
-        "NOT",
-        "LIKE",
-        "BETWEEN",
-        "IS",
-        "CASE",
-        "WHEN",
-        "THEN",
-        "ELSE",
-        "SELECT",
-        "DISTINCT",
-        "ALL",
-        "AS",
-    }
-    | {
-        "FROM",
-        "JOIN",
-        "ON",
-        "USING",
-        "WHERE",
-        "BY",
-        "GROUP BY",
-        "ORDER BY",
-        "PARTITION BY",
-        "HAVING",
-        "QUALIFY",
-        "LIMIT",
-    }
-    | {
-        "ANY",
-        "SOME",
-        "VALUES",
-        "UNION",
-        "INTERVAL",
-        "OFFSET",
-        "EXTEND",
-        "AGGREGATE",
-        "SET",
-        "MAX",
-        "MIN",
-        "FROM",
-        "CALL",
-    }
-)
+_SINGLE_WORDS = """
+    SELECT DISTINCT ALL AS FROM JOIN ON USING WHERE BY HAVING QUALIFY LIMIT OFFSET UNION VALUES INTERVAL CASE WHEN THEN
+    ELSE IN ANY SOME LIKE BETWEEN IS AND OR NOT MAX MIN EXTEND AGGREGATE SET CALL
+"""
+_WORDS = frozenset({*_SINGLE_WORDS.split(), "GROUP BY", "ORDER BY", "PARTITION BY"})
 """Words before a parenthesis or bracket that holds a value."""
 _MODIFIERS = frozenset({"ORDER BY", "LIMIT", "IGNORE", "RESPECT", "HAVING"})
 """What follows the arguments of an aggregate function."""
@@ -132,9 +89,12 @@ def _start_of_brackets(tokens: Sequence[Token], end: int) -> int | None:
         return max(start, 0)
     if (of_type := _start_of_type(tokens, before)) is not None:
         return of_type
-    if tokens[end].token_type == TokenType.R_BRACKET and tokens[before].token_type in ENDS_OF_VALUES:
-        return _start_of_value(tokens, before)
-    return _start_of_path(tokens, before) if _is_name(tokens[before]) and not _is_word(tokens[before]) else start
+    is_named = _is_name(tokens[before]) and not _is_word(tokens[before])
+    is_element = tokens[end].token_type == TokenType.R_BRACKET
+    if is_element and (is_named or tokens[before].token_type in ENDS_OF_VALUES):
+        inner = _start_of_value(tokens, before)
+        return inner if inner is not None else _start_of_path(tokens, before)
+    return _start_of_path(tokens, before) if is_named else start
 
 
 def _opening_of(tokens: Sequence[Token], end: int, pairs: Mapping[TokenType, TokenType]) -> int:

@@ -126,7 +126,7 @@ def _name_words(tokens: Sequence[Token]) -> "list[Rewriting]":
         elif (before, kind) in _REWRITINGS:
             found.append(_REWRITINGS[before, kind])
         before = kind
-    return list(dict.fromkeys(found))
+    return sorted(dict.fromkeys(found), key=lambda rewriting: rewriting is not unchained)  # others make names with $
 
 
 def _is_foreign_join(tokens: Sequence[Token], index: int) -> bool:
@@ -469,14 +469,14 @@ _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
 
 _BUILT_IN = frozenset({"SAFE", "NET", "KEYS", "AEAD", "HLL_COUNT", "KLL_QUANTILES"})
 """Words before the dot of a function of GoogleSQL's own."""
-_MAY_CALL = re.compile(r"(?:\.\s*`?\w+`?|`)\s*\(")
+_MAY_CALL = re.compile(r"(?:\.\s*`?\w+`?|`)\s*\)?\s*\(")
 
 
 def calls_in(text: str) -> tuple[Call, ...]:
     """The calls of functions whose names have a dataset: `d.f(x)`, `` `p.d.f`(x) ``; in the order of the text."""
     if not _MAY_CALL.search(text):
         return ()
-    tokens: list[Token] = _BIGQUERY.tokenize(text)
+    tokens = unchained(_BIGQUERY.tokenize(text))
     found = []
     for first, last, parts in paths_before_brackets(tokens):
         if parts[-2].upper() in _BUILT_IN:
@@ -484,7 +484,7 @@ def calls_in(text: str) -> tuple[Call, ...]:
         start, end = tokens[first].start, tokens[last].end
         name = TableName(parts[-2], parts[-1])
         found.append(Call(name, start, end + 1, place_at(text, start, end), ".".join(parts[:-2])))
-    return tuple(found)
+    return tuple(sorted(found, key=lambda call: call.start))
 
 
 def paths_before_brackets(tokens: Sequence[Token]) -> Iterator[tuple[int, int, list[str]]]:

@@ -114,8 +114,8 @@ def _name(text: str, tokens: "Sequence[Token]", default: str) -> tuple[TableName
 
 def _with_body(function: Function, tokens: "Sequence[Token]") -> Function:
     """The function with what its body reads and calls. Raises SqlError."""
+    from warehouse_refresh.warehouse.sql.calls import calls_in
     from warehouse_refresh.warehouse.sql.parser import reads_in_function
-    from warehouse_refresh.warehouse.sql.rewriting.tokens import calls_in
 
     text = function.text
     start, end = _body(text, tokens)

@@ -30,9 +30,9 @@ letter whose capital is two letters): those come while the query runs.
 
 A plan binds the translated query: DuckDB checks it over empty tables with the columns that the scripts before it make,
 and compares the result's columns. A translation that DuckDB does not take is refused as a bug of this tool.
-The promise is not kept everywhere yet. Of 980 queries that were written without a look at these tests, two of one kind,
-mended since, were answered though GoogleSQL rejects them, and about 25 were refused. An early version broke the promise
-for 200 of 7,223 queries that others had written.
+The promise is not kept everywhere yet. We asked 980 queries that were written without a look at these tests. DuckDB
+answered two that GoogleSQL rejects; both had the same fault, which is fixed. It refused about 25. An early version
+broke the promise for 200 of 7,223 queries that others had written.
 
 The tests ask each of the {count} query shapes below of DuckDB and of Google's own reference engine, over tables with
 NULLs, extremes and odd text, and compare columns, types, values and order. What is not known to be equal is refused.

@@ -286,8 +286,8 @@ def parse_query(text: str, cache: "SqlCache | None" = None, preamble: str = "") 
         parameters = tuple(Parameter(name, Place(*place)) for name, place in noted["parameters"])
         calls = tuple(call_from_json(call) for call in noted["calls"])
         return Query(text, names, preamble=preamble, parameters=parameters, calls=calls)
+    from warehouse_refresh.warehouse.sql.calls import calls_in
     from warehouse_refresh.warehouse.sql.parser import names_in, parameters_in
-    from warehouse_refresh.warehouse.sql.rewriting.tokens import calls_in
 
     names, parameters = names_in(text, preamble), parameters_in(text, preamble)
     calls = (*calls_in(preamble), *calls_in(text))

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlglot.dialects.bigquery import BigQuery
 
+from warehouse_refresh.warehouse.sql.calls import calls_in
 from warehouse_refresh.warehouse.sql.query import parse_query
 from warehouse_refresh.warehouse.sql.rewriting.chained import unchained
-from warehouse_refresh.warehouse.sql.rewriting.tokens import calls_in
 
 VALUES = (
     "(a)",

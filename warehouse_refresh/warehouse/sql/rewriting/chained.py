@@ -52,7 +52,7 @@ def _name_after(tokens: Sequence[Token], dot: int) -> list[Token] | None:
     end = closing(tokens, dot + 1) if first.token_type == TokenType.L_PAREN else len(tokens)
     path = list(tokens[dot + 2 : end])
     is_path = all(_is_name(token) or token.token_type == TokenType.DOT for token in path) and path
-    return path if is_path and tokens[end + 1 : end + 2] and _opens(tokens[end + 1]) else None
+    return path if is_path and tokens[end + 1 : end + 2] and opens(tokens[end + 1]) else None
 
 
 def _call(tokens: Sequence[Token], name: list[Token], value: list[Token], opening: int) -> list[Token]:
@@ -93,8 +93,8 @@ def _start_of_brackets(tokens: Sequence[Token], end: int) -> int | None:
     is_element = tokens[end].token_type == TokenType.R_BRACKET
     if is_element and (is_named or tokens[before].token_type in ENDS_OF_VALUES):
         inner = _start_of_value(tokens, before)
-        return inner if inner is not None else _start_of_path(tokens, before)
-    return _start_of_path(tokens, before) if is_named else start
+        return inner if inner is not None else start_of_path(tokens, before)
+    return start_of_path(tokens, before) if is_named else start
 
 
 def _opening_of(tokens: Sequence[Token], end: int, pairs: Mapping[TokenType, TokenType]) -> int:
@@ -114,7 +114,8 @@ def _start_of_type(tokens: Sequence[Token], end: int) -> int | None:
     return at if at >= 0 and tokens[at].token_type in _TYPES else None
 
 
-def _start_of_path(tokens: Sequence[Token], end: int) -> int:
+def start_of_path(tokens: Sequence[Token], end: int) -> int:
+    """Where the path of names begins that ends in the token `end`."""
     at = end
     while at > 1 and tokens[at - 1].token_type == TokenType.DOT and _is_name(tokens[at - 2]):
         at -= 2
@@ -131,5 +132,6 @@ def _is_name(token: Token) -> bool:
     )
 
 
-def _opens(token: Token) -> bool:
+def opens(token: Token) -> bool:
+    """Whether it is an opening parenthesis."""
     return token.token_type == TokenType.L_PAREN

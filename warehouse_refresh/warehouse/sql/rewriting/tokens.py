@@ -5,15 +5,12 @@ WITH OFFSET after UNNEST only, and knows few pipe operators.
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from sqlglot.dialects.bigquery import BigQuery
 from sqlglot.tokenizer_core import Token, TokenType
 
-from warehouse_refresh.warehouse.errors import place_at
-from warehouse_refresh.warehouse.names import TableName
-from warehouse_refresh.warehouse.sql.query import Call
-from warehouse_refresh.warehouse.sql.rewriting.chained import ENDS_OF_VALUES, unchained
+from warehouse_refresh.warehouse.sql.rewriting.chained import ENDS_OF_VALUES, opens, unchained
 from warehouse_refresh.warehouse.sql.rewriting.pipes import closing, commas, unpiped, words
 from warehouse_refresh.warehouse.sql.syntax_errors import check_depth
 
@@ -186,10 +183,6 @@ def _hidden_call(name: str, mark: Token) -> list[Token]:
     ]
 
 
-def _opens(token: Token) -> bool:
-    return token.token_type == TokenType.L_PAREN
-
-
 def _with_calls(tokens: list[Token]) -> list[Token]:
     """`WITH(a AS 1, a + 1)` as a call with one STRUCT, which sqlglot reads: `WITH$(STRUCT(1 AS a, a + 1))`.
     https://cloud.google.com/bigquery/docs/reference/standard-sql/operators#with_expression"""
@@ -197,7 +190,7 @@ def _with_calls(tokens: list[Token]) -> list[Token]:
     index = 0
     while index < len(tokens):
         token = tokens[index]
-        if token.token_type != TokenType.WITH or not _opens(tokens[min(index + 1, len(tokens) - 1)]):
+        if token.token_type != TokenType.WITH or not opens(tokens[min(index + 1, len(tokens) - 1)]):
             found.append(token)
             index += 1
             continue
@@ -221,7 +214,7 @@ def _with_arguments(tokens: list[Token]) -> list[Token]:
     while index < len(tokens):
         token, before = tokens[index], tokens[index - 1] if index else None
         index += 1
-        if _opens(token):
+        if opens(token):
             calls.append(before if before is not None and before.token_type not in _NO_CALLS else None)
         elif token.token_type == TokenType.R_PAREN:
             calls[-1:] = []
@@ -280,7 +273,7 @@ def _with_extremes(tokens: list[Token]) -> list[Token]:
     index = 0
     while index < len(tokens):
         token = tokens[index]
-        if _opens(token):
+        if opens(token):
             is_query = tokens[min(index + 1, len(tokens) - 1)].token_type in _STARTS_OF_QUERIES
             calls.append(tokens[index - 1] if index and not is_query else None)
         elif token.token_type == TokenType.R_PAREN:
@@ -325,7 +318,7 @@ def _with_formats(tokens: list[Token]) -> list[Token]:
     index = 0
     while index < len(tokens):
         token = tokens[index]
-        if token.text.upper() not in _CASTS or not _opens(tokens[min(index + 1, len(tokens) - 1)]):
+        if token.text.upper() not in _CASTS or not opens(tokens[min(index + 1, len(tokens) - 1)]):
             found.append(token)
             index += 1
             continue
@@ -381,7 +374,7 @@ def _with_zips(tokens: list[Token]) -> list[Token]:
         token = tokens[index]
         found.append(token)
         index += 1
-        if token.token_type != TokenType.UNNEST or not _opens(tokens[min(index, len(tokens) - 1)]):
+        if token.token_type != TokenType.UNNEST or not opens(tokens[min(index, len(tokens) - 1)]):
             continue
         end = closing(tokens, index)
         inner = _with_zips(tokens[index + 1 : end])
@@ -404,7 +397,7 @@ def _with_comparisons(tokens: list[Token]) -> list[Token]:
     starts: set[int] = set()
     ends: set[int] = set()
     for index in range(len(tokens) - 1):
-        if tokens[index].token_type == TokenType.STRUCT and _opens(tokens[index + 1]):
+        if tokens[index].token_type == TokenType.STRUCT and opens(tokens[index + 1]):
             start = index + 2
             for part in commas(tokens[start : closing(tokens, index + 1)]):
                 if _is_comparison(part):
@@ -465,42 +458,3 @@ _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     **{(kind, TokenType.DOT): unchained for kind in ENDS_OF_VALUES},
 }
 """What has to be rewritten where two tokens of these kinds follow each other."""
-
-
-_BUILT_IN = frozenset({"SAFE", "NET", "KEYS", "AEAD", "HLL_COUNT", "KLL_QUANTILES"})
-"""Words before the dot of a function of GoogleSQL's own."""
-_MAY_CALL = re.compile(r"(?:\.\s*`?\w+`?|`)\s*\)?\s*\(")
-
-
-def calls_in(text: str) -> tuple[Call, ...]:
-    """The calls of functions whose names have a dataset: `d.f(x)`, `` `p.d.f`(x) ``; in the order of the text."""
-    if not _MAY_CALL.search(text):
-        return ()
-    tokens = unchained(_BIGQUERY.tokenize(text))
-    found = []
-    for first, last, parts in paths_before_brackets(tokens):
-        if parts[-2].upper() in _BUILT_IN:
-            continue
-        start, end = tokens[first].start, tokens[last].end
-        name = TableName(parts[-2], parts[-1])
-        found.append(Call(name, start, end + 1, place_at(text, start, end), ".".join(parts[:-2])))
-    return tuple(sorted(found, key=lambda call: call.start))
-
-
-def paths_before_brackets(tokens: Sequence[Token]) -> Iterator[tuple[int, int, list[str]]]:
-    """The paths of two names or more before an opening bracket: the numbers of their first and last tokens, and their
-    names."""
-    for index, token in enumerate(tokens):
-        if token.token_type == TokenType.L_PAREN and index:
-            first = _start_of_path(tokens, index - 1)
-            names = "".join(part.text for part in tokens[first:index]).split(".")
-            if len(names) > 1 and all(names) and tokens[first].token_type not in ENDS_OF_VALUES:
-                yield first, index - 1, names
-
-
-def _start_of_path(tokens: Sequence[Token], last: int) -> int:
-    """Where the path that ends at the token `last` begins."""
-    at = last
-    while at > 1 and tokens[at - 1].token_type == TokenType.DOT:
-        at -= 2
-    return at

@@ -41,6 +41,7 @@ def _by_name(node: exp.Expr, scope: Scope, part: Relation) -> dict[str, Output]:
 def _names(node: exp.SetOperation, scope: Scope, found: Sequence[dict[str, Output]]) -> dict[str, str]:
     """The names of the result's columns, as they are written first, by their names in small letters."""
     side, kind = str(node.args.get("side") or "").upper(), str(node.args.get("kind") or "").upper()
+    side = "FULL" if kind == "OUTER" and not side else side
     every = {name: column.name for columns in reversed(found) for name, column in columns.items()}
     ordered = dict.fromkeys(name for columns in found for name in columns)
     common = [name for name in ordered if all(name in columns for columns in found)]

@@ -109,7 +109,7 @@ _RULES = {
     "with": "WITH ( RECURSIVE )? cte ( ',' cte )*",
     "cte": "w AS subquery",
     "united": """
-        ( INNER | [LEFT FULL] ( OUTER )? )? [UNION INTERSECT EXCEPT] [ALL DISTINCT]
+        ( INNER | OUTER | [LEFT FULL] ( OUTER )? )? [UNION INTERSECT EXCEPT] [ALL DISTINCT]
         ( ( STRICT )? CORRESPONDING ( BY x )? | BY NAME ( ON x )? )?
         """,
     "limit": "LIMIT x ( OFFSET x | x )?",

@@ -18,9 +18,10 @@ from warehouse_refresh.warehouse.duckdb.translate.reading.places import check_na
 from warehouse_refresh.warehouse.duckdb.translate.syntax import PREFIX, name_of
 from warehouse_refresh.warehouse.errors import SqlError, place_at
 from warehouse_refresh.warehouse.names import TableName
+from warehouse_refresh.warehouse.sql.calls import paths_before_brackets
 from warehouse_refresh.warehouse.sql.parser import trees_of, with_tables
 from warehouse_refresh.warehouse.sql.rewriting.pipes import has_pipes, unpiped, words
-from warehouse_refresh.warehouse.sql.rewriting.tokens import named_tokens, paths_before_brackets, without_last_commas
+from warehouse_refresh.warehouse.sql.rewriting.tokens import named_tokens, without_last_commas
 from warehouse_refresh.warehouse.sql.syntax_errors import FAULTS_OF_PARSER, syntax_error, unreadable
 
 # Calls with a grammar of their own, which sqlglot is to read.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-QUERIES = ("SELECT", "WITH", "FROM", "(SELECT")
+QUERIES = ("SELECT", "WITH", "FROM", "(SELECT", "(FROM")
 
 
 @dataclass(frozen=True, slots=True)

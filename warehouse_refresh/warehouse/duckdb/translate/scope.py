@@ -3,9 +3,9 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#scope_rules
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -38,13 +38,37 @@ class Named:
 
     name: str
     value: Typed
+    fields: "tuple[Named, ...] | None" = None
+    """Of a row that is a STRUCT: those of its fields for which `*` stands."""
+    is_known: bool = True
+    """Whether these fields are known by their own names, too."""
+
+    def without(self, names: Collection[str]) -> "Named":
+        """The column, as a row without its fields of these names, in small letters."""
+        if self.fields is None:
+            return self
+        return replace(self, fields=tuple([field for field in self.fields if field.name.casefold() not in names]))
+
+
+def by_name(listed: Iterable[Named]) -> Iterator[Named]:
+    """What is known by its own name: columns, and fields of rows."""
+    for column in listed:
+        if column.fields is None or not column.is_known:
+            yield column
+        else:
+            yield from column.fields
+
+
+def written_out(listed: Iterable[Named]) -> list[Named]:
+    """What `*` stands for: columns, and fields of rows."""
+    return [part for column in listed for part in ((column,) if column.fields is None else column.fields)]
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """A column of a table or query: its name in GoogleSQL ("" if it has none), the one that it has in DuckDB, and its
     type. A query's column may be a literal or be written out, like a value. `cast` is the DuckDB type that it is read
-    as, "" where that is its own."""
+    as, "" where that is its own. `fields`: see Named; here they are their names in DuckDB."""
 
     name: str
     column: str
@@ -52,22 +76,33 @@ class Output:
     literal: LiteralValue = None
     parts: tuple[Typed, ...] = ()
     cast: str = ""
+    fields: tuple[str, ...] | None = None
 
     def of(self, alias: str) -> Typed:
         """The column as a value, read by the alias of the table or query ("" if there is no other)."""
         node: n.Node = n.Column(alias, self.column)
         return Typed(sql(f"CAST({{x}} AS {self.cast})", x=node) if self.cast else node, self.type)
 
+    def named(self, alias: str) -> Named:
+        """The column with its name. The fields of a row are known to `*` only."""
+        value = self.of(alias)
+        if self.fields is None:
+            return Named(self.name, value)
+        names = zip(field_names(self.type), fields_of(value), strict=True)
+        fields = tuple([field for name, field in names if name in self.fields])
+        return Named(self.name, value, fields, is_known=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
     """An item of FROM within a pipe, for the operators after it: its alias; its columns, each with the output that has
-    it; the output of its element, for an UNNEST; and the columns that no output has."""
+    it; the output of its element, for an UNNEST; the columns that no output has; and the name of its offset."""
 
     alias: str
     columns: tuple[tuple[str, Output], ...]
     element: Output | None
-    missing: frozenset[str]
+    missing: frozenset[str] = frozenset()
+    offset: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +146,32 @@ class Source:
         kind = struct_of(*(Column(column.name, column.value.type) for column in self.columns))
         return struct_value([column.value for column in self.columns], kind)
 
+    def listed(self) -> list[Named]:
+        """Its columns; the elements of an UNNEST are one, whatever their fields are."""
+        if self.element is None or self.element.type.name != "STRUCT":
+            return self.columns
+        count = len(self.element.type.fields)
+        return [Named(self.alias, self.element, tuple(self.columns[:count])), *self.columns[count:]]
+
+    def forget(self, names: set[str]) -> None:
+        """Leave out the names of columns that USING has made one with others: elements and offsets are columns."""
+        if self.offset.casefold() in names:
+            self.offset = ""
+        if self.alias.casefold() in names and self.element is not None and self.element.type.name != "STRUCT":
+            self.alias = ""
+
 
 def value_source(alias: str, element: Typed) -> Source:
     """A range variable that is a value: a struct's fields are its columns."""
     if element.type.name != "STRUCT":
         return Source(alias, [Named(alias, element)], element)
-    names = zip(field_names(element.type), element.type.fields, strict=True)
-    columns = [Named(field.name, Typed(n.Field(element.node, name), field.type)) for name, field in names]
-    return Source(alias, columns, element)
+    return Source(alias, fields_of(element), element)
+
+
+def fields_of(value: Typed) -> list[Named]:
+    """A STRUCT's fields."""
+    names = zip(field_names(value.type), value.type.fields, strict=True)
+    return [Named(field.name, Typed(n.Field(value.node, name), field.type)) for name, field in names]
 
 
 class Script:
@@ -162,7 +215,7 @@ class Scope:
         self.aliases: dict[str, Typed] = {}
         self.doubled: set[str] = set()  # the aliases that several items have
         self.lambdas: dict[str, Typed] = {}
-        self.merged: set[str] = set()  # the columns of USING
+        self.is_of_values = True  # of a pipe: its rows may still be values, and are columns from some operator on
 
     def set_aliases(self, items: Sequence[Named]) -> None:
         """Let the clauses after SELECT read its items by their names."""
@@ -220,7 +273,7 @@ class Scope:
         """Put a table or query into the scope; gives it as an item of FROM, with an alias of its own. `is_weak`: see
         Source."""
         own = self.script.alias()
-        columns = [Named(column.name, column.of(own)) for column in relation.columns]
+        columns = [column.named(own) for column in relation.columns]
         hidden = tuple(Named(column.name, column.of(own)) for column in relation.hidden)
         source = Source(alias, columns, hidden=hidden, is_weak=is_weak)
         self.put(value_source(alias, columns[0].value) if relation.is_value else source)
@@ -229,25 +282,24 @@ class Scope:
     def add_pipe(self, relation: Relation) -> n.Node:
         """Put a part of a pipe into the scope: its tables are known by their aliases as before."""
         own = self.script.alias()
-        elements = dict[str, list[Named]]()
+        self.is_of_values = relation.is_value
+        rows = dict[str, Named]()
         for part in relation.ranges:
             columns = [Named(name, output.of(own)) for name, output in part.columns]
-            if part.element is None:
-                self.sources.append(Source(part.alias, columns, missing=part.missing))
-                continue
-            source = value_source(part.alias, part.element.of(own))
-            elements[part.element.column] = list(source.columns)
-            source.columns += columns
+            source = Source(part.alias, columns, missing=part.missing, offset=part.offset)
+            if part.element is not None:
+                source = value_source(part.alias, part.element.of(own))
+                rows[part.element.column] = _kept(source.listed()[0], part.element)
+                source.columns += columns
+                source.offset = part.offset
             self.sources.append(source)
-        for output in relation.columns:
-            self.listed += elements.get(output.column) or [Named(output.name, output.of(own))]
+        self.listed += [rows.get(output.column) or output.named(own) for output in relation.columns]
         return n.FromItem(relation.query, own)
 
     def put(self, source: Source) -> None:
         """Put an item of FROM after those that are there."""
-        self.merged -= {source.alias.casefold(), source.offset.casefold()}
         self.sources.append(source)
-        self.listed += source.columns
+        self.listed += source.listed()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -287,15 +339,19 @@ class Scope:
         def changed(value: Typed) -> Typed:
             return Typed(n.rebuilt(value.node, change), value.type)
 
-        self.listed = [Named(column.name, changed(column.value)) for column in self.listed]
+        def read(column: Named) -> Named:
+            fields = column.fields and tuple([read(field) for field in column.fields])
+            return Named(column.name, changed(column.value), fields, column.is_known)
+
+        self.listed = [read(column) for column in self.listed]
         for source in self.sources:
-            source.columns = [Named(column.name, changed(column.value)) for column in source.columns]
-            source.hidden = tuple([Named(column.name, changed(column.value)) for column in source.hidden])
+            source.columns = [read(column) for column in source.columns]
+            source.hidden = tuple([read(column) for column in source.hidden])
             source.element = changed(source.element) if source.element is not None else None
 
     def columns(self) -> list[Named]:
         """What `*` stands for: the columns of all items, those of USING once and before the others of its join."""
-        return self.listed
+        return written_out(self.listed)
 
     def resolve(self, node: exp.Expr, path: Sequence[str]) -> Typed:
         """The value of a path: a column or range variable, then fields. Raises SqlError."""
@@ -337,10 +393,10 @@ class Scope:
             wrong(
                 self.script.text, node, f"{path[0]} is ambiguous: two tables have that alias", "give each its own alias"
             )
-        found = [column.value for column in self.listed if column.name.casefold() == name]
-        if found and len(path) == 1 and (name in self.merged or (ranges and ranges[0].is_weak)):
+        found = [column.value for column in by_name(self.listed) if column.name.casefold() == name]
+        if found and len(path) == 1 and ranges and ranges[0].is_weak:
             ranges = []
-        elif offset := self._offset(name):
+        elif offset := offset_of(self.sources, name):
             return self.fields(node, offset, path[1:])
         if ranges:
             return self._in_range(node, ranges[0], path)
@@ -351,13 +407,6 @@ class Scope:
         hidden = [column.value for source in self.sources for column in source.hidden if column.name.casefold() == name]
         found = found or hidden[:1]
         return self.fields(node, found[0], path[1:]) if found else self._of_dataset(node, path)
-
-    def _offset(self, name: str) -> Typed | None:
-        """The value of an UNNEST's offset, which comes before columns of the same name like any alias of FROM."""
-        for source in self.sources:
-            if source.offset.casefold() == name:
-                return source.columns[-1].value
-        return None
 
     def _of_dataset(self, node: exp.Expr, path: Sequence[str]) -> Typed | None:
         """The value of dataset.table.column."""
@@ -422,6 +471,23 @@ class Scope:
     def compile(self, node: exp.Expr) -> Typed:
         """An expression, typed. Raises SqlError, UnsupportedSql."""
         return self.compiler.expression(node, self)
+
+
+def offset_of(sources: Sequence[Source], name: str) -> Typed | None:
+    """The value of an UNNEST's offset, which comes before columns of the same name like any alias of FROM."""
+    for source in sources:
+        if source.offset.casefold() == name:
+            return source.columns[-1].value
+    return None
+
+
+def _kept(row: Named, output: Output) -> Named:
+    """An element of an UNNEST, with those of its fields that a part of a pipe hands on."""
+    row = replace(row, name=row.name or output.name)
+    if row.fields is None or output.fields is None:
+        return row
+    names = zip(field_names(output.type), row.fields, strict=True)
+    return replace(row, fields=tuple([field for name, field in names if name in output.fields]))
 
 
 def json_key(name: str) -> str:

@@ -46,11 +46,17 @@ def unpiped(tokens: Tokens, text: str) -> Tokens:
 
 def has_pipes(tokens: Tokens) -> bool:
     """Whether a pipe stands in them, or a query that begins with FROM."""
-    kinds = [token.token_type for token in tokens]
-    if TokenType.PIPE_GT in kinds or kinds[:1] == [TokenType.FROM]:
+    if any(token.token_type == TokenType.PIPE_GT for token in tokens):
         return True
-    inner = any(kind == TokenType.FROM and before == TokenType.L_PAREN for before, kind in pairwise(kinds))
-    return inner or (kinds[:1] == [TokenType.WITH] and _word(_with(tokens)[1]) == "FROM")
+    starts = [0, *(index for index, token in enumerate(tokens, 1) if token.token_type == TokenType.L_PAREN)]
+    return any(_starts_with_from(tokens, start) for start in starts)
+
+
+def _starts_with_from(tokens: Tokens, start: int) -> bool:
+    """Whether a query that starts there begins with FROM, behind its WITH clause if it has one."""
+    kind = tokens[start].token_type if start < len(tokens) else None
+    is_after_with = kind == TokenType.WITH and _word(_with(tokens[start:])[1]) == "FROM"
+    return kind == TokenType.FROM or is_after_with
 
 
 def words(text: str, mark: Token) -> Tokens:

@@ -141,15 +141,18 @@ def _with_unnest(tokens: list[Token]) -> list[Token]:
     """`q.items AS e WITH OFFSET` as `UNNEST(q.items) AS e WITH OFFSET`:
     https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#array_subquery_correlation"""
     found: list[Token] = []
+    kinds = [token.token_type for token in tokens]
     for index, token in enumerate(tokens):
-        if token.token_type == TokenType.WITH and tokens[index + 1 : index + 2] and _is_offset(tokens[index + 1]):
+        if kinds[index : index + 2] == [TokenType.WITH, TokenType.OFFSET]:
             found = _around_path(found)
         found.append(token)
+        if kinds[max(index - 1, 0) : index + 2] in _READ_AS_ALIAS:
+            found += words("AS offset", token)
     return found
 
 
-def _is_offset(token: Token) -> bool:
-    return token.token_type == TokenType.OFFSET
+_READ_AS_ALIAS = tuple([TokenType.WITH, TokenType.OFFSET, kind] for kind in (TokenType.LIMIT, TokenType.PIPE_GT))
+"""Where sqlglot would take the next word, or that of the pipe operator, for the name of the offset."""
 
 
 def _around_path(tokens: list[Token]) -> list[Token]:

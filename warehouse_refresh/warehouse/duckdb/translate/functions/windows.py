@@ -123,13 +123,21 @@ def merged(node: exp.Expr, scope: Scope) -> exp.Expr:
         wrong(scope.script.text, node, f"there is no window {alias.name}")
     base = merged(named, scope) if named.args.get("alias") else named
     found = node.copy()
+    found.set("alias", None)
+    _check_added(node, alias.name, base, scope)
     for part in ("partition_by", "order", "spec"):
         if base.args.get(part):
-            if node.args.get(part):
-                wrong(scope.script.text, node, f"window {alias.name} already has {part.replace('_', ' ').upper()}")
             found.set(part, base.args[part])
-    found.set("alias", None)
     return found
+
+
+def _check_added(node: exp.Expr, name: str, base: exp.Expr, scope: Scope) -> None:
+    """Raises SqlError for what OVER (name …) cannot add to the window `base` of that name."""
+    if base.args.get("spec") and (node.args.get("order") or node.args.get("spec")):
+        reason = f"window {name} has a frame, so OVER can add nothing to it"
+        wrong(scope.script.text, node, reason, f"write OVER {name}, or name a window without ROWS and RANGE")
+    if base.args.get("order") and node.args.get("order"):
+        wrong(scope.script.text, node, f"window {name} already has ORDER BY")
 
 
 def partition(node: exp.Expr, scope: Scope) -> tuple[Node, ...]:

@@ -27,10 +27,10 @@ from warehouse_refresh.warehouse.duckdb.translate.nodes import (
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import is_literal, position_of
 from warehouse_refresh.warehouse.duckdb.translate.queries.stars import (
-    fields_of,
     is_star_of_value,
     star_of,
     starred,
+    struct_star,
     without_excepted,
 )
 from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Scope
@@ -121,7 +121,7 @@ class GroupedScope(Scope):
         """The fields that `.*` of an expression stands for, if they are keys themselves; else none."""
         if any(True for _ in aggregates_in(star.this)):
             return []
-        columns = fields_of(star, self.base, self.base.compile(star.this))
+        columns = struct_star(star, self.base, self.base.compile(star.this))
         return columns if any(column.value.node in self.keys for column in columns) else []
 
     def compile(self, node: exp.Expr) -> Typed:
@@ -324,7 +324,7 @@ def _fields_of_value(part: exp.Expr, scope: GroupedScope) -> list[Named] | None:
     """What `.*` of an expression stands for; None if that is known after grouping only."""
     try:
         has_aggregates = any(True for _ in aggregates_in(part.this))
-        return fields_of(part, scope, (scope if has_aggregates else scope.base).compile(part.this))
+        return struct_star(part, scope, (scope if has_aggregates else scope.base).compile(part.this))
     except SqlError:
         return None
 

@@ -24,7 +24,6 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.matching import matche
 from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import limits, ordering
 from warehouse_refresh.warehouse.duckdb.translate.queries.recursion import base_and_step, bounded, references
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import (
-    check_handed_on,
     reread,
     unique,
     with_types,
@@ -78,7 +77,6 @@ def with_queries(node: exp.Expr, scope: Scope) -> tuple[tuple[str, Node], ...]:
             relation = recursive(cte, alone, own)
         else:
             relation = query(cte.this, alone)
-            check_handed_on(cte, scope, relation)
         found.append((own, relation.query))
         scope.script.with_queries[own] = relation.query
         scope.queries[name] = _named(own, relation)
@@ -105,8 +103,9 @@ def _reads(node: exp.Expr, name: str) -> bool:
 
 
 def _named(own: str, relation: Relation) -> Relation:
-    """A WITH query as those after it see it: its columns are no literals any more."""
-    return Relation(Name((own,)), without_literals(relation.columns), relation.is_value)
+    """A WITH query as those after it see it: its columns are no literals any more, and rows are columns."""
+    columns = tuple([replace(column, fields=None) for column in without_literals(relation.columns)])
+    return Relation(Name((own,)), columns, relation.is_value)
 
 
 def recursive(cte: exp.Expr, scope: Scope, own: str) -> Relation:
@@ -157,8 +156,8 @@ def set_operation(node: exp.SetOperation, scope: Scope, *, unordered: bool) -> R
 def _ranges(first: Relation, columns: tuple[Output, ...]) -> tuple[Range, ...]:
     """What the operators of a pipe after a set operation know: its columns, or values by the first query's name."""
     if first.is_value:
-        return tuple([Range(part.alias, (), columns[0], frozenset()) for part in first.ranges])
-    return (Range("", tuple([(column.name, column) for column in columns]), None, frozenset()),)
+        return tuple([Range(part.alias, (), columns[0]) for part in first.ranges])
+    return (Range("", tuple([(column.name, column) for column in columns]), None),)
 
 
 def _chain(node: exp.SetOperation) -> list[exp.Expr]:

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlglot import exp
-
 from warehouse_refresh.warehouse.duckdb.translate.coercion import coerced
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Field, FromItem, Item, Node, Select
-from warehouse_refresh.warehouse.duckdb.translate.scope import Output, Relation, Scope
-from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported
+from warehouse_refresh.warehouse.duckdb.translate.scope import Output, Relation
 from warehouse_refresh.warehouse.duckdb.translate.templates import sql
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.duckdb.types import field_names, identical
@@ -44,15 +41,6 @@ def _read(value: Typed) -> Typed:
 def without_literals(columns: Sequence[Output]) -> tuple[Output, ...]:
     """The columns, each of which coerces no further than its type."""
     return tuple([replace(column, literal=None, parts=()) for column in columns])
-
-
-def check_handed_on(node: exp.Expr, scope: Scope, relation: Relation) -> None:
-    """Raises UnsupportedSql for a pipe within a query that hands on the STRUCTs of an UNNEST as they are: GoogleSQL
-    still knows their fields as columns."""
-    elements = [part.element for part in relation.ranges if part.element is not None]
-    if not relation.is_value and any(element.type.name == "STRUCT" for element in elements):
-        hint = "end the pipe with |> SELECT and the columns that are needed"
-        unsupported(scope.script.text, node, "a pipe in FROM that hands on an UNNEST of STRUCTs", hint)
 
 
 def unique(names: Sequence[str]) -> list[str]:

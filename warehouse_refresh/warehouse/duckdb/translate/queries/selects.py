@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate import syntax
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import boolean, only
+from warehouse_refresh.warehouse.duckdb.translate.functions.windows import merged
 from warehouse_refresh.warehouse.duckdb.translate.nodes import (
     Chain,
     Field,
@@ -37,14 +38,15 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.ordering import is_lit
 from warehouse_refresh.warehouse.duckdb.translate.queries.relations import unique, without_literals
 from warehouse_refresh.warehouse.duckdb.translate.queries.sources import from_clause
 from warehouse_refresh.warehouse.duckdb.translate.queries.stars import (
-    fields_of,
     is_field_of,
     is_of_pipe,
+    is_of_values,
     is_star_of_value,
-    only_value,
+    replaced,
     star,
     star_of,
     starred,
+    struct_star,
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.window_keys import with_plain_windows
 from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Range, Relation, Scope
@@ -82,6 +84,7 @@ def _name_window(window: exp.Expr, scope: Scope) -> None:
         wrong(scope.script.text, window, f"two windows are named {window.name}")
     if alias is not None and alias.name.casefold() not in scope.windows:
         wrong(scope.script.text, window, f"there is no window {alias.name} before this one")
+    merged(window, scope)
     scope.windows[name] = window
 
 
@@ -109,7 +112,8 @@ def _listed(node: exp.Select, base: Scope, bare: Select, *, unordered: bool) -> 
     elif node.args.get("having"):
         wrong(base.script.text, node.args["having"], "HAVING needs GROUP BY or an aggregate", "write WHERE")
     items = expanded(node, scope)
-    scope.set_aliases(items)
+    if not _is_pipe(node):  # |> ORDER BY knows no items of SELECT
+        scope.set_aliases(items)
     if isinstance(scope, GroupedScope):
         _let_aggregates_see_aliases(node, scope)
     having = scope.has_rows() if isinstance(scope, GroupedScope) and scope.sets else None
@@ -246,7 +250,7 @@ def _relation(
     names = unique([*(item.name for item in items), *(f"o_{index}" for index in range(len(order)))])
     listed = [Item(item.value.node, name) for item, name in zip(items, names, strict=False)]
     columns = tuple(
-        Output(item.name, name, item.value.type, item.value.literal, item.value.parts)
+        Output(item.name, name, item.value.type, item.value.literal, item.value.parts, fields=_fields_in_duckdb(item))
         for item, name in zip(items, names, strict=False)
     )
     if _has_windows(node) or any(node.args.get(name) for name in _AFTER_ITEMS):
@@ -273,15 +277,27 @@ def _ranges(node: exp.Select, scope: Scope, items: Sequence[Named], columns: Seq
     """The items of FROM that the operators of a pipe after this one know."""
     if not any(isinstance(part, exp.Star) and is_of_pipe(part) for part in node.expressions):
         return ()
-    outputs = {item.value.node: output for item, output in zip(reversed(items), reversed(columns), strict=True)}
+    changed = {name for part in node.expressions if isinstance(part, exp.Star) for name in replaced(part)}
+    pairs = list(zip(items, columns, strict=True))
+    outputs = {item.value.node: output for item, output in reversed(pairs) if item.name.casefold() not in changed}
     found = []
     for source in scope.sources:
+        element = outputs.get(source.element.node) if source.element is not None else None
+        if source.element is not None and element is None:
+            continue
         own = [column for column in source.columns if not is_field_of(column, source)]
         read = tuple([(c.name, outputs[c.value.node]) for c in own if c.value.node in outputs])
         missing = {c.name.casefold() for c in own if c.value.node not in outputs} | source.missing
-        element = outputs.get(source.element.node) if source.element is not None else None
-        found.append(Range(source.alias, read, element, frozenset(missing)))
+        offset = "" if source.offset.casefold() in missing else source.offset
+        found.append(Range(source.alias, read, element, frozenset(missing), offset))
     return tuple(found)
+
+
+def _fields_in_duckdb(item: Named) -> tuple[str, ...] | None:
+    """The names in DuckDB of the fields that a row hands on; None for a column."""
+    if item.fields is None:
+        return None
+    return tuple([field.value.node.name for field in item.fields if isinstance(field.value.node, Field)])
 
 
 def _check_distinct(node: exp.Select, scope: Scope, items: Sequence[Named]) -> None:
@@ -351,7 +367,7 @@ def _fields(node: exp.Expr, scope: Scope) -> list[Named]:
     """What `.*` of an expression stands for: keys of GROUP BY, if it names the fields, or fields of what is grouped."""
     if isinstance(scope, GroupedScope) and (columns := scope.keys_of(node)):
         return columns
-    return fields_of(node, scope, scope.compile_whole(node.this))
+    return struct_star(node, scope, scope.compile_whole(node.this))
 
 
 def named(node: exp.Expr, scope: Scope) -> Named:
@@ -363,5 +379,10 @@ def named(node: exp.Expr, scope: Scope) -> Named:
 
 def _is_values(node: exp.Select, scope: Scope) -> bool:
     """Whether the rows are values: SELECT AS STRUCT or AS VALUE, or a pipe of values with nothing put beside them."""
-    stars = [part for part in node.expressions if isinstance(part, exp.Star) and is_of_pipe(part)]
-    return bool(node.args.get("kind")) or (len(node.expressions) == len(stars) == 1 and only_value(scope) is not None)
+    return bool(node.args.get("kind")) or (_is_pipe(node) and not replaced(node.expressions[0]) and is_of_values(scope))
+
+
+def _is_pipe(node: exp.Select) -> bool:
+    """Whether it is written for an operator of a pipe that hands on the columns that there are."""
+    first = node.expressions[0] if len(node.expressions) == 1 else None
+    return isinstance(first, exp.Star) and is_of_pipe(first)

@@ -5,7 +5,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#from_
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from sqlglot import exp
@@ -31,7 +31,6 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.grouping import check_
 from warehouse_refresh.warehouse.duckdb.translate.queries.items.pivots import pivot
 from warehouse_refresh.warehouse.duckdb.translate.queries.items.unnesting import unnest, unnested
 from warehouse_refresh.warehouse.duckdb.translate.queries.items.wildcards import wildcard
-from warehouse_refresh.warehouse.duckdb.translate.queries.relations import check_handed_on
 from warehouse_refresh.warehouse.duckdb.translate.scope import (
     Named,
     Output,
@@ -39,6 +38,8 @@ from warehouse_refresh.warehouse.duckdb.translate.scope import (
     Scope,
     Script,
     Source,
+    by_name,
+    offset_of,
 )
 from warehouse_refresh.warehouse.duckdb.translate.syntax import (
     PREFIX,
@@ -70,18 +71,17 @@ def from_clause(node: exp.Select, scope: Scope) -> Node | None:
     _check_nested(joins, scope)
     for join in joins:
         found = joined(found, join, scope)
-    _check_aliases(clause, joins, scope)
+    _check_aliases(scope.sources, [clause, *joins], scope)
     return found
 
 
-def _check_aliases(clause: exp.Expr, joins: list[exp.Expr], scope: Scope) -> None:
-    """Raises SqlError for an alias that two items of FROM have."""
-    names = [source.alias.casefold() for source in scope.sources if source.alias]
-    names += [source.offset.casefold() for source in scope.sources if source.offset]
+def _check_aliases(sources: list[Source], parts: list[exp.Expr], scope: Scope) -> None:
+    """Raises SqlError for an alias that two items of FROM have. `parts` are what was written."""
+    names = [name.casefold() for source in sources for name in (source.alias, source.offset) if name]
     for name in names if len(set(names)) < len(names) else ():
         if names.count(name) > 1:
-            items = [item for part in [clause, *joins] for item in part.find_all(exp.Table, exp.Subquery, exp.Unnest)]
-            last = next((item for item in reversed(items) if item.alias_or_name.casefold() == name), clause)
+            items = [item for part in parts for item in part.find_all(exp.Table, exp.Subquery, exp.Unnest)]
+            last = next((item for item in reversed(items) if item.alias_or_name.casefold() == name), parts[0])
             wrong(scope.script.text, last, f"two items of FROM have the alias {name}", "give each its own alias")
 
 
@@ -129,8 +129,8 @@ def item(node: exp.Expr, scope: Scope) -> Node:
     if isinstance(node, exp.Subquery) and isinstance(node.this, exp.Query):
         only(node, scope, "this", "alias", "pivots", "joins", "sample")
         relation = scope.compiler.query(node.this, scope.outer())
-        if node.alias != HERE:
-            check_handed_on(node, scope, relation)
+        is_piped = node.alias == HERE or (not node.alias and not node.args.get("pivots") and relation.ranges)
+        if not is_piped:
             return _pivoted(node, scope, relation, node.alias)
         sample = node.args.get("sample")
         return scope.add_pipe(_sampled(sample, scope, relation) if sample else relation)
@@ -291,11 +291,11 @@ def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:
     if kind == "CROSS" and has_condition and not isinstance(node.this, exp.Unnest):
         reason = "CROSS JOIN takes no ON or USING"
         wrong(scope.script.text, node, reason, "write each condition right after the table of its own JOIN")
-    before, listed = list(scope.sources), list(scope.listed)
+    before = _Side(list(scope.sources), list(scope.listed))
     is_nested = has_condition and _is_nested(node)
     right = _nested(node, scope) if is_nested else item(node.this, scope)
     if not has_condition and (kind == "CROSS" or not (side or kind)):
-        if not kind and isinstance(node.this, exp.Table) and not _may_stand_alone(node.this, scope, before):
+        if not kind and isinstance(node.this, exp.Table) and not _may_stand_alone(node.this, scope, before.sources):
             reason = "JOIN needs ON or USING"
             wrong(scope.script.text, node, reason, "write ON and a condition after it, or CROSS JOIN")
         found: Node = Join(left, "CROSS JOIN", right)
@@ -305,7 +305,7 @@ def joined(left: Node, node: exp.Expr, scope: Scope) -> Node:
     lateral = isinstance(right, FromItem) and right.lateral
     if lateral and side in ("RIGHT", "FULL"):
         unsupported(scope.script.text, node, f"{side} JOIN with an array of its left side")
-    condition = _join_condition(node, scope, listed, side, lateral=lateral)
+    condition = _join_condition(node, scope, before, side, lateral=lateral)
     holds_query = any(isinstance(part, Select) for part in walk(condition))
     if isinstance(right, FromItem) and lateral and holds_query:
         right, condition = _filtered(right, condition), sql("true")
@@ -372,8 +372,16 @@ def _nested(node: exp.Expr, scope: Scope) -> Node:
     return InParentheses(found)
 
 
-def _join_condition(node: exp.Expr, scope: Scope, left: list[Named], side: str, *, lateral: bool) -> Node:
-    """The condition of a join, `left` being what `*` stood for before it."""
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What is known on one side of a join."""
+
+    sources: list[Source]
+    listed: list[Named]
+
+
+def _join_condition(node: exp.Expr, scope: Scope, left: _Side, side: str, *, lateral: bool) -> Node:
+    """The condition of a join."""
     if node.args.get("using"):
         return using(node, scope, left, side)
     if node.args.get("on"):
@@ -385,9 +393,11 @@ def _join_condition(node: exp.Expr, scope: Scope, left: list[Named], side: str, 
     return sql("true")
 
 
-def using(node: exp.Expr, scope: Scope, left: list[Named], side: str) -> Node:
+def using(node: exp.Expr, scope: Scope, left: _Side, side: str) -> Node:
     """JOIN … USING (a, b): one column each, which is the left one, the right one, or whichever is there."""
-    right = scope.listed[len(left) :]
+    right = _Side(scope.sources[len(left.sources) :], scope.listed[len(left.listed) :])
+    for one_side in (left, right):
+        _check_aliases(one_side.sources, [node], scope)
     tests, merged = list[Node](), list[Named]()
     for name in {part.name.casefold(): part.name for part in node.args["using"]}.values():
         one, other = (_only_column(node, scope, columns, name) for columns in (left, right))
@@ -396,8 +406,9 @@ def using(node: exp.Expr, scope: Scope, left: list[Named], side: str) -> Node:
         both = sql("coalesce({a}, {b})", a=one.node, b=other.node)
         merged.append(Named(name, {"RIGHT": other, "FULL": Typed(both, kind)}.get(side, one)))
     names = {column.name.casefold() for column in merged}
-    scope.merged |= names
-    scope.listed = [*merged, *(column for column in scope.listed if column.name.casefold() not in names)]
+    scope.listed = [*merged, *_others(scope.listed, names)]
+    for source in scope.sources:
+        source.forget(names)
     return Chain("AND", tuple(tests))
 
 
@@ -406,8 +417,17 @@ def _is_of_structs(source: Source) -> bool:
     return source.element is not None and source.element.type.name == "STRUCT"
 
 
-def _only_column(node: exp.Expr, scope: Scope, columns: list[Named], name: str) -> Typed:
-    found = [column.value for column in columns if column.name.casefold() == name.casefold()]
+def _others(listed: list[Named], names: set[str]) -> list[Named]:
+    """The columns that have other names, and all rows, without their fields of these names."""
+    rows = {id(column): column.without(names) for column in listed if column.fields is not None and column.is_known}
+    return [rows.get(id(c), c) for c in listed if id(c) in rows or c.name.casefold() not in names]
+
+
+def _only_column(node: exp.Expr, scope: Scope, side: _Side, name: str) -> Typed:
+    found = [column.value for column in by_name(side.listed) if column.name.casefold() == name.casefold()]
+    elements = [s.element for s in side.sources if s.element is not None and s.alias.casefold() == name.casefold()]
+    if (alias := offset_of(side.sources, name.casefold()) or next(iter(elements), None)) is not None:
+        found = [alias]
     if scope.is_row(name):
         reason = f"USING: {name} is a table here, not a column"
         wrong(scope.script.text, node, reason, "give the table an alias")

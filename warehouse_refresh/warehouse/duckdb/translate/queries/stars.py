@@ -3,14 +3,15 @@
 https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#select_
 """
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import only
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Field
-from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Scope, Source
+from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Scope, Source, by_name, fields_of
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
-from warehouse_refresh.warehouse.duckdb.types import field_names
 from warehouse_refresh.warehouse.sql.rewriting.pipes import HERE
 from warehouse_refresh.warehouse.suggest import did_you_mean
 
@@ -23,15 +24,15 @@ def is_star_of_value(node: exp.Expr) -> bool:
 def starred(node: exp.Expr, scope: Scope) -> list[Named] | None:
     """What `*`, `table.*` or `struct.*` stands for, its EXCEPT, REPLACE and RENAME aside; None for any other item."""
     if isinstance(node, exp.Star):
-        if not scope.sources:
+        if not scope.sources and not scope.listed:
             wrong(scope.script.text, node, "SELECT * needs FROM")
-        return _of_pipe(scope) if is_of_pipe(node) else scope.columns()
+        return scope.listed if is_of_pipe(node) else scope.columns()
     if isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
         path = [node.args[key].name for key in ("catalog", "db", "table") if node.args.get(key)]
         for source in scope.sources if len(path) == 1 else ():
             if source.alias.casefold() == path[0].casefold() and source.element is None and not source.missing:
-                return list(source.columns)
-        return fields_of(node, scope, scope.resolve(node, path))
+                return [part for c in source.columns for part in ([c] if c.fields is None else fields_of(c.value))]
+        return struct_star(node, scope, scope.resolve(node, path))
     return None
 
 
@@ -40,32 +41,18 @@ def is_of_pipe(star: exp.Expr) -> bool:
     return any(part.name == HERE for part in star.args.get("except_") or ())
 
 
-def _of_pipe(scope: Scope) -> list[Named]:
-    """The columns of a pipe: the element of an UNNEST, or of a table of values, is one of them."""
-    found: list[Named] = []
-    for column in scope.columns():
-        source = next((source for source in scope.sources if is_field_of(column, source)), None)
-        if source is None or source.element is None:
-            found.append(column)
-        elif column == source.columns[0]:
-            found.append(Named(source.alias, source.element))
-    return found
-
-
 def is_field_of(column: Named, source: Source) -> bool:
     """Whether the column is a field of the source's elements."""
     node = column.value.node
     return source.element is not None and isinstance(node, Field) and node.struct == source.element.node
 
 
-def only_value(scope: Scope) -> Typed | None:
-    """The element, if a pipe is a single UNNEST or table of values, with nothing beside it."""
+def is_of_values(scope: Scope) -> bool:
+    """Whether a pipe is a single UNNEST or table of values, with nothing beside it."""
     element = scope.sources[0].element if len(scope.sources) == 1 else None
-    if element is None:
-        return None
-    source = scope.sources[0]
-    is_alone = all(is_field_of(c, source) or c.value.node == element.node for c in scope.columns())
-    return element if is_alone else None
+    return (
+        scope.is_of_values and element is not None and all(column.value.node == element.node for column in scope.listed)
+    )
 
 
 def star_of(node: exp.Expr) -> exp.Expr:
@@ -76,12 +63,11 @@ def star_of(node: exp.Expr) -> exp.Expr:
     return found
 
 
-def fields_of(node: exp.Expr, scope: Scope, value: Typed) -> list[Named]:
+def struct_star(node: exp.Expr, scope: Scope, value: Typed) -> list[Named]:
     """A struct's fields."""
     if value.type.name != "STRUCT":
         wrong(scope.script.text, node, f".* needs a STRUCT, not {value.type}")
-    names = zip(field_names(value.type), value.type.fields, strict=True)
-    return [Named(field.name, Typed(Field(value.node, name), field.type)) for name, field in names]
+    return fields_of(value)
 
 
 def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
@@ -89,7 +75,9 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
     only(node, scope, "except_", "replace", "rename")
     columns = without_excepted(node, scope, columns)
     new = replaced(node)
-    columns = [c if c.name.casefold() in new else Named(c.name, scope.seen(node, c.value, [c.name])) for c in columns]
+    columns = [
+        c if c.name.casefold() in new else replace(c, value=scope.seen(node, c.value, [c.name])) for c in columns
+    ]
     for part in node.args.get("replace") or ():
         if not any(column.name.casefold() == part.alias.casefold() for column in columns):
             wrong(scope.script.text, part, f"REPLACE: there is no column {part.alias}")
@@ -98,7 +86,8 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
         if sum(part.alias.casefold() == other.alias.casefold() for other in node.args["replace"]) > 1:
             wrong(scope.script.text, part, f"REPLACE names column {part.alias} twice")
         value = scope.compile_whole(part.this)
-        columns = [Named(c.name, value) if c.name.casefold() == part.alias.casefold() else c for c in columns]
+        names = {part.alias.casefold()}
+        columns = [Named(c.name, value) if c.name.casefold() in names else c.without(names) for c in columns]
     return renamed(node, scope, columns)
 
 
@@ -107,12 +96,18 @@ def renamed(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
     names = dict[str, str]()
     for part in node.args.get("rename") or ():
         old = part.this.name.casefold()
+        if any(old in (source.alias.casefold(), source.offset.casefold()) for source in scope.sources):
+            reason = f"RENAME: {part.this.name} is a table's alias, and not only a column"
+            wrong(scope.script.text, part, reason, "write |> SELECT with the column and its new name")
+        known = [column for column in by_name(scope.listed) if column.name.casefold() == old]
         if not any(column.name.casefold() == old for column in columns):
             wrong(scope.script.text, part, f"RENAME: there is no column {part.this.name}")
+        if len(known) > 1:
+            wrong(scope.script.text, part, f"RENAME: column {part.this.name} is ambiguous")
         if old in names:
             wrong(scope.script.text, part, f"RENAME names column {part.this.name} twice")
         names[old] = part.alias
-    return [Named(names.get(column.name.casefold(), column.name), column.value) for column in columns]
+    return [replace(column, name=names.get(column.name.casefold(), column.name)) for column in columns]
 
 
 def without_excepted(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
@@ -126,7 +121,8 @@ def without_excepted(node: exp.Expr, scope: Scope, columns: list[Named]) -> list
         if not any(column.name.casefold() == name.casefold() for column in columns):
             hint = did_you_mean(name, [column.name for column in columns if column.name])
             wrong(scope.script.text, node, f"EXCEPT: there is no column {name}", hint)
-        columns = [column for column in columns if column.name.casefold() != name.casefold()]
+        names = {name.casefold()}
+        columns = [column.without(names) for column in columns if column.name.casefold() not in names]
         if not columns:
             wrong(scope.script.text, node, "EXCEPT leaves no column of *", "take both out")
     return columns

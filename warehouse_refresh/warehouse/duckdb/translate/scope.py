@@ -492,4 +492,4 @@ def _kept(row: Named, output: Output) -> Named:
 
 def json_key(name: str) -> str:
     """The JSON path to a member."""
-    return '$."' + name.replace('"', '\\"') + '"'
+    return '$."' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -115,5 +115,5 @@ def _json_element(node: exp.Expr, scope: Scope, value: Typed, index: Typed) -> T
         template = "CASE WHEN {i} >= 0 THEN json_extract({x}, '$[' || {i} || ']') END"
     else:
         index = as_type(node, scope, "[…]", index, STRING)
-        template = "json_extract({x}, '$.\"' || replace({i}, '\"', '\\\"') || '\"')"
+        template = "json_extract({x}, '$.\"' || replace(replace({i}, '\\', '\\\\'), '\"', '\\\"') || '\"')"
     return Typed(sql(template, x=value.node, i=index.node), value.type)

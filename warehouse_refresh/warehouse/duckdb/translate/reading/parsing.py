@@ -117,13 +117,16 @@ def _move_modifiers(tree: exp.Expr) -> None:
     for column in list(tree.find_all(exp.Column)):
         modifier = column.this
         names = [column.args[part].name.upper() for part in ("db", "table") if column.args.get(part)]
-        if not isinstance(modifier, exp.IgnoreNulls | exp.RespectNulls) or not {"SAFE", "NET"} >= set(names):
+        if not isinstance(modifier, exp.IgnoreNulls | exp.RespectNulls) or names not in _PREFIXES:
             continue
         call = modifier.this
         if "NET" in names:
             call.set("this", f"{PREFIX}NET.{name_of(call)}")
         modifier.set("this", exp.SafeFunc(this=call) if "SAFE" in names else call)
         column.replace(modifier)
+
+
+_PREFIXES = (["SAFE"], ["NET"], ["SAFE", "NET"])
 
 
 _NET = re.compile(r"\bNET\s*\.", re.IGNORECASE)

@@ -305,11 +305,17 @@ _SHORT_PARTS = frozenset({"D", "H", "M", "MS", "NS", "Q", "S", "US", "W", "Y"})
 """What sqlglot takes for DAY, HOUR and so on after INTERVAL."""
 
 
+_AFTER_TYPE = (TokenType.R_PAREN, TokenType.COMMA, TokenType.GT)
+"""What stands after INTERVAL where it is a type: CAST(x AS INTERVAL) y."""
+
+
 def _check_interval(tokens: Sequence[Token], index: int, text: str) -> None:
     """`INTERVAL 1 'DAY'`"""
     kinds = [token.token_type for token in tokens[index + 1 : index + 3]]
     if kinds == [TokenType.NUMBER, TokenType.STRING]:
         _wrong(tokens[index + 2], text, "a date part is a word", "write it without quotes")
+    if kinds[:1] and kinds[0] in _AFTER_TYPE:
+        return
     start = index + 1
     while tokens[start : start + 1] and tokens[start].token_type in (TokenType.DASH, TokenType.PLUS):
         start += 1

@@ -287,8 +287,8 @@ def nth(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -
     values = [scope.compile(part) for part in parts]
     if len(values) != (2 if name == "NTH_VALUE" else 1):
         wrong(scope.script.text, node, f"wrong number of arguments for {name}")
-    if name != "NTH_VALUE" and _is_null(parts[0]):
-        wrong(scope.script.text, node, f"the argument of {name} cannot be NULL")
+    if name != "NTH_VALUE":
+        _check_not_null(parts[0], name, scope)
     position: tuple[Node, ...] = ()
     if name == "NTH_VALUE":
         if not isinstance(values[1].literal, int) or values[1].literal < 1:
@@ -307,12 +307,17 @@ def _without_nulls(call: exp.Expr, nulls: str) -> tuple[list[exp.Expr], str]:
     return parts, nulls
 
 
-def _is_null(node: exp.Expr) -> bool:
-    """Whether it is NULL, or CAST(NULL AS …)."""
-    node = bare(node)
-    while isinstance(node, exp.Cast | exp.TryCast):
-        node = bare(node.this)
-    return isinstance(node, exp.Null)
+def _check_not_null(node: exp.Expr, name: str, scope: Scope) -> None:
+    """Raises SqlError for NULL and CAST(NULL AS …), and UnsupportedSql for SAFE_CAST of a literal: GoogleSQL rejects it
+    if the cast fails."""
+    inner, is_safe = bare(node), False
+    while isinstance(inner, exp.Cast | exp.TryCast):
+        is_safe = is_safe or isinstance(inner, exp.TryCast)
+        inner = bare(inner.this)
+    if isinstance(inner, exp.Null):
+        wrong(scope.script.text, node, f"the argument of {name} cannot be NULL")
+    if is_safe and scope.compile(inner).literal is not None:
+        unsupported(scope.script.text, node, f"SAFE_CAST of a literal in {name}", "write its value")
 
 
 def ntile(node: exp.Expr, scope: Scope, inner: exp.Expr, nulls: str, over: Over) -> Typed:  # noqa: ARG001

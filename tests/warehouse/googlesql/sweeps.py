@@ -34,10 +34,11 @@ def agree(queries: Iterable[str], judge: Callable[[str, Pair], Outcome], pair: P
 
 
 CHOSEN = re.compile(
-    r"\b(?:LIMIT|OVER|QUALIFY|TABLESAMPLE|DISTINCT ON|ANY_VALUE|\w+_AGG|ARRAY\s*\(|(?:FIRST|LAST|NTH)_VALUE)",
+    r"\b(?:RAND|GENERATE_UUID|LIMIT|OVER|QUALIFY|TABLESAMPLE|DISTINCT ON|ANY_VALUE|\w+_AGG|ARRAY\s*\("
+    r"|(?:FIRST|LAST|NTH)_VALUE)",
     re.IGNORECASE,
 )
-"""What takes some rows of many, or in the order in which they come."""
+"""What takes some rows of many, or in the order in which they come, or gives another value each time."""
 ROWS = re.compile(r"(\d+) rows, should be \1;")
 EITHER = re.compile(r"\b(?:AND|OR)\b", re.IGNORECASE)
 """What may leave out its other side: GoogleSQL does not say which one it computes first."""

@@ -6,6 +6,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/query-syntax#scope
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from enum import Enum
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,16 @@ Columns = Callable[[TableName], tuple[Column, ...]]
 _PSEUDO_COLUMNS = frozenset({"_PARTITIONTIME", "_PARTITIONDATE", "_TABLE_SUFFIX", "_FILE_NAME"})
 
 
+class Known(Enum):
+    """What is known by its own name of a column of FROM."""
+
+    ITSELF = "itself"
+    FIELDS = "fields"
+    """Of an element of UNNEST: its own name is the alias of the item."""
+    NOTHING = "nothing"
+    """Of a column that a pipe hands on, and whose name was its table's alias, too: only `*` stands for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
     """A value with its name in GoogleSQL ("" if it has none)."""
@@ -40,8 +51,8 @@ class Named:
     value: Typed
     fields: "tuple[Named, ...] | None" = None
     """Of a row that is a STRUCT: those of its fields for which `*` stands."""
-    is_known: bool = True
-    """Whether these fields are known by their own names, too."""
+    known: Known = Known.ITSELF
+    """What its name, or the names of its fields, may be read by."""
 
     def without(self, names: Collection[str]) -> "Named":
         """The column, as a row without its fields of these names, in small letters."""
@@ -53,10 +64,10 @@ class Named:
 def by_name(listed: Iterable[Named]) -> Iterator[Named]:
     """What is known by its own name: columns, and fields of rows."""
     for column in listed:
-        if column.fields is None or not column.is_known:
+        if column.known == Known.ITSELF:
             yield column
-        else:
-            yield from column.fields
+        elif column.known == Known.FIELDS:
+            yield from column.fields or ()
 
 
 def written_out(listed: Iterable[Named]) -> list[Named]:
@@ -68,7 +79,8 @@ def written_out(listed: Iterable[Named]) -> list[Named]:
 class Output:
     """A column of a table or query: its name in GoogleSQL ("" if it has none), the one that it has in DuckDB, and its
     type. A query's column may be a literal or be written out, like a value. `cast` is the DuckDB type that it is read
-    as, "" where that is its own. `fields`: see Named; here they are their names in DuckDB."""
+    as, "" where that is its own. `fields`: see Named; here they are their names in DuckDB.
+    `is_hidden`: nothing is known by its name."""
 
     name: str
     column: str
@@ -77,20 +89,26 @@ class Output:
     parts: tuple[Typed, ...] = ()
     cast: str = ""
     fields: tuple[str, ...] | None = None
+    is_hidden: bool = False
 
     def of(self, alias: str) -> Typed:
         """The column as a value, read by the alias of the table or query ("" if there is no other)."""
         node: n.Node = n.Column(alias, self.column)
         return Typed(sql(f"CAST({{x}} AS {self.cast})", x=node) if self.cast else node, self.type)
 
-    def named(self, alias: str) -> Named:
-        """The column with its name. The fields of a row are known to `*` only."""
+    def named(self, alias: str, hidden: Collection[str] = ()) -> Named:
+        """The column with its name. The fields of a row are known to `*` only. `hidden`: names that are not known any
+        more, in small letters."""
         value = self.of(alias)
-        if self.fields is None:
-            return Named(self.name, value)
-        names = zip(field_names(self.type), fields_of(value), strict=True)
-        fields = tuple([field for name, field in names if name in self.fields])
-        return Named(self.name, value, fields, is_known=False)
+        known = Known.NOTHING if self.is_hidden or self.name.casefold() in hidden else Known.ITSELF
+        return self.kept(Named(self.name, value, tuple(fields_of(value)) if self.fields is not None else None, known))
+
+    def kept(self, row: Named) -> Named:
+        """The row, with those of its fields that this column hands on."""
+        if row.fields is None or self.fields is None:
+            return row
+        names = zip(field_names(self.type), row.fields, strict=True)
+        return replace(row, fields=tuple([field for name, field in names if name in self.fields]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +137,12 @@ class Relation:
     """Columns that `*` leaves out."""
     ranges: tuple[Range, ...] = ()
     """Of a part of a pipe: the items of its FROM."""
+
+    def aliases(self, column: Output) -> set[str]:
+        """The aliases of these items, in small letters, but for those that stand for the column itself."""
+        named = [(part.alias, part.element) for part in self.ranges]
+        named += [(part.offset, part.columns[-1][1]) for part in self.ranges if part.offset]
+        return {alias.casefold() for alias, own in named if own is None or own.column != column.column} - {""}
 
 
 @dataclass(slots=True)
@@ -151,7 +175,8 @@ class Source:
         if self.element is None or self.element.type.name != "STRUCT":
             return self.columns
         count = len(self.element.type.fields)
-        return [Named(self.alias, self.element, tuple(self.columns[:count])), *self.columns[count:]]
+        row = Named(self.alias, self.element, tuple(self.columns[:count]), Known.FIELDS)
+        return [row, *self.columns[count:]]
 
     def forget(self, names: set[str]) -> None:
         """Leave out the names of columns that USING has made one with others: elements and offsets are columns."""
@@ -273,9 +298,9 @@ class Scope:
         """Put a table or query into the scope; gives it as an item of FROM, with an alias of its own. `is_weak`: see
         Source."""
         own = self.script.alias()
-        columns = [column.named(own) for column in relation.columns]
-        hidden = tuple(Named(column.name, column.of(own)) for column in relation.hidden)
-        source = Source(alias, columns, hidden=hidden, is_weak=is_weak)
+        columns = [column.named(own, relation.aliases(column)) for column in relation.columns]
+        pseudo = tuple(Named(column.name, column.of(own)) for column in relation.hidden)
+        source = Source(alias, columns, hidden=pseudo, is_weak=is_weak)
         self.put(value_source(alias, columns[0].value) if relation.is_value else source)
         return n.FromItem(relation.query, own)
 
@@ -286,12 +311,13 @@ class Scope:
         rows = dict[str, Named]()
         for part in relation.ranges:
             columns = [Named(name, output.of(own)) for name, output in part.columns]
-            source = Source(part.alias, columns, missing=part.missing, offset=part.offset)
+            source = Source(part.alias, [], missing=part.missing)
             if part.element is not None:
                 source = value_source(part.alias, part.element.of(own))
-                rows[part.element.column] = _kept(source.listed()[0], part.element)
-                source.columns += columns
-                source.offset = part.offset
+                row = source.listed()[0]
+                rows[part.element.column] = part.element.kept(replace(row, name=row.name or part.element.name))
+            source.columns += columns
+            source.offset = part.offset
             self.sources.append(source)
         self.listed += [rows.get(output.column) or output.named(own) for output in relation.columns]
         return n.FromItem(relation.query, own)
@@ -341,7 +367,7 @@ class Scope:
 
         def read(column: Named) -> Named:
             fields = column.fields and tuple([read(field) for field in column.fields])
-            return Named(column.name, changed(column.value), fields, column.is_known)
+            return Named(column.name, changed(column.value), fields, column.known)
 
         self.listed = [read(column) for column in self.listed]
         for source in self.sources:
@@ -423,7 +449,7 @@ class Scope:
             return source.row()
         if source.element is not None:
             return self.fields(node, source.element, path[1:])
-        readable = [*source.columns, *source.hidden]
+        readable = [*(column for column in source.columns if column.known == Known.ITSELF), *source.hidden]
         found = [column.value for column in readable if column.name.casefold() == path[1].casefold()]
         if len(found) > 1:
             wrong(self.script.text, node, f"column {path[0]}.{path[1]} is ambiguous")
@@ -442,6 +468,8 @@ class Scope:
     def field(self, node: exp.Expr, value: Typed, name: str) -> Typed:
         """A struct's field, by name. Raises SqlError."""
         if value.type.name == "JSON":
+            if name.endswith("\\") and not isinstance(node, exp.Bracket):
+                unsupported(self.script.text, node, "the name of a member that ends in a backslash", "write ['…']")
             return Typed(sql("json_extract({x}, {path})", x=value.node, path=n.Literal(json_key(name))), value.type)
         if value.type.name != "STRUCT":
             wrong(self.script.text, node, f"a {value.type} has no field {name}", "only a STRUCT has fields")
@@ -459,7 +487,7 @@ class Scope:
         return Typed(read, kind)
 
     def _closest(self, name: str) -> str:
-        columns = [column.name for column in self.columns() if column.name]
+        columns = [column.name for column in by_name(self.listed) if column.name]
         tables = [source.alias for source in self.sources if source.alias]
         known = f"the tables here are named {', '.join(tables)}" if tables else "there is no FROM to take it from"
         return did_you_mean(name, [*columns, *tables]) or known
@@ -479,15 +507,6 @@ def offset_of(sources: Sequence[Source], name: str) -> Typed | None:
         if source.offset.casefold() == name:
             return source.columns[-1].value
     return None
-
-
-def _kept(row: Named, output: Output) -> Named:
-    """An element of an UNNEST, with those of its fields that a part of a pipe hands on."""
-    row = replace(row, name=row.name or output.name)
-    if row.fields is None or output.fields is None:
-        return row
-    names = zip(field_names(output.type), row.fields, strict=True)
-    return replace(row, fields=tuple([field for name, field in names if name in output.fields]))
 
 
 def json_key(name: str) -> str:

@@ -104,6 +104,7 @@ def _nested(parts: list[Tokens], text: str) -> Tokens:
         _check_clauses(part, text)
         _check_end(part, text)
         _check_values(part, text)
+        _check_start(part, text)
     for part in parts[1:]:
         state = _step(state, part, text)
     if state.named:
@@ -140,7 +141,7 @@ def _check_clauses(part: Tokens, text: str) -> None:
             raise SqlError(f"{word} cannot stand here", hint="write |> before it", place=place)
 
 
-_LISTS = {"SELECT", "EXTEND", "WINDOW", "SET", "DROP", "RENAME", "AGGREGATE", "ORDER BY", "UNION", "WITH"}
+_LISTS = {"SELECT", "ASSERT", "EXTEND", "WINDOW", "SET", "DROP", "RENAME", "AGGREGATE", "ORDER BY", "UNION", "WITH"}
 
 
 def _check_end(part: Tokens, text: str) -> None:
@@ -148,6 +149,17 @@ def _check_end(part: Tokens, text: str) -> None:
     if part and part[-1].token_type == TokenType.COMMA and _operator(part) not in _LISTS:
         place = place_at(text, part[-1].start, part[-1].end)
         raise SqlError("syntax error: there is nothing after this comma", hint="take it out", place=place)
+
+
+_NAMES = ("EXTEND", "ASSERT", "AGGREGATE")
+"""The operators whose words may be names, too."""
+
+
+def _check_start(part: Tokens, text: str) -> None:
+    """Raise SqlError for `EXTEND .5`, which GoogleSQL reads as a path of names."""
+    if _word(part) in _NAMES and [token.token_type for token in part[1:2]] == [TokenType.DOT]:
+        place = place_at(text, part[1].start, part[1].end)
+        raise SqlError(f"syntax error: {_word(part)} and a point begin a path of names", hint="write 0.5", place=place)
 
 
 def _check_values(part: Tokens, text: str) -> None:
@@ -285,7 +297,7 @@ def _where(state: State, rest: Tokens, mark: Token) -> State:
 
 def _assert(state: State, rest: Tokens, mark: Token) -> State:
     """ASSERT condition, message …: an error for a row for which the condition does not hold."""
-    condition, *messages = commas(rest[1:])
+    condition, *messages = commas(_without_last_comma(rest[1:]))
     told: Tokens = words("'Assert failed'", mark)
     for message in messages:
         told += [*words("|| ' ' || CAST (", mark), *message, *words("AS STRING )", mark)]

@@ -445,10 +445,26 @@ def _is_raw_bytes(before: Token, token: Token) -> bool:
     return is_name and before.end + 1 == token.start
 
 
+_BEFORE_POINTS = (TokenType.CASE, TokenType.ALL)
+
+
+def _with_points(tokens: list[Token]) -> list[Token]:
+    """`.5` as one token behind CASE and ALL, which sqlglot would read as the first name of a path."""
+    found: list[Token] = []
+    for token in tokens:
+        kinds = [before.token_type for before in found[-2:]]
+        if token.token_type == TokenType.NUMBER and kinds[1:] == [TokenType.DOT] and kinds[0] in _BEFORE_POINTS:
+            mark = found.pop()
+            token = Token(TokenType.NUMBER, f"0.{token.text}", mark.line, mark.col, mark.start, token.end, [])
+        found.append(token)
+    return found
+
+
 Rewriting = Callable[[list[Token]], list[Token]]
 _REWRITINGS: dict[tuple[TokenType, TokenType], Rewriting] = {
     (TokenType.WITH, TokenType.OFFSET): _with_unnest,
     (TokenType.WITH, TokenType.L_PAREN): _with_calls,
+    **{(kind, TokenType.DOT): _with_points for kind in _BEFORE_POINTS},
     (TokenType.PIVOT, TokenType.L_PAREN): _with_subjects,
     (TokenType.UNNEST, TokenType.L_PAREN): _with_zips,
     **{(kind, TokenType.FORMAT): _with_formats for kind in _ENDS_OF_TYPES},

@@ -104,7 +104,7 @@ def _reads(node: exp.Expr, name: str) -> bool:
 
 def _named(own: str, relation: Relation) -> Relation:
     """A WITH query as those after it see it: its columns are no literals any more, and rows are columns."""
-    columns = tuple([replace(column, fields=None) for column in without_literals(relation.columns)])
+    columns = tuple([replace(column, fields=None, is_hidden=False) for column in without_literals(relation.columns)])
     return Relation(Name((own,)), columns, relation.is_value)
 
 

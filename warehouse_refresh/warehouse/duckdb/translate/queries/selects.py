@@ -49,7 +49,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.stars import (
     struct_star,
 )
 from warehouse_refresh.warehouse.duckdb.translate.queries.window_keys import with_plain_windows
-from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Output, Range, Relation, Scope
+from warehouse_refresh.warehouse.duckdb.translate.scope import Known, Named, Output, Range, Relation, Scope
 from warehouse_refresh.warehouse.duckdb.translate.syntax import name_of_item, unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed, struct_value
 from warehouse_refresh.warehouse.sql.coercion import is_groupable
@@ -249,10 +249,7 @@ def _relation(
             return _sorted_distinct(node, scope, items, bare)
     names = unique([*(item.name for item in items), *(f"o_{index}" for index in range(len(order)))])
     listed = [Item(item.value.node, name) for item, name in zip(items, names, strict=False)]
-    columns = tuple(
-        Output(item.name, name, item.value.type, item.value.literal, item.value.parts, fields=_fields_in_duckdb(item))
-        for item, name in zip(items, names, strict=False)
-    )
+    columns = tuple(_output(item, name) for item, name in zip(items, names, strict=False))
     if _has_windows(node) or any(node.args.get(name) for name in _AFTER_ITEMS):
         columns = without_literals(columns)
     is_value = _is_values(node, scope)
@@ -293,11 +290,13 @@ def _ranges(node: exp.Select, scope: Scope, items: Sequence[Named], columns: Seq
     return tuple(found)
 
 
-def _fields_in_duckdb(item: Named) -> tuple[str, ...] | None:
-    """The names in DuckDB of the fields that a row hands on; None for a column."""
-    if item.fields is None:
-        return None
-    return tuple([field.value.node.name for field in item.fields if isinstance(field.value.node, Field)])
+def _output(item: Named, name: str) -> Output:
+    """The item as a column that has the name in DuckDB."""
+    value, fields = item.value, None
+    if item.fields is not None:
+        fields = tuple([field.value.node.name for field in item.fields if isinstance(field.value.node, Field)])
+    is_hidden = item.known == Known.NOTHING
+    return Output(item.name, name, value.type, value.literal, value.parts, fields=fields, is_hidden=is_hidden)
 
 
 def _check_distinct(node: exp.Select, scope: Scope, items: Sequence[Named]) -> None:

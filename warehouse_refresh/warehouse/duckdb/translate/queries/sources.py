@@ -32,6 +32,7 @@ from warehouse_refresh.warehouse.duckdb.translate.queries.items.pivots import pi
 from warehouse_refresh.warehouse.duckdb.translate.queries.items.unnesting import unnest, unnested
 from warehouse_refresh.warehouse.duckdb.translate.queries.items.wildcards import wildcard
 from warehouse_refresh.warehouse.duckdb.translate.scope import (
+    Known,
     Named,
     Output,
     Relation,
@@ -419,8 +420,8 @@ def _is_of_structs(source: Source) -> bool:
 
 def _others(listed: list[Named], names: set[str]) -> list[Named]:
     """The columns that have other names, and all rows, without their fields of these names."""
-    rows = {id(column): column.without(names) for column in listed if column.fields is not None and column.is_known}
-    return [rows.get(id(c), c) for c in listed if id(c) in rows or c.name.casefold() not in names]
+    kept = (c for c in listed if c.known == Known.FIELDS or c.name.casefold() not in names)
+    return [column.without(names) for column in kept]
 
 
 def _only_column(node: exp.Expr, scope: Scope, side: _Side, name: str) -> Typed:

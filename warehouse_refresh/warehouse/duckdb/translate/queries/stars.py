@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from warehouse_refresh.warehouse.duckdb.translate.expressions.checks import only
 from warehouse_refresh.warehouse.duckdb.translate.nodes import Field
-from warehouse_refresh.warehouse.duckdb.translate.scope import Named, Scope, Source, by_name, fields_of
+from warehouse_refresh.warehouse.duckdb.translate.scope import Known, Named, Scope, Source, by_name, fields_of
 from warehouse_refresh.warehouse.duckdb.translate.syntax import unsupported, wrong
 from warehouse_refresh.warehouse.duckdb.translate.typed import Typed
 from warehouse_refresh.warehouse.sql.rewriting.pipes import HERE
@@ -49,10 +49,10 @@ def is_field_of(column: Named, source: Source) -> bool:
 
 def is_of_values(scope: Scope) -> bool:
     """Whether a pipe is a single UNNEST or table of values, with nothing beside it."""
-    element = scope.sources[0].element if len(scope.sources) == 1 else None
-    return (
-        scope.is_of_values and element is not None and all(column.value.node == element.node for column in scope.listed)
-    )
+    if not scope.is_of_values or len(scope.sources) != 1 or scope.sources[0].element is None:
+        return False
+    element = scope.sources[0].element.node
+    return all(column.value.node == element for column in scope.listed)
 
 
 def star_of(node: exp.Expr) -> exp.Expr:
@@ -87,8 +87,14 @@ def star(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
             wrong(scope.script.text, part, f"REPLACE names column {part.alias} twice")
         value = scope.compile_whole(part.this)
         names = {part.alias.casefold()}
-        columns = [Named(c.name, value) if c.name.casefold() in names else c.without(names) for c in columns]
+        columns = [_given(c, value) if c.name.casefold() in names else c.without(names) for c in columns]
     return renamed(node, scope, columns)
+
+
+def _given(column: Named, value: Typed) -> Named:
+    """The column with a new value, which is no row of FROM."""
+    known = Known.ITSELF if column.known == Known.FIELDS else column.known
+    return Named(column.name, value, known=known)
 
 
 def renamed(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
@@ -100,7 +106,7 @@ def renamed(node: exp.Expr, scope: Scope, columns: list[Named]) -> list[Named]:
             reason = f"RENAME: {part.this.name} is a table's alias, and not only a column"
             wrong(scope.script.text, part, reason, "write |> SELECT with the column and its new name")
         known = [column for column in by_name(scope.listed) if column.name.casefold() == old]
-        if not any(column.name.casefold() == old for column in columns):
+        if not known or not any(column.name.casefold() == old for column in columns):
             wrong(scope.script.text, part, f"RENAME: there is no column {part.this.name}")
         if len(known) > 1:
             wrong(scope.script.text, part, f"RENAME: column {part.this.name} is ambiguous")

@@ -256,8 +256,9 @@ def _check_following(tokens: Sequence[Token], text: str, *, is_label: bool) -> N
 
 
 def _check_number(number: Token, following: Token, text: str) -> None:
-    """Raises SqlError for a number that a letter follows, unless both are of a table's name: my-shop-123.tmp.a."""
-    if without_dashes(text)[number.start - 1 : number.start] != "_":
+    """Raises SqlError for a number that a letter follows, unless both are of a table's name: my-shop-123.tmp.a. A point
+    at the number's end parts them, too: `1.a`."""
+    if not number.text.endswith(".") and without_dashes(text)[number.start - 1 : number.start] != "_":
         _foreign(following, text, "write digits only, or a blank before an alias")
 
 

@@ -182,11 +182,12 @@ def _mark_signs(tokens: list[Token]) -> None:
 
 
 def _with_apart(tokens: list[Token]) -> list[Token]:
-    """The tokens with parentheses around the text of INTERVAL 1 DAY + '2024-01-01', which is no interval."""
+    """The tokens with parentheses around the value of INTERVAL 1 DAY + '2024-01-01', which is no interval."""
     found = list(tokens)
     for index in range(len(tokens) - 1, 2, -1):
-        kinds = [token.token_type for token in tokens[index - 1 : index + 1]]
-        if kinds == [TokenType.PLUS, TokenType.STRING] and tokens[index - 2].text.upper() in UNITS:
+        before, kind = tokens[index - 1].token_type, tokens[index].token_type
+        is_added = before == TokenType.PLUS and kind in (TokenType.STRING, TokenType.NUMBER)
+        if is_added and tokens[index - 2].text.upper() in UNITS:
             found[index : index + 1] = [*words("(", tokens[index]), tokens[index], *words(")", tokens[index])]
     return found
 

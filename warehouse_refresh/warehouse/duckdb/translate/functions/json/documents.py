@@ -85,8 +85,8 @@ def path_of(node: exp.Expr, scope: Scope, value: Typed) -> str:
 def _refuse_step(node: exp.Expr, scope: Scope, text: str, rest: str) -> NoReturn:
     """`rest` of a path begins with no step that is known."""
     if _DOLLAR.match(rest):
-        hint = "write $['a$b']" if "EXTRACT" in name_of(node) else 'write $."a$b"'
-        wrong(scope.script.text, node, f"the JSON path {text!r} has a $ that is not in quotes", hint)
+        quoted = "$['a$b']" if "EXTRACT" in name_of(node) else '$."a$b"'
+        raise BadConstantError(f"the JSON path {text!r} has a $ that is not in quotes: write {quoted}")
     unsupported(scope.script.text, node, f"the JSON path {text!r}")
 
 

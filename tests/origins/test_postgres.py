@@ -257,22 +257,34 @@ def test_faults_of_the_database_say_what_is_wrong_and_no_password(database: Data
         pass
 
 
-@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(
-        st.tuples(
-            st.none()
-            | st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**28), max_value=10**28),
-            st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
-            st.none() | st.binary(),
-            st.none() | st.datetimes(),
-            st.none() | st.floats(allow_nan=False),
-            st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))),
-        ),
-        max_size=20,
-    )
+DRAWN = st.lists(
+    st.tuples(
+        st.none() | st.decimals(allow_nan=False, allow_infinity=False, places=9, min_value=-(10**28), max_value=10**28),
+        st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+        st.none() | st.binary(),
+        st.none() | st.datetimes(),
+        st.none() | st.floats(allow_nan=False),
+        st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))),
+    ),
+    max_size=20,
 )
+
+
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(DRAWN)
 def test_drawn_values_are_kept_as_they_are(database: Database, tmp_path: Path, drawn: Rows) -> None:
+    _expect_kept(database, tmp_path, drawn)
+
+
+@pytest.mark.slow
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(DRAWN)
+def test_many_drawn_values_are_kept_as_they_are(database: Database, tmp_path: Path, drawn: Rows) -> None:
+    _expect_kept(database, tmp_path, drawn)
+
+
+def _expect_kept(database: Database, tmp_path: Path, drawn: Rows) -> None:
+    """Write the rows into a table of PostgreSQL, and find them again as a load reads them."""
     kinds = ("numeric", "text", "bytea", "timestamp", "float8", "text[]")
     columns = ", ".join(f"c{number} {kind}" for number, kind in enumerate(kinds))
     database.run(f"DROP TABLE IF EXISTS odd; CREATE TABLE odd (row_number int4, {columns})")

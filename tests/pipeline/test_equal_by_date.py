@@ -278,7 +278,7 @@ def attacked(write: Write, fresh: Callable[[], Engine], examples: int, steps: in
 @pytest.mark.parametrize(
     ("is_by_ids", "examples"),
     [
-        (False, 3),
+        (False, 2),
         (True, 1),
         pytest.param(False, 40, marks=pytest.mark.slow),
         pytest.param(True, 40, marks=pytest.mark.slow),
@@ -291,7 +291,7 @@ def test_equal_to_a_full_build_on_duckdb(write: Write, tmp_path: Path, is_by_ids
 @pytest.mark.parametrize(
     ("is_by_ids", "examples"),
     [
-        (False, 2),
+        (False, 1),
         pytest.param(False, 12, marks=pytest.mark.slow),
         pytest.param(True, 12, marks=pytest.mark.slow),
     ],

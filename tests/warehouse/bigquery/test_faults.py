@@ -58,8 +58,8 @@ def store(warehouse: BigQueryWarehouse, seed: int) -> list[Outcome]:
 @pytest.mark.parametrize(
     "first",
     [
-        *range(0, 40, RUNS_OF_A_TEST),
-        *(pytest.param(first, marks=pytest.mark.slow) for first in range(40, 1000, RUNS_OF_A_TEST)),
+        *range(0, 20, RUNS_OF_A_TEST),
+        *(pytest.param(first, marks=pytest.mark.slow) for first in range(20, 1000, RUNS_OF_A_TEST)),
     ],
 )
 def test_nothing_is_built_or_stored_twice_whatever_the_network_does(

@@ -149,11 +149,15 @@ def publish(warehouse: BigQueryWarehouse, storage: Storage, run: str, query: str
 
 
 @pytest.mark.parametrize(
-    "storage",
-    [ALL, dataclasses.replace(ALL, policy_tags=()), dataclasses.replace(ALL, policy_tags=(), required=("n",))],
+    ("storage", "times"),
+    [
+        (ALL, 10),
+        (dataclasses.replace(ALL, policy_tags=()), 3),
+        (dataclasses.replace(ALL, policy_tags=(), required=("n",)), 3),
+    ],
 )
-def test_what_is_said_and_what_was_set_by_hand_stays_over_ten_publications(
-    warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy, storage: Storage
+def test_what_is_said_and_what_was_set_by_hand_stays_over_all_publications(
+    warehouse: BigQueryWarehouse, client: bigquery.Client, proxy: Proxy, storage: Storage, times: int
 ) -> None:
     publish(warehouse, storage, "first")
     table = client.get_table("tmp.days")
@@ -171,7 +175,7 @@ def test_what_is_said_and_what_was_set_by_hand_stays_over_ten_publications(
         "fields": {"day": (None, None), "n": ("the number", None), "word": ("by hand", tags)},
     }
     proxy.recorded.clear()
-    for number in range(10):
+    for number in range(times):
         publish(warehouse, storage, f"run {number}", QUERY.replace("1 AS", f"{number} AS"))
         assert stored(client) == before
         assert [row[1] for row in warehouse.first_rows(DAYS, 9)] == [number]

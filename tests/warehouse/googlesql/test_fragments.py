@@ -139,13 +139,13 @@ def test_each_shape_is_answered_with_plain_words(shape: str, named_pair: Any) ->
     assert compare(plain(shape), *named_pair).kind == "same"
 
 
-@settings(SETTINGS, max_examples=100)
+@settings(SETTINGS, max_examples=50)
 @given(query=queries())
 def test_texts_and_names_change_no_answer(query: tuple[str, str], named_pair: Any) -> None:
     check(*query, named_pair)
 
 
-@settings(SETTINGS, max_examples=40)
+@settings(SETTINGS, max_examples=20)
 @given(query=stored_queries())
 def test_names_of_stored_columns_change_no_answer(query: tuple[str, str], named_pair: Any) -> None:
     check(*query, named_pair)

@@ -44,7 +44,7 @@ def check(sql: str, random_pair: Any) -> None:
     assert outcome.kind != "different" or not is_judged, f"{sql}\n{outcome.detail}"
 
 
-@settings(SETTINGS, max_examples=80)
+@settings(SETTINGS, max_examples=40)
 @given(data=st.data())
 def test_random_queries_have_googlesql_s_answer(data: st.DataObject, random_pair: Any) -> None:
     check(data.draw(statements(random_pair[2], size=1)), random_pair)

@@ -27,7 +27,7 @@ from warehouse_refresh.warehouse.duckdb.lock import Lock
 from warehouse_refresh.warehouse.errors import Cancelled, OutcomeUnknown, Transient, Unavailable
 
 IDLE_SECONDS = 0.5  # longer than a refresh of a thousand scripts takes between two looks at the warehouse
-HELD_SECONDS = 0.08
+HELD_SECONDS = 0.1
 LONGEST_WAIT = 0.02
 _LOCK_WAIT = 0.004  # the longest between two looks at a lock: shorter, since nobody works while a turn is passed on
 _MOMENT = 0.05

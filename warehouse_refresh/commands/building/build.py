@@ -5,6 +5,7 @@ from argparse import Namespace
 from contextlib import nullcontext
 
 from warehouse_refresh.commands.building.again import Done, until_whole
+from warehouse_refresh.commands.building.ahead import read_ahead
 from warehouse_refresh.commands.selection import selection
 from warehouse_refresh.commands.terminal.output import as_json, exit_code, say_for, shown
 from warehouse_refresh.commands.terminal.question import ask_for_production
@@ -26,6 +27,8 @@ def run(options: Namespace) -> int:
 def _build(settings: RefreshSettings, options: Namespace) -> Done:
     asked, loads = Asked(full=options.full), Loads.FIRST if options.load else Loads.NONE
     selectors = selection(options, settings.select)
+    if not options.load:  # the columns of what is loaded are not known yet
+        read_ahead(settings, selectors)
     with start_refresh(settings, selectors, "`refresh build`", say_for(options), asked=asked, loads=loads) as refresh:
         graph = refresh.plan.graph
         work = refresh.work(BuildContext(run=uuid.uuid4().hex, keep_previous=settings.keep_previous))

@@ -1,5 +1,6 @@
 """Read the project in a folder: its scripts, their map, and the settings files beside them."""
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,12 @@ _NOTES = Path(".data/scripts.json")
 def sql_cache(folder: Path) -> SqlCache:
     """The cache for the scripts of the project in `folder`."""
     return open_cache(folder / _NOTES)
+
+
+def lacks_notes(folder: Path) -> bool:
+    """Whether no earlier command has kept what it read of the project in `folder`, and this one can."""
+    notes = folder / _NOTES
+    return not notes.exists() and os.access(notes.parent if notes.parent.exists() else folder, os.W_OK)
 
 
 def read_project(

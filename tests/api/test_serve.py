@@ -91,7 +91,6 @@ def served(demonstration: Path, prefect_home: Path) -> Iterator[Served]:
     )
 
 
-@pytest.mark.slow  # test_wheel.py follows docs/own-project.md, which serves and ends by Ctrl-C, too
 def test_one_command_starts_everything_and_ctrl_c_ends_it(served: Served) -> None:
     """Also the story of a first user: a row without an id, a refresh, and the row in final.products. Then another
     refresh, which is under way when the user has seen enough."""

@@ -68,4 +68,5 @@ def test_a_build_reads_what_no_other_process_could(write: Write, monkeypatch: py
         while_it_fails.setattr(sys, "executable", program)
         read_ahead(RefreshSettings(folder), [])
         assert not (folder / ".data/scripts.json").exists()
-    assert main(["build"]) == 0
+        assert main(["build"]) == 0
+    assert (folder / ".data/scripts.json").exists()

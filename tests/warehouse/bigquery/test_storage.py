@@ -148,12 +148,18 @@ def publish(warehouse: BigQueryWarehouse, storage: Storage, run: str, query: str
     warehouse.publish([one], BuildContext(run))
 
 
+WITHOUT_TAGS = dataclasses.replace(ALL, policy_tags=())
+WITH_REQUIRED = dataclasses.replace(WITHOUT_TAGS, required=("n",))
+
+
 @pytest.mark.parametrize(
     ("storage", "times"),
     [
         (ALL, 10),
-        (dataclasses.replace(ALL, policy_tags=()), 3),
-        (dataclasses.replace(ALL, policy_tags=(), required=("n",)), 3),
+        (WITHOUT_TAGS, 3),
+        (WITH_REQUIRED, 3),
+        pytest.param(WITHOUT_TAGS, 10, marks=pytest.mark.slow),
+        pytest.param(WITH_REQUIRED, 10, marks=pytest.mark.slow),
     ],
 )
 def test_what_is_said_and_what_was_set_by_hand_stays_over_all_publications(

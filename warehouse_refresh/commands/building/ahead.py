@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import islice
 
 from warehouse_refresh.pipeline.project.reading import lacks_notes, sql_cache
+from warehouse_refresh.pipeline.refresh import connected, plan_refresh
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.warehouse.urls import is_shared
 
@@ -40,8 +41,6 @@ def read_ahead(settings: RefreshSettings, selectors: Sequence[str]) -> None:
 def read_all() -> None:
     """Plan the refresh that the standard input describes, for the notes that it leaves."""
     import pickle
-
-    from warehouse_refresh.pipeline.refresh import connected, plan_refresh
 
     settings, selectors = pickle.load(sys.stdin.buffer)  # noqa: S301 (our own process wrote it)
     with sql_cache(settings.folder) as cache, connected(settings, cache) as warehouse:

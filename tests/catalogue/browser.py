@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver.remote.webelement import WebElement
 
 _SWITCHES = (
     *("headless=new", "no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking"),
@@ -54,6 +55,12 @@ def _program() -> str:
 
 def _driver() -> str:
     return shutil.which("chromedriver") or ""
+
+
+def press(element: WebElement) -> None:
+    """Press Enter on a button, a link or a summary. A click would go to a place of the page, and something else may be
+    there by then: what a page reads after it is shown stands above."""
+    element.send_keys(Keys.ENTER)
 
 
 def broken_rules(browser: Chrome) -> Iterator[str]:

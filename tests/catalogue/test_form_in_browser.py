@@ -10,6 +10,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.api.conftest import Served, api_over, with_tables
 from tests.catalogue.browser import browser as browser
+from tests.catalogue.browser import press
 from tests.conftest import Write
 from warehouse_refresh.warehouse import DEFAULT_URL
 
@@ -42,7 +43,7 @@ def fill(browser: Chrome, **values: str) -> None:
 
 
 def submit(browser: Chrome) -> None:
-    browser.find_element(By.CSS_SELECTOR, "#row button").click()
+    press(browser.find_element(By.CSS_SELECTOR, "#row button"))
 
 
 def answer(browser: Chrome, kind: str) -> str:

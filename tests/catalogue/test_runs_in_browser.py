@@ -12,7 +12,7 @@ from tests.api.conftest import Served, api_over, with_tables
 from tests.api.prefect_parts import Deployment, deployed
 from tests.api.test_live_runs import add_table
 from tests.api.test_states import record
-from tests.catalogue.browser import broken_rules
+from tests.catalogue.browser import broken_rules, press
 from tests.catalogue.browser import browser as browser
 from tests.conftest import Write
 from warehouse_refresh.commands.main import main
@@ -51,7 +51,7 @@ def wait_for_text(browser: Chrome, name: str, text: str) -> None:
 def test_a_run_is_followed_from_the_button_to_its_end(browser: Chrome, api: Served, deployment: Deployment) -> None:
     browser.get(f"{api.url}/catalogue/runs.html")
     wait_for_text(browser, "summary", "none yet")
-    browser.find_element(By.ID, "load").click()
+    browser.find_element(By.ID, "load").send_keys(Keys.SPACE)
     browser.find_element(By.ID, "select").send_keys("+tmp.b tmp.c", Keys.ENTER)
     wait_for_text(browser, "summary", "Scheduled")
     [run] = deployment.runs()
@@ -89,10 +89,10 @@ def tables_and_their_builds_are_shown(browser: Chrome, api: Served, deployment: 
     for shown in ("bytes: 52.4 MB last", "cost: $0.000298 last"):
         assert shown in browser.find_element(By.ID, "state").text
     for opened in browser.find_elements(By.CSS_SELECTOR, "#state summary"):
-        opened.click()
+        press(opened)
     assert "unique id" in browser.find_element(By.ID, "state").text
     assert list(broken_rules(browser)) == []
-    browser.find_element(By.CSS_SELECTOR, f"#state a[href$='{first}']").click()
+    press(browser.find_element(By.CSS_SELECTOR, f"#state a[href$='{first}']"))
     wait_for_text(browser, "summary", "1 of 1 tables built")
 
 
@@ -110,7 +110,7 @@ def test_without_prefect_the_first_page_says_how_tables_stand(browser: Chrome, w
         shown = {one.text.partition("\n")[0] for one in browser.find_elements(By.CSS_SELECTOR, "li:has(.live)")}
         assert {text.partition(" published")[0] for text in shown} == {"a up to date", "b failed", "c stale"}
         for opened in browser.find_elements(By.CSS_SELECTOR, "#state summary"):
-            opened.click()
+            press(opened)
         assert "its script, its settings or its variables have changed" in browser.find_element(By.ID, "state").text
         assert list(broken_rules(browser)) == []
         rows_are_shown_to_who_asks(browser, api)
@@ -129,5 +129,5 @@ def rows_are_shown_to_who_asks(browser: Chrome, api: Served) -> None:
     wait_for_text(browser, "rows-shown", "77")
     assert list(broken_rules(browser)) == []
     browser.get(f"{api.url}/catalogue/tmp.b.html")
-    browser.find_element(By.ID, "read-rows").click()
+    press(browser.find_element(By.ID, "read-rows"))
     wait_for_text(browser, "rows-said", "not built yet")

@@ -1,17 +1,23 @@
 """Many new scripts are read in a process of their own, and what it cannot do is done and told by the build."""
 
+import io
 import os
+import pickle
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT, Write
+from tests.processes import child
+from warehouse_refresh.commands.building import ahead
 from warehouse_refresh.commands.building.ahead import MANY, read_ahead
 from warehouse_refresh.commands.main import main
 from warehouse_refresh.pipeline.settings import RefreshSettings
 from warehouse_refresh.warehouse import DEFAULT_URL, connect
+from warehouse_refresh.warehouse.errors import Transient
 from warehouse_refresh.warehouse.names import TableName
 
 MAP = "[tmp]\n" + "".join(f'"t{number}" = ["tmp.t{number - 1}"]\n' for number in range(1, MANY, 2))
@@ -25,6 +31,12 @@ import sys
 from warehouse_refresh.commands.main import main
 code = main(["build"])
 print("parser" if "sqlglot" in sys.modules else "no parser", code)
+"""
+HOLD = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
 """
 
 
@@ -70,3 +82,17 @@ def test_a_build_reads_what_no_other_process_could(write: Write, monkeypatch: py
         assert not (folder / ".data/scripts.json").exists()
         assert main(["build"]) == 0
     assert (folder / ".data/scripts.json").exists()
+
+
+def test_the_other_process_leaves_it_to_the_build_to_wait_for_the_file(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(SCRIPTS)
+    (folder / ".data").mkdir()
+    with child(HOLD, folder / ".data/warehouse.duckdb") as holder, monkeypatch.context() as asked:
+        assert holder.hear() == "held"
+        asked.setattr(ahead, "PATIENCE", 0.0)
+        asked.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(pickle.dumps((RefreshSettings(folder), [])))))
+        asked.setattr(time, "sleep", lambda _: pytest.fail("it waits"))
+        with pytest.raises(Transient):
+            ahead.read_all()

@@ -6,6 +6,7 @@ what is wrong.
 """
 
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
@@ -13,10 +14,13 @@ from itertools import islice
 from warehouse_refresh.pipeline.project.reading import lacks_notes, sql_cache
 from warehouse_refresh.pipeline.refresh import connected, plan_refresh
 from warehouse_refresh.pipeline.settings import RefreshSettings
+from warehouse_refresh.warehouse.deadline import waiting_until
 from warehouse_refresh.warehouse.urls import is_shared
 
 MANY = 200
 """How many scripts are worth a process, which takes a third of a second to start."""
+PATIENCE = 1.0
+"""How many seconds the process waits for the warehouse. The build waits longer, and says who has it."""
 _CODE = f"from {__name__} import read_all; read_all()"
 
 
@@ -44,6 +48,8 @@ def read_all() -> None:
 
     settings, selectors = pickle.load(sys.stdin.buffer)  # noqa: S301 (our own process wrote it)
     with sql_cache(settings.folder) as cache, connected(settings, cache) as warehouse:
+        with waiting_until(time.monotonic() + PATIENCE):
+            warehouse.tables(settings.layout.raw)
         plan_refresh(settings, selectors, warehouse, cache)
 
 

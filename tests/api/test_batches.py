@@ -23,7 +23,7 @@ import duckdb
 import httpx
 import pytest
 
-from tests.api.conftest import raw_tables, served
+from tests.api.conftest import NO_CERTIFICATES, raw_tables, served
 from tests.api.wire import connection, request, send
 from tests.waiting import wait_until
 from warehouse_refresh.api.app import create_app
@@ -89,7 +89,7 @@ def _watching(path: Path) -> Iterator[Watching]:
     limits = httpx.Limits(max_connections=100)
     with (
         served(create_app(ApiSettings(rate_limit=0), warehouse)) as url,
-        httpx.Client(base_url=url, timeout=60, limits=limits) as client,
+        httpx.Client(base_url=url, timeout=60, limits=limits, verify=NO_CERTIFICATES) as client,
         ThreadPoolExecutor(50) as threads,
     ):
         yield Watching(client, warehouse, threads)

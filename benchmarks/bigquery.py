@@ -78,7 +78,7 @@ def keyed_rows(clients: int, seconds: float) -> Posted:
     settings = {"API_MAX_CONNECTIONS": str(2 * clients)}
     with TemporaryDirectory() as folder, running_emulator() as emulator:
         settings["WAREHOUSE_URL"] = _warehouse(emulator, emulator, pace=0)
-        with api(Path(folder), **settings) as address:
+        with api(Path(folder), settings) as address:
             _set_pace(emulator, settings["WAREHOUSE_URL"], JOB_SECONDS)
             request = partial(_keyed_request, address)
             answer_times(address, request, clients, 3 * JOB_SECONDS)  # to warm up

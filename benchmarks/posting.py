@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,10 @@ import httpx
 
 from benchmarks.prefect_server import PROJECT
 
+PRODUCTS = {"running": 0, "running, of 500,000 rows": 500_000}
+"""Beside which refresh clients post, and how many products it reads beside the demonstration's and the posted ones."""
+CASES = ((1, "idle"), (500, "idle"), (1, "running"), (500, "running"), (1, "running, of 500,000 rows"))
+"""The rows in a request, and whether a refresh runs."""
 REFRESHES = "from warehouse_refresh.commands.main import main\nwhile main(['build']) == 0: pass"
 
 
@@ -120,10 +124,11 @@ def _is_whole(answer: bytes) -> bool:
 
 
 @contextmanager
-def api(folder: Path, **settings: str) -> Iterator[str]:
-    """The API over the demonstration's raw tables, made in `folder`; its address. Without the settings of its tables:
-    the clients post the same ids again and again, and a check would stop the refreshes beside them. `settings` are
-    variables of its environment."""
+def api(folder: Path, settings: Mapping[str, str] | None = None, products: int = 0) -> Iterator[str]:
+    """The API over the demonstration's raw tables, made in `folder`, and so many `products` more; its address. Without
+    the settings of its tables: the clients post the same ids again and again, and a check would stop the refreshes
+    beside them. `settings` are variables of its environment."""
+    environment = {**_environment(), **(settings or {})}
     shutil.copytree(PROJECT / "db_init", folder / "db_init")
     shutil.copytree(PROJECT / "res", folder / "res")
     for settings_of_a_table in folder.glob("res/*/*.toml"):
@@ -131,36 +136,46 @@ def api(folder: Path, **settings: str) -> Iterator[str]:
     subprocess.run(
         [sys.executable, "-m", "warehouse_refresh.commands.main", "init"],
         cwd=folder,
-        env={**_environment(), **settings},
+        env=environment,
         check=True,
         stdout=subprocess.DEVNULL,
     )
+    if products:
+        _store(folder, products)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings |= {"API_PORT": str(port), "API_RATE_LIMIT": "0"}
-    with _process(folder, "-m", "warehouse_refresh.api", **settings):
+    environment |= {"API_PORT": str(port), "API_RATE_LIMIT": "0"}
+    with _process(folder, environment, "-m", "warehouse_refresh.api"):
         address = f"http://127.0.0.1:{port}"
         while not _answers(address):
             time.sleep(0.1)
         yield address
 
 
+def _store(folder: Path, products: int) -> None:
+    with duckdb.connect(folder / ".data" / "warehouse.duckdb") as connection:
+        connection.execute(
+            "INSERT INTO raw.products (id, name, category_id, type) SELECT range, 'new', 4, 'product' FROM range(?)",
+            [products],
+        )
+
+
 @contextmanager
 def refreshing(folder: Path) -> Iterator[None]:
     """A refresh of the API's warehouse in another process, again and again. Raises RuntimeError if one failed."""
-    with _process(folder, "-c", REFRESHES) as process:
+    with _process(folder, _environment(), "-c", REFRESHES) as process:
         yield
         if process.poll() is not None:
             raise RuntimeError("a refresh beside the clients failed: what was measured is the API alone")
 
 
 @contextmanager
-def _process(folder: Path, *command: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def _process(folder: Path, environment: dict[str, str], *command: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,
-        env={**_environment(), **settings},
+        env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -1,14 +1,15 @@
 """Rows stored by the API: one and 500 in a request, idle and while a refresh runs; and the INSERTs to compare with."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks.posting import api, insert, post, refreshing
+from benchmarks.posting import CASES, PRODUCTS, api, insert, post, refreshing
 
 CLIENTS = 64
 SECONDS = 5.0
@@ -28,8 +29,9 @@ def address(folder: Path) -> Iterator[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """INSERTs and single rows in turn; the other cases once."""
     rounds = range(1, metafunc.config.getoption("rounds") + 1)
-    turns = [(number, *case) for number in rounds for case in ((0, "idle"), (1, "idle"))]
-    once = [(1, 500, "idle"), (1, 1, "running"), (1, 500, "running")]
+    singles, *others = CASES
+    turns = [(number, *case) for number in rounds for case in ((0, "idle"), singles)]
+    once = [(1, *case) for case in others]
     metafunc.parametrize(("number", "rows", "refresh"), [*turns, *once])
 
 
@@ -40,6 +42,14 @@ def test_rows(benchmark: BenchmarkFixture, folder: Path, address: str, number: i
         speed = benchmark.pedantic(insert, args=[folder, SECONDS])
         benchmark.extra_info |= told | {"rows_per_second": speed}
         return
-    with refreshing(folder) if refresh == "running" else nullcontext():
-        posted = benchmark.pedantic(post, args=[address, rows, CLIENTS, SECONDS])
+    with nullcontext(address) if refresh == "idle" else beside(PRODUCTS[refresh]) as used:
+        posted = benchmark.pedantic(post, args=[used, rows, CLIENTS, SECONDS])
     benchmark.extra_info |= told | asdict(posted)
+
+
+@contextmanager
+def beside(products: int) -> Iterator[str]:
+    """An API beside whose clients a refresh runs again and again; its address. A refresh takes the longer, the more
+    rows it reads, so it has a warehouse of its own, without what other cases have stored."""
+    with TemporaryDirectory() as name, api(Path(name), products=products) as address, refreshing(Path(name)):
+        yield address

@@ -7,6 +7,7 @@ import pytest
 from benchmarks.generate import SHAPES, generate
 from benchmarks.makespan import best_known, bound, list_schedule, random_project
 from benchmarks.peers import why_not
+from benchmarks.posting import CASES
 from benchmarks.projects import LARGE, PEERS, names
 from benchmarks.report import GOALS, read, tables
 from benchmarks.run import PAGE, marks, written
@@ -101,9 +102,11 @@ def test_rows_are_held_to_the_inserts_of_the_same_round() -> None:
         measured.append(found("posting", 5, rows=0, refresh="idle", round=number, rows_per_second=inserted))
         measured += [
             found("posting", 5, rows=rows, refresh=refresh, clients=16, rows_per_second=posted, p50=1.0, p99=2.0)
-            for rows, refresh in [(1, "idle"), *([] if number else [(500, "idle"), (1, "running"), (500, "running")])]
+            for rows, refresh in CASES[: 1 if number else len(CASES)]
         ]
-    assert "| one row in a request to that | 1.20 | at least 2.0 |" in tables(read({"benchmarks": measured}))
+    made = tables(read({"benchmarks": measured}))
+    assert "| one row in a request to that | 1.20 | at least 2.0 |" in made
+    assert "| 1 | running | 16 | 1,100 | 1.0 | 2.0 | at most 250 |" in made
 
 
 def test_the_tests_that_are_timed_pass(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

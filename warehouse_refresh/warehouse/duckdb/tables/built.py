@@ -123,18 +123,35 @@ def versions(
     """For each of the tables that is a table in the file which is attached under this name: the changes that were
     counted, its rows, and the run that has published it, if one has: a load gives a table other rows, and maybe as
     many."""
-    there = cursor.execute(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1", [catalogue]
-    ).fetchall()
-    found = sorted({TableName(*name) for name in there} & {*tables})
-    if not found:
-        return {}
-    counts = " UNION ALL ".join(f"SELECT {n}, count(*) FROM {table_sql(table)}" for n, table in enumerate(found))
-    rows = dict(cursor.execute(counts).fetchall())
-    changes, runs = _changes(cursor, catalogue), _runs(cursor, catalogue)
+    rows = _row_counts(cursor, tables, catalogue)
+    changes, runs = (_changes(cursor, catalogue), _runs(cursor, catalogue)) if rows else ({}, {})
     return {
-        table: f"{changes.get(table, 0)} changes, {rows[n]} rows{runs.get(table, '')}" for n, table in enumerate(found)
+        table: f"{changes.get(table, 0)} changes, {count} rows{runs.get(table, '')}" for table, count in rows.items()
     }
+
+
+def _row_counts(
+    cursor: duckdb.DuckDBPyConnection, tables: Collection[TableName], catalogue: str
+) -> Mapping[TableName, int]:
+    """How many rows those of the tables have that are tables. Most often all are: they are counted without a look at
+    the list of all tables, which takes DuckDB 10 ms for a thousand."""
+    views = _listed(cursor, "view", catalogue)
+    try:
+        return _counted(cursor, sorted({*tables} - views), catalogue)
+    except duckdb.CatalogException:  # one is not there
+        return _counted(cursor, sorted({*tables} & _listed(cursor, "table", catalogue)), catalogue)
+
+
+def _counted(cursor: duckdb.DuckDBPyConnection, tables: Sequence[TableName], catalogue: str) -> Mapping[TableName, int]:
+    if not tables:
+        return {}
+    counts = (f"SELECT {n}, count(*) FROM {table_sql(table, catalogue)}" for n, table in enumerate(tables))
+    return {tables[n]: count for n, count in cursor.execute(" UNION ALL ".join(counts)).fetchall()}
+
+
+def _listed(cursor: duckdb.DuckDBPyConnection, kind: str, catalogue: str) -> set[TableName]:
+    query = f"SELECT schema_name, {kind}_name FROM duckdb_{kind}s() WHERE database_name = $1"
+    return {TableName(*name) for name in cursor.execute(query, [catalogue]).fetchall()}
 
 
 def _runs(cursor: duckdb.DuckDBPyConnection, catalogue: str) -> dict[TableName, str]:

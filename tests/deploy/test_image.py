@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +21,26 @@ import pytest
 import yaml
 from dockerfile_parse import DockerfileParser
 
-from tests.conftest import ROOT, free_port
+import warehouse_refresh
+from tests.conftest import PACKAGE, ROOT, free_port
 from tests.operation.installation import wait_for
 from warehouse_refresh.flows.pools import HANDED_ON, LOCAL_TYPE
 from warehouse_refresh.pipeline.contract import project_name
 
+# The image has the package's files on Python's path, and nothing that says of which version they are.
+WITHOUT_METADATA = """
+import importlib.metadata as metadata
+known = metadata.Distribution.from_name
+def from_name(name):
+    if name.replace("_", "-") == "warehouse-refresh":
+        raise metadata.PackageNotFoundError(name)
+    return known(name)
+metadata.Distribution.from_name = from_name
+from warehouse_refresh.commands.main import main
+for words in (["init"], ["build"], ["docs"], ["--version"]):
+    print(*words, flush=True)
+    assert main(words) == 0
+"""
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 
 
@@ -111,6 +127,23 @@ def test_prefects_server_is_not_open_to_the_network() -> None:
     assert all(port.startswith("127.0.0.1:") for port in COMPOSE["services"]["prefect"]["ports"])
 
 
+def test_commands_need_no_metadata_of_the_package(demonstration: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_METADATA]
+    done = subprocess.run(command, cwd=demonstration, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_module_asks_for_metadata_of_the_package() -> None:
+    asks = re.compile(r"""\b(version|distribution|metadata)\(["']warehouse[-_]refresh""")
+    assert [path.name for path in PACKAGE.rglob("*.py") if asks.search(path.read_text())] == []
+
+
+def test_the_image_has_the_version_of_the_package() -> None:
+    [said] = [value for instruction, value in dockerfile() if instruction == "ARG" and value.startswith("VERSION=")]
+    assert said == f'VERSION="{warehouse_refresh.__version__}"'
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == warehouse_refresh.__version__
+
+
 class Container:
     """What the Dockerfile makes, in a folder in place of the root."""
 
@@ -172,7 +205,10 @@ def test_the_images_steps_make_an_api_a_worker_and_a_refresh(tmp_path: Path) -> 
     assert "process" in container.run(["prefect", "worker", "start", "--help"])
     container.environment["PORT"] = str(free_port())
     with container.started(json.loads(shell)):
-        wait_for(lambda: _answers(f"http://127.0.0.1:{container.environment['PORT']}/health/live"))
+        address = f"http://127.0.0.1:{container.environment['PORT']}"
+        wait_for(lambda: _answers(f"{address}/health/live"))
+        for page in ("/schema/openapi.json", "/schema", "/catalogue/runs.html"):
+            assert _answers(f"{address}{page}"), page
 
 
 def _answers(url: str) -> bool:

@@ -7,13 +7,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 
+from warehouse_refresh import __version__
 from warehouse_refresh.catalogue.document import Catalogue, ColumnEntry, TableEntry
 
 Json = dict[str, Any]
-_PRODUCER = f"urn:warehouse-refresh:{version('warehouse-refresh')}"
+_PRODUCER = f"urn:warehouse-refresh:{__version__}"
 _SPEC = "https://openlineage.io/spec"
 _EVENT = f"{_SPEC}/2-0-2/OpenLineage.json#/$defs"
 _FACETS = {

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
+from warehouse_refresh import __version__
 from warehouse_refresh.commands.imports import kept
 from warehouse_refresh.commands.terminal.streams import make_lenient, output_fault
 
@@ -135,7 +136,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="refresh", description="Build the warehouse's tables from the scripts in res/."
     )
-    parser.add_argument("--version", action=_Version, help="print the version, and end")
+    parser.add_argument(
+        "--version", action="version", version=f"refresh {__version__}", help="print the version, and end"
+    )
     parser.add_argument("--project-dir", metavar="FOLDER", help=_FOLDER)
     parser.set_defaults(is_report=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -291,19 +294,6 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is no number of rows")
     return int(text)
-
-
-class _Version(argparse.Action):
-    """Looks the version up only when it is asked for."""
-
-    def __init__(self, option_strings: list[str], dest: str, help: str) -> None:  # noqa: A002 (argparse's name)
-        super().__init__(option_strings, dest, nargs=0, help=help)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import version
-
-        print(f"refresh {version('warehouse-refresh')}")
-        parser.exit()
 
 
 _FORMS = (

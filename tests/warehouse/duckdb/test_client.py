@@ -1,15 +1,13 @@
-"""DuckDB's client without its Python parts, and the version of a package without importlib.metadata."""
+"""DuckDB's client without its Python parts."""
 
 import re
 import runpy
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from warehouse_refresh.warehouse.builds.installed import installed_version
 from warehouse_refresh.warehouse.duckdb import client
 
 
@@ -35,12 +33,3 @@ def test_it_is_the_whole_package_if_the_environment_says_so(monkeypatch: pytest.
     monkeypatch.setenv("REFRESH_DUCKDB_CLIENT", "whole")
 
     assert runpy.run_path(client.__file__)["duckdb"] is duckdb
-
-
-def test_the_version_of_a_package_is_that_of_its_metadata(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "archive.zip").write_bytes(b"")
-    monkeypatch.setattr(sys, "path", [str(tmp_path / "gone"), str(tmp_path / "archive.zip"), *sys.path])
-
-    assert installed_version("warehouse-refresh") == version("warehouse-refresh")
-    with pytest.raises(PackageNotFoundError):
-        installed_version("warehouse")

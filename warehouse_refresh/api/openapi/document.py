@@ -7,9 +7,9 @@ import csv
 import io
 import json
 from collections.abc import Collection, Mapping
-from importlib.metadata import version
 from typing import Any
 
+from warehouse_refresh import __version__
 from warehouse_refresh.api.openapi.types import answer_schema, body_schema, example, query_schema
 from warehouse_refresh.api.paths import table_path
 from warehouse_refresh.api.problems import KINDS, MEDIA_TYPE
@@ -59,7 +59,7 @@ def document(
         "jsonSchemaDialect": "https://spec.openapis.org/oas/3.1/dialect/base",
         "info": {
             "title": "Warehouse API",
-            "version": version("warehouse-refresh"),
+            "version": __version__,
             "description": "Append rows to the raw tables, and ask for a refresh of what is built from them.",
         },
         "tags": [{"name": "runs"}, {"name": "tables"}, {"name": "service"}],

@@ -6,8 +6,8 @@ Rows that are stored need no count of their own: the number of a table's rows te
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 
+from warehouse_refresh import __version__
 from warehouse_refresh.warehouse import BuildContext, TableBuild
-from warehouse_refresh.warehouse.builds.installed import installed_version
 from warehouse_refresh.warehouse.builds.records import (
     BuildRecord,
     inputs_as_json,
@@ -27,7 +27,7 @@ _TOOK = f"{OWN_DATASET}.durations"
 @cache
 def made_by() -> str:
     """What computes the tables here."""
-    return f"DuckDB {duckdb.__version__} with warehouse-refresh {installed_version('warehouse-refresh')}"
+    return f"DuckDB {duckdb.__version__} with warehouse-refresh {__version__}"
 
 
 def keep(cursor: duckdb.DuckDBPyConnection, context: BuildContext, builds: Collection[TableBuild]) -> None:

@@ -57,10 +57,11 @@ def api(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 def ask(api: Served, target: str = "/run", **headers: str) -> dict[str, Any]:
-    """The run that a client gets. It asks again after a 503, as the answer tells it: Prefect may have much to do."""
+    """The run that a client gets. While Prefect has too much to do, it asks again as the answer tells it."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     for _ in range(30):
-        if (answer := api.client.post(target, headers=sent)).status_code != 503:
+        answer = api.client.post(target, headers=sent)
+        if answer.status_code != 503 or answer.json()["code"] != "prefect-unavailable":
             break
         time.sleep(int(answer.headers["retry-after"]))
     assert answer.status_code == 202, answer.text

@@ -120,8 +120,8 @@ def _posting(measured: Sequence[Measured]) -> list[str]:
     for rows, refresh in CASES:
         runs = _where(measured, rows=rows, refresh=refresh)
         speed, p50, p99 = (_median(run.info[key] for run in runs) for key in ("rows_per_second", "p50", "p99"))
-        goal = f"at most {_MOST_MILLISECONDS[rows, refresh]}" if (rows, refresh) in _MOST_MILLISECONDS else ""
-        clients = runs[0].info["clients"]
+        most, clients = _MOST_MILLISECONDS.get((rows, refresh)), runs[0].info["clients"]
+        goal = f"at most {most}" if most else ""
         lines.append(f"| {rows} | {refresh} | {clients} | {speed:,.0f} | {p50:.1f} | {p99:.1f} | {goal} |")
     speeds = [[run.info["rows_per_second"] for run in runs] for runs in (singles, inserts)]
     lines += ["", *_head("ratio, median of the rounds", "rows/s", "goal")]

@@ -58,8 +58,8 @@ def _driver() -> str:
 
 
 def press(element: WebElement) -> None:
-    """Press Enter on a button, a link or a summary. A click would go to a place of the page, and something else may be
-    there by then: what a page reads after it is shown stands above."""
+    """Press Enter on a button, a link or a summary. A click goes to a place of the page, where something else may be by
+    then: a page grows as it reads what it shows."""
     element.send_keys(Keys.ENTER)
 
 
